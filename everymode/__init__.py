@@ -1,0 +1,37 @@
+"""everymode: GANs that leave no mode out, with labels, with few, or with none.
+
+Names are imported when they are first used, so that `import everymode` and the command line's help are instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from everymode.version import __version__
+
+if TYPE_CHECKING:
+    from everymode.data.opening import open_images
+    from everymode.generator import Generator, load
+    from everymode.pictures import save_grid
+    from everymode.run import Run, train
+
+__all__ = ["Generator", "Run", "__version__", "load", "open_images", "save_grid", "train"]
+
+_HOME = {
+    "Generator": "everymode.generator",
+    "Run": "everymode.run",
+    "load": "everymode.generator",
+    "open_images": "everymode.data.opening",
+    "save_grid": "everymode.pictures",
+    "train": "everymode.run",
+}
+_FAMILIES = ("data", "labels", "losses", "networks", "norms", "recipes")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in _FAMILIES:
+        return import_module(f"everymode.{name}")
+    raise AttributeError(f"module 'everymode' has no attribute {name!r}")

@@ -1,0 +1,115 @@
+"""The command line: `everymode`, `python -m everymode`, and under torchrun `-m everymode`.
+
+Only a command that computes imports torch, so help, lists and mistakes answer at once. Every mistake of the
+user's is one line and an exit code (everymode/commands/ending.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError, Group, UnknownOptionError, UnusedCliTokensError
+from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, NameRenderer
+
+from everymode.commands.data import check_data
+from everymode.commands.ending import Exit, fail, say
+from everymode.commands.recipes import list_recipes, show_recipe
+from everymode.commands.sample import sample
+from everymode.commands.train import named_recipe, train_command
+from everymode.data.errors import DataError
+from everymode.version import __version__
+
+# Wide enough for the longest flag, --no-decoupled-weight-decay, so that none is broken in two.
+_NAMES_WIDTH = 32
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run a command line (by default, this process's), and return its exit code.
+
+    0 done, 2 a mistake in the command line, a recipe or a number, 3 data that can't be used, 4 a loss was not
+    finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if tokens is None else tokens)
+    try:
+        command, bound, _ = application(words).parse_args(words, exit_on_error=False, print_error=False)
+        ending = command(*bound.args, **bound.kwargs)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return fail(_sentence(error, words), Exit.USAGE)
+    except DataError as error:
+        return fail(error, Exit.DATA)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
+        return fail(error, Exit.USAGE)
+    except ImportError as error:
+        if "pip install" not in str(error):
+            raise
+        return fail(error, Exit.USAGE)
+    except KeyboardInterrupt:
+        return fail("interrupted", Exit.INTERRUPTED)
+    return int(ending) if isinstance(ending, int) else Exit.DONE
+
+
+def application(words: Sequence[str] = ()) -> App:
+    """All commands. Those of `train` fit the recipe that `words` name.
+
+    Raises ValueError or FileNotFoundError if there is no such recipe.
+    """
+    app = App(
+        name="everymode",
+        version=__version__,
+        help="Train GANs that leave no mode out: with labels, with few, or with none.",
+        help_format="plaintext",
+        help_formatter=DefaultFormatter(column_specs=_columns),
+        help_epilogue="everymode COMMAND --help tells more.",
+        group_parameters=Group("Options", sort_key=0),
+    )
+    training = train_command(words[1:] if words[:1] == ["train"] else ())
+    app.command(training, name="train", usage=_usage("train RECIPE --data PATH [OPTIONS]"), help_epilogue="")
+    app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
+    recipes = App(name="recipes", help="List the recipes, or show one.", help_epilogue="")
+    recipes.default(list_recipes)
+    recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json]"))
+    app.command(recipes)
+    data = App(name="data", help="Look a data set over.", help_epilogue="")
+    data.command(check_data, name="check", usage=_usage("data check PATH [OPTIONS]"))
+    app.command(data)
+    app.command(doctor, name="doctor")
+    return app
+
+
+def doctor() -> None:
+    """Show versions, devices, compiler, extras and disk space."""
+    from everymode.doctor import report
+
+    say(report())
+
+
+def _usage(rest: str) -> str:
+    return f"Usage: everymode {rest}"
+
+
+def _columns(console: Any, options: Any, entries: Any) -> tuple[ColumnSpec, ...]:
+    names = NameRenderer(max_width=_NAMES_WIDTH)
+    return (
+        ColumnSpec(renderer=names, style="cyclopts.name", max_width=_NAMES_WIDTH, no_wrap=True),
+        ColumnSpec(renderer=DescriptionRenderer()),
+    )
+
+
+def _sentence(error: CycloptsError, words: Sequence[str]) -> str:
+    """What cyclopts says, with a way on where it has none."""
+    error.verbose = False
+    if isinstance(error, UnusedCliTokensError):
+        return f"not expected here: {' '.join(error.unused_tokens or [])}"
+    text = str(error)
+    if isinstance(error, UnknownOptionError) and "Did you mean" not in text:
+        recipe = named_recipe(words[1:]) if words[:1] == ["train"] else None
+        command = " ".join(["everymode", *(error.command_chain or ()), *([recipe] if recipe else ())])
+        text += f" `{command} --help` lists all options."
+    return text

@@ -1,0 +1,53 @@
+"""`everymode data`: look a data set over before training on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import Exit, fail, say
+from everymode.recipe import parse_resolution
+
+MOST_UNREADABLE = 0.01
+"""Share of unreadable images above which training refuses a data set."""
+
+
+def check_data(
+    source: Annotated[str, Parameter(name="PATH", help="Folder, .zip, .parquet, ... or built-in name.")],
+    /,
+    *,
+    resolution: Annotated[
+        str | None,
+        Parameter(help="Count the images that this size would enlarge more than twice.", metavar="SIZE"),
+    ] = None,
+    fit: Annotated[
+        Literal["crop", "pad", "stretch"], Parameter(help="How images of another shape are made to fit.")
+    ] = "crop",
+    label_column: Annotated[
+        str | None, Parameter(help="Column with the labels, for tables that have several.")
+    ] = None,
+    limit: Annotated[int | None, Parameter(help="Look at a random choice of this many images.")] = None,
+) -> Exit:
+    """Decode every image once, and report sizes, classes, damage and duplicates.
+
+    Ends with code 3 if no image can be read, or more than 1 % can't (training would refuse them).
+    """
+    size = None if resolution is None else parse_resolution(resolution)
+    from everymode.data import check, format_report
+
+    try:
+        report = check(source, resolution=size, fit=fit, label_column=label_column, limit=limit)
+    except FileNotFoundError as error:
+        return fail(error, Exit.DATA)
+    say(format_report(report))
+    lost = len(report.unreadable)
+    if lost == report.num_images:
+        return fail(f"{report.name}: not one of {report.num_images:,} images can be read", Exit.DATA)
+    if lost > MOST_UNREADABLE * report.num_images:
+        return fail(
+            f"{report.name}: {lost:,} of {report.num_images:,} images can't be read, and training skips at "
+            "most 1 %: repair or remove them",
+            Exit.DATA,
+        )
+    return Exit.DONE

@@ -1,0 +1,170 @@
+"""`everymode sample`: pictures, or points, from a trained generator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import say
+from everymode.recipe import parse_resolution
+from everymode.recipes import find
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGES = 16
+POINTS = 2000
+
+
+class Wanted(NamedTuple):
+    """One sample to draw: its label (None: drawn too) and its seed."""
+
+    label: str | None
+    seed: int
+
+
+def sample(
+    source: Annotated[Path, Parameter(name="RUN", help="Run folder, checkpoint or saved generator.")],
+    /,
+    *,
+    label: Annotated[
+        list[str] | None,
+        Parameter(help="Class name or number; several as a,b,c or by repeating the flag.", negative=""),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        Parameter(help=f"As in 0-31 or 1,5,7; left out, 0-{IMAGES - 1} (points: 0-{POINTS - 1})."),
+    ] = None,
+    truncation: Annotated[
+        float, Parameter(help="Factor on the latent code: below 1 trades variety for typicality.")
+    ] = 1.0,
+    size: Annotated[
+        str | None, Parameter(help="HEIGHTxWIDTH, for generators that draw any size.", metavar="SIZE")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(help="Folder for one PNG each; left out, the run's `samples`, or ./samples without a run."),
+    ] = None,
+    grid: Annotated[Path | None, Parameter(help="Write one picture with all of them instead.")] = None,
+    columns: Annotated[int | None, Parameter(help="Columns of that picture.")] = None,
+    recipe: Annotated[
+        str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
+    ] = None,
+) -> None:
+    """Draw from a trained generator.
+
+    The image of seed S is the same whichever others are drawn with it: seed0003.png, label-7-seed0003.png.
+    Points are written as a scatter plot and a .npy file.
+    """
+    chosen_seeds = None if seeds is None else parse_seeds(seeds)
+    shape = None if size is None else _height_and_width(size)
+    if columns is not None and (grid is None or columns < 1):
+        raise ValueError("--columns is a whole number from 1 on, and goes with --grid FILE.png")
+    if grid is not None and out is not None:
+        raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
+    if grid is not None and grid.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise ValueError(f"--grid names a picture, such as grid.png, not {grid}")
+    own = None if recipe is None else find(recipe)
+    from everymode.generator import load
+
+    generator = load(source, recipe=own)
+
+    def draw(wanted: Wanted) -> Tensor:
+        return generator.sample(1, label=wanted.label, seed=wanted.seed, truncation=truncation, size=shape)
+
+    labels: list[str | None] = [*chosen_labels(label or (), generator.classes)] or [None]
+    points = draw(Wanted(labels[0], 0)).ndim == 2
+    numbers = chosen_seeds or range(POINTS if points else IMAGES)
+    wanted = [Wanted(each, seed) for each in labels for seed in numbers]
+    drawn = ((each, draw(each)) for each in wanted)
+    if points:
+        write_points(drawn, grid or (out or samples_folder(source)) / "points.png")
+    elif grid is not None:
+        rows = [] if label is None or columns else [str(each) for each in labels]
+        write_grid(drawn, grid, columns or (len(numbers) if label else None), rows)
+    else:
+        write_each(drawn, out or samples_folder(source), generator.classes)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """ "0-3,8" as [0, 1, 2, 3, 8]. Raises ValueError for anything else."""
+    seeds: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = (part.strip() for part in piece.partition("-"))
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            raise ValueError(f'--seeds is a list such as 0-31 or 1,5,7, not "{text}"')
+        seeds += range(int(first), int(last or first) + 1)
+    return seeds
+
+
+def chosen_labels(given: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """The labels of repeated flags and comma lists. A class whose own name has a comma is taken whole."""
+    return [label for text in given for label in ([text] if text in classes else text.split(","))]
+
+
+def samples_folder(source: Path) -> Path:
+    """Where samples go by default: `samples` in the run that `source` is or lies in, else in this folder."""
+    for folder in (source, *source.resolve().parents[:2]):
+        if (folder / "checkpoints").is_dir():
+            return folder / "samples"
+    return Path("samples")
+
+
+def write_each(drawn: Iterable[tuple[Wanted, Tensor]], folder: Path, classes: Sequence[str]) -> None:
+    """One PNG each, and a line that says where."""
+    from everymode.pictures import to_pil
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for wanted, images in drawn:
+        path = folder / f"{_stem(wanted, classes)}.png"
+        to_pil(images[0]).save(path)
+        paths.append(path)
+    several = f" to {paths[-1].name} ({len(paths)} pictures)" if len(paths) > 1 else ""
+    say(f"{paths[0]}{several}")
+
+
+def write_grid(
+    drawn: Iterable[tuple[Wanted, Tensor]], path: Path, columns: int | None, rows: Sequence[str]
+) -> None:
+    """All of them in one picture, its rows named, and a line that says where."""
+    import torch
+
+    from everymode.pictures import save_grid
+
+    images = torch.cat([images for _, images in drawn])
+    say(str(save_grid(images, path, columns=columns, row_names=rows)))
+
+
+def write_points(drawn: Iterable[tuple[Wanted, Tensor]], path: Path) -> None:
+    """A scatter plot, colored by label, and the points [N, 2] as .npy beside it."""
+    import numpy as np
+    import torch
+
+    from everymode.pictures import save_scatter
+
+    wanted, points = zip(*drawn, strict=True)
+    colors = {label: color for color, label in enumerate(dict.fromkeys(each.label for each in wanted))}
+    together = torch.cat(points)
+    labels = torch.tensor([colors[each.label] for each in wanted]) if len(colors) > 1 else None
+    say(str(save_scatter(together, path, labels=labels)))
+    np.save(path.with_suffix(".npy"), together.numpy())
+    say(str(path.with_suffix(".npy")))
+
+
+def _stem(wanted: Wanted, classes: Sequence[str]) -> str:
+    label = wanted.label
+    if label is None:
+        return f"seed{wanted.seed:04d}"
+    if not re.fullmatch(r"[\w.-]+", label):  # a class name that is no file name: its number stands for it
+        label = str(classes.index(label))
+    return f"label-{label}-seed{wanted.seed:04d}"
+
+
+def _height_and_width(text: str) -> tuple[int, int]:
+    size = parse_resolution(text)
+    return (size, size) if isinstance(size, int) else size

@@ -1,0 +1,238 @@
+"""`everymode train`: a recipe's numbers as flags, and how a run ends."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import Exit, fail, say
+from everymode.commands.numbers import documentation, number_flags
+from everymode.recipe import Recipe
+from everymode.recipes import RECIPES, find
+
+if TYPE_CHECKING:
+    from everymode.run import Run
+
+_VALUED = ("--data", "--out", "--resume", "--init-from", "--name")
+
+
+def train(
+    recipe: Annotated[
+        str | None,
+        Parameter(help="A recipe's name (`everymode recipes` lists them), or a Python file."),
+    ] = None,
+    /,
+    *,
+    data: Annotated[
+        str | None,
+        Parameter(help="Folder, .zip, .parquet, ... or built-in name to train on."),
+    ] = None,
+    out: Annotated[Path, Parameter(help="Folder that gets a numbered run folder.")] = Path("runs"),
+    resume: Annotated[
+        str | None,
+        Parameter(
+            help="Run folder to go on with, or auto: the newest run of this recipe on this data, if any.",
+            metavar="auto|RUN",
+        ),
+    ] = None,
+    init_from: Annotated[
+        Path | None,
+        Parameter(help="Run or checkpoint whose networks to start from (fine-tuning)."),
+    ] = None,
+    device: Annotated[
+        str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
+    ] = None,
+    on_nonfinite: Annotated[
+        Literal["stop", "rollback"],
+        Parameter(
+            help="When a loss is not finite: stop, or go back to the last checkpoint with half the "
+            "discriminator's learning rate."
+        ),
+    ] = "stop",
+    quiet: Annotated[
+        bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
+    ] = False,
+    **numbers: Any,
+) -> Exit:
+    """Train, and say where the results are. Returns the exit code; user mistakes are raised."""
+    chosen = recipe or recipe_of_run(resume)
+    from everymode.run import train as train_run
+    from everymode.trainer import Diverged, Stopped
+
+    try:
+        run = train_run(
+            chosen,
+            data,
+            out,
+            resume=resume,
+            init_from=init_from,
+            device=device,
+            on_nonfinite=on_nonfinite,
+            quiet=quiet,
+            **numbers,
+        )
+    except Stopped as stopped:
+        _say_how_to_go_on(str(stopped), _stopped_run(out, resume), device, on_nonfinite)
+        return Exit.STOPPED
+    except Diverged as diverged:
+        return fail(diverged, Exit.DIVERGED)
+    except FileNotFoundError as error:
+        # The message begins with the path. What is neither the run nor the checkpoint to start from is data.
+        asked = [str(Path(path)) for path in (resume, init_from) if path is not None]
+        return fail(error, Exit.USAGE if str(error).startswith(tuple(asked)) else Exit.DATA)
+    if not quiet:
+        _say_results(run)
+    return Exit.DONE
+
+
+def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
+    """`train` as cyclopts reads it: its signature with the numbers of the recipe that the command line names.
+
+    Without a recipe, those of the run that it resumes, else those that every recipe has. Raises ValueError or
+    FileNotFoundError for a recipe or run that isn't there.
+    """
+    name = named_recipe(tokens)
+    resume = _value_of("--resume", tokens)
+    if name is not None:
+        recipe = find(name)
+    elif resume not in (None, "auto"):
+        recipe = recipe_of_run(resume)
+    else:
+        recipe = Recipe()
+    own = inspect.signature(train, eval_str=True)
+    options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
+    flags = number_flags(recipe, reserved=[option.name for option in options])
+    if recipe.data:  # shown as --data's default; what is not given is not passed on, so it changes nothing
+        options = [each.replace(default=recipe.data) if each.name == "data" else each for each in options]
+
+    def command(*arguments: Any, **given: Any) -> Exit:
+        if name is not None and given.get("resume") is None:
+            # A wrong number is refused before anything slow begins; for a run that goes on, by train itself.
+            recipe.with_numbers(**{flag.name: given[flag.name] for flag in flags if flag.name in given})
+        return train(*arguments, **given)
+
+    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
+    command.__doc__ = _description(name, recipe)
+    return command
+
+
+def named_recipe(tokens: Sequence[str]) -> str | None:
+    """The recipe among the words after `train`: the first that is neither a flag nor a flag's value."""
+    for before, token in zip(["", *tokens], tokens, strict=False):
+        if token.startswith("-"):
+            continue
+        if not before.startswith("-") or "=" in before:
+            return token
+        # After a switch such as --mirror: only the recipe itself knows which of its flags take a value.
+        known = token in RECIPES or token.endswith(".py")
+        if known and before.replace("_", "-") not in _VALUED:
+            return token
+    return None
+
+
+def recipe_of_run(resume: str | None) -> Recipe:
+    """The recipe of a run to go on with. A file of the user's own is run only if the user names it."""
+    if resume in (None, "auto"):
+        also = " with --resume auto" if resume else ""
+        raise ValueError(
+            f"name a recipe{also}, as in `everymode train omni-gan-digits`; `everymode recipes` lists them"
+        )
+    from everymode.generator import recipe_of
+    from everymode.run_folder import RunFolder
+
+    folder = RunFolder(Path(str(resume)))
+    config = folder.read_config()
+    try:
+        return recipe_of(config)
+    except ValueError as error:
+        if not (folder.path / "recipe.py").is_file():
+            raise
+        copy = folder.path / "recipe.py"
+        raise ValueError(
+            f"{folder.path} was trained with a recipe of your own, and its code is run only if you name it. "
+            f"The run kept a copy: everymode train {_quoted(copy)} --resume {_quoted(folder.path)}"
+        ) from error
+
+
+def _description(name: str | None, recipe: Recipe) -> str:
+    if name is None:
+        return (
+            "Train a recipe on your data.\n\n"
+            "Below are the numbers that every recipe has, with neutral values; `everymode train RECIPE "
+            "--help` shows one recipe's own, and `everymode recipes` lists the recipes."
+        )
+    first = RECIPES[name][2] if name in RECIPES else f"The recipe of {name}"
+    about = documentation(type(recipe)).split("\n\n")[0]
+    return f"{first}.\n\n{about}\n\n`everymode recipes show {name}` tells more."
+
+
+def _value_of(flag: str, tokens: Sequence[str]) -> str | None:
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=False):
+        if token == flag:
+            return following or None
+        if token.startswith(f"{flag}="):
+            return token.removeprefix(f"{flag}=")
+    return None
+
+
+def _say_results(run: Run) -> None:
+    say(f"done: {run.steps} steps in {run.folder}")
+    for what, pattern in (("last samples", "samples/step-*.png"), ("last checkpoint", "checkpoints/step-*")):
+        newest = max(run.folder.glob(pattern), default=None)
+        if newest is not None:
+            say(f"  {what:<16}{newest}")
+    recipe = f" --recipe {_quoted(run.folder / 'recipe.py')}" if _has_own_code(run.folder) else ""
+    say(f"draw from it with: everymode sample {_quoted(run.folder)}{recipe}")
+
+
+def _say_how_to_go_on(what: str, folder: Path | None, device: str | None, on_nonfinite: str) -> None:
+    say(what)
+    if folder is None:
+        return
+    command = "everymode"
+    machines = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        several = f"--nnodes {machines} " if machines > 1 else ""
+        command = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
+    recipe = f" {_quoted(folder / 'recipe.py')}" if _has_own_code(folder) else ""
+    options = f" --device {device}" if device else ""
+    options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
+    say(f"go on with: {command} train{recipe} --resume {_quoted(folder)}{options}")
+    if machines > 1:
+        say("(on every machine, with the rendezvous options that it was started with)")
+
+
+def _stopped_run(out: Path, resume: str | None) -> Path | None:
+    """The run that has just stopped: the one that was asked for, or that which said so last in `out`."""
+    if resume not in (None, "auto"):
+        return Path(str(resume))
+    from everymode.run_folder import RunFolder
+
+    stopped = []
+    for file in out.glob("*/status.json"):
+        status = RunFolder(file.parent).read_status()
+        if status.get("state") == "stopped":
+            stopped.append((status["time"], file.parent))
+    return max(stopped)[1] if stopped else None
+
+
+def _has_own_code(folder: Path) -> bool:
+    """Whether the run's recipe is a class of the user's, so that its file must be named to load the run."""
+    from everymode.generator import recipe_of
+    from everymode.run_folder import RunFolder
+
+    try:
+        recipe_of(RunFolder(folder).read_config())
+    except ValueError:
+        return True
+    return False
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,57 @@
+"""Data sets: `open_images` opens a folder, an archive, a table or a built-in set; `check` looks one over."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from everymode.data.checking import CheckReport, check, format_report
+    from everymode.data.dataset import Dataset, Unreadable
+    from everymode.data.errors import DataError
+    from everymode.data.facts import DataFacts
+    from everymode.data.joining import union
+    from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
+    from everymode.data.opening import open_images
+    from everymode.data.order import DataOrder
+
+__all__ = [
+    "CheckReport",
+    "DataError",
+    "DataFacts",
+    "DataOrder",
+    "Dataset",
+    "Mixture",
+    "Unreadable",
+    "check",
+    "format_report",
+    "grid_mixture",
+    "open_images",
+    "ring_mixture",
+    "sample_mixture",
+    "union",
+]
+
+# Loaded on first use, so that DataFacts and DataError can be had without importing torch.
+_HOME = {
+    "CheckReport": "checking",
+    "DataError": "errors",
+    "DataFacts": "facts",
+    "DataOrder": "order",
+    "Dataset": "dataset",
+    "Mixture": "mixtures",
+    "Unreadable": "dataset",
+    "check": "checking",
+    "format_report": "checking",
+    "grid_mixture": "mixtures",
+    "open_images": "opening",
+    "ring_mixture": "mixtures",
+    "sample_mixture": "mixtures",
+    "union": "joining",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,74 @@
+"""Built-in data sets by name, such as `digits`, `digits:train` and `ring:modes=8,radius=2`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import NamedTuple
+
+from everymode.data.dataset import Dataset
+from everymode.data.shapes import shapes
+from everymode.data.stacked import stacked_digits
+from everymode.data.synthetic import digits, grid, ring
+from everymode.data.words import did_you_mean
+
+__all__ = ["BUILTIN", "BuiltinName", "build_named", "parse_name"]
+
+BUILTIN: dict[str, Callable[..., Dataset]] = {
+    "digits": digits,
+    "grid": grid,
+    "ring": ring,
+    "shapes": shapes,
+    "stacked-digits": stacked_digits,
+}
+
+
+class BuiltinName(NamedTuple):
+    """A name as written, taken apart: `ring:modes=8` -> ("ring", {"modes": 8})."""
+
+    name: str
+    options: dict[str, object]
+
+
+def parse_name(text: str) -> BuiltinName | None:
+    """Take a built-in name apart; None when the word before the colon is not one.
+
+    Options follow a colon, separated by commas, as `key=value`; a bare word is a `split`.
+
+    Raises:
+        ValueError: an option that this data set does not have, or a value of the wrong type.
+    """
+    name, _, rest = text.partition(":")
+    if name not in BUILTIN:
+        return None
+    allowed = inspect.signature(BUILTIN[name], eval_str=True).parameters
+    options: dict[str, object] = {}
+    for piece in rest.split(",") if rest else ():
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not equals:
+            key, value = "split", key
+        if key not in allowed or key == "resolution":
+            names = ", ".join(option for option in allowed if option != "resolution") or "no options"
+            raise ValueError(
+                f'"{text}": {name} does not know "{piece}"{did_you_mean(key, allowed)}; it takes {names}'
+            )
+        kind = allowed[key].annotation
+        try:
+            options[key] = kind(value)
+        except (TypeError, ValueError):
+            raise ValueError(f'"{text}": {key} must be of type {kind.__name__}, not "{value}"') from None
+    return BuiltinName(name, options)
+
+
+def build_named(parsed: BuiltinName, resolution: tuple[int, int] | None) -> Dataset:
+    """The data set of a name; `resolution` goes to those that can be drawn at any size.
+
+    Raises:
+        ValueError: a resolution for points, or an option out of range.
+    """
+    build = BUILTIN[parsed.name]
+    if "resolution" in inspect.signature(build).parameters:
+        return build(resolution=resolution, **parsed.options)
+    if resolution is not None:
+        raise ValueError(f"{parsed.name} holds points in the plane, which have no resolution; leave it out")
+    return build(**parsed.options)

@@ -1,0 +1,208 @@
+"""A data set in memory or memory-mapped: images as uint8 rows, labels, names, and a fast `gather`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from everymode.data.facts import DataFacts
+from everymode.data.gather import normalized_rows
+from everymode.data.mixtures import Mixture
+from everymode.data.rows import RowsView, select_rows
+
+__all__ = ["Dataset", "Unreadable", "fingerprint_of"]
+
+
+class Unreadable(NamedTuple):
+    """One image that could not be read: its name in the source, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images (or points) with labels.
+
+    Attributes:
+        name: what was opened, in short.
+        images: uint8 [N, C, H, W], in memory or memory-mapped; for points float32 [N, 2].
+        labels: int64 [N], -1 = unlabelled; [N, blocks] for several label blocks.
+        classes: class names; () without labels; with several blocks all names, blocks in order.
+        fingerprint: hexadecimal digest of pixels, labels and class names.
+        label_blocks: the class names of each block, where there are several blocks.
+        unreadable: images that were skipped, with the reason.
+        domains: int64 [N], which data set of a union each row comes from, or None.
+        domain_names: the names of those data sets.
+        mixture: means and std, for points drawn from a mixture of Gaussians.
+        notes: sentences about the source that a user should see (one class only, files ignored, ...).
+
+    Raises:
+        ValueError: rows, labels, classes or domains that do not fit each other.
+    """
+
+    name: str
+    images: np.ndarray | RowsView
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    fingerprint: str
+    label_blocks: tuple[tuple[str, ...], ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    domains: np.ndarray | None = None
+    domain_names: tuple[str, ...] = ()
+    mixture: Mixture | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        points = self.images.dtype == np.float32 and self.images.ndim == 2 and self.images.shape[1] == 2
+        if not points and (self.images.dtype != np.uint8 or self.images.ndim != 4):
+            raise ValueError(
+                f"{self.name}: images are {self.images.dtype} {list(self.images.shape)}; give uint8 [N, "
+                f"C, H, W], or float32 [N, 2] for points"
+            )
+        if len(self.labels) != len(self.images):
+            raise ValueError(
+                f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; give one label "
+                f"an image (-1 where there is none)"
+            )
+        if self.domains is not None and len(self.domains) != len(self.images):
+            raise ValueError(f"{self.name}: {len(self.images)} images but {len(self.domains)} domains")
+        for block, size in enumerate(self._block_sizes):
+            column = self._block(block)
+            if len(column) and (column.min() < -1 or column.max() >= size):
+                raise ValueError(
+                    f"{self.name}: labels run from {column.min()} to {column.max()}, but there are "
+                    f"{size} classes; labels must lie in -1 (unlabelled) .. {size - 1}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W), or (2,) for points."""
+        return tuple(self.images.shape[1:])
+
+    @property
+    def is_points(self) -> bool:
+        return self.images.ndim == 2
+
+    @property
+    def num_classes(self) -> int | tuple[int, ...]:
+        """K; 0 without labels; with several label blocks one number a block."""
+        return self._block_sizes if self.label_blocks else len(self.classes)
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Images per class, blocks in order."""
+        counts: list[int] = []
+        for block, size in enumerate(self._block_sizes):
+            column = self._block(block)
+            counts += np.bincount(column[column >= 0], minlength=size).tolist()
+        return tuple(counts)
+
+    @property
+    def num_unlabelled(self) -> int:
+        """Images without a label (with several blocks: without at least one of them)."""
+        rows = self.labels < 0
+        return int(rows.any(axis=1).sum() if rows.ndim == 2 else rows.sum())
+
+    @property
+    def num_skipped(self) -> int:
+        """Images of the source that could not be read."""
+        return len(self.unreadable)
+
+    @property
+    def _block_sizes(self) -> tuple[int, ...]:
+        return tuple(len(names) for names in self.label_blocks) or (len(self.classes),)
+
+    def _block(self, block: int) -> np.ndarray:
+        return self.labels[:, block] if self.labels.ndim == 2 else self.labels
+
+    def facts(self) -> DataFacts:
+        """The numbers of this data set, without its pixels."""
+        return DataFacts(
+            name=self.name,
+            num_images=len(self),
+            image_shape=self.image_shape,
+            num_classes=self.num_classes,
+            class_counts=self.class_counts,
+            num_unlabelled=self.num_unlabelled,
+            fingerprint=self.fingerprint,
+            classes=self.classes,
+        )
+
+    def gather(
+        self,
+        indices: np.ndarray | Sequence[int],
+        device: torch.device | str = "cpu",
+        *,
+        mirror: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Rows as a tensor on `device`.
+
+        Args:
+            indices: [B] int64, rows in 0 .. N - 1, repeats allowed.
+            device: where the batch goes; images travel as uint8 and are normalized there.
+            mirror: [B] bool, which images to flip left to right, best on `device`; not for points.
+            dtype: of the result.
+
+        Returns:
+            [B, C, H, W] in [-1, 1] (x / 127.5 - 1), or points [B, 2] as they are.
+
+        Raises:
+            IndexError: a row outside the data set.
+            ValueError: `mirror` for points, or of another shape than [B].
+        """
+        rows = np.asarray(indices, dtype=np.int64)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(
+                f"{self.name} has rows 0 .. {len(self) - 1}; asked for {rows.min()} .. {rows.max()}"
+            )
+        if mirror is not None and self.is_points:
+            raise ValueError(f"{self.name} holds points, which can't be mirrored; leave `mirror` out")
+        if mirror is not None and mirror.shape != rows.shape:
+            raise ValueError(f"mirror has shape {list(mirror.shape)}; give one bool an image, [{len(rows)}]")
+        return normalized_rows(self.images, rows, torch.device(device), mirror=mirror, dtype=dtype)
+
+    def gather_labels(
+        self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabelled."""
+        labels = torch.from_numpy(self.labels[np.asarray(indices, dtype=np.int64)])
+        if torch.device(device).type == "cuda":
+            labels = labels.pin_memory()
+        return labels.to(device, non_blocking=True)
+
+    def subset(self, indices: np.ndarray | Sequence[int], *, name: str | None = None) -> Dataset:
+        """The rows `indices`, in that order, with all class names kept."""
+        rows = np.asarray(indices, dtype=np.int64)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(
+                f"{self.name} has rows 0 .. {len(self) - 1}; asked for {rows.min()} .. {rows.max()}"
+            )
+        digest = hashlib.blake2b(self.fingerprint.encode() + rows.tobytes(), digest_size=16).hexdigest()
+        return replace(
+            self,
+            name=name or f"{self.name} ({len(rows)} of {len(self)})",
+            images=select_rows(self.images, rows),
+            labels=self.labels[rows],
+            fingerprint=digest,
+            domains=None if self.domains is None else self.domains[rows],
+        )
+
+
+def fingerprint_of(images_digest: bytes, labels: np.ndarray, classes: Sequence[str]) -> str:
+    """Digest of pixels (given as a digest), labels and class names, 32 hexadecimal digits."""
+    total = hashlib.blake2b(digest_size=16)
+    for piece in (images_digest, np.ascontiguousarray(labels).tobytes(), "\0".join(classes).encode()):
+        total.update(len(piece).to_bytes(8, "little"))
+        total.update(piece)
+    return total.hexdigest()

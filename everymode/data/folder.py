@@ -1,0 +1,99 @@
+"""A folder of images: class sub-folders, a flat folder, or either with `labels.csv` or `dataset.json`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from everymode.data.decode import FORMATS, is_image_name
+from everymode.data.errors import DataError
+from everymode.data.labelling import label_images
+from everymode.data.source import Source, digest_of
+from everymode.data.words import listed
+
+__all__ = ["folder_source"]
+
+
+class _Found(NamedTuple):
+    """One image: path relative to the root with forward slashes, size in bytes, time of the last change."""
+
+    name: str
+    size: int
+    changed: int
+
+
+def folder_source(root: Path, *, label_column: str | None = None) -> Source:
+    """The images under `root`, in the order of their names.
+
+    Hidden files are passed over; so are links that lead out of `root` and links to folders.
+
+    Raises:
+        DataError: no images, or labels that can't be understood.
+    """
+    where = root.name or str(root)
+    found, ignored = _walk(root)
+    if not found:
+        others = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
+        raise DataError(
+            f"{root} holds no images{others}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or "
+            "check the path"
+        )
+    found.sort()
+    names = [image.name for image in found]
+    labelling = label_images(
+        where,
+        names,
+        csv_bytes=_bytes_of(root / "labels.csv"),
+        json_bytes=_bytes_of(root / "dataset.json"),
+        label_column=label_column,
+    )
+    notes = labelling.notes
+    if ignored:
+        notes += (f"{where}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
+    return Source(
+        name=where,
+        items=names,
+        open_image=lambda i: Image.open(root / names[i], formats=FORMATS),
+        labels=labelling.labels,
+        classes=labelling.classes,
+        key=digest_of("folder", root.resolve(), *found),
+        notes=notes,
+    )
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
+    """All images under `root`, and how many files of each other kind were passed over."""
+    inside = root.resolve()
+    found: list[_Found] = []
+    ignored: Counter[str] = Counter()
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name == "__MACOSX":
+                    continue
+                name = f"{folder}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{name}/")
+                elif entry.is_symlink() and not _leads_to_file_inside(Path(entry.path), inside):
+                    ignored["links that are not followed"] += 1
+                elif is_image_name(entry.name):
+                    facts = entry.stat()
+                    found.append(_Found(name, facts.st_size, facts.st_mtime_ns))
+                elif name not in ("labels.csv", "dataset.json"):
+                    ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
+    return found, ignored
+
+
+def _leads_to_file_inside(link: Path, inside: Path) -> bool:
+    target = link.resolve()
+    return target.is_file() and target.is_relative_to(inside)

@@ -1,0 +1,97 @@
+"""MNIST's IDX files, plain or gzipped: a magic number with type and rank, sizes (big-endian), values."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from everymode.data.errors import DataError
+from everymode.data.source import Source, file_key, numbered_classes, pixel_source
+from everymode.data.words import listed
+
+__all__ = ["idx_images_in", "idx_source", "is_idx_name", "read_idx"]
+
+UNSIGNED_BYTE = 0x08
+MAX_BYTES = 2**36
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file is named like an IDX file: ...-ubyte, .ubyte or .idx3, perhaps with .gz."""
+    return re.search(r"([-.]ubyte|[-.]idx[1-4])(\.gz)?$", name.lower()) is not None
+
+
+def idx_images_in(folder: Path) -> Path:
+    """The IDX file of images in a folder; of several, the one for training.
+
+    Raises:
+        DataError: none, or several of which none or more than one says "train".
+    """
+    files = sorted(
+        path for path in folder.iterdir() if is_idx_name(path.name) and "images" in path.name.lower()
+    )
+    # the same file may lie there unpacked as well
+    files = [path for path in files if path.suffix != ".gz" or path.with_suffix("") not in files]
+    training = [path for path in files if "train" in path.name.lower()]
+    if len(files) == 1 or len(training) == 1:
+        return files[0] if len(files) == 1 else training[0]
+    names = listed([path.name for path in files]) or "none"
+    raise DataError(
+        f"{folder}: can't tell which IDX file of images to open ({names}); give the path of one of them"
+    )
+
+
+def idx_source(path: Path) -> Source:
+    """Images of an IDX file; labels from the file beside it that has "labels" for "images" in its name.
+
+    Raises:
+        DataError: a damaged file, or as many labels as images are not there.
+    """
+    images = read_idx(path)
+    if images.ndim == 1:
+        raise DataError(f'{path} holds labels; give the file of images (with "images" in its name)')
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4:
+        images = images.transpose(0, 3, 1, 2)
+    labels_path = _labels_beside(path)
+    if labels_path is None:
+        labels, classes = np.full(len(images), -1, np.int64), ()
+    else:
+        labels, classes = numbered_classes(read_idx(labels_path).reshape(-1).tolist(), str(labels_path))
+    return pixel_source(path.name, images, labels, classes, file_key(path))
+
+
+def _labels_beside(path: Path) -> Path | None:
+    name = re.sub(r"idx[2-4]", "idx1", path.name.replace("images", "labels"))
+    stem = name.removesuffix(".gz")
+    places = [path.with_name(stem), path.with_name(stem + ".gz")]
+    return next((place for place in places if place != path and place.is_file()), None)
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The array of an IDX file, uint8.
+
+    Raises:
+        DataError: not an IDX file of unsigned bytes, cut short, or longer than its header says.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            zeros, kind, rank = struct.unpack(">HBB", file.read(4))
+            if zeros != 0 or kind != UNSIGNED_BYTE or not 1 <= rank <= 4:
+                raise DataError(f"{path} is not an IDX file of unsigned bytes; check what it is")
+            shape = struct.unpack(f">{rank}I", file.read(4 * rank))
+            size = int(np.prod(shape, dtype=object))
+            if size > MAX_BYTES:
+                raise DataError(f"{path} declares {size:,} bytes; at most {MAX_BYTES:,} are accepted")
+            data = file.read(size + 1)
+    except (OSError, EOFError, struct.error, zlib.error) as error:
+        raise DataError(f"{path} can't be read ({error}); fetch it again") from None
+    if len(data) != size:
+        state = "cut short" if len(data) < size else "longer than its header says"
+        raise DataError(f"{path} is {state} (it should hold {size:,} values); fetch it again")
+    return np.frombuffer(data, np.uint8).reshape(shape)

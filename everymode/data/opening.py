@@ -1,0 +1,222 @@
+"""`open_images`: one door to every kind of data set, where names and endings choose what is called."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from everymode.data.arrays import array_source
+from everymode.data.builtin import BUILTIN, build_named, parse_name
+from everymode.data.dataset import Dataset
+from everymode.data.decode import FITS, is_image_name
+from everymode.data.folder import folder_source
+from everymode.data.idx import idx_images_in, idx_source, is_idx_name
+from everymode.data.parquet import parquet_source
+from everymode.data.prepare import Wish, prepare
+from everymode.data.published import stl10_source, svhn_source
+from everymode.data.source import Source, limited, limited_rows
+from everymode.data.stacked import stacked
+from everymode.data.synthetic import with_channels
+from everymode.data.words import did_you_mean, listed
+from everymode.data.zip_archive import zip_source
+
+__all__ = ["open_images", "open_source", "parse_resolution"]
+
+STACKED = "stacked:"
+PARQUET = (".parquet", ".pq")
+MAX_SIDE = 16384
+
+PathOrName = str | Path
+Resolution = int | str | Sequence[int]
+
+
+def open_images(
+    path_or_name: PathOrName,
+    *,
+    resolution: Resolution | None = None,
+    channels: int | None = None,
+    label_column: str | None = None,
+    fit: Literal["crop", "pad", "stretch"] = "crop",
+    background: tuple[int, int, int] = (255, 255, 255),
+    limit: int | None = None,
+    cache_dir: str | Path | None = None,
+    progress: bool = True,
+    workers: int | None = None,
+) -> Dataset:
+    """Open images for training; files are decoded once, into a cache that is memory-mapped from then on.
+
+    Args:
+        path_or_name: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's
+            .bin, SVHN's .mat, or a built-in name: digits, digits:train, digits:held-out, ring, grid,
+            stacked-digits, shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for
+            triples of the grey images at PATH.
+        resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
+        channels: 1 (grey), 3 or 4 (with alpha); None gives 1 where all images are grey, else 3.
+        label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label".
+        fit: how an image of another aspect is fitted: centre "crop", "pad" with background, or "stretch".
+        background: RGB 0 .. 255, behind transparent pixels and around padded images.
+        limit: keep a fixed random choice of at most this many images.
+        cache_dir: where decoded images are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
+        progress: show a bar on a terminal, or one line elsewhere, while decoding.
+        workers: threads that decode; by default one for each processor, at most 16.
+
+    Returns:
+        The data set, images uint8 [N, C, H, W] or points float32 [N, 2].
+
+    Raises:
+        FileNotFoundError: nothing at this path.
+        ValueError: an unknown name, or an argument outside its range.
+        everymode.data.DataError: the data themselves can't be used (empty, damaged, of several sizes,
+        mislabelled).
+    """
+    wish = Wish(parse_resolution(resolution), channels, fit, _color(background))
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
+    if fit not in FITS:
+        raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
+    if isinstance(path_or_name, str) and path_or_name.startswith(STACKED):
+        digits = open_images(
+            path_or_name.removeprefix(STACKED),
+            resolution=resolution,
+            channels=1,
+            label_column=label_column,
+            fit=fit,
+            background=background,
+            cache_dir=cache_dir,
+            progress=progress,
+            workers=workers,
+        )
+        return _as_wished(stacked(digits, name=path_or_name), channels, limit)
+    opened = open_source(path_or_name, resolution=wish.resolution, label_column=label_column)
+    if isinstance(opened, Dataset):
+        return _as_wished(opened, channels, limit)
+    if limit is not None:
+        opened = limited(opened, limit)
+    return prepare(opened, wish, cache_dir=cache_dir, workers=workers, progress=progress)
+
+
+def open_source(
+    path_or_name: PathOrName, *, resolution: tuple[int, int] | None = None, label_column: str | None = None
+) -> Source | Dataset:
+    """What a path or a name stands for: a source still to be decoded, or a finished built-in data set.
+
+    Raises:
+        FileNotFoundError: nothing at this path.
+        ValueError: an unknown name.
+        DataError: a data set that can't be understood.
+    """
+    if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
+        if Path(path_or_name).exists():
+            warnings.warn(
+                f'"{path_or_name}" is both a built-in data set and a file or folder here; the built-in '
+                "one is used "
+                f"(write ./{path_or_name} for the other)",
+                stacklevel=3,
+            )
+        if label_column is not None:
+            raise ValueError(f"{path_or_name} has no columns; leave label_column out")
+        return build_named(parsed, resolution)
+    path = Path(path_or_name).expanduser()
+    if not path.exists():
+        raise _missing(str(path_or_name), path)
+    return _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+
+
+def parse_resolution(resolution: Resolution | None) -> tuple[int, int] | None:
+    """64, "64", "64x96" or (64, 96) -> (H, W).
+
+    Raises:
+        ValueError: anything else, or a side outside 1 .. 16384.
+    """
+    if resolution is None:
+        return None
+    sides: Sequence[object] = (resolution,) if isinstance(resolution, int | np.integer) else resolution
+    if isinstance(resolution, str):
+        sides = resolution.lower().split("x")
+    try:
+        numbers = [int(str(side)) for side in sides]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(1 <= number <= MAX_SIDE for number in numbers):
+        raise ValueError(
+            f'resolution is {resolution!r}; give 64, "64x96" (height x width) or (64, 96), sides 1 .. '
+            f"{MAX_SIDE}"
+        )
+    return numbers[0], numbers[-1]
+
+
+def _color(background: Sequence[int]) -> tuple[int, int, int]:
+    values = tuple(background)
+    if len(values) != 3 or not all(isinstance(v, int | np.integer) and 0 <= v <= 255 for v in values):
+        raise ValueError(f"background is {background!r}; give three numbers 0 .. 255 such as (255, 255, 255)")
+    return int(values[0]), int(values[1]), int(values[2])
+
+
+def _missing(text: str, path: Path) -> Exception:
+    if re.search(r"[/\\.~]", text):
+        return FileNotFoundError(
+            f"there is no file or folder {path} (looked for {path.absolute()}); check the spelling and "
+            "the disk"
+        )
+    near = did_you_mean(text.split(":")[0], BUILTIN)
+    return ValueError(
+        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set{near}; '
+        f"built in are {listed(sorted(BUILTIN))}, and stacked:PATH"
+    )
+
+
+def _folder_source(path: Path, label_column: str | None) -> Source | Dataset:
+    names = [entry.name for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+    if any(name.endswith("_X.bin") for name in names):
+        return _without_columns(stl10_source, path, label_column)
+    if any(is_idx_name(name) for name in names):
+        return _without_columns(idx_source, idx_images_in(path), label_column)
+    shards = sorted(path / name for name in names if name.lower().endswith(PARQUET))
+    if shards and not any(is_image_name(name) for name in names):
+        return parquet_source(shards, name=path.name, label_column=label_column)
+    return folder_source(path, label_column=label_column)
+
+
+def _file_source(path: Path, label_column: str | None) -> Source | Dataset:
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return zip_source(path, label_column=label_column)
+    if name.endswith(PARQUET):
+        return parquet_source([path], name=path.name, label_column=label_column)
+    if name.endswith((".npz", ".npy")):
+        return array_source(path, label_column=label_column)
+    if is_idx_name(name):
+        return _without_columns(idx_source, path, label_column)
+    if name.endswith(".bin"):
+        return _without_columns(stl10_source, path, label_column)
+    if name.endswith(".mat"):
+        return _without_columns(svhn_source, path, label_column)
+    what = "is one image" if is_image_name(name) else "is of a kind that is not known"
+    raise ValueError(
+        f"{path} {what}; give a folder of images, or a .zip, .parquet, .npz, .npy, IDX (-ubyte, .gz), "
+        f"STL-10 .bin or SVHN .mat file"
+    )
+
+
+def _without_columns(read: Callable[[Path], Source], path: Path, label_column: str | None) -> Source:
+    if label_column is not None:
+        raise ValueError(f"{path} has no columns; leave label_column out")
+    return read(path)
+
+
+def _as_wished(dataset: Dataset, channels: int | None, limit: int | None) -> Dataset:
+    """A finished data set with another number of channels, or fewer rows."""
+    if channels is not None and dataset.is_points:
+        raise ValueError(f"{dataset.name} holds points in the plane, which have no channels; leave them out")
+    if channels is not None and channels != dataset.image_shape[0]:
+        dataset = with_channels(dataset, channels)
+    if limit is not None and limit < len(dataset):
+        dataset = dataset.subset(limited_rows(len(dataset), limit))
+    return dataset

@@ -1,0 +1,99 @@
+"""Data sets in the files that their authors published: STL-10 (.bin) and SVHN (.mat)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from everymode.data.errors import DataError
+from everymode.data.rows import join_rows
+from everymode.data.source import Source, digest_of, file_key, numbered_classes, pixel_source
+
+__all__ = ["stl10_source", "svhn_source"]
+
+STL10_SHAPE = (3, 96, 96)
+STL10_NAMES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
+SVHN_NAMES = tuple("0123456789")
+
+
+def stl10_source(path: Path) -> Source:
+    """STL-10: `train_X.bin`, `test_X.bin` or `unlabeled_X.bin`, with the `_y.bin` beside it if there is one.
+
+    A folder stands for its training images followed by its unlabelled ones (label -1), whichever are there.
+
+    Raises:
+        DataError: a size that is no multiple of an image's, or labels outside 1 .. 10.
+    """
+    files = [path]
+    if path.is_dir():
+        files = [
+            path / f"{part}_X.bin" for part in ("train", "unlabeled") if (path / f"{part}_X.bin").is_file()
+        ]
+        if not files:
+            raise DataError(
+                f"{path} has neither train_X.bin nor unlabeled_X.bin; give the path of one .bin file"
+            )
+    images = [_stl10_images(file) for file in files]
+    labels = [_stl10_labels(file, len(rows)) for file, rows in zip(files, images, strict=True)]
+    classes = _stl10_names(files[0].parent) if any((part >= 0).any() for part in labels) else ()
+    return pixel_source(
+        path.name,
+        images[0] if len(images) == 1 else join_rows(images),
+        np.concatenate(labels),
+        classes,
+        digest_of("stl10", *(file_key(file) for file in files)),
+    )
+
+
+def _stl10_images(file: Path) -> np.ndarray:
+    size = file.stat().st_size
+    if size == 0 or size % np.prod(STL10_SHAPE) or not file.name.endswith("_X.bin"):
+        raise DataError(
+            f"{file} is not a file of STL-10 images (named ..._X.bin, {np.prod(STL10_SHAPE):,} bytes for "
+            "each image)"
+        )
+    # each channel is stored column after column
+    columns = np.memmap(file, np.uint8, "r").reshape(-1, *STL10_SHAPE)
+    return columns.transpose(0, 1, 3, 2)
+
+
+def _stl10_labels(file: Path, count: int) -> np.ndarray:
+    beside = file.with_name(file.name.replace("_X.bin", "_y.bin"))
+    if not beside.is_file():
+        return np.full(count, -1, np.int64)
+    labels = np.fromfile(beside, np.uint8)
+    if len(labels) != count or labels.min() < 1 or labels.max() > len(STL10_NAMES):
+        raise DataError(
+            f"{beside} should hold {count} labels 1 .. {len(STL10_NAMES)}, one byte each; fetch it again"
+        )
+    return labels.astype(np.int64) - 1
+
+
+def _stl10_names(folder: Path) -> tuple[str, ...]:
+    file = folder / "class_names.txt"
+    names = tuple(file.read_text("utf-8").split()) if file.is_file() else STL10_NAMES
+    return names if len(names) == len(STL10_NAMES) else STL10_NAMES
+
+
+def svhn_source(path: Path) -> Source:
+    """SVHN's cropped digits: X [32, 32, 3, N] and y [N, 1], where 10 stands for the digit 0.
+
+    Raises:
+        DataError: not such a file, or labels outside 1 .. 10.
+    """
+    try:
+        stored = loadmat(path, variable_names=["X", "y"])
+        images, labels = stored["X"], stored["y"].reshape(-1).astype(np.int64)
+    except (ValueError, KeyError, OSError, NotImplementedError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is not a file of SVHN's cropped digits with X and y ({error})") from None
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != 3 or images.shape[3] != len(labels):
+        raise DataError(
+            f"{path}: X is {images.dtype} {list(images.shape)} and y has {len(labels)} labels; "
+            f"expected uint8 [H, W, 3, N] and N labels"
+        )
+    if len(labels) and (labels.min() < 0 or labels.max() > 10):
+        raise DataError(f"{path}: labels run from {labels.min()} to {labels.max()}; expected 1 .. 10")
+    numbers, _ = numbered_classes((labels % 10).tolist(), str(path))
+    return pixel_source(path.name, images.transpose(3, 2, 0, 1), numbers, SVHN_NAMES, file_key(path))

@@ -1,0 +1,138 @@
+"""What every kind of data set is read into before decoding: names, labels and a way to open each image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from everymode.data.errors import DataError
+from everymode.data.order import random_permutation
+from everymode.data.rows import RowsView, select_rows
+
+__all__ = [
+    "MAX_CLASSES",
+    "Source",
+    "digest_of",
+    "file_key",
+    "limited",
+    "limited_rows",
+    "numbered_classes",
+    "pixel_source",
+]
+
+MAX_CLASSES = 1_000_000
+HASHED_BYTES = 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images that have been found but not decoded.
+
+    Attributes:
+        name: what was opened, in short.
+        items: a name for each image, for messages.
+        open_image: opens image i (only its header need be read); called from several threads; the caller
+            closes it.
+        labels: int64 [N], -1 = unlabelled.
+        classes: class names; () without labels.
+        key: hexadecimal digest that changes when the images do.
+        notes: sentences that a user should see.
+        pixels: uint8 [N, C, H, W] where the images are one array already (it may be strided or
+            memory-mapped).
+    """
+
+    name: str
+    items: Sequence[str]
+    open_image: Callable[[int], Image.Image]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    key: str
+    notes: tuple[str, ...] = ()
+    pixels: np.ndarray | RowsView | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def digest_of(*pieces: object) -> str:
+    """32 hexadecimal digits that depend on the text (or bytes) of every piece and on where each one ends."""
+    total = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        data = piece if isinstance(piece, bytes) else str(piece).encode("utf-8", "surrogateescape")
+        total.update(len(data).to_bytes(8, "little"))
+        total.update(data)
+    return total.hexdigest()
+
+
+def limited_rows(count: int, limit: int) -> np.ndarray:
+    """A fixed random choice of `limit` of `count` rows, in order."""
+    return np.sort(random_permutation(0, "limit", 0, count)[:limit])
+
+
+def limited(source: Source, limit: int) -> Source:
+    """At most `limit` images: a fixed random choice, in the source's order, so that every class is met."""
+    if limit >= len(source):
+        return source
+    rows = limited_rows(len(source), limit)
+    return replace(
+        source,
+        items=[source.items[row] for row in rows],
+        open_image=lambda i: source.open_image(int(rows[i])),
+        labels=source.labels[rows],
+        key=digest_of(source.key, "limit", limit),
+        pixels=None if source.pixels is None else select_rows(source.pixels, rows),
+    )
+
+
+def numbered_classes(labels: Iterable[int | None], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Class numbers (None or -1 = unlabelled) as int64 [N], and names "0" .. "K - 1", K the largest plus 1.
+
+    Raises:
+        DataError: a number below -1, or one too large to be a class.
+    """
+    array = np.array([-1 if label is None else label for label in labels], dtype=np.int64)
+    if len(array) and array.min() < -1:
+        raise DataError(
+            f"{where}: a label is {array.min()}; class numbers start at 0, and -1 means unlabelled"
+        )
+    if len(array) and array.max() >= MAX_CLASSES:
+        raise DataError(
+            f"{where}: a label is {array.max()}, too large for a class number (below {MAX_CLASSES:,}); "
+            f"number the classes from 0"
+        )
+    return array, tuple(str(number) for number in range(array.max() + 1 if len(array) else 0))
+
+
+def pixel_source(
+    name: str, pixels: np.ndarray | RowsView, labels: np.ndarray, classes: tuple[str, ...], key: str
+) -> Source:
+    """A source whose images are one uint8 array [N, C, H, W] with 1, 3 or 4 channels."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3, 4):
+        raise DataError(
+            f"{name}: images are {pixels.dtype} {list(pixels.shape)}; "
+            f"they must be uint8 [N, C, H, W] with 1, 3 or 4 channels"
+        )
+    if len(pixels) == 0:
+        raise DataError(f"{name}: there are no images in it; check the path")
+    if len(labels) != len(pixels):
+        raise DataError(f"{name}: {len(pixels)} images but {len(labels)} labels; they must be as many")
+
+    def open_image(i: int) -> Image.Image:
+        rows = np.ascontiguousarray(pixels[i].transpose(1, 2, 0))
+        return Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
+
+    items = [f"image {i}" for i in range(len(pixels))]
+    return Source(name, items, open_image, labels, classes, key, pixels=pixels)
+
+
+def file_key(path: Path) -> str:
+    """Digest of a file: of its content up to 256 MB, above that of its path, size and time of change."""
+    facts = path.stat()
+    if facts.st_size > HASHED_BYTES:
+        return digest_of("file", path.resolve(), facts.st_size, facts.st_mtime_ns)
+    return digest_of("content", path.read_bytes())

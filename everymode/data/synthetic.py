@@ -1,0 +1,135 @@
+"""Data sets that need no file: scikit-learn's digits, and points from mixtures of Gaussians."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from everymode.data.dataset import Dataset, fingerprint_of
+from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
+from everymode.data.order import random_permutation
+from everymode.data.rows import RowsView
+
+__all__ = [
+    "DIGIT_NAMES",
+    "digit_images",
+    "digits",
+    "grid",
+    "in_memory",
+    "resized_grey",
+    "ring",
+    "with_channels",
+]
+
+DIGIT_NAMES = tuple("0123456789")
+HELD_OUT_DIGITS = 500
+
+
+def in_memory(
+    name: str,
+    images: np.ndarray | RowsView,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    label_blocks: Sequence[tuple[str, ...]] = (),
+    mixture: Mixture | None = None,
+) -> Dataset:
+    """A data set of arrays: uint8 [N, C, H, W] or float32 [N, 2], labels int64 [N] or [N, blocks]."""
+    images = np.ascontiguousarray(np.asarray(images))
+    shape = repr((images.shape, images.dtype.str)).encode()
+    digest = hashlib.blake2b(shape + hashlib.blake2b(images.data).digest()).digest()
+    labels = np.ascontiguousarray(labels, dtype=np.int64)
+    return Dataset(
+        name=name,
+        images=images,
+        labels=labels,
+        classes=tuple(classes),
+        fingerprint=fingerprint_of(digest, labels, classes),
+        label_blocks=tuple(label_blocks),
+        mixture=mixture,
+    )
+
+
+def resized_grey(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
+    """Grey images [N, h, w], 0 .. 255 -> uint8 [N, 1, H, W], bilinear (antialiased when shrinking)."""
+    height, width = resolution
+    if images.shape[1:] == resolution:
+        return np.rint(images).astype(np.uint8)[:, None]
+    rows = np.empty((len(images), 1, height, width), np.uint8)
+    for row, image in zip(rows, images, strict=True):
+        resized = Image.fromarray(image.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+        row[0] = np.rint(np.asarray(resized))
+    return rows
+
+
+def with_channels(dataset: Dataset, channels: int) -> Dataset:
+    """Images in memory with 1 (grey), 3 or 4 channels (the fourth is opaque alpha), all else as before."""
+    images = np.asarray(dataset.images)
+    color = images[:, :3] if images.shape[1] >= 3 else images.repeat(3, axis=1)
+    if channels == 1:
+        # the weights of ITU-R 601, as for decoded files
+        weights = np.array([0.299, 0.587, 0.114])
+        color = np.rint(np.einsum("nchw,c->nhw", color, weights)).astype(np.uint8)[:, None]
+    elif channels == 4:
+        color = np.concatenate([color, np.full_like(color[:, :1], 255)], axis=1)
+    changed = in_memory(dataset.name, color, dataset.labels, dataset.classes)
+    return replace(dataset, images=changed.images, fingerprint=changed.fingerprint)
+
+
+def held_out_rows(labels: np.ndarray, held_out: int) -> np.ndarray:
+    """[N] bool, a fixed choice of `held_out` rows, every class in proportion (largest remainders first)."""
+    classes, counts = np.unique(labels, return_counts=True)
+    exact = counts * held_out / len(labels)
+    shares = np.floor(exact).astype(int)
+    shares[np.argsort(shares - exact, kind="stable")[: held_out - shares.sum()]] += 1
+    chosen = np.zeros(len(labels), bool)
+    for number, share in zip(classes, shares, strict=True):
+        rows = np.flatnonzero(labels == number)
+        chosen[rows[random_permutation(0, "digits-held-out", int(number), len(rows))[:share]]] = True
+    return chosen
+
+
+def digit_images(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
+    """Scikit-learn's digits as float [N, 8, 8] in 0 .. 255 and labels int64 [N].
+
+    Args:
+        split: "all" (1,797), "train" (1,297) or "held-out" (500), a fixed split with every class in
+            proportion.
+    """
+    rows, labels = load_digits(return_X_y=True)
+    images, labels = rows.reshape(-1, 8, 8) * (255 / 16), labels.astype(np.int64)
+    held_out = held_out_rows(labels, HELD_OUT_DIGITS)
+    splits = {"all": np.ones(len(labels), bool), "train": ~held_out, "held-out": held_out}
+    if split not in splits:
+        raise ValueError(f'the digits have no split "{split}"; choose one of {", ".join(splits)}')
+    return images[splits[split]], labels[splits[split]]
+
+
+def digits(*, resolution: tuple[int, int] | None = None, split: str = "all") -> Dataset:
+    """Scikit-learn's 8x8 handwritten digits, grey, enlarged bilinearly to `resolution` (16x16 by default)."""
+    images, labels = digit_images(split)
+    return in_memory(f"digits:{split}", resized_grey(images, resolution or (16, 16)), labels, DIGIT_NAMES)
+
+
+def ring(
+    *, modes: int = 8, radius: float = 1.0, std: float = 0.01, samples: int = 100_000, seed: int = 0
+) -> Dataset:
+    """Points of `ring_mixture`, labelled by mode."""
+    return _points("ring", ring_mixture(modes=modes, radius=radius, std=std), samples, seed)
+
+
+def grid(
+    *, side: int = 5, spacing: float = 2.0, std: float = 0.05, samples: int = 100_000, seed: int = 0
+) -> Dataset:
+    """Points of `grid_mixture`, labelled by mode."""
+    return _points("grid", grid_mixture(side=side, spacing=spacing, std=std), samples, seed)
+
+
+def _points(name: str, mixture: Mixture, samples: int, seed: int) -> Dataset:
+    points, modes = sample_mixture(mixture, samples, seed=seed)
+    return in_memory(name, points, modes, [str(mode) for mode in range(len(mixture.means))], mixture=mixture)

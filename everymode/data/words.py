@@ -1,0 +1,19 @@
+"""Small pieces of the sentences that error messages are made of."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = ["did_you_mean", "listed"]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """' (did you mean "..."?)' for the nearest choice, or nothing."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def listed(words: Sequence[str], most: int = 8) -> str:
+    """'a, b, c', cut short with '...' after `most` words."""
+    return ", ".join(list(words[:most]) + (["..."] if len(words) > most else []))

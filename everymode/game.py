@@ -1,0 +1,354 @@
+"""The game that every recipe plays. Read this file first.
+
+A Turn is what one player sees in one move. An Objective says what that move costs. Every extra term that a paper
+adds is a function of a Turn. A paper is then a choice of parts: networks, a label source, a loss, a few terms.
+
+Nothing here knows of devices, ranks, optimizers, mixed precision, moving averages or logging: that is the trainer's
+work. The trainer, in turn, knows no loss and no paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from everymode.draws import Draws
+
+UNLABELLED = -1
+"""The label of an image that has none."""
+
+Condition = Tensor | tuple[Tensor, ...] | None
+"""What an image is generated under: labels [B] (or [B, blocks]), a tuple of tensors, or None."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real examples, as the data set gives them or as the label source has labelled them."""
+
+    real: Tensor
+    """[B, C, H, W] float images in [-1, 1], or points [B, 2]."""
+    condition: Condition
+    """[B] int64 labels (UNLABELLED allowed), or whatever the label source made of them."""
+    index: Tensor
+    """[B] int64 rows in the data set."""
+
+    def with_condition(self, condition: Condition) -> Batch:
+        return Batch(self.real, condition, self.index)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator says of a batch. A discriminator may also return a plain tensor: it is taken as scores."""
+
+    scores: tuple[Tensor, ...]
+    """One tensor per scale: [B], [B, 1], [B, K + extra] class scores, or maps with the same second dimension."""
+    classes: Tensor | None = None
+    """[B, K] logits of an auxiliary class head, where they are not the scores."""
+    features: tuple[Tensor, ...] = ()
+    """Tapped activations, shallow to deep; the last is [B, F]."""
+
+    @classmethod
+    def of(cls, answer: Verdict | Tensor) -> Verdict:
+        """A Verdict with scores of at least single precision, whatever precision the network ran in."""
+        verdict = answer if isinstance(answer, Verdict) else cls((answer,))
+        return cls(
+            tuple(_at_least_float32(scores) for scores in verdict.scores),
+            None if verdict.classes is None else _at_least_float32(verdict.classes),
+            verdict.features,
+        )
+
+    def split(self, first: int) -> tuple[Verdict, Verdict]:
+        """The verdicts on the first rows and on the others, of one pass over both."""
+
+        def part(rows: slice) -> Verdict:
+            return Verdict(
+                tuple(scores[rows] for scores in self.scores),
+                None if self.classes is None else self.classes[rows],
+                tuple(features[rows] for features in self.features),
+            )
+
+        return part(slice(None, first)), part(slice(first, None))
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """Both sides of one published loss, as pure functions of one scale's scores."""
+
+    discriminator: Callable[[Tensor, Tensor, Any, Any], Tensor]
+    """(real scores, fake scores, real condition, fake condition) -> scalar."""
+    generator: Callable[[Tensor, Any], Tensor]
+    """(fake scores, fake condition) -> scalar."""
+    realness: Callable[[Tensor, Any], Tensor]
+    """(scores, condition) -> [B], higher = more real and 0 = undecided: for curves, adaptive augmentation and the
+    watch for collapse."""
+    paired_generator: Callable[[Tensor, Tensor, Any, Any], Tensor] | None = None
+    """(real scores, fake scores, real condition, fake condition) -> scalar, in place of `generator`, for losses that
+    compare fakes with reals in the generator's move too (relativistic pairs)."""
+
+
+class Turn:
+    """What one player sees in one move. Verdicts are computed when first read, then kept.
+
+    In the discriminator's move, reading either verdict computes both: in one concatenated pass, or in two (real, then
+    fake) where `one_pass` is off, where the discriminator has batch normalization, whose statistics must not mix the
+    two, or where the shapes differ. In the generator's move each verdict is a pass of its own, and the one on the
+    reals carries no graph.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        batch: Batch,
+        step: int,
+        random: Draws,
+        fake: Tensor,
+        fake_condition: Condition,
+        *,
+        generator_moves: bool,
+        one_pass: bool = True,
+    ) -> None:
+        self.game = game
+        self.batch = batch
+        self.step = step
+        self.random = random
+        self.fake = fake
+        self.fake_condition = fake_condition
+        self.generator_moves = generator_moves
+        self._one_pass = one_pass
+
+    @cached_property
+    def judged_real(self) -> Tensor:
+        """The reals as the discriminator sees them: after augmentation."""
+        return self._augmented(self.batch.real, "real")
+
+    @cached_property
+    def judged_fake(self) -> Tensor:
+        """The fakes as the discriminator sees them: after augmentation."""
+        return self._augmented(self.fake, "fake")
+
+    @property
+    def real_verdict(self) -> Verdict:
+        if not self.generator_moves:
+            return self._both_verdicts[0]
+        return self._real_verdict_alone
+
+    @property
+    def fake_verdict(self) -> Verdict:
+        if not self.generator_moves:
+            return self._both_verdicts[1]
+        return self._fake_verdict_alone
+
+    @cached_property
+    def _both_verdicts(self) -> tuple[Verdict, Verdict]:
+        real, fake = self.judged_real, self.judged_fake
+        joint = (
+            self._one_pass
+            and real.shape[1:] == fake.shape[1:]
+            and not _has_batch_statistics(self.game.discriminator)
+        )
+        if joint:
+            condition = _concatenate(self.fake_condition, self.batch.condition)
+            both = self._judge(torch.cat((fake, real)), condition)
+            on_fake, on_real = both.split(len(fake))
+            return on_real, on_fake
+        on_real = self._judge(real, self.batch.condition)
+        return on_real, self._judge(fake, self.fake_condition)
+
+    @cached_property
+    def _real_verdict_alone(self) -> Verdict:
+        with torch.no_grad():
+            return self._judge(self.judged_real, self.batch.condition)
+
+    @cached_property
+    def _fake_verdict_alone(self) -> Verdict:
+        return self._judge(self.judged_fake, self.fake_condition)
+
+    def _judge(self, images: Tensor, condition: Condition) -> Verdict:
+        return Verdict.of(self.game.discriminator(images, condition))
+
+    def _augmented(self, images: Tensor, name: str) -> Tensor:
+        augment = self.game.augment
+        return images if augment is None else augment(images, self.random.named(f"augment {name}"))
+
+
+Term = Callable[[Turn], Tensor]
+"""Turn -> scalar. It may be an nn.Module: its state is then kept in checkpoints."""
+
+Schedule = Callable[[int], float]
+"""Step (generator moves made so far) -> value."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A term of an objective, with its weight."""
+
+    name: str
+    """The key in the log."""
+    term: Term
+    weight: float | Schedule = 1.0
+    every: int = 1
+    """Applied on every n-th step, multiplied by n, so that its mean pull stays the same."""
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"term {self.name!r} is applied every n-th step with n at least 1, not {self.every}")
+
+    def active(self, step: int) -> bool:
+        return step % self.every == 0
+
+    def cost(self, turn: Turn) -> Tensor:
+        weight = self.weight(turn.step) if callable(self.weight) else self.weight
+        return self.term(turn) * (weight * self.every)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a move costs: an adversarial loss, and terms for either player.
+
+    The order of evaluation is fixed, because every pass through a network with normalized weights counts: real,
+    fake, then the terms as they are listed.
+    """
+
+    adversarial: AdversarialLoss
+    discriminator_terms: tuple[Weighted, ...] = ()
+    generator_terms: tuple[Weighted, ...] = ()
+
+    def __post_init__(self) -> None:
+        for terms in (self.discriminator_terms, self.generator_terms):
+            names = ["adversarial", *(weighted.name for weighted in terms)]
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ValueError(f"each term of an objective needs a name of its own; repeated: {repeated}")
+
+    def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
+        """Named scalars of a discriminator's move; their sum is what it minimizes."""
+        real, fake = turn.real_verdict.scores, turn.fake_verdict.scores
+        condition, fake_condition = turn.batch.condition, turn.fake_condition
+        judge = self.adversarial.discriminator
+        losses = {
+            "adversarial": _mean(
+                [judge(*scale, condition, fake_condition) for scale in zip(real, fake, strict=True)]
+            )
+        }
+        return losses | _costs(self.discriminator_terms, turn)
+
+    def generator_losses(self, turn: Turn) -> dict[str, Tensor]:
+        """Named scalars of a generator's move; their sum is what it minimizes."""
+        fake = turn.fake_verdict.scores
+        paired = self.adversarial.paired_generator
+        if paired is None:
+            costs = [self.adversarial.generator(scores, turn.fake_condition) for scores in fake]
+        else:
+            real = turn.real_verdict.scores
+            conditions = (turn.batch.condition, turn.fake_condition)
+            costs = [paired(*scale, *conditions) for scale in zip(real, fake, strict=True)]
+        return {"adversarial": _mean(costs)} | _costs(self.generator_terms, turn)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The terms that carry state, by "player/name"."""
+        sides = {"discriminator": self.discriminator_terms, "generator": self.generator_terms}
+        return {
+            f"{player}/{weighted.name}": weighted.term
+            for player, terms in sides.items()
+            for weighted in terms
+            if isinstance(weighted.term, nn.Module)
+        }
+
+
+class LabelSource(nn.Module):
+    """Where conditions come from. This base class passes the data set's labels on and lets fakes reuse them.
+
+    Whatever a label source needs to resume is a buffer or a parameter.
+    """
+
+    num_labels: int = 0
+    """How many labels it gives; 0 where there is no label."""
+
+    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
+        """The condition of the real examples."""
+        return batch.condition
+
+    def for_fakes(self, batch: Batch, random: Draws) -> Condition:
+        """The condition to generate under, given the (already labelled) real batch of the same move."""
+        return batch.condition
+
+    def draw(self, random: Draws) -> Condition:
+        """A condition for samples outside training, where there is no real batch."""
+        raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
+
+    def observe(self, batch: Batch) -> None:
+        """Called once per discriminator move, with the labelled batch."""
+
+    def refresh(self, discriminator: nn.Module, data: Any) -> None:
+        """Called between steps, as often as the recipe's `refresh_every` says."""
+
+
+@dataclass
+class Game:
+    """The two players, the label source, and what a move costs.
+
+    generator(z [B, latent_dim], condition, size=None) -> fakes, with the attribute `latent_dim`;
+    discriminator(x, condition) -> Verdict or scores, with `.features(x)`, which needs no label;
+    augment(x, random) -> x, applied to whatever the discriminator judges.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    labels: LabelSource
+    objective: Objective
+    augment: Callable[[Tensor, Draws], Tensor] | None = None
+    modules: dict[str, nn.Module] = field(init=False, repr=False)
+    """Everything that carries state, by name."""
+
+    def __post_init__(self) -> None:
+        self.modules = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "labels": self.labels,
+        }
+        self.modules |= {f"terms/{name}": module for name, module in self.objective.modules().items()}
+        if isinstance(self.augment, nn.Module):
+            self.modules["augment"] = self.augment
+
+    def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
+        """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""
+        z = random.normal("z", self.generator.latent_dim)
+        return self.generator(z, condition) if size is None else self.generator(z, condition, size)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _mean(costs: list[Tensor]) -> Tensor:
+    return costs[0] if len(costs) == 1 else torch.stack(costs).mean()
+
+
+def _costs(terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
+    return {weighted.name: weighted.cost(turn) for weighted in terms if weighted.active(turn.step)}
+
+
+def _concatenate(first: Condition, second: Condition) -> Condition:
+    if first is None and second is None:
+        return None
+    if first is None or second is None:
+        raise ValueError(
+            "reals and fakes must both have a condition or both have none: the label source labels only one of them"
+        )
+    if isinstance(first, tuple):
+        return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
+    return torch.cat((first, second))
+
+
+def _has_batch_statistics(network: nn.Module) -> bool:
+    found = network.__dict__.get("_has_batch_statistics")
+    if found is None:
+        found = any("batchnorm" in type(module).__name__.lower() for module in network.modules())
+        network.__dict__["_has_batch_statistics"] = found
+    return found

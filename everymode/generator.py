@@ -1,0 +1,192 @@
+"""A trained generator: load it, draw from it, share it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from everymode import checkpoint as files
+from everymode.draws import Draws, Rows
+from everymode.game import Condition, LabelSource
+from everymode.recipe import Recipe
+
+_FAMILY_PACKAGE = "everymode.recipes."
+
+
+class Generator:
+    """A generator with the names of what it draws. Image i of `sample(n, seed=s)` depends on s + i alone."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        labels: LabelSource,
+        *,
+        classes: Sequence[str] = (),
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        self.network = network.eval()
+        self.labels = labels
+        self.classes = tuple(classes)
+        self.config = config or {}
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def num_labels(self) -> int:
+        return self.labels.num_labels
+
+    def to(self, device: torch.device | str) -> Generator:
+        """Move the weights."""
+        self.network.to(device)
+        return self
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        label: int | str | Sequence[int | str] | Tensor | None = None,
+        seed: int = 0,
+        truncation: float = 1.0,
+        size: tuple[int, int] | None = None,
+        *,
+        batch_size: int = 64,
+    ) -> Tensor:
+        """[n, C, H, W] images in [-1, 1], or [n, 2] points, on the CPU.
+
+        Args:
+            n: how many.
+            label: one class for all (number or name), one for each, or None: drawn as the label source draws.
+            seed: image i is a function of seed + i, so any of them can be drawn again alone.
+            truncation: factor on the latent code: below 1 trades variety for typicality.
+            size: (height, width), for generators that draw any size.
+            batch_size: images per pass; it bounds the memory and changes nothing else.
+
+        Raises ValueError for labels that the generator does not know, or for labels where it knows none.
+        """
+        if n < 1:
+            raise ValueError(f"ask for at least one image, not {n}")
+        given = self._labels(label, n)
+        images = []
+        for start in range(0, n, batch_size):
+            count = min(batch_size, n - start)
+            draws = [
+                Draws(seed + row, "sample", Rows.all(1), self.device) for row in range(start, start + count)
+            ]
+            z = torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws]) * truncation
+            if given is not None:
+                condition: Condition = given[start : start + count].to(self.device)
+            else:
+                condition = _stacked([self.labels.draw(draw) for draw in draws])
+            drawn = self.network(z, condition) if size is None else self.network(z, condition, size)
+            images.append(drawn.float().cpu())
+        return torch.cat(images)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write generator.safetensors and config.json, which `everymode.load` reads."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()
+        }
+        save_file(state, folder / "generator.safetensors")
+        (folder / "config.json").write_text(json.dumps(self.config, indent=1))
+        return folder
+
+    def _labels(self, label: int | str | Sequence[int | str] | Tensor | None, n: int) -> Tensor | None:
+        if label is None:
+            return None
+        if self.num_labels == 0:
+            raise ValueError(f"this generator knows no labels, so it can't draw label {label!r}: leave it out")
+        if isinstance(label, Tensor):
+            label = label.tolist()
+        several = [label] * n if isinstance(label, (int, str)) else list(label)
+        if len(several) != n:
+            raise ValueError(
+                f"{len(several)} labels for {n} images: give one label for all, or one for each"
+            )
+        return torch.tensor([self._number(each) for each in several])
+
+    def _number(self, label: int | str) -> int:
+        if isinstance(label, str) and label in self.classes:
+            return self.classes.index(label)
+        if isinstance(label, str) and label.lstrip("-").isdigit():
+            label = int(label)
+        if isinstance(label, int) and 0 <= label < self.num_labels:
+            return label
+        names = f" ({', '.join(self.classes[:20])}{', ...' if len(self.classes) > 20 else ''})"
+        known = f"0 to {self.num_labels - 1}{names if self.classes else ''}"
+        raise ValueError(f"there is no label {label!r}: this generator knows {known}")
+
+
+def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device | str = "cpu") -> Generator:
+    """A trained generator from a run folder, a checkpoint, or a folder that `Generator.save` wrote.
+
+    Args:
+        recipe: the recipe that built it, for recipes of your own (their code is never loaded from a file for you).
+
+    Raises FileNotFoundError if there is no generator, ValueError if its recipe isn't one of everymode's and none is
+    given.
+    """
+    folder = find_generator(Path(path))
+    config = json.loads((folder / "config.json").read_text())
+    numbers = recipe if recipe is not None else recipe_of(config)
+    if recipe is not None:
+        numbers = type(recipe).from_json(config["recipe"]["numbers"])
+    with torch.random.fork_rng(devices=[]):
+        game = numbers.build()
+    game.generator.load_state_dict(load_file(folder / "generator.safetensors"))
+    classes = config.get("data", {}).get("classes", ())
+    return Generator(game.generator.to(device), game.labels, classes=classes, config=config)
+
+
+def find_generator(path: Path) -> Path:
+    """The folder with generator.safetensors that a path stands for: itself, or a run's newest valid checkpoint."""
+    if (path / "generator.safetensors").is_file():
+        return path
+    if (path / "checkpoints").is_dir():
+        newest = files.newest_valid(path / "checkpoints", print)
+        if newest is not None:
+            return newest
+        raise FileNotFoundError(f"{path} has no valid checkpoint yet: let it train until its first snapshot")
+    raise FileNotFoundError(
+        f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
+    )
+
+
+def recipe_of(config: dict[str, Any]) -> Recipe:
+    """The recipe that a config describes. Only recipes that ship with everymode are looked up: a file can't name code.
+
+    Raises ValueError for any other.
+    """
+    record = config["recipe"]
+    module, name = str(record["module"]), str(record["class"])
+    shipped = module.startswith(_FAMILY_PACKAGE) and module.removeprefix(_FAMILY_PACKAGE).isidentifier()
+    if not shipped or not name.isidentifier():
+        raise ValueError(
+            f"this was trained with a recipe of your own ({name} from {record.get('file') or module}): pass it, as in "
+            "everymode.load(path, recipe=RECIPE)"
+        )
+    found = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, Recipe)):
+        raise ValueError(
+            f"{module} has no recipe class {name}: the run was made by another version of everymode"
+        )
+    return found.from_json(record["numbers"])
+
+
+def _stacked(conditions: list[Condition]) -> Condition:
+    first = conditions[0]
+    if first is None:
+        return None
+    if isinstance(first, tuple):
+        return tuple(torch.cat(parts) for parts in zip(*conditions, strict=True))
+    return torch.cat(conditions)

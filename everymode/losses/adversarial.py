@@ -1,0 +1,131 @@
+"""Adversarial losses on one score per image, or per position of a map, conditional by projection or not.
+
+hinge: Geometric GAN (Lim and Ye, 2017), as in `ajbrock/BigGAN-PyTorch:losses.py`; on a projection
+discriminator's scores it is BigGAN's loss. logistic: Generative Adversarial Nets (Goodfellow et al., 2014)
+with the non-saturating generator. least_squares: LSGAN (Mao et al., 2017). wasserstein: Wasserstein GAN
+(Arjovsky et al., 2017). relativistic: the paired loss of R3GAN (Huang et al., 2024).
+
+All average over the batch (and over positions), and the discriminator's two sides are added, not halved.
+Scores are [B], [B, 1] or [B, 1, H, W]; anything else raises ValueError. Conditions are ignored: the scores
+already contain them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.game import AdversarialLoss, Condition
+
+Cost = Callable[[Tensor], Tensor]
+
+
+def hinge() -> AdversarialLoss:
+    """D: mean max(0, 1 - r) + mean max(0, 1 + f); G: mean -f."""
+    return _separate(lambda real: F.relu(1 - real), lambda fake: F.relu(1 + fake), torch.neg)
+
+
+def logistic() -> AdversarialLoss:
+    """D: mean softplus(-r) + mean softplus(f); G: mean softplus(-f), the non-saturating form."""
+    return _separate(_softplus_of_minus, lambda fake: _softplus_of_minus(-fake), _softplus_of_minus)
+
+
+def least_squares(*, real_target: float = 1.0, fake_target: float = 0.0) -> AdversarialLoss:
+    """D: mean (r - real_target)^2 + mean (f - fake_target)^2; G: mean (f - real_target)^2.
+
+    LSGAN writes a factor 1/2 in front of each mean; it is left out here, as everywhere. Realness is the score
+    minus the midpoint of the targets.
+
+    Raises ValueError if real_target isn't above fake_target.
+    """
+    if real_target <= fake_target:
+        raise ValueError(f"real_target ({real_target}) must be above fake_target ({fake_target})")
+
+    def toward_real(scores: Tensor) -> Tensor:
+        return (scores - real_target).square()
+
+    def toward_fake(scores: Tensor) -> Tensor:
+        return (scores - fake_target).square()
+
+    return _separate(toward_real, toward_fake, toward_real, undecided=(real_target + fake_target) / 2)
+
+
+def wasserstein() -> AdversarialLoss:
+    """D: mean -r + mean f; G: mean -f. The discriminator must be kept Lipschitz by other means.
+
+    Only differences of these scores mean anything, so realness has no natural zero.
+    """
+    return _separate(torch.neg, lambda fake: fake, torch.neg)
+
+
+def relativistic() -> AdversarialLoss:
+    """Real i against fake i. D: mean softplus(-(r - f)); G: mean softplus(-(f - r)).
+
+    Both batches need the same shape, and the pairs should share their condition. The generator's cost needs
+    the real scores: it is `paired_generator`, and calling `generator` raises ValueError. Only differences of
+    these scores mean anything, so realness has no natural zero.
+    """
+
+    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+        return _softplus_of_minus(_margin(real, fake)).mean()
+
+    def paired_generator(
+        real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition
+    ) -> Tensor:
+        return _softplus_of_minus(-_margin(real, fake)).mean()
+
+    def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
+        raise ValueError(
+            "a relativistic generator is judged against the reals: call paired_generator instead"
+        )
+
+    return AdversarialLoss(discriminator, generator, _mean_score, paired_generator)
+
+
+def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: float = 0.0) -> AdversarialLoss:
+    """A loss whose costs of reals and of fakes don't depend on each other."""
+
+    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+        return on_real(_one_score(real)).mean() + on_fake(_one_score(fake)).mean()
+
+    def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
+        return of_generator(_one_score(fake)).mean()
+
+    def realness(scores: Tensor, condition: Condition) -> Tensor:
+        return _mean_score(scores, condition) - undecided
+
+    return AdversarialLoss(discriminator, generator, realness)
+
+
+def _softplus_of_minus(x: Tensor) -> Tensor:
+    # Unlike F.softplus, exact at every x in double precision.
+    return -F.logsigmoid(x)
+
+
+def _margin(real: Tensor, fake: Tensor) -> Tensor:
+    real, fake = _one_score(real), _one_score(fake)
+    if real.shape != fake.shape:
+        raise ValueError(
+            f"relativistic pairs need as many fakes as reals, and scores of one shape; got "
+            f"{list(real.shape)} and {list(fake.shape)}"
+        )
+    return real - fake
+
+
+def _mean_score(scores: Tensor, condition: Condition) -> Tensor:
+    return _one_score(scores).reshape(len(scores), -1).mean(1)
+
+
+def _one_score(scores: Tensor) -> Tensor:
+    """The scores, in single precision at least, if there is one per image or position."""
+    if scores.dim() == 0 or (scores.dim() > 1 and scores.shape[1] != 1):
+        raise ValueError(
+            f"this loss takes one score per image, [B], [B, 1] or [B, 1, H, W], not {list(scores.shape)}: "
+            f"give the discriminator one output, or use a loss over class scores, such as omni(num_classes)"
+        )
+    if not len(scores):
+        raise ValueError(f"there is no mean over an empty batch; scores have shape {list(scores.shape)}")
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores

@@ -1,0 +1,81 @@
+"""Labels as losses need them: one tensor per label block, at the positions of the scores, in range.
+
+Most games have one block: labels [B], or label maps [B, H, W]. Several labels per image (a digit and its
+domain, say) are several blocks, and `num_classes` is then a tuple with one number per block.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from everymode.game import UNLABELLED, Condition
+
+
+def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The number of classes of every block. Raises ValueError unless these are positive whole numbers."""
+    sizes = num_classes if isinstance(num_classes, tuple) else (num_classes,)
+    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
+        raise ValueError(
+            f"num_classes must be a positive whole number, or a tuple of them for several label blocks, "
+            f"not {num_classes!r}"
+        )
+    return sizes
+
+
+def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple[Tensor, ...]:
+    """One int64 tensor of labels per block, [B] or [B, H, W].
+
+    Args:
+        labels: integers, [B] or [B, H, W]; with several label blocks [B, blocks] or [B, blocks, H, W], or a
+            tuple with one tensor per block.
+        num_classes: a number for one block, a tuple for several.
+
+    Raises ValueError if there are no labels, they aren't integers, or the number of blocks differs.
+    """
+    if labels is None:
+        raise ValueError(
+            "this loss needs labels, and there are none: give some, or use one without, such as hinge()"
+        )
+    if isinstance(labels, tuple):
+        blocks = labels
+    elif not isinstance(num_classes, tuple):
+        blocks = (labels,)
+    else:
+        blocks = labels.unbind(1) if labels.dim() > 1 else ()
+    sizes = block_sizes(num_classes)
+    if len(blocks) != len(sizes):
+        raise ValueError(
+            f"num_classes={num_classes} needs {len(sizes)} block(s) of labels, one per column; "
+            f"got {len(blocks)}"
+        )
+    for block in blocks:
+        if block.dtype == torch.bool or block.is_floating_point() or block.is_complex() or block.dim() == 0:
+            raise ValueError(
+                f"labels must be integers, [B] or [B, H, W] per block, not {block.dtype} {list(block.shape)}"
+            )
+    return tuple(block.long() for block in blocks)
+
+
+def at_positions(labels: Tensor, scores: Tensor) -> Tensor:
+    """A label map [B, H, W] at the pixels nearest to the positions of score maps; labels [B] as they are."""
+    if labels.dim() != 3 or scores.dim() != 4 or labels.shape[1:] == scores.shape[2:]:
+        return labels
+    (height, width), (rows, columns) = labels.shape[1:], scores.shape[2:]
+    row = torch.arange(rows, device=labels.device) * height // rows
+    column = torch.arange(columns, device=labels.device) * width // columns
+    return labels[:, row[:, None], column]
+
+
+def check_labels(labels: Tensor, size: int) -> None:
+    """Raise ValueError if labels lie outside -1..size - 1.
+
+    Labels that aren't on the CPU are not looked at, since that would make the host wait for the device.
+    """
+    if labels.device.type != "cpu" or torch.compiler.is_compiling() or not labels.numel():
+        return
+    lowest, highest = (int(value) for value in labels.aminmax())
+    if lowest < UNLABELLED or highest >= size:
+        raise ValueError(
+            f"labels must be 0..{size - 1}, or {UNLABELLED} for unlabelled, but they span {lowest}..{highest}"
+        )

@@ -1,0 +1,164 @@
+"""DCGAN networks of Self-Conditioned GAN: one generator, a shallow and a deep discriminator, for any size.
+
+At 32 pixels they are those of stevliu/self-conditioned-gan:gan_training/models/dcgan_shallow.py
+(Stacked-MNIST) and dcgan_deep.py (CIFAR; the discriminator is the convolutional one of Miyato et al. 2018,
+without normalization)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+from everymode.networks.embedding import UnitEmbeddingConcat
+from everymode.networks.heads import judge
+from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.norms.conditional import BatchNorm
+
+
+class DCGANGenerator(nn.Module):
+    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
+    [-1, 1].
+
+    Linear to the first grid (without activation), then per doubling a 4x4 transposed convolution, batch
+    normalization and ReLU, then a 3x3 convolution and tanh. The label enters as a unit vector beside z.
+
+    Args:
+        size: (H, W) of the images.
+        num_classes: None for an unconditional generator, which ignores the condition.
+        base: channels at full size; they double towards the first grid, up to 8 times base.
+        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** doublings.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        num_classes: int | None = None,
+        latent_dim: int = 128,
+        embedding_dim: int = 256,
+        channels: int = 3,
+        base: int = 64,
+        doublings: int | None = None,
+    ) -> None:
+        super().__init__()
+        doublings = default_doublings(size) if doublings is None else doublings
+        self.size = (size[0], size[1])
+        self.grid = starting_grid(size, doublings)
+        self.latent_dim = latent_dim
+        self.embedding = None if num_classes is None else UnitEmbeddingConcat(num_classes, embedding_dim)
+        widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
+        in_features = latent_dim if num_classes is None else latent_dim + embedding_dim
+        self.linear = nn.Linear(in_features, widths[0] * self.grid[0] * self.grid[1])
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose2d(widths[i], widths[i + 1], 4, stride=2, padding=1) for i in range(doublings)
+        )
+        self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:])
+        self.output = nn.Conv2d(base, channels, 3, padding=1)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
+        require_native(size, self.size)
+        require_latent(z, self.latent_dim)
+        hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
+        hidden = hidden.unflatten(1, (-1, *self.grid))
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            hidden = F.relu(norm(convolution(hidden)))
+        return torch.tanh(self.output(hidden))
+
+
+class ShallowDiscriminator(nn.Module):
+    """4x4 stride-2 convolutions, each with batch normalization and leaky ReLU 0.2, flattened: images ->
+    Verdict.
+
+    Args:
+        size: (H, W) of the images, any; odd grids are halved rounding down.
+        head: width F of the flattened features (2048 at 32 pixels) -> head, called as head(features,
+            condition).
+        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        base: channels of the first convolution; they double up to 8 times base.
+        halvings: as many as keep the shorter side at 2 or more, where None.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
+        channels: int = 3,
+        base: int = 64,
+        halvings: int | None = None,
+    ) -> None:
+        super().__init__()
+        halvings = default_doublings(size, 2) if halvings is None else halvings
+        widths = [base * 2 ** min(level, 3) for level in range(halvings)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(ins, outs, 4, stride=2, padding=1)
+            for ins, outs in zip((channels, *widths[:-1]), widths, strict=True)
+        )
+        self.norms = nn.ModuleList(BatchNorm(width) for width in widths)
+        in_features = widths[-1] * (size[0] >> halvings) * (size[1] >> halvings)
+        self.head = head(in_features)
+        self.class_head = None if class_head is None else class_head(in_features)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+        return judge(self.features(x), condition, self.head, self.class_head)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = F.leaky_relu(norm(convolution(x)), 0.2)
+        return x.flatten(1)
+
+
+class DeepDiscriminator(nn.Module):
+    """3x3 and 4x4 stride-2 convolutions in turn, then a 3x3, leaky ReLU 0.1, no normalization, flattened:
+    images -> Verdict.
+
+    Args:
+        size: (H, W) of the images, any; odd grids are halved rounding down.
+        head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features,
+            condition).
+        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        base: channels of the first convolutions; they double after each halving, up to 8 times base.
+        halvings: as many as keep the shorter side at 4 or more, where None.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
+        channels: int = 3,
+        base: int = 64,
+        halvings: int | None = None,
+    ) -> None:
+        super().__init__()
+        halvings = default_doublings(size) if halvings is None else halvings
+        widths = [base * 2 ** min(level, 3) for level in range(halvings + 1)]
+        convolutions: list[nn.Conv2d] = []
+        for ins, outs in zip((channels, *widths[:-2]), widths[:-1], strict=True):
+            convolutions += [
+                nn.Conv2d(ins, outs, 3, padding=1),
+                nn.Conv2d(outs, outs, 4, stride=2, padding=1),
+            ]
+        convolutions.append(nn.Conv2d(widths[-2], widths[-1], 3, padding=1))
+        self.convolutions = nn.ModuleList(convolutions)
+        in_features = widths[-1] * (size[0] >> halvings) * (size[1] >> halvings)
+        self.head = head(in_features)
+        self.class_head = None if class_head is None else class_head(in_features)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+        return judge(self.features(x), condition, self.head, self.class_head)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        for convolution in self.convolutions:
+            x = F.leaky_relu(convolution(x), 0.1)
+        return x.flatten(1)

@@ -1,0 +1,106 @@
+"""Discriminator heads: from pooled features [B, F] and a condition to scores."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+
+
+class ScalarHead(nn.Module):
+    """One realness score per example, whatever the condition: [B, F] -> [B, 1]."""
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, 1)
+
+    def forward(self, features: Tensor, condition: object = None) -> Tensor:
+        return self.linear(features)
+
+
+class ProjectionHead(nn.Module):
+    """Projection discriminator (Miyato and Koyama 2018): w h + b + <embedding[y], h>, [B, F] -> [B, 1].
+
+    Args:
+        class_bias: adds a bias per class, which makes the second term a linear layer's output y, as
+            alisadeghian/PGMGAN:gan_training/models/biggan.py has it.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, *, class_bias: bool = False) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.linear = nn.Linear(in_features, 1)
+        self.embedding = nn.Embedding(num_classes, in_features)
+        self.class_bias = nn.Parameter(torch.zeros(num_classes)) if class_bias else None
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        labels = require_labels(condition, "ProjectionHead")
+        scores = self.linear(features) + (self.embedding(labels) * features).sum(1, keepdim=True)
+        return scores if self.class_bias is None else scores + self.class_bias[labels].unsqueeze(1)
+
+    def class_scores(self, features: Tensor) -> Tensor:
+        """D(x, k) for every class k: [B, F] -> [B, K]."""
+        return self.linear(features) + nn.functional.linear(features, self.embedding.weight, self.class_bias)
+
+
+class ClassifierHead(nn.Module):
+    """A score for each class and each extra slot, whatever the condition: [B, F] -> [B, num_outputs].
+
+    Args:
+        num_outputs: classes plus extra slots: K + 2 (real, fake) for the omni-loss, K + 1 for a fake class.
+    """
+
+    def __init__(self, in_features: int, num_outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, num_outputs)
+
+    def forward(self, features: Tensor, condition: object = None) -> Tensor:
+        return self.linear(features)
+
+
+class SelectHead(nn.Module):
+    """One linear score per class, of which the condition picks one: [B, F] -> [B]; the others get no
+    gradient.
+
+    Follows stevliu/self-conditioned-gan:gan_training/models/blocks.py (LinearConditionalMaskLogits).
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.linear = nn.Linear(in_features, num_classes)
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        labels = require_labels(condition, "SelectHead")
+        return self.linear(features).gather(1, labels.unsqueeze(1)).squeeze(1)
+
+    def class_scores(self, features: Tensor) -> Tensor:
+        """D(x, k) for every class k: [B, F] -> [B, K]."""
+        return self.linear(features)
+
+
+def judge(
+    features: Tensor, condition: Tensor | None, head: nn.Module, class_head: nn.Module | None = None
+) -> Verdict:
+    """What the heads say of the features [B, F]; an auxiliary class head's logits are the Verdict's
+    `classes`."""
+    classes = None if class_head is None else class_head(features, condition)
+    return Verdict(scores=(head(features, condition),), classes=classes, features=(features,))
+
+
+def require_labels(condition: object, who: str) -> Tensor:
+    """The condition where it is a tensor of labels.
+
+    Raises:
+        ValueError: it is None or no integer tensor.
+    """
+    if not isinstance(condition, Tensor) or condition.is_floating_point():
+        given = "None" if condition is None else f"{type(condition).__name__}"
+        if isinstance(condition, Tensor):
+            given = f"a {condition.dtype} tensor"
+        raise ValueError(
+            f"{who} is conditional and was given {given} as condition; pass int64 labels of shape [B], "
+            "or build the network without classes."
+        )
+    return condition

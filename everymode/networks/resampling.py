@@ -1,0 +1,60 @@
+"""3x3 convolutions fused with nearest upsampling before them, or with 2x2 mean pooling after them.
+
+Doubling by nearest neighbour and then convolving with a 3x3 kernel is one stride-2 transposed convolution
+with the 4x4 kernel that sums the four shifts of the 3x3 one; convolving and then taking 2x2 means is one
+stride-2 convolution with a quarter of that 4x4 kernel. Both are exact and need 4/9 of the multiplications.
+The parameters are those of the plain convolution."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class UpsampleConv2d(nn.Conv2d):
+    """Nearest upsampling by 2, then a 3x3 convolution with padding 1: [B, C, H, W] -> [B, out, 2H, 2W].
+
+    Args:
+        fused: False computes it in two steps, for comparison and for devices where that is faster.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, fused: bool = True) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1)
+        self.fused = fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.fused:
+            return self._conv_forward(F.interpolate(x, scale_factor=2), self.weight, self.bias)
+        kernel = four_shifts(self.weight, divisor=1).flip(2, 3).transpose(0, 1)
+        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+
+    def convolution_grid(self, height: int, width: int) -> tuple[int, int]:
+        """The grid that the 3x3 convolution acts on, from the size of this layer's input."""
+        return 2 * height, 2 * width
+
+
+class DownsampleConv2d(nn.Conv2d):
+    """A 3x3 convolution with padding 1, then 2x2 mean pooling: [B, C, H, W] -> [B, out, H // 2, W // 2].
+
+    Args:
+        fused: False computes it in two steps, for comparison and for devices where that is faster.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, fused: bool = True) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1)
+        self.fused = fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.fused:
+            return F.avg_pool2d(self._conv_forward(x, self.weight, self.bias), 2)
+        return F.conv2d(x, four_shifts(self.weight, divisor=4), self.bias, stride=2, padding=1)
+
+    def convolution_grid(self, height: int, width: int) -> tuple[int, int]:
+        """The grid that the 3x3 convolution acts on, from the size of this layer's input."""
+        return height, width
+
+
+def four_shifts(kernel: Tensor, *, divisor: int) -> Tensor:
+    """The sum of a 3x3 kernel's four shifts on a 4x4 grid, over the divisor: [out, in, 3, 3] -> [out, in, 4,
+    4]."""
+    return F.avg_pool2d(kernel, kernel_size=2, stride=1, padding=1, divisor_override=divisor)

@@ -1,0 +1,88 @@
+"""Residual blocks of SN-GAN and BigGAN: up-sampling for generators, down-sampling for discriminators.
+
+Follows ajbrock/BigGAN-PyTorch:layers.py (GBlock, DBlock). 1x1 shortcuts commute with nearest upsampling and
+with mean pooling, so fused blocks run them at the lower resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.networks.resampling import DownsampleConv2d, UpsampleConv2d
+
+
+class GeneratorBlock(nn.Module):
+    """norm, ReLU, double, 3x3, norm, ReLU, 3x3, plus a doubled 1x1 shortcut: [B, in, H, W] -> [B, out, 2H,
+    2W].
+
+    Args:
+        norm: channels -> batch normalization called as norm(x, condition).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, norm: Callable[[int], nn.Module], fused: bool = True
+    ) -> None:
+        super().__init__()
+        self.fused = fused
+        self.norm1 = norm(in_channels)
+        self.conv1 = UpsampleConv2d(in_channels, out_channels, fused=fused)
+        self.norm2 = norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        hidden = self.conv1(F.relu(self.norm1(x, condition)))
+        hidden = self.conv2(F.relu(self.norm2(hidden, condition)))
+        if self.fused:
+            return hidden + F.interpolate(self.shortcut(x), scale_factor=2)
+        return hidden + self.shortcut(F.interpolate(x, scale_factor=2))
+
+
+class DiscriminatorBlock(nn.Module):
+    """ReLU, 3x3, ReLU, 3x3, halve, plus a shortcut: [B, in, H, W] -> [B, out, H / 2, W / 2], or the same H
+    and W.
+
+    Args:
+        hidden_channels: width between the two convolutions; `out_channels` ("wide", BigGAN) where None.
+        activate_first: False for the first block, which acts on images.
+        downsample: whether the block halves the grid.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        hidden_channels: int | None = None,
+        activate_first: bool = True,
+        downsample: bool = True,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        hidden_channels = out_channels if hidden_channels is None else hidden_channels
+        self.activate_first = activate_first
+        self.downsample = downsample
+        # The first block pools before its shortcut in any case.
+        self.pool_first = fused or not activate_first
+        self.conv1 = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.conv2 = (
+            DownsampleConv2d(hidden_channels, out_channels, fused=fused)
+            if downsample
+            else nn.Conv2d(hidden_channels, out_channels, 3, padding=1)
+        )
+        self.shortcut = (
+            nn.Conv2d(in_channels, out_channels, 1)
+            if downsample or in_channels != out_channels
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv1(F.relu(x) if self.activate_first else x)
+        hidden = self.conv2(F.relu(hidden))
+        if not self.downsample:
+            return hidden + self.shortcut(x)
+        if self.pool_first:
+            return hidden + self.shortcut(F.avg_pool2d(x, 2))
+        return hidden + F.avg_pool2d(self.shortcut(x), 2)

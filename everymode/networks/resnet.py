@@ -1,0 +1,152 @@
+"""Residual generator and discriminator of SN-GAN (Miyato et al. 2018), for 32, 48, 64, 128 pixels and sizes
+alike.
+
+Widths follow the paper's tables 4 to 6 and kwotsin/mimicry:torch_mimicry/nets/sngan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+from everymode.networks.heads import judge, require_labels
+from everymode.networks.residual import DiscriminatorBlock, GeneratorBlock
+from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
+
+
+class ResNetGenerator(nn.Module):
+    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
+    [-1, 1].
+
+    Args:
+        size: (H, W) of the images.
+        num_classes: rows of the gains' and biases' tables in every block; None for an unconditional
+            generator, which ignores the condition.
+        widths: channels of the first grid and of each block's output; `resnet_generator_widths(size)` where
+            None.
+        fused: computes upsampling and convolution in one operation (exact).
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** blocks.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        num_classes: int | None = None,
+        widths: Sequence[int] | None = None,
+        latent_dim: int = 128,
+        channels: int = 3,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        widths = resnet_generator_widths(size) if widths is None else widths
+        self.size = (size[0], size[1])
+        self.grid = starting_grid(size, len(widths) - 1)
+        self.latent_dim = latent_dim
+        self.num_classes = num_classes
+        norm: Callable[[int], nn.Module] = BatchNorm
+        if num_classes is not None:
+            norm = partial(ConditionalBatchNorm2d, table=partial(nn.Embedding, num_classes))
+        self.linear = nn.Linear(latent_dim, widths[0] * self.grid[0] * self.grid[1])
+        self.blocks = nn.ModuleList(
+            GeneratorBlock(widths[i], widths[i + 1], norm=norm, fused=fused) for i in range(len(widths) - 1)
+        )
+        self.output_norm = BatchNorm(widths[-1])
+        self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
+        require_native(size, self.size)
+        require_latent(z, self.latent_dim)
+        if self.num_classes is not None:
+            condition = require_labels(condition, type(self).__name__)
+        hidden = self.linear(z).unflatten(1, (-1, *self.grid))
+        for block in self.blocks:
+            hidden = block(hidden, condition)
+        return torch.tanh(self.output_conv(F.relu(self.output_norm(hidden))))
+
+
+class ResNetDiscriminator(nn.Module):
+    """Images [B, channels, H, W] and condition -> Verdict; sum pooling, as in SN-GAN's code.
+
+    Args:
+        size: (H, W) of the images.
+        head: width F of the pooled features -> head, called as head(features [B, F], condition) -> scores.
+        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        widths: channels of each block's output; those of `resnet_discriminator_layout(size)` where None.
+        halvings: how many of the first blocks halve the grid; all but the last where None.
+        mean_pooling: averages over positions rather than summing (the critics of the sparsity-aware
+            normalization paper).
+        fused: computes convolution and mean pooling in one operation (exact).
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
+        widths: Sequence[int] | None = None,
+        halvings: int | None = None,
+        channels: int = 3,
+        mean_pooling: bool = False,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        if widths is None:
+            widths, default_halvings = resnet_discriminator_layout(size)
+            halvings = default_halvings if halvings is None else halvings
+        halvings = len(widths) - 1 if halvings is None else halvings
+        starting_grid(size, halvings)
+        self.size = (size[0], size[1])
+        self.mean_pooling = mean_pooling
+        ins = (channels, *widths[:-1])
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(
+                ins[i],
+                widths[i],
+                hidden_channels=widths[0] if i == 0 else ins[i],
+                activate_first=i > 0,
+                downsample=i < halvings,
+                fused=fused,
+            )
+            for i in range(len(widths))
+        )
+        self.head = head(widths[-1])
+        self.class_head = None if class_head is None else class_head(widths[-1])
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+        return judge(self.features(x), condition, self.head, self.class_head)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What feeds the heads, without a label: [B, widths[-1]]."""
+        for block in self.blocks:
+            x = block(x)
+        x = F.relu(x)
+        return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
+
+
+def resnet_generator_widths(size: Size) -> tuple[int, ...]:
+    """Channels of the first grid and of each block: 256 throughout at 32 pixels, 512 to 64 at 48, 1024 to 64
+    above.
+
+    Other sizes take the row of their number of doublings from a first grid whose shorter side is 4 to 7; 48
+    differs from 32 by its first grid, 6x6."""
+    doublings = default_doublings(size)
+    if doublings <= 3:
+        return (512, 256, 128, 64) if min(size) == 48 else (256,) * (doublings + 1)
+    return (1024,) * (doublings - 3) + (512, 256, 128, 64)
+
+
+def resnet_discriminator_layout(size: Size) -> tuple[tuple[int, ...], int]:
+    """Channels of each block's output, and how many of the first blocks halve the grid."""
+    doublings = default_doublings(size)
+    if doublings <= 3:
+        return ((64, 128, 256, 512, 1024), 4) if min(size) == 48 else ((128,) * 4, min(doublings, 2))
+    return (64, 128, 256, 512, 1024) + (1024,) * (doublings - 4), doublings

@@ -1,0 +1,193 @@
+"""Spectral normalization with the semantics of released BigGAN, whole groups of equal layers in one
+computation.
+
+Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks"; the order of the power
+iteration, and what training and evaluation mode do, follow ajbrock/BigGAN-PyTorch:layers.py."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+from torch.nn.utils import parametrize
+
+from everymode.norms.weight import Grid, WeightRule
+
+
+def spectral_norm(*, iterations: int = 1, epsilon: float = 1e-8) -> WeightRule:
+    """A weight rule that divides each weight by an estimate of its largest singular value.
+
+    A kernel [out, in, kh, kw] counts as the matrix [out, in * kh * kw] (a transposed convolution's is
+    transposed first). From the stored row u: v = normalize(u W), u' = normalize(v W^T), sigma = ||W v||.
+    Training mode stores u'; evaluation mode uses the fresh u' too, but stores nothing. u' and v are constants
+    for the gradient.
+
+    Args:
+        iterations: power iterations per forward of the network.
+        epsilon: lower bound of the norms that are divided by; a zero weight stays zero.
+    """
+    if iterations < 1:
+        raise ValueError(
+            f"iterations is {iterations}; spectral_norm needs at least one power iteration per forward."
+        )
+
+    def rule(layer: nn.Module, grid: Grid) -> nn.Module:
+        transposed = isinstance(layer, nn.ConvTranspose2d)
+        rows = layer.weight.shape[1 if transposed else 0]
+        if transposed and layer.groups > 1:
+            raise ValueError(
+                "spectral_norm does not take transposed convolutions with groups; leave them out."
+            )
+        parametrization = SpectralNorm(rows, transposed=transposed, iterations=iterations, epsilon=epsilon)
+        return parametrization.to(layer.weight)
+
+    return rule
+
+
+@torch.no_grad()
+def singular_values(network: nn.Module) -> dict[str, Tensor]:
+    """The present estimate of each normalized layer's largest singular value, for the log; moves nothing on.
+
+    Returns:
+        Layer name -> scalar tensor on the layer's device.
+    """
+    values: dict[str, Tensor] = {}
+    for name, layer in network.named_modules():
+        holder = layer.parametrizations.weight if parametrize.is_parametrized(layer, "weight") else ()
+        for parametrization in holder:
+            if isinstance(parametrization, SpectralNorm):
+                weight = holder.original.unsqueeze(0)
+                matrix = weight.permute(_column_order(holder.original, parametrization.transposed)).flatten(2)
+                stored = parametrization.u.unsqueeze(1)
+                values[name] = power_iteration(matrix, stored, iterations=1, epsilon=parametrization.epsilon)[
+                    2
+                ].reshape(())
+    return values
+
+
+class SpectralNorm(nn.Module):
+    """The parametrization behind `spectral_norm`: weight -> weight / sigma, of the weight's shape.
+
+    Args:
+        rows: number of outputs of the layer, the length of u.
+        transposed: whether the outputs are the weight's second dimension.
+    """
+
+    def __init__(
+        self, rows: int, *, transposed: bool = False, iterations: int = 1, epsilon: float = 1e-8
+    ) -> None:
+        super().__init__()
+        self.transposed = transposed
+        self.iterations = iterations
+        self.epsilon = epsilon
+        self.prepared: Tensor | None = None
+        self.register_buffer("u", torch.randn(1, rows))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if self.prepared is not None:
+            return self.prepared
+        return self.normalize_together([self], [weight])[0]
+
+    def group_key(self, weight: Tensor) -> Hashable:
+        return (weight.shape, weight.dtype, weight.device, self.transposed, self.iterations, self.epsilon)
+
+    def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Normalizes weights of one shape at once; moves on the u of those in training mode."""
+        with torch.autocast(weights[0].device.type, enabled=False):
+            stacked = weights[0].unsqueeze(0) if len(weights) == 1 else torch.stack(tuple(weights))
+            order = _column_order(weights[0], self.transposed)
+            matrices = stacked.permute(order)
+            permuted_shape = matrices.shape
+            matrices = matrices.flatten(2)
+            rows = members[0].u if len(members) == 1 else torch.cat([member.u for member in members])
+            normalized, _, u = _SpectralDivide.apply(
+                matrices, rows.unsqueeze(1), self.iterations, self.epsilon
+            )
+            _store(members, u)
+            normalized = normalized.view(permuted_shape).permute(_inverse(order))
+        return normalized.unbind(0)
+
+    def extra_repr(self) -> str:
+        return f"rows={self.u.shape[1]}, iterations={self.iterations}, epsilon={self.epsilon}"
+
+
+def power_iteration(
+    matrices: Tensor, u: Tensor, *, iterations: int, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Left vectors, right vectors and estimated largest singular values of a stack of matrices.
+
+    Args:
+        matrices: [N, out, in]. u: [N, 1, out], of any length but zero.
+    Returns:
+        u [N, 1, out] and v [N, 1, in] of length 1, sigma [N, 1, 1] >= epsilon.
+    """
+    for _ in range(iterations):
+        v = F.normalize(torch.bmm(u, matrices), dim=2, eps=epsilon)
+        product = torch.bmm(v, matrices.mT)
+        # ||W v|| is v W^T u'^T, so the norm that scales u' is the singular value itself.
+        sigma = torch.linalg.vector_norm(product, dim=2, keepdim=True).clamp_min(epsilon)
+        u = product / sigma
+    return u, v, sigma
+
+
+class _SpectralDivide(torch.autograd.Function):
+    """W [N, out, in] and the stored u [N, 1, out] -> (W / sigma, sigma [N, 1, 1], the iterated u).
+
+    With sigma = u' W v^T and u', v constant: dW = (g - <g, W / sigma> u'^T v) / sigma. Both differentiable
+    outputs are saved, so that this formula is differentiable again."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, matrices: Tensor, u: Tensor, iterations: int, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        u, v, sigma = power_iteration(matrices, u, iterations=iterations, epsilon=epsilon)
+        normalized = matrices / sigma
+        ctx.save_for_backward(normalized, sigma, u, v)
+        ctx.mark_non_differentiable(u)
+        ctx.set_materialize_grads(False)
+        return normalized, sigma, u
+
+    @staticmethod
+    def backward(
+        ctx: FunctionCtx, normalized_gradient: Tensor | None, sigma_gradient: Tensor | None, _: None
+    ) -> tuple[Tensor | None, None, None, None]:
+        normalized, sigma, u, v = ctx.saved_tensors
+        if normalized_gradient is None and sigma_gradient is None:
+            return None, None, None, None
+        if normalized_gradient is None:
+            return torch.bmm((u * sigma_gradient).mT, v), None, None, None
+        count = len(normalized)
+        along = torch.bmm(normalized_gradient.reshape(count, 1, -1), normalized.reshape(count, -1, 1))
+        if sigma_gradient is not None:
+            along = along - sigma_gradient * sigma
+        return torch.baddbmm(normalized_gradient, (u * along).mT, v, alpha=-1) / sigma, None, None, None
+
+
+def _column_order(weight: Tensor, transposed: bool) -> tuple[int, ...]:
+    """The order of a stack of weights' dimensions in which it is a stack of matrices, without a copy where
+    possible.
+
+    The order of a matrix's columns does not change its singular values, so a kernel in channels-last memory
+    is read channels last."""
+    if weight.dim() < 4:
+        return tuple(range(weight.dim() + 1))
+    first, second = (2, 1) if transposed else (1, 2)
+    if not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last):
+        return (0, first, 3, 4, second)
+    return (0, first, second, 3, 4)
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(order.index(dimension) for dimension in range(len(order)))
+
+
+@torch.no_grad()
+def _store(members: Sequence[nn.Module], u: Tensor) -> None:
+    moving = [index for index, member in enumerate(members) if member.training]
+    if len(moving) == 1:
+        members[moving[0]].u.copy_(u[moving[0]])
+    elif moving:
+        torch._foreach_copy_([members[index].u for index in moving], [u[index] for index in moving])

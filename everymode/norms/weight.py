@@ -1,0 +1,227 @@
+"""Applying a weight rule to all convolutions, linear layers and embeddings of a network, from outside it.
+
+A rule looks at a layer and at the grid it acts on, and returns the parametrization that replaces the layer's
+weight by a normalized one. Parametrizations that say which of them belong together are evaluated before each
+call of the network, a whole group in one batched computation. A layer that is used in another way
+(`discriminator.features(x)`, or `discriminator.forward(x)`, which skips hooks) computes its own weight, to
+the same value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+Grid = tuple[int, int]
+WeightRule = Callable[[nn.Module, Grid], nn.Module | None]
+
+_NORMALIZABLE = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
+
+
+@runtime_checkable
+class Groupable(Protocol):
+    """A parametrization whose normalized weight can be computed together with those of its kind.
+
+    `prepared` holds the weight while the network's own forward runs, and None otherwise: the
+    parametrization's forward returns it where it is there, and computes the weight by itself where it is not.
+    """
+
+    prepared: Tensor | None
+
+    def group_key(self, weight: Tensor) -> Hashable:
+        """What two layers must share to be normalized in one computation."""
+        ...
+
+    def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Normalized weights of the members (of which this is the first), in their order."""
+        ...
+
+
+def normalize_weights(
+    network: nn.Module,
+    rule: WeightRule,
+    *example: object,
+    include: Callable[[str, nn.Module], bool] | None = None,
+) -> nn.Module:
+    """Puts every layer with a weight matrix under the rule, in place, and returns the network.
+
+    The grid of a convolution is the height and width of what it is applied to, learnt from one dry forward on
+    `example` in evaluation mode, without gradients; no buffer changes. A layer that fuses a convolution with
+    resampling names the grid of the convolution it stands for through a method `convolution_grid(height,
+    width)`. Where a layer is applied several times, the largest grid counts. Linear layers and embeddings
+    have grid (1, 1).
+
+    Args:
+        network: of any kind; its layers may be in training or in evaluation mode.
+        rule: (layer, grid) -> parametrization, or None to leave the layer as it is.
+        example: what the network's forward takes, on the network's device; a batch of one or two is enough.
+            May be left out where no convolution is included.
+        include: (qualified name, layer) -> bool, which layers to offer to the rule; all of them where None.
+    Raises:
+        ValueError: a layer is normalized already, a convolution took no part in the dry forward, or no layer
+            was found.
+    """
+    layers = {
+        name: layer
+        for name, layer in network.named_modules()
+        if isinstance(layer, _NORMALIZABLE) and (include is None or include(name, layer))
+    }
+    if not layers:
+        raise ValueError(
+            f"{type(network).__name__} has no convolution, linear layer or embedding to normalize; "
+            "check `include`, or pass the network that holds the layers."
+        )
+    for name, layer in layers.items():
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ValueError(
+                f"layer {name!r} is normalized already; call remove_normalization(network) first, "
+                "or leave it out with `include`."
+            )
+    grids = _record_grids(network, layers, example)
+    normalized: list[str] = []
+    for name, layer in layers.items():
+        parametrization = rule(layer, grids[name])
+        if parametrization is not None:
+            _register(layer, parametrization)
+            normalized.append(name)
+    _schedule_groups(network, normalized)
+    return network
+
+
+def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) -> nn.Module:
+    """Takes the parametrizations of all weights away, in place, and returns the network.
+
+    Args:
+        keep_normalized: True leaves the normalized weights of evaluation mode, so that outputs stay the same;
+            False leaves the weights underneath.
+    """
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    for layer in list(network.modules()):
+        if isinstance(layer, _NORMALIZABLE) and parametrize.is_parametrized(layer, "weight"):
+            _unregister(layer, keep_normalized)
+    for module in network.modules():
+        module.training = modes[module]
+        _unschedule(module)
+    return network
+
+
+def without_embeddings(name: str, layer: nn.Module) -> bool:
+    """An `include` that leaves embeddings alone, as released BigGAN generators do with their class tables."""
+    return not isinstance(layer, nn.Embedding)
+
+
+def _record_grids(
+    network: nn.Module, layers: dict[str, nn.Module], example: tuple[object, ...]
+) -> dict[str, Grid]:
+    grids: dict[str, Grid] = {}
+
+    def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            height, width = inputs[0].shape[-2:]
+            if hasattr(layer, "convolution_grid"):
+                height, width = layer.convolution_grid(height, width)
+            grids[name] = max(grids.get(name, (0, 0)), (height, width), key=lambda grid: grid[0] * grid[1])
+
+        return record
+
+    convolutions = {
+        name: layer for name, layer in layers.items() if not isinstance(layer, nn.Linear | nn.Embedding)
+    }
+    if convolutions:
+        modes = {module: module.training for module in network.modules()}
+        handles = [layer.register_forward_pre_hook(recorder(name)) for name, layer in convolutions.items()]
+        try:
+            network.eval()
+            with torch.no_grad():
+                network(*example)
+        finally:
+            for handle in handles:
+                handle.remove()
+            for module, mode in modes.items():
+                module.training = mode
+    unseen = sorted(convolutions.keys() - grids.keys())
+    if unseen:
+        raise ValueError(
+            f"the forward on `example` does not reach the convolutions {unseen}, so the grid they act on is "
+            "unknown; pass an example that uses them, or leave them out with `include`."
+        )
+    return {name: grids.get(name, (1, 1)) for name in layers}
+
+
+def _register(layer: nn.Module, parametrization: nn.Module) -> None:
+    mode = layer.training
+    # Registration evaluates the parametrization once; in evaluation mode that changes none of its buffers.
+    layer.eval()
+    parametrization.eval()
+    parametrize.register_parametrization(layer, "weight", parametrization)
+    layer.train(mode)
+
+
+def _unregister(layer: nn.Module, keep_normalized: bool) -> None:
+    if len(layer.parametrizations) > 1:
+        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=keep_normalized)
+        return
+    # torch's own removal deletes the property from the layer's class, which copies of the layer share.
+    with torch.no_grad():
+        weight = layer.weight.clone()
+    parameter = layer.parametrizations.weight.original
+    if keep_normalized:
+        parameter.data = weight
+    del layer.parametrizations
+    layer.__class__ = type(layer).__bases__[0]
+    others = dict(layer._parameters)
+    layer._parameters.clear()
+    layer._parameters.update({"weight": parameter, **others})
+
+
+def _schedule_groups(network: nn.Module, names: Sequence[str]) -> None:
+    """Notes on the network which layers are normalized together, and hooks their computation to its forward.
+
+    Names, not references, and functions of this module, not closures: so copies of the network stand on their
+    own."""
+    groups: dict[Hashable, list[str]] = {}
+    for name in names:
+        holder = network.get_submodule(_parametrization_path(name))
+        if isinstance(holder[0], Groupable):
+            key = (type(holder[0]), holder[0].group_key(holder.original))
+            groups.setdefault(key, []).append(_parametrization_path(name))
+    if not groups:
+        return
+    earlier: tuple[tuple[str, ...], ...] = getattr(network, "_normalization_groups", ())
+    network._normalization_groups = earlier + tuple(tuple(group) for group in groups.values())
+    if not earlier:
+        network.register_forward_pre_hook(_prepare_weights)
+        network.register_forward_hook(_release_weights, always_call=True)
+
+
+def _unschedule(module: nn.Module) -> None:
+    if not hasattr(module, "_normalization_groups"):
+        return
+    del module._normalization_groups
+    for hooks in (module._forward_pre_hooks, module._forward_hooks):
+        for key in [key for key, hook in hooks.items() if hook in (_prepare_weights, _release_weights)]:
+            del hooks[key]
+            module._forward_hooks_always_called.pop(key, None)
+
+
+def _parametrization_path(layer_name: str) -> str:
+    return f"{layer_name}.parametrizations.weight" if layer_name else "parametrizations.weight"
+
+
+def _prepare_weights(network: nn.Module, inputs: tuple[object, ...]) -> None:
+    for group in network._normalization_groups:
+        holders = [network.get_submodule(path) for path in group]
+        members = [holder[0] for holder in holders]
+        weights = [holder.original for holder in holders]
+        for member, weight in zip(members, members[0].normalize_together(members, weights), strict=True):
+            member.prepared = weight
+
+
+def _release_weights(network: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+    for group in network._normalization_groups:
+        for path in group:
+            network.get_submodule(path)[0].prepared = None

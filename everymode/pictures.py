@@ -1,0 +1,132 @@
+"""Pictures of results: sample grids, scatter plots of points, curves of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as uint8, rounded, values outside clipped. Same shape, on the CPU."""
+    return images.detach().float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8).cpu()
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """One image [C, H, W] in [-1, 1] as a picture: grey (C = 1), RGB (3) or RGBA (4)."""
+    array = to_uint8(image).numpy()
+    if array.shape[0] == 1:
+        return Image.fromarray(array[0])
+    if array.shape[0] not in (3, 4):
+        raise ValueError(
+            f"an image with {array.shape[0]} channels has no picture: 1, 3 or 4 channels can be shown"
+        )
+    return Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
+
+
+def grid(
+    images: Tensor, *, columns: int, row_names: Sequence[str] = (), scale: int | None = None, gap: int = 2
+) -> Image.Image:
+    """Images [N, C, H, W] in [-1, 1] laid out row by row.
+
+    Args:
+        columns: images per row.
+        row_names: text at the left of each row.
+        scale: whole-number enlargement (nearest pixel); by default small images are enlarged to be seen.
+    """
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(f"a grid needs images [N, C, H, W] with N > 0, not shape {tuple(images.shape)}")
+    count, channels, height, width = images.shape
+    scale = scale or max(1, round(48 / max(height, width)))
+    rows = -(-count // columns)
+    cell_height, cell_width = height * scale + gap, width * scale + gap
+    margin = max((8 * len(name) for name in row_names), default=0) + (8 if row_names else 0)
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    ground = {"L": 255, "RGB": (255, 255, 255), "RGBA": (255, 255, 255, 255)}[mode]
+    picture = Image.new(mode, (margin + columns * cell_width + gap, rows * cell_height + gap), ground)
+    for position, image in enumerate(images):
+        row, column = divmod(position, columns)
+        tile = to_pil(image).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+        picture.paste(tile, (margin + column * cell_width + gap, row * cell_height + gap))
+    if row_names:
+        draw = ImageDraw.Draw(picture)
+        font = ImageFont.load_default(size=14)
+        ink = {"L": 0, "RGB": (0, 0, 0), "RGBA": (0, 0, 0, 255)}[mode]
+        for row, name in enumerate(row_names[:rows]):
+            middle = row * cell_height + gap + height * scale / 2
+            draw.text((4, middle), name, fill=ink, font=font, anchor="lm")
+    return picture
+
+
+def save_grid(
+    images: Tensor, path: str | Path, *, columns: int | None = None, row_names: Sequence[str] = ()
+) -> Path:
+    """Save images [N, C, H, W] in [-1, 1] as one picture, and return its path."""
+    columns = columns or max(1, round(len(images) ** 0.5))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid(images, columns=columns, row_names=row_names).save(path)
+    return path
+
+
+def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, means: Any = None) -> Path:
+    """Save points [N, 2] as a scatter plot, colored by label, with the true modes as crosses."""
+    figure, axes = _figure(1, 1, (5.0, 5.0))
+    shown = points.detach().float().cpu().numpy()
+    colors = None if labels is None else labels.cpu().numpy()
+    axes[0].scatter(shown[:, 0], shown[:, 1], s=3, c=colors, cmap="tab20", linewidths=0)
+    if means is not None:
+        centers = np.asarray(means)
+        axes[0].scatter(centers[:, 0], centers[:, 1], marker="+", c="black", s=30, linewidths=0.7)
+    axes[0].set_aspect("equal")
+    return _save(figure, path)
+
+
+def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
+    """Plot every number of a run's log against the step, in panels by subject. None if there is nothing to plot."""
+    panels = {"discriminator": [], "generator": [], "judgement": []}
+    for name in sorted({name for record in records for name in record}):
+        subject = name.split("/", 1)[0]
+        if subject in panels and name.count("/"):
+            panels[subject].append(name)
+    used = {subject: names for subject, names in panels.items() if names}
+    if not used or len(records) < 2:
+        return None
+    figure, axes = _figure(1, len(used), (4.2 * len(used), 3.2))
+    titles = {
+        "discriminator": "discriminator losses",
+        "generator": "generator losses",
+        "judgement": "realness (0 = undecided)",
+    }
+    for panel, (subject, names) in zip(axes, used.items(), strict=True):
+        for name in names:
+            points = [(record["step"], record[name]) for record in records if name in record]
+            panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[1], linewidth=1)
+        panel.set_title(titles[subject], fontsize=9)
+        panel.set_xlabel("generator steps", fontsize=8)
+        panel.tick_params(labelsize=7)
+        panel.legend(fontsize=7)
+        panel.grid(alpha=0.3)
+    return _save(figure, path)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
+    # The object interface, not pyplot: no global state, no display needed, and nothing is imported before it is used.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path

@@ -1,0 +1,80 @@
+"""Progress of a run: a bar on a terminal, one line a tick otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+_SHOWN = {
+    "discriminator/adversarial": "D",
+    "generator/adversarial": "G",
+    "judgement/real": "real",
+    "judgement/fake": "fake",
+}
+
+
+class Progress:
+    """Says how far a run is. Silent where `talk` is off (all processes but one, or a caller that wants quiet)."""
+
+    def __init__(self, total: int, *, talk: bool = True) -> None:
+        self.total = total
+        self._talk = talk
+        self._begin = time.perf_counter()
+        self._first_step = 0
+        self._bar: tqdm | None = None
+
+    def start(self, step: int) -> None:
+        """Count time from here, at this step."""
+        self._begin = time.perf_counter()
+        self._first_step = step
+        if self._talk and sys.stderr.isatty():
+            self._bar = tqdm(
+                total=self.total, initial=step, unit="step", dynamic_ncols=True, smoothing=0.05
+            )
+
+    def step(self) -> None:
+        """One step more."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def tick(self, step: int, numbers: Mapping[str, float]) -> None:
+        """A tick's numbers."""
+        shown = {short: numbers[name] for name, short in _SHOWN.items() if name in numbers}
+        text = "  ".join(f"{short} {value:.3f}" for short, value in shown.items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        elif self._talk:
+            seconds = time.perf_counter() - self._begin
+            pace = seconds / max(step - self._first_step, 1)
+            left = (self.total - step) * pace
+            print(
+                f"step {step}/{self.total}  {pace:.3f} s/step  {duration(left)} left  {text}", flush=True
+            )
+
+    def say(self, text: str) -> None:
+        """A sentence for the user."""
+        if not self._talk:
+            return
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            print(text, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 40 s, 12 min, 3.5 h, 2.1 days."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 129_600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86_400:.1f} days"

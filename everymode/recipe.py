@@ -1,0 +1,255 @@
+"""Recipe: every number of one experiment, and how its game is built. This module and every recipe's head are free of
+torch, so that the command line can list, show and check recipes at once.
+
+One subclass per paper adds that paper's numbers and its `build`. A recipe is changed with `dataclasses.replace` or, by
+field name with checks, with `with_numbers`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
+    from everymode.game import Game
+
+Resolution = int | tuple[int, int]
+"""Pixels: one number for squares, or (height, width)."""
+
+FROM_DATA: dict[str, bool] = {"from_data": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The numbers that every experiment has. The defaults are neutral: a paper's own numbers stand in its recipe."""
+
+    name: str = ""
+    """What the run is called."""
+
+    # ---- data
+    data: str = ""
+    """Data set to train on if none is given: a name or a path."""
+    resolution: Resolution = 32
+    """Image size in pixels: one number, or HEIGHTxWIDTH."""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """How images of another shape are made to fit."""
+    mirror: bool = False
+    """Mirror half of the real images, at random, each time they are shown."""
+    class_sampling: Literal["natural", "balanced", "sqrt"] = "natural"
+    """How often each class is shown: as in the data, equally, or by the root of its size."""
+    label_column: str = ""
+    """Column with the labels, for tables that have several."""
+    channels: int = field(default=3, metadata=FROM_DATA)
+    num_classes: int = field(default=0, metadata=FROM_DATA)
+    class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
+    num_images: int = field(default=0, metadata=FROM_DATA)
+
+    # ---- game
+    width: int = 64
+    """Base number of channels of the networks."""
+    latent_dim: int = 128
+    """Length of the latent code z."""
+    fake_labels: Literal["uniform", "data"] = "uniform"
+    """Labels of generated images in training: all equally likely, or as frequent as in the data."""
+
+    # ---- length of training
+    steps: int = 100_000
+    """Generator steps."""
+    batch_size: int = 64
+    """Real images per discriminator move, over all devices and accumulated parts."""
+    accumulation: int = 1
+    """Parts into which each device cuts its share of the batch, to save memory."""
+    discriminator_steps: int = 1
+    """Discriminator moves per generator move."""
+    reuse_fakes: bool = False
+    """Keep the images, z and labels of the discriminator's last move for the generator's move."""
+    one_pass: bool = True
+    """The discriminator judges reals and fakes in one concatenated pass, not in two."""
+    refresh_every: int = 0
+    """Steps between two calls of the label source's refresh; 0 = never."""
+
+    # ---- optimizers (Adam)
+    generator_lr: float = 2e-4
+    """Learning rate of the generator."""
+    discriminator_lr: float = 2e-4
+    """Learning rate of the discriminator."""
+    beta1: float = 0.0
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.999
+    """Adam's decay of the mean squared gradient."""
+    adam_epsilon: float = 1e-8
+    """Adam's epsilon."""
+    generator_weight_decay: float = 0.0
+    """Weight decay of all generator parameters."""
+    discriminator_weight_decay: float = 0.0
+    """Weight decay of all discriminator parameters."""
+    decoupled_weight_decay: bool = False
+    """Decoupled decay (AdamW) in place of L2 added to the gradient (what Omni-GAN means by weight decay)."""
+    lr_decay: float = 0.0
+    """Share of training, at its end, over which both learning rates fall linearly to zero."""
+
+    # ---- moving average of the generator
+    ema_decay: float = 0.9999
+    """Decay per step of the averaged generator."""
+    ema_start: int = 0
+    """Step up to which the averaged generator is a plain copy."""
+
+    # ---- running
+    seed: int = 0
+    """Seed of every random draw."""
+    tick: int = 100
+    """Steps between two lines of the log."""
+    snapshot: int = 1000
+    """Steps between two checkpoints with sample pictures."""
+    precision: Literal["auto", "float32", "bf16", "float64"] = "auto"
+    """Arithmetic of the networks; auto = bf16 on CUDA, float32 on the CPU."""
+    compile: Literal["auto", "yes", "no"] = "auto"
+    """Compile the networks; auto = on CUDA only."""
+    channels_last: Literal["auto", "yes", "no"] = "auto"
+    """Memory layout of images; auto = channels last on CUDA and in bf16."""
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def build(self) -> Game:
+        """The game of this recipe, with freshly initialized networks (from torch's global generator)."""
+        raise NotImplementedError(f"{type(self).__name__} has no build(): subclass Recipe and define it")
+
+    def for_data(self, facts: DataFacts) -> Recipe:
+        """This recipe with what only the data knows filled in. Subclasses derive further numbers from it."""
+        channels = facts.image_shape[0]
+        return replace(
+            self,
+            channels=channels,
+            num_classes=facts.num_classes,
+            class_counts=tuple(int(count) for count in facts.class_counts),
+            num_images=facts.num_images,
+        )
+
+    def notes(self) -> list[str]:
+        """Sentences that `train` prints first: what was derived from the data, and why."""
+        return []
+
+    def shrunk(self) -> Recipe:
+        """The same game at toy size: three steps in seconds, for tests and first contact."""
+        return replace(
+            self,
+            width=8,
+            steps=3,
+            batch_size=8,
+            accumulation=1,
+            tick=1,
+            snapshot=3,
+            ema_start=0,
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
+
+    def check(self) -> None:
+        """Refuse impossible numbers, as sentences. Subclasses add theirs and call this one."""
+        positive = ("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot", "width")
+        for name in positive:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in (
+            "generator_lr",
+            "discriminator_lr",
+            "generator_weight_decay",
+            "discriminator_weight_decay",
+        ):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} can't be negative: {getattr(self, name)}")
+        for name in ("ema_decay", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if not 0 <= self.lr_decay <= 1:
+            raise ValueError(f"lr_decay is a share of training between 0 and 1, not {self.lr_decay}")
+        if self.reuse_fakes and self.accumulation > 1:
+            raise ValueError(
+                "reuse_fakes can't be combined with accumulation: keeping the generator's pass for its own move would "
+                "keep the graphs of all parts in memory. Set accumulation to 1, or reuse_fakes to False"
+            )
+        if self.batch_size % self.accumulation:
+            raise ValueError(
+                f"a batch of {self.batch_size} can't be cut into {self.accumulation} equal parts: choose an "
+                "accumulation that divides the batch size"
+            )
+        if min(self.size) < 1:
+            raise ValueError(f"resolution must be positive, not {self.resolution}")
+
+    def needs_labels(self) -> bool:
+        """Whether training can't do without labelled images."""
+        return False
+
+    def with_numbers(self, **numbers: Any) -> Recipe:
+        """This recipe with some fields changed.
+
+        Raises ValueError for an unknown field (naming the nearest) and for a value of the wrong kind.
+        """
+        kinds = typing.get_type_hints(type(self))
+        known = [f.name for f in fields(self)]
+        for name, value in numbers.items():
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
+                raise ValueError(f"{self.name or type(self).__name__} has no number called {name!r}.{hint}")
+            numbers[name] = _checked(name, value, kinds[name])
+        return replace(self, **numbers)
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields, as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, numbers: dict[str, Any]) -> Recipe:
+        """The recipe that `as_json` described. Raises ValueError for fields that this class does not have."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(numbers) - known)
+        if unknown:
+            raise ValueError(
+                f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
+            )
+        return cls(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()}
+        )
+
+
+def parse_resolution(text: str | int | tuple[int, int]) -> Resolution:
+    """64, "64", "64x48" or (64, 48) as a Resolution. Raises ValueError for anything else."""
+    if not isinstance(text, str):
+        return text
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
+        raise ValueError(f'a resolution is a number or HEIGHTxWIDTH, such as 64 or 64x48, not "{text}"')
+    sizes = [int(part) for part in parts]
+    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """The value as its field's type, or a ValueError that says what is allowed."""
+    if kind == Resolution:
+        return parse_resolution(value)
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
+        return value
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        if value is None and type(None) in typing.get_args(kind):
+            return None
+        kind = next(choice for choice in typing.get_args(kind) if choice is not type(None))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    plain = typing.get_origin(kind) or kind
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        raise ValueError(f"{name} must be of type {getattr(plain, '__name__', plain)}, not {value!r}")
+    return value

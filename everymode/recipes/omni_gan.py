@@ -1,0 +1,205 @@
+"""Omni-GAN: a classification-based conditional GAN whose loss supervises strongly, kept from collapse by weight decay.
+
+Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021. Loss: equations 5 to 10
+(everymode/losses/omni.py). Networks: BigGAN with a discriminator of K + 2 outputs.
+
+Numbers. CIFAR: those of PeterouZh/Omni-GAN-PyTorch, because the paper's line on "all experiments" (batch 256, learning rates
+1e-4 and 4e-4) contradicts the code that made its CIFAR results. ImageNet: the paper's; at 256 pixels the paper (two discriminator
+steps, generator decay 1e-4) and not the released configuration (one step, 1e-3). "Weight decay" is L2 added to the gradient
+of every parameter.
+
+Weight decay of D, section F.5: the fewer images per class, the more: 500 (CIFAR-100) 5e-4; 5,000 (CIFAR-10) 1e-4; 1.2 million
+images in all (ImageNet) 1e-5. Recipes for your own images follow that.
+
+Commands and what to expect (paper, Table 1 and 2; measured here: docs/results):
+  everymode train omni-gan-digits                                     two minutes on two cores
+  everymode train omni-gan-cifar10 --data cifar10-train.parquet       520,000 steps; see docs/recipes.md
+  everymode train omni-gan-cifar100 --data cifar100-train.parquet --label-column fine_label
+  torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet128 --data imagenet/train
+  everymode train omni-gan-64 --data photos                           your own images in one folder per class
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from everymode.recipes.backbone import BigGANBackbone
+
+if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
+    from everymode.game import Game
+
+
+@dataclass(frozen=True, kw_only=True)
+class OmniGAN(BigGANBackbone):
+    """Omni-loss on K + 2 scores: the classes, "real" and "fake"."""
+
+    one_sided: bool = False
+    """Only the image's own class and "real" take part in the loss: projection written as omni-loss (paper, section 3.4)."""
+
+    def build(self) -> Game:
+        from functools import partial
+
+        from everymode.game import Game, Objective
+        from everymode.losses.omni import omni
+        from everymode.networks.heads import ClassifierHead
+
+        generator, discriminator = self.networks(partial(ClassifierHead, num_outputs=self.num_classes + 2))
+        objective = Objective(omni(self.num_classes, one_sided=self.one_sided))
+        return Game(generator, discriminator, self.given_labels(), objective)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OmniGANForImages(OmniGAN):
+    """Omni-GAN on a user's images: D's weight decay follows the number of images per class."""
+
+    discriminator_weight_decay: float | None = None
+    """Weight decay of all discriminator parameters; left out, it follows the number of images per class."""
+
+    def for_data(self, facts: DataFacts) -> OmniGANForImages:
+        fitted = super().for_data(facts)
+        assert isinstance(fitted, OmniGANForImages)
+        if fitted.discriminator_weight_decay is None and facts.num_classes:
+            decay = weight_decay_for(fitted.num_images, fitted.num_classes)
+            fitted = replace(fitted, discriminator_weight_decay=decay)
+        return fitted
+
+    def notes(self) -> list[str]:
+        if not self.num_classes or self.discriminator_weight_decay is None:
+            return []
+        per_class = self.num_images / self.num_classes
+        return [
+            f"{per_class:,.0f} images per class: discriminator weight decay {self.discriminator_weight_decay:.2g} (Omni-GAN, "
+            "section F.5: fewer images, more decay); generator weight decay "
+            f"{self.generator_weight_decay:.2g}"
+        ]
+
+
+def weight_decay_for(num_images: int, num_classes: int) -> float:
+    """The discriminator's weight decay for a data set, from the three that the paper tuned (section F.5).
+
+    Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);
+    a million images in all or more take ImageNet's value.
+    """
+    if num_images >= 1_000_000:
+        return 1e-5
+    per_class = min(max(num_images / num_classes, 500), 5000)
+    share = math.log(per_class / 500) / math.log(10)
+    return float(f"{5e-4 * (1e-4 / 5e-4) ** share:.3g}")
+
+
+CIFAR10 = OmniGAN(
+    name="omni-gan-cifar10",
+    resolution=32,
+    num_classes=10,
+    width=64,
+    latent_dim=128,
+    steps=520_000,
+    batch_size=32,
+    discriminator_steps=3,
+    generator_weight_decay=1e-3,
+    discriminator_weight_decay=1e-4,
+    ema_start=5000,
+)
+
+CIFAR100 = replace(
+    CIFAR10,
+    name="omni-gan-cifar100",
+    num_classes=100,
+    steps=390_000,
+    discriminator_steps=4,
+    discriminator_weight_decay=5e-4,
+    label_column="fine_label",
+)
+
+ONE_SIDED_CIFAR10 = replace(CIFAR10, name="one-sided-omni-gan-cifar10", one_sided=True)
+
+IMAGENET128 = OmniGAN(
+    name="omni-gan-imagenet128",
+    resolution=128,
+    num_classes=1000,
+    width=96,
+    latent_dim=120,
+    shared_dim=128,
+    hierarchical=True,
+    generator_attention=64,
+    discriminator_attention=64,
+    initialization="orthogonal",
+    spectral_epsilon=1e-6,
+    adam_epsilon=1e-6,
+    steps=500_000,
+    batch_size=256,
+    generator_lr=1e-4,
+    discriminator_lr=4e-4,
+    generator_weight_decay=1e-3,
+    discriminator_weight_decay=1e-5,
+    ema_start=20_000,
+)
+
+IMAGENET256 = replace(
+    IMAGENET128,
+    name="omni-gan-imagenet256",
+    resolution=256,
+    discriminator_steps=2,
+    generator_weight_decay=1e-4,
+)
+
+IMAGES32 = OmniGANForImages(
+    name="omni-gan-32",
+    resolution=32,
+    mirror=True,
+    width=64,
+    latent_dim=128,
+    steps=100_000,
+    batch_size=64,
+    discriminator_steps=2,
+    generator_weight_decay=1e-3,
+    ema_decay=0.999,
+    ema_start=1000,
+    tick=50,
+    snapshot=1000,
+)
+
+IMAGES64 = replace(
+    IMAGES32,
+    name="omni-gan-64",
+    resolution=64,
+    width=32,
+    shared_dim=128,
+    latent_dim=120,
+    hierarchical=True,
+    initialization="orthogonal",
+)
+
+IMAGES128 = replace(
+    IMAGES64,
+    name="omni-gan-128",
+    resolution=128,
+    generator_attention=32,
+    discriminator_attention=32,
+    batch_size=32,
+    steps=200_000,
+)
+
+DIGITS = OmniGAN(
+    name="omni-gan-digits",
+    data="digits:train",
+    resolution=16,
+    channels=1,
+    num_classes=10,
+    width=8,
+    latent_dim=64,
+    steps=700,
+    batch_size=64,
+    discriminator_steps=2,
+    generator_lr=4e-4,
+    discriminator_lr=4e-4,
+    generator_weight_decay=1e-3,
+    discriminator_weight_decay=5e-4,
+    ema_decay=0.99,
+    ema_start=50,
+    tick=50,
+    snapshot=250,
+)

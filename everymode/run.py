@@ -1,0 +1,316 @@
+"""Train a recipe on data in a run folder: joins recipe, data set and trainer, and says what it does."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from everymode import checkpoint as files
+from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images
+from everymode.data.order import DataOrder
+from everymode.generator import Generator, load, recipe_of
+from everymode.pictures import save_grid, save_scatter
+from everymode.progress import Progress
+from everymode.recipe import Recipe
+from everymode.recipes import find
+from everymode.run_folder import RunFolder
+from everymode.stopping import stop_on_signals
+from everymode.trainer import Trainer
+from everymode.version import __version__
+from everymode.distributed import World
+
+SAMPLE_COLUMNS = 10
+MAX_SAMPLE_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended at its last step."""
+
+    folder: Path
+    recipe: Recipe
+    steps: int
+
+    def generator(self) -> Generator:
+        """The averaged generator of the newest checkpoint."""
+        return load(self.folder, recipe=self.recipe)
+
+
+def train(
+    recipe: Recipe | str,
+    data: str | Path | Dataset | None = None,
+    out: str | Path = "runs",
+    *,
+    resume: str | Path | None = None,
+    init_from: str | Path | None = None,
+    device: str | None = None,
+    on_nonfinite: str = "stop",
+    quiet: bool = False,
+    **numbers: Any,
+) -> Run:
+    """Train, and return the finished run.
+
+    Args:
+        recipe: a Recipe, a recipe's name, or a Python file that defines RECIPE.
+        data: a path or name (see `open_images`), or a Dataset; the recipe's own if None.
+        out: the folder that gets a numbered run folder.
+        resume: a run folder to go on with, or "auto": the newest run of this recipe on this data in `out`, if any.
+        init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
+        device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
+        on_nonfinite: "stop" or "rollback" (back to the last good checkpoint with half D's learning rate).
+        numbers: fields of the recipe to change.
+
+    Raises ValueError for wrong numbers, DataError for unusable data, Diverged and Stopped as the trainer does.
+    """
+    if on_nonfinite not in ("stop", "rollback"):
+        raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
+    place = _device(device)
+    world = World.from_environment(cuda=place.type == "cuda")
+    try:
+        progress_talk = world.is_writer and not quiet
+        recipe_file = str(recipe) if str(recipe).endswith(".py") else None
+        chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
+        source = str(data) if isinstance(data, (str, Path)) else (data.name if data else chosen.data)
+        folder = _folder_to_resume(resume, Path(out), chosen, source, world)
+        if folder is not None:
+            chosen, source, data = _resumed(folder, chosen, source, data)
+        chosen = chosen.with_numbers(**numbers)
+        with world.writer_first():
+            dataset = _open(chosen, source, data, quiet=not progress_talk)
+        if chosen.needs_labels() and dataset.num_classes == 0:
+            raise ValueError(
+                f"{source} has no labels, and {chosen.name or type(chosen).__name__} needs them: add labels (class "
+                "sub-folders, or labels.csv with the columns file,label), or choose a recipe for unlabelled images"
+            )
+        chosen = chosen.for_data(dataset.facts())
+        order = DataOrder(
+            dataset.labels, chosen.batch_size, chosen.seed, sampling=chosen.class_sampling
+        )
+        config = _config(chosen, source, dataset, place, world, recipe_file)
+        if folder is None:
+            name = f"{chosen.name or type(chosen).__name__}-{Path(source).stem}"
+            folder = RunFolder(
+                Path(str(world.share(str(RunFolder.create(Path(out), name).path) if world.is_writer else "")))
+            )
+            if world.is_writer and recipe_file:
+                shutil.copy(recipe_file, folder.path / "recipe.py")
+        else:
+            _check_same_data(folder, dataset, source)
+        if world.is_writer:
+            folder.write_config(config)
+        progress = Progress(chosen.steps, talk=progress_talk)
+        with stop_on_signals() as stop:
+            trainer = Trainer(
+                chosen,
+                dataset,
+                order,
+                folder=folder,
+                config=config,
+                device=place,
+                world=world,
+                progress=progress,
+                stop=stop,
+                snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
+                on_nonfinite_rollback=on_nonfinite == "rollback",
+            )
+            checkpoint = files.newest_valid(folder.checkpoints, progress.say)
+            if checkpoint is not None:
+                trainer.restore(files.read_state(checkpoint))
+            elif init_from is not None:
+                _start_from(trainer, Path(init_from), progress.say)
+            _introduce(trainer, dataset, folder, progress.say)
+            trainer.run()
+        return Run(folder.path, chosen, trainer.completed)
+    finally:
+        world.close()
+
+
+def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
+    """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points."""
+    path = folder.samples / f"step-{trainer.completed:07d}.png"
+    generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
+    was_training = [module.training for module in trainer.average.modules()]
+    try:
+        if dataset.is_points:
+            means = None if dataset.mixture is None else dataset.mixture.means
+            return save_scatter(generator.sample(2500, batch_size=500), path, means=means)
+        rows = min(generator.num_labels, MAX_SAMPLE_ROWS)
+        if rows == 0:
+            return save_grid(generator.sample(100), path, columns=SAMPLE_COLUMNS)
+        labels = [row for row in range(rows) for _ in range(SAMPLE_COLUMNS)]
+        names = [dataset.classes[row] for row in range(rows)] if len(dataset.classes) >= rows else ()
+        images = generator.sample(len(labels), label=labels)
+        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
+    finally:
+        for module, training in zip(trainer.average.modules(), was_training, strict=True):
+            module.training = training
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {name!r}') from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but torch sees no GPU: leave --device out to use the CPU")
+    if device.type == "cuda":
+        local = World.local_rank()
+        device = torch.device("cuda", device.index if device.index is not None else local)
+        torch.cuda.set_device(device)
+    return device
+
+
+def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if not source:
+        raise ValueError(
+            f"{recipe.name or type(recipe).__name__} has no data set of its own: name one, as in --data photos"
+        )
+    return open_images(
+        source,
+        resolution=recipe.size,
+        fit=recipe.fit,
+        label_column=recipe.label_column or None,
+        progress=not quiet,
+    )
+
+
+def _folder_to_resume(
+    resume: str | Path | None, out: Path, recipe: Recipe, source: str, world: World
+) -> RunFolder | None:
+    if resume is None:
+        return None
+    if str(resume) != "auto":
+        folder = RunFolder(Path(resume))
+        folder.read_config()
+        return folder
+    found = str(world.share(_newest_run(out, recipe, source) if world.is_writer else ""))
+    return RunFolder(Path(found)) if found else None
+
+
+def _newest_run(out: Path, recipe: Recipe, source: str) -> str:
+    """The newest run folder in `out` of this recipe's name on this data, or ""."""
+    for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
+        if (path / "config.json").is_file():
+            config = RunFolder(path).read_config()
+            same = (
+                config["recipe"]["numbers"]["name"] == recipe.name and config["data"]["source"] == source
+            )
+            if same:
+                return str(path)
+    return ""
+
+
+def _resumed(
+    folder: RunFolder, chosen: Recipe, source: str, data: str | Path | Dataset | None
+) -> tuple[Recipe, str, str | Path | Dataset | None]:
+    """The recipe and data of the run to go on with: those of its config, whatever the recipe says today."""
+    config = folder.read_config()
+    if config["recipe"]["file"] is None:
+        recipe = recipe_of(config)
+    else:
+        recipe = type(chosen).from_json(config["recipe"]["numbers"])
+    return recipe, str(data if isinstance(data, (str, Path)) else config["data"]["source"]), data
+
+
+def _check_same_data(folder: RunFolder, dataset: Dataset, source: str) -> None:
+    before = folder.read_config()["data"]["fingerprint"]
+    if before != dataset.fingerprint:
+        raise ValueError(
+            f"{source} is not the data that {folder.path} was trained on (its content differs): give that data with "
+            "--data, or start a new run, perhaps with --init-from this one"
+        )
+
+
+def _config(
+    recipe: Recipe,
+    source: str,
+    dataset: Dataset,
+    device: torch.device,
+    world: World,
+    recipe_file: str | None,
+) -> dict[str, Any]:
+    """What config.json says: enough to repeat the run and to build its generator."""
+    kind = type(recipe)
+    return {
+        "everymode": __version__,
+        "recipe": {
+            "module": kind.__module__,
+            "class": kind.__name__,
+            "file": recipe_file,
+            "numbers": recipe.as_json(),
+        },
+        "data": {
+            "source": source,
+            "fingerprint": dataset.fingerprint,
+            "num_images": len(dataset),
+            "image_shape": list(dataset.image_shape),
+            "classes": list(dataset.classes),
+            "skipped": dataset.num_skipped,
+        },
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "device": str(device),
+        "processes": world.size,
+        "command": sys.argv,
+    }
+
+
+def _start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
+    """Load what fits of another run's generator, average and discriminator, and say what does not."""
+    if (path / "checkpoints").is_dir():
+        path = files.newest_valid(path / "checkpoints", say) or path
+    if not (path / "state").is_dir():
+        raise FileNotFoundError(
+            f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"
+        )
+    state = files.read_state(path)
+    targets: dict[str, tuple[nn.Module, dict[str, Any]]] = {
+        "generator": (trainer.game.generator, state["modules"]["generator"]),
+        "averaged generator": (trainer.average, state["average"]),
+        "discriminator": (trainer.game.discriminator, state["modules"]["discriminator"]),
+    }
+    for name, (network, weights) in targets.items():
+        own = network.state_dict()
+        fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+        network.load_state_dict(fitting, strict=False)
+        left = [key for key in own if key not in fitting]
+        if name != "averaged generator":
+            shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
+            say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
+
+
+def _introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callable[[str], None]) -> None:
+    """What runs, on what, how large."""
+    recipe = trainer.recipe
+    shape = "x".join(map(str, dataset.image_shape))
+    labels = f"{dataset.num_classes} classes" if dataset.num_classes else "no labels"
+    skipped = f", {dataset.num_skipped} unreadable ones skipped" if dataset.num_skipped else ""
+    say(f"run {folder.path}")
+    say(f"data {dataset.name}: {len(dataset):,} examples of {shape}, {labels}{skipped}")
+    for note in (*dataset.notes, *recipe.notes()):
+        say(note)
+    processes = f" x {trainer.world.size} processes" if trainer.world.size > 1 else ""
+    say(
+        f"device {trainer.device}{processes}, generator {_count(trainer.game.generator)}, discriminator "
+        f"{_count(trainer.game.discriminator)} parameters, batch {recipe.batch_size}, "
+        f"{recipe.discriminator_steps} discriminator steps"
+    )
+    if trainer.completed:
+        say(f"going on at step {trainer.completed} of {recipe.steps}")
+
+
+def _count(network: nn.Module) -> str:
+    total = sum(parameter.numel() for parameter in network.parameters())
+    return f"{total / 1e6:.2f} M" if total >= 1e5 else f"{total:,}"

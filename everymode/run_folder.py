@@ -1,0 +1,101 @@
+"""The folder of one run: its configuration, status, logs, pictures and checkpoints. A run can be repeated from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from everymode.checkpoint import write_text_whole
+
+
+class RunFolder:
+    """Paths and small files of a run. Only the writing process may call the methods that write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """A new folder parent/NNNNN-name, numbered after the highest there is."""
+        parent.mkdir(parents=True, exist_ok=True)
+        clean = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:80]
+        while True:
+            numbers = [number for path in parent.iterdir() if (number := _number(path)) is not None]
+            path = parent / f"{max(numbers, default=-1) + 1:05d}-{clean}"
+            try:
+                path.mkdir()
+            except FileExistsError:  # another process took the number between our look and our step
+                continue
+            folder = cls(path)
+            folder.samples.mkdir()
+            folder.checkpoints.mkdir()
+            return folder
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        write_text_whole(self.path / "config.json", json.dumps(config, indent=1))
+
+    def read_config(self) -> dict[str, Any]:
+        """The run's config.json. Raises FileNotFoundError, as a sentence, if this is no run folder."""
+        path = self.path / "config.json"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{self.path} is not a run folder: it has no config.json. Give a folder that `everymode train` made, "
+                "such as runs/00000-omni-gan-digits"
+            )
+        return json.loads(path.read_text())
+
+    def write_status(self, state: str, step: int, steps: int, **more: Any) -> None:
+        """status.json: running, stopped, done or diverged, and where."""
+        status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
+        write_text_whole(self.path / "status.json", json.dumps(status, indent=1))
+
+    def read_status(self) -> dict[str, Any]:
+        path = self.path / "status.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def add_line(self, file: Path, record: dict[str, Any]) -> None:
+        with file.open("a") as out:
+            out.write(json.dumps(record) + "\n")
+
+    def cut_back(self, step: int) -> None:
+        """Drop the lines of the logs that lie behind `step`: the run goes on from there."""
+        for file in (self.log, self.metrics):
+            if file.is_file():
+                kept = [json.dumps(record) for record in read_lines(file) if record["step"] <= step]
+                write_text_whole(file, "".join(line + "\n" for line in kept))
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The records of a .jsonl file. A last line that was cut short, as by a kill, is left out."""
+    records = []
+    if file.is_file():
+        for line in file.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+    return records
+
+
+def _number(path: Path) -> int | None:
+    head = path.name.split("-", 1)[0]
+    return int(head) if head.isdigit() and path.is_dir() else None

@@ -1,0 +1,30 @@
+"""Schedules: functions from a step (generator moves made so far) to a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def constant(value: float) -> Callable[[int], float]:
+    """The same value at every step."""
+    return lambda step: value
+
+
+def linear(start: float, end: float, *, over: int, after: int = 0) -> Callable[[int], float]:
+    """From `start` to `end` in `over` steps, beginning at step `after`; constant before and behind.
+
+    Raises ValueError if `over` is not positive.
+    """
+    if over <= 0:
+        raise ValueError(f"a linear schedule needs a positive number of steps, not over={over}")
+
+    def value(step: int) -> float:
+        share = min(max((step - after) / over, 0.0), 1.0)
+        return start + share * (end - start)
+
+    return value
+
+
+def switched_on(value: float, *, at: int) -> Callable[[int], float]:
+    """0 before step `at`, `value` from then on."""
+    return lambda step: value if step >= at else 0.0

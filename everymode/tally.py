@@ -1,0 +1,66 @@
+"""Running means of named scalars that stay on the device, and the first step at which one was not finite.
+
+Nothing here waits for the device until `read`, which the trainer calls once per tick and before every checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from everymode.distributed import World
+
+_NEVER = torch.iinfo(torch.int64).max
+
+
+class BadStep(NamedTuple):
+    """Where a loss stopped being finite."""
+
+    name: str
+    step: int
+
+
+class Tally:
+    """Sums of the scalars seen since the last `read`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._sums: dict[tuple[str, ...], Tensor] = {}
+        self._counts: dict[tuple[str, ...], int] = {}
+        self._first_bad: dict[tuple[str, ...], Tensor] = {}
+
+    def add(self, values: Mapping[str, Tensor], step: int) -> None:
+        """Count the scalars of one move."""
+        names = tuple(values)
+        row = torch.stack([value.detach() for value in values.values()])
+        if names not in self._sums:
+            self._sums[names] = torch.zeros(len(names), device=self.device, dtype=row.dtype)
+            self._counts[names] = 0
+            self._first_bad[names] = torch.full((len(names),), _NEVER, device=self.device)
+        self._sums[names] += row
+        self._counts[names] += 1
+        bad = torch.where(torch.isfinite(row), _NEVER, step)
+        torch.minimum(self._first_bad[names], bad, out=self._first_bad[names])
+
+    def read(self, world: World) -> tuple[dict[str, float], BadStep | None]:
+        """The means over moves and ranks since the last call, and the first non-finite value, if any."""
+        means: dict[str, float] = {}
+        first: BadStep | None = None
+        totals: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for names, sums in self._sums.items():
+            all_sums = world.total(sums) / world.size
+            for name, value in zip(names, all_sums.tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + value
+                counts[name] = counts.get(name, 0) + self._counts[names]
+            for name, step in zip(names, world.least(self._first_bad[names]).tolist(), strict=True):
+                if step != _NEVER and (first is None or step < first.step):
+                    first = BadStep(name, int(step))
+        means = {name: totals[name] / counts[name] for name in totals}
+        self._sums.clear()
+        self._counts.clear()
+        self._first_bad.clear()
+        return means, first

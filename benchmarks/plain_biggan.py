@@ -4,7 +4,8 @@ The same networks and numbers as the library's 32-pixel BigGAN (Brock et al. 201
 ajbrock/BigGAN-PyTorch), one operation after the other: direct convolutions, spectral norm layer by layer with
 ordinary autograd operations, separate discriminator passes for reals and fakes, gradients for the
 discriminator in the generator's move too, Adam and the moving average tensor by tensor. Nothing here is meant
-to be slow, and nothing to be fast."""
+to be slow, and nothing to be fast.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class PlainState:
 
 def build_plain(*, base: int = 64, num_classes: int = NUM_CLASSES) -> PlainState:
     """Networks of `base` channels (64: 4.30 M and 4.21 M parameters), optimizers, and the generator's moving
-    average."""
+    average.
+    """
     generator = PlainGenerator(4 * base, num_classes)
     discriminator = PlainDiscriminator(4 * base, num_classes)
     for network in (generator, discriminator):
@@ -50,7 +52,8 @@ def build_plain(*, base: int = 64, num_classes: int = NUM_CLASSES) -> PlainState
 
 def plain_iteration(state: PlainState, real: Tensor, labels: Tensor) -> None:
     """One discriminator move, one generator move and one step of the average; real [B, 3, 32, 32], labels
-    [B]."""
+    [B].
+    """
     generator, discriminator = state.generator, state.discriminator
     batch, num_classes = len(real), generator.num_classes
     z = torch.randn(batch, LATENT_DIM, device=real.device)

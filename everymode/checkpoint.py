@@ -65,7 +65,7 @@ def write_checkpoint(
             _sync(path)
         if final.exists():
             shutil.rmtree(final)
-        os.replace(beside, final)
+        beside.replace(final)
         _sync(folder)
     except OSError:
         shutil.rmtree(beside, ignore_errors=True)
@@ -84,9 +84,10 @@ def verify(checkpoint: Path) -> None:
     """Raise DamagedCheckpoint, naming the file, unless every file is the one that was written."""
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
+        entries = {name: (int(size), str(digest)) for name, (size, digest) in manifest.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{checkpoint} has no readable {MANIFEST} ({error})") from error
-    for name, (size, digest) in manifest.items():
+    for name, (size, digest) in entries.items():
         path = checkpoint / name
         if not path.is_file():
             raise DamagedCheckpoint(f"{checkpoint} lacks the file {name}")
@@ -133,12 +134,14 @@ def write_text_whole(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.writing")
     beside.write_text(text)
     _sync(beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """The value with each tensor moved to `tensors` and replaced by {"tensor": its path}."""
     if isinstance(value, Tensor):
+        while path in tensors:  # keys may hold slashes themselves
+            path += "'"
         tensors[path] = value
         return {"tensor": path}
     if isinstance(value, dict):

@@ -30,7 +30,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run a command line (by default, this process's), and return its exit code.
 
     0 done, 2 a mistake in the command line, a recipe or a number, 3 data that can't be used, 4 a loss was not
-    finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted.
+    finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted, 141 nobody reads the output.
     """
     words = list(sys.argv[1:] if tokens is None else tokens)
     try:
@@ -43,7 +43,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return fail(error, Exit.DATA)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return Exit.UNREAD
     except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
         return fail(error, Exit.USAGE)
     except ImportError as error:

@@ -73,8 +73,8 @@ class World:
     def synchronize_statistics(self, network: nn.Module) -> None:
         """Have every batch normalization of the network take its statistics over all ranks, in place.
 
-        Reached are the layers with an attribute `synchronize`, as everymode's own have. Raises ValueError for torch's batch
-        normalization, which would keep each rank's statistics apart.
+        Reached are the layers with an attribute `synchronize`, as everymode's own have. Raises ValueError for torch's
+        batch normalization, which would keep each rank's statistics apart.
         """
         if self.size == 1:
             return
@@ -105,7 +105,7 @@ class World:
         return values
 
     def any(self, flag: bool) -> bool:
-        """Whether any rank says yes. Goes through the CPU; all ranks must call it at the same point."""
+        """Whether any rank says yes. All ranks must call it at the same point; no GPU is waited for."""
         if self.size == 1:
             return flag
         votes = torch.tensor([int(flag)])

@@ -1,8 +1,8 @@
 """Random draws without hidden state: each is a function of (seed, moment, stream, row of the global batch).
 
 So a resumed run needs no generator states, the number of ranks or of accumulated parts changes no draw, and a test
-can replay or replace any of them. Draws come from the counter-based generator Philox on the CPU: each row has a range of
-counters of its own, every device gets the same numbers, and each process computes only its own rows.
+can replay or replace any of them. Draws come from the counter-based generator Philox on the CPU: each row has a range
+of counters of its own, every device gets the same numbers, and each process computes only its own rows.
 """
 
 from __future__ import annotations

@@ -197,7 +197,9 @@ class Weighted:
 
     def __post_init__(self) -> None:
         if self.every < 1:
-            raise ValueError(f"term {self.name!r} is applied every n-th step with n at least 1, not {self.every}")
+            raise ValueError(
+                f"term {self.name!r} is applied every n-th step with n at least 1, not {self.every}"
+            )
 
     def active(self, step: int) -> bool:
         return step % self.every == 0

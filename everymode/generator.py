@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ class Generator:
         return next(self.network.parameters()).device
 
     @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    @property
     def num_labels(self) -> int:
         return self.labels.num_labels
 
@@ -72,14 +77,17 @@ class Generator:
 
         Raises ValueError for labels that the generator does not know, or for labels where it knows none.
         """
-        if n < 1:
-            raise ValueError(f"ask for at least one image, not {n}")
+        if n < 1 or batch_size < 1:
+            raise ValueError(
+                f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
+            )
         given = self._labels(label, n)
         images = []
         for start in range(0, n, batch_size):
             count = min(batch_size, n - start)
             draws = [
-                Draws(seed + row, "sample", Rows.all(1), self.device) for row in range(start, start + count)
+                Draws(seed + row, "sample", Rows.all(1), self.device, self.dtype)
+                for row in range(start, start + count)
             ]
             z = torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws]) * truncation
             if given is not None:
@@ -105,14 +113,14 @@ class Generator:
         if label is None:
             return None
         if self.num_labels == 0:
-            raise ValueError(f"this generator knows no labels, so it can't draw label {label!r}: leave it out")
+            raise ValueError(
+                f"this generator knows no labels, so it can't draw label {label!r}: leave it out"
+            )
         if isinstance(label, Tensor):
             label = label.tolist()
-        several = [label] * n if isinstance(label, (int, str)) else list(label)
+        several = [label] * n if isinstance(label, (int, str, Integral)) else list(label)
         if len(several) != n:
-            raise ValueError(
-                f"{len(several)} labels for {n} images: give one label for all, or one for each"
-            )
+            raise ValueError(f"{len(several)} labels for {n} images: give one label for all, or one for each")
         return torch.tensor([self._number(each) for each in several])
 
     def _number(self, label: int | str) -> int:
@@ -120,8 +128,8 @@ class Generator:
             return self.classes.index(label)
         if isinstance(label, str) and label.lstrip("-").isdigit():
             label = int(label)
-        if isinstance(label, int) and 0 <= label < self.num_labels:
-            return label
+        if isinstance(label, Integral) and 0 <= label < self.num_labels:
+            return int(label)
         names = f" ({', '.join(self.classes[:20])}{', ...' if len(self.classes) > 20 else ''})"
         known = f"0 to {self.num_labels - 1}{names if self.classes else ''}"
         raise ValueError(f"there is no label {label!r}: this generator knows {known}")
@@ -167,7 +175,9 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
 
     Raises ValueError for any other.
     """
-    record = config["recipe"]
+    record = config.get("recipe")
+    if not isinstance(record, dict) or not {"module", "class", "numbers"} <= record.keys():
+        raise ValueError("this config.json names no recipe: everymode did not write it")
     module, name = str(record["module"]), str(record["class"])
     shipped = module.startswith(_FAMILY_PACKAGE) and module.removeprefix(_FAMILY_PACKAGE).isidentifier()
     if not shipped or not name.isidentifier():
@@ -175,7 +185,10 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
             f"this was trained with a recipe of your own ({name} from {record.get('file') or module}): pass it, as in "
             "everymode.load(path, recipe=RECIPE)"
         )
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError:
+        found = None
     if not (isinstance(found, type) and issubclass(found, Recipe)):
         raise ValueError(
             f"{module} has no recipe class {name}: the run was made by another version of everymode"

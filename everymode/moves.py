@@ -124,9 +124,7 @@ def play_generator(
                 else:
                     fake_condition = game.labels.for_fakes(part.batch, part.random)
                     fake = game.generate(part.random, fake_condition)
-                turn = Turn(
-                    game, part.batch, step, part.random, fake, fake_condition, generator_moves=True
-                )
+                turn = Turn(game, part.batch, step, part.random, fake, fake_condition, generator_moves=True)
                 losses = game.objective.generator_losses(turn)
             _descend(losses, totals, len(parts))
             turns.append(turn)

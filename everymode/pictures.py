@@ -19,13 +19,10 @@ def to_uint8(images: Tensor) -> Tensor:
 
 def to_pil(image: Tensor) -> Image.Image:
     """One image [C, H, W] in [-1, 1] as a picture: grey (C = 1), RGB (3) or RGBA (4)."""
+    _require_shown(len(image))
     array = to_uint8(image).numpy()
     if array.shape[0] == 1:
         return Image.fromarray(array[0])
-    if array.shape[0] not in (3, 4):
-        raise ValueError(
-            f"an image with {array.shape[0]} channels has no picture: 1, 3 or 4 channels can be shown"
-        )
     return Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
 
 
@@ -41,6 +38,9 @@ def grid(
     """
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"a grid needs images [N, C, H, W] with N > 0, not shape {tuple(images.shape)}")
+    if columns < 1:
+        raise ValueError(f"a grid needs at least 1 for columns, not {columns}")
+    _require_shown(images.shape[1])
     count, channels, height, width = images.shape
     scale = scale or max(1, round(48 / max(height, width)))
     rows = -(-count // columns)
@@ -113,6 +113,11 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
         panel.legend(fontsize=7)
         panel.grid(alpha=0.3)
     return _save(figure, path)
+
+
+def _require_shown(channels: int) -> None:
+    if channels not in (1, 3, 4):
+        raise ValueError(f"an image with {channels} channels has no picture: 1, 3 or 4 channels can be shown")
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:

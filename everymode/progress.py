@@ -31,9 +31,7 @@ class Progress:
         self._begin = time.perf_counter()
         self._first_step = step
         if self._talk and sys.stderr.isatty():
-            self._bar = tqdm(
-                total=self.total, initial=step, unit="step", dynamic_ncols=True, smoothing=0.05
-            )
+            self._bar = tqdm(total=self.total, initial=step, unit="step", dynamic_ncols=True, smoothing=0.05)
 
     def step(self) -> None:
         """One step more."""
@@ -50,9 +48,7 @@ class Progress:
             seconds = time.perf_counter() - self._begin
             pace = seconds / max(step - self._first_step, 1)
             left = (self.total - step) * pace
-            print(
-                f"step {step}/{self.total}  {pace:.3f} s/step  {duration(left)} left  {text}", flush=True
-            )
+            print(f"step {step}/{self.total}  {pace:.3f} s/step  {duration(left)} left  {text}", flush=True)
 
     def say(self, text: str) -> None:
         """A sentence for the user."""

@@ -8,8 +8,10 @@ field name with checks, with `with_numbers`.
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -154,7 +156,8 @@ class Recipe:
 
     def check(self) -> None:
         """Refuse impossible numbers, as sentences. Subclasses add theirs and call this one."""
-        positive = ("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot", "width")
+        positive = ("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot")
+        positive += ("width", "latent_dim")
         for name in positive:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -164,8 +167,8 @@ class Recipe:
             "generator_weight_decay",
             "discriminator_weight_decay",
         ):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} can't be negative: {getattr(self, name)}")
+            if not 0 <= (getattr(self, name) or 0) < math.inf:
+                raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
         for name in ("ema_decay", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
@@ -221,14 +224,17 @@ class Recipe:
         )
 
 
-def parse_resolution(text: str | int | tuple[int, int]) -> Resolution:
+def parse_resolution(text: str | int | Sequence[int]) -> Resolution:
     """64, "64", "64x48" or (64, 48) as a Resolution. Raises ValueError for anything else."""
-    if not isinstance(text, str):
-        return text
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
-        raise ValueError(f'a resolution is a number or HEIGHTxWIDTH, such as 64 or 64x48, not "{text}"')
-    sizes = [int(part) for part in parts]
+    if isinstance(text, str):
+        parts = [part.strip() for part in text.lower().split("x")]
+        sizes = [int(part) for part in parts if part.isdecimal()]
+        whole = len(sizes) == len(parts)
+    else:
+        sizes = list(text) if isinstance(text, (list, tuple)) else [text]
+        whole = all(type(size) is int for size in sizes)
+    if not whole or len(sizes) not in (1, 2):
+        raise ValueError(f"a resolution is a number or HEIGHTxWIDTH, such as 64 or 64x48, not {text!r}")
     return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
 
 

@@ -17,7 +17,8 @@ from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder
-from everymode.generator import Generator, load, recipe_of
+from everymode.distributed import World
+from everymode.generator import Generator, load
 from everymode.pictures import save_grid, save_scatter
 from everymode.progress import Progress
 from everymode.recipe import Recipe
@@ -26,7 +27,6 @@ from everymode.run_folder import RunFolder
 from everymode.stopping import stop_on_signals
 from everymode.trainer import Trainer
 from everymode.version import __version__
-from everymode.distributed import World
 
 SAMPLE_COLUMNS = 10
 MAX_SAMPLE_ROWS = 20
@@ -80,9 +80,10 @@ def train(
         recipe_file = str(recipe) if str(recipe).endswith(".py") else None
         chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
         source = str(data) if isinstance(data, (str, Path)) else (data.name if data else chosen.data)
-        folder = _folder_to_resume(resume, Path(out), chosen, source, world)
+        name = str(numbers.get("name", chosen.name))
+        folder = _folder_to_resume(resume, Path(out), name, source, world)
         if folder is not None:
-            chosen, source, data = _resumed(folder, chosen, source, data)
+            chosen, source, recipe_file = _resumed(folder, chosen, name, source, data)
         chosen = chosen.with_numbers(**numbers)
         with world.writer_first():
             dataset = _open(chosen, source, data, quiet=not progress_talk)
@@ -92,9 +93,7 @@ def train(
                 "sub-folders, or labels.csv with the columns file,label), or choose a recipe for unlabelled images"
             )
         chosen = chosen.for_data(dataset.facts())
-        order = DataOrder(
-            dataset.labels, chosen.batch_size, chosen.seed, sampling=chosen.class_sampling
-        )
+        order = DataOrder(dataset.labels, chosen.batch_size, chosen.seed, sampling=chosen.class_sampling)
         config = _config(chosen, source, dataset, place, world, recipe_file)
         if folder is None:
             name = f"{chosen.name or type(chosen).__name__}-{Path(source).stem}"
@@ -105,8 +104,6 @@ def train(
                 shutil.copy(recipe_file, folder.path / "recipe.py")
         else:
             _check_same_data(folder, dataset, source)
-        if world.is_writer:
-            folder.write_config(config)
         progress = Progress(chosen.steps, talk=progress_talk)
         with stop_on_signals() as stop:
             trainer = Trainer(
@@ -124,9 +121,16 @@ def train(
             )
             checkpoint = files.newest_valid(folder.checkpoints, progress.say)
             if checkpoint is not None:
-                trainer.restore(files.read_state(checkpoint))
-            elif init_from is not None:
-                _start_from(trainer, Path(init_from), progress.say)
+                _restore(trainer, checkpoint)
+            else:
+                if world.is_writer:
+                    folder.cut_back(0)
+                if init_from is not None:
+                    _start_from(trainer, Path(init_from), progress.say)
+            if world.is_writer:
+                folder.write_config(
+                    config
+                )  # not before: numbers that do not fit must not replace those that do
             _introduce(trainer, dataset, folder, progress.say)
             trainer.run()
         return Run(folder.path, chosen, trainer.completed)
@@ -163,7 +167,9 @@ def _device(name: str | None) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {name!r}') from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda was asked for, but torch sees no GPU: leave --device out to use the CPU")
+        raise ValueError(
+            "device cuda was asked for, but torch sees no GPU: leave --device out to use the CPU"
+        )
     if device.type == "cuda":
         local = World.local_rank()
         device = torch.device("cuda", device.index if device.index is not None else local)
@@ -188,7 +194,7 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
 
 
 def _folder_to_resume(
-    resume: str | Path | None, out: Path, recipe: Recipe, source: str, world: World
+    resume: str | Path | None, out: Path, name: str, source: str, world: World
 ) -> RunFolder | None:
     if resume is None:
         return None
@@ -196,33 +202,39 @@ def _folder_to_resume(
         folder = RunFolder(Path(resume))
         folder.read_config()
         return folder
-    found = str(world.share(_newest_run(out, recipe, source) if world.is_writer else ""))
+    found = str(world.share(_newest_run(out, name, source) if world.is_writer else ""))
     return RunFolder(Path(found)) if found else None
 
 
-def _newest_run(out: Path, recipe: Recipe, source: str) -> str:
-    """The newest run folder in `out` of this recipe's name on this data, or ""."""
+def _newest_run(out: Path, name: str, source: str) -> str:
+    """The newest run folder in `out` of a recipe of this name on this data, or ""."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
             config = RunFolder(path).read_config()
-            same = (
-                config["recipe"]["numbers"]["name"] == recipe.name and config["data"]["source"] == source
-            )
+            same = config["recipe"]["numbers"]["name"] == name and config["data"]["source"] == source
             if same:
                 return str(path)
     return ""
 
 
 def _resumed(
-    folder: RunFolder, chosen: Recipe, source: str, data: str | Path | Dataset | None
-) -> tuple[Recipe, str, str | Path | Dataset | None]:
-    """The recipe and data of the run to go on with: those of its config, whatever the recipe says today."""
+    folder: RunFolder, chosen: Recipe, name: str, source: str, data: str | Path | Dataset | None
+) -> tuple[Recipe, str, str | None]:
+    """The recipe of the run to go on with (its config's, whatever the recipe says today), the data, the recipe's file.
+
+    Raises ValueError if the run was made with another kind of recipe.
+    """
     config = folder.read_config()
-    if config["recipe"]["file"] is None:
-        recipe = recipe_of(config)
-    else:
-        recipe = type(chosen).from_json(config["recipe"]["numbers"])
-    return recipe, str(data if isinstance(data, (str, Path)) else config["data"]["source"]), data
+    record = config["recipe"]
+    kind = type(chosen)
+    if (record["class"], record["numbers"]["name"]) != (kind.__name__, name):
+        raise ValueError(
+            f"{folder.path} was trained with {record['numbers']['name'] or record['class']}, not with "
+            f"{name or kind.__name__}: leave the recipe out to go on with that run, or start a new one"
+        )
+    numbers = kind.from_json(record["numbers"])
+    given = isinstance(data, (str, Path))
+    return numbers, source if given or data is not None else str(config["data"]["source"]), record["file"]
 
 
 def _check_same_data(folder: RunFolder, dataset: Dataset, source: str) -> None:
@@ -267,6 +279,26 @@ def _config(
     }
 
 
+def _restore(trainer: Trainer, checkpoint: Path) -> None:
+    state = files.read_state(checkpoint)
+    try:
+        trainer.restore(state)
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"{checkpoint} does not fit this recipe: numbers that shape the networks can't be changed on resume. Leave "
+            f"them out, or start a new run, perhaps with --init-from this one ({error})"
+        ) from error
+
+
+def _check_steps(trainer: Trainer, folder: RunFolder) -> None:
+    if trainer.completed > trainer.recipe.steps:
+        raise ValueError(
+            f"{folder.path} already stands at step {trainer.completed}, beyond the {trainer.recipe.steps} steps asked "
+            "for: ask for more, as in --steps "
+            f"{2 * trainer.completed}"
+        )
+
+
 def _start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
     """Load what fits of another run's generator, average and discriminator, and say what does not."""
     if (path / "checkpoints").is_dir():
@@ -283,7 +315,9 @@ def _start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> Non
     }
     for name, (network, weights) in targets.items():
         own = network.state_dict()
-        fitting = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+        fitting = {
+            key: value for key, value in weights.items() if key in own and own[key].shape == value.shape
+        }
         network.load_state_dict(fitting, strict=False)
         left = [key for key in own if key not in fitting]
         if name != "averaged generator":

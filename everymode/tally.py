@@ -31,24 +31,28 @@ class Tally:
         self._sums: dict[tuple[str, ...], Tensor] = {}
         self._counts: dict[tuple[str, ...], int] = {}
         self._first_bad: dict[tuple[str, ...], Tensor] = {}
+        self._steps: list[int] = []
 
     def add(self, values: Mapping[str, Tensor], step: int) -> None:
         """Count the scalars of one move."""
         names = tuple(values)
         row = torch.stack([value.detach() for value in values.values()])
+        if row.dtype not in (torch.float32, torch.float64):
+            row = row.float()  # half precision would lose the sum
         if names not in self._sums:
             self._sums[names] = torch.zeros(len(names), device=self.device, dtype=row.dtype)
             self._counts[names] = 0
             self._first_bad[names] = torch.full((len(names),), _NEVER, device=self.device)
         self._sums[names] += row
         self._counts[names] += 1
-        bad = torch.where(torch.isfinite(row), _NEVER, step)
+        # The move, not the step: within a step, later moves inherit what an earlier one spoilt.
+        bad = torch.where(torch.isfinite(row), _NEVER, len(self._steps))
+        self._steps.append(step)
         torch.minimum(self._first_bad[names], bad, out=self._first_bad[names])
 
     def read(self, world: World) -> tuple[dict[str, float], BadStep | None]:
         """The means over moves and ranks since the last call, and the first non-finite value, if any."""
-        means: dict[str, float] = {}
-        first: BadStep | None = None
+        first_name, first_move = "", _NEVER
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
         for names, sums in self._sums.items():
@@ -56,11 +60,13 @@ class Tally:
             for name, value in zip(names, all_sums.tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + self._counts[names]
-            for name, step in zip(names, world.least(self._first_bad[names]).tolist(), strict=True):
-                if step != _NEVER and (first is None or step < first.step):
-                    first = BadStep(name, int(step))
+            for name, move in zip(names, world.least(self._first_bad[names]).tolist(), strict=True):
+                if move < first_move:
+                    first_name, first_move = name, int(move)
         means = {name: totals[name] / counts[name] for name in totals}
+        bad = None if first_move == _NEVER else BadStep(first_name, self._steps[first_move])
         self._sums.clear()
         self._counts.clear()
         self._first_bad.clear()
-        return means, first
+        self._steps.clear()
+        return means, bad

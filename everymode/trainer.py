@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,12 +37,11 @@ MAX_ROLLBACKS = 3
 class Data(Protocol):
     """What the trainer asks of a data set."""
 
-    labels: np.ndarray
-
     def __len__(self) -> int: ...
     def gather(
         self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
     ) -> Tensor: ...
+    def gather_labels(self, indices: np.ndarray, device: torch.device) -> Tensor: ...
 
 
 class Order(Protocol):
@@ -59,7 +59,11 @@ class Diverged(RuntimeError):
 
 
 class Stopped(RuntimeError):
-    """A signal asked the run to stop; a valid checkpoint was written first."""
+    """A signal asked the run to stop; a valid checkpoint was written first, in `folder`."""
+
+    def __init__(self, text: str, folder: Path | None) -> None:
+        super().__init__(text)
+        self.folder = folder
 
 
 Snapshot = Callable[["Trainer"], None]
@@ -184,8 +188,10 @@ class Trainer:
         real = self.data.gather(indices, self.device, mirror=mirror, dtype=self.dtype)
         if self._channels_last and real.ndim == 4:
             real = real.contiguous(memory_format=torch.channels_last)
-        labels = torch.from_numpy(self.data.labels[indices]).to(self.device, non_blocking=True)
-        index = torch.from_numpy(indices).to(self.device, non_blocking=True)
+        labels = self.data.gather_labels(indices, self.device)
+        index = torch.from_numpy(indices)
+        if self.device.type == "cuda":
+            index = index.pin_memory().to(self.device, non_blocking=True)
         return Part(Batch(real, labels, index), random)
 
     def _draws(self, moment: str, rows: Rows) -> Draws:
@@ -226,13 +232,14 @@ class Trainer:
                 self.progress.step()
                 if self.completed == first + 1:
                     began = time.perf_counter()  # the first step warms up
-                if self.completed == first + 4:
+                if self.completed == first + 4 and recipe.steps - self.completed > 10:
                     self._say_estimate((time.perf_counter() - began) / 3)
                 at_end = self.completed == recipe.steps
                 at_tick = at_end or self.completed % recipe.tick == 0
                 at_snapshot = at_end or self.completed % recipe.snapshot == 0
                 stopping = self._agree_to_stop()
-                if (at_tick or at_snapshot or stopping) and not self._tick():
+                saving = at_snapshot or stopping
+                if (at_tick or saving) and not self._tick(saving=saving):
                     continue  # rolled back
                 if at_snapshot:
                     self._save()
@@ -241,7 +248,8 @@ class Trainer:
                     self._save()
                 if stopping and not at_end:
                     self._write_status("stopped")
-                    raise Stopped(f"stopped at step {self.completed} of {recipe.steps}")
+                    where = self.folder.path if self.folder else None
+                    raise Stopped(f"stopped at step {self.completed} of {recipe.steps}", where)
         finally:
             self.progress.close()
         self._write_status("done")
@@ -252,9 +260,11 @@ class Trainer:
             return False
         return self.world.any(self._stop.requested)
 
-    def _tick(self) -> bool:
-        """Read the tally and log it. False if a loss was not finite and the run was rolled back."""
+    def _tick(self, *, saving: bool) -> bool:
+        """Read the tally and log it. False if something was not finite and the run was rolled back."""
         numbers, bad = self._tally.read(self.world)
+        if bad is None and saving:
+            bad = self._bad_weight()
         now = time.perf_counter()
         if bad is not None:
             self._handle_nonfinite(bad)
@@ -297,14 +307,12 @@ class Trainer:
     def _handle_nonfinite(self, bad: BadStep) -> None:
         good = None
         if self.folder:
-            good = self.world.share(
-                str(files.newest_valid(self.folder.checkpoints, self.progress.say) or "")
-            )
+            good = self.world.share(str(files.newest_valid(self.folder.checkpoints, self.progress.say) or ""))
             if self.world.is_writer:
                 self._write_evidence(bad, good)
         if self._rollback and good and self._rollbacks < MAX_ROLLBACKS:
             rollbacks, scale = self._rollbacks + 1, self._lr_scale / 2
-            self.restore(files.read_state(files.Path(str(good))))
+            self.restore(files.read_state(Path(str(good))))
             self._rollbacks, self._lr_scale = rollbacks, scale
             self.progress.say(
                 f"{bad.name} was not finite at step {bad.step}: back to step {self.completed}, with the "
@@ -317,6 +325,25 @@ class Trainer:
             bad,
             f"Lower the learning rates or raise the weight decay, or go on with --on-nonfinite rollback.{where}",
         )
+
+    def _bad_weight(self) -> BadStep | None:
+        """A weight that is not finite, though every loss was: no checkpoint may hold it. Waits for the device once."""
+        networks = {
+            "generator": self.game.generator,
+            "discriminator": self.game.discriminator,
+            "averaged generator": self.average,
+        }
+        named = {
+            f"{player}'s {name}": tensor
+            for player, network in networks.items()
+            for name, tensor in network.state_dict().items()
+            if tensor.is_floating_point()
+        }
+        finite = torch.stack([torch.isfinite(tensor).all() for tensor in named.values()])
+        for name, good in zip(named, self.world.least(finite.int()).tolist(), strict=True):
+            if not good:
+                return BadStep(name, self.completed - 1)
+        return None
 
     def _write_evidence(self, bad: BadStep, good: object) -> None:
         """What is needed to look into a bad step: because draws are functions of the step, it can be replayed."""

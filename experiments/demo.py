@@ -3,8 +3,9 @@
     python -m experiments.demo [--seed 0] [--out runs]
 
 Two scores, both at 8x8 pixels as scikit-learn publishes the digits:
-agreement: how often a support vector classifier, fitted on 500 digits that the GAN never saw, sees the class that was asked for;
-variety: mean pairwise Euclidean distance within a class, over that of the real digits (1 = as varied; 0 = one prototype).
+agreement: how often a support vector classifier, fitted on 500 digits that the GAN never saw, sees the class that was
+asked for; variety: mean pairwise Euclidean distance within a class, over that of the real digits (1 = as varied; 0 =
+one prototype).
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def _pixels(images: Tensor) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs"))
     options = parser.parse_args()
@@ -78,7 +81,7 @@ def main() -> None:
     picture = max((run.folder / "samples").glob("*.png"))
     print(f"""
   trained for                                   {seconds:6.1f} s   ({run.steps} steps)
-  agreement with the asked digit                {scores.agreement:6.1%}   ({SAMPLES} samples; classifier fitted on 500 unseen digits)
+  agreement with the asked digit                {scores.agreement:6.1%}   (a classifier that saw 500 other digits)
   the classifier on the GAN's training digits   {scores.agreement_on_real:6.1%}
   variety within a class, real digits = 1       {scores.variety:6.2f}
 

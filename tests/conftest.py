@@ -1,4 +1,4 @@
-"""Makes tests/processes importable: its toy games serve both the tests and the scripts that tests start as processes."""
+"""Makes tests/processes importable: its toy games serve the tests and the processes that tests start."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from children import run_ranks
 from ranks import ACCUMULATED, BATCH_NORM, PLAIN, STEPS, play, several_runs
-from toy_games import ToyRecipe, largest_difference, toy_trainer
 from torch import nn
+from toy_games import ToyRecipe, largest_difference, toy_trainer
 from train_digits import train_digits
 
 from everymode import checkpoint as files

@@ -111,9 +111,7 @@ class Replay:
         self.fake = torch.empty(0)
 
     def scores(self, images: Tensor, labels: Tensor) -> Tensor:
-        return judge(
-            self.discriminator, images, labels, blocks=4, halvings=2, projection=not self.omni
-        )
+        return judge(self.discriminator, images, labels, blocks=4, halvings=2, projection=not self.omni)
 
     def discriminator_move(self, given: Given) -> Tensor:
         self.fake = generate(self.generator, given.z, given.fake_labels, blocks=2)
@@ -141,13 +139,13 @@ class Replay:
 
 
 def plain(network: nn.Module, epsilon: float) -> PlainNetwork:
-    return PlainNetwork(network.state_dict(), [name for name, _ in network.named_parameters()], epsilon=epsilon)
+    return PlainNetwork(
+        network.state_dict(), [name for name, _ in network.named_parameters()], epsilon=epsilon
+    )
 
 
 @pytest.mark.parametrize("reuse", [False, True], ids=["fresh", "reused"])
-@pytest.mark.parametrize(
-    "published", [omni_gan.CIFAR10, biggan.CIFAR10], ids=["omni", "hinge projection"]
-)
+@pytest.mark.parametrize("published", [omni_gan.CIFAR10, biggan.CIFAR10], ids=["omni", "hinge projection"])
 def test_a_whole_iteration_replayed_in_plain_sums(
     moves: list[Given], published: BigGANBackbone, reuse: bool
 ) -> None:
@@ -261,7 +259,9 @@ def test_a_penalty_makes_one_pass_more() -> None:
     trainer = toy_trainer(ToyRecipe(r1_weight=1.0, r1_every=2))
     seen: list[int] = []
     forward = trainer.game.discriminator.forward
-    trainer.game.discriminator.forward = lambda x, condition=None: seen.append(len(x)) or forward(x, condition)
+    trainer.game.discriminator.forward = lambda x, condition=None: (
+        seen.append(len(x)) or forward(x, condition)
+    )
     trainer.step()
     assert seen == [16, 8, 8]
     trainer.step()

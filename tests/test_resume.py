@@ -104,7 +104,7 @@ def test_logs_and_pictures_of_a_stopped_and_resumed_run(tmp_path: Path) -> None:
 
 
 def test_restoring_another_games_state_names_what_does_not_fit() -> None:
-    with pytest.raises(RuntimeError, match="first.weight"):
+    with pytest.raises(RuntimeError, match=r"first.weight"):
         toy_trainer(ToyRecipe(width=4)).restore(toy_trainer(ToyRecipe(width=8)).state())
 
 
@@ -142,9 +142,7 @@ def assert_same_end(folder: RunFolder, expected: RunFolder) -> None:
     assert folder.read_status()["state"] == "done"
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    tmp_path: Path, uninterrupted: RunFolder
-) -> None:
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, uninterrupted: RunFolder) -> None:
     killed = train(tmp_path, "SIGKILL", 7)
     assert killed.code == -signal.SIGKILL
     folder = only_run(tmp_path)

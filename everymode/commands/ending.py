@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes. 75 is what schedulers know as "try again later" (EX_TEMPFAIL)."""
+    """Exit codes. 75 is what schedulers know as "try again later" (EX_TEMPFAIL), 141 the end of a pipe."""
 
     DONE = 0
     USAGE = 2
@@ -17,6 +17,7 @@ class Exit(IntEnum):
     DIVERGED = 4
     STOPPED = 75
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 def fail(error: BaseException | str, code: Exit) -> Exit:

@@ -88,7 +88,8 @@ def _sentences(kind: type[Recipe]) -> dict[str, str]:
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
     found = {}
     for statement, follower in zip(classes[-1].body, classes[-1].body[1:], strict=False) if classes else ():
-        documented = isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
-        if documented and isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant):
+        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
+            continue
+        if isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant):
             found[statement.target.id] = inspect.cleandoc(str(follower.value.value))
     return found

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Parameter
 
 from everymode.commands.ending import say
+from everymode.commands.own_recipes import has_own_code, recipe_file
 from everymode.recipe import parse_resolution
 from everymode.recipes import find
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from everymode.generator import Generator
 
 IMAGES = 16
 POINTS = 2000
@@ -62,16 +65,8 @@ def sample(
     """
     chosen_seeds = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else _height_and_width(size)
-    if columns is not None and (grid is None or columns < 1):
-        raise ValueError("--columns is a whole number from 1 on, and goes with --grid FILE.png")
-    if grid is not None and out is not None:
-        raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
-    if grid is not None and grid.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise ValueError(f"--grid names a picture, such as grid.png, not {grid}")
-    own = None if recipe is None else find(recipe)
-    from everymode.generator import load
-
-    generator = load(source, recipe=own)
+    _check_places(out, grid, columns)
+    generator = _loaded(source, recipe)
 
     def draw(wanted: Wanted) -> Tensor:
         return generator.sample(1, label=wanted.label, seed=wanted.seed, truncation=truncation, size=shape)
@@ -88,6 +83,28 @@ def sample(
         write_grid(drawn, grid, columns or (len(numbers) if label else None), rows)
     else:
         write_each(drawn, out or samples_folder(source), generator.classes)
+
+
+def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> None:
+    if columns is not None and (grid is None or columns < 1):
+        raise ValueError("--columns is a whole number from 1 on, and goes with --grid FILE.png")
+    if grid is not None and out is not None:
+        raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
+    if grid is not None and grid.suffix.lower() != ".png":
+        raise ValueError(f"--grid names a .png file, such as grid.png, not {grid}")
+
+
+def _loaded(source: Path, recipe: str | None) -> Generator:
+    own = None if recipe is None else find(recipe)
+    from everymode.generator import find_generator, load
+
+    folder = find_generator(source)
+    if own is None and has_own_code(folder):
+        raise ValueError(
+            f"{source} was trained with a recipe of your own, and its code is run only if you name it: "
+            f"--recipe {recipe_file(source)}"
+        )
+    return load(folder, recipe=own)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -115,17 +132,14 @@ def samples_folder(source: Path) -> Path:
 
 
 def write_each(drawn: Iterable[tuple[Wanted, Tensor]], folder: Path, classes: Sequence[str]) -> None:
-    """One PNG each, and a line that says where."""
+    """One PNG each, and a line each that says where."""
     from everymode.pictures import to_pil
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     for wanted, images in drawn:
         path = folder / f"{_stem(wanted, classes)}.png"
         to_pil(images[0]).save(path)
-        paths.append(path)
-    several = f" to {paths[-1].name} ({len(paths)} pictures)" if len(paths) > 1 else ""
-    say(f"{paths[0]}{several}")
+        say(str(path))
 
 
 def write_grid(

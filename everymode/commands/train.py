@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +12,7 @@ from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import documentation, number_flags
+from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 
@@ -61,24 +61,15 @@ def train(
     **numbers: Any,
 ) -> Exit:
     """Train, and say where the results are. Returns the exit code; user mistakes are raised."""
+    settings = {"resume": resume, "init_from": init_from, "device": device, "on_nonfinite": on_nonfinite}
     chosen = recipe or recipe_of_run(resume)
     from everymode.run import train as train_run
     from everymode.trainer import Diverged, Stopped
 
     try:
-        run = train_run(
-            chosen,
-            data,
-            out,
-            resume=resume,
-            init_from=init_from,
-            device=device,
-            on_nonfinite=on_nonfinite,
-            quiet=quiet,
-            **numbers,
-        )
+        run = train_run(chosen, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        _say_how_to_go_on(str(stopped), _stopped_run(out, resume), device, on_nonfinite)
+        _say_how_to_go_on(str(stopped), stopped.folder, device, on_nonfinite)
         return Exit.STOPPED
     except Diverged as diverged:
         return fail(diverged, Exit.DIVERGED)
@@ -143,21 +134,16 @@ def recipe_of_run(resume: str | None) -> Recipe:
         raise ValueError(
             f"name a recipe{also}, as in `everymode train omni-gan-digits`; `everymode recipes` lists them"
         )
+    folder = Path(str(resume))
+    if has_own_code(folder):
+        raise ValueError(
+            f"{folder} was trained with a recipe of your own, and its code is run only if you name it: "
+            f"everymode train {recipe_file(folder)} --resume {quoted(folder)}"
+        )
     from everymode.generator import recipe_of
     from everymode.run_folder import RunFolder
 
-    folder = RunFolder(Path(str(resume)))
-    config = folder.read_config()
-    try:
-        return recipe_of(config)
-    except ValueError as error:
-        if not (folder.path / "recipe.py").is_file():
-            raise
-        copy = folder.path / "recipe.py"
-        raise ValueError(
-            f"{folder.path} was trained with a recipe of your own, and its code is run only if you name it. "
-            f"The run kept a copy: everymode train {_quoted(copy)} --resume {_quoted(folder.path)}"
-        ) from error
+    return recipe_of(RunFolder(folder).read_config())
 
 
 def _description(name: str | None, recipe: Recipe) -> str:
@@ -187,8 +173,8 @@ def _say_results(run: Run) -> None:
         newest = max(run.folder.glob(pattern), default=None)
         if newest is not None:
             say(f"  {what:<16}{newest}")
-    recipe = f" --recipe {_quoted(run.folder / 'recipe.py')}" if _has_own_code(run.folder) else ""
-    say(f"draw from it with: everymode sample {_quoted(run.folder)}{recipe}")
+    recipe = f" --recipe {recipe_file(run.folder)}" if has_own_code(run.folder) else ""
+    say(f"draw from it with: everymode sample {quoted(run.folder)}{recipe}")
 
 
 def _say_how_to_go_on(what: str, folder: Path | None, device: str | None, on_nonfinite: str) -> None:
@@ -200,39 +186,9 @@ def _say_how_to_go_on(what: str, folder: Path | None, device: str | None, on_non
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         several = f"--nnodes {machines} " if machines > 1 else ""
         command = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
-    recipe = f" {_quoted(folder / 'recipe.py')}" if _has_own_code(folder) else ""
+    recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
     options = f" --device {device}" if device else ""
     options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
-    say(f"go on with: {command} train{recipe} --resume {_quoted(folder)}{options}")
+    say(f"go on with: {command} train{recipe} --resume {quoted(folder)}{options}")
     if machines > 1:
         say("(on every machine, with the rendezvous options that it was started with)")
-
-
-def _stopped_run(out: Path, resume: str | None) -> Path | None:
-    """The run that has just stopped: the one that was asked for, or that which said so last in `out`."""
-    if resume not in (None, "auto"):
-        return Path(str(resume))
-    from everymode.run_folder import RunFolder
-
-    stopped = []
-    for file in out.glob("*/status.json"):
-        status = RunFolder(file.parent).read_status()
-        if status.get("state") == "stopped":
-            stopped.append((status["time"], file.parent))
-    return max(stopped)[1] if stopped else None
-
-
-def _has_own_code(folder: Path) -> bool:
-    """Whether the run's recipe is a class of the user's, so that its file must be named to load the run."""
-    from everymode.generator import recipe_of
-    from everymode.run_folder import RunFolder
-
-    try:
-        recipe_of(RunFolder(folder).read_config())
-    except ValueError:
-        return True
-    return False
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

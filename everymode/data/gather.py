@@ -10,9 +10,17 @@ from everymode.data.rows import RowsView, take_rows
 
 __all__ = ["mirrored", "normalized", "normalized_rows"]
 
+SINGLE_THREAD_VALUES = 2**21
+
 
 def normalized(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """uint8 0 .. 255 -> x / 127.5 - 1 in [-1, 1], computed in float32 or wider, then rounded to `dtype`."""
+    if images.device.type == "cpu" and dtype is torch.float32 and images.numel() <= SINGLE_THREAD_VALUES:
+        # as fast as torch on one core, and unlike torch's threads it never waits for a core that is busy
+        values = images.numpy().astype(np.float32)
+        values /= np.float32(127.5)
+        values -= np.float32(1.0)
+        return torch.from_numpy(values)
     wide = dtype if dtype in (torch.float32, torch.float64) else torch.float32
     return images.to(wide).div_(127.5).sub_(1.0).to(dtype)
 

@@ -28,7 +28,7 @@ __all__ = ["parquet_source"]
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
-KEPT_GROUPS = 4
+KEPT_BYTES = 2**30
 
 
 def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None = None) -> Source:
@@ -83,7 +83,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
 
 
 class _RowGroups:
-    """Encoded images by row number; a few row groups are kept, because rows are asked for in order."""
+    """Encoded images by row number; the last row groups are kept, as rows are asked for nearly in order."""
 
     def __init__(self, files: Sequence[pyarrow.parquet.ParquetFile], column: str) -> None:
         self.column = column
@@ -103,8 +103,9 @@ class _RowGroups:
             if number not in self.kept:
                 file, group = self.groups[number]
                 self.kept[number] = file.read_row_group(group, columns=[self.column]).column(self.column)
-                if len(self.kept) > KEPT_GROUPS:
+                while len(self.kept) > 1 and sum(group.nbytes for group in self.kept.values()) > KEPT_BYTES:
                     self.kept.popitem(last=False)
+            self.kept.move_to_end(number)
             column = self.kept[number]
         value = column[i - first].as_py()
         return value.get("bytes") if isinstance(value, dict) else value

@@ -25,6 +25,7 @@ from everymode.data.synthetic import in_memory
 __all__ = ["Wish", "bombs_are_errors", "prepare", "survey"]
 
 CHUNK_BYTES = 2**22
+MOST_IN_A_CHUNK = 64
 IN_MEMORY_BYTES = 2**30
 LARGE_ENLARGEMENT = 2.0
 SHOWN = 3
@@ -79,10 +80,11 @@ def prepare(
         DataError: no size that all images agree on, or more than 1 % unreadable.
     """
     if source.pixels is not None:
-        shape = source.pixels.shape
-        channels = wish.channels or min(shape[1], 3)
-        wish = replace(wish, resolution=wish.resolution or shape[2:], channels=channels)
-        if (wish.channels, *wish.resolution) == shape[1:] and source.pixels.nbytes <= IN_MEMORY_BYTES:
+        _, source_channels, *size = source.pixels.shape
+        resolution = wish.resolution or (size[0], size[1])
+        wish = replace(wish, resolution=resolution, channels=wish.channels or min(source_channels, 3))
+        as_it_is = (wish.channels, *resolution) == (source_channels, *size)
+        if as_it_is and source.pixels.nbytes <= IN_MEMORY_BYTES:
             plain = in_memory(source.name, source.pixels, source.labels, source.classes)
             return replace(plain, notes=source.notes)
     place = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, wish))
@@ -123,7 +125,7 @@ def survey(source: Source, *, workers: int | None, progress: bool) -> list[Heade
         parts = in_order(
             look,
             len(source),
-            chunk=256,
+            chunk=MOST_IN_A_CHUNK,
             workers=workers,
             progress=progress,
             message=f"looking at {source.name}",
@@ -173,7 +175,7 @@ def _decode_all(
     source: Source, decoding: Decoding, place: Path, *, workers: int | None, progress: bool
 ) -> tuple[np.ndarray, CacheEntry]:
     row_shape = (decoding.channels, *decoding.resolution)
-    chunk = max(1, min(256, CHUNK_BYTES // int(np.prod(row_shape))))
+    chunk = max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // int(np.prod(row_shape))))
     total = hashlib.blake2b(repr(row_shape).encode(), digest_size=16)
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []

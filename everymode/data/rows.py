@@ -101,6 +101,11 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_reader_count(), thread_name_prefix="rows")
 
 
+if hasattr(os, "register_at_fork"):
+    # threads do not survive a fork: a child that used its parent's pool would wait for ever
+    os.register_at_fork(after_in_child=_readers.cache_clear)
+
+
 def select_rows(images: np.ndarray | RowsView, indices: np.ndarray) -> np.ndarray | RowsView:
     """Rows `indices` of `images`: a copy when small, else a view."""
     if isinstance(images, RowsView):

@@ -112,8 +112,8 @@ def shapes(
     }
     for row in range(samples):
         names = [ATTRIBUTES[name][chosen[name][row]] for name in ATTRIBUTES]
-        reach = SIZES[names[2]] * min(height, width)  # keeps the whole shape in the picture
-        room_y, room_x = 0.5 - reach / height, 0.5 - reach / width
+        reach = SIZES[names[2]] * min(height, width) + 1  # keeps all of the shape in the picture
+        room_y, room_x = max(0.0, 0.5 - reach / height), max(0.0, 0.5 - reach / width)
         images[row] = draw_shape(
             *names,
             resolution=(height, width),

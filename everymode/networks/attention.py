@@ -1,5 +1,6 @@
 """Self-attention over positions (SAGAN, Zhang et al. 2019), in the form of
-ajbrock/BigGAN-PyTorch:layers.py."""
+ajbrock/BigGAN-PyTorch:layers.py.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Layouts follow ajbrock/BigGAN-PyTorch:BigGAN.py, which PeterouZh/Omni-GAN-PyTorch uses unchanged, and for 48
 pixels alisadeghian/PGMGAN:gan_training/models/biggan.py. Departures: attention is placed by the true size of
 a block's output (the released table says 16 for every block of the 32-pixel discriminator); labels go in, not
-their embeddings."""
+their embeddings.
+"""
 
 from __future__ import annotations
 
@@ -214,7 +215,8 @@ def generator_widths(size: Size, base: int = 64, *, doublings: int | None = None
 
 def discriminator_layout(size: Size, base: int = 64, *, doublings: int | None = None) -> DiscriminatorLayout:
     """The released layouts, by the number of doublings of the generator they stand against
-    (`generator_widths`)."""
+    (`generator_widths`).
+    """
     doublings = min(default_doublings(size), 7) if doublings is None else doublings
     if doublings < 4:
         return DiscriminatorLayout((4 * base,) * 4, min(doublings, 2))

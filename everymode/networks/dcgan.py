@@ -2,7 +2,8 @@
 
 At 32 pixels they are those of stevliu/self-conditioned-gan:gan_training/models/dcgan_shallow.py
 (Stacked-MNIST) and dcgan_deep.py (CIFAR; the discriminator is the convolutional one of Miyato et al. 2018,
-without normalization)."""
+without normalization).
+"""
 
 from __future__ import annotations
 

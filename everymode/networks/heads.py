@@ -84,7 +84,8 @@ def judge(
     features: Tensor, condition: Tensor | None, head: nn.Module, class_head: nn.Module | None = None
 ) -> Verdict:
     """What the heads say of the features [B, F]; an auxiliary class head's logits are the Verdict's
-    `classes`."""
+    `classes`.
+    """
     classes = None if class_head is None else class_head(features, condition)
     return Verdict(scores=(head(features, condition),), classes=classes, features=(features,))
 

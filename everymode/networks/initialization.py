@@ -3,7 +3,8 @@ weights.
 
 Each fills the weights of all convolutions, linear layers and embeddings, in place, from torch's global
 generator, and leaves biases at the framework's defaults, as ajbrock/BigGAN-PyTorch does. Each returns the
-network."""
+network.
+"""
 
 from __future__ import annotations
 

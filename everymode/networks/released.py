@@ -1,7 +1,8 @@
 """Weights under the names of released BigGAN code, put into our BigGAN networks.
 
 Names follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps, and for
-the class scores of alisadeghian/PGMGAN:gan_training/models/biggan.py."""
+the class scores of alisadeghian/PGMGAN:gan_training/models/biggan.py.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Doubling by nearest neighbour and then convolving with a 3x3 kernel is one stride-2 transposed convolution
 with the 4x4 kernel that sums the four shifts of the 3x3 one; convolving and then taking 2x2 means is one
 stride-2 convolution with a quarter of that 4x4 kernel. Both are exact and need 4/9 of the multiplications.
-The parameters are those of the plain convolution."""
+The parameters are those of the plain convolution.
+"""
 
 from __future__ import annotations
 
@@ -56,5 +57,6 @@ class DownsampleConv2d(nn.Conv2d):
 
 def four_shifts(kernel: Tensor, *, divisor: int) -> Tensor:
     """The sum of a 3x3 kernel's four shifts on a 4x4 grid, over the divisor: [out, in, 3, 3] -> [out, in, 4,
-    4]."""
+    4].
+    """
     return F.avg_pool2d(kernel, kernel_size=2, stride=1, padding=1, divisor_override=divisor)

@@ -1,7 +1,8 @@
 """Residual blocks of SN-GAN and BigGAN: up-sampling for generators, down-sampling for discriminators.
 
 Follows ajbrock/BigGAN-PyTorch:layers.py (GBlock, DBlock). 1x1 shortcuts commute with nearest upsampling and
-with mean pooling, so fused blocks run them at the lower resolution."""
+with mean pooling, so fused blocks run them at the lower resolution.
+"""
 
 from __future__ import annotations
 

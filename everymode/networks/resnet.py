@@ -137,7 +137,8 @@ def resnet_generator_widths(size: Size) -> tuple[int, ...]:
     above.
 
     Other sizes take the row of their number of doublings from a first grid whose shorter side is 4 to 7; 48
-    differs from 32 by its first grid, 6x6."""
+    differs from 32 by its first grid, 6x6.
+    """
     doublings = default_doublings(size)
     if doublings <= 3:
         return (512, 256, 128, 64) if min(size) == 48 else (256,) * (doublings + 1)

@@ -1,5 +1,6 @@
 """Image sizes (height, width) that a stack of doublings or halvings can make, and the sentences where it
-can't."""
+can't.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@ several.
 
 Conditional batch normalization as in BigGAN (Brock et al. 2019, ajbrock/BigGAN-PyTorch:layers.py): gain = 1 +
 table[y] and bias = table[y], where the tables are embeddings of the labels, or linear maps of [shared
-embedding, latent chunk]."""
+embedding, latent chunk].
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class BatchNorm(nn.Module):
 
     The second argument of forward is ignored, so that it stands wherever a conditional one does.
     `synchronize` makes the statistics those of all ranks' batches (see `synchronize_batch_norm`). Running
-    statistics: momentum 0.1, unbiased variance."""
+    statistics: momentum 0.1, unbiased variance.
+    """
 
     def __init__(self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
@@ -129,7 +131,8 @@ def _normalized_across_ranks(layer: BatchNorm | ConditionalBatchNorm2d, x: Tenso
 
 def _affine(normalized: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """gain * x + bias, with gain and bias [C] or [B, C]; in x's precision, so that bfloat16 activations stay
-    so."""
+    so.
+    """
     shape = (-1, normalized.shape[1]) + (1,) * (normalized.dim() - 2)
     gain, bias = gain.to(normalized.dtype).view(shape), bias.to(normalized.dtype).view(shape)
     return torch.addcmul(bias, normalized, gain)

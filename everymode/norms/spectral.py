@@ -2,7 +2,8 @@
 computation.
 
 Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks"; the order of the power
-iteration, and what training and evaluation mode do, follow ajbrock/BigGAN-PyTorch:layers.py."""
+iteration, and what training and evaluation mode do, follow ajbrock/BigGAN-PyTorch:layers.py.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +138,8 @@ class _SpectralDivide(torch.autograd.Function):
     """W [N, out, in] and the stored u [N, 1, out] -> (W / sigma, sigma [N, 1, 1], the iterated u).
 
     With sigma = u' W v^T and u', v constant: dW = (g - <g, W / sigma> u'^T v) / sigma. Both differentiable
-    outputs are saved, so that this formula is differentiable again."""
+    outputs are saved, so that this formula is differentiable again.
+    """
 
     @staticmethod
     def forward(
@@ -171,7 +173,8 @@ def _column_order(weight: Tensor, transposed: bool) -> tuple[int, ...]:
     possible.
 
     The order of a matrix's columns does not change its singular values, so a kernel in channels-last memory
-    is read channels last."""
+    is read channels last.
+    """
     if weight.dim() < 4:
         return tuple(range(weight.dim() + 1))
     first, second = (2, 1) if transposed else (1, 2)

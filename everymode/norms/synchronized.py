@@ -1,5 +1,6 @@
 """Mean and variance per channel over the batches of all ranks, differentiable, with one collective each
-way."""
+way.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ def statistics_across_ranks(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     C, ...].
 
     Each rank's mean and sum of squared deviations from it are gathered and combined (Chan et al. 1979), which
-    keeps the precision that a sum of squares loses. Half precision is computed in single precision."""
+    keeps the precision that a sum of squares loses. Half precision is computed in single precision.
+    """
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
     axes = [axis for axis in range(x.dim()) if axis != 1]

@@ -3,8 +3,9 @@
 A rule looks at a layer and at the grid it acts on, and returns the parametrization that replaces the layer's
 weight by a normalized one. Parametrizations that say which of them belong together are evaluated before each
 call of the network, a whole group in one batched computation. A layer that is used in another way
-(`discriminator.features(x)`, or `discriminator.forward(x)`, which skips hooks) computes its own weight, to
-the same value."""
+(`discriminator.features(x)`, or `discriminator.forward(x)`, which skips hooks) computes its own weight by
+the same rule.
+"""
 
 from __future__ import annotations
 
@@ -182,7 +183,8 @@ def _schedule_groups(network: nn.Module, names: Sequence[str]) -> None:
     """Notes on the network which layers are normalized together, and hooks their computation to its forward.
 
     Names, not references, and functions of this module, not closures: so copies of the network stand on their
-    own."""
+    own.
+    """
     groups: dict[Hashable, list[str]] = {}
     for name in names:
         holder = network.get_submodule(_parametrization_path(name))

@@ -23,7 +23,7 @@ class BigGANBackbone(Recipe):
     """Numbers of BigGAN's networks."""
 
     shared_dim: int = 0
-    """Length of the label embedding that all layers of the generator share; 0 = a table per layer (the CIFAR layout)."""
+    """Length of the label embedding that the generator's layers share; 0 = a table per layer (as on CIFAR)."""
     hierarchical: bool = False
     """Feed a chunk of z to every block of the generator (needs shared_dim)."""
     generator_attention: int = 0

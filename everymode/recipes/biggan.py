@@ -1,9 +1,11 @@
 """BigGAN with a projection discriminator and the hinge loss: the baseline of Omni-GAN's tables.
 
-Paper: Brock, Donahue, Simonyan, Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; numbers as
-PeterouZh/Omni-GAN-PyTorch runs it on CIFAR.
+Paper: Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; numbers
+as PeterouZh/Omni-GAN-PyTorch runs it on CIFAR.
 Command: everymode train biggan-cifar10 --data cifar10-train.parquet
-Cost: 195,000 generator steps with four discriminator steps each. Expected: see docs/recipes.md. Measured here: not yet.
+Cost: 195,000 generator steps with four discriminator steps each: 500 passes over the data.
+Expected: FID 7.27, IS 9.19, and a collapse late in training (Omni-GAN, Table 1, no weight decay; TensorFlow Inception,
+50,000 images). Measured here: not yet.
 """
 
 from __future__ import annotations

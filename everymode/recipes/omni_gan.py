@@ -3,20 +3,29 @@
 Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021. Loss: equations 5 to 10
 (everymode/losses/omni.py). Networks: BigGAN with a discriminator of K + 2 outputs.
 
-Numbers. CIFAR: those of PeterouZh/Omni-GAN-PyTorch, because the paper's line on "all experiments" (batch 256, learning rates
-1e-4 and 4e-4) contradicts the code that made its CIFAR results. ImageNet: the paper's; at 256 pixels the paper (two discriminator
-steps, generator decay 1e-4) and not the released configuration (one step, 1e-3). "Weight decay" is L2 added to the gradient
-of every parameter.
+Numbers. CIFAR: those of PeterouZh/Omni-GAN-PyTorch, because the paper's line on "all experiments" (batch 256, learning
+rates 1e-4 and 4e-4) contradicts the code that made its CIFAR results. ImageNet: the paper's; at 256 pixels the paper
+(two discriminator steps, generator decay 1e-4) and not the released configuration (one step, 1e-3). "Weight decay" is
+L2 added to the gradient of every parameter.
 
-Weight decay of D, section F.5: the fewer images per class, the more: 500 (CIFAR-100) 5e-4; 5,000 (CIFAR-10) 1e-4; 1.2 million
-images in all (ImageNet) 1e-5. Recipes for your own images follow that.
+Weight decay of D, section F.5: the fewer images per class, the more: 500 (CIFAR-100) 5e-4; 5,000 (CIFAR-10) 1e-4; 1.2
+million images in all (ImageNet) 1e-5. Recipes for your own images follow that.
 
-Commands and what to expect (paper, Table 1 and 2; measured here: docs/results):
-  everymode train omni-gan-digits                                     two minutes on two cores
-  everymode train omni-gan-cifar10 --data cifar10-train.parquet       520,000 steps; see docs/recipes.md
-  everymode train omni-gan-cifar100 --data cifar100-train.parquet --label-column fine_label
+Command, cost in images shown to D, and result to expect (paper: FID and IS, Tables 1 and 2, 50,000 images):
+  everymode train omni-gan-digits
+      128,000 images, two minutes on two cores; measured: docs/results/demo.md
+  everymode train omni-gan-cifar10 --data cifar10-train.parquet
+      50 million (1,000 epochs); paper 5.57 and 9.79; measured here: not yet
+  everymode train one-sided-omni-gan-cifar10 --data cifar10-train.parquet
+      50 million; paper: curves only (Figure 3); measured here: not yet
+  everymode train omni-gan-cifar100 --data cifar100-train.parquet
+      50 million (1,000 epochs); paper 8.41 and 13.30; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet128 --data imagenet/train
-  everymode train omni-gan-64 --data photos                           your own images in one folder per class
+      128 million (100 epochs); paper 8.30 and 190.94; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet256 --data imagenet/train
+      256 million (200 epochs); paper 6.03 and 304.05; measured here: not yet
+  everymode train omni-gan-64 --data photos
+      your own images, one folder per class; 13 million at the default length
 """
 
 from __future__ import annotations
@@ -37,7 +46,7 @@ class OmniGAN(BigGANBackbone):
     """Omni-loss on K + 2 scores: the classes, "real" and "fake"."""
 
     one_sided: bool = False
-    """Only the image's own class and "real" take part in the loss: projection written as omni-loss (paper, section 3.4)."""
+    """Only the image's own class and "real" take part: projection written as omni-loss."""
 
     def build(self) -> Game:
         from functools import partial
@@ -71,8 +80,8 @@ class OmniGANForImages(OmniGAN):
             return []
         per_class = self.num_images / self.num_classes
         return [
-            f"{per_class:,.0f} images per class: discriminator weight decay {self.discriminator_weight_decay:.2g} (Omni-GAN, "
-            "section F.5: fewer images, more decay); generator weight decay "
+            f"{per_class:,.0f} images per class: discriminator weight decay {self.discriminator_weight_decay:.2g} "
+            "(fewer images, more decay: Omni-GAN, section F.5); generator weight decay "
             f"{self.generator_weight_decay:.2g}"
         ]
 
@@ -191,13 +200,14 @@ DIGITS = OmniGAN(
     num_classes=10,
     width=8,
     latent_dim=64,
-    steps=700,
+    steps=1000,
     batch_size=64,
     discriminator_steps=2,
-    generator_lr=4e-4,
-    discriminator_lr=4e-4,
+    generator_lr=8e-4,
+    discriminator_lr=8e-4,
     generator_weight_decay=1e-3,
     discriminator_weight_decay=5e-4,
+    lr_decay=0.3,
     ema_decay=0.99,
     ema_start=50,
     tick=50,

@@ -25,6 +25,13 @@ def test_all_256_values_are_exact() -> None:
     assert torch.equal(normalized(values, torch.bfloat16), normalized(values).to(torch.bfloat16))
 
 
+def test_small_and_large_batches_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = torch.arange(256, dtype=torch.uint8)
+    small = normalized(values)
+    monkeypatch.setattr("everymode.data.gather.SINGLE_THREAD_VALUES", 0)
+    assert torch.equal(normalized(values), small)
+
+
 def test_rows_come_in_the_order_asked_for() -> None:
     dataset = _dataset()
     indices = np.array([7, 0, 7, 19])

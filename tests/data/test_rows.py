@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,19 @@ def test_memory_map_rows_equal_numpy(
     out = np.empty((40, 3, 4, 5), np.uint8)
     take_rows(mapped, indices, out)
     np.testing.assert_array_equal(out, images[indices])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_reads_with_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "PARALLEL_BYTES", 1)
+    images, out = _images(8), np.empty((4, 3, 4, 5), np.uint8)
+    take_rows(images, np.arange(4), out)
+    before = rows_module._readers()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if rows_module._readers() is not before else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert rows_module._readers() is before
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,5 +1,6 @@
 """BigGAN networks: released parameter counts, every size and kind of conditioning, exactness of the fused
-form."""
+form.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many operators one BigGAN iteration dispatches: on a GPU, each is a launch. Widths do not change the number."""
+"""How many operators one BigGAN iteration dispatches: on a GPU each is a launch. Widths do not change it."""
 
 from __future__ import annotations
 

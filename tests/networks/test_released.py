@@ -1,5 +1,6 @@
 """Released BigGAN weights: a state dict is made under the released names, its forward stated here in plain
-operations."""
+operations.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Batch normalization with plain and conditional gains, against formulas written out and against torch's
-own."""
+own.
+"""
 
 from __future__ import annotations
 

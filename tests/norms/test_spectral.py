@@ -1,5 +1,6 @@
 """Spectral normalization: released BigGAN's semantics, the closed-form gradient, and one computation per
-group."""
+group.
+"""
 
 from __future__ import annotations
 

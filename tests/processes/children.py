@@ -1,4 +1,4 @@
-"""Real processes for tests, forked from one server that has loaded everymode already, so that each starts at once."""
+"""Real processes for tests, forked from one server that has loaded everymode, so that each starts at once."""
 
 from __future__ import annotations
 

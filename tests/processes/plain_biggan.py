@@ -1,7 +1,7 @@
-"""BigGAN, its losses and Adam once more, as plain sums on a dictionary of tensors: what training is compared with.
+"""BigGAN, its losses and Adam once more, in plain sums on dictionaries: what training is compared with.
 
-Nothing of everymode is used here: direct convolutions (no fused resampling), one power iteration per layer and pass, batch
-normalization and Adam written out.
+Nothing of everymode is used here: direct convolutions (no fused resampling), one power iteration per layer
+and pass, batch normalization and Adam written out.
 """
 
 from __future__ import annotations

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 os.environ["OMP_NUM_THREADS"] = "1"
-
-import toy_games  # noqa: E402, F401
-import torch  # noqa: E402
-import torch._dynamo  # noqa: E402
-
-import everymode.run  # noqa: E402, F401
-
-torch.set_num_threads(1)
+for name in ("torch._dynamo", "everymode.run", "toy_games", "train_digits"):
+    import_module(name)
+import_module("torch").set_num_threads(1)

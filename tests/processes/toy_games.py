@@ -1,4 +1,4 @@
-"""A small recipe with every part that the core must keep, toy data, and comparisons, for tests and their processes."""
+"""A small recipe with every part that the core must keep, toy data, and comparisons of states."""
 
 from __future__ import annotations
 

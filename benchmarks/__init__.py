@@ -1,0 +1,1 @@
+"""What is fast, and against what: each module prints a table."""

@@ -1,0 +1,109 @@
+"""Folders: order, labels, what is passed over, and links."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from everymode.data import DataError, open_images
+from everymode.data.folder import folder_source
+
+
+def _write(path: Path, value: int = 0, size: tuple[int, int] = (4, 4)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, value).save(path)
+
+
+def test_class_folders(tmp_path: Path) -> None:
+    for value, name in enumerate(["dog/b.png", "dog/a.jpg", "cat/x/deep.bmp", "cat/c.PNG"]):
+        _write(tmp_path / name, value * 10)
+    dataset = open_images(tmp_path, progress=False)
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.labels.tolist() == [0, 0, 1, 1]
+    assert dataset.name == tmp_path.name
+    np.testing.assert_allclose(np.asarray(dataset.images).mean(axis=(1, 2, 3)), [30, 20, 10, 0], atol=1)
+
+
+def test_a_flat_folder_is_unlabelled(tmp_path: Path) -> None:
+    _write(tmp_path / "a.png")
+    _write(tmp_path / "b.png")
+    dataset = open_images(tmp_path, progress=False)
+    assert dataset.labels.tolist() == [-1, -1]
+    assert dataset.num_classes == 0
+    assert dataset.num_unlabelled == 2
+
+
+def test_labels_csv_and_dataset_json(tmp_path: Path) -> None:
+    for name in ("a.png", "deep/b.png", "deep/c.png"):
+        _write(tmp_path / name)
+    (tmp_path / "labels.csv").write_text("file,label\na.png,zebra\ndeep/b.png,ant\n")
+    source = folder_source(tmp_path)
+    assert source.classes == ("ant", "zebra")
+    assert source.labels.tolist() == [1, 0, -1]
+    (tmp_path / "labels.csv").unlink()
+    (tmp_path / "dataset.json").write_text('{"labels": [["deep/c.png", 1]]}')
+    assert folder_source(tmp_path).labels.tolist() == [-1, -1, 1]
+
+
+def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    for name in ("cat/a.png", "dog/b.png", ".hidden/c.png", "cat/.d.png", "__MACOSX/e.png"):
+        _write(tmp_path / name)
+    (tmp_path / "cat" / "notes.txt").write_text("x")
+    (tmp_path / "empty").mkdir()
+    source = folder_source(tmp_path)
+    assert list(source.items) == ["cat/a.png", "dog/b.png"]
+    assert source.classes == ("cat", "dog")
+    assert any("1 .txt files" in note for note in source.notes)
+
+
+def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    _write(root / "a.png")
+    _write(tmp_path / "outside" / "b.png")
+    (root / "inside.png").symlink_to(root / "a.png")
+    (root / "outside.png").symlink_to(tmp_path / "outside" / "b.png")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    (root / "loop").symlink_to(root)
+    (root / "broken.png").symlink_to(root / "nothing.png")
+    source = folder_source(root)
+    assert list(source.items) == ["a.png", "inside.png"]
+    assert any("4 links that are not followed" in note for note in source.notes)
+    (tmp_path / "entrance").symlink_to(root)
+    assert len(folder_source(tmp_path / "entrance")) == 2
+
+
+def test_empty_folders_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no images; put PNG, JPEG"):
+        open_images(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"holds no images \(only 1 .txt files\)"):
+        open_images(tmp_path)
+
+
+def test_the_key_follows_names_sizes_and_times(tmp_path: Path) -> None:
+    _write(tmp_path / "a.png")
+    keys = [folder_source(tmp_path).key]
+    assert folder_source(tmp_path).key == keys[0]
+    facts = (tmp_path / "a.png").stat()
+    os.utime(tmp_path / "a.png", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+    keys.append(folder_source(tmp_path).key)
+    _write(tmp_path / "b.png")
+    keys.append(folder_source(tmp_path).key)
+    (tmp_path / "b.png").rename(tmp_path / "c.png")
+    keys.append(folder_source(tmp_path).key)
+    assert len(set(keys)) == 4
+
+
+def test_new_labels_need_no_new_decoding(tmp_path: Path, own_cache: Path) -> None:
+    _write(tmp_path / "a.png", 1)
+    _write(tmp_path / "b.png", 2)
+    first = open_images(tmp_path, progress=False)
+    (tmp_path / "labels.csv").write_text("file,label\na.png,x\n")
+    second = open_images(tmp_path, progress=False)
+    assert second.labels.tolist() == [0, -1]
+    assert first.fingerprint != second.fingerprint
+    assert len([entry for entry in own_cache.iterdir() if entry.is_dir()]) == 1

@@ -1,0 +1,126 @@
+"""The door: names, paths, sizes, and sentences for everything that is not understood."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from everymode.data import open_images
+from everymode.data.opening import parse_resolution
+
+
+@pytest.mark.parametrize(
+    ("resolution", "expected"),
+    [
+        (64, (64, 64)),
+        ("64", (64, 64)),
+        ("64x96", (64, 96)),
+        ("64X96", (64, 96)),
+        ((64, 96), (64, 96)),
+        (None, None),
+    ],
+)
+def test_resolutions(resolution, expected) -> None:
+    assert parse_resolution(resolution) == expected
+    assert parse_resolution(np.int64(8)) == (8, 8)
+
+
+@pytest.mark.parametrize("resolution", [0, -1, "", "64x", "a", "1x2x3", (1, 2, 3), 1.5, (1.5, 2), 10**6, ()])
+def test_resolutions_that_are_none(resolution) -> None:
+    with pytest.raises(ValueError, match='give 64, "64x96"'):
+        parse_resolution(resolution)
+
+
+def test_built_in_names_and_options() -> None:
+    assert len(open_images("digits")) == 1797
+    assert len(open_images("digits:train")) == 1297
+    assert len(open_images("digits:held-out", resolution="8x12").images[0, 0]) == 8
+    dataset = open_images("ring:modes=5, radius=2,std=0.5,samples=100,seed=3")
+    assert dataset.num_classes == 5
+    assert len(dataset) == 100
+    assert dataset.mixture is not None
+    assert dataset.mixture.std == 0.5
+    assert open_images("grid:side=3,samples=10").num_classes == 9
+    assert open_images("stacked-digits:held-out,samples=20", resolution=8).image_shape == (3, 8, 8)
+    assert open_images("shapes:labels=color,samples=9", resolution=16).num_classes == 6
+
+
+def test_channels_and_limit_of_built_in_sets() -> None:
+    dataset = open_images("digits", channels=3, limit=50)
+    assert dataset.image_shape == (3, 16, 16)
+    assert len(dataset) == 50
+    assert dataset.classes == tuple("0123456789")
+    assert open_images("ring", limit=10).mixture is not None
+
+
+def test_stacked_of_a_path(tmp_path: Path) -> None:
+    images = np.broadcast_to((np.arange(10, dtype=np.uint8) * 20)[:, None, None], (10, 4, 4))
+    np.savez(tmp_path / "d.npz", images=images, labels=np.arange(10))
+    dataset = open_images(f"stacked:{tmp_path / 'd.npz'}", limit=30)
+    assert dataset.num_classes == 1000
+    assert len(dataset) == 30
+    places = np.asarray(dataset.images)[:, :, 0, 0].astype(int) // 20
+    np.testing.assert_array_equal(places @ [100, 10, 1], dataset.labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("digit", r'"digit" is neither .*\(did you mean "digits"\?\); built in are digits, grid, ring'),
+        ("ring:mode=8", r'does not know "mode=8" \(did you mean "modes"\?\); it takes modes, radius'),
+        ("ring:modes=many", 'modes must be of type int, not "many"'),
+        ("ring:resolution=4", "does not know"),
+        ("ring:train", 'does not know "train"'),
+        ("digits:test", 'no split "test"'),
+    ],
+)
+def test_names_that_are_not_understood(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_images(text)
+
+
+def test_missing_paths(tmp_path: Path) -> None:
+    for path in (tmp_path / "photos", "photos/cats", "cats.zip"):
+        with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+            open_images(path)
+
+
+def test_files_of_other_kinds(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(ValueError, match="of a kind that is not known; give a folder"):
+        open_images(tmp_path / "a.txt")
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="is one image; give a folder"):
+        open_images(tmp_path / "a.png")
+
+
+def test_a_folder_named_like_a_built_in_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "digits" / "a.png")
+    with pytest.warns(UserWarning, match="write ./digits for the other"):
+        assert len(open_images("digits")) == 1797
+    assert len(open_images("./digits", progress=False)) == 1
+    assert len(open_images(Path("digits"), progress=False)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": 2}, "channels is 2; choose 1"),
+        ({"fit": "zoom"}, 'fit is "zoom"; choose one of crop, pad, stretch'),
+        ({"limit": 0}, "limit is 0"),
+        ({"background": (1, 2)}, "three numbers"),
+        ({"background": (1, 2, 256)}, "three numbers"),
+        ({"label_column": "x"}, "has no columns"),
+        ({"resolution": 16, "path": "ring"}, "points in the plane, which have no resolution"),
+        ({"channels": 3, "path": "ring"}, "points in the plane, which have no channels"),
+    ],
+)
+def test_arguments_out_of_range(options: dict, message: str) -> None:
+    path = options.pop("path", "digits")
+    with pytest.raises(ValueError, match=message):
+        open_images(path, **options)

@@ -1,0 +1,108 @@
+"""Pictures: rounding, sizes, places and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from everymode.pictures import grid, save_curves, save_grid, save_scatter, to_pil, to_uint8
+
+
+def test_values_are_rounded_and_clipped() -> None:
+    levels = torch.tensor(
+        [-2.0, -1.0, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 0.0, 1.0, 1.5, torch.inf, -torch.inf]
+    )
+    assert to_uint8(levels).tolist() == [0, 0, 0, 1, 128, 255, 255, 255, 0]
+
+
+def test_every_level_comes_back() -> None:
+    levels = torch.arange(256, dtype=torch.uint8)
+    for dtype in (torch.float32, torch.float64):
+        assert torch.equal(to_uint8(levels.to(dtype) / 127.5 - 1), levels)
+    given = torch.zeros(2, requires_grad=True)
+    assert to_uint8(given).dtype == torch.uint8
+    assert given.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+def test_one_image_as_a_picture(channels: int, mode: str) -> None:
+    image = torch.linspace(-1, 1, channels * 6).view(channels, 2, 3)
+    picture = to_pil(image)
+    assert (picture.mode, picture.size) == (mode, (3, 2))
+    expected = to_uint8(image).permute(1, 2, 0).squeeze(-1)
+    assert np.array_equal(np.asarray(picture), expected.numpy())
+
+
+def test_a_picture_has_1_3_or_4_channels() -> None:
+    with pytest.raises(ValueError, match="2 channels has no picture"):
+        to_pil(torch.zeros(2, 4, 4))
+    with pytest.raises(ValueError, match="2 channels has no picture"):
+        grid(torch.zeros(1, 2, 4, 4), columns=1)
+
+
+def test_a_grid_lays_out_row_by_row() -> None:
+    images = torch.linspace(-1, 1, 5).view(5, 1, 1, 1).expand(5, 1, 4, 6)
+    picture = grid(images, columns=3, scale=2, gap=1)
+    assert picture.size == (3 * 13 + 1, 2 * 9 + 1)
+    pixels = np.asarray(picture)
+    tiles = [
+        pixels[1:9, 1:13],
+        pixels[1:9, 14:26],
+        pixels[1:9, 27:39],
+        pixels[10:18, 1:13],
+        pixels[10:18, 14:26],
+    ]
+    assert [int(tile.min()) for tile in tiles] == [int(tile.max()) for tile in tiles]
+    assert [int(tile[0, 0]) for tile in tiles] == to_uint8(images[:, 0, 0, 0]).tolist()
+    assert (pixels[10:18, 27:39] == 255).all()
+
+
+def test_row_names_make_room_at_the_left() -> None:
+    images = torch.full((4, 3, 16, 16), -1.0)
+    plain, named = grid(images, columns=2), grid(images, columns=2, row_names=("ant", "beetle"))
+    assert named.height == plain.height
+    assert named.width > plain.width
+    margin = np.asarray(named)[:, : named.width - plain.width]
+    assert margin.min() < 128
+
+
+def test_a_grid_needs_images() -> None:
+    for wrong in (torch.zeros(0, 3, 4, 4), torch.zeros(3, 4, 4)):
+        with pytest.raises(ValueError, match=r"a grid needs images \[N, C, H, W\]"):
+            grid(wrong, columns=1)
+    for columns in (0, -1):
+        with pytest.raises(ValueError, match="columns"):
+            grid(torch.zeros(1, 3, 4, 4), columns=columns)
+
+
+def test_grids_are_saved_about_square(tmp_path: Path) -> None:
+    path = save_grid(torch.zeros(9, 3, 64, 64), tmp_path / "new" / "grid.png")
+    with Image.open(path) as picture:
+        assert picture.size == (3 * 66 + 2, 3 * 66 + 2)
+
+
+def test_curves_of_a_run(tmp_path: Path) -> None:
+    records = [
+        {"step": step, "discriminator/adversarial": 1.0, "judgement/real": 0.5, "seconds": 3}
+        for step in (1, 2, 3)
+    ]
+    records[1]["discriminator/lazy"] = 2.0
+    path = save_curves(records, tmp_path / "curves.png")
+    assert path is not None
+    with Image.open(path) as picture:
+        assert picture.width > picture.height
+    assert save_curves(records[:1], tmp_path / "one.png") is None
+    assert save_curves([{"step": 1, "seconds": 2}] * 3, tmp_path / "none.png") is None
+    assert save_curves([], tmp_path / "none.png") is None
+    assert [found.name for found in tmp_path.iterdir()] == ["curves.png"]
+
+
+def test_points_as_a_scatter_plot(tmp_path: Path) -> None:
+    points = torch.randn(20, 2, requires_grad=True)
+    path = save_scatter(points, tmp_path / "points.png", labels=torch.arange(20), means=np.zeros((3, 2)))
+    with Image.open(path) as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 10

@@ -1,0 +1,148 @@
+"""Recipes: numbers are checked, kept as JSON, and filled in from the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, dataclass, fields, replace
+
+import pytest
+
+from everymode.data.facts import DataFacts
+from everymode.recipe import FROM_DATA, Recipe, parse_resolution
+from everymode.recipes import RECIPES, find
+from everymode.recipes.omni_gan import CIFAR10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optional(Recipe):
+    """A recipe with a number that may be left out."""
+
+    decay: float | None = None
+    """Left out, or a number."""
+
+
+def test_numbers_are_changed_by_name() -> None:
+    changed = CIFAR10.with_numbers(steps=7, generator_lr=1, mirror=True, batch_size=16.0, fit="pad")
+    assert (changed.steps, changed.generator_lr, changed.mirror, changed.fit) == (7, 1.0, True, "pad")
+    assert isinstance(changed.generator_lr, float) and isinstance(changed.batch_size, int)
+    assert CIFAR10.steps == 520_000
+
+
+def test_none_where_it_is_allowed() -> None:
+    assert Optional(decay=0.5).with_numbers(decay=None).decay is None
+    assert Optional().with_numbers(decay=1).decay == 1.0
+    with pytest.raises(ValueError, match="width must be of type int, not None"):
+        Optional().with_numbers(width=None)
+    with pytest.raises(ValueError, match="decay must be of type float, not 'much'"):
+        Optional().with_numbers(decay="much")
+
+
+def test_an_unknown_number_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"no number called 'batchsize'.* Did you mean batch_size?"):
+        CIFAR10.with_numbers(batchsize=3)
+    with pytest.raises(
+        ValueError, match=r"omni-gan-cifar10 has no number called 'zzzzzz'. It has: name, data"
+    ):
+        CIFAR10.with_numbers(zzzzzz=3)
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "words"),
+    [
+        ("steps", "many", "steps must be of type int, not 'many'"),
+        ("steps", 2.5, "steps must be of type int, not 2.5"),
+        ("steps", True, "steps must be of type int, not True"),
+        ("mirror", 1, "mirror must be of type bool, not 1"),
+        ("generator_lr", False, "generator_lr must be of type float"),
+        ("fit", "squash", "fit is one of crop, pad, stretch, not 'squash'"),
+        ("precision", "fp8", "precision is one of auto, float32, bf16, float64"),
+        ("resolution", "big", "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", "1x2x3", "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", (64, 48, 3), "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", 64.5, "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", None, "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", True, "a resolution is a number or HEIGHTxWIDTH"),
+        ("resolution", 0, "resolution must be positive"),
+        ("batch_size", 0, "batch_size must be at least 1"),
+        ("discriminator_steps", 0, "discriminator_steps must be at least 1"),
+        ("latent_dim", 0, "latent_dim must be at least 1"),
+        ("generator_lr", -0.1, "generator_lr can't be negative"),
+        ("generator_lr", float("nan"), "generator_lr"),
+        ("discriminator_weight_decay", float("inf"), "discriminator_weight_decay"),
+        ("ema_decay", 1.0, "ema_decay must be at least 0 and below 1"),
+        ("beta1", -0.5, "beta1 must be at least 0 and below 1"),
+        ("lr_decay", 1.5, "lr_decay is a share of training between 0 and 1"),
+        ("accumulation", 3, "a batch of 32 can't be cut into 3 equal parts"),
+    ],
+)
+def test_impossible_numbers_are_refused_in_a_sentence(number: str, value: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        CIFAR10.with_numbers(**{number: value})
+
+
+def test_kept_fakes_and_accumulation_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="reuse_fakes can't be combined with accumulation"):
+        replace(CIFAR10, reuse_fakes=True, accumulation=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant", "size"),
+    [
+        (64, 64, (64, 64)),
+        ("64", 64, (64, 64)),
+        ("64x48", (64, 48), (64, 48)),
+        ((64, 48), (64, 48), (64, 48)),
+        ("64 X 48", (64, 48), (64, 48)),
+        ([64, 48], (64, 48), (64, 48)),
+    ],
+)
+def test_resolutions(given: object, meant: object, size: tuple[int, int]) -> None:
+    assert parse_resolution(given) == meant
+    assert CIFAR10.with_numbers(resolution=given).size == size
+
+
+def test_a_recipe_can_not_be_changed_in_place() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CIFAR10.steps = 3
+
+
+def test_a_recipe_without_build_says_what_to_do() -> None:
+    with pytest.raises(NotImplementedError, match="Optional has no build"):
+        Optional().build()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_survives_json(name: str) -> None:
+    recipe = find(name)
+    assert recipe.name == name
+    again = type(recipe).from_json(json.loads(json.dumps(recipe.as_json())))
+    assert again == recipe
+    assert recipe.with_numbers(**recipe.as_json()) == recipe
+    changed = replace(recipe, resolution=(64, 48), class_counts=(1, 2), num_images=3)
+    assert type(recipe).from_json(json.loads(json.dumps(changed.as_json()))) == changed
+
+
+def test_json_of_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"OmniGAN has no fields \['flux'\]: .* another version"):
+        type(CIFAR10).from_json(CIFAR10.as_json() | {"flux": 1})
+
+
+def test_what_only_the_data_knows() -> None:
+    facts = DataFacts("photos", 5, (1, 32, 32), 2, (2, 3), 0, "f", ("cat", "dog"))
+    fitted = CIFAR10.for_data(facts)
+    assert (fitted.channels, fitted.num_classes, fitted.class_counts, fitted.num_images) == (1, 2, (2, 3), 5)
+    known = {field.name for field in fields(CIFAR10) if field.metadata == FROM_DATA}
+    assert known == {"channels", "num_classes", "class_counts", "num_images"}
+    assert fitted.notes() == []
+
+
+def test_every_number_a_user_may_set_is_explained() -> None:
+    import inspect
+
+    for recipe in map(find, RECIPES):
+        source = "".join(inspect.getsource(kind) for kind in type(recipe).__mro__[:-1])
+        for field in fields(recipe):
+            if field.metadata != FROM_DATA:
+                line = source.index(f"\n    {field.name}: ")
+                after = source[line + 1 :].split("\n", 2)[1]
+                assert after.strip().startswith('"""'), field.name

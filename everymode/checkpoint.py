@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -67,8 +68,10 @@ def write_checkpoint(
             shutil.rmtree(final)
         beside.replace(final)
         _sync(folder)
-    except OSError:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
+        if isinstance(error, SafetensorError):  # how safetensors reports a disk that refuses
+            raise OSError(str(error)) from error
         raise
     return final
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -141,8 +142,8 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
     Args:
         recipe: the recipe that built it, for recipes of your own (their code is never loaded from a file for you).
 
-    Raises FileNotFoundError if there is no generator, ValueError if its recipe isn't one of everymode's and none is
-    given.
+    Raises FileNotFoundError if there is no generator, ValueError if its file is damaged, or its recipe isn't one of
+    everymode's and none is given.
     """
     folder = find_generator(Path(path))
     config = json.loads((folder / "config.json").read_text())
@@ -151,7 +152,13 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
         numbers = type(recipe).from_json(config["recipe"]["numbers"])
     with torch.random.fork_rng(devices=[]):
         game = numbers.build()
-    game.generator.load_state_dict(load_file(folder / "generator.safetensors"))
+    try:
+        weights = load_file(folder / "generator.safetensors")
+    except SafetensorError as error:
+        raise ValueError(
+            f"{folder / 'generator.safetensors'} is damaged or no weights file ({error})"
+        ) from error
+    game.generator.load_state_dict(weights)
     classes = config.get("data", {}).get("classes", ())
     return Generator(game.generator.to(device), game.labels, classes=classes, config=config)
 

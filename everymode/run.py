@@ -122,15 +122,15 @@ def train(
             checkpoint = files.newest_valid(folder.checkpoints, progress.say)
             if checkpoint is not None:
                 _restore(trainer, checkpoint)
+                _check_steps(trainer, folder)
             else:
                 if world.is_writer:
                     folder.cut_back(0)
                 if init_from is not None:
                     _start_from(trainer, Path(init_from), progress.say)
             if world.is_writer:
-                folder.write_config(
-                    config
-                )  # not before: numbers that do not fit must not replace those that do
+                # Not before: numbers that do not fit must not replace those that do.
+                folder.write_config(config)
             _introduce(trainer, dataset, folder, progress.say)
             trainer.run()
         return Run(folder.path, chosen, trainer.completed)

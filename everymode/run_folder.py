@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,13 @@ class RunFolder:
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
-    """The records of a .jsonl file. A last line that was cut short, as by a kill, is left out."""
+    """The records of a .jsonl file. A line that was cut short, as by a kill or a full disk, is left out."""
     records = []
     if file.is_file():
         for line in file.read_text().splitlines():
-            try:
+            with suppress(ValueError):
                 records.append(json.loads(line))
-            except ValueError:
-                break
-    return records
+    return [record for record in records if isinstance(record, dict)]
 
 
 def _number(path: Path) -> int | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -232,8 +232,8 @@ class Trainer:
                 self.progress.step()
                 if self.completed == first + 1:
                     began = time.perf_counter()  # the first step warms up
-                if self.completed == first + 4 and recipe.steps - self.completed > 10:
-                    self._say_estimate((time.perf_counter() - began) / 3)
+                if self.completed == first + 2 and recipe.steps - self.completed > 10:
+                    self._say_estimate(time.perf_counter() - began)
                 at_end = self.completed == recipe.steps
                 at_tick = at_end or self.completed % recipe.tick == 0
                 at_snapshot = at_end or self.completed % recipe.snapshot == 0
@@ -279,7 +279,8 @@ class Trainer:
         }
         self._tick_began = now
         if self.folder and self.world.is_writer:
-            self.folder.add_line(self.folder.log, record)
+            with self._saying_if_refused("a line of the log"):
+                self.folder.add_line(self.folder.log, record)
             self._write_status("running")
         self.progress.tick(self.completed, numbers)
         return True
@@ -294,13 +295,15 @@ class Trainer:
     def _draw_pictures(self) -> None:
         if not (self.folder and self.world.is_writer):
             return
-        if self._snapshot is not None:
-            self._snapshot(self)
-        save_curves(read_lines(self.folder.log), self.folder.path / "curves.png")
+        with self._saying_if_refused("the pictures"):
+            if self._snapshot is not None:
+                self._snapshot(self)
+            save_curves(read_lines(self.folder.log), self.folder.path / "curves.png")
 
     def _write_status(self, state: str, **more: Any) -> None:
         if self.folder and self.world.is_writer:
-            self.folder.write_status(state, self.completed, self.recipe.steps, **more)
+            with self._saying_if_refused("status.json"):
+                self.folder.write_status(state, self.completed, self.recipe.steps, **more)
 
     # ---- losses that are not finite
 
@@ -309,7 +312,8 @@ class Trainer:
         if self.folder:
             good = self.world.share(str(files.newest_valid(self.folder.checkpoints, self.progress.say) or ""))
             if self.world.is_writer:
-                self._write_evidence(bad, good)
+                with self._saying_if_refused("nonfinite.json"):
+                    self._write_evidence(bad, good)
         if self._rollback and good and self._rollbacks < MAX_ROLLBACKS:
             rollbacks, scale = self._rollbacks + 1, self._lr_scale / 2
             self.restore(files.read_state(Path(str(good))))
@@ -400,26 +404,28 @@ class Trainer:
             self.folder.cut_back(self.completed)
 
     def _save(self) -> None:
-        """Write a checkpoint; a full disk costs the checkpoint, not the run."""
-        if not (self.folder and self.world.is_writer):
-            self.world.barrier()
-            return
+        """Write a checkpoint, and delete all but the last two."""
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused(f"the checkpoint of step {self.completed}"):
+                files.write_checkpoint(
+                    self.folder.checkpoints,
+                    self.completed,
+                    generator=self.average.state_dict(),
+                    config=self.config | {"step": self.completed},
+                    state=self.state(),
+                )
+                files.prune(self.folder.checkpoints)
+        self.world.barrier()
+
+    @contextmanager
+    def _saying_if_refused(self, what: str) -> Iterator[None]:
+        """A full disk costs what was to be written, not the run."""
         try:
-            files.write_checkpoint(
-                self.folder.checkpoints,
-                self.completed,
-                generator=self.average.state_dict(),
-                config=self.config | {"step": self.completed},
-                state=self.state(),
-            )
+            yield
         except OSError as error:
             self.progress.say(
-                f"the checkpoint of step {self.completed} could not be written ({error}): training goes on from "
-                "memory; free some space"
+                f"{what} could not be written ({error}): training goes on from memory; free some space"
             )
-        else:
-            files.prune(self.folder.checkpoints)
-        self.world.barrier()
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

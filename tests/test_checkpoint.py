@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from toy_games import ToyRecipe, differences, leaves, toy_trainer
 
 from everymode import checkpoint as files
@@ -148,9 +149,16 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for function in ("_write_json", "save_file"):
+    def full_for_safetensors(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    for function, refusal in (
+        ("_write_json", full),
+        ("save_file", full),
+        ("save_file", full_for_safetensors),
+    ):
         with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
-            patched.setattr(files, function, full)
+            patched.setattr(files, function, refusal)
             write(tmp_path, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-0000001"]
 
@@ -198,6 +206,28 @@ def test_a_full_disk_costs_the_checkpoint_but_not_the_run(
     assert names == ["step-0000000", "step-0000004"]
     said = capsys.readouterr().out
     assert "the checkpoint of step 2 could not be written" in said and "free some space" in said
+
+
+def test_a_disk_that_takes_nothing_at_all_stops_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from everymode.progress import Progress
+
+    folder = RunFolder.create(tmp_path, "full")
+    trainer = toy_trainer(ToyRecipe(steps=4, snapshot=2), folder=folder, progress=Progress(4))
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write_checkpoint", full)
+    monkeypatch.setattr("everymode.trainer.save_curves", full)
+    monkeypatch.setattr(RunFolder, "add_line", full)
+    monkeypatch.setattr(RunFolder, "write_status", full)
+    trainer.run()
+    assert trainer.completed == 4
+    said = capsys.readouterr().out
+    for what in ("the checkpoint of step 4", "a line of the log", "the pictures", "status.json"):
+        assert f"{what} could not be written" in said
 
 
 def test_no_file_of_a_run_holds_code(tmp_path: Path) -> None:

@@ -184,6 +184,15 @@ def test_a_damaged_newest_checkpoint_is_passed_over(
     assert "passing over a damaged checkpoint" in capsys.readouterr().out
 
 
+def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "generator.safetensors"):
+        shutil.copy(run / "checkpoints" / "step-0000002" / name, tmp_path)
+    path = tmp_path / "generator.safetensors"
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=r"generator\.safetensors is damaged"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize(
     "module",
     [

@@ -170,6 +170,18 @@ def test_resuming_on_other_data_is_refused(toy: Callable[..., Run]) -> None:
     assert (first.folder / "config.json").read_text() == config
 
 
+def test_a_run_of_another_recipe_is_not_gone_on_with(toy: Callable[..., Run]) -> None:
+    first = toy()
+    with pytest.raises(ValueError, match=r"was trained with toy, not with other: leave the recipe out"):
+        toy(replace(TOY, name="other"), resume=first.folder)
+
+
+def test_fewer_steps_than_a_run_has_made_are_refused(toy: Callable[..., Run]) -> None:
+    first = toy()
+    with pytest.raises(ValueError, match=r"already stands at step 4, beyond the 3 steps asked for"):
+        toy(resume=first.folder, steps=3)
+
+
 def test_numbers_that_shape_the_networks_stay(toy: Callable[..., Run]) -> None:
     first = toy()
     with pytest.raises(ValueError, match=r"does not fit this recipe: .*can't be changed on resume"):

@@ -71,3 +71,8 @@ def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "log.jsonl") == []
     (tmp_path / "log.jsonl").write_text(json.dumps({"step": 1}) + "\n\x00\x00")
     assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}]
+
+
+def test_a_line_cut_short_in_the_middle_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"st\n3\n{"step": 2}\n')
+    assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]

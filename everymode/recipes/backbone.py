@@ -15,6 +15,7 @@ from everymode.recipe import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
+    from everymode.data.facts import DataFacts
     from everymode.game import LabelSource
 
 
@@ -39,13 +40,30 @@ class BigGANBackbone(Recipe):
 
     def shrunk(self) -> BigGANBackbone:
         smaller = replace(
-            super().shrunk(), width=4, latent_dim=24, shared_dim=min(self.shared_dim, 8), num_classes=3
+            super().shrunk(),
+            width=8 if self.generator_attention or self.discriminator_attention else 4,  # attention asks for 8
+            latent_dim=24,
+            shared_dim=min(self.shared_dim, 8),
+            num_classes=3,
         )
         assert isinstance(smaller, BigGANBackbone)
         return smaller
 
     def needs_labels(self) -> bool:
         return True
+
+    def for_data(self, facts: DataFacts) -> BigGANBackbone:
+        """Raises ValueError for points, and for images with several labels each."""
+        if len(facts.image_shape) != 3:
+            raise ValueError(f"{facts.name} holds points, and {self.name} draws images: choose a recipe for points")
+        if isinstance(facts.num_classes, tuple):
+            raise ValueError(
+                f"each image of {facts.name} has {len(facts.num_classes)} labels, and {self.name} conditions on one: "
+                "choose one of them (for shapes: --data shapes:labels=shape), or another recipe"
+            )
+        fitted = super().for_data(facts)
+        assert isinstance(fitted, BigGANBackbone)
+        return fitted
 
     def networks(
         self, head: Callable[[int], nn.Module], class_head: Callable[[int], nn.Module] | None = None

@@ -46,6 +46,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return Exit.UNREAD
     except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
         return fail(error, Exit.USAGE)
+    except OSError as error:
+        return fail(error, Exit.FAILED)
     except ImportError as error:
         if "pip install" not in str(error):
             raise

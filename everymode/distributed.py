@@ -19,6 +19,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from everymode.draws import Rows
+
 
 class World:
     """The processes of this run. One process is a world of size 1, in which every call is free."""
@@ -137,10 +139,10 @@ class World:
             self.barrier()
             yield
 
-    def rows(self, total: int) -> tuple[int, int]:
-        """The first and last-plus-one row of a global batch that this rank plays.
+    def parts(self, total: int, parts: int) -> list[Rows]:
+        """The rows of a global batch that this rank plays, cut into equal parts.
 
-        Raises ValueError if the batch can't be shared equally.
+        Raises ValueError if the batch can't be shared, or the share can't be cut, equally.
         """
         if total % self.size:
             raise ValueError(
@@ -148,7 +150,13 @@ class World:
                 f"a multiple of {self.size}, such as {-(-total // self.size) * self.size}"
             )
         share = total // self.size
-        return self.rank * share, (self.rank + 1) * share
+        if share % parts:
+            raise ValueError(
+                f"each of {self.size} processes has {share} rows of the batch of {total}, which can't be cut into "
+                f"{parts} equal parts: choose an accumulation that divides {share}"
+            )
+        start, length = self.rank * share, share // parts
+        return [Rows(start + part * length, start + (part + 1) * length, total) for part in range(parts)]
 
     def close(self) -> None:
         """Leave the world."""

@@ -10,6 +10,7 @@ work. The trainer, in turn, knows no loss and no paper.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -322,6 +323,15 @@ class Game:
         """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""
         z = random.normal("z", self.generator.latent_dim)
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager[None]:
+    """A context in which autocast leaves operations on the tensor's device alone."""
+    device = tensor.device.type
+    # Tensors without values ("meta") have no autocast, and torch refuses to turn off what is not there.
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

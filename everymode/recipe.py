@@ -100,6 +100,16 @@ class Recipe:
     ema_start: int = 0
     """Step up to which the averaged generator is a plain copy."""
 
+    # ---- the watch for collapse
+    watch_samples: int = 256
+    """Samples and real examples that the watch for collapse compares at every tick; 0 = it looks at losses only."""
+    held_out: str = ""
+    """Data set of the same kind that is not trained on, for the discriminator's judgement of unseen examples."""
+    remedy_lr: float = 0.5
+    """Factor on the discriminator's learning rate after a rollback from a collapse."""
+    remedy_weight_decay: float = 3.0
+    """Factor on the discriminator's weight decay after a rollback from a collapse."""
+
     # ---- running
     seed: int = 0
     """Seed of every random draw."""

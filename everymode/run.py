@@ -20,12 +20,13 @@ from everymode.data.order import DataOrder
 from everymode.distributed import World
 from everymode.generator import Generator, load
 from everymode.pictures import save_grid, save_scatter
+from everymode.probe import SampleProbe
 from everymode.progress import Progress
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.run_folder import RunFolder
 from everymode.stopping import stop_on_signals
-from everymode.trainer import Trainer
+from everymode.trainer import OnCollapse, Trainer
 from everymode.version import __version__
 
 SAMPLE_COLUMNS = 10
@@ -54,6 +55,7 @@ def train(
     init_from: str | Path | None = None,
     device: str | None = None,
     on_nonfinite: str = "stop",
+    on_collapse: str = "warn",
     quiet: bool = False,
     **numbers: Any,
 ) -> Run:
@@ -67,12 +69,16 @@ def train(
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
         device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
         on_nonfinite: "stop" or "rollback" (back to the last good checkpoint with half D's learning rate).
+        on_collapse: "warn", "stop" or "rollback" (back to the last healthy checkpoint, with the recipe's remedy).
         numbers: fields of the recipe to change.
 
-    Raises ValueError for wrong numbers, DataError for unusable data, Diverged and Stopped as the trainer does.
+    Raises ValueError for wrong numbers, DataError for unusable data; Diverged, Collapsed and Stopped as the trainer
+    does.
     """
     if on_nonfinite not in ("stop", "rollback"):
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
+    if on_collapse not in [choice.value for choice in OnCollapse]:
+        raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
     place = _device(device)
     world = World.from_environment(cuda=place.type == "cuda")
     try:
@@ -118,6 +124,8 @@ def train(
                 stop=stop,
                 snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
                 on_nonfinite_rollback=on_nonfinite == "rollback",
+                probe=_probe(chosen, dataset, quiet=not progress_talk),
+                on_collapse=OnCollapse(on_collapse),
             )
             checkpoint = files.newest_valid(folder.checkpoints, progress.say)
             if checkpoint is not None:
@@ -191,6 +199,11 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
         label_column=recipe.label_column or None,
         progress=not quiet,
     )
+
+
+def _probe(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
+    held_out = _open(recipe, recipe.held_out, None, quiet=quiet) if recipe.held_out else None
+    return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
 
 
 def _folder_to_resume(

@@ -1,61 +1,32 @@
-"""The trainer: plays a recipe's game, step by step, and knows no loss and no paper.
+"""The trainer: runs a recipe's game to its last step, and knows no loss and no paper.
 
-It owns what the game must not know: devices, precision, optimizers, the averaged generator, ranks, checkpoints, logs.
-No step waits for the device: losses are tallied there and read once per tick and before every checkpoint.
+It owns what a run is beyond its steps (everymode/stepper.py): ticks and logs, checkpoints, pictures, stopping, and
+going back where a loss was not finite or the run collapsed.
 """
 
 from __future__ import annotations
 
-import copy
-import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from everymode import checkpoint as files
 from everymode.distributed import World
-from everymode.draws import Draws, Rows, stable_seed
-from everymode.ema import update_average
-from everymode.game import Batch, Game, Turn
-from everymode.moves import Part, Played, play_discriminator, play_generator
+from everymode.nonfinite import Diverged, first_bad_weight, write_evidence
 from everymode.pictures import save_curves
 from everymode.progress import Progress, duration
 from everymode.recipe import Recipe
+from everymode.recovery import Recovery
 from everymode.run_folder import RunFolder, read_lines
+from everymode.stepper import Data, Order, Stepper
 from everymode.stopping import StopRequest
-from everymode.tally import BadStep, Tally
-
-MAX_ROLLBACKS = 3
-
-
-class Data(Protocol):
-    """What the trainer asks of a data set."""
-
-    def __len__(self) -> int: ...
-    def gather(
-        self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
-    ) -> Tensor: ...
-    def gather_labels(self, indices: np.ndarray, device: torch.device) -> Tensor: ...
-
-
-class Order(Protocol):
-    """Which rows of the data set each discriminator move sees."""
-
-    def indices(self, move: int) -> np.ndarray: ...
-
-
-class Diverged(RuntimeError):
-    """A loss was not finite."""
-
-    def __init__(self, bad: BadStep, advice: str) -> None:
-        super().__init__(f"{bad.name} was not finite at step {bad.step}. {advice}")
-        self.bad = bad
+from everymode.tally import BadStep
+from everymode.watch import Alarm, CollapseWatch
 
 
 class Stopped(RuntimeError):
@@ -66,11 +37,30 @@ class Stopped(RuntimeError):
         self.folder = folder
 
 
+class Collapsed(RuntimeError):
+    """The watch for collapse raised an alarm, and the run was to stop on it (or had no rollback left)."""
+
+    def __init__(self, alarm: Alarm, advice: str) -> None:
+        super().__init__(f"{alarm.text} at step {alarm.step}. {advice}")
+        self.alarm = alarm
+
+
+class OnCollapse(Enum):
+    """What an alarm of the watch does."""
+
+    WARN = "warn"
+    STOP = "stop"
+    ROLLBACK = "rollback"
+
+
+Probe = Callable[["Trainer"], dict[str, float]]
+"""Called at every tick in the writing process: signals for the watch, by name."""
+
 Snapshot = Callable[["Trainer"], None]
 """Called at every snapshot in the writing process, with the averaged generator up to date: draws the pictures."""
 
 
-class Trainer:
+class Trainer(Stepper):
     """Trains one recipe on one data set, in one process of `world`.
 
     Args:
@@ -79,6 +69,8 @@ class Trainer:
         config: JSON values that say how to build the generator again; written into every checkpoint.
         on_nonfinite_rollback: go back to the last good checkpoint with half the discriminator's learning rate, at most
             three times, in place of stopping.
+        probe: gives the watch for collapse its signals, beside those of the log; None = no watch.
+        on_collapse: what an alarm does.
 
     Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
     """
@@ -97,120 +89,21 @@ class Trainer:
         stop: StopRequest | None = None,
         snapshot: Snapshot | None = None,
         on_nonfinite_rollback: bool = False,
+        probe: Probe | None = None,
+        on_collapse: OnCollapse = OnCollapse.WARN,
     ) -> None:
-        self.recipe = recipe
-        self.data = data
-        self.order = order
+        super().__init__(recipe, data, order, device, world or World())
         self.folder = folder
         self.config = config or {}
-        self.device = torch.device(device)
-        self.world = world or World()
         self.progress = progress or Progress(recipe.steps, talk=False)
         self._stop = stop or StopRequest()
         self._snapshot = snapshot
         self._rollback = on_nonfinite_rollback
-        self.completed = 0
-        """Generator steps made so far."""
-        self._rollbacks = 0
-        self._lr_scale = 1.0
-
-        choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
-        precision = choice.get(recipe.precision, recipe.precision)
-        self.dtype = torch.float64 if precision == "float64" else torch.float32
-        self._autocast = precision == "bf16"
-        self._part_rows = self._cut_rows()
-        self.game = self._build_game(precision)
-        self.average = copy.deepcopy(self.game.generator).requires_grad_(False)
-        self.generator_optimizer = self._optimizer(
-            self.game.generator, recipe.generator_lr, recipe.generator_weight_decay
-        )
-        self.discriminator_optimizer = self._optimizer(
-            self.game.discriminator, recipe.discriminator_lr, recipe.discriminator_weight_decay
-        )
-        self._compile()
-        self._tally = Tally(self.device)
+        self._probe = probe
+        self._on_collapse = on_collapse
+        self.watch = CollapseWatch()
+        self._alarm: Alarm | None = None
         self._tick_began = time.perf_counter()
-
-    # ---- one step
-
-    def step(self) -> None:
-        """One generator step and its discriminator steps."""
-        recipe, step = self.recipe, self.completed
-        self._set_learning_rates(step)
-        played: Played | None = None
-        for index in range(recipe.discriminator_steps):
-            last = index == recipe.discriminator_steps - 1
-            played = play_discriminator(
-                self.game,
-                self.discriminator_optimizer,
-                self.parts(step, index),
-                step=step,
-                one_pass=recipe.one_pass,
-                keep_fakes=recipe.reuse_fakes and last,
-                precision=self._precision,
-                average=self.world.average_gradients,
-            )
-            self._tally.add(self._discriminator_numbers(played), step)
-        assert played is not None
-        moment = f"{step} generator"
-        parts = [
-            Part(turn.batch, self._draws(moment, rows))
-            for turn, rows in zip(played.turns, self._part_rows, strict=True)
-        ]
-        answered = play_generator(
-            self.game,
-            self.generator_optimizer,
-            parts,
-            step=step,
-            reused=played if recipe.reuse_fakes else None,
-            precision=self._precision,
-            average=self.world.average_gradients,
-        )
-        self._tally.add(_prefixed("generator", answered.losses), step)
-        self.completed = step + 1
-        decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
-        update_average(self.average, self.game.generator, decay)
-        if recipe.refresh_every and self.completed % recipe.refresh_every == 0:
-            self.game.labels.refresh(self.game.discriminator, self.data)
-
-    def parts(self, step: int, index: int) -> list[Part]:
-        """The real batches and draws of step's index-th discriminator move: this rank's rows, part by part."""
-        rows_of_move = self.order.indices(step * self.recipe.discriminator_steps + index)
-        moment = f"{step} discriminator {index}"
-        return [self._part(rows_of_move, moment, rows) for rows in self._part_rows]
-
-    def _part(self, rows_of_move: np.ndarray, moment: str, rows: Rows) -> Part:
-        random = self._draws(moment, rows)
-        indices = rows_of_move[rows.start : rows.stop]
-        mirror = None
-        if self.recipe.mirror:
-            mirror = random.uniform("mirror") < 0.5
-        real = self.data.gather(indices, self.device, mirror=mirror, dtype=self.dtype)
-        if self._channels_last and real.ndim == 4:
-            real = real.contiguous(memory_format=torch.channels_last)
-        labels = self.data.gather_labels(indices, self.device)
-        index = torch.from_numpy(indices)
-        if self.device.type == "cuda":
-            index = index.pin_memory().to(self.device, non_blocking=True)
-        return Part(Batch(real, labels, index), random)
-
-    def _draws(self, moment: str, rows: Rows) -> Draws:
-        return Draws(self.recipe.seed, moment, rows, self.device, self.dtype)
-
-    def _discriminator_numbers(self, played: Played) -> dict[str, Tensor]:
-        numbers = _prefixed("discriminator", played.losses)
-        with torch.no_grad():
-            for name in ("real", "fake"):
-                levels = [self._realness(turn, name) for turn in played.turns]
-                mean = levels[0].mean() if len(levels) == 1 else torch.cat(levels).mean()
-                numbers[f"judgement/{name}"] = mean.to(self.dtype)
-        return numbers
-
-    def _realness(self, turn: Turn, name: str) -> Tensor:
-        realness = self.game.objective.adversarial.realness
-        if name == "real":
-            return realness(turn.real_verdict.scores[0], turn.batch.condition)
-        return realness(turn.fake_verdict.scores[0], turn.fake_condition)
 
     # ---- the run
 
@@ -241,11 +134,10 @@ class Trainer:
                 saving = at_snapshot or stopping
                 if (at_tick or saving) and not self._tick(saving=saving):
                     continue  # rolled back
+                if saving:
+                    self._save(last=at_end or stopping)
                 if at_snapshot:
-                    self._save()
                     self._draw_pictures()
-                elif stopping:
-                    self._save()
                 if stopping and not at_end:
                     self._write_status("stopped")
                     where = self.folder.path if self.folder else None
@@ -262,7 +154,7 @@ class Trainer:
 
     def _tick(self, *, saving: bool) -> bool:
         """Read the tally and log it. False if something was not finite and the run was rolled back."""
-        numbers, bad = self._tally.read(self.world)
+        numbers, bad = self.tally.read(self.world)
         if bad is None and saving:
             bad = self._bad_weight()
         now = time.perf_counter()
@@ -271,6 +163,7 @@ class Trainer:
             return False
         if not numbers:
             return True
+        numbers |= self._look_for_collapse(numbers)
         record = {
             "step": self.completed,
             "images": self.completed * self.recipe.discriminator_steps * self.recipe.batch_size,
@@ -283,7 +176,7 @@ class Trainer:
                 self.folder.add_line(self.folder.log, record)
             self._write_status("running")
         self.progress.tick(self.completed, numbers)
-        return True
+        return self._alarm is None or not self._handle_collapse(self._alarm)
 
     def _say_estimate(self, seconds_per_step: float) -> None:
         left = (self.recipe.steps - self.completed) * seconds_per_step
@@ -313,14 +206,19 @@ class Trainer:
             good = self.world.share(str(files.newest_valid(self.folder.checkpoints, self.progress.say) or ""))
             if self.world.is_writer:
                 with self._saying_if_refused("nonfinite.json"):
-                    self._write_evidence(bad, good)
-        if self._rollback and good and self._rollbacks < MAX_ROLLBACKS:
-            rollbacks, scale = self._rollbacks + 1, self._lr_scale / 2
-            self.restore(files.read_state(Path(str(good))))
-            self._rollbacks, self._lr_scale = rollbacks, scale
+                    write_evidence(
+                        self.folder.path / "nonfinite.json",
+                        bad,
+                        found_at=self.completed,
+                        last_good=str(good) or None,
+                        rows=self.rows_seen(bad.step),
+                        seed=self.recipe.seed,
+                        networks=self.players(),
+                    )
+        if self._rollback and good and not self.recovery.exhausted:
+            self._roll_back(Path(str(good)), self.recovery.remedy(lr=0.5))
             self.progress.say(
-                f"{bad.name} was not finite at step {bad.step}: back to step {self.completed}, with the "
-                f"discriminator's learning rate at {scale:g} of the recipe's (rollback {rollbacks} of {MAX_ROLLBACKS})"
+                f"{bad.name} was not finite at step {bad.step}: back to step {self.completed}, with {self.recovery}"
             )
             return
         self._write_status("diverged", loss=bad.name, bad_step=bad.step)
@@ -330,83 +228,88 @@ class Trainer:
             f"Lower the learning rates or raise the weight decay, or go on with --on-nonfinite rollback.{where}",
         )
 
-    def _bad_weight(self) -> BadStep | None:
-        """A weight that is not finite, though every loss was: no checkpoint may hold it. Waits for the device once."""
-        networks = {
-            "generator": self.game.generator,
-            "discriminator": self.game.discriminator,
-            "averaged generator": self.average,
-        }
-        named = {
-            f"{player}'s {name}": tensor
-            for player, network in networks.items()
-            for name, tensor in network.state_dict().items()
-            if tensor.is_floating_point()
-        }
-        finite = torch.stack([torch.isfinite(tensor).all() for tensor in named.values()])
-        for name, good in zip(named, self.world.least(finite.int()).tolist(), strict=True):
-            if not good:
-                return BadStep(name, self.completed - 1)
-        return None
+    # ---- collapse
 
-    def _write_evidence(self, bad: BadStep, good: object) -> None:
-        """What is needed to look into a bad step: because draws are functions of the step, it can be replayed."""
-        assert self.folder is not None
-        moves = [
-            self.order.indices(bad.step * self.recipe.discriminator_steps + index).tolist()
-            for index in range(self.recipe.discriminator_steps)
-        ]
-        evidence = {
-            "loss": bad.name,
-            "step": bad.step,
-            "found_at_step": self.completed,
-            "last_good_checkpoint": good,
-            "data_rows_of_each_discriminator_move": moves,
-            "seed": self.recipe.seed,
-            "parameters_that_are_not_finite": [
-                f"{player}.{name}"
-                for player in ("generator", "discriminator")
-                for name, parameter in self.game.modules[player].named_parameters()
-                if not torch.isfinite(parameter).all()
-            ],
-            "how_to_replay": "resume from the last good checkpoint: the same draws lead to the same step",
-        }
-        files.write_text_whole(self.folder.path / "nonfinite.json", json.dumps(evidence, indent=1))
+    def _look_for_collapse(self, numbers: dict[str, float]) -> dict[str, float]:
+        """The signals of this tick; an alarm is said, and raised or followed by a rollback as the run was told."""
+        if self._probe is None:
+            return {}
+        signals: dict[str, float] = {}
+        alarm: Alarm | None = None
+        if self.world.is_writer:
+            signals = self._probe(self)
+            on_reals, on_fakes = (numbers.get(f"judgement/{name}_above_0") for name in ("real", "fake"))
+            if on_reals is not None and on_fakes is not None:
+                signals["saturation"] = min(on_reals, 1 - on_fakes)
+            alarm = self.watch.look(self.completed, signals)
+        alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
+        self.watch.restore(state)
+        self._alarm = alarm
+        return {f"watch/{name}": value for name, value in signals.items()}
+
+    def _handle_collapse(self, alarm: Alarm) -> bool:
+        """Whether the run was rolled back. Raises Collapsed where it is to stop."""
+        self._note_collapse(alarm)
+        healthy = self._last_healthy_checkpoint(alarm)
+        where = f"the last healthy checkpoint is {healthy}" if healthy else "there is no healthy checkpoint"
+        if self._on_collapse is OnCollapse.WARN:
+            self.progress.say(f"this looks like a collapse: {alarm.text} at step {alarm.step}; {where}")
+            return False
+        if self._on_collapse is OnCollapse.ROLLBACK and healthy and not self.recovery.exhausted:
+            recipe = self.recipe
+            remedy = self.recovery.remedy(lr=recipe.remedy_lr, weight_decay=recipe.remedy_weight_decay)
+            self._roll_back(healthy, remedy)
+            self.progress.say(
+                f"collapse: {alarm.text} at step {alarm.step}: back to step {self.completed}, with {remedy}"
+            )
+            return True
+        self._write_status("collapsed", alarm=alarm.text)
+        raise Collapsed(alarm, f"Raise the weight decay or lower the discriminator's learning rate; {where}.")
+
+    def _note_collapse(self, alarm: Alarm) -> None:
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("a line of collapses.jsonl"):
+                self.folder.add_line(self.folder.path / "collapses.jsonl", alarm._asdict())
+
+    def _last_healthy_checkpoint(self, alarm: Alarm) -> Path | None:
+        if not self.folder:
+            return None
+        found = ""
+        if self.world.is_writer:
+            healthy = [
+                path
+                for path in files.checkpoints(self.folder.checkpoints)
+                if (files.step_of(path) or 0) <= alarm.last_healthy
+            ]
+            found = str(healthy[-1]) if healthy else ""
+        found = str(self.world.share(found))
+        return Path(found) if found else None
+
+    def _roll_back(self, checkpoint: Path, remedy: Recovery) -> None:
+        self.restore(files.read_state(checkpoint))
+        self.recover_with(remedy)
+
+    def _bad_weight(self) -> BadStep | None:
+        """A weight that is not finite, though every loss was: no checkpoint may hold it."""
+        name = first_bad_weight(self.players() | {"averaged generator": self.average}, self.world)
+        return None if name is None else BadStep(name, self.completed - 1)
 
     # ---- state
 
     def state(self) -> dict[str, Any]:
-        """Everything that a resumed run needs: nested dicts of tensors and JSON values."""
-        return {
-            "completed": self.completed,
-            "rollbacks": self._rollbacks,
-            "lr_scale": self._lr_scale,
-            "modules": {name: module.state_dict() for name, module in self.game.modules.items()},
-            "average": self.average.state_dict(),
-            "optimizers": {
-                player: _optimizer_state(self.game.modules[player], optimizer)
-                for player, optimizer in self._optimizers().items()
-            },
-        }
+        return super().state() | {"watch": self.watch.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state. Raises RuntimeError, naming the tensors, if it does not fit this game."""
-        self.completed = int(state["completed"])
-        self._rollbacks = int(state["rollbacks"])
-        self._lr_scale = float(state["lr_scale"])
-        for name, module in self.game.modules.items():
-            module.load_state_dict(state["modules"][name])
-        self.average.load_state_dict(state["average"])
-        for player, optimizer in self._optimizers().items():
-            _restore_optimizer(self.game.modules[player], optimizer, state["optimizers"][player])
-        self._tally = Tally(self.device)
+        super().restore(state)
+        self.watch.restore(state["watch"])
         if self.folder and self.world.is_writer:
             self.folder.cut_back(self.completed)
 
-    def _save(self) -> None:
-        """Write a checkpoint, and delete all but the last two."""
+    def _save(self, *, last: bool = False) -> None:
+        """Write a checkpoint, and delete all but the last two. Raises OSError if the run's last one is refused."""
         if self.folder and self.world.is_writer:
-            with self._saying_if_refused(f"the checkpoint of step {self.completed}"):
+            what = f"the checkpoint of step {self.completed}"
+            with nullcontext() if last else self._saying_if_refused(what):
                 files.write_checkpoint(
                     self.folder.checkpoints,
                     self.completed,
@@ -414,7 +317,7 @@ class Trainer:
                     config=self.config | {"step": self.completed},
                     state=self.state(),
                 )
-                files.prune(self.folder.checkpoints)
+                files.prune(self.folder.checkpoints, keep=self._healthy_steps())
         self.world.barrier()
 
     @contextmanager
@@ -427,108 +330,8 @@ class Trainer:
                 f"{what} could not be written ({error}): training goes on from memory; free some space"
             )
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            "generator": self.generator_optimizer,
-            "discriminator": self.discriminator_optimizer,
-        }
-
-    # ---- set-up
-
-    def _cut_rows(self) -> list[Rows]:
-        total = self.recipe.batch_size
-        start, stop = self.world.rows(total)
-        parts = self.recipe.accumulation
-        if (stop - start) % parts:
-            raise ValueError(
-                f"each of {self.world.size} processes has {stop - start} rows of the batch of {total}, which can't be "
-                f"cut into {parts} equal parts: choose an accumulation that divides {stop - start}"
-            )
-        share = (stop - start) // parts
-        return [Rows(start + part * share, start + (part + 1) * share, total) for part in range(parts)]
-
-    def _build_game(self, precision: str) -> Game:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stable_seed(self.recipe.seed, "initial weights"))
-            game = self.recipe.build()
-        choice = {"auto": self.device.type == "cuda" or precision == "bf16", "yes": True, "no": False}
-        self._channels_last = choice[self.recipe.channels_last]
-        for module in game.modules.values():
-            module.to(device=self.device, dtype=self.dtype)
-            if self._channels_last:
-                module.to(memory_format=torch.channels_last)
-            self.world.synchronize_statistics(module)
-            module.train()
-        return game
-
-    def _compile(self) -> None:
-        choice = {"auto": self.device.type == "cuda", "yes": True, "no": False}
-        if choice[self.recipe.compile]:
-            # In place, so that names, copies and the uncompiled forward (which penalties use) survive.
-            self.game.generator.compile()
-            self.game.discriminator.compile()
-
-    def _precision(self) -> AbstractContextManager[None]:
-        if not self._autocast:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
-    def _optimizer(self, network: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-        recipe = self.recipe
-        kind = torch.optim.AdamW if recipe.decoupled_weight_decay else torch.optim.Adam
-        return kind(
-            network.parameters(),
-            lr=lr,
-            betas=(float(recipe.beta1), float(recipe.beta2)),
-            eps=recipe.adam_epsilon,
-            weight_decay=weight_decay,
-            fused=True,
-        )
-
-    def _set_learning_rates(self, step: int) -> None:
-        recipe = self.recipe
-        share = 1.0
-        if recipe.lr_decay > 0:
-            span = recipe.lr_decay * recipe.steps
-            share = min(1.0, (recipe.steps - step) / span)
-        rates = {
-            "generator": recipe.generator_lr * share,
-            "discriminator": recipe.discriminator_lr * share * self._lr_scale,
-        }
-        for player, optimizer in self._optimizers().items():
-            for group in optimizer.param_groups:
-                group["lr"] = rates[player]
-
-
-def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}/{name}": loss for name, loss in losses.items()}
-
-
-def _optimizer_state(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The optimizer's tensors by parameter name. Its numbers are the recipe's, so they are not kept."""
-    return {
-        name: dict(optimizer.state[parameter])
-        for name, parameter in network.named_parameters()
-        if parameter in optimizer.state
-    }
-
-
-def _restore_optimizer(
-    network: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, dict[str, Tensor]]
-) -> None:
-    positions = {name: position for position, (name, _) in enumerate(network.named_parameters())}
-    parameters = dict(network.named_parameters())
-
-    def in_layout_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
-        # A fused optimizer walks parameter and moments in memory order, so their layouts must agree.
-        return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-
-    restored = {
-        positions[name]: {
-            key: value if key == "step" else in_layout_of(parameters[name], value)
-            for key, value in tensors.items()
-        }
-        for name, tensors in state.items()
-    }
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": restored, "param_groups": groups})
+    def _healthy_steps(self) -> list[int]:
+        """The step of the newest checkpoint at which nothing looked wrong: kept to go back to."""
+        assert self.folder is not None
+        steps = [files.step_of(path) or 0 for path in files.checkpoints(self.folder.checkpoints)]
+        return [step for step in steps if step <= self.watch.last_healthy][-1:]

@@ -208,7 +208,7 @@ def test_a_full_disk_costs_the_checkpoint_but_not_the_run(
     assert "the checkpoint of step 2 could not be written" in said and "free some space" in said
 
 
-def test_a_disk_that_takes_nothing_at_all_stops_no_run(
+def test_a_full_disk_stops_no_run_before_its_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from everymode.progress import Progress
@@ -223,10 +223,11 @@ def test_a_disk_that_takes_nothing_at_all_stops_no_run(
     monkeypatch.setattr("everymode.trainer.save_curves", full)
     monkeypatch.setattr(RunFolder, "add_line", full)
     monkeypatch.setattr(RunFolder, "write_status", full)
-    trainer.run()
+    with pytest.raises(OSError, match="No space left"):
+        trainer.run()
     assert trainer.completed == 4
     said = capsys.readouterr().out
-    for what in ("the checkpoint of step 4", "a line of the log", "the pictures", "status.json"):
+    for what in ("the checkpoint of step 2", "a line of the log", "the pictures", "status.json"):
         assert f"{what} could not be written" in said
 
 

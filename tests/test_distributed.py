@@ -16,6 +16,7 @@ from train_digits import train_digits
 
 from everymode import checkpoint as files
 from everymode.distributed import World
+from everymode.draws import Rows
 from everymode.run_folder import RunFolder, read_lines
 
 
@@ -30,7 +31,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def state_of_one(recipe: ToyRecipe) -> dict[str, Any]:
     trainer = play(toy_trainer(recipe), STEPS)
-    return trainer.state() | {"means": trainer._tally.read(trainer.world)[0]}
+    return trainer.state() | {"means": trainer.tally.read(trainer.world)[0]}
 
 
 def saved(folder: Path, step: int = STEPS) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def test_a_world_of_one_costs_nothing() -> None:
     assert world.total(values) is values and world.least(values) is values
     assert world.share(values) is values
     assert world.any(True) and not world.any(False)
-    assert world.rows(7) == (0, 7)
+    assert world.parts(7, 1) == [Rows(0, 7, 7)]
     assert world.is_writer
     parameter = nn.Parameter(torch.zeros(1))
     world.average_gradients([parameter])
@@ -100,8 +101,13 @@ def test_a_world_of_one_costs_nothing() -> None:
 
 def test_an_uneven_batch_is_refused_with_one_that_works() -> None:
     with pytest.raises(ValueError, match="a multiple of 3, such as 9"):
-        World(rank=0, size=3).rows(8)
-    assert [World(rank=rank, size=3).rows(9) for rank in range(3)] == [(0, 3), (3, 6), (6, 9)]
+        World(rank=0, size=3).parts(8, 1)
+    shares = [World(rank=rank, size=3).parts(12, 2) for rank in range(3)]
+    assert [[tuple(rows)[:2] for rows in share] for share in shares] == [
+        [(0, 2), (2, 4)],
+        [(4, 6), (6, 8)],
+        [(8, 10), (10, 12)],
+    ]
 
 
 def test_the_world_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from toy_games import ToyRecipe, differences, largest_difference, toy_trainer
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, Turn
 from everymode.moves import Part, frozen, play_discriminator, play_generator
+from everymode.optimizers import adam
 from everymode.recipes import biggan, omni_gan
 from everymode.recipes.backbone import BigGANBackbone
 
@@ -81,14 +82,11 @@ def built(recipe: BigGANBackbone) -> Game:
 
 def optimizers(recipe: BigGANBackbone, game: Game) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """The optimizers as the trainer makes them."""
-    trainer = toy_trainer(ToyRecipe(**{k: getattr(recipe, k) for k in NUMBERS if k in SHARED}))
+    decays = recipe.generator_weight_decay, recipe.discriminator_weight_decay
     return (
-        trainer._optimizer(game.generator, recipe.generator_lr, recipe.generator_weight_decay),
-        trainer._optimizer(game.discriminator, recipe.discriminator_lr, recipe.discriminator_weight_decay),
+        adam(game.generator, recipe, lr=recipe.generator_lr, weight_decay=decays[0]),
+        adam(game.discriminator, recipe, lr=recipe.discriminator_lr, weight_decay=decays[1]),
     )
-
-
-SHARED = ("beta1", "beta2", "adam_epsilon", "batch_size")
 
 
 class Replay:
@@ -204,8 +202,8 @@ def test_accumulation_changes_nothing_without_batch_statistics() -> None:
     state, cut = first.state(), second.state()
     assert largest_difference(state["modules"], cut["modules"]) < 1e-9
     assert largest_difference(state["average"], cut["average"]) < 1e-9
-    means, _ = first._tally.read(first.world)
-    cut_means, _ = second._tally.read(second.world)
+    means, _ = first.tally.read(first.world)
+    cut_means, _ = second.tally.read(second.world)
     assert cut_means == pytest.approx(means, abs=1e-9)
 
 
@@ -274,7 +272,9 @@ def test_a_discriminator_with_batch_statistics_gets_two_passes() -> None:
     trainer.game.discriminator.head.forward = lambda x, condition: nn.Sequential.forward(
         trainer.game.discriminator.head, x
     )
-    trainer.discriminator_optimizer = trainer._optimizer(trainer.game.discriminator, 1e-3, 0.0)
+    trainer.discriminator_optimizer = adam(
+        trainer.game.discriminator, trainer.recipe, lr=1e-3, weight_decay=0.0
+    )
     counter = Counter(trainer.game.discriminator)
     trainer.step()
     assert counter.rows == [8, 8, 8]

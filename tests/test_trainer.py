@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +16,11 @@ from toy_games import PLANTED, TermRecipe, ToyRecipe, differences, toy_data, toy
 from everymode import checkpoint as files
 from everymode.data.order import DataOrder
 from everymode.game import Turn
+from everymode.nonfinite import Diverged
 from everymode.progress import Progress
+from everymode.recovery import MAX_ROLLBACKS
 from everymode.run_folder import RunFolder, read_lines
-from everymode.trainer import MAX_ROLLBACKS, Diverged, Trainer
+from everymode.trainer import Trainer
 
 # ---- optimizers
 
@@ -159,12 +160,6 @@ def test_two_trainers_of_one_seed_are_equal_and_of_two_are_not() -> None:
 # ---- no wait for the device
 
 
-@pytest.fixture
-def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch has no autocast for tensors without values."""
-    monkeypatch.setattr(torch, "autocast", lambda *arguments, **options: nullcontext())
-
-
 def on_meta(recipe: ToyRecipe) -> Trainer:
     """A trainer whose tensors have no values: whatever reads one on the host fails."""
     data = toy_data()
@@ -176,7 +171,6 @@ def on_meta(recipe: ToyRecipe) -> Trainer:
     return trainer
 
 
-@pytest.mark.usefixtures("no_autocast")
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -192,10 +186,9 @@ def test_no_step_reads_a_tensor(recipe: ToyRecipe) -> None:
         trainer.step()
     assert trainer.completed == 3
     with pytest.raises((RuntimeError, NotImplementedError)):
-        trainer._tally.read(trainer.world)
+        trainer.tally.read(trainer.world)
 
 
-@pytest.mark.usefixtures("no_autocast")
 @pytest.mark.parametrize(
     "reading",
     [
@@ -330,11 +323,11 @@ def test_rollback_goes_back_with_half_the_learning_rate(
     assert [record["step"] for record in read_lines(folder.log)] == list(range(1, 11))
     said = capsys.readouterr().out
     assert "was not finite at step 5: back to step 3" in said and "rollback 1 of 3" in said
-    assert trainer._lr_scale == 0.5
+    assert trainer.recovery.discriminator_lr == 0.5
     assert rates(trainer, 9) == pytest.approx({"generator": 2e-3, "discriminator": 1e-3})
     resumed = toy_trainer(trainer.recipe)
     resumed.restore(files.read_state(folder.checkpoints / "step-0000010"))
-    assert (resumed._rollbacks, resumed._lr_scale) == (1, 0.5)
+    assert (resumed.recovery.rollbacks, resumed.recovery.discriminator_lr) == (1, 0.5)
 
 
 def test_rollback_gives_up_after_three(tmp_path: Path, planted: Callable[..., TermRecipe]) -> None:
@@ -342,8 +335,8 @@ def test_rollback_gives_up_after_three(tmp_path: Path, planted: Callable[..., Te
     trainer = toy_trainer(planted(nan_at(5)), folder=folder, on_nonfinite_rollback=True)
     with pytest.raises(Diverged, match="step 5"):
         trainer.run()
-    assert trainer._rollbacks == MAX_ROLLBACKS == 3
-    assert trainer._lr_scale == 1 / 8
+    assert trainer.recovery.rollbacks == MAX_ROLLBACKS == 3
+    assert trainer.recovery.discriminator_lr == 1 / 8
     assert folder.read_status()["state"] == "diverged"
 
 
@@ -387,7 +380,7 @@ def test_lazy_terms_are_averaged_over_the_moves_they_were_in() -> None:
     trainer = toy_trainer(ToyRecipe(r1_weight=1.0, r1_every=2, discriminator_steps=2))
     for _ in range(3):
         trainer.step()
-    groups = {names: trainer._tally._counts[names] for names in trainer._tally._counts}
+    groups = {names: trainer.tally._counts[names] for names in trainer.tally._counts}
     counts = {("discriminator/r1" in names): n for names, n in groups.items() if "judgement/real" in names}
     assert counts == {True: 4, False: 2}
 
@@ -402,7 +395,7 @@ def test_other_precisions_train(precision: str) -> None:
     trainer = toy_trainer(ToyRecipe(precision=precision, r1_weight=0.1, batch_norm=True))
     for _ in range(2):
         trainer.step()
-    means, bad = trainer._tally.read(trainer.world)
+    means, bad = trainer.tally.read(trainer.world)
     assert bad is None and means.keys() >= {"discriminator/r1", "generator/adversarial"}
     kept = torch.float64 if precision == "float64" else torch.float32
     assert {parameter.dtype for parameter in trainer.game.generator.parameters()} == {kept}

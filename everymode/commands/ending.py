@@ -9,9 +9,10 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes. 75 is what schedulers know as "try again later" (EX_TEMPFAIL), 141 the end of a pipe."""
+    """Exit codes: 75 is what schedulers know as "try again later" (EX_TEMPFAIL), 141 the end of a pipe."""
 
     DONE = 0
+    FAILED = 1
     USAGE = 2
     DATA = 3
     DIVERGED = 4

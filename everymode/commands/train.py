@@ -55,24 +55,38 @@ def train(
             "discriminator's learning rate."
         ),
     ] = "stop",
+    on_collapse: Annotated[
+        Literal["warn", "stop", "rollback"],
+        Parameter(
+            help="When the watch for collapse raises an alarm: say so, stop, or go back to the last healthy "
+            "checkpoint with the recipe's remedy."
+        ),
+    ] = "warn",
     quiet: Annotated[
         bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
     ] = False,
     **numbers: Any,
 ) -> Exit:
     """Train, and say where the results are. Returns the exit code; user mistakes are raised."""
-    settings = {"resume": resume, "init_from": init_from, "device": device, "on_nonfinite": on_nonfinite}
+    settings = {
+        "resume": resume,
+        "init_from": init_from,
+        "device": device,
+        "on_nonfinite": on_nonfinite,
+        "on_collapse": on_collapse,
+    }
     chosen = recipe or recipe_of_run(resume)
+    from everymode.nonfinite import Diverged
     from everymode.run import train as train_run
-    from everymode.trainer import Diverged, Stopped
+    from everymode.trainer import Collapsed, Stopped
 
     try:
         run = train_run(chosen, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        _say_how_to_go_on(str(stopped), stopped.folder, device, on_nonfinite)
+        _say_how_to_go_on(str(stopped), stopped.folder, device, on_nonfinite, on_collapse)
         return Exit.STOPPED
-    except Diverged as diverged:
-        return fail(diverged, Exit.DIVERGED)
+    except (Diverged, Collapsed) as failure:
+        return fail(failure, Exit.DIVERGED)
     except FileNotFoundError as error:
         # The message begins with the path. What is neither the run nor the checkpoint to start from is data.
         asked = [str(Path(path)) for path in (resume, init_from) if path is not None]
@@ -177,7 +191,9 @@ def _say_results(run: Run) -> None:
     say(f"draw from it with: everymode sample {quoted(run.folder)}{recipe}")
 
 
-def _say_how_to_go_on(what: str, folder: Path | None, device: str | None, on_nonfinite: str) -> None:
+def _say_how_to_go_on(
+    what: str, folder: Path | None, device: str | None, on_nonfinite: str, on_collapse: str
+) -> None:
     say(what)
     if folder is None:
         return
@@ -189,6 +205,7 @@ def _say_how_to_go_on(what: str, folder: Path | None, device: str | None, on_non
     recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
     options = f" --device {device}" if device else ""
     options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
+    options += f" --on-collapse {on_collapse}" if on_collapse != "warn" else ""
     say(f"go on with: {command} train{recipe} --resume {quoted(folder)}{options}")
     if machines > 1:
         say("(on every machine, with the rendezvous options that it was started with)")

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from everymode.data.dataset import Dataset, fingerprint_of
 from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
@@ -101,6 +100,8 @@ def digit_images(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
         split: "all" (1,797), "train" (1,297) or "held-out" (500), a fixed split with every class in
             proportion.
     """
+    from sklearn.datasets import load_digits  # here, because importing it takes a second or two
+
     rows, labels = load_digits(return_X_y=True)
     images, labels = rows.reshape(-1, 8, 8) * (255 / 16), labels.astype(np.int64)
     held_out = held_out_rows(labels, HELD_OUT_DIGITS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from everymode.game import Condition, Term, Turn, Verdict
+from everymode.game import Condition, Term, Turn, Verdict, full_precision
 
 
 def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def _penalty(turn: Turn, images: Tensor, condition: Condition) -> Tensor:
     with many class scores has one well-defined gradient per image. `forward` is called directly, because a
     network compiled in place can't be differentiated twice.
     """
-    with torch.autocast(images.device.type, enabled=False):
+    with full_precision(images):
         images = images.detach()
         if images.dtype in (torch.float16, torch.bfloat16):
             images = images.float()

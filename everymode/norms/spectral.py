@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.utils import parametrize
 
+from everymode.game import full_precision
 from everymode.norms.weight import Grid, WeightRule
 
 
@@ -97,7 +98,7 @@ class SpectralNorm(nn.Module):
 
     def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
         """Normalizes weights of one shape at once; moves on the u of those in training mode."""
-        with torch.autocast(weights[0].device.type, enabled=False):
+        with full_precision(weights[0]):
             stacked = weights[0].unsqueeze(0) if len(weights) == 1 else torch.stack(tuple(weights))
             order = _column_order(weights[0], self.transposed)
             matrices = stacked.permute(order)

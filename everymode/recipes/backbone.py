@@ -41,7 +41,9 @@ class BigGANBackbone(Recipe):
     def shrunk(self) -> BigGANBackbone:
         smaller = replace(
             super().shrunk(),
-            width=8 if self.generator_attention or self.discriminator_attention else 4,  # attention asks for 8
+            width=8
+            if self.generator_attention or self.discriminator_attention
+            else 4,  # attention asks for 8
             latent_dim=24,
             shared_dim=min(self.shared_dim, 8),
             num_classes=3,
@@ -55,7 +57,9 @@ class BigGANBackbone(Recipe):
     def for_data(self, facts: DataFacts) -> BigGANBackbone:
         """Raises ValueError for points, and for images with several labels each."""
         if len(facts.image_shape) != 3:
-            raise ValueError(f"{facts.name} holds points, and {self.name} draws images: choose a recipe for points")
+            raise ValueError(
+                f"{facts.name} holds points, and {self.name} draws images: choose a recipe for points"
+            )
         if isinstance(facts.num_classes, tuple):
             raise ValueError(
                 f"each image of {facts.name} has {len(facts.num_classes)} labels, and {self.name} conditions on one: "

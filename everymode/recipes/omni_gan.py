@@ -195,6 +195,7 @@ IMAGES128 = replace(
 DIGITS = OmniGAN(
     name="omni-gan-digits",
     data="digits:train",
+    held_out="digits:held-out",
     resolution=16,
     channels=1,
     num_classes=10,

@@ -29,7 +29,7 @@ def play(trainer: Trainer, steps: int) -> Trainer:
 
 def save(trainer: Trainer, folder: Path) -> None:
     """The trainer's state and the mean losses, by the writing process."""
-    means, bad = trainer._tally.read(trainer.world)
+    means, bad = trainer.tally.read(trainer.world)
     assert bad is None
     if trainer.world.is_writer:
         state = trainer.state() | {"means": means}

@@ -1,0 +1,106 @@
+"""Mean and covariance of features that come in batches, in float64 (Chan, Golub and LeVeque 1979, pairwise update)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_rows, tiles
+
+
+class StreamingMoments:
+    """Count, mean and covariance of the rows seen so far; two of them can be merged.
+
+    Every batch is centred on its own mean before it is multiplied out, so nothing is lost where the mean is much
+    larger than the spread, and the result is that of all rows at once whatever the batches were.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean = torch.zeros(0, dtype=torch.float64)
+        self._scatter = torch.zeros(0, 0, dtype=torch.float64)
+
+    @classmethod
+    def from_moments(cls, count: int, mean: Values, covariance: Values) -> StreamingMoments:
+        """Moments that were stored: count rows with this mean [F] and unbiased covariance [F, F]."""
+        if count < 2:
+            raise ValueError(f"count is {count}; stored moments need at least 2 rows")
+        moments = cls()
+        moments._count = int(count)
+        moments._mean = as_tensor("mean", mean).double().clone()
+        moments._scatter = as_tensor("covariance", covariance).double() * (count - 1)
+        width = len(moments._mean) if moments._mean.ndim == 1 else 0
+        if width == 0 or moments._scatter.shape != (width, width):
+            raise ValueError(
+                f"mean has shape {list(moments._mean.shape)} and covariance {list(moments._scatter.shape)}; "
+                "[F] and [F, F] are needed"
+            )
+        check_finite("mean", moments._mean[None])
+        check_finite("covariance", moments._scatter)
+        return moments
+
+    @property
+    def count(self) -> int:
+        """Rows seen."""
+        return self._count
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean of the rows, float64 [F]. Raises ValueError before the first row."""
+        self._need(1)
+        return self._mean.numpy().copy()
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Unbiased covariance (divided by N - 1), float64 [F, F]. Raises ValueError below 2 rows."""
+        self._need(2)
+        return self._scatter.numpy() / (self._count - 1)
+
+    def update(self, batch: Values) -> None:
+        """Add rows [n, F], on any device and in any float type; an empty batch changes nothing.
+
+        Raises:
+            ValueError: for NaN or infinite values, or another number of columns than before; nothing is added then.
+        """
+        rows = feature_rows("batch", batch, least=0)
+        self._check_width(rows.shape[1])
+        for part in tiles(*rows.shape):
+            self._add(*_centered_moments(rows[part].double()))
+
+    def merge(self, other: StreamingMoments) -> None:
+        """Add the rows that another one has seen (say, another process); the other stays as it is."""
+        if other._count:
+            self._check_width(len(other._mean))
+            self._add(other._count, other._mean, other._scatter)
+
+    def _add(self, count: int, mean: Tensor, scatter: Tensor) -> None:
+        if self._count == 0:
+            self._count, self._mean, self._scatter = count, mean.clone(), scatter.clone()
+            return
+        total = self._count + count
+        step = mean - self._mean
+        self._scatter += scatter
+        self._scatter.addr_(step, step, alpha=self._count * count / total)
+        self._mean += step * (count / total)
+        self._count = total
+
+    def _check_width(self, width: int) -> None:
+        if self._count and width != len(self._mean):
+            raise ValueError(
+                f"rows have {width} features, those before had {len(self._mean)}; use one object per extractor layer"
+            )
+
+    def _need(self, rows: int) -> None:
+        if self._count < rows:
+            raise ValueError(f"{self._count} rows were added; at least {rows} are needed: call update first")
+
+
+def _centered_moments(rows: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Count, mean and scatter matrix (sum of outer products around the mean) of rows [n, F] in float64."""
+    mean = rows.mean(0)
+    centered = rows - mean
+    # The mean itself is rounded; what that left over shows in the mean of the centred rows.
+    left = centered.mean(0)
+    centered -= left
+    return len(rows), mean + left, centered.T @ centered

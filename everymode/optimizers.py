@@ -1,0 +1,69 @@
+"""Adam as the recipes use it: built, scheduled, and kept in checkpoints by parameter name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from everymode.recipe import Recipe
+
+
+def adam(network: nn.Module, recipe: Recipe, *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """Fused Adam over all parameters: L2 in the gradient, or AdamW if the recipe decouples its weight decay."""
+    kind = torch.optim.AdamW if recipe.decoupled_weight_decay else torch.optim.Adam
+    return kind(
+        network.parameters(),
+        lr=lr,
+        # torch refuses a pair of an int and a float.
+        betas=(float(recipe.beta1), float(recipe.beta2)),
+        eps=recipe.adam_epsilon,
+        weight_decay=weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate_share(recipe: Recipe, step: int) -> float:
+    """What is left of the learning rates at a step: 1, then linearly to 0 over the last `lr_decay` of training."""
+    if recipe.lr_decay == 0:
+        return 1.0
+    return min(1.0, (recipe.steps - step) / (recipe.lr_decay * recipe.steps))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def optimizer_state(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The optimizer's tensors by parameter name. Its numbers are the recipe's, so they are not kept."""
+    return {
+        name: dict(optimizer.state[parameter])
+        for name, parameter in network.named_parameters()
+        if parameter in optimizer.state
+    }
+
+
+def restore_optimizer(
+    network: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Mapping[str, Tensor]]
+) -> None:
+    """Take back what `optimizer_state` gave. Raises KeyError for parameters that the network does not have."""
+    parameters = dict(network.named_parameters())
+    positions = {name: position for position, name in enumerate(parameters)}
+
+    def in_layout_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
+        # A fused optimizer walks parameter and moments in memory order, so their layouts must agree.
+        return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+
+    restored = {
+        positions[name]: {
+            key: value if key == "step" else in_layout_of(parameters[name], value)
+            for key, value in tensors.items()
+        }
+        for name, tensors in state.items()
+    }
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": restored, "param_groups": groups})

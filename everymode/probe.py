@@ -1,0 +1,147 @@
+"""The signals of the watch for collapse: how a few samples compare with a few real examples, once per tick.
+
+Everything is fixed at the start (which reals, which latent codes and labels), so the signals of two ticks differ by the
+networks alone. They are read off the generator as it is, because its average would show a collapse late; networks and
+draws of the training are left as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.data.dataset import Dataset
+from everymode.data.order import random_permutation
+from everymode.draws import Draws, Rows
+from everymode.game import Condition
+from everymode.metrics.fidelity import density_coverage
+from everymode.norms.spectral import singular_values
+from everymode.stepper import Stepper
+
+NEIGHBOURS = 5
+SIDE = 8
+"""Images are compared at this many pixels a side: coarse, cheap, and enough to see a collapse."""
+BATCH = 64
+
+
+class SampleProbe:
+    """Signals of one run, by name.
+
+    coverage: share of the reals that have a sample in their neighbourhood (Naeem et al. 2020, k = 5; 8x8 pixels).
+    variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
+    labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
+    held_out_gap: D's mean realness of training examples minus that of unseen ones; only where `held_out` is given.
+    singular_value: the largest singular value of any normalized layer's own weight, in either network.
+    """
+
+    def __init__(self, data: Dataset, *, count: int, seed: int, held_out: Dataset | None = None) -> None:
+        rows = random_permutation(seed, "watch", 0, len(data))[:count]
+        self._count = len(rows)
+        self._seed = seed
+        self._reals = data.gather(rows)
+        self._real_labels = data.labels[rows] if data.num_classes else None
+        self._unseen: tuple[Tensor, np.ndarray] | None = None
+        if held_out is not None:
+            unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
+            self._unseen = (held_out.gather(unseen), held_out.labels[unseen])
+
+    @torch.no_grad()
+    def __call__(self, stepper: Stepper) -> dict[str, float]:
+        """Look at the networks as they are now."""
+        signals: dict[str, float] = {}
+        if self._count > NEIGHBOURS + 1:
+            with as_in_use(stepper.game.generator):
+                fakes, labels = self._samples(stepper)
+            signals |= self._compared(fakes, labels)
+        if self._unseen is not None:
+            with as_in_use(stepper.game.discriminator):
+                seen = self._realness(stepper, self._reals, self._real_labels)
+                signals["held_out_gap"] = seen - self._realness(stepper, *self._unseen)
+        return signals | _largest_singular_value(stepper)
+
+    def _samples(self, stepper: Stepper) -> tuple[Tensor, np.ndarray | None]:
+        images, labels = [], []
+        for start in range(0, self._count, BATCH):
+            rows = Rows(start, min(start + BATCH, self._count), self._count)
+            draws = Draws(self._seed, "watch", rows, stepper.device, stepper.dtype)
+            condition = stepper.game.labels.draw(draws)
+            images.append(stepper.game.generate(draws, condition).float().cpu())
+            if isinstance(condition, Tensor) and condition.ndim == 1:
+                labels.append(condition.cpu().numpy())
+        return torch.cat(images), np.concatenate(labels) if labels else None
+
+    def _compared(self, fakes: Tensor, labels: np.ndarray | None) -> dict[str, float]:
+        real, fake = coarse(self._reals), coarse(fakes)
+        if not torch.isfinite(fake).all():
+            return {}
+        known = self._real_labels if labels is not None else None
+        signals = {
+            "coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage,
+            "variety": within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12),
+        }
+        if labels is not None and known is not None and known.ndim == 1:
+            signals["labels_hit"] = label_agreement(real, known, fake, labels)
+        return signals
+
+    def _realness(self, stepper: Stepper, images: Tensor, labels: np.ndarray | None) -> float:
+        levels = []
+        for start in range(0, len(images), BATCH):
+            shown = images[start : start + BATCH].to(stepper.device, stepper.dtype)
+            condition: Condition = None
+            if labels is not None and stepper.game.labels.num_labels:
+                condition = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
+            answer = stepper.game.discriminator(shown, condition)
+            scores = answer if isinstance(answer, Tensor) else answer.scores[0]
+            levels.append(stepper.game.objective.adversarial.realness(scores.float(), condition))
+        return float(torch.cat(levels).mean())
+
+
+@contextmanager
+def as_in_use(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode within the block, every layer as it was behind it."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def coarse(examples: Tensor) -> Tensor:
+    """[N, F] double: points as they are, images [N, C, H, W] at no more than 8x8 pixels."""
+    if examples.ndim == 4:
+        size = [min(SIDE, side) for side in examples.shape[2:]]
+        examples = F.adaptive_avg_pool2d(examples.float(), size)
+    return examples.flatten(1).double()
+
+
+def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
+    """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels."""
+    if labels is None or labels.ndim != 1:
+        return float(torch.pdist(features).mean())
+    groups = [features[torch.from_numpy(labels == label)] for label in np.unique(labels)]
+    means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
+    return float(np.mean(means)) if means else 0.0
+
+
+def label_agreement(
+    real: Tensor, real_labels: np.ndarray, fake: Tensor, asked: np.ndarray, *, neighbours: int = NEIGHBOURS
+) -> float:
+    """Share of fakes for which the asked label is among the most frequent labels of their nearest reals."""
+    nearest = torch.cdist(fake, real).topk(neighbours, largest=False).indices.numpy()
+    votes = real_labels[nearest]
+    counts = np.stack([(votes == label).sum(1) for label in range(int(real_labels.max()) + 1)], axis=1)
+    inside = asked < counts.shape[1]
+    mine = counts[np.arange(len(asked)), np.where(inside, asked, 0)]
+    return float((inside & (mine == counts.max(1)) & (mine > 0)).mean())
+
+
+def _largest_singular_value(stepper: Stepper) -> dict[str, float]:
+    values = [value for network in stepper.players().values() for value in singular_values(network).values()]
+    return {"singular_value": float(torch.stack(values).max())} if values else {}

@@ -14,8 +14,10 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group, UnknownOptionError, UnusedCliTokensError
 from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, NameRenderer
 
+from everymode.commands.compare import compare
 from everymode.commands.data import check_data
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.evaluate import evaluate
 from everymode.commands.recipes import list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
@@ -74,6 +76,8 @@ def application(words: Sequence[str] = ()) -> App:
     training = train_command(words[1:] if words[:1] == ["train"] else ())
     app.command(training, name="train", usage=_usage("train RECIPE --data PATH [OPTIONS]"), help_epilogue="")
     app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
+    app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
+    app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     recipes = App(name="recipes", help="List the recipes, or show one.", help_epilogue="")
     recipes.default(list_recipes)
     recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json]"))

@@ -79,7 +79,8 @@ def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, me
     figure, axes = _figure(1, 1, (5.0, 5.0))
     shown = points.detach().float().cpu().numpy()
     colors = None if labels is None else labels.cpu().numpy()
-    axes[0].scatter(shown[:, 0], shown[:, 1], s=3, c=colors, cmap="tab20", linewidths=0)
+    shading = {} if colors is None else {"c": colors, "cmap": "tab20"}
+    axes[0].scatter(shown[:, 0], shown[:, 1], s=3, linewidths=0, **shading)
     if means is not None:
         centers = np.asarray(means)
         axes[0].scatter(centers[:, 0], centers[:, 1], marker="+", c="black", s=30, linewidths=0.7)

@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
@@ -126,6 +126,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self.check()
+
+    takes_points: ClassVar[bool] = False
+    """Whether it draws points in the plane, not images."""
 
     def build(self) -> Game:
         """The game of this recipe, with freshly initialized networks (from torch's global generator)."""

@@ -194,7 +194,7 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
         )
     return open_images(
         source,
-        resolution=recipe.size,
+        resolution=None if recipe.takes_points else recipe.size,
         fit=recipe.fit,
         label_column=recipe.label_column or None,
         progress=not quiet,

@@ -103,6 +103,7 @@ class Trainer(Stepper):
         self._on_collapse = on_collapse
         self.watch = CollapseWatch()
         self._alarm: Alarm | None = None
+        self._new_alarm = False
         self._tick_began = time.perf_counter()
 
     # ---- the run
@@ -244,16 +245,18 @@ class Trainer(Stepper):
             alarm = self.watch.look(self.completed, signals)
         alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
         self.watch.restore(state)
-        self._alarm = alarm
+        self._alarm, self._new_alarm = alarm, alarm is not None and self._alarm is None
         return {f"watch/{name}": value for name, value in signals.items()}
 
     def _handle_collapse(self, alarm: Alarm) -> bool:
         """Whether the run was rolled back. Raises Collapsed where it is to stop."""
-        self._note_collapse(alarm)
+        if self._new_alarm:
+            self._note_collapse(alarm)
         healthy = self._last_healthy_checkpoint(alarm)
         where = f"the last healthy checkpoint is {healthy}" if healthy else "there is no healthy checkpoint"
         if self._on_collapse is OnCollapse.WARN:
-            self.progress.say(f"this looks like a collapse: {alarm.text} at step {alarm.step}; {where}")
+            if self._new_alarm:
+                self.progress.say(f"this looks like a collapse: {alarm.text} at step {alarm.step}; {where}")
             return False
         if self._on_collapse is OnCollapse.ROLLBACK and healthy and not self.recovery.exhausted:
             recipe = self.recipe
@@ -333,5 +336,7 @@ class Trainer(Stepper):
     def _healthy_steps(self) -> list[int]:
         """The step of the newest checkpoint at which nothing looked wrong: kept to go back to."""
         assert self.folder is not None
+        if self._probe is None:
+            return []
         steps = [files.step_of(path) or 0 for path in files.checkpoints(self.folder.checkpoints)]
         return [step for step in steps if step <= self.watch.last_healthy][-1:]

@@ -110,7 +110,7 @@ class Growth:
 
 DEFAULT_RULES: tuple[Rule, ...] = (
     # Samples that stop coming close to reals, after they did: the sign that all collapses share.
-    Fall("coverage", share=0.5, once_above=0.2),
+    Fall("coverage", share=0.5, once_above=0.4),
     Fall("labels_hit", share=0.6, once_above=0.5),
     # One image per class, from the start or later. Healthy digits runs stay above 0.4.
     Below("variety", bound=0.15),

@@ -361,6 +361,8 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
         "discriminator/adversarial",
         "generator/adversarial",
         "judgement/real",
+        "judgement/real_above_0",
+        "judgement/fake_above_0",
         "judgement/fake",
     }
     assert (folder.path / "curves.png").is_file()

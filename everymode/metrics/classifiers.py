@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -175,7 +176,12 @@ def train_classifier(
     return _rebuilt(name, record, tensors)
 
 
-def classifier_for(name: str, open_data: Callable[[str], LabelledImages]) -> Classifier:
+def classifier_for(
+    name: str,
+    open_data: Callable[[str], LabelledImages],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Classifier:
     """The classifier of a data set by name, with the defaults of `train_classifier`.
 
     "digits" trains on the bundled digits' training split and is measured on the other; of any other data set, a tenth
@@ -184,6 +190,7 @@ def classifier_for(name: str, open_data: Callable[[str], LabelledImages]) -> Cla
     Args:
         name: "digits", or whatever `open_data` opens.
         open_data: such as `everymode.data.open_images`.
+        progress: as for `train_classifier`.
 
     Raises:
         ValueError: as `train_classifier`.
@@ -193,9 +200,14 @@ def classifier_for(name: str, open_data: Callable[[str], LabelledImages]) -> Cla
         held_out: float | tuple[Any, Any] = (other.images, other.labels)
     else:
         data, held_out = open_data(name), 0.1
-    own_name = name if name == "digits" else f"classifier-{Path(name).stem}"
+    own_name = name if name == "digits" else f"classifier-{_readable(name)}"
     return train_classifier(
-        data.images, data.labels, held_out=held_out, name=own_name, fingerprint=data.fingerprint
+        data.images,
+        data.labels,
+        held_out=held_out,
+        name=own_name,
+        fingerprint=data.fingerprint,
+        progress=progress,
     )
 
 
@@ -232,6 +244,12 @@ def stacked_digit_labels(
         predicted_labels(classifier, images[:, channel : channel + 1], device=device) for channel in range(3)
     )
     return 100 * hundreds + 10 * tens + ones
+
+
+def _readable(name: str) -> str:
+    """The part of a path or of a data set's name that people know it by, fit for the name of a metric."""
+    last = name.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
+    return re.sub(r"[^A-Za-z0-9]+", "-", last.split(".")[0]).strip("-").lower() or "data"
 
 
 def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], test: LabelledArrays) -> float:

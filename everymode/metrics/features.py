@@ -37,7 +37,11 @@ NAMES = "lite0, lite0:SIZE, random, random:SIZE, inception:PATH, dinov2:PATH, di
 
 
 def find_extractor(
-    name: str, *, size: int = 128, open_data: Callable[[str], LabelledImages] | None = None
+    name: str,
+    *,
+    size: int = 128,
+    open_data: Callable[[str], LabelledImages] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Extractor:
     """The extractor that a user names.
 
@@ -50,6 +54,7 @@ def find_extractor(
         size: side of the input in pixels where the name leaves it out (lite0 only).
         open_data: opens the labelled images of "digits" and "classifier:DATA" by name; pass
             `everymode.data.open_images`.
+        progress: called with steps done and their total while a classifier is trained.
 
     Raises:
         ValueError: an unknown name, or an argument that the extractor refuses.
@@ -68,7 +73,7 @@ def find_extractor(
     if name == "digits" or (family == "classifier" and argument):
         if open_data is None:
             raise ValueError(f'"{name}" needs labelled images; pass open_data=everymode.data.open_images')
-        return classifier_for(argument or name, open_data).extractor()
+        return classifier_for(argument or name, open_data, progress=progress).extractor()
     if argument and family != "classifier":
         return _own(family, argument)
     raise ValueError(f'there is no extractor "{name}"; choose one of {NAMES}')

@@ -22,6 +22,8 @@ from everymode.metrics.moments import StreamingMoments
 _ROUNDING = 8.0
 """Rounding allowed in an eigenvalue: this many times F times the number type's epsilon times the largest one."""
 
+_TOO_LARGE = "the features are too large for float64 when squared; scale both sides down by the same number"
+
 
 class FrechetParts(NamedTuple):
     """A Frechet distance as its two summands, both at least 0."""
@@ -103,6 +105,8 @@ def covariance_factor(name: str, covariance: Tensor, rounded_to: torch.dtype) ->
         ValueError: if an eigenvalue is below -8 F epsilon times the largest one. What lies between that and 0 is
             rounding, and is taken as 0.
     """
+    if not torch.isfinite(covariance).all():
+        raise ValueError(_TOO_LARGE)
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if not failed:
         return lower.T
@@ -122,7 +126,7 @@ def gaussian_parts(real: Gaussian, fake: Gaussian) -> FrechetParts:
     traces = float(real.factor.square().sum() + fake.factor.square().sum())
     mean = float((real.mean - fake.mean).square().sum())
     if not math.isfinite(traces + mean):
-        raise ValueError("the features are too large for float64 when squared; scale both sides down")
+        raise ValueError(_TOO_LARGE)
     shared = float(torch.linalg.svdvals(real.factor @ fake.factor.T).sum())
     covariance = traces - 2 * shared
     # By the inequality of arithmetic and geometric means this is never negative but for rounding.

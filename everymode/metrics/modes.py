@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from everymode.metrics.inputs import Values, feature_rows, row_labels
+from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_rows, row_labels
 
 _TILE_PAIRS = 1 << 17
 """Pairs of a point and a mean looked at together: few enough to stay in the cache."""
@@ -91,11 +91,10 @@ def mode_coverage(
         squares = [
             np.square(mine[:, None] - theirs) for mine, theirs in zip(samples[part].T, centers.T, strict=True)
         ]
-        distances = disc_distance(squares)
-        inside = (distances if rule == "euclidean" else RULES[rule](squares)) < limit
+        inside = RULES[rule](squares) < limit
         good += int(np.count_nonzero(inside.any(1)))
         hit |= inside.any(0)
-        nearest[part] = distances.argmin(1)
+        nearest[part] = disc_distance(squares).argmin(1)
         owned[part] = inside[np.arange(len(inside)), nearest[part]]
     return ModeCoverage(
         modes=int(hit.sum()),
@@ -121,9 +120,11 @@ def reverse_kl(counts: Values, base: str = "e") -> float:
     logarithms = {"e": 1.0, "10": math.log(10)}
     if base not in logarithms:
         raise ValueError(f"base is {base!r}; known bases are 'e' (nats) and '10'")
-    numbers = feature_rows("counts", np.asarray(counts, dtype=np.float64).reshape(-1, 1), least=1).numpy()[
-        :, 0
-    ]
+    numbers = as_tensor("counts", counts).double()
+    if numbers.ndim != 1 or len(numbers) == 0:
+        raise ValueError(f"counts have shape {list(numbers.shape)}; one number per mode, [K], is needed")
+    check_finite("counts", numbers[:, None])
+    numbers = numbers.numpy()
     if (numbers < 0).any() or numbers.sum() <= 0:
         raise ValueError(
             "counts must be at least 0 with one above 0; pass the number of samples of every mode"

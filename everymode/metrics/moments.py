@@ -12,13 +12,15 @@ from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_ro
 class StreamingMoments:
     """Count, mean and covariance of the rows seen so far; two of them can be merged.
 
-    Every batch is centred on its own mean before it is multiplied out, so nothing is lost where the mean is much
-    larger than the spread, and the result is that of all rows at once whatever the batches were.
+    Every batch is centred on its own mean before it is multiplied out, and means are kept relative to that of the
+    first batch. So nothing is lost where the mean is much larger than the spread, and the result is that of all rows
+    at once whatever the batches were.
     """
 
     def __init__(self) -> None:
         self._count = 0
-        self._mean = torch.zeros(0, dtype=torch.float64)
+        self._origin = torch.zeros(0, dtype=torch.float64)
+        self._offset = torch.zeros(0, dtype=torch.float64)  # mean less origin
         self._scatter = torch.zeros(0, 0, dtype=torch.float64)
 
     @classmethod
@@ -28,15 +30,16 @@ class StreamingMoments:
             raise ValueError(f"count is {count}; stored moments need at least 2 rows")
         moments = cls()
         moments._count = int(count)
-        moments._mean = as_tensor("mean", mean).double().clone()
+        moments._origin = as_tensor("mean", mean).double().clone()
+        moments._offset = torch.zeros_like(moments._origin)
         moments._scatter = as_tensor("covariance", covariance).double() * (count - 1)
-        width = len(moments._mean) if moments._mean.ndim == 1 else 0
+        width = len(moments._origin) if moments._origin.ndim == 1 else 0
         if width == 0 or moments._scatter.shape != (width, width):
             raise ValueError(
-                f"mean has shape {list(moments._mean.shape)} and covariance {list(moments._scatter.shape)}; "
+                f"mean has shape {list(moments._origin.shape)} and covariance {list(moments._scatter.shape)}; "
                 "[F] and [F, F] are needed"
             )
-        check_finite("mean", moments._mean[None])
+        check_finite("mean", moments._origin[None])
         check_finite("covariance", moments._scatter)
         return moments
 
@@ -49,7 +52,7 @@ class StreamingMoments:
     def mean(self) -> np.ndarray:
         """Mean of the rows, float64 [F]. Raises ValueError before the first row."""
         self._need(1)
-        return self._mean.numpy().copy()
+        return (self._origin + self._offset).numpy()
 
     @property
     def covariance(self) -> np.ndarray:
@@ -65,30 +68,38 @@ class StreamingMoments:
         """
         rows = feature_rows("batch", batch, least=0)
         self._check_width(rows.shape[1])
+        if self._count == 0 and len(rows):
+            first = rows[next(tiles(*rows.shape))].double()
+            self._start(first.mean(0))
         for part in tiles(*rows.shape):
-            self._add(*_centered_moments(rows[part].double()))
+            self._add(*_centered_moments(rows[part].double() - self._origin))
 
     def merge(self, other: StreamingMoments) -> None:
         """Add the rows that another one has seen (say, another process); the other stays as it is."""
         if other._count:
-            self._check_width(len(other._mean))
-            self._add(other._count, other._mean, other._scatter)
+            self._check_width(len(other._origin))
+            if self._count == 0:
+                self._start(other._origin)
+            self._add(other._count, other._origin - self._origin + other._offset, other._scatter)
 
-    def _add(self, count: int, mean: Tensor, scatter: Tensor) -> None:
-        if self._count == 0:
-            self._count, self._mean, self._scatter = count, mean.clone(), scatter.clone()
-            return
+    def _start(self, origin: Tensor) -> None:
+        width = len(origin)
+        self._origin = origin.clone()
+        self._offset = torch.zeros(width, dtype=torch.float64)
+        self._scatter = torch.zeros(width, width, dtype=torch.float64)
+
+    def _add(self, count: int, offset: Tensor, scatter: Tensor) -> None:
         total = self._count + count
-        step = mean - self._mean
+        step = offset - self._offset
         self._scatter += scatter
         self._scatter.addr_(step, step, alpha=self._count * count / total)
-        self._mean += step * (count / total)
+        self._offset += step * (count / total)
         self._count = total
 
     def _check_width(self, width: int) -> None:
-        if self._count and width != len(self._mean):
+        if self._count and width != len(self._origin):
             raise ValueError(
-                f"rows have {width} features, those before had {len(self._mean)}; use one object per extractor layer"
+                f"rows have {width} features, those before had {len(self._origin)}; use one object per extractor layer"
             )
 
     def _need(self, rows: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class Reference:
         statistics: of the real side.
         max_features: how many features of either side are kept.
         was_kept: whether the statistics came from disk.
+        seconds: that it took to get them.
     """
 
     images: Images
@@ -46,6 +48,7 @@ class Reference:
     statistics: Statistics
     max_features: int
     was_kept: bool = False
+    seconds: float = 0.0
 
 
 def reference_for(
@@ -64,6 +67,7 @@ def reference_for(
 
     Args: as `collect`; cache_dir by default $EVERYMODE_CACHE or ~/.cache/everymode.
     """
+    begin = time.perf_counter()
     chosen = layer or extractor.default_layer
     ingredients = ingredients_of(images, extractor, chosen, max_features, torch.device(device))
     place = _place(images.name, extractor, ingredients, cache_dir)
@@ -74,7 +78,8 @@ def reference_for(
             images, extractor, layer=chosen, max_features=max_features, device=device, progress=progress
         )
         _write(place, ingredients, found)
-    return Reference(images, extractor, chosen, found, max_features, was_kept)
+    seconds = time.perf_counter() - begin
+    return Reference(images, extractor, chosen, found, max_features, was_kept, seconds)
 
 
 def ingredients_of(

@@ -46,6 +46,11 @@ class Images:
     take: Callable[[np.ndarray], Tensor] = field(repr=False)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Images per class."""
+        return tuple(np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes)).tolist())
+
 
 @dataclass(frozen=True)
 class Statistics:

@@ -11,6 +11,7 @@ from pathlib import Path
 from everymode.recipe import Recipe
 
 _OMNI, _BIGGAN = "everymode.recipes.omni_gan", "everymode.recipes.biggan"
+_POINTS = "everymode.recipes.points"
 
 RECIPES: dict[str, tuple[str, str, str]] = {
     # name: (module, constant, one line)
@@ -35,6 +36,9 @@ RECIPES: dict[str, tuple[str, str, str]] = {
     "omni-gan-32": (_OMNI, "IMAGES32", "Omni-GAN on your own labelled images, 32 pixels"),
     "omni-gan-64": (_OMNI, "IMAGES64", "Omni-GAN on your own labelled images, 64 pixels"),
     "omni-gan-128": (_OMNI, "IMAGES128", "Omni-GAN on your own labelled images, 128 pixels"),
+    "gan-ring": (_POINTS, "RING", "an unconditional GAN on eight Gaussians in a ring"),
+    "gan-grid": (_POINTS, "GRID", "an unconditional GAN on a grid of 25 Gaussians: it misses modes"),
+    "conditional-gan-grid": (_POINTS, "CONDITIONAL_GRID", "a GAN on the grid that is told the mode"),
     "biggan-cifar10": (_BIGGAN, "CIFAR10", "BigGAN (projection, hinge) on CIFAR-10: the baseline"),
 }
 

@@ -61,7 +61,14 @@ def write_run(folder: Path, state: str, time: float, module: str = "everymode.re
 
 def test_only_the_numbers_that_were_given_reach_the_core(calls):
     assert main(["train", "omni-gan-32", "--data", "photos"]) == 0
-    general = {"resume": None, "init_from": None, "device": None, "on_nonfinite": "stop", "on_collapse": "warn", "quiet": False}
+    general = {
+        "resume": None,
+        "init_from": None,
+        "device": None,
+        "on_nonfinite": "stop",
+        "on_collapse": "warn",
+        "quiet": False,
+    }
     assert calls == [("omni-gan-32", "photos", "runs", general)]
 
 

@@ -1,0 +1,346 @@
+"""Evaluate a generator, or a set of generated images, against real ones: from names to a score card."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images, parse_resolution
+from everymode.evaluation.points import points_card
+from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.sides import Side, images_of_dataset, images_of_generator, open_data, open_sides
+from everymode.generator import Generator
+from everymode.metrics.extractors.extractor import Extractor
+from everymode.metrics.features import find_extractor
+from everymode.metrics.reference import Reference, reference_for
+from everymode.metrics.score_card import ScoreCard
+from everymode.metrics.scoring import QUICK_METRICS, Pair, score
+from everymode.metrics.statistics import RESERVOIR_SEED, Images, collect
+from everymode.recipe import Recipe
+from everymode.version import __version__
+
+__all__ = ["default_extractor", "evaluate", "evaluate_generator", "evaluate_images", "prepare_reference"]
+
+FAST_IMAGES = 2000
+REPORT_IMAGES = 10_000
+MAX_FEATURES = 10_000
+
+
+def evaluate(
+    fake: Side,
+    real: Side | None = None,
+    *,
+    metrics: str | Iterable[str] | None = None,
+    extractor: str | Extractor | None = None,
+    num: int | None = None,
+    num_real: int | None = None,
+    sampling: Sampling | None = None,
+    ema: bool = True,
+    layer: str | None = None,
+    max_features: int = MAX_FEATURES,
+    fast: bool = False,
+    resolution: int | str | Sequence[int] | None = None,
+    recipe: Recipe | None = None,
+    device: str | None = None,
+    cache_dir: str | Path | None = None,
+    talk: bool = False,
+) -> ScoreCard:
+    """Judge `fake` against `real`, in memory that their sizes do not change.
+
+    Args:
+        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name as `open_images` takes them,
+            or a `Dataset`.
+        real: likewise; left out, the data that the run was trained on.
+        metrics: short names, "fd,kd" or a sequence; left out, fd, kd, pr, dc and is (fast: fd and kd).
+        extractor: by name (`find_extractor`) or as an object; see `default_extractor`.
+        num: generated images: of a generator, by default as many as there are real ones, up to 10,000 (fast: 2,000);
+            of a set of images, all (fast: 2,000).
+        num_real: real images, chosen at random with a fixed seed; left out, all (fast: 10,000).
+        sampling: of a generator; its seed also chooses among generated images on disk.
+        ema: the averaged generator, else the raw one.
+        layer: of the extractor.
+        max_features: features kept on each side for metrics that need them one by one.
+        fast: fewer images, smaller extractor, fewer metrics.
+        resolution: of images on disk; left out, the generator's where there is one.
+        recipe: for generators of your own recipes.
+        device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
+        talk: show bars on a terminal.
+
+    Raises:
+        ValueError: an empty side, features or pixels that are not finite, names that don't exist, numbers out of range.
+        FileNotFoundError: nothing at a path.
+        everymode.data.DataError: images that can't be used.
+    """
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    sampling = sampling or Sampling()
+    sides = open_sides(
+        fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=sampling
+    )
+    if isinstance(sides.real, Dataset) and sides.real.is_points:
+        return points_card(
+            sides.generator,
+            sides.real,
+            num=num or REPORT_IMAGES,
+            sampling=sampling,
+            environment=environment(place),
+            step=sides.step,
+            ema=ema,
+        )
+    reference = _reference(
+        sides.real_images(num_real if num_real is not None or not fast else REPORT_IMAGES),
+        _extractor(extractor, sides.real_source, fast=fast, device=place),
+        layer=layer,
+        max_features=max_features,
+        device=place,
+        cache_dir=cache_dir,
+        talk=talk,
+    )
+    most = FAST_IMAGES if fast else REPORT_IMAGES
+    return evaluate_images(
+        sides.fake_images(num, reference, most=most, fast=fast),
+        reference,
+        metrics=QUICK_METRICS if fast and metrics is None else metrics,
+        device=place,
+        source=sides.fake_source,
+        real_source=sides.real_source,
+        talk=talk,
+    )
+
+
+def prepare_reference(
+    real: str | Path | Dataset,
+    *,
+    extractor: str | Extractor | None = None,
+    num: int | None = None,
+    layer: str | None = None,
+    max_features: int = MAX_FEATURES,
+    fast: bool = False,
+    resolution: int | str | Sequence[int] | None = None,
+    fit: str = "crop",
+    device: torch.device | str = "cpu",
+    cache_dir: str | Path | None = None,
+    talk: bool = False,
+) -> Reference:
+    """The real side, ready for many calls of `evaluate_generator`; kept on disk between processes.
+
+    Args: as `evaluate`.
+    """
+    size = None if resolution is None else parse_resolution(resolution)
+    dataset = open_data(real, resolution=size, fit=fit)
+    if num is None and fast:
+        num = REPORT_IMAGES
+    images = images_of_dataset(dataset, num=None if num is None else min(num, len(dataset)))
+    place = torch.device(device)
+    return _reference(
+        images,
+        _extractor(extractor, dataset.name, fast=fast, device=place),
+        layer=layer,
+        max_features=max_features,
+        device=place,
+        cache_dir=cache_dir,
+        talk=talk,
+    )
+
+
+def evaluate_generator(
+    generator: Generator,
+    reference: Reference,
+    *,
+    num: int = FAST_IMAGES,
+    sampling: Sampling | None = None,
+    metrics: str | Iterable[str] | None = QUICK_METRICS,
+    ema: bool = True,
+    step: int | None = None,
+    talk: bool = False,
+) -> ScoreCard:
+    """Judge a generator in memory against a prepared reference, as during training.
+
+    The extractor runs where the generator lies. The generator's network is in eval mode afterwards.
+
+    Args: as `evaluate`; step: of training, for the card.
+    """
+    images = images_of_generator(
+        generator,
+        num=num,
+        sampling=sampling or Sampling(),
+        class_counts=reference.images.class_counts,
+        classes=reference.images.classes,
+        ema=ema,
+        step=step,
+    )
+    return evaluate_images(images, reference, metrics=metrics, device=generator.device, talk=talk)
+
+
+def evaluate_images(
+    fake: Images,
+    reference: Reference,
+    *,
+    metrics: str | Iterable[str] | None = None,
+    device: torch.device | str = "cpu",
+    source: str | None = None,
+    real_source: str | None = None,
+    talk: bool = False,
+) -> ScoreCard:
+    """One pass over the generated side, then the metrics."""
+    begin = time.perf_counter()
+    real, extractor = reference.images, reference.extractor
+    with _bar(f"generated images, {extractor.name}", fake.count, talk) as progress:
+        statistics = collect(
+            fake,
+            extractor,
+            layer=reference.layer,
+            max_features=reference.max_features,
+            device=device,
+            progress=progress,
+        )
+    passed = time.perf_counter() - begin
+    pair = Pair(
+        reference.statistics,
+        statistics,
+        extractor,
+        reference.layer,
+        real.classes,
+        fake.classes or real.classes,
+    )
+    names = None if metrics is None else tuple(metrics.split(",") if isinstance(metrics, str) else metrics)
+    scores = score(pair, names)
+    seconds = {"real images": reference.seconds, "generated images": passed, **scores.seconds}
+    return ScoreCard(
+        metrics=scores.metrics,
+        protocol=_protocol(fake, reference),
+        subject=_subject(fake, source, real, real_source),
+        environment=environment(torch.device(device)),
+        warnings=[*real.warnings, *fake.warnings, *scores.warnings],
+        times={
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "peak_memory_mib": peak_memory(),
+            "real_statistics": "kept from before" if reference.was_kept else "computed",
+        },
+    )
+
+
+def default_extractor(real: str, *, fast: bool = False, device: torch.device | str = "cpu") -> str:
+    """By the real side's name: "digits" for the bundled digits; else lite0, at 64 pixels if fast, at 128 on a CPU, at
+    224 on a GPU.
+    """
+    if re.match(r"digits\b(?!-)", real):
+        return "digits"
+    if fast:
+        return "lite0:64"
+    return "lite0:224" if torch.device(device).type == "cuda" else "lite0:128"
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What changes last digits only: device, versions, threads."""
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "device": f"{device.type} {kind}".strip(),
+        "threads": torch.get_num_threads(),
+        "everymode": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def _protocol(fake: Images, reference: Reference) -> dict[str, Any]:
+    facts = fake.facts
+    sampled = {
+        name: facts.get(name) for name in (*Sampling().protocol(), "standing_batches", "batch_size", "ema")
+    }
+    return {
+        "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
+        "extractor": {**reference.extractor.facts(), "layer": reference.layer},
+        "quantization": "rounded and clamped to 8 bits",
+        "fake_images": fake.count,
+        "max_features": reference.max_features,
+        "reservoir_seed": RESERVOIR_SEED,
+        "sampling": sampled,
+    }
+
+
+def _subject(fake: Images, source: str | None, real: Images, real_source: str | None) -> dict[str, Any]:
+    facts = dict(fake.facts)
+    seeds = {
+        "sampling": facts.pop("seed", facts.pop("choice_seed", None)),
+        "training": facts.pop("training_seed", None),
+    }
+    if facts["kind"] == "data":
+        identity = {"fingerprint": facts["fingerprint"]}
+    elif facts["recipe"] is None:
+        identity = {"weights": facts["weights"]}
+    else:
+        identity = {name: facts[name] for name in ("recipe", "data", "step")}
+    label = fake.name if facts.get("step") is None else f"{fake.name} step {facts['step']}"
+    return {
+        "label": label,
+        "source": source,
+        "real": real.name,
+        "real_source": real_source,
+        "identity": identity,
+        "seeds": seeds,
+        "facts": facts,
+    }
+
+
+def _reference(
+    images: Images,
+    extractor: Extractor,
+    *,
+    layer: str | None,
+    max_features: int,
+    device: torch.device,
+    cache_dir: str | Path | None,
+    talk: bool,
+) -> Reference:
+    with _bar(f"real images, {extractor.name}", images.count, talk) as progress:
+        return reference_for(
+            images,
+            extractor,
+            layer=layer,
+            max_features=max_features,
+            device=device,
+            cache_dir=cache_dir,
+            progress=progress,
+        )
+
+
+def _extractor(wanted: str | Extractor | None, real: Any, *, fast: bool, device: torch.device) -> Extractor:
+    if isinstance(wanted, Extractor):
+        return wanted
+    name = wanted or default_extractor(real, fast=fast, device=device)
+    return find_extractor(name, open_data=lambda data: open_images(data, progress=False))
+
+
+@contextmanager
+def _bar(what: str, total: int, talk: bool) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many images are done, and shows it on a terminal."""
+    with tqdm(
+        total=total, desc=what, unit="image", disable=not (talk and sys.stderr.isatty()), leave=False
+    ) as bar:
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        yield show

@@ -1,0 +1,186 @@
+"""The watch's signals on samples whose state is known, and a run that is forced to collapse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from everymode.checkpoint import checkpoints
+from everymode.data.opening import open_images
+from everymode.data.order import DataOrder
+from everymode.distributed import World
+from everymode.game import Game, Weighted
+from everymode.probe import SampleProbe, as_in_use, coarse, label_agreement, within_class_distance
+from everymode.recipes.omni_gan import DIGITS, OmniGAN
+from everymode.run_folder import RunFolder
+from everymode.schedules import switched_on
+from everymode.stepper import Stepper
+from everymode.trainer import Collapsed, OnCollapse, Trainer
+
+SMALL = replace(DIGITS, width=4, latent_dim=8, batch_size=16, discriminator_steps=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneMode(OmniGAN):
+    """From step `at` on, every sample is pulled to the first one of its batch."""
+
+    at: int = 8
+
+    def build(self) -> Game:
+        game = super().build()
+
+        def pull(turn):
+            return (turn.fake - turn.fake[:1].detach()).square().mean()
+
+        term = Weighted("one mode", pull, switched_on(1e4, at=self.at))
+        game.objective = replace(game.objective, generator_terms=(term,))
+        return game
+
+
+class Fixed(nn.Module):
+    """A generator that draws chosen images."""
+
+    latent_dim = 2
+
+    def __init__(self, images: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("images", images)
+        self.norm = nn.BatchNorm1d(1)
+        self.next = 0
+
+    def forward(self, z, condition):
+        rows = torch.arange(self.next, self.next + len(z)) % len(self.images)
+        self.next += len(z)
+        return self.images[rows]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return open_images("digits:train", resolution=16)
+
+
+def stepper(data, recipe=SMALL) -> Stepper:
+    fitted = recipe.for_data(data.facts())
+    return Stepper(fitted, data, DataOrder(len(data), fitted.batch_size, 0), "cpu", World())
+
+
+def test_real_examples_look_healthy_and_one_image_does_not(digits) -> None:
+    probe = SampleProbe(digits, count=200, seed=0, held_out=open_images("digits:held-out", resolution=16))
+    steps = stepper(digits)
+    steps.game.generator = Fixed(digits.gather(np.arange(600, 800)))
+    healthy = probe(steps)
+    assert healthy["coverage"] > 0.8
+    steps.game.generator = Fixed(digits.gather(np.zeros(1, dtype=int)))
+    collapsed = probe(steps)
+    assert collapsed["coverage"] < 0.1 and collapsed["variety"] < 1e-6 and collapsed["labels_hit"] < 0.3
+    assert abs(collapsed["held_out_gap"]) < 1.0
+    assert collapsed["singular_value"] == healthy["singular_value"] > 0
+
+
+def test_looking_changes_nothing_and_repeats_itself(digits) -> None:
+    probe, steps = SampleProbe(digits, count=40, seed=0), stepper(digits)
+    before = {
+        f"{player}.{name}": value.clone()
+        for player, network in steps.players().items()
+        for name, value in network.state_dict().items()
+    }
+    assert probe(steps) == probe(steps)
+    for player, network in steps.players().items():
+        assert network.training
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, before[f"{player}.{name}"]), name
+
+
+def test_few_examples_give_what_signals_they_can(digits) -> None:
+    assert set(SampleProbe(digits, count=0, seed=0)(stepper(digits))) == {"singular_value"}
+    assert "coverage" in SampleProbe(digits, count=8, seed=0)(stepper(digits))
+
+
+def test_samples_that_are_not_finite_are_no_signal(digits) -> None:
+    steps = stepper(digits)
+    steps.game.generator = Fixed(torch.full((1, 1, 16, 16), torch.nan))
+    assert set(SampleProbe(digits, count=20, seed=0)(steps)) == {"singular_value"}
+
+
+def test_within_class_distance_by_hand() -> None:
+    points = torch.tensor([[0.0, 0], [0, 1], [0, 5], [3, 5]], dtype=torch.float64)
+    assert within_class_distance(points, np.array([0, 0, 1, 1])) == pytest.approx(2.0)
+    assert within_class_distance(points, np.array([0, 0, 0, 1])) == pytest.approx((1 + 5 + 4) / 3)
+    assert within_class_distance(points[:2], None) == pytest.approx(1.0)
+
+
+def test_label_agreement_by_hand() -> None:
+    real = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], dtype=torch.float64)
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    fake = torch.tensor([[0.1], [5.1], [5.0], [0.0]], dtype=torch.float64)
+    assert label_agreement(real, labels, fake, np.array([0, 1, 0, 7]), neighbours=3) == 0.5
+
+
+def test_coarse_keeps_points_and_shrinks_images() -> None:
+    assert coarse(torch.rand(3, 2)).shape == (3, 2)
+    assert coarse(torch.rand(3, 3, 64, 32)).shape == (3, 3 * 64)
+    assert coarse(torch.rand(3, 1, 4, 6)).shape == (3, 24)
+
+
+def test_as_in_use_restores_every_layers_mode() -> None:
+    network = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
+    network[1].eval()
+    with pytest.raises(RuntimeError), as_in_use(network):
+        assert not network[0].training
+        raise RuntimeError
+    assert network[0].training and not network[1].training
+
+
+def trainer(digits, tmp_path: Path, on_collapse: OnCollapse, **numbers) -> Trainer:
+    recipe = OneMode(**{**vars(SMALL), "steps": 60, "tick": 2, "snapshot": 4, "name": "one-mode"} | numbers)
+    recipe = recipe.for_data(digits.facts())
+    return Trainer(
+        recipe,
+        digits,
+        DataOrder(len(digits), recipe.batch_size, 0),
+        folder=RunFolder.create(tmp_path, "run"),
+        probe=SampleProbe(digits, count=60, seed=0),
+        on_collapse=on_collapse,
+    )
+
+
+def test_a_forced_collapse_is_seen_noted_and_stops_the_run(digits, tmp_path: Path) -> None:
+    run = trainer(digits, tmp_path, OnCollapse.STOP)
+    with pytest.raises(Collapsed, match="the last healthy checkpoint is") as caught:
+        run.run()
+    alarm = caught.value.alarm
+    assert 8 <= alarm.last_healthy < alarm.step < 60
+    noted = json.loads((run.folder.path / "collapses.jsonl").read_text().splitlines()[-1])
+    assert noted["step"] == alarm.step
+    assert run.folder.read_status()["state"] == "collapsed"
+    kept = [int(path.name[5:]) for path in checkpoints(run.folder.checkpoints)]
+    assert any(step <= alarm.last_healthy for step in kept), "the healthy one is kept beside the last two"
+
+
+def test_a_rollback_goes_to_a_healthy_checkpoint_with_the_remedy_and_ends_after_three(
+    digits, tmp_path: Path
+) -> None:
+    run = trainer(digits, tmp_path, OnCollapse.ROLLBACK)
+    with pytest.raises(Collapsed):
+        run.run()
+    assert run.recovery.rollbacks == 3
+    assert run.recovery.discriminator_lr == 1 / 8
+    group = run.discriminator_optimizer.param_groups[0]
+    assert group["weight_decay"] == pytest.approx(27 * SMALL.discriminator_weight_decay)
+    again = trainer(digits, tmp_path, OnCollapse.ROLLBACK)
+    again.restore(run.state())
+    assert again.recovery == run.recovery
+    assert again.discriminator_optimizer.param_groups[0]["weight_decay"] == group["weight_decay"]
+
+
+def test_a_warning_lets_the_run_go_on(digits, tmp_path: Path) -> None:
+    run = trainer(digits, tmp_path, OnCollapse.WARN)
+    run.run()
+    assert run.completed == 60
+    assert (run.folder.path / "collapses.jsonl").read_text().count("\n") >= 1

@@ -1,0 +1,59 @@
+"""Rules, alarms, and the memory of the last healthy tick."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from everymode.watch import Above, Alarm, Below, CollapseWatch, Course, Fall, Growth
+
+
+def looked(watch: CollapseWatch, name: str, values: list[float]) -> list[Alarm | None]:
+    return [watch.look(10 * (tick + 1), {name: value}) for tick, value in enumerate(values)]
+
+
+def test_a_fall_counts_only_from_a_height_and_for_several_ticks() -> None:
+    rule = Fall("coverage", share=0.5, once_above=0.4, ticks=2)
+    assert looked(CollapseWatch([rule]), "coverage", [0.3, 0.1, 0.1, 0.0]) == [None] * 4
+    assert looked(CollapseWatch([rule]), "coverage", [0.8, 0.3, 0.5, 0.3, 0.5]) == [None] * 5
+    alarms = looked(CollapseWatch([rule]), "coverage", [0.6, 0.8, 0.39, 0.2, 0.1])
+    assert alarms[:3] == [None] * 3
+    assert alarms[3] == Alarm(40, "coverage fell from 0.8 to 0.2", last_healthy=20)
+    assert alarms[4] is not None and alarms[4].last_healthy == 20, "it stays raised"
+
+
+def test_bounds_wait_for_the_first_ticks() -> None:
+    low = Below("variety", bound=0.2, after=2, ticks=2)
+    assert looked(CollapseWatch([low]), "variety", [0.1, 0.1, 0.3, 0.1, 0.3]) == [None] * 5
+    alarms = looked(CollapseWatch([low]), "variety", [0.1, 0.1, 0.1, 0.1])
+    assert [alarm is not None for alarm in alarms] == [False, False, False, True]
+    high = Above("saturation", bound=0.9, after=0, ticks=1)
+    assert looked(CollapseWatch([high]), "saturation", [0.9, 0.91])[1] == Alarm(
+        20, "saturation is 0.91, above 0.9", 10
+    )
+
+
+def test_growth_is_measured_from_the_third_tick() -> None:
+    rule = Growth("singular_value", factor=10.0, ticks=1)
+    alarms = looked(CollapseWatch([rule]), "singular_value", [0.01, 0.1, 1.0, 9.0, 11.0])
+    assert alarms == [None] * 4 + [Alarm(50, "singular_value grew from 1 to 11", 40)]
+    assert rule.broken(50.0, Course(best=1.0, first=1.0, seen=2)) is None
+
+
+def test_signals_without_a_rule_and_rules_without_a_signal_are_passed_over() -> None:
+    assert CollapseWatch().look(1, {"something": 3.0}) is None
+    assert CollapseWatch().look(1, {}) is None
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4])
+def test_a_watch_goes_on_from_its_state_as_json(cut: int) -> None:
+    values = [0.5, 0.9, 0.3, 0.2, 0.9, 0.1]
+    whole = looked(CollapseWatch(), "coverage", values)
+    first = CollapseWatch()
+    before = [first.look(10 * (tick + 1), {"coverage": values[tick]}) for tick in range(cut)]
+    second = CollapseWatch()
+    second.restore(json.loads(json.dumps(first.state())))
+    after = [second.look(10 * (tick + 1), {"coverage": values[tick]}) for tick in range(cut, len(values))]
+    assert before + after == whole
+    assert any(whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,31 +89,48 @@ def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, me
 
 
 def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
-    """Plot every number of a run's log against the step, in panels by subject. None if there is nothing to plot."""
-    panels = {"discriminator": [], "generator": [], "judgement": []}
-    for name in sorted({name for record in records for name in record}):
-        subject = name.split("/", 1)[0]
-        if subject in panels and name.count("/"):
-            panels[subject].append(name)
-    used = {subject: names for subject, names in panels.items() if names}
-    if not used or len(records) < 2:
+    """Plot every number of a run's log and metrics against the step, in panels by subject. None if there is too little.
+
+    Args:
+        records: lines of log.jsonl and metrics.jsonl, each with "step".
+    """
+    steps = {record["step"] for record in records}
+    names = sorted({name for record in records for name, value in record.items() if _is_number(name, value)})
+    used = {title: mine for title, belongs in _PANELS.items() if (mine := [n for n in names if belongs(n)])}
+    if not used or len(steps) < 2:
         return None
-    figure, axes = _figure(1, len(used), (4.2 * len(used), 3.2))
-    titles = {
-        "discriminator": "discriminator losses",
-        "generator": "generator losses",
-        "judgement": "realness (0 = undecided)",
-    }
-    for panel, (subject, names) in zip(axes, used.items(), strict=True):
-        for name in names:
-            points = [(record["step"], record[name]) for record in records if name in record]
-            panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[1], linewidth=1)
-        panel.set_title(titles[subject], fontsize=9)
+    columns = min(3, len(used))
+    rows = -(-len(used) // columns)
+    figure, axes = _figure(rows, columns, (4.2 * columns, 3.0 * rows))
+    for panel, (title, mine) in zip(axes, used.items(), strict=False):
+        for name in mine:
+            points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
+            panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[-1], linewidth=1)
+        panel.set_title(title, fontsize=9)
         panel.set_xlabel("generator steps", fontsize=8)
         panel.tick_params(labelsize=7)
-        panel.legend(fontsize=7)
+        panel.legend(fontsize=6)
         panel.grid(alpha=0.3)
+    for panel in axes[len(used) :]:
+        panel.set_axis_off()
     return _save(figure, path)
+
+
+_ON_EXAMPLES = ("judgement/real", "judgement/fake", "watch/held_out")
+_PANELS: dict[str, Callable[[str], bool]] = {
+    "discriminator losses": lambda name: name.startswith("discriminator/"),
+    "generator losses": lambda name: name.startswith("generator/"),
+    "realness (0 = undecided)": lambda name: name in _ON_EXAMPLES,
+    "samples against reals, 8x8 pixels": lambda name: (
+        name in ("watch/coverage", "watch/variety", "watch/labels_hit")
+    ),
+    "scores": lambda name: "/" not in name,
+}
+
+
+def _is_number(name: str, value: Any) -> bool:
+    not_curves = ("step", "images", "seconds", "rank", "card")
+    return name not in not_curves and isinstance(value, (int, float))
 
 
 def _require_shown(channels: int) -> None:

@@ -35,7 +35,8 @@ class SampleProbe:
     coverage: share of the reals that have a sample in their neighbourhood (Naeem et al. 2020, k = 5; 8x8 pixels).
     variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
     labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
-    held_out_gap: D's mean realness of training examples minus that of unseen ones; only where `held_out` is given.
+    held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it. A
+        gap that grows is a discriminator that learns its data by heart. Only where `held_out` is given.
     singular_value: the largest singular value of any normalized layer's own weight, in either network.
     """
 
@@ -46,7 +47,7 @@ class SampleProbe:
         self._reals = data.gather(rows)
         self._real_labels = data.labels[rows] if data.num_classes else None
         self._unseen: tuple[Tensor, np.ndarray] | None = None
-        if held_out is not None:
+        if held_out is not None and count:
             unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
             self._unseen = (held_out.gather(unseen), held_out.labels[unseen])
 
@@ -61,7 +62,8 @@ class SampleProbe:
         if self._unseen is not None:
             with as_in_use(stepper.game.discriminator):
                 seen = self._realness(stepper, self._reals, self._real_labels)
-                signals["held_out_gap"] = seen - self._realness(stepper, *self._unseen)
+                signals["held_out"] = self._realness(stepper, *self._unseen)
+                signals["held_out_gap"] = seen - signals["held_out"]
         return signals | _largest_singular_value(stepper)
 
     def _samples(self, stepper: Stepper) -> tuple[Tensor, np.ndarray | None]:

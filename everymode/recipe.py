@@ -100,6 +100,16 @@ class Recipe:
     ema_start: int = 0
     """Step up to which the averaged generator is a plain copy."""
 
+    # ---- scores during training
+    metrics: str = ""
+    """Metrics at every snapshot, such as fd,kd; the first one picks the best checkpoints. Empty: none."""
+    metric_images: int = 2000
+    """Generated images per evaluation during training."""
+    metric_extractor: str = ""
+    """Feature extractor of the evaluations; empty: digits for the bundled digits, else lite0:64."""
+    keep_best: int = 1
+    """Best checkpoints to keep beside the last two."""
+
     # ---- the watch for collapse
     watch_samples: int = 256
     """Samples and real examples that the watch for collapse compares at every tick; 0 = it looks at losses only."""

@@ -18,15 +18,17 @@ from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder
 from everymode.distributed import World
+from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.generator import Generator, load
+from everymode.metrics.scoring import chosen_metrics
 from everymode.pictures import save_grid, save_scatter
-from everymode.probe import SampleProbe
+from everymode.probe import SampleProbe, as_in_use
 from everymode.progress import Progress
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.run_folder import RunFolder
 from everymode.stopping import stop_on_signals
-from everymode.trainer import OnCollapse, Trainer
+from everymode.trainer import Measure, OnCollapse, Trainer
 from everymode.version import __version__
 
 SAMPLE_COLUMNS = 10
@@ -126,6 +128,7 @@ def train(
                 on_nonfinite_rollback=on_nonfinite == "rollback",
                 probe=_probe(chosen, dataset, quiet=not progress_talk),
                 on_collapse=OnCollapse(on_collapse),
+                measure=_measure(chosen, dataset, folder, place, talk=progress_talk),
             )
             checkpoint = files.newest_valid(folder.checkpoints, progress.say)
             if checkpoint is not None:
@@ -149,9 +152,8 @@ def train(
 def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
     """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points."""
     path = folder.samples / f"step-{trainer.completed:07d}.png"
-    generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
-    was_training = [module.training for module in trainer.average.modules()]
-    try:
+    with as_in_use(trainer.average):
+        generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
         if dataset.is_points:
             means = None if dataset.mixture is None else dataset.mixture.means
             return save_scatter(generator.sample(2500, batch_size=500), path, means=means)
@@ -162,9 +164,6 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
         names = [dataset.classes[row] for row in range(rows)] if len(dataset.classes) >= rows else ()
         images = generator.sample(len(labels), label=labels)
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
-    finally:
-        for module, training in zip(trainer.average.modules(), was_training, strict=True):
-            module.training = training
 
 
 def _device(name: str | None) -> torch.device:
@@ -199,6 +198,38 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
         label_column=recipe.label_column or None,
         progress=not quiet,
     )
+
+
+def _measure(
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, talk: bool
+) -> Measure | None:
+    """Scores of the averaged generator against the training data, by the recipe's metrics."""
+    if not recipe.metrics:
+        return None
+    names = chosen_metrics(recipe.metrics)
+    reference = prepare_reference(
+        dataset,
+        extractor=recipe.metric_extractor or default_extractor(dataset.name, fast=True, device=device),
+        device=device,
+        talk=talk,
+    )
+
+    def measure(trainer: Trainer) -> dict[str, Any]:
+        with as_in_use(trainer.average):
+            generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
+            card = evaluate_generator(
+                generator, reference, num=recipe.metric_images, metrics=names, step=trainer.completed
+            )
+        place = card.save(folder.path / "evaluations" / f"step-{trainer.completed:07d}.json")
+        first = next(iter(card.metrics.values()))
+        rank = None if first.value is None else first.value * (1 if first.better == "lower" else -1)
+        values = {name: each.value for name, each in card.metrics.items()}
+        trainer.progress.say(
+            "  ".join(f"{name} {value:.4g}" for name, value in values.items() if value is not None)
+        )
+        return {"rank": rank, **values, "card": str(place.relative_to(folder.path))}
+
+    return measure
 
 
 def _probe(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:

@@ -56,6 +56,9 @@ class OnCollapse(Enum):
 Probe = Callable[["Trainer"], dict[str, float]]
 """Called at every tick in the writing process: signals for the watch, by name."""
 
+Measure = Callable[["Trainer"], dict[str, Any]]
+"""Called at every snapshot in the writing process: a JSON record for metrics.jsonl, with "rank": less is better."""
+
 Snapshot = Callable[["Trainer"], None]
 """Called at every snapshot in the writing process, with the averaged generator up to date: draws the pictures."""
 
@@ -71,6 +74,7 @@ class Trainer(Stepper):
             three times, in place of stopping.
         probe: gives the watch for collapse its signals, beside those of the log; None = no watch.
         on_collapse: what an alarm does.
+        measure: scores the averaged generator at every snapshot; the checkpoints of the best are kept.
 
     Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
     """
@@ -91,6 +95,7 @@ class Trainer(Stepper):
         on_nonfinite_rollback: bool = False,
         probe: Probe | None = None,
         on_collapse: OnCollapse = OnCollapse.WARN,
+        measure: Measure | None = None,
     ) -> None:
         super().__init__(recipe, data, order, device, world or World())
         self.folder = folder
@@ -101,6 +106,7 @@ class Trainer(Stepper):
         self._rollback = on_nonfinite_rollback
         self._probe = probe
         self._on_collapse = on_collapse
+        self._measure = measure
         self.watch = CollapseWatch()
         self._alarm: Alarm | None = None
         self._new_alarm = False
@@ -135,6 +141,8 @@ class Trainer(Stepper):
                 saving = at_snapshot or stopping
                 if (at_tick or saving) and not self._tick(saving=saving):
                     continue  # rolled back
+                if at_snapshot:
+                    self._score()
                 if saving:
                     self._save(last=at_end or stopping)
                 if at_snapshot:
@@ -192,7 +200,8 @@ class Trainer(Stepper):
         with self._saying_if_refused("the pictures"):
             if self._snapshot is not None:
                 self._snapshot(self)
-            save_curves(read_lines(self.folder.log), self.folder.path / "curves.png")
+            records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
+            save_curves(records, self.folder.path / "curves.png")
 
     def _write_status(self, state: str, **more: Any) -> None:
         if self.folder and self.world.is_writer:
@@ -320,7 +329,7 @@ class Trainer(Stepper):
                     config=self.config | {"step": self.completed},
                     state=self.state(),
                 )
-                files.prune(self.folder.checkpoints, keep=self._healthy_steps())
+                files.prune(self.folder.checkpoints, keep=[*self._healthy_steps(), *self._best_steps()])
         self.world.barrier()
 
     @contextmanager
@@ -332,6 +341,24 @@ class Trainer(Stepper):
             self.progress.say(
                 f"{what} could not be written ({error}): training goes on from memory; free some space"
             )
+
+    def _score(self) -> None:
+        """Measure the averaged generator, and write its numbers down."""
+        if self._measure is None:
+            return
+        if self.folder and self.world.is_writer:
+            record = {"step": self.completed, **self._measure(self)}
+            with self._saying_if_refused("a line of metrics.jsonl"):
+                self.folder.add_line(self.folder.metrics, record)
+        self.world.barrier()
+
+    def _best_steps(self) -> list[int]:
+        """The steps of the checkpoints that measured best: of equal ones, the earlier."""
+        assert self.folder is not None
+        there = {files.step_of(path) for path in files.checkpoints(self.folder.checkpoints)}
+        ranks = {record["step"]: record["rank"] for record in read_lines(self.folder.metrics)}
+        measured = [step for step in ranks if step in there and ranks[step] is not None]
+        return sorted(measured, key=lambda step: (ranks[step], step))[: self.recipe.keep_best]
 
     def _healthy_steps(self) -> list[int]:
         """The step of the newest checkpoint at which nothing looked wrong: kept to go back to."""

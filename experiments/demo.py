@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from textwrap import indent
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 import everymode
+from everymode.evaluation import evaluate
 
 SAMPLES = 1000
 
@@ -78,6 +80,11 @@ def main() -> None:
     run = everymode.train("omni-gan-digits", out=options.out, seed=options.seed)
     seconds = time.perf_counter() - began
     scores = score(run.generator())
+    print(
+        "scoring against the training digits (the first time, a small classifier of digits is trained for its features)"
+    )
+    card = evaluate(run.folder, "digits:train", num=SAMPLES)
+    card_file = card.save(run.folder / "evaluations" / "demo.json")
     picture = max((run.folder / "samples").glob("*.png"))
     print(f"""
   trained for                                   {seconds:6.1f} s   ({run.steps} steps)
@@ -85,7 +92,10 @@ def main() -> None:
   the classifier on the GAN's training digits   {scores.agreement_on_real:6.1%}
   variety within a class, real digits = 1       {scores.variety:6.2f}
 
+{indent(card.table(), "  ")}
+
   ten digits, one row each: {picture}
+  score card:               {card_file}
   curves:                   {run.folder / "curves.png"}
   draw your own:            everymode sample {run.folder} --label 7 --seeds 0-9""")
 

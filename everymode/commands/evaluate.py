@@ -203,7 +203,8 @@ def _own_recipe(judged: str, recipe: str | None) -> Recipe | None:
     if recipe is not None:
         return find(recipe)
     folder = Path(judged).expanduser()
-    if folder.is_dir() and has_own_code(folder):
+    trained = (folder / "generator.safetensors").is_file() or (folder / "checkpoints").is_dir()
+    if trained and has_own_code(folder):
         raise ValueError(
             f"{judged} was trained with a recipe of your own, and its code is run only if you name it: "
             f"--recipe {recipe_file(folder)}"

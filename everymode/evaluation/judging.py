@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images, parse_resolution
+from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.points import points_card
 from everymode.evaluation.sampling import Sampling
-from everymode.evaluation.sides import Side, images_of_dataset, images_of_generator, open_data, open_sides
+from everymode.evaluation.sides import Side, Sides, open_data, open_sides
+from everymode.evaluation.streams import images_of_dataset, images_of_generator
 from everymode.generator import Generator
 from everymode.metrics.extractors.extractor import Extractor
 from everymode.metrics.features import find_extractor
 from everymode.metrics.reference import Reference, reference_for
 from everymode.metrics.score_card import ScoreCard
 from everymode.metrics.scoring import QUICK_METRICS, Pair, score
-from everymode.metrics.statistics import RESERVOIR_SEED, Images, collect
+from everymode.metrics.statistics import Images, collect
 from everymode.recipe import Recipe
-from everymode.version import __version__
 
 __all__ = ["default_extractor", "evaluate", "evaluate_generator", "evaluate_images", "prepare_reference"]
 
@@ -89,7 +87,7 @@ def evaluate(
     )
     if isinstance(sides.real, Dataset) and sides.real.is_points:
         return points_card(
-            sides.generator,
+            sides.require_generator(),
             sides.real,
             num=num or REPORT_IMAGES,
             sampling=sampling,
@@ -97,11 +95,13 @@ def evaluate(
             step=sides.step,
             ema=ema,
         )
-    reference = _reference(
-        sides.real_images(num_real if num_real is not None or not fast else REPORT_IMAGES),
-        _extractor(extractor, sides.real_source, fast=fast, device=place),
+    reference = reference_of(
+        sides,
+        extractor,
+        num_real=num_real,
         layer=layer,
         max_features=max_features,
+        fast=fast,
         device=place,
         cache_dir=cache_dir,
         talk=talk,
@@ -139,10 +139,10 @@ def prepare_reference(
     size = None if resolution is None else parse_resolution(resolution)
     dataset = open_data(real, resolution=size, fit=fit)
     if num is None and fast:
-        num = REPORT_IMAGES
-    images = images_of_dataset(dataset, num=None if num is None else min(num, len(dataset)))
+        num = min(REPORT_IMAGES, len(dataset))
+    images = images_of_dataset(dataset, num=num)
     place = torch.device(device)
-    return _reference(
+    return kept_reference(
         images,
         _extractor(extractor, dataset.name, fast=fast, device=place),
         layer=layer,
@@ -218,14 +218,12 @@ def evaluate_images(
     seconds = {"real images": reference.seconds, "generated images": passed, **scores.seconds}
     return ScoreCard(
         metrics=scores.metrics,
-        protocol=_protocol(fake, reference),
-        subject=_subject(fake, source, real, real_source),
+        protocol=protocol_of(fake, reference),
+        subject=subject_of(fake, source, real, real_source),
         environment=environment(torch.device(device)),
         warnings=[*real.warnings, *fake.warnings, *scores.warnings],
         times={
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in seconds.items()},
-            "peak_memory_mib": peak_memory(),
+            **times_of(seconds),
             "real_statistics": "kept from before" if reference.was_kept else "computed",
         },
     )
@@ -242,69 +240,33 @@ def default_extractor(real: str, *, fast: bool = False, device: torch.device | s
     return "lite0:224" if torch.device(device).type == "cuda" else "lite0:128"
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """What changes last digits only: device, versions, threads."""
-    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return {
-        "device": f"{device.type} {kind}".strip(),
-        "threads": torch.get_num_threads(),
-        "everymode": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def reference_of(
+    sides: Sides,
+    extractor: str | Extractor | None,
+    *,
+    num_real: int | None,
+    layer: str | None,
+    max_features: int,
+    fast: bool,
+    device: torch.device,
+    cache_dir: str | Path | None,
+    talk: bool,
+) -> Reference:
+    """The real side of `sides`, computed or kept from before. Args: as `evaluate`."""
+    if fast and num_real is None:
+        num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
+    return kept_reference(
+        sides.real_images(num_real),
+        _extractor(extractor, sides.real_source, fast=fast, device=device),
+        layer=layer,
+        max_features=max_features,
+        device=device,
+        cache_dir=cache_dir,
+        talk=talk,
+    )
 
 
-def peak_memory() -> int | None:
-    """Most memory that this process has held so far, in MiB; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(used / (2**20 if sys.platform == "darwin" else 2**10))
-
-
-def _protocol(fake: Images, reference: Reference) -> dict[str, Any]:
-    facts = fake.facts
-    sampled = {
-        name: facts.get(name) for name in (*Sampling().protocol(), "standing_batches", "batch_size", "ema")
-    }
-    return {
-        "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
-        "extractor": {**reference.extractor.facts(), "layer": reference.layer},
-        "quantization": "rounded and clamped to 8 bits",
-        "fake_images": fake.count,
-        "max_features": reference.max_features,
-        "reservoir_seed": RESERVOIR_SEED,
-        "sampling": sampled,
-    }
-
-
-def _subject(fake: Images, source: str | None, real: Images, real_source: str | None) -> dict[str, Any]:
-    facts = dict(fake.facts)
-    seeds = {
-        "sampling": facts.pop("seed", facts.pop("choice_seed", None)),
-        "training": facts.pop("training_seed", None),
-    }
-    if facts["kind"] == "data":
-        identity = {"fingerprint": facts["fingerprint"]}
-    elif facts["recipe"] is None:
-        identity = {"weights": facts["weights"]}
-    else:
-        identity = {name: facts[name] for name in ("recipe", "data", "step")}
-    label = fake.name if facts.get("step") is None else f"{fake.name} step {facts['step']}"
-    return {
-        "label": label,
-        "source": source,
-        "real": real.name,
-        "real_source": real_source,
-        "identity": identity,
-        "seeds": seeds,
-        "facts": facts,
-    }
-
-
-def _reference(
+def kept_reference(
     images: Images,
     extractor: Extractor,
     *,
@@ -314,6 +276,7 @@ def _reference(
     cache_dir: str | Path | None,
     talk: bool,
 ) -> Reference:
+    """The reference of these images, computed with a bar or kept from before. Args: as `evaluate`."""
     with _bar(f"real images, {extractor.name}", images.count, talk) as progress:
         return reference_for(
             images,
@@ -326,10 +289,12 @@ def _reference(
         )
 
 
-def _extractor(wanted: str | Extractor | None, real: Any, *, fast: bool, device: torch.device) -> Extractor:
+def _extractor(
+    wanted: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device
+) -> Extractor:
     if isinstance(wanted, Extractor):
         return wanted
-    name = wanted or default_extractor(real, fast=fast, device=device)
+    name = wanted or default_extractor(real or "", fast=fast, device=device)
     return find_extractor(name, open_data=lambda data: open_images(data, progress=False))
 
 

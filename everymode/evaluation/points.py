@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from everymode.data.dataset import Dataset
+from everymode.evaluation.cards import times_of
 from everymode.evaluation.sampling import Drawer, Sampling
 from everymode.generator import Generator
 from everymode.metrics.extractors.hashing import tensors_hash
@@ -77,8 +77,5 @@ def points_card(
             "facts": {"kind": "generator", "step": step},
         },
         environment=dict(environment),
-        times={
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {"all": round(time.perf_counter() - begin, 3)},
-        },
+        times=times_of({"all": time.perf_counter() - begin}),
     )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from everymode.metrics.classifier_score import inception_score, inception_score_from_logits
+    from everymode.metrics.classifiers import Classifier, train_classifier
     from everymode.metrics.clustering import adjusted_rand, matched_accuracy, nmi, purity
+    from everymode.metrics.features import Extractor, extract, find_extractor, quantized, resize_images
     from everymode.metrics.fidelity import (
         DensityCoverage,
         PrecisionRecall,
@@ -51,7 +53,9 @@ if TYPE_CHECKING:
 _HOME = {
     "ClassCoverage": "modes",
     "ClassDistances": "frechet_variants",
+    "Classifier": "classifiers",
     "DensityCoverage": "fidelity",
+    "Extractor": "features",
     "Extrapolation": "frechet_variants",
     "FrechetParts": "frechet",
     "ModeCoverage": "modes",
@@ -63,6 +67,8 @@ _HOME = {
     "cmmd": "kernel",
     "density_coverage": "fidelity",
     "eight_bit": "image_quality",
+    "extract": "features",
+    "find_extractor": "features",
     "frechet_by_class": "frechet_variants",
     "frechet_distance": "frechet",
     "frechet_distance_extrapolated": "frechet_variants",
@@ -81,16 +87,21 @@ _HOME = {
     "precision_recall": "fidelity",
     "psnr": "image_quality",
     "purity": "clustering",
+    "quantized": "features",
+    "resize_images": "features",
     "reverse_kl": "modes",
     "ssim": "image_quality",
     "super_resolution_view": "image_quality",
+    "train_classifier": "classifiers",
     "without_border": "image_quality",
 }
 
 __all__ = [
     "ClassCoverage",
     "ClassDistances",
+    "Classifier",
     "DensityCoverage",
+    "Extractor",
     "Extrapolation",
     "FrechetParts",
     "ModeCoverage",
@@ -102,6 +113,8 @@ __all__ = [
     "cmmd",
     "density_coverage",
     "eight_bit",
+    "extract",
+    "find_extractor",
     "frechet_by_class",
     "frechet_distance",
     "frechet_distance_extrapolated",
@@ -120,9 +133,12 @@ __all__ = [
     "precision_recall",
     "psnr",
     "purity",
+    "quantized",
+    "resize_images",
     "reverse_kl",
     "ssim",
     "super_resolution_view",
+    "train_classifier",
     "without_border",
 ]
 

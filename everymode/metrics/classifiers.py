@@ -271,7 +271,8 @@ def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], t
 
 def _rebuilt(name: str, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Classifier:
     facts = record["settings"]
-    network = ClassifierNetwork(facts["channels"], facts["num_classes"], width=facts["width"])
+    with torch.random.fork_rng(devices=[]):
+        network = ClassifierNetwork(facts["channels"], facts["num_classes"], width=facts["width"])
     network.load_state_dict(dict(tensors))
     frozen(network)
     return Classifier(

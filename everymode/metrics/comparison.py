@@ -129,7 +129,10 @@ def comparison_table(comparisons: Iterable[Comparison]) -> str:
                 rank = f"{place}." if len(ranking.groups) > 1 else "  "
                 lines.append(f"  {rank} {group.label:<{width}}  {_spread(group)}")
         if comparison.missing:
-            lines.append(f"  not measured: {', '.join(comparison.missing)}")
+            few = len(comparison.missing) <= 2
+            lines.append(
+                f"  not in {', '.join(comparison.missing) if few else f'{len(comparison.missing)} cards'}"
+            )
         paragraphs.append("\n".join(lines))
     return "\n\n".join(paragraphs)
 
@@ -159,9 +162,10 @@ def _compared(
         protocols[key] = protocol
         by_protocol.setdefault(key, []).append(holder)
     better = holders[0][2].better
+    commonest_first = sorted(by_protocol, key=lambda key: -len(by_protocol[key]))
     rankings = [
-        Ranking(members[0][1], protocols[key], _groups(members, better))
-        for key, members in by_protocol.items()
+        Ranking(by_protocol[key][0][1], protocols[key], _groups(by_protocol[key], better))
+        for key in commonest_first
     ]
     holding = {named.name for named, _, _ in holders}
     return Comparison(
@@ -226,7 +230,7 @@ def _spread(group: Group) -> str:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "not known"
+        return "none"
     if isinstance(value, str) and len(value) > 24 and " " not in value:
         return f"{value[:12]}..."
     return json.dumps(value) if isinstance(value, list) else str(value)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from everymode.metrics.classifiers import LabelledImages, classifier_for
@@ -75,7 +77,8 @@ def find_extractor(
             raise ValueError(f'"{name}" needs labelled images; pass open_data=everymode.data.open_images')
         return classifier_for(argument or name, open_data, progress=progress).extractor()
     if argument and family != "classifier":
-        return _own(family, argument)
+        place, _, attribute = name.rpartition(":")
+        return _own(place, attribute)
     raise ValueError(f'there is no extractor "{name}"; choose one of {NAMES}')
 
 
@@ -90,22 +93,7 @@ def _side(name: str, argument: str, size: int) -> int:
 
 
 def _own(place: str, attribute: str) -> Extractor:
-    try:
-        if place.endswith(".py"):
-            if not Path(place).is_file():
-                raise FileNotFoundError(f"there is no file {place} (looked for {Path(place).absolute()})")
-            spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name and not place.startswith(error.name):
-            raise
-        raise ValueError(
-            f'there is no extractor "{place}:{attribute}" (no module {place}); choose one of {NAMES}'
-        ) from error
+    module = _module_of_file(Path(place)) if place.endswith(".py") else _module_named(place)
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -121,3 +109,28 @@ def _own(place: str, attribute: str) -> Extractor:
             f"arguments that returns one"
         )
     return found
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no file {path} (looked for {path.absolute()}) to take an extractor from"
+        )
+    spec = importlib.util.spec_from_file_location(f"everymode_own_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module_named(name: str) -> ModuleType:
+    unknown = f'there is no extractor of that name, and no module "{name}"; choose one of {NAMES}'
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(unknown)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there, but not what it imports
+        raise ValueError(unknown) from error

@@ -87,9 +87,7 @@ def fitted_gaussian(rows: Tensor) -> Gaussian:
     if count <= width:
         samples = rows.double()
         mean = samples.mean(0)
-        centered = samples - mean
-        left = centered.mean(0)
-        return Gaussian(mean + left, (centered - left) / math.sqrt(count - 1))
+        return Gaussian(mean, (samples - mean) / math.sqrt(count - 1))
     moments = StreamingMoments()
     moments.update(rows)
     covariance = torch.from_numpy(moments.covariance)

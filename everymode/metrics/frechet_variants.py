@@ -82,10 +82,12 @@ def frechet_by_class(
             "they must be 0 to num_classes - 1, or -1 for rows to leave out"
         )
     distances = [_class_distance(real[labels[0] == each], fake[labels[1] == each]) for each in range(total)]
-    counts = [torch.from_numpy(np.bincount(side[side >= 0], minlength=total)) for side in labels]
-    fewest = torch.minimum(*counts)
+    real_count, fake_count = (
+        torch.from_numpy(np.bincount(side[side >= 0], minlength=total)) for side in labels
+    )
+    fewest = torch.minimum(real_count, fake_count)
     flagged = (fewest <= real.shape[1]) | (fewest < 2)
-    return ClassDistances(torch.tensor(distances, dtype=torch.float64), *counts, flagged)
+    return ClassDistances(torch.tensor(distances, dtype=torch.float64), real_count, fake_count, flagged)
 
 
 def frechet_distance_extrapolated(

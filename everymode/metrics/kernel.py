@@ -7,6 +7,7 @@ length. The two estimates are not interchangeable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -98,7 +99,12 @@ def cmmd(
 
 def _unbiased(real: Tensor, fake: Tensor) -> float:
     within = sum(_sum_within(side, cubic_kernel)[0] / (len(side) * (len(side) - 1)) for side in (real, fake))
-    return within - 2 * _sum_across(real, fake, cubic_kernel) / (len(real) * len(fake))
+    found = within - 2 * _sum_across(real, fake, cubic_kernel) / (len(real) * len(fake))
+    if not math.isfinite(found):
+        raise ValueError(
+            "the features are too large for float64 in a cubic kernel; scale both sides down by one number"
+        )
+    return found
 
 
 def _sum_within(rows: Tensor, kernel: Kernel) -> tuple[float, float]:

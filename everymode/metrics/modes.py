@@ -100,7 +100,7 @@ def mode_coverage(
         modes=int(hit.sum()),
         high_quality=good / len(samples),
         reverse_kl=reverse_kl(np.bincount(nearest, minlength=count)),
-        spread=_pooled_std(samples[owned] - centers[nearest[owned]], nearest[owned], count) / std,
+        spread=_pooled_std(samples[owned], nearest[owned], count) / std,
     )
 
 
@@ -158,15 +158,15 @@ def class_coverage(labels: Values, num_classes: int, *, base: str = "e") -> Clas
     return ClassCoverage(int(np.count_nonzero(counts)), reverse_kl(counts, base))
 
 
-def _pooled_std(offsets: np.ndarray, modes: np.ndarray, count: int) -> float:
-    """Std per coordinate of offsets [n, D] around the mean of those of the same mode; nan without two in one mode."""
+def _pooled_std(points: np.ndarray, modes: np.ndarray, count: int) -> float:
+    """Std per coordinate of points [n, D] around the mean of those of the same mode; nan without two in one mode."""
     members = np.bincount(modes, minlength=count)
     freedom = int(np.maximum(members - 1, 0).sum())
     if freedom == 0:
         return math.nan
     total = 0.0
-    for column in offsets.T:
+    for column in points.T:
         sums = np.bincount(modes, weights=column, minlength=count)
         left = column - (sums / np.maximum(members, 1))[modes]
         total += float(left @ left)
-    return math.sqrt(total / (freedom * offsets.shape[1]))
+    return math.sqrt(total / (freedom * points.shape[1]))

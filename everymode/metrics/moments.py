@@ -111,7 +111,4 @@ def _centered_moments(rows: Tensor) -> tuple[int, Tensor, Tensor]:
     """Count, mean and scatter matrix (sum of outer products around the mean) of rows [n, F] in float64."""
     mean = rows.mean(0)
     centered = rows - mean
-    # The mean itself is rounded; what that left over shows in the mean of the centred rows.
-    left = centered.mean(0)
-    centered -= left
-    return len(rows), mean + left, centered.T @ centered
+    return len(rows), mean, centered.T @ centered

@@ -32,9 +32,13 @@ class Points(NamedTuple):
 
 
 def points_around(rows: Tensor, origin: Tensor) -> Points:
-    """Points with their squared lengths from the origin."""
-    squared = [(rows[part].double() - origin).square().sum(1) for part in tiles(*rows.shape)]
-    return Points(rows, origin, torch.cat(squared))
+    """Points with their squared lengths from the origin. Raises ValueError where those overflow."""
+    squared = torch.cat([(rows[part].double() - origin).square().sum(1) for part in tiles(*rows.shape)])
+    if not torch.isfinite(squared).all():
+        raise ValueError(
+            "the features are too large for float64 when squared; scale both sides down by one number"
+        )
+    return Points(rows, origin, squared)
 
 
 def point_pair(real: Tensor, fake: Tensor) -> tuple[Points, Points]:

@@ -1,4 +1,4 @@
-"""The metrics of an evaluation by short name, each from the statistics of both sides to numbers that say their terms."""
+"""The metrics of an evaluation by short name: from the statistics of both sides to numbers that say their terms."""
 
 from __future__ import annotations
 

@@ -96,6 +96,12 @@ def test_small_tiles_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_allclose(np.asarray(PAIR_METRICS[name](REAL, FAKE)), whole, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["frechet", "kernel", "precision", "density"])
+def test_features_too_large_for_the_arithmetic_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="too large"):
+        PAIR_METRICS[name](REAL * 1e200, FAKE * 1e200)
+
+
 def test_complex_tensors_and_text_are_refused() -> None:
     with pytest.raises(ValueError, match="complex"):
         as_tensor("x", torch.zeros(2, dtype=torch.complex64))

@@ -52,7 +52,8 @@ def random_convolutions(size: int = 32) -> Extractor:
     """
     if size < 8:
         raise ValueError(f"random was asked for {size} pixels; it needs at least 8")
-    network = frozen(RandomConvolutions())
+    with torch.random.fork_rng(devices=[]):
+        network = frozen(RandomConvolutions())
     return Extractor(
         name=f"random-{size}",
         weights_hash=tensors_hash(network.state_dict()),

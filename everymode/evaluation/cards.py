@@ -1,0 +1,96 @@
+"""What a score card says beside its numbers: how they were made, of what, where, and what it cost."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from everymode.evaluation.sampling import Sampling
+from everymode.metrics.reference import Reference
+from everymode.metrics.statistics import RESERVOIR_SEED, Images
+from everymode.version import __version__
+
+UNKNOWN = "not known"
+"""How images on disk were drawn."""
+
+__all__ = ["environment", "peak_memory", "protocol_of", "subject_of", "times_of"]
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What changes last digits only: device, versions, threads."""
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "device": f"{device.type} {kind}".strip(),
+        "threads": torch.get_num_threads(),
+        "everymode": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(used / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
+    """Everything that could change a number, but the seeds and the subject itself."""
+    facts = fake.facts
+    unknown = UNKNOWN if facts["kind"] == "data" else None
+    sampled = {
+        name: facts.get(name, unknown) for name in (*asdict(Sampling()), "rejection", "ema") if name != "seed"
+    }
+    return {
+        "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
+        "extractor": {**reference.extractor.facts(), "layer": reference.layer},
+        "quantization": "rounded and clamped to 8 bits",
+        "fake_images": fake.count,
+        "max_features": reference.max_features,
+        "reservoir_seed": RESERVOIR_SEED,
+        "sampling": sampled,
+    }
+
+
+def subject_of(fake: Images, source: str | None, real: Images, real_source: str | None) -> dict[str, Any]:
+    """What is judged. Cards of equal "identity" are repetitions of the same with other "seeds"."""
+    facts = dict(fake.facts)
+    seeds = {
+        "sampling": facts.pop("seed", facts.pop("choice_seed", None)),
+        "training": facts.pop("training_seed", None),
+    }
+    if facts["kind"] == "data":
+        identity = {"fingerprint": facts["fingerprint"]}
+    elif facts["recipe"] is None:
+        identity = {"weights": facts["weights"]}
+    else:
+        identity = {name: facts[name] for name in ("recipe", "data", "step")}
+    label = fake.name if facts.get("step") is None else f"{fake.name} step {facts['step']}"
+    return {
+        "label": label,
+        "source": source,
+        "real": real.name,
+        "real_source": real_source,
+        "identity": identity,
+        "seeds": seeds,
+        "facts": facts,
+    }
+
+
+def times_of(seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Date, seconds and memory: what differs between two evaluations of the same."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory_mib": peak_memory(),
+    }

@@ -1,0 +1,169 @@
+"""Variety against typicality: the same generator judged at many truncations, as a table and a plot."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from everymode.evaluation.judging import (
+    FAST_IMAGES,
+    MAX_FEATURES,
+    REPORT_IMAGES,
+    evaluate_images,
+    reference_of,
+)
+from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.sides import Side, open_sides
+from everymode.metrics.extractors.extractor import Extractor
+from everymode.metrics.score_card import ScoreCard
+from everymode.metrics.scoring import QUICK_METRICS
+from everymode.recipe import Recipe
+
+__all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve"]
+
+DEFAULT_TRUNCATIONS = tuple(round(0.05 * step, 2) for step in range(1, 21))
+PAIRS = (("recall", "precision"), ("coverage", "density"), ("is", "fd"))
+"""Metrics plotted against each other where the cards have both."""
+
+
+def truncation_curve(
+    fake: Side,
+    real: Side | None = None,
+    *,
+    truncations: Iterable[float] = DEFAULT_TRUNCATIONS,
+    metrics: str | Iterable[str] | None = None,
+    extractor: str | Extractor | None = None,
+    num: int | None = None,
+    num_real: int | None = None,
+    sampling: Sampling | None = None,
+    ema: bool = True,
+    layer: str | None = None,
+    max_features: int = MAX_FEATURES,
+    fast: bool = False,
+    resolution: int | str | Sequence[int] | None = None,
+    recipe: Recipe | None = None,
+    device: str | None = None,
+    cache_dir: str | Path | None = None,
+    talk: bool = False,
+) -> list[ScoreCard]:
+    """One score card per truncation, in ascending order; standing statistics are taken anew at each.
+
+    Args: as `evaluate`; the truncation of `sampling` is replaced.
+
+    Raises:
+        ValueError: as `evaluate`; images in place of a generator, or a generator of points.
+    """
+    values = sorted(set(truncations))
+    if not values:
+        raise ValueError("a truncation curve needs at least one truncation, such as 0.5,1")
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    rules = [replace(sampling or Sampling(), truncation=value) for value in values]
+    sides = open_sides(
+        fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=rules[0]
+    )
+    sides.require_generator()
+    reference = reference_of(
+        sides,
+        extractor,
+        num_real=num_real,
+        layer=layer,
+        max_features=max_features,
+        fast=fast,
+        device=place,
+        cache_dir=cache_dir,
+        talk=talk,
+    )
+    names = QUICK_METRICS if fast and metrics is None else metrics
+    names = names.split(",") if isinstance(names, str) else names
+    most = FAST_IMAGES if fast else REPORT_IMAGES
+    return [
+        evaluate_images(
+            sides.fake_images(num, reference, most=most, sampling=rule),
+            reference,
+            metrics=None if names is None else tuple(names),
+            device=place,
+            source=sides.fake_source,
+            real_source=sides.real_source,
+            talk=talk,
+        )
+        for rule in rules
+    ]
+
+
+def curve_table(cards: Sequence[ScoreCard]) -> str:
+    """A row per truncation, a column per metric."""
+    names = list(cards[0].metrics)
+    rows = [["truncation", *names]]
+    for card in cards:
+        values = [card.metrics[name].value for name in names]
+        shown = ["-" if value is None else f"{value:.5g}" for value in values]
+        rows.append([f"{_truncation(card):g}", *shown])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    warnings = dict.fromkeys(sentence for card in cards for sentence in card.warnings)
+    return "\n".join([*lines, *(f"note: {sentence}" for sentence in warnings)])
+
+
+def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
+    """All cards in one .json, and a .png beside it: every metric against the truncation, and pairs of metrics."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    record = {"truncation_curve": [card.as_json() for card in cards]}
+    try:
+        beside.write_text(json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return [path, _plotted(cards, path.with_suffix(".png"))]
+
+
+def _plotted(cards: Sequence[ScoreCard], path: Path) -> Path:
+    # The object interface, not pyplot: no global state, no display needed.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = list(cards[0].metrics)
+    pairs = [pair for pair in PAIRS if all(_named(cards[0], metric) for metric in pair)]
+    columns = max(3, len(pairs))
+    rows = -(-len(names) // columns) + bool(pairs)
+    figure = Figure(figsize=(3.4 * columns, 2.7 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    truncations = [_truncation(card) for card in cards]
+    for panel, name in zip(panels.flat, names, strict=False):
+        panel.plot(truncations, [_plain(card, name) for card in cards], marker=".", linewidth=1)
+        panel.set_xlabel("truncation", fontsize=8)
+        panel.set_title(f"{name} ({cards[0].metrics[name].better} is better)", fontsize=8)
+    for panel, pair in zip(panels[-1] if pairs else (), pairs, strict=False):
+        across, up = (_named(cards[0], metric) for metric in pair)
+        xs, ys = ([_plain(card, name) for card in cards] for name in (across, up))
+        panel.plot(xs, ys, marker=".", linewidth=1)
+        for x, y, truncation in list(zip(xs, ys, truncations, strict=True))[:: max(1, len(xs) // 5)]:
+            panel.annotate(f"{truncation:g}", (x, y), fontsize=7)
+        panel.set_xlabel(across, fontsize=8)
+        panel.set_title(f"{up} against {across}", fontsize=8)
+    for panel in panels.flat:
+        panel.tick_params(labelsize=7)
+        panel.grid(alpha=0.3)
+        panel.set_visible(bool(panel.lines))
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def _truncation(card: ScoreCard) -> float:
+    return float(card.protocol["sampling"]["truncation"])
+
+
+def _named(card: ScoreCard, metric: str) -> str:
+    return next((name for name, each in card.metrics.items() if each.metric == metric), "")
+
+
+def _plain(card: ScoreCard, name: str) -> Any:
+    value = card.metrics[name].value
+    return float("nan") if value is None else value

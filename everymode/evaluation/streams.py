@@ -1,0 +1,158 @@
+"""Data sets and generators as streams of 8-bit images, with the facts that fix them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from everymode.data.dataset import Dataset
+from everymode.evaluation.sampling import IMAGES_PER_SEED, Drawer, Sampling
+from everymode.generator import Generator
+from everymode.metrics.extractors.hashing import tensors_hash
+from everymode.metrics.reservoir import random_rows
+from everymode.metrics.statistics import Images
+
+__all__ = ["images_of_dataset", "images_of_generator", "recipe_numbers"]
+
+ROWS_AT_ONCE = 256
+LOSSY = (".jpg", ".jpeg")
+
+
+def images_of_dataset(
+    dataset: Dataset, *, num: int | None = None, seed: int = 0, source: str | Path | None = None
+) -> Images:
+    """A data set, or a fixed random choice of `num` of its images, as a stream.
+
+    Args:
+        seed: of the choice.
+        source: what the user called it.
+
+    Raises:
+        ValueError: points, or fewer images than asked for.
+    """
+    if dataset.is_points:
+        raise ValueError(
+            f"{dataset.name} holds points in the plane; image metrics need images (for points, evaluate a generator "
+            "of points against a mixture such as ring)"
+        )
+    total = len(dataset)
+    if num is not None and not 2 <= num <= total:
+        raise ValueError(f"{dataset.name} has {total} images; ask for 2 to {total} of them, not {num}")
+    whole = num is None or num == total
+    rows = np.arange(total) if whole else random_rows(int(num or 0), total, seed).numpy()
+
+    def take(places: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(dataset.images[rows[np.asarray(places)]]))
+
+    def batches() -> Iterator[Tensor]:
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            yield take(np.arange(start, min(start + ROWS_AT_ONCE, len(rows))))
+
+    labels = dataset.labels if dataset.labels.ndim == 1 else np.full(total, -1, np.int64)
+    facts = {
+        "kind": "data",
+        "fingerprint": dataset.fingerprint,
+        "images": len(rows),
+        "of": total,
+        "choice_seed": None if whole else seed,
+        "image_shape": list(dataset.image_shape),
+    }
+    warnings = []
+    if source is not None and _has_lossy_files(Path(source)):
+        warnings.append(
+            f"{dataset.name} holds JPEG files: compression is part of what is measured; store generated images as PNG"
+        )
+    if dataset.num_skipped:
+        warnings.append(f"{dataset.num_skipped} files of {dataset.name} could not be read and are left out")
+    return Images(
+        name=dataset.name,
+        count=len(rows),
+        batches=batches,
+        labels=labels[rows],
+        classes=dataset.classes if dataset.labels.ndim == 1 else (),
+        facts=facts,
+        take=take,
+        warnings=tuple(warnings),
+    )
+
+
+def images_of_generator(
+    generator: Generator,
+    *,
+    num: int,
+    sampling: Sampling,
+    class_counts: Sequence[int] = (),
+    classes: Sequence[str] = (),
+    ema: bool = True,
+    step: int | None = None,
+) -> Images:
+    """The first `num` images of a generator as a stream.
+
+    Args:
+        class_counts: images per class of its data, where its own configuration does not say.
+        classes: class names, where it knows none itself.
+        ema: whether these are averaged weights.
+        step: of training.
+
+    Raises:
+        ValueError: fewer than 2 or too many images, or a sampling that this generator can't have.
+    """
+    if not 2 <= num <= IMAGES_PER_SEED:
+        raise ValueError(f"{num} images of a generator were asked for; choose 2 to {IMAGES_PER_SEED:,}")
+    numbers = recipe_numbers(generator)
+    counts = numbers.get("class_counts") or class_counts
+    drawer = Drawer(generator, sampling, class_counts=[int(count) for count in counts])
+    names = generator.classes or tuple(classes)
+    weights = tensors_hash(generator.network.state_dict())
+    facts = {
+        "kind": "generator",
+        "weights": weights,
+        "images": num,
+        "seed": sampling.seed,
+        **drawer.sampling.protocol(),
+        "class_counts": list(counts) if drawer.sampling.label_prior == "data" else None,
+        "ema": ema,
+        "recipe": _digest_without_seed(generator),
+        "recipe_name": numbers.get("name") or None,
+        "data": generator.config.get("data", {}).get("fingerprint"),
+        "step": step,
+        "training_seed": numbers.get("seed"),
+        "acceptance_rate": 1.0,
+    }
+    return Images(
+        name=str(numbers.get("name") or "generator"),
+        count=num,
+        batches=lambda: drawer.batches(num),
+        labels=drawer.labels(num),
+        classes=tuple(names) if drawer.has_labels and len(names) == generator.num_labels else (),
+        facts=facts,
+        take=drawer.take,
+    )
+
+
+def recipe_numbers(generator: Generator) -> dict[str, Any]:
+    """The numbers of the recipe that trained a generator; {} where it does not say."""
+    return generator.config.get("recipe", {}).get("numbers", {})
+
+
+def _digest_without_seed(generator: Generator) -> str | None:
+    """What two runs that differ in their seed alone share; None where the recipe is not known."""
+    record = generator.config.get("recipe")
+    if not record:
+        return None
+    kept = {name: value for name, value in record["numbers"].items() if name != "seed"}
+    text = json.dumps([record["module"], record["class"], kept], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _has_lossy_files(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    return next((True for file in path.rglob("*") if file.suffix.lower() in LOSSY), False)

@@ -1,0 +1,145 @@
+"""Score cards: stable JSON, and comparisons that rank only what was measured alike."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from everymode.metrics.comparison import NamedCard, compare_cards, comparison_table
+from everymode.metrics.score_card import ScoreCard, read_card
+from everymode.metrics.scoring import Measured
+
+
+def card(
+    value, *, subject="a", seed=0, resize=64, truncation=1.0, real=100, metric="fd", better="lower", **more
+):
+    return ScoreCard(
+        metrics={f"{metric}-x-{resize}": Measured(metric, value, better, real, 50, {}, {})},
+        protocol={
+            "extractor": {"resize": resize},
+            "sampling": {"truncation": truncation},
+            "max_features": 10 * real,
+        },
+        subject={"label": subject, "identity": {"recipe": subject}, "seeds": {"sampling": seed}},
+        environment={"device": "cpu"},
+        **more,
+    )
+
+
+def compared(*cards, ignore=()):
+    return compare_cards([NamedCard(f"{i}.json", each) for i, each in enumerate(cards)], ignore=ignore)
+
+
+def test_cards_survive_the_disk_with_sorted_keys(tmp_path):
+    made = card(1.5, warnings=["careful"], times={"seconds": {"fd": 1.0}})
+    path = made.save(tmp_path / "deep" / "card.json")
+    assert read_card(path) == made
+    text = path.read_text()
+    assert text == json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"
+    assert [file.name for file in path.parent.iterdir()] == ["card.json"]
+
+
+def test_the_key_is_that_of_what_was_measured_on_what():
+    assert card(1.0).key == card(2.0, times={"date": "now"}).key
+    assert len({card(1.0).key, card(1.0, seed=1).key, card(1.0, truncation=0.5).key}) == 3
+
+
+def test_a_number_by_short_or_full_name():
+    made = card(1.5)
+    assert made.value("fd") == made.value("fd-x-64") == 1.5
+    with pytest.raises(ValueError, match="it has fd-x-64"):
+        made.value("kd")
+
+
+def test_numbers_that_are_not_finite_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        card(math.nan).save(tmp_path / "card.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_files_are_no_score_cards(tmp_path):
+    with pytest.raises(FileNotFoundError, match="everymode evaluate"):
+        read_card(tmp_path / "none.json")
+    for text in ("{", "[]", "{}", '{"format": 99}', '{"format": 1, "metrics": {"fd": {}}}'):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(ValueError, match="no score card"):
+            read_card(tmp_path / "x.json")
+
+
+def test_the_table_shows_numbers_counts_and_warnings():
+    text = card(1.23456789, warnings=["careful"]).table()
+    assert "fd-x-64  1.23457   lower   100    50" in text
+    assert text.endswith("note: careful")
+    assert "-" in card(None).table()
+
+
+def test_equal_protocols_are_ranked_best_first():
+    (found,) = compared(card(3.0, subject="worse"), card(1.0, subject="better"))
+    (ranking,) = found.rankings
+    assert [group.label for group in ranking.groups] == ["better", "worse"]
+    assert found.ranks
+    (other,) = compared(
+        card(3.0, subject="better", metric="recall", better="higher"),
+        card(1.0, subject="worse", metric="recall", better="higher"),
+    )
+    assert [group.label for group in other.rankings[0].groups] == ["better", "worse"]
+
+
+def test_seeds_are_averaged_and_repetitions_count_once():
+    (found,) = compared(card(1.0), card(3.0, seed=1), card(3.0, seed=1), card(5.0, subject="b"))
+    first, second = found.rankings[0].groups
+    assert first.values == (1.0, 3.0)
+    assert first.mean == 2
+    assert first.std == pytest.approx(math.sqrt(2))
+    assert second.std is None
+    assert "2 +- 1.4 (2 seeds)" in comparison_table([found])
+
+
+def test_other_protocols_are_not_ranked_and_the_field_is_named():
+    (found,) = compared(card(3.0), card(1.0, subject="b", resize=128))
+    assert not found.ranks
+    assert found.differing == (("extractor.resize: 64 or 128",),)
+    text = comparison_table([found])
+    assert "not comparable with the above: extractor.resize: 64 or 128" in text
+    assert "1." not in text.replace("1.json", "")
+    (found,) = compared(card(3.0), card(1.0, subject="b", real=90))
+    assert found.differing == (("real images used: 100 or 90",),)
+
+
+def test_of_several_protocols_each_is_ranked_by_itself():
+    (found,) = compared(
+        card(1.0, truncation=0.5),
+        card(3.0),
+        card(2.0, subject="b"),
+        card(4.0, subject="b", truncation=0.5, seed=3),
+    )
+    assert [[group.label for group in ranking.groups] for ranking in found.rankings] == [
+        ["a", "b"],
+        ["b", "a"],
+    ]
+
+
+def test_a_field_may_be_ignored_by_name():
+    cards = card(3.0), card(1.0, subject="b", truncation=0.5)
+    assert not compared(*cards)[0].ranks
+    assert compared(*cards, ignore=["truncation"])[0].ranks
+    assert compared(*cards, ignore=["sampling.truncation"])[0].ranks
+    with pytest.raises(ValueError, match="to ignore; there are"):
+        compared(*cards, ignore=["trunkation"])
+
+
+def test_subjects_of_equal_names_are_told_apart_by_their_files():
+    first, second = card(1.0), card(2.0)
+    second.subject["identity"] = {"recipe": "another a"}
+    assert [group.label for group in compared(first, second)[0].rankings[0].groups] == ["0.json", "1.json"]
+
+
+def test_metrics_that_only_one_card_has_are_left_out():
+    first, second, third = card(1.0), card(2.0, subject="b"), card(0.5, metric="recall", subject="c")
+    (found,) = compared(first, second, third)
+    assert found.metric == "fd"
+    assert found.missing == ("2.json",)
+    with pytest.raises(ValueError, match="at least 2"):
+        compared(first)

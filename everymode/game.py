@@ -325,7 +325,7 @@ class Game:
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
 
 
-def full_precision(tensor: Tensor) -> AbstractContextManager[None]:
+def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
     """A context in which autocast leaves operations on the tensor's device alone."""
     device = tensor.device.type
     # Tensors without values ("meta") have no autocast, and torch refuses to turn off what is not there.

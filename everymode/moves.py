@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from everymode.draws import Draws
 from everymode.game import Batch, Game, Turn
 
-Precision = Callable[[], AbstractContextManager[None]]
+Precision = Callable[[], AbstractContextManager[Any]]
 """Makes the context in which the networks run: nothing, or autocast."""
 
 Average = Callable[[Sequence[nn.Parameter]], None]

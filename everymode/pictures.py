@@ -124,6 +124,9 @@ _PANELS: dict[str, Callable[[str], bool]] = {
     "samples against reals, 8x8 pixels": lambda name: (
         name in ("watch/coverage", "watch/variety", "watch/labels_hit")
     ),
+    "the discriminator's class scores": lambda name: (
+        name in ("watch/self_accuracy", "watch/validation_accuracy")
+    ),
     "scores": lambda name: "/" not in name,
 }
 

@@ -37,6 +37,8 @@ class SampleProbe:
     labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
     held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it. A
         gap that grows is a discriminator that learns its data by heart. Only where `held_out` is given.
+    self_accuracy: share of samples in which D's own class scores see the asked class, and validation_accuracy: the same
+        for `held_out` examples and their labels; only where D scores classes (`class_scores`).
     singular_value: the largest singular value of any normalized layer's own weight, in either network.
     """
 
@@ -58,12 +60,15 @@ class SampleProbe:
         if self._count > NEIGHBOURS + 1:
             with as_in_use(stepper.game.generator):
                 fakes, labels = self._samples(stepper)
-            signals |= self._compared(fakes, labels)
+            if torch.isfinite(fakes).all():
+                signals |= self._compared(fakes, labels)
+                signals |= _accuracy("self_accuracy", stepper, fakes, labels)
         if self._unseen is not None:
             with as_in_use(stepper.game.discriminator):
                 seen = self._realness(stepper, self._reals, self._real_labels)
                 signals["held_out"] = self._realness(stepper, *self._unseen)
                 signals["held_out_gap"] = seen - signals["held_out"]
+            signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
         return signals | _largest_singular_value(stepper)
 
     def _samples(self, stepper: Stepper) -> tuple[Tensor, np.ndarray | None]:
@@ -79,8 +84,6 @@ class SampleProbe:
 
     def _compared(self, fakes: Tensor, labels: np.ndarray | None) -> dict[str, float]:
         real, fake = coarse(self._reals), coarse(fakes)
-        if not torch.isfinite(fake).all():
-            return {}
         known = self._real_labels if labels is not None else None
         signals = {
             "coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage,
@@ -113,6 +116,42 @@ def as_in_use(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def class_scores(
+    discriminator: nn.Module, examples: Tensor, labels: Tensor, num_labels: int
+) -> Tensor | None:
+    """[B, K] scores of a discriminator for each class, or None if it scores none.
+
+    An auxiliary head's logits; else D(x, k) for every k of a head that has them (projection: Multi-hinge GAN finds its
+    argmax no better than chance); else the first K of more than K scores (omni-loss, classification).
+    """
+    answer = discriminator(examples, labels)
+    if not isinstance(answer, Tensor) and answer.classes is not None:
+        return answer.classes
+    head = getattr(discriminator, "head", None)
+    if hasattr(head, "class_scores"):
+        return head.class_scores(discriminator.features(examples))
+    scores = answer if isinstance(answer, Tensor) else answer.scores[0]
+    return scores[:, :num_labels] if scores.ndim == 2 and scores.shape[1] >= num_labels > 1 else None
+
+
+def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray | None) -> dict[str, float]:
+    """The share of examples in which D's highest class score is that of their label, by name; {} where it has none."""
+    count = stepper.game.labels.num_labels
+    if labels is None or labels.ndim != 1 or count < 2:
+        return {}
+    hits, seen = 0, 0
+    with as_in_use(stepper.game.discriminator):
+        for start in range(0, len(examples), BATCH):
+            shown = examples[start : start + BATCH].to(stepper.device, stepper.dtype)
+            asked = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
+            scores = class_scores(stepper.game.discriminator, shown, asked.clamp(min=0), count)
+            if scores is None:
+                return {}
+            hits += int((scores.argmax(1) == asked).sum())
+            seen += int((asked >= 0).sum())
+    return {name: hits / seen} if seen else {}
 
 
 def coarse(examples: Tensor) -> Tensor:

@@ -240,7 +240,7 @@ class Stepper:
             self.game.generator.compile()
             self.game.discriminator.compile()
 
-    def _precision(self) -> AbstractContextManager[None]:
+    def _precision(self) -> AbstractContextManager[Any]:
         if not self._autocast:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)

@@ -59,7 +59,7 @@ Probe = Callable[["Trainer"], dict[str, float]]
 Measure = Callable[["Trainer"], dict[str, Any]]
 """Called at every snapshot in the writing process: a JSON record for metrics.jsonl, with "rank": less is better."""
 
-Snapshot = Callable[["Trainer"], None]
+Snapshot = Callable[["Trainer"], object]
 """Called at every snapshot in the writing process, with the averaged generator up to date: draws the pictures."""
 
 

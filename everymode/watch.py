@@ -7,6 +7,7 @@ tick at which none was: checkpoints up to there are healthy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -65,33 +66,20 @@ class Fall:
 
 
 @dataclass(frozen=True)
-class Below:
-    """The signal stays below a bound that no healthy run crosses after its first ticks."""
+class Outside:
+    """The signal stays outside bounds that no healthy run crosses after its first ticks."""
 
     signal: str
-    bound: float
-    after: int = 3
+    low: float = -math.inf
+    high: float = math.inf
+    after: int = WARM_UP
     ticks: int = 3
 
     def broken(self, value: float, course: Course) -> str | None:
-        if course.seen < self.after or value >= self.bound:
+        if course.seen < self.after or self.low <= value <= self.high:
             return None
-        return f"{self.signal} is {value:.3g}, below {self.bound:g}"
-
-
-@dataclass(frozen=True)
-class Above:
-    """The signal stays above a bound that no healthy run crosses after its first ticks."""
-
-    signal: str
-    bound: float
-    after: int = 3
-    ticks: int = 3
-
-    def broken(self, value: float, course: Course) -> str | None:
-        if course.seen < self.after or value <= self.bound:
-            return None
-        return f"{self.signal} is {value:.3g}, above {self.bound:g}"
+        bound = f"below {self.low:g}" if value < self.low else f"above {self.high:g}"
+        return f"{self.signal} is {value:.3g}, {bound}"
 
 
 @dataclass(frozen=True)
@@ -113,10 +101,10 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     Fall("coverage", share=0.5, once_above=0.4),
     Fall("labels_hit", share=0.6, once_above=0.5),
     # One image per class, from the start or later. Healthy digits runs stay above 0.4.
-    Below("variety", bound=0.15),
+    Outside("variety", low=0.15),
     # A discriminator that tells reals from fakes every time has nothing left to teach. The ticks are many, because
     # small data sets come near it and recover.
-    Above("saturation", bound=0.995, ticks=5),
+    Outside("saturation", high=0.995, ticks=5),
     Growth("singular_value", factor=20.0),
 )
 

@@ -16,7 +16,14 @@ from everymode.data.opening import open_images
 from everymode.data.order import DataOrder
 from everymode.distributed import World
 from everymode.game import Game, Weighted
-from everymode.probe import SampleProbe, as_in_use, coarse, label_agreement, within_class_distance
+from everymode.probe import (
+    SampleProbe,
+    as_in_use,
+    class_scores,
+    coarse,
+    label_agreement,
+    within_class_distance,
+)
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.run_folder import RunFolder
 from everymode.schedules import switched_on
@@ -81,6 +88,44 @@ def test_real_examples_look_healthy_and_one_image_does_not(digits) -> None:
     assert collapsed["coverage"] < 0.1 and collapsed["variety"] < 1e-6 and collapsed["labels_hit"] < 0.3
     assert abs(collapsed["held_out_gap"]) < 1.0
     assert collapsed["singular_value"] == healthy["singular_value"] > 0
+
+
+class Scores(nn.Module):
+    """A discriminator of three classes and two more scores that is right on bright images only."""
+
+    def forward(self, x, condition):
+        bright = (x.mean((1, 2, 3)) > 0).long()
+        right = nn.functional.one_hot(condition, 5) * bright[:, None]
+        wrong = nn.functional.one_hot((condition + 1) % 3, 5) * (1 - bright)[:, None]
+        return (right + wrong).float() + torch.tensor([0.0, 0, 0, 9, 9])
+
+
+def test_class_scores_leave_out_what_is_no_class() -> None:
+    images = torch.cat((torch.ones(3, 1, 2, 2), -torch.ones(1, 1, 2, 2)))
+    labels = torch.tensor([0, 1, 2, 2])
+    scores = class_scores(Scores(), images, labels, 3)
+    assert scores.argmax(1).tolist() == [0, 1, 2, 0]
+    assert class_scores(nn.Bilinear(1, 1, 1), torch.ones(2, 1), torch.ones(2, 1), 3) is None
+
+
+class Told(nn.Module):
+    """A discriminator whose highest class score is that of the label it is given, plus an offset."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, x, condition):
+        return nn.functional.one_hot((condition + self.offset) % 10, 12).float()
+
+
+@pytest.mark.parametrize(("offset", "accuracy"), [(0, 1.0), (1, 0.0)])
+def test_accuracy_of_the_discriminators_class_scores(digits, offset: int, accuracy: float) -> None:
+    steps = stepper(digits)
+    steps.game.discriminator = Told(offset)
+    probe = SampleProbe(digits, count=70, seed=0, held_out=open_images("digits:held-out", resolution=16))
+    signals = probe(steps)
+    assert signals["self_accuracy"] == signals["validation_accuracy"] == accuracy
 
 
 def test_looking_changes_nothing_and_repeats_itself(digits) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from everymode.watch import Above, Alarm, Below, CollapseWatch, Course, Fall, Growth
+from everymode.watch import Alarm, CollapseWatch, Course, Fall, Growth, Outside
 
 
 def looked(watch: CollapseWatch, name: str, values: list[float]) -> list[Alarm | None]:
@@ -24,11 +24,11 @@ def test_a_fall_counts_only_from_a_height_and_for_several_ticks() -> None:
 
 
 def test_bounds_wait_for_the_first_ticks() -> None:
-    low = Below("variety", bound=0.2, after=2, ticks=2)
+    low = Outside("variety", low=0.2, after=2, ticks=2)
     assert looked(CollapseWatch([low]), "variety", [0.1, 0.1, 0.3, 0.1, 0.3]) == [None] * 5
     alarms = looked(CollapseWatch([low]), "variety", [0.1, 0.1, 0.1, 0.1])
     assert [alarm is not None for alarm in alarms] == [False, False, False, True]
-    high = Above("saturation", bound=0.9, after=0, ticks=1)
+    high = Outside("saturation", high=0.9, after=0, ticks=1)
     assert looked(CollapseWatch([high]), "saturation", [0.9, 0.91])[1] == Alarm(
         20, "saturation is 0.91, above 0.9", 10
     )

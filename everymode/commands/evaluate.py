@@ -166,8 +166,8 @@ def evaluate(
         if memorization:
             _memorization(judged_path, real, held_out, place, settings, quiet=as_json)
     except FileNotFoundError as error:
-        sides = [side for side in (judged_path, real, held_out) if side is not None]
-        gone = [side for side in sides if not Path(side).expanduser().exists() and str(side) in str(error)]
+        paths = [Path(side).expanduser() for side in (judged_path, real, held_out) if side is not None]
+        gone = [path for path in paths if not path.exists() and str(path) in str(error)]
         return fail(error, Exit.DATA if gone else Exit.USAGE)
     return Exit.DONE
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.generator import Generator
+from everymode.labels.given import GivenLabels
 from everymode.metrics.extractors.pixels import quantized
 
 __all__ = ["IMAGES_PER_SEED", "Drawer", "Sampling", "truncated_normal"]
@@ -100,13 +101,18 @@ class Drawer:
                 self._take_standing_statistics(layers)
 
     @property
-    def has_labels(self) -> bool:
-        """Whether this object chooses the labels; otherwise the generator's label source does, unseen."""
+    def has_classes(self) -> bool:
+        """Whether the labels drawn are known, and are the data's classes (clusters are not)."""
+        return self._chooses_labels and isinstance(self._generator.labels, GivenLabels)
+
+    @property
+    def _chooses_labels(self) -> bool:
+        """Otherwise the generator's label source does, unseen."""
         return self.sampling.label_prior in ("data", "uniform")
 
     def labels(self, num: int) -> np.ndarray:
-        """The label of each of the first `num` images, int64 [num]; -1 where none is known."""
-        drawn = self._labels(0, num, "labels") if num else None
+        """The class asked for in each of the first `num` images, int64 [num]; -1 where none is known."""
+        drawn = self._labels(0, num, "labels") if self.has_classes else None
         return np.full(num, -1, np.int64) if drawn is None else drawn.numpy()
 
     def batches(self, num: int) -> Iterator[Tensor]:
@@ -140,7 +146,7 @@ class Drawer:
         return self._generator.sample(size, label=labels, seed=seed, truncation=self._factor, batch_size=size)
 
     def _labels(self, start: int, stop: int, stream: str) -> Tensor | None:
-        if not self.has_labels:
+        if not self._chooses_labels:
             return None
         draws = Draws(self.sampling.seed, "evaluation", Rows(start, stop, stop))
         if self.sampling.label_prior == "uniform":
@@ -194,11 +200,12 @@ def _prior(
                 f"this generator knows no labels, so it has no label prior {wanted!r}: leave it out"
             )
         return None
-    fits = len(class_counts) == generator.num_labels and sum(class_counts) > 0
+    are_classes = isinstance(generator.labels, GivenLabels)
+    fits = are_classes and len(class_counts) == generator.num_labels and sum(class_counts) > 0
     if wanted == "data" and not fits:
         raise ValueError(
-            f"the label prior of the data needs one count for each of {generator.num_labels} labels, and "
-            f"{len(class_counts)} are known; choose uniform"
+            f"the label prior of the data needs labels that are its classes, with a count for each of "
+            f"{generator.num_labels}; {len(class_counts)} counts are known here; choose uniform or source"
         )
     if wanted is None:
         return "data" if fits else "source"

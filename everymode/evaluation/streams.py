@@ -131,7 +131,7 @@ def images_of_generator(
         count=num,
         batches=lambda: drawer.batches(num),
         labels=drawer.labels(num),
-        classes=tuple(names) if drawer.has_labels and len(names) == generator.num_labels else (),
+        classes=tuple(names) if drawer.has_classes and len(names) == generator.num_labels else (),
         facts=facts,
         take=drawer.take,
     )

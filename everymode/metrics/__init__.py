@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from everymode.metrics.classifier_score import inception_score, inception_score_from_logits
     from everymode.metrics.classifiers import Classifier, train_classifier
     from everymode.metrics.clustering import adjusted_rand, matched_accuracy, nmi, purity
+    from everymode.metrics.comparison import compare_cards
     from everymode.metrics.features import Extractor, extract, find_extractor, quantized, resize_images
     from everymode.metrics.fidelity import (
         DensityCoverage,
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
         reverse_kl,
     )
     from everymode.metrics.moments import StreamingMoments
+    from everymode.metrics.nearest import memorization_gap, nearest_rows
+    from everymode.metrics.reference import Reference
+    from everymode.metrics.score_card import ScoreCard, read_card
 
 # Loaded on first use. No module here may have the name of a function: importing it would hide the function.
 _HOME = {
@@ -60,11 +64,14 @@ _HOME = {
     "FrechetParts": "frechet",
     "ModeCoverage": "modes",
     "PrecisionRecall": "fidelity",
+    "Reference": "reference",
+    "ScoreCard": "score_card",
     "StreamingMoments": "moments",
     "adjusted_rand": "clustering",
     "class_counts": "modes",
     "class_coverage": "modes",
     "cmmd": "kernel",
+    "compare_cards": "comparison",
     "density_coverage": "fidelity",
     "eight_bit": "image_quality",
     "extract": "features",
@@ -81,13 +88,16 @@ _HOME = {
     "kernel_distance_subsets": "kernel",
     "luma": "image_quality",
     "matched_accuracy": "clustering",
+    "memorization_gap": "nearest",
     "mode_coverage": "modes",
     "modes_hit": "modes",
+    "nearest_rows": "nearest",
     "nmi": "clustering",
     "precision_recall": "fidelity",
     "psnr": "image_quality",
     "purity": "clustering",
     "quantized": "features",
+    "read_card": "score_card",
     "resize_images": "features",
     "reverse_kl": "modes",
     "ssim": "image_quality",
@@ -106,11 +116,14 @@ __all__ = [
     "FrechetParts",
     "ModeCoverage",
     "PrecisionRecall",
+    "Reference",
+    "ScoreCard",
     "StreamingMoments",
     "adjusted_rand",
     "class_counts",
     "class_coverage",
     "cmmd",
+    "compare_cards",
     "density_coverage",
     "eight_bit",
     "extract",
@@ -127,13 +140,16 @@ __all__ = [
     "kernel_distance_subsets",
     "luma",
     "matched_accuracy",
+    "memorization_gap",
     "mode_coverage",
     "modes_hit",
+    "nearest_rows",
     "nmi",
     "precision_recall",
     "psnr",
     "purity",
     "quantized",
+    "read_card",
     "resize_images",
     "reverse_kl",
     "ssim",

@@ -13,7 +13,13 @@ from everymode.metrics.scoring import Measured
 
 __all__ = ["Comparison", "Group", "NamedCard", "Ranking", "compare_cards", "comparison_table", "differences"]
 
-NOT_COMPARED = ("max_features", "extractor.layers", "extractor.num_classes", "extractor.channels")
+NOT_COMPARED = (
+    "max_features",
+    "fake_images",
+    "extractor.layers",
+    "extractor.num_classes",
+    "extractor.channels",
+)
 """Recorded, but without influence of their own: every number says how many features it used, the weights' hash
 fixes the network."""
 

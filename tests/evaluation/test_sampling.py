@@ -9,6 +9,8 @@ from painters import painter
 from scipy.stats import kstest, truncnorm
 
 from everymode.evaluation.sampling import IMAGES_PER_SEED, Drawer, Sampling, truncated_normal
+from everymode.game import LabelSource
+from everymode.generator import Generator
 from everymode.pictures import to_uint8
 
 
@@ -74,8 +76,25 @@ def test_labels_follow_the_prior():
 def test_priors_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="knows no labels"):
         Drawer(painter(labels=False), Sampling(label_prior="uniform"))
-    with pytest.raises(ValueError, match="choose uniform"):
+    with pytest.raises(ValueError, match="choose uniform or source"):
         Drawer(painter(), Sampling(label_prior="data"), class_counts=(1, 2))
+
+
+def test_clusters_are_not_classes_even_where_there_are_as_many():
+    class Clusters(LabelSource):
+        num_labels = 3
+
+        def draw(self, random):
+            return random.integers("fake labels", 3)
+
+    generator = Generator(painter().network, Clusters())
+    drawer = Drawer(generator, Sampling(), class_counts=(10, 10, 10))
+    assert drawer.sampling.label_prior == "source"
+    assert not drawer.has_classes
+    even = Drawer(generator, Sampling(label_prior="uniform"), class_counts=(10, 10, 10))
+    assert set(even.labels(5)) == {-1}
+    with pytest.raises(ValueError, match="its classes"):
+        Drawer(generator, Sampling(label_prior="data"), class_counts=(10, 10, 10))
 
 
 def test_batch_statistics_normalize_each_whole_batch_and_leave_the_generator_alone():

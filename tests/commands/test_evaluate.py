@@ -1,0 +1,197 @@
+"""`everymode evaluate` and `everymode compare`, on a run of two steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import everymode
+from everymode.cli import main
+from everymode.commands.compare import card_files
+from everymode.commands.evaluate import evaluations_folder
+
+QUICK = ["--extractor", "random:16", "--metrics", "fd,kd", "--num", "60"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run folder with checkpoints of steps 1 and 2."""
+    out = tmp_path_factory.mktemp("runs")
+    numbers = {"steps": 2, "snapshot": 1, "width": 4, "batch_size": 16, "latent_dim": 8, "watch_samples": 0}
+    return everymode.train("omni-gan-digits", out=out, device="cpu", quiet=True, **numbers).folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, tmp_path_factory, monkeypatch):
+    """A current folder of its own; one cache for all."""
+    monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path_factory.getbasetemp() / "evaluate-cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(capsys):
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def evaluated(capsys, *words):
+    assert main(["evaluate", *map(str, words)]) == 0
+    return read(capsys)[0]
+
+
+def card_of(text):
+    (line,) = [line for line in text.splitlines() if line.startswith("score card: ")]
+    return json.loads(Path(line.removeprefix("score card: ")).read_text())
+
+
+def test_a_run_is_judged_against_its_own_data_and_the_card_lies_with_it(run, capsys):
+    out = evaluated(capsys, run, *QUICK)
+    card = card_of(out)
+    assert "fd-random-16" in out
+    assert str(run / "evaluations") in out
+    assert card["subject"]["real_source"] == "digits:train"
+    assert card["subject"]["label"] == "omni-gan-digits step 2"
+    assert card["protocol"]["real"]["image_shape"] == [1, 16, 16]
+    assert card["protocol"]["sampling"]["ema"] is True
+    assert card["metrics"]["fd-random-16"]["fake"] == 60
+    assert list(card) == sorted(card)
+    again = card_of(evaluated(capsys, "--fake", run, "--real", "digits:train", *QUICK))
+    assert again.pop("times") != {}
+    card.pop("times")
+    assert again == card
+
+
+def test_sampling_flags_reach_the_card(run, capsys):
+    words = [
+        "--truncation",
+        "0.5",
+        "--truncation-rule",
+        "resample",
+        "--label-prior",
+        "uniform",
+        "--seed",
+        "3",
+    ]
+    card = card_of(
+        evaluated(capsys, run, *QUICK, *words, "--batch-statistics", "--no-ema", "--out", "c.json")
+    )
+    sampling = card["protocol"]["sampling"]
+    assert sampling["truncation"] == 0.5
+    assert sampling["truncation_rule"] == "resample"
+    assert sampling["label_prior"] == "uniform"
+    assert sampling["batch_norm"] == "batch"
+    assert sampling["ema"] is False
+    assert card["subject"]["seeds"] == {"sampling": 3, "training": 0}
+    standing = card_of(evaluated(capsys, run, *QUICK, "--standing-statistics"))
+    assert standing["protocol"]["sampling"]["standing_batches"] == 16
+
+
+def test_a_checkpoint_by_its_step_and_the_raw_generator_differ(run, capsys):
+    first = card_of(evaluated(capsys, run / "checkpoints" / "step-0000001", *QUICK))
+    assert first["subject"]["facts"]["step"] == 1
+    average = card_of(evaluated(capsys, run, *QUICK))
+    raw = card_of(evaluated(capsys, run, *QUICK, "--no-ema"))
+    weights = [card["subject"]["facts"]["weights"] for card in (first, average, raw)]
+    assert len(set(weights)) == 3 or weights[1] == weights[2]  # the average may still be a plain copy
+
+
+def test_images_against_images(elsewhere, capsys):
+    digits = everymode.open_images("digits:train", resolution=16)
+    np.savez("made.npz", images=np.asarray(digits.images[:200]), labels=digits.labels[:200])
+    words = ["--fake", "made.npz", "--real", "digits:held-out", "--resolution", "16", *QUICK]
+    out = evaluated(capsys, *words)
+    assert "no score card is kept" in out
+    printed = json.loads(evaluated(capsys, *words, "--json"))
+    assert printed["protocol"]["sampling"]["truncation"] == "not known"
+    assert printed["metrics"]["fd-random-16"]["real"] == 500
+
+
+def test_the_curve_and_the_panel_are_written(run, capsys, elsewhere):
+    out = evaluated(capsys, run, *QUICK, "--truncations", "0.5,1", "--out", "curve.json")
+    assert out.splitlines()[0].split() == ["truncation", "fd-random-16", "kd-random-16"]
+    assert (elsewhere / "curve.json").is_file()
+    assert (elsewhere / "curve.png").is_file()
+    out = evaluated(capsys, run, *QUICK, "--held-out", "digits:held-out", "--out", "card.json")
+    assert "nearer to training" in out
+    assert (elsewhere / "card-nearest.png").is_file()
+
+
+def test_comparing_a_run_with_another_seed_and_with_images(run, capsys):
+    for seed in (0, 1):
+        evaluated(capsys, run, *QUICK, "--seed", seed, "--out", f"run{seed}.json")
+    for name in ("digits:train", "digits:held-out"):
+        words = ["--fake", name, "--real", "digits:train", "--resolution", "16", *QUICK]
+        evaluated(capsys, *words, "--out", f"{name.partition(':')[2]}.json")
+    assert main(["compare", "run0.json", "run1.json", "train.json"]) == 2
+    out, err = read(capsys)
+    assert "(2 seeds)" in out
+    assert "not comparable with the above" in out
+    assert "sampling.truncation" in out
+    assert "nothing could be compared" in err
+    assert main(["compare", "train.json", "held-out.json"]) == 0
+    assert "1. digits:train" in read(capsys)[0]
+    fields = "truncation,truncation_rule,label_prior,batch_norm,standing_batches,batch_size,rejection,ema"
+    assert main(["compare", "run0.json", "run1.json", "train.json", "--ignore", fields]) == 0
+    assert "1. digits:train" in read(capsys)[0]
+    # repetitions of one subject have nothing to be ranked against, which is no mistake
+    assert main(["compare", "run0.json", "run1.json"]) == 0
+    assert "1." not in read(capsys)[0].split("+-")[0]
+
+
+def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
+    evaluated(capsys, run, *QUICK)
+    assert all(file.parent == run / "evaluations" for file in card_files(run))
+    with pytest.raises(FileNotFoundError, match="everymode evaluate"):
+        card_files(tmp_path)
+    assert (
+        evaluations_folder(str(run / "checkpoints" / "step-0000001")).resolve()
+        == (run / "evaluations").resolve()
+    )
+    assert evaluations_folder(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "name what to judge once"),
+        (["a", "--fake", "b"], 2, "name what to judge once"),
+        (["digits"], 2, "name the real images"),
+        (["./nowhere", "--real", "digits"], 3, "nowhere"),
+        (["digits", "--real", "./nowhere"], 3, "nowhere"),
+        (["digitss", "--real", "digits"], 2, "neither a file or folder"),
+        (["digits", "--real", "digits", "--metrics", "fid"], 2, "there is no metric 'fid'"),
+        (["digits", "--real", "digits", "--extractor", "inception:none.pth"], 2, "none.pth"),
+        (["digits", "--real", "digits", "--truncation", "0"], 2, "truncation is 0"),
+        (
+            ["digits", "--real", "digits", "--batch-statistics", "--standing-statistics"],
+            2,
+            "exclude each other",
+        ),
+        (["digits", "--real", "digits", "--truncations", "a"], 2, "--truncations is a list"),
+        (["digits", "--real", "digits", "--truncation-curve", "--memorization"], 2, "one of the two"),
+        (["digits", "--real", "digits", "--out", "card.txt"], 2, ".json file"),
+        (["digits", "--real", "digits", "--num", "1"], 2, "2 to"),
+        (["ring", "--real", "digits"], 2, "points in the plane"),
+        (["empty", "--real", "digits"], 3, "empty"),
+    ],
+)
+def test_mistakes_are_one_line_and_a_code(words, code, said, elsewhere, capsys):
+    (elsewhere / "empty").mkdir()
+    extra = [] if "--extractor" in words else ["--extractor", "random:16"]
+    assert main(["evaluate", *words, *extra]) == code
+    _, err = read(capsys)
+    last = [line for line in err.splitlines() if line.startswith("error:")]
+    assert len(last) == 1
+    assert said in last[0]
+
+
+def test_mistakes_of_compare(elsewhere, capsys):
+    assert main(["compare"]) == 2
+    assert main(["compare", "none.json"]) == 2
+    (elsewhere / "bad.json").write_text("{}")
+    (elsewhere / "worse.json").write_text("[")
+    assert main(["compare", "bad.json", "worse.json"]) == 2
+    assert "no score card" in read(capsys)[1]

@@ -216,7 +216,9 @@ def _measure(
 
     def measure(trainer: Trainer) -> dict[str, Any]:
         with as_in_use(trainer.average):
-            generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
+            generator = Generator(
+                trainer.average, trainer.game.labels, classes=dataset.classes, config=trainer.config
+            )
             card = evaluate_generator(
                 generator, reference, num=recipe.metric_images, metrics=names, step=trainer.completed
             )

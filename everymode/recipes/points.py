@@ -58,6 +58,10 @@ class PointGAN(Recipe):
         from everymode.networks.heads import ScalarHead, SelectHead
         from everymode.networks.mlp import PointDiscriminator, PointGenerator
 
+        if self.conditional and self.num_classes < 1:
+            raise ValueError(
+                f"{self.name} conditions on labels, and the data has none: choose another recipe, such as gan-grid"
+            )
         classes = self.num_classes if self.conditional else None
         generator = PointGenerator(num_classes=classes, latent_dim=self.latent_dim, width=self.width)
         head = partial(SelectHead, num_classes=self.num_classes) if self.conditional else ScalarHead

@@ -11,6 +11,8 @@ one prototype).
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 from pathlib import Path
 from textwrap import indent
@@ -85,6 +87,7 @@ def main() -> None:
     )
     card = evaluate(run.folder, "digits:train", num=SAMPLES)
     card_file = card.save(run.folder / "evaluations" / "demo.json")
+    command = os.path.relpath(Path(sys.executable).with_name("everymode"))
     picture = max((run.folder / "samples").glob("*.png"))
     print(f"""
   trained for                                   {seconds:6.1f} s   ({run.steps} steps)
@@ -97,7 +100,7 @@ def main() -> None:
   ten digits, one row each: {picture}
   score card:               {card_file}
   curves:                   {run.folder / "curves.png"}
-  draw your own:            everymode sample {run.folder} --label 7 --seeds 0-9""")
+  draw your own:            {command} sample {run.folder} --label 7 --seeds 0-9""")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 The same networks and numbers as the library's 32-pixel BigGAN (Brock et al. 2019; layouts of
 ajbrock/BigGAN-PyTorch), one operation after the other: direct convolutions, spectral norm layer by layer with
-ordinary autograd operations, separate discriminator passes for reals and fakes, gradients for the
-discriminator in the generator's move too, Adam and the moving average tensor by tensor. Nothing here is meant
+ordinary autograd operations, separate discriminator passes for reals and fakes, Adam and the moving average
+tensor by tensor. Nothing here is meant
 to be slow, and nothing to be fast.
 """
 
@@ -71,8 +71,10 @@ def plain_iteration(state: PlainState, real: Tensor, labels: Tensor) -> None:
     state.generator_optimizer.zero_grad()
     z = torch.randn(batch, LATENT_DIM, device=real.device)
     fake_labels = torch.randint(num_classes, (batch,), device=real.device)
+    discriminator.requires_grad_(False)
     loss = -discriminator(generator(z, fake_labels), fake_labels).mean()
     loss.backward()
+    discriminator.requires_grad_(True)
     state.generator_optimizer.step()
 
     with torch.no_grad():

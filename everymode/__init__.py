@@ -35,3 +35,7 @@ def __getattr__(name: str) -> Any:
     if name in _FAMILIES:
         return import_module(f"everymode.{name}")
     raise AttributeError(f"module 'everymode' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted((*__all__, *_FAMILIES))

@@ -110,9 +110,14 @@ def step_of(checkpoint: Path) -> int | None:
     return int(digits) if checkpoint.name.startswith(_PREFIX) and digits.isdigit() else None
 
 
-def newest_valid(folder: Path, say: Callable[[str], None]) -> Path | None:
-    """The newest checkpoint that is whole. Damaged newer ones are passed over, and `say` is told which and why."""
+def newest_valid(folder: Path, say: Callable[[str], None], *, up_to: int | None = None) -> Path | None:
+    """The newest checkpoint that is whole, of those up to a step if one is given.
+
+    Damaged newer ones are passed over, and `say` is told which and why.
+    """
     for checkpoint in reversed(checkpoints(folder)):
+        if up_to is not None and (step_of(checkpoint) or 0) > up_to:
+            continue
         try:
             verify(checkpoint)
         except DamagedCheckpoint as damage:
@@ -130,6 +135,13 @@ def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None
             shutil.rmtree(checkpoint, ignore_errors=True)
     for leftover in folder.glob(f".{_PREFIX}*.writing"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Delete the checkpoints of later steps."""
+    for checkpoint in checkpoints(folder):
+        if (step_of(checkpoint) or 0) > step:
+            shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def write_text_whole(path: Path, text: str) -> None:

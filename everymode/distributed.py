@@ -57,14 +57,19 @@ class World:
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace every gradient by its mean over the ranks (a missing one counts as zero)."""
-        if self.size == 1:
-            return
+        """Replace every gradient by its mean over the ranks.
+
+        A missing one counts as zero, in a world of one too: whether weight decay moves a parameter that nothing
+        depends on must not hang on the number of ranks.
+        """
         trained = [parameter for parameter in parameters if parameter.requires_grad]
+        gradients: list[Tensor] = []
         for parameter in trained:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in trained]
+            gradients.append(parameter.grad)
+        if self.size == 1 or not gradients:
+            return
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
         flat /= self.size
@@ -91,6 +96,12 @@ class World:
                     f"{self.size} processes: build the network with everymode.norms.BatchNorm, or convert it with "
                     "torch.nn.SyncBatchNorm.convert_sync_batchnorm"
                 )
+
+    def broadcast(self, module: nn.Module) -> None:
+        """Give every rank the first one's weights and buffers: initial values may differ in their last bits."""
+        if self.size > 1:
+            for tensor in [*module.parameters(), *module.buffers()]:
+                dist.broadcast(tensor.data, src=0)
 
     def total(self, values: Tensor) -> Tensor:
         """The sum of a tensor over the ranks; the tensor itself in a world of one."""

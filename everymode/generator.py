@@ -38,6 +38,12 @@ class Generator:
         self.classes = tuple(classes)
         self.config = config or {}
 
+    def __repr__(self) -> str:
+        name = self.config.get("recipe", {}).get("numbers", {}).get("name") or type(self.network).__name__
+        return (
+            f"Generator({name}, {self.num_labels} labels, step {self.config.get('step', '?')}, {self.device})"
+        )
+
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
@@ -82,6 +88,8 @@ class Generator:
             raise ValueError(
                 f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
             )
+        if truncation < 0:
+            raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
         given = self._labels(label, n)
         images = []
         for start in range(0, n, batch_size):

@@ -85,10 +85,10 @@ class SampleProbe:
     def _compared(self, fakes: Tensor, labels: np.ndarray | None) -> dict[str, float]:
         real, fake = coarse(self._reals), coarse(fakes)
         known = self._real_labels if labels is not None else None
-        signals = {
-            "coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage,
-            "variety": within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12),
-        }
+        signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
+        variety = within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12)
+        if np.isfinite(variety):  # with very many classes, no two of these samples are of one
+            signals["variety"] = variety
         if labels is not None and known is not None and known.ndim == 1:
             signals["labels_hit"] = label_agreement(real, known, fake, labels)
         return signals
@@ -168,7 +168,7 @@ def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
         return float(torch.pdist(features).mean())
     groups = [features[torch.from_numpy(labels == label)] for label in np.unique(labels)]
     means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
-    return float(np.mean(means)) if means else 0.0
+    return float(np.mean(means)) if means else float("nan")
 
 
 def label_agreement(

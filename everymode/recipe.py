@@ -197,6 +197,10 @@ class Recipe:
                 raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
         if not 0 <= self.lr_decay <= 1:
             raise ValueError(f"lr_decay is a share of training between 0 and 1, not {self.lr_decay}")
+        if self.metrics and self.metric_images < 10:
+            raise ValueError(
+                f"metric_images must be at least 10 to measure anything, not {self.metric_images}"
+            )
         if self.reuse_fakes and self.accumulation > 1:
             raise ValueError(
                 "reuse_fakes can't be combined with accumulation: keeping the generator's pass for its own move would "

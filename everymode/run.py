@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,9 @@ from everymode.progress import Progress
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.run_folder import RunFolder
+from everymode.run_record import config_of, introduce, say_changes
 from everymode.stopping import stop_on_signals
 from everymode.trainer import Measure, OnCollapse, Trainer
-from everymode.version import __version__
 
 SAMPLE_COLUMNS = 10
 MAX_SAMPLE_ROWS = 20
@@ -83,29 +81,39 @@ def train(
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
     place = _device(device)
     world = World.from_environment(cuda=place.type == "cuda")
+    created: RunFolder | None = None
     try:
         progress_talk = world.is_writer and not quiet
         recipe_file = str(recipe) if str(recipe).endswith(".py") else None
         chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
         source = str(data) if isinstance(data, (str, Path)) else (data.name if data else chosen.data)
         name = str(numbers.get("name", chosen.name))
-        folder = _folder_to_resume(resume, Path(out), name, source, world)
+        seed = int(numbers.get("seed", chosen.seed))
+        folder = _folder_to_resume(resume, Path(out), name, source, seed, world)
+        if source != chosen.data and "held_out" not in numbers:
+            chosen = replace(chosen, held_out="")  # it was chosen for the recipe's own data
         if folder is not None:
             chosen, source, recipe_file = _resumed(folder, chosen, name, source, data)
+        before = chosen
         chosen = chosen.with_numbers(**numbers)
+        if folder is not None and chosen.seed != before.seed:
+            raise ValueError(
+                f"{folder.path} was trained with seed {before.seed}, and its draws can't change on the way: leave the "
+                "seed out, or start a new run"
+            )
         with world.writer_first():
             dataset = _open(chosen, source, data, quiet=not progress_talk)
         if chosen.needs_labels() and dataset.num_classes == 0:
             raise ValueError(
                 f"{source} has no labels, and {chosen.name or type(chosen).__name__} needs them: add labels (class "
-                "sub-folders, or labels.csv with the columns file,label), or choose a recipe for unlabelled images"
+                "sub-folders, or labels.csv with the columns file,label)"
             )
         chosen = chosen.for_data(dataset.facts())
         order = DataOrder(dataset.labels, chosen.batch_size, chosen.seed, sampling=chosen.class_sampling)
-        config = _config(chosen, source, dataset, place, world, recipe_file)
+        config = config_of(chosen, source, dataset, place, world, recipe_file)
         if folder is None:
             name = f"{chosen.name or type(chosen).__name__}-{Path(source).stem}"
-            folder = RunFolder(
+            folder = created = RunFolder(
                 Path(str(world.share(str(RunFolder.create(Path(out), name).path) if world.is_writer else "")))
             )
             if world.is_writer and recipe_file:
@@ -128,9 +136,11 @@ def train(
                 on_nonfinite_rollback=on_nonfinite == "rollback",
                 probe=_probe(chosen, dataset, quiet=not progress_talk),
                 on_collapse=OnCollapse(on_collapse),
-                measure=_measure(chosen, dataset, folder, place, talk=progress_talk),
+                measure=_measure(chosen, dataset, folder, place, world, talk=progress_talk),
             )
-            checkpoint = files.newest_valid(folder.checkpoints, progress.say)
+            newest = files.newest_valid(folder.checkpoints, progress.say) if world.is_writer else None
+            chosen_one = str(world.share(str(newest or "")))  # the same on every rank
+            checkpoint = Path(chosen_one) if chosen_one else None
             if checkpoint is not None:
                 _restore(trainer, checkpoint)
                 _check_steps(trainer, folder)
@@ -142,10 +152,15 @@ def train(
             if world.is_writer:
                 # Not before: numbers that do not fit must not replace those that do.
                 folder.write_config(config)
-            _introduce(trainer, dataset, folder, progress.say)
+            introduce(trainer, dataset, folder, progress.say)
+            if created is None:
+                say_changes(before, chosen, progress.say)
+            created = None  # from here on it holds a run
             trainer.run()
         return Run(folder.path, chosen, trainer.completed)
     finally:
+        if created is not None and world.is_writer:
+            shutil.rmtree(created.path, ignore_errors=True)  # the run did not begin
         world.close()
 
 
@@ -201,12 +216,14 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
 
 
 def _measure(
-    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, *, talk: bool
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, world: World, *, talk: bool
 ) -> Measure | None:
     """Scores of the averaged generator against the training data, by the recipe's metrics."""
     if not recipe.metrics:
         return None
     names = chosen_metrics(recipe.metrics)
+    if not world.is_writer:
+        return lambda trainer: {}  # one process measures
     reference = prepare_reference(
         dataset,
         extractor=recipe.metric_extractor or default_extractor(dataset.name, fast=True, device=device),
@@ -236,11 +253,19 @@ def _measure(
 
 def _probe(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
     held_out = _open(recipe, recipe.held_out, None, quiet=quiet) if recipe.held_out else None
+    if held_out is not None and (held_out.image_shape, held_out.classes) != (
+        dataset.image_shape,
+        dataset.classes,
+    ):
+        raise ValueError(
+            f"held_out {recipe.held_out} is of another kind than the training data: {held_out.image_shape} with "
+            f"{len(held_out.classes)} classes, not {dataset.image_shape} with the same {len(dataset.classes)}"
+        )
     return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
 
 
 def _folder_to_resume(
-    resume: str | Path | None, out: Path, name: str, source: str, world: World
+    resume: str | Path | None, out: Path, name: str, source: str, seed: int, world: World
 ) -> RunFolder | None:
     if resume is None:
         return None
@@ -248,16 +273,17 @@ def _folder_to_resume(
         folder = RunFolder(Path(resume))
         folder.read_config()
         return folder
-    found = str(world.share(_newest_run(out, name, source) if world.is_writer else ""))
+    found = str(world.share(_newest_run(out, name, source, seed) if world.is_writer else ""))
     return RunFolder(Path(found)) if found else None
 
 
-def _newest_run(out: Path, name: str, source: str) -> str:
-    """The newest run folder in `out` of a recipe of this name on this data, or ""."""
+def _newest_run(out: Path, name: str, source: str, seed: int) -> str:
+    """The newest run folder in `out` of a recipe of this name on this data with this seed, or ""."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
             config = RunFolder(path).read_config()
-            same = config["recipe"]["numbers"]["name"] == name and config["data"]["source"] == source
+            numbers = config["recipe"]["numbers"]
+            same = (numbers["name"], numbers["seed"], config["data"]["source"]) == (name, seed, source)
             if same:
                 return str(path)
     return ""
@@ -292,39 +318,6 @@ def _check_same_data(folder: RunFolder, dataset: Dataset, source: str) -> None:
         )
 
 
-def _config(
-    recipe: Recipe,
-    source: str,
-    dataset: Dataset,
-    device: torch.device,
-    world: World,
-    recipe_file: str | None,
-) -> dict[str, Any]:
-    """What config.json says: enough to repeat the run and to build its generator."""
-    kind = type(recipe)
-    return {
-        "everymode": __version__,
-        "recipe": {
-            "module": kind.__module__,
-            "class": kind.__name__,
-            "file": recipe_file,
-            "numbers": recipe.as_json(),
-        },
-        "data": {
-            "source": source,
-            "fingerprint": dataset.fingerprint,
-            "num_images": len(dataset),
-            "image_shape": list(dataset.image_shape),
-            "classes": list(dataset.classes),
-            "skipped": dataset.num_skipped,
-        },
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "device": str(device),
-        "processes": world.size,
-        "command": sys.argv,
-    }
-
-
 def _restore(trainer: Trainer, checkpoint: Path) -> None:
     state = files.read_state(checkpoint)
     try:
@@ -332,7 +325,7 @@ def _restore(trainer: Trainer, checkpoint: Path) -> None:
     except (RuntimeError, KeyError) as error:
         raise ValueError(
             f"{checkpoint} does not fit this recipe: numbers that shape the networks can't be changed on resume. Leave "
-            f"them out, or start a new run, perhaps with --init-from this one ({error})"
+            f"them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
         ) from error
 
 
@@ -369,28 +362,3 @@ def _start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> Non
         if name != "averaged generator":
             shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
             say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
-
-
-def _introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callable[[str], None]) -> None:
-    """What runs, on what, how large."""
-    recipe = trainer.recipe
-    shape = "x".join(map(str, dataset.image_shape))
-    labels = f"{dataset.num_classes} classes" if dataset.num_classes else "no labels"
-    skipped = f", {dataset.num_skipped} unreadable ones skipped" if dataset.num_skipped else ""
-    say(f"run {folder.path}")
-    say(f"data {dataset.name}: {len(dataset):,} examples of {shape}, {labels}{skipped}")
-    for note in (*dataset.notes, *recipe.notes()):
-        say(note)
-    processes = f" x {trainer.world.size} processes" if trainer.world.size > 1 else ""
-    say(
-        f"device {trainer.device}{processes}, generator {_count(trainer.game.generator)}, discriminator "
-        f"{_count(trainer.game.discriminator)} parameters, batch {recipe.batch_size}, "
-        f"{recipe.discriminator_steps} discriminator steps"
-    )
-    if trainer.completed:
-        say(f"going on at step {trainer.completed} of {recipe.steps}")
-
-
-def _count(network: nn.Module) -> str:
-    total = sum(parameter.numel() for parameter in network.parameters())
-    return f"{total / 1e6:.2f} M" if total >= 1e5 else f"{total:,}"

@@ -21,7 +21,12 @@ class RunFolder:
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
         """A new folder parent/NNNNN-name, numbered after the highest there is."""
-        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"run folders can't be made in {parent} ({error}): choose another --out"
+            ) from error
         clean = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:80]
         while True:
             numbers = [number for path in parent.iterdir() if (number := _number(path)) is not None]

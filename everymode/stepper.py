@@ -187,6 +187,7 @@ class Stepper:
             "recovery": self.recovery.state(),
             "modules": {name: module.state_dict() for name, module in self.game.modules.items()},
             "average": self.average.state_dict(),
+            "tally": self.tally.state(),
             "optimizers": {
                 player: optimizer_state(self.game.modules[player], optimizer)
                 for player, optimizer in self._optimizers().items()
@@ -203,6 +204,7 @@ class Stepper:
             restore_optimizer(self.game.modules[player], optimizer, state["optimizers"][player])
         self.recover_with(Recovery(**state["recovery"]))
         self.tally = Tally(self.device)
+        self.tally.restore(state["tally"])
 
     def recover_with(self, recovery: Recovery) -> None:
         """Put a recovery's factors on the discriminator's numbers."""
@@ -229,6 +231,7 @@ class Stepper:
             module.to(device=self.device, dtype=self.dtype)
             if self._channels_last:
                 module.to(memory_format=torch.channels_last)
+            self.world.broadcast(module)
             self.world.synchronize_statistics(module)
             module.train()
         return game

@@ -1,4 +1,4 @@
-"""Stopping at a step's edge: a signal asks, the trainer saves and leaves; a second signal leaves at once."""
+"""Stopping at a step's edge: a signal asks, the trainer saves and leaves; a second Ctrl-C leaves at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class StopRequest:
         return self.signal is not None
 
     def request(self, number: int, frame: FrameType | None = None) -> None:
-        if self.requested:
+        if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal = signal.Signals(number)
+        # Schedulers repeat themselves (a signal to torchrun comes twice): only an impatient person leaves at once.
+        self.signal = self.signal or signal.Signals(number)
 
 
 @contextmanager

@@ -6,13 +6,14 @@ Nothing here waits for the device until `read`, which the trainer calls once per
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from everymode.distributed import World
 
+_JOINT = ", "
 _NEVER = torch.iinfo(torch.int64).max
 
 
@@ -50,9 +51,41 @@ class Tally:
         self._steps.append(step)
         torch.minimum(self._first_bad[names], bad, out=self._first_bad[names])
 
+    def first_bad(self, world: World) -> BadStep | None:
+        """The first non-finite value since the last `read`, which stays what it will be."""
+        first_name, first_move = "", _NEVER
+        for names, moves in self._first_bad.items():
+            for name, move in zip(names, world.least(moves).tolist(), strict=True):
+                if move < first_move:
+                    first_name, first_move = name, int(move)
+        return None if first_move == _NEVER else BadStep(first_name, self._steps[first_move])
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes: this process's sums of an unfinished tick."""
+        return {
+            "steps": list(self._steps),
+            "rows": {
+                _JOINT.join(names): {
+                    "sums": sums,
+                    "count": self._counts[names],
+                    "bad": self._first_bad[names],
+                }
+                for names, sums in self._sums.items()
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._steps = list(state["steps"])
+        for joined, row in state["rows"].items():
+            names = tuple(joined.split(_JOINT))
+            self._sums[names] = row["sums"].to(self.device)
+            self._counts[names] = int(row["count"])
+            self._first_bad[names] = row["bad"].to(self.device)
+
     def read(self, world: World) -> tuple[dict[str, float], BadStep | None]:
         """The means over moves and ranks since the last call, and the first non-finite value, if any."""
-        first_name, first_move = "", _NEVER
+        bad = self.first_bad(world)
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}
         for names, sums in self._sums.items():
@@ -60,11 +93,7 @@ class Tally:
             for name, value in zip(names, all_sums.tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + value
                 counts[name] = counts.get(name, 0) + self._counts[names]
-            for name, move in zip(names, world.least(self._first_bad[names]).tolist(), strict=True):
-                if move < first_move:
-                    first_name, first_move = name, int(move)
         means = {name: totals[name] / counts[name] for name in totals}
-        bad = None if first_move == _NEVER else BadStep(first_name, self._steps[first_move])
         self._sums.clear()
         self._counts.clear()
         self._first_bad.clear()

@@ -110,6 +110,7 @@ class Trainer(Stepper):
         self.watch = CollapseWatch()
         self._alarm: Alarm | None = None
         self._new_alarm = False
+        self._alarmed = False
         self._tick_began = time.perf_counter()
 
     # ---- the run
@@ -130,6 +131,8 @@ class Trainer(Stepper):
             while self.completed < recipe.steps:
                 self.step()
                 self.progress.step()
+                if self.completed <= first + 2 and self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)  # two steps that are timed
                 if self.completed == first + 1:
                     began = time.perf_counter()  # the first step warms up
                 if self.completed == first + 2 and recipe.steps - self.completed > 10:
@@ -139,7 +142,9 @@ class Trainer(Stepper):
                 at_snapshot = at_end or self.completed % recipe.snapshot == 0
                 stopping = self._agree_to_stop()
                 saving = at_snapshot or stopping
-                if (at_tick or saving) and not self._tick(saving=saving):
+                if (at_tick or at_snapshot) and not self._tick(saving=saving):
+                    continue  # rolled back
+                if stopping and not (at_tick or at_snapshot) and not self._sound():
                     continue  # rolled back
                 if at_snapshot:
                     self._score()
@@ -187,6 +192,13 @@ class Trainer(Stepper):
         self.progress.tick(self.completed, numbers)
         return self._alarm is None or not self._handle_collapse(self._alarm)
 
+    def _sound(self) -> bool:
+        """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
+        bad = self.tally.first_bad(self.world) or self._bad_weight()
+        if bad is not None:
+            self._handle_nonfinite(bad)
+        return bad is None
+
     def _say_estimate(self, seconds_per_step: float) -> None:
         left = (self.recipe.steps - self.completed) * seconds_per_step
         self.progress.say(
@@ -213,7 +225,10 @@ class Trainer(Stepper):
     def _handle_nonfinite(self, bad: BadStep) -> None:
         good = None
         if self.folder:
-            good = self.world.share(str(files.newest_valid(self.folder.checkpoints, self.progress.say) or ""))
+            good = ""
+            if self.world.is_writer:
+                good = str(files.newest_valid(self.folder.checkpoints, self.progress.say) or "")
+            good = self.world.share(good)
             if self.world.is_writer:
                 with self._saying_if_refused("nonfinite.json"):
                     write_evidence(
@@ -254,14 +269,15 @@ class Trainer(Stepper):
             alarm = self.watch.look(self.completed, signals)
         alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
         self.watch.restore(state)
-        self._alarm, self._new_alarm = alarm, alarm is not None and self._alarm is None
+        self._new_alarm = alarm is not None and not self._alarmed
+        self._alarm, self._alarmed = alarm, alarm is not None
         return {f"watch/{name}": value for name, value in signals.items()}
 
     def _handle_collapse(self, alarm: Alarm) -> bool:
         """Whether the run was rolled back. Raises Collapsed where it is to stop."""
-        if self._new_alarm:
-            self._note_collapse(alarm)
         healthy = self._last_healthy_checkpoint(alarm)
+        if self._new_alarm:
+            self._note_collapse(alarm, healthy)
         where = f"the last healthy checkpoint is {healthy}" if healthy else "there is no healthy checkpoint"
         if self._on_collapse is OnCollapse.WARN:
             if self._new_alarm:
@@ -278,28 +294,32 @@ class Trainer(Stepper):
         self._write_status("collapsed", alarm=alarm.text)
         raise Collapsed(alarm, f"Raise the weight decay or lower the discriminator's learning rate; {where}.")
 
-    def _note_collapse(self, alarm: Alarm) -> None:
+    def _note_collapse(self, alarm: Alarm, healthy: Path | None) -> None:
         if self.folder and self.world.is_writer:
             with self._saying_if_refused("a line of collapses.jsonl"):
-                self.folder.add_line(self.folder.path / "collapses.jsonl", alarm._asdict())
+                self.folder.add_line(
+                    self.folder.path / "collapses.jsonl",
+                    {**alarm._asdict(), "healthy_checkpoint": healthy.name if healthy else None},
+                )
 
     def _last_healthy_checkpoint(self, alarm: Alarm) -> Path | None:
         if not self.folder:
             return None
         found = ""
         if self.world.is_writer:
-            healthy = [
-                path
-                for path in files.checkpoints(self.folder.checkpoints)
-                if (files.step_of(path) or 0) <= alarm.last_healthy
-            ]
-            found = str(healthy[-1]) if healthy else ""
+            healthy = files.newest_valid(self.folder.checkpoints, self.progress.say, up_to=alarm.last_healthy)
+            found = str(healthy or "")
         found = str(self.world.share(found))
         return Path(found) if found else None
 
     def _roll_back(self, checkpoint: Path, remedy: Recovery) -> None:
         self.restore(files.read_state(checkpoint))
         self.recover_with(remedy)
+        if self.folder and self.world.is_writer:
+            # What lies behind belongs to the abandoned course: nobody may resume from it, or load it.
+            files.drop_after(self.folder.checkpoints, self.completed)
+        self.world.barrier()
+        self._save()
 
     def _bad_weight(self) -> BadStep | None:
         """A weight that is not finite, though every loss was: no checkpoint may hold it."""
@@ -309,11 +329,12 @@ class Trainer(Stepper):
     # ---- state
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"watch": self.watch.state()}
+        return super().state() | {"watch": self.watch.state(), "alarmed": self._alarmed}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         self.watch.restore(state["watch"])
+        self._alarmed = bool(state["alarmed"])
         if self.folder and self.world.is_writer:
             self.folder.cut_back(self.completed)
 

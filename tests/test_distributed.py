@@ -77,7 +77,7 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(tmp_path: Path) -> None
     (path,) = (tmp_path / "runs").iterdir()
     folder = RunFolder(path)
     assert folder.read_status()["state"] == "stopped"
-    assert [record["step"] for record in read_lines(folder.log)] == [2, 4, 5]
+    assert [record["step"] for record in read_lines(folder.log)] == [2, 4]
     files.verify(folder.checkpoints / "step-0000005")
     assert json.loads((path / "config.json").read_text())["processes"] == 2
     assert "run " in ended[0].said and "run " not in ended[1].said
@@ -93,7 +93,7 @@ def test_a_world_of_one_costs_nothing() -> None:
     assert world.is_writer
     parameter = nn.Parameter(torch.zeros(1))
     world.average_gradients([parameter])
-    assert parameter.grad is None
+    assert parameter.grad is not None and parameter.grad.tolist() == [0.0]
     world.synchronize_statistics(nn.BatchNorm1d(2))
     world.barrier()
     world.close()

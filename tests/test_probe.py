@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from everymode.checkpoint import checkpoints
+from everymode.checkpoint import checkpoints, step_of
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder
 from everymode.distributed import World
@@ -218,6 +218,8 @@ def test_a_rollback_goes_to_a_healthy_checkpoint_with_the_remedy_and_ends_after_
     assert run.recovery.discriminator_lr == 1 / 8
     group = run.discriminator_optimizer.param_groups[0]
     assert group["weight_decay"] == pytest.approx(27 * SMALL.discriminator_weight_decay)
+    steps = [step_of(path) for path in checkpoints(run.folder.checkpoints)]
+    assert max(steps) <= run.completed, "nothing of the abandoned courses is left"
     again = trainer(digits, tmp_path, OnCollapse.ROLLBACK)
     again.restore(run.state())
     assert again.recovery == run.recovery

@@ -280,3 +280,35 @@ def test_the_digits_recipe_is_what_the_name_stands_for() -> None:
     from everymode.recipes import find
 
     assert find("omni-gan-digits") is DIGITS
+
+
+def test_auto_never_goes_on_with_another_seed(toy: Callable[..., Run]) -> None:
+    first = toy(resume="auto", seed=0)
+    second = toy(resume="auto", seed=1)
+    assert first.folder != second.folder
+    with pytest.raises(ValueError, match="was trained with seed 0"):
+        toy(resume=first.folder, seed=1)
+
+
+def test_numbers_that_change_on_resume_are_said(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = toy()
+    toy(resume=first.folder, steps=5, generator_lr=1e-5, quiet=False)
+    said = capsys.readouterr().out
+    assert "changed from here on: steps 4 -> 5" in said
+    assert "changed from here on: generator_lr" in said
+
+
+def test_a_run_that_does_not_begin_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no metric 'nonsense'"):
+        toy(metrics="nonsense")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
+    small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
+    run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
+    assert run.recipe.held_out == ""
+    with pytest.raises(ValueError, match="of another kind than the training data"):
+        train(DIGITS, data="shapes:labels=shape,samples=64", held_out="digits:held-out", **small)

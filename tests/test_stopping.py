@@ -30,6 +30,14 @@ def test_a_second_signal_leaves_at_once() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_scheduler_may_repeat_itself() -> None:
+    with stop_on_signals() as request:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.signal == signal.SIGUSR1
+
+
 def test_outside_the_main_thread_nothing_is_caught() -> None:
     seen: list[bool] = []
 

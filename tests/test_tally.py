@@ -81,3 +81,22 @@ def test_values_keep_no_graph_and_may_be_changed_afterwards(tally: Tally) -> Non
     changed.fill_(100)
     means, _ = tally.read(ONE)
     assert means == {"a": 2.5}
+
+
+def test_an_unfinished_tick_goes_on_from_its_state() -> None:
+    world, device = World(), torch.device("cpu")
+    rows = [{"a": torch.tensor(float(n)), "b": torch.tensor(2.0 * n)} for n in range(5)]
+    whole, first, second = Tally(device), Tally(device), Tally(device)
+    for step, row in enumerate(rows):
+        whole.add(row, step)
+        if step < 3:
+            first.add(row, step)
+    first.add({"c": torch.tensor(float("nan"))}, 3)
+    assert first.first_bad(world) == first.first_bad(world) == ("c", 3)
+    second.restore(first.state())
+    for step, row in list(enumerate(rows))[3:]:
+        second.add(row, step)
+    means, bad = second.read(world)
+    expected, none = whole.read(world)
+    assert {name: means[name] for name in expected} == expected
+    assert (bad, none) == (("c", 3), None)

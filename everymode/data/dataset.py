@@ -26,7 +26,7 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Images (or points) with labels.
 
@@ -83,6 +83,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.image_shape))
+        return f"Dataset({self.name}: {len(self):,} examples of {shape}, {len(self.classes)} classes)"
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -16,12 +16,25 @@ from typing import TYPE_CHECKING
 from everymode.recipes.backbone import BigGANBackbone
 
 if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
     from everymode.game import Game
 
 
 @dataclass(frozen=True, kw_only=True)
 class BigGAN(BigGANBackbone):
     """Projection discriminator, hinge loss, spectral normalization in both networks."""
+
+    def for_data(self, facts: DataFacts) -> BigGAN:
+        """Raises ValueError for data of which some images have no label: projection needs one."""
+        if facts.num_unlabelled:
+            raise ValueError(
+                f"{facts.num_unlabelled:,} of {facts.num_images:,} images of {facts.name} have no label, and "
+                f"{self.name} needs one for each: label them, take them out, or choose omni-gan, which "
+                "passes over their class"
+            )
+        fitted = super().for_data(facts)
+        assert isinstance(fitted, BigGAN)
+        return fitted
 
     def build(self) -> Game:
         from functools import partial

@@ -71,23 +71,23 @@ class OmniGANForImages(OmniGAN):
         fitted = super().for_data(facts)
         assert isinstance(fitted, OmniGANForImages)
         if fitted.discriminator_weight_decay is None and facts.num_classes:
-            decay = weight_decay_for(fitted.num_images, fitted.num_classes)
+            decay = weight_decay_for(sum(fitted.class_counts), fitted.num_classes)
             fitted = replace(fitted, discriminator_weight_decay=decay)
         return fitted
 
     def notes(self) -> list[str]:
         if not self.num_classes or self.discriminator_weight_decay is None:
             return []
-        per_class = self.num_images / self.num_classes
+        per_class = sum(self.class_counts) / self.num_classes
         return [
-            f"{per_class:,.0f} images per class: discriminator weight decay {self.discriminator_weight_decay:.2g} "
-            "(fewer images, more decay: Omni-GAN, section F.5); generator weight decay "
-            f"{self.generator_weight_decay:.2g}"
+            f"{per_class:,.0f} labelled images per class: discriminator weight decay "
+            f"{self.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); "
+            f"generator weight decay {self.generator_weight_decay:.2g}"
         ]
 
 
 def weight_decay_for(num_images: int, num_classes: int) -> float:
-    """The discriminator's weight decay for a data set, from the three that the paper tuned (section F.5).
+    """The discriminator's weight decay for so many labelled images, from the three cases that the paper tuned (F.5).
 
     Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);
     a million images in all or more take ImageNet's value.

@@ -11,6 +11,7 @@ import torch
 from toy_games import toy_data, toy_trainer
 
 from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images
 from everymode.game import Game
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
@@ -82,7 +83,7 @@ def test_generators_are_of_the_published_size(name: str, parameters: int) -> Non
 def shrunk(name: str) -> tuple[Recipe, Dataset]:
     """A recipe at toy size on random images of its shape."""
     recipe = replace(find(name).shrunk(), channels=1)
-    data = toy_data(size=recipe.size[0])
+    data = open_images("ring:modes=3") if recipe.takes_points else toy_data(size=recipe.size[0])
     return recipe.for_data(data.facts()), data
 
 

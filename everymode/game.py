@@ -214,8 +214,8 @@ class Weighted:
 class Objective:
     """What a move costs: an adversarial loss, and terms for either player.
 
-    The order of evaluation is fixed, because every pass through a network with normalized weights counts: real,
-    fake, then the terms as they are listed.
+    The order of evaluation is fixed, because every pass through a network with normalized weights counts: real, then
+    fake (in the generator's move fake, then real where the loss compares the two), then the terms as they are listed.
     """
 
     adversarial: AdversarialLoss
@@ -286,7 +286,10 @@ class LabelSource(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
 
     def observe(self, batch: Batch) -> None:
-        """Called once per discriminator move, with the labelled batch."""
+        """Called in every discriminator move with the labelled rows that go through the networks at once.
+
+        That is once per move, unless the batch is cut: then once per accumulated part, with this process's rows.
+        """
 
     def refresh(self, discriminator: nn.Module, data: Any) -> None:
         """Called between steps, as often as the recipe's `refresh_every` says."""

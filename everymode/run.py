@@ -90,8 +90,8 @@ def train(
         name = str(numbers.get("name", chosen.name))
         seed = int(numbers.get("seed", chosen.seed))
         folder = _folder_to_resume(resume, Path(out), name, source, seed, world)
-        if source != chosen.data and "held_out" not in numbers:
-            chosen = replace(chosen, held_out="")  # it was chosen for the recipe's own data
+        if chosen.data and source != chosen.data and "held_out" not in numbers:
+            chosen = replace(chosen, held_out="")  # it belongs to the recipe's own data
         if folder is not None:
             chosen, source, recipe_file = _resumed(folder, chosen, name, source, data)
         before = chosen

@@ -73,10 +73,10 @@ def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callab
 
 def say_changes(before: Recipe, now: Recipe, say: Callable[[str], None]) -> None:
     """Which numbers of a run that goes on are not those it had."""
+    had = before.as_json()
     for name, value in now.as_json().items():
-        had = before.as_json()[name]
-        if value != had:
-            say(f"changed from here on: {name} {had} -> {value}")
+        if value != had[name]:
+            say(f"changed from here on: {name} {had[name]} -> {value}")
 
 
 def _count(network: nn.Module) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from everymode.distributed import World
 
-_JOINT = ", "
+_JOINT = "\x1f"
+"""Joins names in a state: a character that no name of a term holds."""
 _NEVER = torch.iinfo(torch.int64).max
 
 

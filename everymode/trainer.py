@@ -118,7 +118,8 @@ class Trainer(Stepper):
     def run(self) -> None:
         """Train to the recipe's last step, from wherever this trainer stands.
 
-        Raises Stopped after a signal (with a checkpoint written) and Diverged where a loss was not finite.
+        Raises Stopped after a signal (with a checkpoint written), Diverged where a loss was not finite, and Collapsed
+        where the watch's alarm is to end the run.
         """
         recipe = self.recipe
         if self.completed == 0:
@@ -256,7 +257,7 @@ class Trainer(Stepper):
     # ---- collapse
 
     def _look_for_collapse(self, numbers: dict[str, float]) -> dict[str, float]:
-        """The signals of this tick; an alarm is said, and raised or followed by a rollback as the run was told."""
+        """The signals of this tick, for the log. The alarm they raise, if any, is kept for `_handle_collapse`."""
         if self._probe is None:
             return {}
         signals: dict[str, float] = {}
@@ -339,7 +340,10 @@ class Trainer(Stepper):
             self.folder.cut_back(self.completed)
 
     def _save(self, *, last: bool = False) -> None:
-        """Write a checkpoint, and delete all but the last two. Raises OSError if the run's last one is refused."""
+        """Write a checkpoint, and delete all but the last two, the best, and the last healthy one.
+
+        Raises OSError if the run's last one is refused.
+        """
         if self.folder and self.world.is_writer:
             what = f"the checkpoint of step {self.completed}"
             with nullcontext() if last else self._saying_if_refused(what):

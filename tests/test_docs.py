@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,9 +43,6 @@ def extending() -> list[dict[str, Any]]:
     found = []
     for number, block in enumerate(blocks):
         space = {**known, "__name__": f"extending_{number}"}
-        import sys
-        import types
-
         module = types.ModuleType(space["__name__"])
         sys.modules[module.__name__] = module  # dataclasses look their module up
         module.__dict__.update(space)

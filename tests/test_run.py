@@ -310,5 +310,7 @@ def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
     run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
     assert run.recipe.held_out == ""
+    mine = replace(DIGITS, data="", held_out="digits:held-out")
+    assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"
     with pytest.raises(ValueError, match="of another kind than the training data"):
         train(DIGITS, data="shapes:labels=shape,samples=64", held_out="digits:held-out", **small)

@@ -91,12 +91,12 @@ def test_an_unfinished_tick_goes_on_from_its_state() -> None:
         whole.add(row, step)
         if step < 3:
             first.add(row, step)
-    first.add({"c": torch.tensor(float("nan"))}, 3)
-    assert first.first_bad(world) == first.first_bad(world) == ("c", 3)
+    first.add({"c, d": torch.tensor(float("nan"))}, 3)
+    assert first.first_bad(world) == first.first_bad(world) == ("c, d", 3)
     second.restore(first.state())
     for step, row in list(enumerate(rows))[3:]:
         second.add(row, step)
     means, bad = second.read(world)
     expected, none = whole.read(world)
     assert {name: means[name] for name in expected} == expected
-    assert (bad, none) == (("c", 3), None)
+    assert (bad, none) == (("c, d", 3), None)

@@ -5,7 +5,7 @@ Generation via Self-Conditioned GANs (CVPR 2020), released as stevliu/self-condi
 where the paper prints 1e-3).
 Command: everymode train gan-grid        everymode train conditional-gan-grid
 Cost: 40 ms a step on one core; 8,000 steps in about five minutes. Expected: the unconditional GAN misses modes of the
-grid, the conditional one, which is told the mode, does not. Measured here: docs/results/collapse_watch.md.
+grid, the conditional one, which is told the mode, does not. Measured here: not yet.
 """
 
 from __future__ import annotations

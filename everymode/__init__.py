@@ -26,7 +26,7 @@ _HOME = {
     "save_grid": "everymode.pictures",
     "train": "everymode.run",
 }
-_FAMILIES = ("data", "evaluation", "labels", "losses", "metrics", "networks", "norms", "recipes")
+_FAMILIES = ("augment", "data", "evaluation", "labels", "losses", "metrics", "networks", "norms", "recipes")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from everymode.commands.evaluate import evaluate
 from everymode.commands.recipes import list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
-from everymode.data.errors import DataError
+from everymode.data.errors import DataError, DataWarning
 from everymode.version import __version__
 
 # Wide enough for the longest flag, --no-decoupled-weight-decay, so that none is broken in two.
@@ -37,7 +38,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if tokens is None else tokens)
     try:
         command, bound, _ = application(words).parse_args(words, exit_on_error=False, print_error=False)
-        ending = command(*bound.args, **bound.kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DataWarning
+            )  # commands print a data set's notes, or put them in a card
+            ending = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
     except CycloptsError as error:
         return fail(_sentence(error, words), Exit.USAGE)

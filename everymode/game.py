@@ -270,8 +270,8 @@ class LabelSource(nn.Module):
     Whatever a label source needs to resume is a buffer or a parameter.
     """
 
-    num_labels: int = 0
-    """How many labels it gives; 0 where there is no label."""
+    num_labels: int | tuple[int, ...] = 0
+    """How many labels it gives; for several labels an image (label blocks) a tuple; 0 where there is no label."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """The condition of the real examples."""
@@ -284,6 +284,10 @@ class LabelSource(nn.Module):
     def draw(self, random: Draws) -> Condition:
         """A condition for samples outside training, where there is no real batch."""
         raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
+
+    def complete(self, labels: Tensor, random: Draws) -> Tensor:
+        """Labels with those that are missing (UNLABELLED) drawn."""
+        return torch.where(labels == UNLABELLED, self.draw(random), labels)
 
     def observe(self, batch: Batch) -> None:
         """Called in every discriminator move with the labelled rows that go through the networks at once.
@@ -301,7 +305,10 @@ class Game:
 
     generator(z [B, latent_dim], condition, size=None) -> fakes, with the attribute `latent_dim`;
     discriminator(x, condition) -> Verdict or scores, with `.features(x)`, which needs no label;
-    augment(x, random) -> x, applied to whatever the discriminator judges.
+    augment(x, random) -> x, applied to whatever the discriminator judges. One that adapts has a method
+    `observe(mean_sign)`, which is called after every discriminator move with the mean sign of its realness of the reals
+    (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged. It is then an
+    nn.Module, so that its state is kept in checkpoints.
     """
 
     generator: nn.Module

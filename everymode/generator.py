@@ -16,10 +16,14 @@ from torch import Tensor, nn
 
 from everymode import checkpoint as files
 from everymode.draws import Draws, Rows
-from everymode.game import Condition, LabelSource
+from everymode.game import UNLABELLED, Condition, LabelSource
+from everymode.label_names import Asked, label_numbers
 from everymode.recipe import Recipe
 
 _FAMILY_PACKAGE = "everymode.recipes."
+
+MOST_PIXELS = 8192 * 8192
+"""Of one image, and of the images of one pass, where a size is asked for."""
 
 
 class Generator:
@@ -53,7 +57,7 @@ class Generator:
         return next(self.network.parameters()).dtype
 
     @property
-    def num_labels(self) -> int:
+    def num_labels(self) -> int | tuple[int, ...]:
         return self.labels.num_labels
 
     def to(self, device: torch.device | str) -> Generator:
@@ -65,7 +69,7 @@ class Generator:
     def sample(
         self,
         n: int,
-        label: int | str | Sequence[int | str] | Tensor | None = None,
+        label: Asked = None,
         seed: int = 0,
         truncation: float = 1.0,
         size: tuple[int, int] | None = None,
@@ -76,13 +80,16 @@ class Generator:
 
         Args:
             n: how many.
-            label: one class for all (number or name), one for each, or None: drawn as the label source draws.
+            label: one class for all (number or name), one for each, or None: drawn as the label source draws. Where
+                images have several labels, one of each kind, as "circle,red,large" or (0, 1, None); an empty place, or
+                None, is drawn.
             seed: image i is a function of seed + i, so any of them can be drawn again alone.
             truncation: factor on the latent code: below 1 trades variety for typicality.
-            size: (height, width), for generators that draw any size.
-            batch_size: images per pass; it bounds the memory and changes nothing else.
+            size: (height, width), for generators that draw any size; at most MOST_PIXELS in all.
+            batch_size: images per pass, fewer where they are large; it bounds the memory and changes nothing else.
 
-        Raises ValueError for labels that the generator does not know, or for labels where it knows none.
+        Raises ValueError for labels that the generator does not know, for labels where it knows none, and for sizes
+        that it can't draw.
         """
         if n < 1 or batch_size < 1:
             raise ValueError(
@@ -90,7 +97,9 @@ class Generator:
             )
         if truncation < 0:
             raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
-        given = self._labels(label, n)
+        if size is not None:
+            batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
+        given = label_numbers(label, n, self.num_labels, self.classes)
         images = []
         for start in range(0, n, batch_size):
             count = min(batch_size, n - start)
@@ -100,12 +109,20 @@ class Generator:
             ]
             z = torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws]) * truncation
             if given is not None:
-                condition: Condition = given[start : start + count].to(self.device)
+                condition: Condition = self._completed(given[start : start + count], draws)
             else:
                 condition = _stacked([self.labels.draw(draw) for draw in draws])
             drawn = self.network(z, condition) if size is None else self.network(z, condition, size)
             images.append(drawn.float().cpu())
         return torch.cat(images)
+
+    def _completed(self, given: Tensor, draws: Sequence[Draws]) -> Tensor:
+        """Labels on the device, with those that were left open drawn."""
+        labels = given.to(self.device)
+        if not (given == UNLABELLED).any():
+            return labels
+        rows = [self.labels.complete(row[None], draw) for row, draw in zip(labels, draws, strict=True)]
+        return torch.cat(rows)
 
     def save(self, folder: str | Path) -> Path:
         """Write generator.safetensors and config.json, which `everymode.load` reads."""
@@ -117,31 +134,6 @@ class Generator:
         save_file(state, folder / "generator.safetensors")
         (folder / "config.json").write_text(json.dumps(self.config, indent=1))
         return folder
-
-    def _labels(self, label: int | str | Sequence[int | str] | Tensor | None, n: int) -> Tensor | None:
-        if label is None:
-            return None
-        if self.num_labels == 0:
-            raise ValueError(
-                f"this generator knows no labels, so it can't draw label {label!r}: leave it out"
-            )
-        if isinstance(label, Tensor):
-            label = label.tolist()
-        several = [label] * n if isinstance(label, (int, str, Integral)) else list(label)
-        if len(several) != n:
-            raise ValueError(f"{len(several)} labels for {n} images: give one label for all, or one for each")
-        return torch.tensor([self._number(each) for each in several])
-
-    def _number(self, label: int | str) -> int:
-        if isinstance(label, str) and label in self.classes:
-            return self.classes.index(label)
-        if isinstance(label, str) and label.lstrip("-").isdigit():
-            label = int(label)
-        if isinstance(label, Integral) and 0 <= label < self.num_labels:
-            return int(label)
-        names = f" ({', '.join(self.classes[:20])}{', ...' if len(self.classes) > 20 else ''})"
-        known = f"0 to {self.num_labels - 1}{names if self.classes else ''}"
-        raise ValueError(f"there is no label {label!r}: this generator knows {known}")
 
 
 def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device | str = "cpu") -> Generator:
@@ -209,6 +201,20 @@ def recipe_of(config: dict[str, Any]) -> Recipe:
             f"{module} has no recipe class {name}: the run was made by another version of everymode"
         )
     return found.from_json(record["numbers"])
+
+
+def _number_of_pixels(size: tuple[int, int]) -> int:
+    if not (
+        isinstance(size, Sequence) and len(size) == 2 and all(isinstance(side, Integral) for side in size)
+    ):
+        raise ValueError(f"size is (height, width) in pixels, such as (64, 48), not {size!r}")
+    height, width = size
+    if min(height, width) < 1 or height * width > MOST_PIXELS:
+        raise ValueError(
+            f"an image of {height}x{width} can't be drawn: each side must be at least 1, and height times width at "
+            f"most {MOST_PIXELS:,} (8192x8192)"
+        )
+    return height * width
 
 
 def _stacked(conditions: list[Condition]) -> Condition:

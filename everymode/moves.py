@@ -40,6 +40,9 @@ class Played:
     """Named scalars, detached, averaged over parts."""
     turns: tuple[Turn, ...]
     """One per part, the real batches labelled."""
+    gradient_norm: Tensor
+    """L2 norm, over all parameters, of the gradient that the optimizer was given: averaged over parts and processes,
+    before weight decay. A scalar, detached; no part of what is minimized."""
     kept_fake: Tensor | None = None
     """Fakes that still carry the generator's graph, where they are to be reused."""
 
@@ -94,8 +97,9 @@ def play_discriminator(
     parameters = list(game.discriminator.parameters())
     if average is not None:
         average(parameters)
+    norm = gradient_norm(parameters)
     optimizer.step()
-    return Played(totals, tuple(turns), kept)
+    return Played(totals, tuple(turns), norm, kept)
 
 
 def play_generator(
@@ -132,8 +136,15 @@ def play_generator(
     parameters = list(game.generator.parameters())
     if average is not None:
         average(parameters)
+    norm = gradient_norm(parameters)
     optimizer.step()
-    return Played(totals, tuple(turns))
+    return Played(totals, tuple(turns), norm)
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The L2 norm of all gradients together, a scalar that stays on the device. Parameters without one count as 0."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return nn.utils.get_total_norm(gradients)
 
 
 @contextmanager

@@ -117,6 +117,12 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
 
 
 _ON_EXAMPLES = ("judgement/real", "judgement/fake", "watch/held_out")
+_JUDGED_REAL = (
+    "judgement/real_above_0",
+    "judgement/fake_above_0",
+    "watch/training_above_0",
+    "watch/held_out_above_0",
+)
 _PANELS: dict[str, Callable[[str], bool]] = {
     "discriminator losses": lambda name: name.startswith("discriminator/"),
     "generator losses": lambda name: name.startswith("generator/"),
@@ -127,6 +133,10 @@ _PANELS: dict[str, Callable[[str], bool]] = {
     "the discriminator's class scores": lambda name: (
         name in ("watch/self_accuracy", "watch/validation_accuracy")
     ),
+    "the discriminator's overfitting (1 = held out looks fake)": lambda name: name == "watch/overfitting",
+    "share judged real": lambda name: name in _JUDGED_REAL,
+    "largest singular value of a layer": lambda name: name.endswith("_singular_value"),
+    "gradient norms": lambda name: name.startswith("gradient_norm/"),
     "scores": lambda name: "/" not in name,
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from everymode.metrics.fidelity import density_coverage
 from everymode.norms.spectral import singular_values
 from everymode.stepper import Stepper
 
+Drawn = tuple[Tensor, np.ndarray | None]
+"""Examples and their labels, if they have any."""
+
 NEIGHBOURS = 5
 SIDE = 8
 """Images are compared at this many pixels a side: coarse, cheap, and enough to see a collapse."""
@@ -35,11 +39,17 @@ class SampleProbe:
     coverage: share of the reals that have a sample in their neighbourhood (Naeem et al. 2020, k = 5; 8x8 pixels).
     variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
     labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
-    held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it. A
-        gap that grows is a discriminator that learns its data by heart. Only where `held_out` is given.
+    held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it.
+        training_above_0, held_out_above_0: the shares of each with a realness above 0. Only where `held_out` is given.
+    overfitting: that gap as a share of the distance from training examples down to samples (`overfitting` below).
+        0 = no difference, 1 = held-out examples look as fake as samples: D knows its data by heart. Likewise.
     self_accuracy: share of samples in which D's own class scores see the asked class, and validation_accuracy: the same
         for `held_out` examples and their labels; only where D scores classes (`class_scores`).
-    singular_value: the largest singular value of any normalized layer's own weight, in either network.
+    discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
+        layer's own weight; only where the network has such layers.
+
+    Of several labels an image (label blocks), the first one makes the classes of `variety`, and labels_hit and the
+    accuracies are means over the blocks. Real examples without a label are left out where labels are compared.
     """
 
     def __init__(self, data: Dataset, *, count: int, seed: int, held_out: Dataset | None = None) -> None:
@@ -48,7 +58,7 @@ class SampleProbe:
         self._seed = seed
         self._reals = data.gather(rows)
         self._real_labels = data.labels[rows] if data.num_classes else None
-        self._unseen: tuple[Tensor, np.ndarray] | None = None
+        self._unseen: Drawn | None = None
         if held_out is not None and count:
             unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
             self._unseen = (held_out.gather(unseen), held_out.labels[unseen])
@@ -57,28 +67,46 @@ class SampleProbe:
     def __call__(self, stepper: Stepper) -> dict[str, float]:
         """Look at the networks as they are now."""
         signals: dict[str, float] = {}
+        drawn: Drawn | None = None
         if self._count > NEIGHBOURS + 1:
             with as_in_use(stepper.game.generator):
                 fakes, labels = self._samples(stepper)
             if torch.isfinite(fakes).all():
                 signals |= self._compared(fakes, labels)
                 signals |= _accuracy("self_accuracy", stepper, fakes, labels)
+                drawn = (fakes, labels)
         if self._unseen is not None:
-            with as_in_use(stepper.game.discriminator):
-                seen = self._realness(stepper, self._reals, self._real_labels)
-                signals["held_out"] = self._realness(stepper, *self._unseen)
-                signals["held_out_gap"] = seen - signals["held_out"]
+            signals |= self._on_unseen(stepper, drawn)
             signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
-        return signals | _largest_singular_value(stepper)
+        return signals | _largest_singular_values(stepper)
 
-    def _samples(self, stepper: Stepper) -> tuple[Tensor, np.ndarray | None]:
+    def _on_unseen(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
+        """What D makes of held-out examples beside training examples and samples."""
+        assert self._unseen is not None
+        with as_in_use(stepper.game.discriminator):
+            seen = self._realness(stepper, self._reals, self._real_labels)
+            unseen = self._realness(stepper, *self._unseen)
+            signals = {
+                "held_out": float(unseen.mean()),
+                "held_out_gap": float(seen.mean() - unseen.mean()),
+                "training_above_0": float((seen > 0).double().mean()),
+                "held_out_above_0": float((unseen > 0).double().mean()),
+            }
+            # Where D wants a condition, it must be one that can be handed on with the samples.
+            shown = drawn is not None and (drawn[1] is not None or not stepper.game.labels.num_labels)
+            if drawn is not None and shown and min(len(seen), len(unseen)) > 1:
+                share = overfitting(seen, unseen, self._realness(stepper, *drawn))
+                signals |= {"overfitting": share} if np.isfinite(share) else {}
+        return signals
+
+    def _samples(self, stepper: Stepper) -> Drawn:
         images, labels = [], []
         for start in range(0, self._count, BATCH):
             rows = Rows(start, min(start + BATCH, self._count), self._count)
             draws = Draws(self._seed, "watch", rows, stepper.device, stepper.dtype)
             condition = stepper.game.labels.draw(draws)
             images.append(stepper.game.generate(draws, condition).float().cpu())
-            if isinstance(condition, Tensor) and condition.ndim == 1:
+            if isinstance(condition, Tensor) and condition.ndim <= 2:
                 labels.append(condition.cpu().numpy())
         return torch.cat(images), np.concatenate(labels) if labels else None
 
@@ -89,11 +117,12 @@ class SampleProbe:
         variety = within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12)
         if np.isfinite(variety):  # with very many classes, no two of these samples are of one
             signals["variety"] = variety
-        if labels is not None and known is not None and known.ndim == 1:
-            signals["labels_hit"] = label_agreement(real, known, fake, labels)
+        if labels is not None and known is not None and known.shape[1:] == labels.shape[1:]:
+            shares = _labels_hit(real, _columns(known), fake, _columns(labels))
+            signals |= {"labels_hit": float(np.mean(shares))} if shares else {}
         return signals
 
-    def _realness(self, stepper: Stepper, images: Tensor, labels: np.ndarray | None) -> float:
+    def _realness(self, stepper: Stepper, images: Tensor, labels: np.ndarray | None) -> Tensor:
         levels = []
         for start in range(0, len(images), BATCH):
             shown = images[start : start + BATCH].to(stepper.device, stepper.dtype)
@@ -103,7 +132,25 @@ class SampleProbe:
             answer = stepper.game.discriminator(shown, condition)
             scores = answer if isinstance(answer, Tensor) else answer.scores[0]
             levels.append(stepper.game.objective.adversarial.realness(scores.float(), condition))
-        return float(torch.cat(levels).mean())
+        return torch.cat(levels).double().cpu()
+
+
+def overfitting(training: Tensor, held_out: Tensor, fake: Tensor) -> float:
+    """How much of the way from training examples down to fakes the discriminator's realness of held-out ones has gone.
+
+    (mean training - mean held-out) / (mean training - mean fake) is 0 where held-out examples look like training ones,
+    and 1 where they look like fakes (the quantity r_v of Karras et al. 2020, equation 1). Here the numerator is first
+    lowered by two standard errors, and the denominator is no less than these, so that noise alone gives about 0 even
+    where the discriminator can't tell anything apart. Can exceed 1; never negative.
+
+    Args:
+        training, held_out, fake: [N], at least two of each of the first two.
+    """
+    noise = 2 * (training.var() / len(training) + held_out.var() / len(held_out)).sqrt()
+    gap = (training.mean() - held_out.mean() - noise).clamp(min=0)
+    if gap == 0:
+        return 0.0
+    return float(gap / torch.maximum(training.mean() - fake.mean(), noise.clamp(min=1e-12)))
 
 
 @contextmanager
@@ -128,7 +175,7 @@ def class_scores(
     """
     answer = discriminator(examples, labels)
     if not isinstance(answer, Tensor) and answer.classes is not None:
-        return answer.classes
+        return answer.classes[:, :num_labels]  # ImAC-GAN's has a class for fakes behind them
     head = getattr(discriminator, "head", None)
     if hasattr(head, "class_scores"):
         return head.class_scores(discriminator.features(examples))
@@ -139,19 +186,37 @@ def class_scores(
 def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray | None) -> dict[str, float]:
     """The share of examples in which D's highest class score is that of their label, by name; {} where it has none."""
     count = stepper.game.labels.num_labels
-    if labels is None or labels.ndim != 1 or count < 2:
+    sizes = count if isinstance(count, tuple) else (count,)
+    if labels is None or labels.ndim > 2 or len(_columns(labels)) != len(sizes) or max(sizes) < 2:
         return {}
-    hits, seen = 0, 0
+    hits, seen = np.zeros(len(sizes)), np.zeros(len(sizes))
     with as_in_use(stepper.game.discriminator):
         for start in range(0, len(examples), BATCH):
             shown = examples[start : start + BATCH].to(stepper.device, stepper.dtype)
             asked = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
-            scores = class_scores(stepper.game.discriminator, shown, asked.clamp(min=0), count)
+            scores = class_scores(stepper.game.discriminator, shown, asked.clamp(min=0), sum(sizes))
             if scores is None:
                 return {}
-            hits += int((scores.argmax(1) == asked).sum())
-            seen += int((asked >= 0).sum())
-    return {name: hits / seen} if seen else {}
+            blocks = scores.split(sizes, dim=1) if len(sizes) > 1 else (scores,)
+            for block, wanted in enumerate(_columns(asked)):
+                hits[block] += int((blocks[block].argmax(1) == wanted).sum())
+                seen[block] += int((wanted >= 0).sum())
+    return {name: float((hits[seen > 0] / seen[seen > 0]).mean())} if seen.any() else {}
+
+
+def _labels_hit(real: Tensor, known: list[np.ndarray], fake: Tensor, asked: list[np.ndarray]) -> list[float]:
+    """`label_agreement` in each block of which enough real examples have the label."""
+    shares = []
+    for mine, wanted in zip(known, asked, strict=True):
+        labelled = mine >= 0
+        if labelled.sum() >= NEIGHBOURS:
+            shares.append(label_agreement(real[torch.from_numpy(labelled)], mine[labelled], fake, wanted))
+    return shares
+
+
+def _columns(labels: Any) -> list[Any]:
+    """The labels of each block, [N] each."""
+    return [labels] if labels.ndim == 1 else [labels[:, block] for block in range(labels.shape[1])]
 
 
 def coarse(examples: Tensor) -> Tensor:
@@ -163,10 +228,14 @@ def coarse(examples: Tensor) -> Tensor:
 
 
 def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
-    """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels."""
-    if labels is None or labels.ndim != 1:
+    """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels.
+
+    Of several label blocks [N, blocks] the first one counts; members without a label (-1) are left out.
+    """
+    column = None if labels is None or labels.ndim > 2 else _columns(labels)[0]
+    if column is None or not (column >= 0).any():
         return float(torch.pdist(features).mean())
-    groups = [features[torch.from_numpy(labels == label)] for label in np.unique(labels)]
+    groups = [features[torch.from_numpy(column == label)] for label in np.unique(column[column >= 0])]
     means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
     return float(np.mean(means)) if means else float("nan")
 
@@ -183,6 +252,10 @@ def label_agreement(
     return float((inside & (mine == counts.max(1)) & (mine > 0)).mean())
 
 
-def _largest_singular_value(stepper: Stepper) -> dict[str, float]:
-    values = [value for network in stepper.players().values() for value in singular_values(network).values()]
-    return {"singular_value": float(torch.stack(values).max())} if values else {}
+def _largest_singular_values(stepper: Stepper) -> dict[str, float]:
+    found = {player: singular_values(network) for player, network in stepper.players().items()}
+    return {
+        f"{player}_singular_value": float(torch.stack([*values.values()]).max())
+        for player, values in found.items()
+        if values
+    }

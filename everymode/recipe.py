@@ -45,9 +45,14 @@ class Recipe:
     """How often each class is shown: as in the data, equally, or by the root of its size."""
     label_column: str = ""
     """Column with the labels, for tables that have several."""
+    labelled_fraction: float = 1.0
+    """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
+    labelled_share: float = 0.0
+    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come."""
     channels: int = field(default=3, metadata=FROM_DATA)
-    num_classes: int = field(default=0, metadata=FROM_DATA)
+    num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
     class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
+    combination_counts: tuple[tuple[int, ...], ...] = field(default=(), metadata=FROM_DATA)
     num_images: int = field(default=0, metadata=FROM_DATA)
 
     # ---- game
@@ -73,6 +78,16 @@ class Recipe:
     """The discriminator judges reals and fakes in one concatenated pass, not in two."""
     refresh_every: int = 0
     """Steps between two calls of the label source's refresh; 0 = never."""
+
+    # ---- augmentation
+    augmentation: str = ""
+    """Differentiable augmentation of whatever the discriminator judges: any of color,translation,cutout, joined by
+    commas (DiffAug); or ada, which adapts its strength, and after it any of flip,quarter-turn,rotation,luma-flip,hue.
+    Empty: none."""
+    augmentation_target: float = 0.6
+    """Mean sign of the discriminator on real images that ada aims for, between 0 and 1: the lower, the stronger."""
+    augmentation_images: int = 500_000
+    """Real images shown to the discriminator over which ada could go from no augmentation to full strength."""
 
     # ---- optimizers (Adam)
     generator_lr: float = 2e-4
@@ -152,6 +167,7 @@ class Recipe:
             channels=channels,
             num_classes=facts.num_classes,
             class_counts=tuple(int(count) for count in facts.class_counts),
+            combination_counts=facts.combination_counts,
             num_images=facts.num_images,
         )
 
@@ -189,14 +205,39 @@ class Recipe:
             "discriminator_lr",
             "generator_weight_decay",
             "discriminator_weight_decay",
+            "adam_epsilon",
+            "remedy_weight_decay",
         ):
             if not 0 <= (getattr(self, name) or 0) < math.inf:
                 raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
+        if not 0 < self.remedy_lr < math.inf:
+            raise ValueError(
+                f"remedy_lr is a factor on a learning rate, above 0 and finite, not {self.remedy_lr}"
+            )
+        for name in ("refresh_every", "ema_start", "keep_best", "watch_samples"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("ema_decay", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if not 0 < self.labelled_fraction <= 1:
+            raise ValueError(
+                "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
+                f"{self.labelled_fraction}"
+            )
+        if not 0 <= self.labelled_share <= 1:
+            raise ValueError(
+                f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
+            )
         if not 0 <= self.lr_decay <= 1:
             raise ValueError(f"lr_decay is a share of training between 0 and 1, not {self.lr_decay}")
+        parse_augmentation(self.augmentation)
+        if not 0 < self.augmentation_target < 1:
+            raise ValueError(
+                f"augmentation_target is a mean sign between 0 and 1, not {self.augmentation_target}"
+            )
+        if self.augmentation_images < 1:
+            raise ValueError(f"augmentation_images must be at least 1, not {self.augmentation_images}")
         if self.metrics and self.metric_images < 10:
             raise ValueError(
                 f"metric_images must be at least 10 to measure anything, not {self.metric_images}"
@@ -246,9 +287,7 @@ class Recipe:
             raise ValueError(
                 f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
             )
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()}
-        )
+        return cls(**{name: _with_tuples(value) for name, value in numbers.items()})
 
 
 def parse_resolution(text: str | int | Sequence[int]) -> Resolution:
@@ -265,6 +304,47 @@ def parse_resolution(text: str | int | Sequence[int]) -> Resolution:
     return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
 
 
+AUGMENTATIONS = ("color", "translation", "cutout")
+"""Policies of differentiable augmentation."""
+ADAPTIVE = "ada"
+"""Adaptive augmentation."""
+ADAPTIVE_FURTHER = ("flip", "quarter-turn", "rotation", "luma-flip", "hue")
+"""What adaptive augmentation does only when asked to."""
+
+
+def parse_augmentation(text: str) -> tuple[str, ...]:
+    """Names joined by commas as a tuple, empty for empty text. Spaces around names don't matter.
+
+    Raises ValueError for an unknown name (naming the nearest), for one named twice, and for names that don't go
+    together.
+    """
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+    known = (*AUGMENTATIONS, ADAPTIVE, *ADAPTIVE_FURTHER)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Leave it empty for none."
+            raise ValueError(
+                f"augmentation takes any of {', '.join(AUGMENTATIONS)} joined by commas, or {ADAPTIVE} and after it "
+                f"any of {', '.join(ADAPTIVE_FURTHER)}; not {name!r}. {hint}"
+            )
+        if names.count(name) > 1:
+            raise ValueError(f"augmentation names {name} twice: name it once")
+        if (name in AUGMENTATIONS and ADAPTIVE in names) or (
+            name in ADAPTIVE_FURTHER and ADAPTIVE not in names
+        ):
+            raise ValueError(
+                f"augmentation {text!r} mixes two kinds: {', '.join(ADAPTIVE_FURTHER)} follow {ADAPTIVE} "
+                f"(such as {ADAPTIVE},flip), and {', '.join(AUGMENTATIONS)} stand without it"
+            )
+    return names
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(_with_tuples(each) for each in value) if isinstance(value, list) else value
+
+
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """The value as its field's type, or a ValueError that says what is allowed."""
     if kind == Resolution:
@@ -277,6 +357,8 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         if value is None and type(None) in typing.get_args(kind):
             return None
+        if isinstance(value, (tuple, list)) and tuple in map(typing.get_origin, typing.get_args(kind)):
+            return _with_tuples(list(value))
         kind = next(choice for choice in typing.get_args(kind) if choice is not type(None))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -13,10 +13,12 @@ from torch import nn
 
 from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
+from everymode.data.hiding import hide_labels
 from everymode.data.opening import open_images
-from everymode.data.order import DataOrder
+from everymode.data.order import DataOrder, MixedOrder
 from everymode.distributed import World
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
+from everymode.game import UNLABELLED
 from everymode.generator import Generator, load
 from everymode.metrics.scoring import chosen_metrics
 from everymode.pictures import save_grid, save_scatter
@@ -102,14 +104,15 @@ def train(
                 "seed out, or start a new run"
             )
         with world.writer_first():
-            dataset = _open(chosen, source, data, quiet=not progress_talk)
-        if chosen.needs_labels() and dataset.num_classes == 0:
+            opened = _open(chosen, source, data, quiet=not progress_talk)
+        if chosen.needs_labels() and not any(opened.class_counts):
             raise ValueError(
                 f"{source} has no labels, and {chosen.name or type(chosen).__name__} needs them: add labels (class "
                 "sub-folders, or labels.csv with the columns file,label)"
             )
+        dataset = hide_labels(opened, chosen.labelled_fraction, chosen.seed)
         chosen = chosen.for_data(dataset.facts())
-        order = DataOrder(dataset.labels, chosen.batch_size, chosen.seed, sampling=chosen.class_sampling)
+        order = _order(chosen, dataset)
         config = config_of(chosen, source, dataset, place, world, recipe_file)
         if folder is None:
             name = f"{chosen.name or type(chosen).__name__}-{Path(source).stem}"
@@ -136,7 +139,7 @@ def train(
                 on_nonfinite_rollback=on_nonfinite == "rollback",
                 probe=_probe(chosen, dataset, quiet=not progress_talk),
                 on_collapse=OnCollapse(on_collapse),
-                measure=_measure(chosen, dataset, folder, place, world, talk=progress_talk),
+                measure=_measure(chosen, opened, folder, place, world, talk=progress_talk),
             )
             newest = files.newest_valid(folder.checkpoints, progress.say) if world.is_writer else None
             chosen_one = str(world.share(str(newest or "")))  # the same on every rank
@@ -165,17 +168,23 @@ def train(
 
 
 def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
-    """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points."""
+    """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points.
+
+    Of several label blocks the first one gives the rows, and the other labels are drawn.
+    """
     path = folder.samples / f"step-{trainer.completed:07d}.png"
     with as_in_use(trainer.average):
         generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
         if dataset.is_points:
             means = None if dataset.mixture is None else dataset.mixture.means
             return save_scatter(generator.sample(2500, batch_size=500), path, means=means)
-        rows = min(generator.num_labels, MAX_SAMPLE_ROWS)
+        sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
+        rows = min(sizes[0], MAX_SAMPLE_ROWS)
         if rows == 0:
             return save_grid(generator.sample(100), path, columns=SAMPLE_COLUMNS)
-        labels = [row for row in range(rows) for _ in range(SAMPLE_COLUMNS)]
+        labels = torch.arange(rows).repeat_interleave(SAMPLE_COLUMNS)
+        if isinstance(generator.num_labels, tuple):
+            labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
         names = [dataset.classes[row] for row in range(rows)] if len(dataset.classes) >= rows else ()
         images = generator.sample(len(labels), label=labels)
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
@@ -213,6 +222,18 @@ def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, qui
         label_column=recipe.label_column or None,
         progress=not quiet,
     )
+
+
+def _order(recipe: Recipe, dataset: Dataset) -> DataOrder | MixedOrder:
+    if recipe.labelled_share:
+        return MixedOrder(
+            dataset.labels,
+            recipe.batch_size,
+            recipe.seed,
+            labelled_share=recipe.labelled_share,
+            sampling=recipe.class_sampling,
+        )
+    return DataOrder(dataset.labels, recipe.batch_size, recipe.seed, sampling=recipe.class_sampling)
 
 
 def _measure(
@@ -313,8 +334,8 @@ def _check_same_data(folder: RunFolder, dataset: Dataset, source: str) -> None:
     before = folder.read_config()["data"]["fingerprint"]
     if before != dataset.fingerprint:
         raise ValueError(
-            f"{source} is not the data that {folder.path} was trained on (its content differs): give that data with "
-            "--data, or start a new run, perhaps with --init-from this one"
+            f"{source} is not the data that {folder.path} was trained on (its content differs, or how many labels "
+            "are kept): give that data with --data, or start a new run, perhaps with --init-from this one"
         )
 
 

@@ -25,7 +25,7 @@ class RunFolder:
             parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
-                f"run folders can't be made in {parent} ({error}): choose another --out"
+                f"run folders can't be made in {parent} ({error.strerror or error}): choose another --out"
             ) from error
         clean = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:80]
         while True:

@@ -55,10 +55,10 @@ def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callab
     """What runs, on what, how large."""
     recipe = trainer.recipe
     shape = "x".join(map(str, dataset.image_shape))
-    labels = f"{dataset.num_classes} classes" if dataset.num_classes else "no labels"
-    skipped = f", {dataset.num_skipped} unreadable ones skipped" if dataset.num_skipped else ""
+    sizes = dataset.num_classes if isinstance(dataset.num_classes, tuple) else (dataset.num_classes,)
+    labels = f"{' + '.join(map(str, sizes))} classes" if any(sizes) else "no labels"
     say(f"run {folder.path}")
-    say(f"data {dataset.name}: {len(dataset):,} examples of {shape}, {labels}{skipped}")
+    say(f"data {dataset.name}: {len(dataset):,} examples of {shape}, {labels}")
     for note in (*dataset.notes, *recipe.notes()):
         say(note)
     processes = f" x {trainer.world.size} processes" if trainer.world.size > 1 else ""

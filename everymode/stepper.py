@@ -106,7 +106,8 @@ class Stepper:
                 precision=self._precision,
                 average=self.world.average_gradients,
             )
-            self.tally.add(self._discriminator_numbers(played), step)
+            numbers = self._discriminator_numbers(played) | self._adapt_augmentation(played)
+            self.tally.add(numbers, step)
         assert played is not None
         moment = f"{step} generator"
         parts = [
@@ -122,7 +123,7 @@ class Stepper:
             precision=self._precision,
             average=self.world.average_gradients,
         )
-        self.tally.add(_prefixed("generator", answered.losses), step)
+        self.tally.add(_prefixed("generator", answered.losses) | self._gradient("generator", answered), step)
         self.completed = step + 1
         decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
         update_average(self.average, self.game.generator, decay)
@@ -161,7 +162,24 @@ class Stepper:
                 levels = parts[0] if len(parts) == 1 else torch.cat(parts)
                 numbers[f"judgement/{name}"] = levels.mean().to(self.dtype)
                 numbers[f"judgement/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
-        return numbers
+        return numbers | self._gradient("discriminator", played)
+
+    def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:
+        # A prefix of its own: what stands under a player's name are the terms whose sum that player minimizes.
+        return {f"gradient_norm/{player}": played.gradient_norm.to(self.device, self.dtype)}
+
+    def _adapt_augmentation(self, played: Played) -> dict[str, Tensor]:
+        """Tell an augmentation that adapts how D judged this move's reals; its strength in this move, for the log."""
+        augment = self.game.augment
+        if not hasattr(augment, "observe"):
+            return {}
+        strength = augment.strength.clone()
+        with torch.no_grad():
+            signs = torch.cat([self._realness(turn, "real").sign() for turn in played.turns])
+            # A sum of signs is exact, so any number of processes gets the same one.
+            total = self.world.total(signs.to(self.dtype).sum())
+            augment.observe(total / self.recipe.batch_size)
+        return {"augmentation/strength": strength.to(self.dtype)}
 
     def _realness(self, turn: Turn, name: str) -> Tensor:
         realness = self.game.objective.adversarial.realness
@@ -225,6 +243,11 @@ class Stepper:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stable_seed(self.recipe.seed, "initial weights"))
             game = self.recipe.build()
+        if self.recipe.augmentation and game.augment is None:
+            raise ValueError(
+                f"{self.recipe.name or type(self.recipe).__name__} builds its game without the augmentation "
+                f"{self.recipe.augmentation!r}: leave it empty, or pass the game find_augmentation(...)"
+            )
         choice = {"auto": self.device.type == "cuda" or precision == "bf16", "yes": True, "no": False}
         self._channels_last = choice[self.recipe.channels_last]
         for module in game.modules.values():

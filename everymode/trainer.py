@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from everymode.run_folder import RunFolder, read_lines
 from everymode.stepper import Data, Order, Stepper
 from everymode.stopping import StopRequest
 from everymode.tally import BadStep
-from everymode.watch import Alarm, CollapseWatch
+from everymode.watch import Alarm, Collapsed, CollapseWatch, OnCollapse
 
 
 class Stopped(RuntimeError):
@@ -35,22 +34,6 @@ class Stopped(RuntimeError):
     def __init__(self, text: str, folder: Path | None) -> None:
         super().__init__(text)
         self.folder = folder
-
-
-class Collapsed(RuntimeError):
-    """The watch for collapse raised an alarm, and the run was to stop on it (or had no rollback left)."""
-
-    def __init__(self, alarm: Alarm, advice: str) -> None:
-        super().__init__(f"{alarm.text} at step {alarm.step}. {advice}")
-        self.alarm = alarm
-
-
-class OnCollapse(Enum):
-    """What an alarm of the watch does."""
-
-    WARN = "warn"
-    STOP = "stop"
-    ROLLBACK = "rollback"
 
 
 Probe = Callable[["Trainer"], dict[str, float]]
@@ -268,11 +251,20 @@ class Trainer(Stepper):
             if on_reals is not None and on_fakes is not None:
                 signals["saturation"] = min(on_reals, 1 - on_fakes)
             alarm = self.watch.look(self.completed, signals)
+            self._say_cautions()
         alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
         self.watch.restore(state)
         self._new_alarm = alarm is not None and not self._alarmed
         self._alarm, self._alarmed = alarm, alarm is not None
         return {f"watch/{name}": value for name, value in signals.items()}
+
+    def _say_cautions(self) -> None:
+        """What the watch warns of at this tick: said and written down, whatever an alarm would do."""
+        for caution in self.watch.cautions:
+            self.progress.say(f"at step {caution.step} {caution.text}")
+            if self.folder:
+                with self._saying_if_refused("a line of warnings.jsonl"):
+                    self.folder.add_line(self.folder.path / "warnings.jsonl", caution._asdict())
 
     def _handle_collapse(self, alarm: Alarm) -> bool:
         """Whether the run was rolled back. Raises Collapsed where it is to stop."""

@@ -2,7 +2,8 @@
 
 A signal is a named number, such as the share of real examples that samples come close to. A rule says when its course
 looks like a collapse. The watch raises an alarm when a rule is broken on several ticks in a row, and remembers the last
-tick at which none was: checkpoints up to there are healthy.
+tick at which none was: checkpoints up to there are healthy. Rules of another list only warn: what they see is no
+collapse, but often comes before one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 WARM_UP = 3
@@ -25,6 +27,31 @@ class Alarm(NamedTuple):
     """What it saw, as a sentence without its full stop."""
     last_healthy: int
     """The last step at which nothing looked wrong; 0 if there was none."""
+
+
+class Caution(NamedTuple):
+    """What the watch warns of: no collapse, and training goes on whatever an alarm does."""
+
+    step: int
+    """The tick at which it was sure."""
+    text: str
+    """What it saw, and what helps, as a sentence without its full stop."""
+
+
+class OnCollapse(Enum):
+    """What an alarm of the watch does."""
+
+    WARN = "warn"
+    STOP = "stop"
+    ROLLBACK = "rollback"
+
+
+class Collapsed(RuntimeError):
+    """The watch for collapse raised an alarm, and the run was to stop on it (or had no rollback left)."""
+
+    def __init__(self, alarm: Alarm, advice: str) -> None:
+        super().__init__(f"{alarm.text} at step {alarm.step}. {advice}")
+        self.alarm = alarm
 
 
 class Course(NamedTuple):
@@ -105,8 +132,19 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     # A discriminator that tells reals from fakes every time has nothing left to teach. The ticks are many, because
     # small data sets come near it and recover.
     Outside("saturation", high=0.995, ticks=5),
-    Growth("singular_value", factor=20.0),
+    Growth("discriminator_singular_value", factor=20.0),
+    Growth("generator_singular_value", factor=20.0),
 )
+
+WARNING_RULES: tuple[tuple[Rule, str], ...] = (
+    # Held-out examples judged nearer to samples than to training examples. Healthy digits runs stay below 0.1.
+    (
+        Outside("overfitting", high=0.5),
+        "the discriminator learns its training examples by heart: raise its weight decay, give it more images or "
+        "augment them, or stop earlier",
+    ),
+)
+"""Rules that only warn, with what it means and what helps."""
 
 
 @dataclass
@@ -114,34 +152,57 @@ class CollapseWatch:
     """Reads signals tick by tick. Its state is plain JSON, for checkpoints."""
 
     rules: Sequence[Rule] = DEFAULT_RULES
+    warning_rules: Sequence[tuple[Rule, str]] = WARNING_RULES
     best: dict[str, float] = field(default_factory=dict)
     first: dict[str, float] = field(default_factory=dict)
     seen: int = 0
     streaks: dict[str, int] = field(default_factory=dict)
     last_healthy: int = 0
+    warned: list[str] = field(default_factory=list)
+    cautions: list[Caution] = field(default_factory=list)
+    """What the newest tick warned of, for the first time in this run."""
 
     def look(self, step: int, signals: Mapping[str, float]) -> Alarm | None:
-        """Read one tick. The alarm is raised again at every tick for as long as the rule stays broken."""
-        alarm, suspicious = None, False
-        for rule in self.rules:
-            if rule.signal not in signals:
-                continue
-            value = signals[rule.signal]
-            course = Course(self.best.get(rule.signal, value), self.first.get(rule.signal, value), self.seen)
-            reason = rule.broken(value, course)
-            key = f"{type(rule).__name__} {rule.signal}"
-            self.streaks[key] = self.streaks.get(key, 0) + 1 if reason else 0
-            suspicious |= reason is not None
-            if reason and self.streaks[key] >= rule.ticks and alarm is None:
-                alarm = Alarm(step, reason, self.last_healthy)
+        """Read one tick. The alarm is raised again at every tick for as long as the rule stays broken.
+
+        `cautions` then holds what this tick warns of, each rule once in a run. An alarm's text names every warning
+        that lasts: it may be the cause.
+        """
+        reasons = [self._broken(rule, signals) for rule in self.rules]
+        sure = [
+            reason for rule, reason in zip(self.rules, reasons, strict=True) if reason and self._lasts(rule)
+        ]
+        warned: list[str] = []
+        self.cautions = []
+        for rule, advice in self.warning_rules:
+            reason = self._broken(rule, signals)
+            if reason and self._lasts(rule):
+                warned.append(reason)
+                if _key(rule) not in self.warned:
+                    self.warned.append(_key(rule))
+                    self.cautions.append(Caution(step, f"{reason}: {advice}"))
+        alarm = Alarm(step, "; ".join([sure[0], *warned]), self.last_healthy) if sure else None
         for name, value in signals.items():
             self.best[name] = max(value, self.best.get(name, value))
             if self.seen < WARM_UP:
                 self.first[name] = value
         self.seen += 1
-        if not suspicious:
+        if not any(reasons):
             self.last_healthy = step
         return alarm
+
+    def _broken(self, rule: Rule, signals: Mapping[str, float]) -> str | None:
+        """Why the rule is broken at this tick, or None; counts the ticks in a row."""
+        if rule.signal not in signals:
+            return None
+        value = signals[rule.signal]
+        course = Course(self.best.get(rule.signal, value), self.first.get(rule.signal, value), self.seen)
+        reason = rule.broken(value, course)
+        self.streaks[_key(rule)] = self.streaks.get(_key(rule), 0) + 1 if reason else 0
+        return reason
+
+    def _lasts(self, rule: Rule) -> bool:
+        return self.streaks[_key(rule)] >= rule.ticks
 
     def state(self) -> dict[str, Any]:
         """What `restore` takes."""
@@ -151,6 +212,7 @@ class CollapseWatch:
             "seen": self.seen,
             "streaks": dict(self.streaks),
             "last_healthy": self.last_healthy,
+            "warned": list(self.warned),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -160,3 +222,8 @@ class CollapseWatch:
         self.seen = int(state["seen"])
         self.streaks = dict(state["streaks"])
         self.last_healthy = int(state["last_healthy"])
+        self.warned = list(state.get("warned", ()))  # a checkpoint from before there were warnings has none
+
+
+def _key(rule: Rule) -> str:
+    return f"{type(rule).__name__} {rule.signal}"

@@ -1,31 +1,34 @@
 """Does the watch see a collapse, and does it keep quiet otherwise?
 
-    python -m experiments.collapse_watch [--seeds 5] [--processes 2] [--out table.md]
+    python -m experiments.collapse_watch [--cases NAME ...] [--seeds 5] [--steps N] [--processes 2] [--out table.md]
 
 Healthy runs: the digits demo, and the class-conditional GAN on the grid. Collapsing runs: the demo, in which a term
 pulls all samples of a batch onto one image from step 400 on, so that the moment at which the collapse begins is known.
-Each run is made in a process of one thread. Delay: ticks (of 50 steps) from that moment to the alarm.
+These three are what is run if no case is named. Untamed runs, by name only: no weight decay, few digits, many steps.
+There nothing is forced; what the watch says, and how far coverage fell from its best, is the question.
+Each run is made in a process of one thread. Delay: ticks (of 50 steps) from the forced moment to the alarm.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 import everymode
 from everymode.game import Game, Turn, Weighted
 from everymode.recipe import Recipe
+from everymode.recipes import find
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.recipes.points import CONDITIONAL_GRID
+from everymode.run_folder import read_lines
 from everymode.schedules import switched_on
 
 BEGINS = 400
@@ -51,6 +54,17 @@ def distance_to_first(turn: Turn) -> Tensor:
     return (turn.fake - turn.fake[:1].detach()).square().mean()
 
 
+@dataclass(frozen=True)
+class Case:
+    """One kind of run."""
+
+    recipe: Callable[[], Recipe]
+    begins: int | None = None
+    """Step at which a collapse is forced; None: none is."""
+    images: int | None = None
+    """Train on the first so many training digits; None: on the recipe's own data."""
+
+
 class Outcome(NamedTuple):
     """What the watch said of one run."""
 
@@ -60,48 +74,90 @@ class Outcome(NamedTuple):
     alarm_step: int | None
     text: str
     last_healthy: int | None
+    warning_step: int | None
+    best_coverage: float
+    last_coverage: float
 
 
-KINDS: dict[str, Callable[[], Recipe]] = {
-    "healthy digits": lambda: DIGITS,
-    "healthy grid": lambda: replace(CONDITIONAL_GRID, steps=2000, tick=100),
-    "collapsing digits": lambda: OneModeGAN(**{**vars(DIGITS), "name": "one-mode", "steps": 700}),
+def untamed(name: str, **numbers: Any) -> Recipe:
+    """A recipe for digits by name, long, without what keeps its discriminator from learning the data by heart."""
+    kept = {"data": "", "held_out": "digits:held-out", "snapshot": 1000}
+    tamed = {"generator_weight_decay": 0.0, "discriminator_weight_decay": 0.0, "lr_decay": 0.0}
+    return find(name).with_numbers(**{**kept, **tamed, "steps": 6000, **numbers})
+
+
+USUAL: dict[str, Case] = {
+    "healthy digits": Case(lambda: DIGITS),
+    "healthy grid": Case(lambda: replace(CONDITIONAL_GRID, steps=2000, tick=100)),
+    "collapsing digits": Case(
+        lambda: OneModeGAN(**{**vars(DIGITS), "name": "one-mode", "steps": 700}), begins=BEGINS
+    ),
 }
 
+UNTAMED: dict[str, Case] = {
+    "untamed omni, 100 digits": Case(lambda: untamed("omni-gan-digits"), images=100),
+    "untamed omni, 30 digits": Case(lambda: untamed("omni-gan-digits", watch_samples=30), images=30),
+    "untamed omni, 100 digits, strong D": Case(
+        lambda: untamed("omni-gan-digits", discriminator_steps=5, discriminator_lr=3e-3), images=100
+    ),
+    "untamed omni, 100 digits, beta1 0.9": Case(
+        lambda: untamed("omni-gan-digits", beta1=0.9, generator_lr=2e-3, discriminator_lr=2e-3), images=100
+    ),
+    "untamed BigGAN, 100 digits": Case(lambda: untamed("biggan-digits"), images=100),
+    "untamed AC-GAN, 100 digits": Case(lambda: untamed("ac-gan-digits"), images=100),
+    "untamed AC-GAN": Case(lambda: untamed("ac-gan-digits", data="digits:train")),
+}
 
-def run(kind: str, seed: int) -> Outcome:
-    """One run, and its first alarm."""
+CASES = USUAL | UNTAMED
+
+
+def run(kind: str, seed: int, steps: int | None = None) -> Outcome:
+    """One run, its first alarm and its first warning."""
     import torch
 
     torch.set_num_threads(1)
-    recipe = KINDS[kind]()
+    case = CASES[kind]
+    recipe = case.recipe() if steps is None else case.recipe().with_numbers(steps=steps)
+    data = None
+    if case.images is not None:
+        data = everymode.open_images("digits:train", resolution=16).subset(range(case.images))
     with tempfile.TemporaryDirectory() as folder:
-        done = everymode.train(recipe, out=folder, seed=seed, quiet=True)
-        noted = done.folder / "collapses.jsonl"
-        alarms = [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+        done = everymode.train(recipe, data, out=folder, seed=seed, quiet=True).folder
+        alarms, warnings, log = (
+            read_lines(done / name) for name in ("collapses.jsonl", "warnings.jsonl", "log.jsonl")
+        )
     first = alarms[0] if alarms else {"step": None, "text": "", "last_healthy": None}
+    coverage = [record["watch/coverage"] for record in log if "watch/coverage" in record] or [float("nan")]
     return Outcome(
-        kind, seed, recipe.steps // recipe.tick, first["step"], first["text"], first["last_healthy"]
+        kind,
+        seed,
+        len(log),
+        first["step"],
+        first["text"],
+        first["last_healthy"],
+        warnings[0]["step"] if warnings else None,
+        max(coverage),
+        coverage[-1],
     )
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome]) -> str:
     """Markdown: one row a run."""
     lines = [
-        "| run | seed | ticks | alarm at step | delay, ticks | what it saw | last healthy step |",
-        "|---|---|---|---|---|---|---|",
+        "| run | seed | ticks | alarm at step | delay, ticks | what it saw | last healthy step | D overfits from | "
+        "coverage: best, last |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
-        delay = "-"
-        if outcome.kind.startswith("collapsing") and outcome.alarm_step is not None:
-            delay = str((outcome.alarm_step - BEGINS) // DIGITS.tick)
-        shown = [
-            "none" if value is None else str(value) for value in (outcome.alarm_step, outcome.last_healthy)
-        ]
-        lines.append(
-            f"| {outcome.kind} | {outcome.seed} | {outcome.ticks} | {shown[0]} | {delay} | {outcome.text or '-'} | "
-            f"{shown[1] if outcome.alarm_step is not None else '-'} |"
-        )
+        begins, delay = CASES[outcome.kind].begins, "-"
+        if begins is not None and outcome.alarm_step is not None:
+            delay = str((outcome.alarm_step - begins) // DIGITS.tick)
+        steps = (outcome.alarm_step, outcome.warning_step)
+        alarm, warning = ("none" if step is None else str(step) for step in steps)
+        cells = [outcome.kind, outcome.seed, outcome.ticks, alarm, delay, outcome.text or "-"]
+        cells += ["-" if outcome.alarm_step is None else outcome.last_healthy, warning]
+        cells += [f"{outcome.best_coverage:.2f}, {outcome.last_coverage:.2f}"]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -109,11 +165,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--cases", nargs="+", choices=[*CASES], default=[*USUAL], metavar="NAME")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="of every run, in place of its own")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    jobs = [(kind, seed) for kind in KINDS for seed in range(options.seeds)]
+    jobs = [(kind, seed, options.steps) for kind in options.cases for seed in range(options.seeds)]
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
         outcomes = []
         for done in [pool.submit(run, *job) for job in jobs]:

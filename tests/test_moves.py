@@ -12,7 +12,7 @@ from toy_games import ToyRecipe, differences, largest_difference, toy_trainer
 
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, Turn
-from everymode.moves import Part, frozen, play_discriminator, play_generator
+from everymode.moves import Part, frozen, gradient_norm, play_discriminator, play_generator
 from everymode.optimizers import adam
 from everymode.recipes import biggan, omni_gan
 from everymode.recipes.backbone import BigGANBackbone
@@ -205,6 +205,54 @@ def test_accumulation_changes_nothing_without_batch_statistics() -> None:
     means, _ = first.tally.read(first.world)
     cut_means, _ = second.tally.read(second.world)
     assert cut_means == pytest.approx(means, abs=1e-9)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_gradient_norm_is_that_of_what_the_optimizer_gets(accumulation: int) -> None:
+    trainer = toy_trainer(ToyRecipe(precision="float64", accumulation=accumulation, r1_weight=0.5))
+    parameters = list(trainer.game.discriminator.parameters())
+    seen: list[float] = []
+    step = trainer.discriminator_optimizer.step
+
+    def look_and_step() -> None:
+        seen.append(sum(float(each.grad.square().sum()) for each in parameters if each.grad is not None))
+        step()
+
+    trainer.discriminator_optimizer.step = look_and_step
+
+    def doubled(trained: list[nn.Parameter]) -> None:  # stands for the mean over processes
+        for parameter in trained:
+            parameter.grad *= 2
+
+    optimizer, parts = trainer.discriminator_optimizer, trainer.parts(0, 0)
+    played = play_discriminator(trainer.game, optimizer, parts, step=0, average=doubled)
+    assert played.gradient_norm.item() ** 2 == pytest.approx(seen[0], rel=1e-12) and seen[0] > 0
+    assert set(played.losses) == {"adversarial", "r1"}, "it is no part of what is minimized"
+    again = toy_trainer(ToyRecipe(precision="float64", accumulation=accumulation, r1_weight=0.5))
+    alone = play_discriminator(again.game, again.discriminator_optimizer, again.parts(0, 0), step=0)
+    assert played.gradient_norm.item() == pytest.approx(2 * alone.gradient_norm.item(), rel=1e-12)
+
+
+def test_gradient_norm_by_hand() -> None:
+    parameters = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1, 1)), nn.Parameter(torch.zeros(3))]
+    parameters[0].grad, parameters[1].grad = torch.tensor([2.0, 3.0]), torch.tensor([[-6.0]])
+    assert gradient_norm(parameters).item() == 7.0
+    assert gradient_norm(parameters[2:]).item() == 0.0
+
+
+def test_the_log_has_both_gradient_norms_as_means_over_moves() -> None:
+    trainer = toy_trainer(ToyRecipe(discriminator_steps=2, precision="float64"))
+    trainer.step()
+    means, _ = trainer.tally.read(trainer.world)
+    norms = {name for name in means if name.startswith("gradient_norm/")}
+    assert norms == {"gradient_norm/generator", "gradient_norm/discriminator"}
+    by_hand = toy_trainer(ToyRecipe(discriminator_steps=2, precision="float64"))
+    played = [
+        play_discriminator(by_hand.game, by_hand.discriminator_optimizer, by_hand.parts(0, index), step=0)
+        for index in range(2)
+    ]
+    expected = sum(each.gradient_norm.item() for each in played) / 2
+    assert means["gradient_norm/discriminator"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_batch_norm_makes_accumulated_parts_differ() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from everymode.pictures import grid, save_curves, save_grid, save_scatter, to_pil, to_uint8
+from everymode.pictures import _PANELS, grid, save_curves, save_grid, save_scatter, to_pil, to_uint8
 
 
 def test_values_are_rounded_and_clipped() -> None:
@@ -99,6 +99,25 @@ def test_curves_of_a_run(tmp_path: Path) -> None:
     assert save_curves([{"step": 1, "seconds": 2}] * 3, tmp_path / "none.png") is None
     assert save_curves([], tmp_path / "none.png") is None
     assert [found.name for found in tmp_path.iterdir()] == ["curves.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("gradient_norm/discriminator", "gradient norms"),
+        ("gradient_norm/generator", "gradient norms"),
+        ("discriminator/adversarial", "discriminator losses"),
+        ("generator/adversarial", "generator losses"),
+        ("judgement/real", "realness (0 = undecided)"),
+        ("watch/held_out", "realness (0 = undecided)"),
+        ("watch/held_out_above_0", "share judged real"),
+        ("watch/overfitting", "the discriminator's overfitting (1 = held out looks fake)"),
+        ("watch/generator_singular_value", "largest singular value of a layer"),
+        ("fd-digits", "scores"),
+    ],
+)
+def test_each_curve_has_one_panel(name: str, title: str) -> None:
+    assert [shown for shown, belongs in _PANELS.items() if belongs(name)] == [title]
 
 
 def test_points_as_a_scatter_plot(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from torch import nn
 
 from everymode.checkpoint import checkpoints, step_of
 from everymode.data.opening import open_images
-from everymode.data.order import DataOrder
+from everymode.data.order import DataOrder, random_permutation
 from everymode.distributed import World
+from everymode.draws import Draws, Rows
 from everymode.game import Game, Weighted
 from everymode.probe import (
     SampleProbe,
@@ -22,10 +23,12 @@ from everymode.probe import (
     class_scores,
     coarse,
     label_agreement,
+    overfitting,
     within_class_distance,
 )
+from everymode.progress import Progress
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
-from everymode.run_folder import RunFolder
+from everymode.run_folder import RunFolder, read_lines
 from everymode.schedules import switched_on
 from everymode.stepper import Stepper
 from everymode.trainer import Collapsed, OnCollapse, Trainer
@@ -87,7 +90,9 @@ def test_real_examples_look_healthy_and_one_image_does_not(digits) -> None:
     collapsed = probe(steps)
     assert collapsed["coverage"] < 0.1 and collapsed["variety"] < 1e-6 and collapsed["labels_hit"] < 0.3
     assert abs(collapsed["held_out_gap"]) < 1.0
-    assert collapsed["singular_value"] == healthy["singular_value"] > 0
+    name = "discriminator_singular_value"
+    assert collapsed[name] == healthy[name] > 0
+    assert "generator_singular_value" not in healthy, "the stand-in has no normalized layer"
 
 
 class Scores(nn.Module):
@@ -128,6 +133,50 @@ def test_accuracy_of_the_discriminators_class_scores(digits, offset: int, accura
     assert signals["self_accuracy"] == signals["validation_accuracy"] == accuracy
 
 
+def test_overfitting_by_hand() -> None:
+    training = torch.tensor([2.0, 4.0], dtype=torch.float64).repeat(200)  # mean 3, variance 400/399
+    noise = 2 * (2 * 400 / 399 / 400) ** 0.5
+    fake = training - 4
+    assert overfitting(training, training - 4, fake) == pytest.approx((4 - noise) / 4)
+    assert overfitting(training, training - 1, fake) == pytest.approx((1 - noise) / 4)
+    assert overfitting(training, training - 0.9 * noise, fake) == 0.0, "that much may be noise"
+    assert overfitting(training, training + 1, fake) == 0.0
+    # Where fakes look as real as training examples, the distance is no less than the noise.
+    assert overfitting(training, training - 1, training) == pytest.approx((1 - noise) / noise)
+    constant = torch.ones(4, dtype=torch.float64)
+    assert overfitting(constant, constant, constant) == 0.0
+    assert overfitting(constant, constant - 1, constant - 2) == 0.5
+
+
+class Memory(nn.Module):
+    """A discriminator that knows the examples it was given by heart: omni-scores of 10 classes, "real" and "fake"."""
+
+    def __init__(self, known: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("known", known.flatten(1))
+
+    def forward(self, x, condition):
+        exact = "donot_use_mm_for_euclid_dist"
+        near = torch.cdist(x.flatten(1), self.known, compute_mode=exact).amin(1) < 1e-3
+        scores = torch.zeros(len(x), 12)
+        scores[:, 10] = torch.where(near, 2.0, -2.0) + torch.linspace(0, 0.1, len(x))
+        return scores
+
+
+def test_a_discriminator_that_knows_its_data_by_heart_is_seen(digits) -> None:
+    probe = SampleProbe(digits, count=70, seed=0, held_out=open_images("digits:held-out", resolution=16))
+    steps = stepper(digits)
+    steps.game.discriminator = Memory(digits.gather(np.arange(len(digits))))
+    signals = probe(steps)
+    assert signals["overfitting"] > 0.8
+    assert signals["held_out_gap"] > 1
+    assert (signals["training_above_0"], signals["held_out_above_0"]) == (1.0, 0.0)
+    steps.game.discriminator = Memory(torch.zeros(1, 256))
+    signals = probe(steps)
+    assert signals["overfitting"] == 0.0
+    assert signals["training_above_0"] == signals["held_out_above_0"] == 0.0
+
+
 def test_looking_changes_nothing_and_repeats_itself(digits) -> None:
     probe, steps = SampleProbe(digits, count=40, seed=0), stepper(digits)
     before = {
@@ -143,14 +192,17 @@ def test_looking_changes_nothing_and_repeats_itself(digits) -> None:
 
 
 def test_few_examples_give_what_signals_they_can(digits) -> None:
-    assert set(SampleProbe(digits, count=0, seed=0)(stepper(digits))) == {"singular_value"}
+    assert set(SampleProbe(digits, count=0, seed=0)(stepper(digits))) == {
+        "discriminator_singular_value",
+        "generator_singular_value",
+    }
     assert "coverage" in SampleProbe(digits, count=8, seed=0)(stepper(digits))
 
 
 def test_samples_that_are_not_finite_are_no_signal(digits) -> None:
     steps = stepper(digits)
     steps.game.generator = Fixed(torch.full((1, 1, 16, 16), torch.nan))
-    assert set(SampleProbe(digits, count=20, seed=0)(steps)) == {"singular_value"}
+    assert set(SampleProbe(digits, count=20, seed=0)(steps)) == {"discriminator_singular_value"}
 
 
 def test_within_class_distance_by_hand() -> None:
@@ -231,3 +283,55 @@ def test_a_warning_lets_the_run_go_on(digits, tmp_path: Path) -> None:
     run.run()
     assert run.completed == 60
     assert (run.folder.path / "collapses.jsonl").read_text().count("\n") >= 1
+
+
+def test_a_discriminator_that_overfits_is_warned_of_and_does_not_stop_the_run(
+    digits, tmp_path: Path, capsys
+) -> None:
+    run = trainer(digits, tmp_path, OnCollapse.STOP, steps=14, at=1000)
+    run.progress = Progress(14)
+    run._probe = lambda stepper: {"overfitting": 0.9, "coverage": 0.8}
+    run.run()
+    assert run.completed == 14
+    (noted,) = read_lines(run.folder.path / "warnings.jsonl")
+    assert noted["step"] == 2 * (3 + 3) and "learns its training examples by heart" in noted["text"]
+    assert f"at step {noted['step']} overfitting is 0.9" in capsys.readouterr().out
+    assert not (run.folder.path / "collapses.jsonl").exists()
+    assert run.watch.last_healthy == 14
+
+
+# ---- several labels an image, and labels that are missing
+
+
+class OfBoth(nn.Module):
+    """A discriminator of digit (10), domain (2) and two more scores: the digit it is told, and always domain 1."""
+
+    def forward(self, x, condition):
+        digit = nn.functional.one_hot(condition[:, 0], 10)
+        domain = torch.tensor([0, 1]).expand(len(x), 2)
+        return torch.cat((digit, domain, torch.full((len(x), 2), 9)), dim=1).float()
+
+
+def test_signals_of_several_labels_are_means_over_them() -> None:
+    data = open_images("two-domain-digits:held-out", resolution=16)
+    steps = stepper(data)
+    steps.game.discriminator = OfBoth()
+    samples = data.gather(np.arange(400, 600))
+    steps.game.generator = Fixed(samples)
+    signals = SampleProbe(data, count=200, seed=0, held_out=data)(steps)
+    asked = steps.game.labels.draw(Draws(0, "watch", Rows.all(200)))
+    assert signals["self_accuracy"] == pytest.approx((1 + float(asked[:, 1].double().mean())) / 2)
+    shown = data.labels[random_permutation(0, "watch held out", 0, len(data))[:200]]
+    assert signals["validation_accuracy"] == pytest.approx((1 + shown[:, 1].mean()) / 2)
+    rows = random_permutation(0, "watch", 0, len(data))[:200]
+    real, fake, known = coarse(data.gather(rows)), coarse(samples), data.labels[rows]
+    hits = [label_agreement(real, known[:, i], fake, asked[:, i].numpy()) for i in (0, 1)]
+    assert signals["labels_hit"] == pytest.approx(sum(hits) / 2)
+
+
+def test_distances_go_by_the_first_label_and_pass_over_missing_ones() -> None:
+    points = torch.tensor([[0.0, 0], [0, 1], [0, 5], [3, 5], [90, 90]], dtype=torch.float64)
+    blocks = np.array([[0, 1], [0, 0], [1, 1], [1, 0], [-1, 0]])
+    assert within_class_distance(points, blocks) == pytest.approx(2.0)
+    assert within_class_distance(points, blocks[:, 0]) == pytest.approx(2.0)
+    assert within_class_distance(points[:2], np.array([-1, -1])) == pytest.approx(1.0)

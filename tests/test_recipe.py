@@ -71,6 +71,16 @@ def test_an_unknown_number_names_the_nearest() -> None:
         ("discriminator_weight_decay", float("inf"), "discriminator_weight_decay"),
         ("ema_decay", 1.0, "ema_decay must be at least 0 and below 1"),
         ("beta1", -0.5, "beta1 must be at least 0 and below 1"),
+        ("keep_best", -1, "keep_best must be at least 0, not -1"),
+        ("watch_samples", -1, "watch_samples must be at least 0"),
+        ("refresh_every", -5, "refresh_every must be at least 0"),
+        ("ema_start", -1, "ema_start must be at least 0"),
+        ("remedy_lr", -0.5, "remedy_lr is a factor on a learning rate, above 0"),
+        ("remedy_lr", 0.0, "remedy_lr is a factor on a learning rate, above 0"),
+        ("remedy_lr", float("nan"), "remedy_lr"),
+        ("remedy_weight_decay", -3.0, "remedy_weight_decay can't be negative"),
+        ("adam_epsilon", -1e-8, "adam_epsilon can't be negative"),
+        ("adam_epsilon", float("inf"), "adam_epsilon can't be negative, infinite"),
         ("lr_decay", 1.5, "lr_decay is a share of training between 0 and 1"),
         ("accumulation", 3, "a batch of 32 can't be cut into 3 equal parts"),
     ],
@@ -132,7 +142,7 @@ def test_what_only_the_data_knows() -> None:
     fitted = CIFAR10.for_data(facts)
     assert (fitted.channels, fitted.num_classes, fitted.class_counts, fitted.num_images) == (1, 2, (2, 3), 5)
     known = {field.name for field in fields(CIFAR10) if field.metadata == FROM_DATA}
-    assert known == {"channels", "num_classes", "class_counts", "num_images"}
+    assert known == {"channels", "num_classes", "class_counts", "combination_counts", "num_images"}
     assert fitted.notes() == []
 
 

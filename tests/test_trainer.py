@@ -360,6 +360,8 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
         "seconds",
         "discriminator/adversarial",
         "generator/adversarial",
+        "gradient_norm/discriminator",
+        "gradient_norm/generator",
         "judgement/real",
         "judgement/real_above_0",
         "judgement/fake_above_0",

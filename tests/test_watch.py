@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from everymode.watch import Alarm, CollapseWatch, Course, Fall, Growth, Outside
+from everymode.watch import Alarm, Caution, CollapseWatch, Course, Fall, Growth, Outside
 
 
 def looked(watch: CollapseWatch, name: str, values: list[float]) -> list[Alarm | None]:
@@ -57,3 +57,59 @@ def test_a_watch_goes_on_from_its_state_as_json(cut: int) -> None:
     after = [second.look(10 * (tick + 1), {"coverage": values[tick]}) for tick in range(cut, len(values))]
     assert before + after == whole
     assert any(whole)
+
+
+OVERFITS = (Outside("overfitting", high=0.5, ticks=2), "weight decay helps")
+
+
+def warned(watch: CollapseWatch, courses: dict[str, list[float]]) -> tuple[list[Alarm | None], list[Caution]]:
+    """Alarms by tick, and all warnings."""
+    alarms, cautions = [], []
+    for tick, values in enumerate(zip(*courses.values(), strict=True)):
+        alarms.append(watch.look(10 * (tick + 1), dict(zip(courses, values, strict=True))))
+        cautions += watch.cautions
+    return alarms, cautions
+
+
+def test_a_warning_is_given_once_and_is_no_alarm() -> None:
+    watch = CollapseWatch([], [OVERFITS])
+    alarms, cautions = warned(watch, {"overfitting": [0, 0, 0, 0.6, 0.4, 0.6, 0.7, 0.9, 0.1, 0.9, 0.9]})
+    assert alarms == [None] * 11
+    assert cautions == [Caution(70, "overfitting is 0.7, above 0.5: weight decay helps")]
+    assert watch.last_healthy == 110, "samples are still good, so checkpoints are healthy"
+
+
+def test_an_alarm_names_what_lasts_of_the_warnings() -> None:
+    watch = CollapseWatch([Fall("coverage", share=0.5, once_above=0.4)], [OVERFITS])
+    courses = {
+        "overfitting": [0, 0, 0, 0.9, 0.9, 0.9, 0.9, 0.2],
+        "coverage": [0.8, 0.8, 0.8, 0.8, 0.8, 0.1, 0.1, 0.1],
+    }
+    alarms, cautions = warned(watch, courses)
+    assert [caution.step for caution in cautions] == [50]
+    assert alarms[:6] == [None] * 6
+    text = "coverage fell from 0.8 to 0.1"
+    assert alarms[6] == Alarm(70, f"{text}; overfitting is 0.9, above 0.5", last_healthy=50)
+    assert alarms[7] == Alarm(80, text, last_healthy=50)
+
+
+def test_a_watch_that_goes_on_does_not_warn_again() -> None:
+    watch = CollapseWatch([], [OVERFITS])
+    warned(watch, {"overfitting": [0, 0, 0, 0.6, 0.6]})
+    second = CollapseWatch([], [OVERFITS])
+    second.restore(json.loads(json.dumps(watch.state())))
+    assert warned(second, {"overfitting": [0.6, 0.6, 0.6]})[1] == []
+    older = {name: value for name, value in watch.state().items() if name != "warned"}
+    second.restore(older)
+    assert len(warned(second, {"overfitting": [0.6, 0.6, 0.6]})[1]) == 1
+
+
+def test_the_default_rules_warn_of_a_discriminator_that_learns_by_heart() -> None:
+    # Courses as they were measured: few digits without weight decay, and the digits demo.
+    few = [0.06, 0.14, 0.24, 0.55, 0.0, 0.0, 0.01, 0.0, 0.16, 0.12, 0.32, 0.73, 0.59, 0.64]
+    alarms, cautions = warned(CollapseWatch(), {"overfitting": few, "coverage": [0.9] * 14})
+    assert not any(alarms)
+    assert [caution.step for caution in cautions] == [140]
+    assert "learns its training examples by heart" in cautions[0].text
+    demo = [0.0] * 17 + [0.07, 0.09, 0.08]
+    assert warned(CollapseWatch(), {"overfitting": demo, "coverage": [0.9] * 20})[1] == []

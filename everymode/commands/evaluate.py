@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.numbers import whole_number
 from everymode.commands.own_recipes import has_own_code, recipe_file
 from everymode.recipe import Recipe
 from everymode.recipes import find
@@ -40,10 +41,16 @@ def evaluate(
     ] = None,
     layer: Annotated[str | None, Parameter(help="Of the extractor, if not its first.")] = None,
     num: Annotated[
-        int | None, Parameter(help="Generated images; left out, as many as real ones, at most 10,000.")
+        int | None,
+        Parameter(
+            help="Generated images; left out, as many as real ones, at most 10,000.", converter=whole_number
+        ),
     ] = None,
-    num_real: Annotated[int | None, Parameter(help="Real images, chosen at random; left out, all.")] = None,
-    seed: Annotated[int, Parameter(help="Which images of the generator.")] = 0,
+    num_real: Annotated[
+        int | None,
+        Parameter(help="Real images, chosen at random; left out, all.", converter=whole_number),
+    ] = None,
+    seed: Annotated[int, Parameter(help="Which images of the generator.", converter=whole_number)] = 0,
     truncation: Annotated[float, Parameter(help="Below 1 trades variety for typicality.")] = 1.0,
     truncation_rule: Annotated[
         Literal["scale", "resample"],
@@ -68,7 +75,7 @@ def evaluate(
         Parameter(help="Batch normalization by statistics taken anew over 16 batches of 64.", negative=""),
     ] = False,
     max_features: Annotated[
-        int, Parameter(help="Features kept on each side, for all metrics but fd.")
+        int, Parameter(help="Features kept on each side, for all metrics but fd.", converter=whole_number)
     ] = 10_000,
     fast: Annotated[
         bool,
@@ -213,8 +220,24 @@ def _own_recipe(judged: str, recipe: str | None) -> Recipe | None:
 
 
 def _check_out(out: Path | None) -> None:
-    if out is not None and out.suffix != ".json":
+    if out is None:
+        return
+    if out.suffix != ".json":
         raise ValueError(f"--out names a .json file, such as card.json, not {out}")
+    if out.is_dir() or (out.parent.exists() and not out.parent.is_dir()):
+        raise ValueError(
+            f"no score card can be written to {out}: a folder and a file are in each other's place"
+        )
+    if out.exists() and not _is_card(out):
+        raise ValueError(
+            f"{out} is a file, and no score card that a new one may replace: choose another --out"
+        )
+
+
+def _is_card(file: Path) -> bool:
+    """Whether a file is a score card or a truncation curve, or empty: what `evaluate` may write over."""
+    text = file.read_text("utf-8", errors="replace")
+    return not text.strip() or re.search(r'"(protocol|truncation_curve)":', text) is not None
 
 
 def _place(judged: str, card: ScoreCard, out: Path | None) -> Path | None:

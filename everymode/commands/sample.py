@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -36,7 +37,11 @@ def sample(
     *,
     label: Annotated[
         list[str] | None,
-        Parameter(help="Class name or number; several as a,b,c or by repeating the flag.", negative=""),
+        Parameter(
+            help="Class name or number; several as a,b,c or by repeating the flag. Where images have several labels, "
+            "one of each: circle,red,large; an empty place is drawn.",
+            negative="",
+        ),
     ] = None,
     seeds: Annotated[
         str | None,
@@ -71,11 +76,16 @@ def sample(
     def draw(wanted: Wanted) -> Tensor:
         return generator.sample(1, label=wanted.label, seed=wanted.seed, truncation=truncation, size=shape)
 
-    labels: list[str | None] = [*chosen_labels(label or (), generator.classes)] or [None]
-    points = draw(Wanted(labels[0], 0)).ndim == 2
+    chosen = label or []
+    if not isinstance(generator.num_labels, tuple):
+        chosen = chosen_labels(chosen, generator.classes)
+    labels: list[str | None] = [*chosen] or [None]
+    # The first is drawn before anything is written, to see what it is, and that it can be drawn.
+    first = draw(Wanted(labels[0], (chosen_seeds or [0])[0]))
+    points = first.ndim == 2
     numbers = chosen_seeds or range(POINTS if points else IMAGES)
     wanted = [Wanted(each, seed) for each in labels for seed in numbers]
-    drawn = ((each, draw(each)) for each in wanted)
+    drawn = chain([(wanted[0], first)], ((each, draw(each)) for each in wanted[1:]))
     if points:
         write_points(drawn, grid or (out or samples_folder(source)) / "points.png")
     elif grid is not None:
@@ -92,6 +102,9 @@ def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> N
         raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
     if grid is not None and grid.suffix.lower() != ".png":
         raise ValueError(f"--grid names a .png file, such as grid.png, not {grid}")
+    for folder in (out, None if grid is None else grid.parent):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file, not a folder to write pictures to: choose another place")
 
 
 def _loaded(source: Path, recipe: str | None) -> Generator:
@@ -174,8 +187,9 @@ def _stem(wanted: Wanted, classes: Sequence[str]) -> str:
     label = wanted.label
     if label is None:
         return f"seed{wanted.seed:04d}"
-    if not re.fullmatch(r"[\w.-]+", label):  # a class name that is no file name: its number stands for it
+    if label in classes and not re.fullmatch(r"[\w.-]+", label):  # no file name: its number stands for it
         label = str(classes.index(label))
+    label = re.sub(r"[^\w.-]", "-", label)  # commas between the labels of one image
     return f"label-{label}-seed{wanted.seed:04d}"
 
 

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from everymode.data.dataset import Dataset, Unreadable
     from everymode.data.errors import DataError
     from everymode.data.facts import DataFacts
+    from everymode.data.hiding import hide_labels
     from everymode.data.joining import union
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
-    from everymode.data.order import DataOrder
+    from everymode.data.order import DataOrder, MixedOrder
 
 __all__ = [
     "CheckReport",
@@ -21,11 +22,13 @@ __all__ = [
     "DataFacts",
     "DataOrder",
     "Dataset",
+    "MixedOrder",
     "Mixture",
     "Unreadable",
     "check",
     "format_report",
     "grid_mixture",
+    "hide_labels",
     "open_images",
     "ring_mixture",
     "sample_mixture",
@@ -39,11 +42,13 @@ _HOME = {
     "DataFacts": "facts",
     "DataOrder": "order",
     "Dataset": "dataset",
+    "MixedOrder": "order",
     "Mixture": "mixtures",
     "Unreadable": "dataset",
     "check": "checking",
     "format_report": "checking",
     "grid_mixture": "mixtures",
+    "hide_labels": "hiding",
     "open_images": "opening",
     "ring_mixture": "mixtures",
     "sample_mixture": "mixtures",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from everymode.data.dataset import Dataset
+from everymode.data.domains import two_domain_digits
 from everymode.data.shapes import shapes
 from everymode.data.stacked import stacked_digits
 from everymode.data.synthetic import digits, grid, ring
@@ -20,6 +21,7 @@ BUILTIN: dict[str, Callable[..., Dataset]] = {
     "ring": ring,
     "shapes": shapes,
     "stacked-digits": stacked_digits,
+    "two-domain-digits": two_domain_digits,
 }
 
 

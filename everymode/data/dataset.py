@@ -112,6 +112,15 @@ class Dataset:
         return tuple(counts)
 
     @property
+    def combination_counts(self) -> tuple[tuple[int, ...], ...]:
+        """With several label blocks: each combination of labels that occurs, and behind it its number of images."""
+        if not self.label_blocks:
+            return ()
+        whole = self.labels[(self.labels >= 0).all(axis=1)]
+        found, counts = np.unique(whole, axis=0, return_counts=True)
+        return tuple(tuple(row) for row in np.column_stack((found, counts)).tolist())
+
+    @property
     def num_unlabelled(self) -> int:
         """Images without a label (with several blocks: without at least one of them)."""
         rows = self.labels < 0
@@ -140,6 +149,7 @@ class Dataset:
             num_unlabelled=self.num_unlabelled,
             fingerprint=self.fingerprint,
             classes=self.classes,
+            combination_counts=self.combination_counts,
         )
 
     def gather(

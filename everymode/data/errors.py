@@ -1,9 +1,13 @@
-"""The error that says a data set itself, rather than how it was asked for, can't be used."""
+"""The error that says a data set itself, rather than how it was asked for, can't be used, and a milder warning."""
 
 from __future__ import annotations
 
-__all__ = ["DataError"]
+__all__ = ["DataError", "DataWarning"]
 
 
 class DataError(ValueError):
     """The data can't be used as they are: empty, unreadable or inconsistent (exit code 3)."""
+
+
+class DataWarning(UserWarning):
+    """Something about a data set that its `notes` say too, for those who open it themselves."""

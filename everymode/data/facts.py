@@ -20,6 +20,8 @@ class DataFacts:
         num_unlabelled: images with a label of -1.
         fingerprint: hexadecimal digest of pixels, labels and class names.
         classes: class names, blocks in order.
+        combination_counts: with several label blocks, a row for each combination of labels that occurs: one label a
+            block, then the number of images; images that lack one of the labels are left out.
     """
 
     name: str
@@ -30,3 +32,4 @@ class DataFacts:
     num_unlabelled: int
     fingerprint: str
     classes: tuple[str, ...]
+    combination_counts: tuple[tuple[int, ...], ...] = ()

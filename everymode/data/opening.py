@@ -53,8 +53,8 @@ def open_images(
     Args:
         path_or_name: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's
             .bin, SVHN's .mat, or a built-in name: digits, digits:train, digits:held-out, ring, grid,
-            stacked-digits, shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for
-            triples of the grey images at PATH.
+            stacked-digits, two-domain-digits, shapes (with options, as in "ring:modes=8,std=0.02"), or
+            stacked:PATH for triples of the grey images at PATH.
         resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
         channels: 1 (grey), 3 or 4 (with alpha); None gives 1 where all images are grey, else 3.
         label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label".

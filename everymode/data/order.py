@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-__all__ = ["DataOrder", "random_permutation", "random_uniform", "random_words"]
+__all__ = ["DataOrder", "MixedOrder", "random_permutation", "random_uniform", "random_words"]
 
 Sampling = Literal["natural", "balanced", "sqrt"]
 
@@ -63,10 +63,7 @@ class DataOrder:
         self.batch_size = batch_size
         self.seed = seed
         self.sampling = sampling
-        if sampling not in get_args(Sampling):
-            raise ValueError(f'sampling is "{sampling}"; choose one of {", ".join(get_args(Sampling))}')
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        _check(sampling, batch_size)
         if self.num_images < batch_size:
             raise ValueError(
                 f"there are {self.num_images} images, fewer than a batch of {batch_size}; choose a batch "
@@ -78,7 +75,7 @@ class DataOrder:
                 raise ValueError(
                     f'sampling="{sampling}" needs labels; give them in place of the number of images'
                 )
-            self._rows, self._starts, self._counts, self._upper = _class_table(labels, sampling)
+            self._drawn = _ClassDraws(np.arange(len(labels)), labels, sampling)
 
     @property
     def moves_per_epoch(self) -> int:
@@ -87,20 +84,143 @@ class DataOrder:
 
     def indices(self, move: int) -> np.ndarray:
         """Rows of batch `move` (0, 1, ...), int64 [batch_size]; calls may come in any order."""
-        if move < 0:
-            raise ValueError(f"move is {move}; moves are counted from 0")
+        _check_move(move)
         if self.sampling != "natural":
-            return self._drawn(move)
+            return self._drawn.take(self.seed, move, self.batch_size)
         epoch, batch = divmod(move, self.moves_per_epoch)
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = (epoch, random_permutation(self.seed, "data-epoch", epoch, self.num_images))
         return self._epoch[1][batch * self.batch_size : (batch + 1) * self.batch_size].copy()
 
-    def _drawn(self, move: int) -> np.ndarray:
-        draws = random_uniform(self.seed, "data-draw", move, 2 * self.batch_size)
-        classes = np.searchsorted(self._upper, draws[: self.batch_size], side="right")
-        offsets = (draws[self.batch_size :] * self._counts[classes]).astype(np.int64)
+
+class MixedOrder:
+    """Row numbers of every batch, of which a fixed share has labels, however few labelled images there are.
+
+    The labelled rows are spread evenly over the batch, and do not stand in front: so each contiguous part of it (of a
+    process, or an accumulated one) holds the same share, to within one row, and the order does not depend on how many
+    parts there are. Both kinds go through a fresh permutation of their images, again and again; a pass may end within a
+    batch, and nothing is dropped.
+
+    Args:
+        labels: [N], or [N, blocks], of which an image is labelled where it has at least one.
+        batch_size: rows in a batch.
+        seed: any integer.
+        labelled_share: share of every batch that is labelled, rounded to the nearest whole row.
+        sampling: of the labelled rows: "natural" by permutations; "balanced" and "sqrt" by class with replacement, as
+            `DataOrder` draws them.
+
+    Raises:
+        ValueError: a share that is 0 or leads to no labelled row, unknown sampling, or no image of a kind that the
+            batch asks for.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        batch_size: int,
+        seed: int,
+        *,
+        labelled_share: float,
+        sampling: Sampling = "natural",
+    ) -> None:
+        labels = np.asarray(labels)
+        _check(sampling, batch_size)
+        if not 0 < labelled_share <= 1:
+            raise ValueError(
+                f"labelled_share is {labelled_share}; give a share of the batch, above 0 and at most 1"
+            )
+        self.batch_size = batch_size
+        self.seed = seed
+        count = int(labelled_share * batch_size + 0.5)
+        if count == 0:
+            raise ValueError(
+                f"labelled_share is {labelled_share}, which is not one row of a batch of {batch_size}; give at least "
+                f"{1 / batch_size:.3g}"
+            )
+        has_label = labels >= 0 if labels.ndim == 1 else (labels >= 0).any(axis=1)
+        rows, others = np.flatnonzero(has_label), np.flatnonzero(~has_label)
+        _require_both(len(rows), len(others), labelled_share, count < batch_size)
+        places = np.arange(batch_size + 1) * count // batch_size
+        self._is_labelled = np.diff(places) > 0
+        self._labelled = _Passes(rows, "labelled-pass")
+        self._unlabelled = _Passes(others, "unlabelled-pass")
+        self._drawn = None if sampling == "natural" else _ClassDraws(rows, labels[rows], sampling)
+
+    def indices(self, move: int) -> np.ndarray:
+        """Rows of batch `move` (0, 1, ...), int64 [batch_size]; calls may come in any order."""
+        _check_move(move)
+        count = int(self._is_labelled.sum())
+        batch = np.empty(self.batch_size, np.int64)
+        if self._drawn is None:
+            batch[self._is_labelled] = self._labelled.take(self.seed, move, count)
+        else:
+            batch[self._is_labelled] = self._drawn.take(self.seed, move, count)
+        if count < self.batch_size:
+            batch[~self._is_labelled] = self._unlabelled.take(self.seed, move, self.batch_size - count)
+        return batch
+
+
+class _Passes:
+    """Endless passes over some rows, each in an order of its own."""
+
+    def __init__(self, rows: np.ndarray, stream: str) -> None:
+        self._rows = rows
+        self._stream = stream
+        self._kept: dict[int, np.ndarray] = {}
+
+    def take(self, seed: int, move: int, count: int) -> np.ndarray:
+        """The move-th `count` rows of the sequence."""
+        passes, places = np.divmod(np.arange(move * count, (move + 1) * count), len(self._rows))
+        before, self._kept = self._kept, {}
+        taken = np.empty(count, np.int64)
+        for number in range(int(passes[0]), int(passes[-1]) + 1):
+            order = before.get(number)
+            if order is None:
+                order = self._rows[random_permutation(seed, self._stream, number, len(self._rows))]
+            mine = passes == number
+            taken[mine] = order[places[mine]]
+            self._kept[number] = order  # for the next move; those of earlier moves are let go
+        return taken
+
+
+class _ClassDraws:
+    """Rows drawn with replacement: first a class, then a row of it, all of them alike."""
+
+    def __init__(self, rows: np.ndarray, labels: np.ndarray, sampling: Sampling) -> None:
+        order, self._starts, self._counts, self._upper = _class_table(labels, sampling)
+        self._rows = rows[order]
+
+    def take(self, seed: int, move: int, count: int) -> np.ndarray:
+        """The `count` rows of a move."""
+        draws = random_uniform(seed, "data-draw", move, 2 * count)
+        classes = np.searchsorted(self._upper, draws[:count], side="right")
+        offsets = (draws[count:] * self._counts[classes]).astype(np.int64)
         return self._rows[self._starts[classes] + offsets]
+
+
+def _check(sampling: str, batch_size: int) -> None:
+    if sampling not in get_args(Sampling):
+        raise ValueError(f'sampling is "{sampling}"; choose one of {", ".join(get_args(Sampling))}')
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+
+
+def _check_move(move: int) -> None:
+    if move < 0:
+        raise ValueError(f"move is {move}; moves are counted from 0")
+
+
+def _require_both(labelled: int, unlabelled: int, share: float, asks_for_both: bool) -> None:
+    if not labelled:
+        raise ValueError(
+            f"labelled_share is {share}, but none of the {unlabelled:,} images has a label; add labels, or leave "
+            "labelled_share at 0"
+        )
+    if asks_for_both and not unlabelled:
+        raise ValueError(
+            f"labelled_share is {share}, but all {labelled:,} images have a label; add images without one, hide some "
+            "labels with labelled_fraction, or leave labelled_share at 0"
+        )
 
 
 def _class_table(

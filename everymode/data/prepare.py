@@ -17,7 +17,7 @@ from PIL import Image
 from everymode.data.cache import CacheEntry, cache_folder, entry_folder, read_entry, read_or_write
 from everymode.data.dataset import Dataset, Unreadable, fingerprint_of
 from everymode.data.decode import Decoding, Header, decoded, read_header
-from everymode.data.errors import DataError
+from everymode.data.errors import DataError, DataWarning
 from everymode.data.parallel import in_order
 from everymode.data.source import Source, digest_of
 from everymode.data.synthetic import in_memory
@@ -209,9 +209,9 @@ def _decode_all(
 
     images, entry = read_or_write(place, (len(source), *row_shape), write, finish)
     if entry.unreadable:
-        warnings.warn(_skipped_sentence(entry.unreadable, len(source)), stacklevel=4)
+        warnings.warn(_skipped_sentence(entry.unreadable, len(source)), DataWarning, stacklevel=4)
     if entry.enlarged:
-        warnings.warn(_enlarged_sentence(entry), stacklevel=4)
+        warnings.warn(_enlarged_sentence(entry), DataWarning, stacklevel=4)
     return images, entry
 
 

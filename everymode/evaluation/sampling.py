@@ -34,7 +34,8 @@ class Sampling:
         truncation: below 1 trades variety for typicality.
         truncation_rule: "scale" multiplies z by it; "resample" redraws what lies beyond it (a truncated normal).
         label_prior: labels as frequent as in the data, all equally, or as the generator's own label source draws
-            them; None is "data" where the labels are the data's classes, else "source".
+            them; None is "data" where the labels are the data's classes, else "source". Several labels an image are as
+            frequent together as in the data, or each equally frequent.
         batch_norm: "running" averages of training; the "batch" at hand (train mode, as is customary for CIFAR-10);
             "standing" statistics, taken anew over `standing_batches` at this truncation.
         standing_batches: batches for standing statistics.
@@ -76,14 +77,25 @@ class Drawer:
 
     Args:
         class_counts: images per class of the data, for the label prior "data".
+        combination_counts: the same where images have several labels each: rows of one label a kind and a count
+            (`Dataset.combination_counts`).
 
     Raises:
         ValueError: a label prior that this generator can't have, or statistics of a batch normalization that it lacks.
     """
 
-    def __init__(self, generator: Generator, sampling: Sampling, *, class_counts: Sequence[int] = ()) -> None:
-        self.sampling = replace(sampling, label_prior=_prior(generator, sampling.label_prior, class_counts))
-        self._counts = tuple(class_counts)
+    def __init__(
+        self,
+        generator: Generator,
+        sampling: Sampling,
+        *,
+        class_counts: Sequence[int] = (),
+        combination_counts: Sequence[Sequence[int]] = (),
+    ) -> None:
+        several = isinstance(generator.num_labels, tuple)
+        self._combinations = torch.tensor([each[:-1] for each in combination_counts]) if several else None
+        self._counts = tuple(each[-1] for each in combination_counts) if several else tuple(class_counts)
+        self.sampling = replace(sampling, label_prior=_prior(generator, sampling.label_prior, self._counts))
         self._factor = sampling.truncation
         changed = sampling.batch_norm != "running"
         network = copy.deepcopy(generator.network) if changed else generator.network
@@ -102,8 +114,9 @@ class Drawer:
 
     @property
     def has_classes(self) -> bool:
-        """Whether the labels drawn are known, and are the data's classes (clusters are not)."""
-        return self._chooses_labels and isinstance(self._generator.labels, GivenLabels)
+        """Whether the labels drawn are known, and are the data's classes (clusters are not, nor several labels)."""
+        known = self._chooses_labels and isinstance(self._generator.labels, GivenLabels)
+        return known and not isinstance(self._generator.num_labels, tuple)
 
     @property
     def _chooses_labels(self) -> bool:
@@ -149,9 +162,13 @@ class Drawer:
         if not self._chooses_labels:
             return None
         draws = Draws(self.sampling.seed, "evaluation", Rows(start, stop, stop))
+        sizes = self._generator.num_labels
+        if self.sampling.label_prior == "uniform" and isinstance(sizes, tuple):
+            return torch.stack([draws.integers(f"{stream} {i}", size) for i, size in enumerate(sizes)], dim=1)
         if self.sampling.label_prior == "uniform":
-            return draws.integers(stream, self._generator.num_labels)
-        return draws.choice(stream, torch.tensor(self._counts, dtype=torch.float64))
+            return draws.integers(stream, sizes)
+        chosen = draws.choice(stream, torch.tensor(self._counts, dtype=torch.float64))
+        return chosen if self._combinations is None else self._combinations[chosen]
 
     def _take_standing_statistics(self, layers: list[nn.Module]) -> None:
         """Plain means over batches that are not among those judged: negative seeds."""
@@ -192,7 +209,7 @@ def truncated_normal(z: Tensor, threshold: float) -> Tensor:
 
 
 def _prior(
-    generator: Generator, wanted: str | None, class_counts: Sequence[int]
+    generator: Generator, wanted: str | None, counts: Sequence[int]
 ) -> Literal["data", "uniform", "source"] | None:
     if generator.num_labels == 0:
         if wanted in ("data", "uniform"):
@@ -200,12 +217,14 @@ def _prior(
                 f"this generator knows no labels, so it has no label prior {wanted!r}: leave it out"
             )
         return None
-    are_classes = isinstance(generator.labels, GivenLabels)
-    fits = are_classes and len(class_counts) == generator.num_labels and sum(class_counts) > 0
+    sizes = generator.num_labels
+    as_many = isinstance(sizes, tuple) or len(counts) == sizes
+    fits = isinstance(generator.labels, GivenLabels) and as_many and sum(counts) > 0
     if wanted == "data" and not fits:
+        each = f"each combination of {sizes}" if isinstance(sizes, tuple) else f"each of {sizes}"
         raise ValueError(
-            f"the label prior of the data needs labels that are its classes, with a count for each of "
-            f"{generator.num_labels}; {len(class_counts)} counts are known here; choose uniform or source"
+            f"the label prior of the data needs labels that are its classes, with a count for {each}; {len(counts)} "
+            "counts are known here; choose uniform or source"
         )
     if wanted is None:
         return "data" if fits else "source"

@@ -11,6 +11,7 @@ import torch
 from everymode.checkpoint import read_state, step_of
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images, parse_resolution
+from everymode.evaluation.naming import require_there
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.streams import images_of_dataset, images_of_generator, recipe_numbers
 from everymode.generator import Generator, find_generator, load
@@ -123,6 +124,9 @@ def open_sides(
         ValueError: no real side is named, and the fake one does not say what it learnt from.
         FileNotFoundError, everymode.data.DataError: images that aren't there or can't be used.
     """
+    for side in (fake, real):
+        if isinstance(side, str | Path):
+            require_there(side)
     opened = [_with_generator(side, ema=ema, recipe=recipe, device=device) for side in (fake, real)]
     if real is None:
         real = opened[1] = _training_data(opened[0])
@@ -206,7 +210,7 @@ def _training_data(side: Side | None) -> str:
     source = side.generator.config.get("data", {}).get("source") if isinstance(side, Opened) else None
     if not source:
         raise ValueError(
-            "name the real images, as in --real photos: what is judged does not say what it learnt from"
+            "name the real images, as in --real photos: only a trained run says what it learnt from"
         )
     return str(source)
 

@@ -108,7 +108,14 @@ def images_of_generator(
         raise ValueError(f"{num} images of a generator were asked for; choose 2 to {IMAGES_PER_SEED:,}")
     numbers = recipe_numbers(generator)
     counts = numbers.get("class_counts") or class_counts
-    drawer = Drawer(generator, sampling, class_counts=[int(count) for count in counts])
+    together = numbers.get("combination_counts") or ()
+    drawer = Drawer(
+        generator,
+        sampling,
+        class_counts=[int(count) for count in counts],
+        combination_counts=together,
+    )
+    law = together if isinstance(generator.num_labels, tuple) else counts
     names = generator.classes or tuple(classes)
     weights = tensors_hash(generator.network.state_dict())
     facts = {
@@ -117,7 +124,7 @@ def images_of_generator(
         "images": num,
         "seed": sampling.seed,
         **drawer.sampling.protocol(),
-        "class_counts": list(counts) if drawer.sampling.label_prior == "data" else None,
+        "class_counts": list(law) if drawer.sampling.label_prior == "data" else None,
         "ema": ema,
         "recipe": _digest_without_seed(generator),
         "recipe_name": numbers.get("name") or None,

@@ -1,14 +1,51 @@
 """Losses: adversarial losses as values, and terms that are added to them."""
 
 from everymode.losses.adversarial import hinge, least_squares, logistic, relativistic, wasserstein
+from everymode.losses.auxiliary import auxiliary, improved_auxiliary
+from everymode.losses.classification import class_cross_entropy, classification, classification_of_fakes
+from everymode.losses.consistency import balanced_consistency, consistency
+from everymode.losses.contrastive import (
+    conditional_contrastive_loss,
+    data_to_data_cross_entropy,
+    embeddings_of_fakes,
+    embeddings_of_reals,
+)
+from everymode.losses.lecam import LeCam
+from everymode.losses.matching import feature_matching
+from everymode.losses.multi_hinge import complement_multi_hinge_loss, multi_hinge, multi_hinge_loss
 from everymode.losses.omni import omni, omni_loss, omni_signs
-from everymode.losses.penalties import gradient_norm_squared, r1, r2
+from everymode.losses.penalties import (
+    dragan,
+    gradient_norm_squared,
+    r1,
+    r2,
+    wgan_div,
+    wgan_gp,
+    zero_centered,
+)
 
 __all__ = [
+    "LeCam",
+    "auxiliary",
+    "balanced_consistency",
+    "class_cross_entropy",
+    "classification",
+    "classification_of_fakes",
+    "complement_multi_hinge_loss",
+    "conditional_contrastive_loss",
+    "consistency",
+    "data_to_data_cross_entropy",
+    "dragan",
+    "embeddings_of_fakes",
+    "embeddings_of_reals",
+    "feature_matching",
     "gradient_norm_squared",
     "hinge",
+    "improved_auxiliary",
     "least_squares",
     "logistic",
+    "multi_hinge",
+    "multi_hinge_loss",
     "omni",
     "omni_loss",
     "omni_signs",
@@ -16,4 +53,7 @@ __all__ = [
     "r2",
     "relativistic",
     "wasserstein",
+    "wgan_div",
+    "wgan_gp",
+    "zero_centered",
 ]

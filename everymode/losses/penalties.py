@@ -2,15 +2,28 @@
 
 R1 and R2: Which Training Methods for GANs do actually Converge? (Mescheder et al., 2018), equation 9. The
 paper and most codes weight them by gamma / 2; the terms here carry no 1/2, so give half of a published gamma
-as the weight.
+as the weight. WGAN-GP: Improved Training of Wasserstein GANs (Gulrajani et al., 2017), equation 3. WGAN-div:
+Wasserstein Divergence for GANs (Wu et al., 2018). DRAGAN: On Convergence and Stability of GANs (Kodali et
+al., 2017). Zero-centered penalty between reals and fakes: Improving Generalization and Stability of
+Generative Adversarial Networks (Thanh-Tung et al., 2019).
+
+All act in the discriminator's move, on images as it judged them (after augmentation), by a pass of their own.
+What is differentiated is the adversarial loss's realness, averaged over scales, so that a discriminator with
+many class scores has one well-defined gradient per image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import Condition, Term, Turn, Verdict, full_precision
+from everymode.losses.across_ranks import mean_of_all_ranks
+
+Cost = Callable[[Tensor], Tensor]
 
 
 def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
@@ -25,6 +38,123 @@ def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
 
     Raises ValueError if the numbers of rows differ, or `scores` has no gradient with respect to `inputs`.
     """
+    return _row_gradients(scores, inputs).square().sum(1)
+
+
+def r1(*, factor: float = 1.0) -> Term:
+    """factor * mean over the reals of ||gradient of D's realness||^2: for the discriminator's move."""
+
+    def term(turn: Turn) -> Tensor:
+        return factor * _mean_cost(turn, turn.judged_real, turn.batch.condition, _squared_norm)
+
+    return term
+
+
+def r2(*, factor: float = 1.0) -> Term:
+    """factor * mean over the fakes of ||gradient of D's realness||^2: for the discriminator's move."""
+
+    def term(turn: Turn) -> Tensor:
+        return factor * _mean_cost(turn, turn.judged_fake, turn.fake_condition, _squared_norm)
+
+    return term
+
+
+def wgan_gp(*, factor: float = 1.0, one_sided: bool = False) -> Term:
+    """factor * mean of (||gradient|| - 1)^2 on random points between reals and fakes (published factor: 10).
+
+    Row i of the reals is joined with row i of the fakes at one uniform share per row (stream "gradient
+    penalty/share", the share of the real), under the real's condition.
+
+    Args:
+        one_sided: cost only norms above 1, as max(0, ||gradient|| - 1)^2.
+
+    The term raises ValueError where reals and fakes differ in shape or number.
+    """
+
+    def cost(gradients: Tensor) -> Tensor:
+        excess = _norm(gradients) - 1
+        return (F.relu(excess) if one_sided else excess).square()
+
+    return _on_interpolates(cost, "gradient penalty", factor)
+
+
+def wgan_div(*, factor: float = 2.0, power: float = 6.0) -> Term:
+    """factor * mean of ||gradient||^power on random points between reals and fakes (the paper's k = 2, p = 6).
+
+    It belongs to the Wasserstein loss, whose costs it turns into a divergence. Points, stream
+    ("divergence/share"), condition and errors of the term: as `wgan_gp`.
+
+    Raises ValueError if the power isn't above 1.
+    """
+    if power <= 1:
+        raise ValueError(
+            f"the power of the Wasserstein divergence must be above 1 (published: 6), not {power}"
+        )
+    return _on_interpolates(lambda gradients: _norm(gradients).pow(power), "divergence", factor)
+
+
+def zero_centered(*, factor: float = 1.0) -> Term:
+    """factor * mean of ||gradient||^2 on random points between reals and fakes (Thanh-Tung et al.).
+
+    Points, stream ("zero-centered penalty/share"), condition and errors: as `wgan_gp`.
+    """
+    return _on_interpolates(_squared_norm, "zero-centered penalty", factor)
+
+
+def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
+    """factor * mean of (||gradient|| - 1)^2 on perturbed reals x + spread * std * U (published factor: 10).
+
+    std is the population standard deviation of all entries of the reals as judged, over the whole batch of all
+    processes (of each part by itself, where a batch is cut into accumulated parts); U is uniform in [0, 1) for
+    every entry of every row (stream "dragan/noise"). This is the form of the authors' code,
+    `kodalinaveen3/DRAGAN`; the paper writes normal noise.
+    """
+
+    def term(turn: Turn) -> Tensor:
+        real = _at_least_float32(turn.judged_real.detach())
+        mean = mean_of_all_ranks(real.mean())
+        std = mean_of_all_ranks((real - mean).square().mean()).sqrt()
+        noise = turn.random.named("dragan").uniform("noise", *real.shape[1:]).to(real)
+        images = real + spread * std * noise
+        return factor * _mean_cost(turn, images, turn.batch.condition, _distance_from_one)
+
+    return term
+
+
+def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
+    """factor * mean cost of the gradients [B, N] at points between reals and fakes."""
+
+    def term(turn: Turn) -> Tensor:
+        real, fake = turn.judged_real, turn.judged_fake
+        if real.shape != fake.shape:
+            raise ValueError(
+                "a penalty between reals and fakes needs as many fakes as reals, of one shape; got "
+                f"{list(real.shape)} and {list(fake.shape)}: use r1() or r2(), which take either side alone"
+            )
+        real, fake = _at_least_float32(real.detach()), _at_least_float32(fake.detach())
+        share = turn.random.named(stream).uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
+        images = fake + share * (real - fake)
+        return factor * _mean_cost(turn, images, turn.batch.condition, cost)
+
+    return term
+
+
+def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> Tensor:
+    """The mean cost of D's gradients [B, N] at images, in single precision at least.
+
+    `forward` is called directly, because a network compiled in place can't be differentiated twice.
+    """
+    with full_precision(images):
+        images = _at_least_float32(images.detach()).requires_grad_()
+        verdict = Verdict.of(turn.game.discriminator.forward(images, condition))
+        realness = turn.game.objective.adversarial.realness
+        scales = [realness(scores, condition) for scores in verdict.scores]
+        scores = scales[0] if len(scales) == 1 else torch.stack(scales).mean(0)
+        return cost(_row_gradients(scores, images)).mean()
+
+
+def _row_gradients(scores: Tensor, inputs: Tensor) -> Tensor:
+    """[B, N] gradients of each row's scores with respect to its N inputs."""
     if scores.dim() == 0 or inputs.dim() == 0 or len(scores) != len(inputs):
         raise ValueError(
             f"scores and inputs must have one row per example; got shapes {list(scores.shape)} and "
@@ -38,41 +168,21 @@ def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
             "scores have no gradient with respect to inputs: call inputs.requires_grad_() first, then "
             "compute the scores from that same tensor, outside torch.no_grad()"
         )
-    return gradient.reshape(len(inputs), -1).square().sum(1)
+    return gradient.reshape(len(inputs), -1)
 
 
-def r1(*, factor: float = 1.0) -> Term:
-    """factor * mean over the reals of ||gradient of D's realness||^2: for the discriminator's move."""
-
-    def term(turn: Turn) -> Tensor:
-        return factor * _penalty(turn, turn.judged_real, turn.batch.condition)
-
-    return term
+def _norm(gradients: Tensor) -> Tensor:
+    # Unlike a square root of the sum, its gradient at 0 is 0.
+    return torch.linalg.vector_norm(gradients, dim=1)
 
 
-def r2(*, factor: float = 1.0) -> Term:
-    """factor * mean over the fakes of ||gradient of D's realness||^2: for the discriminator's move."""
-
-    def term(turn: Turn) -> Tensor:
-        return factor * _penalty(turn, turn.judged_fake, turn.fake_condition)
-
-    return term
+def _squared_norm(gradients: Tensor) -> Tensor:
+    return gradients.square().sum(1)
 
 
-def _penalty(turn: Turn, images: Tensor, condition: Condition) -> Tensor:
-    """The mean squared norm, by a pass of its own on the images as judged, in single precision at least.
+def _distance_from_one(gradients: Tensor) -> Tensor:
+    return (_norm(gradients) - 1).square()
 
-    What is differentiated is the adversarial loss's realness, averaged over scales, so that a discriminator
-    with many class scores has one well-defined gradient per image. `forward` is called directly, because a
-    network compiled in place can't be differentiated twice.
-    """
-    with full_precision(images):
-        images = images.detach()
-        if images.dtype in (torch.float16, torch.bfloat16):
-            images = images.float()
-        images.requires_grad_()
-        verdict = Verdict.of(turn.game.discriminator.forward(images, condition))
-        realness = turn.game.objective.adversarial.realness
-        scales = [realness(scores, condition) for scores in verdict.scores]
-        scores = scales[0] if len(scales) == 1 else torch.stack(scales).mean(0)
-        return gradient_norm_squared(scores, images).mean()
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

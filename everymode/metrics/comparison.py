@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from everymode.metrics.repetitions import Group, Repetition
 from everymode.metrics.score_card import ScoreCard
 from everymode.metrics.scoring import Measured
 
-__all__ = ["Comparison", "Group", "NamedCard", "Ranking", "compare_cards", "comparison_table", "differences"]
+__all__ = [
+    "Comparison",
+    "NamedCard",
+    "Ranking",
+    "compare_cards",
+    "comparison_table",
+    "differences",
+    "short_names",
+]
 
 NOT_COMPARED = (
     "max_features",
@@ -25,35 +34,10 @@ fixes the network."""
 
 
 class NamedCard(NamedTuple):
-    """A card and what to call it, such as its file."""
+    """A card and what to call it, such as its file; no two of a comparison have the same name."""
 
     name: str
     card: ScoreCard
-
-
-class Group(NamedTuple):
-    """One subject over its seeds.
-
-    label: what it is.
-    values: one per seed.
-    seeds: of each value.
-    """
-
-    label: str
-    values: tuple[float, ...]
-    seeds: tuple[str, ...]
-
-    @property
-    def mean(self) -> float:
-        """Of the values."""
-        return sum(self.values) / len(self.values)
-
-    @property
-    def std(self) -> float | None:
-        """Sample standard deviation over the seeds (divided by n - 1); None for one seed."""
-        if len(self.values) < 2:
-            return None
-        return math.sqrt(sum((value - self.mean) ** 2 for value in self.values) / (len(self.values) - 1))
 
 
 class Ranking(NamedTuple):
@@ -130,7 +114,7 @@ def comparison_table(comparisons: Iterable[Comparison]) -> str:
                 )
             head = f"{ranking.name} ({comparison.better} is better)"
             lines.append(head if not number else f"  {head}")
-            width = max(len(group.label) for group in ranking.groups)
+            width = max((len(group.label) for group in ranking.groups), default=0)
             for place, group in enumerate(ranking.groups, start=1):
                 rank = f"{place}." if len(ranking.groups) > 1 else "  "
                 lines.append(f"  {rank} {group.label:<{width}}  {_spread(group)}")
@@ -141,6 +125,26 @@ def comparison_table(comparisons: Iterable[Comparison]) -> str:
             )
         paragraphs.append("\n".join(lines))
     return "\n\n".join(paragraphs)
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """Each path by the parts that tell it from the others: "a/x/card.json" and "a/y/card.json" are "x" and "y".
+
+    A single path is its last part.
+    """
+    parts = {path: Path(path).parts or (path,) for path in paths}
+    if len(parts) < 2:
+        return {path: mine[-1] for path, mine in parts.items()}
+    longest = max(map(len, parts.values()))
+    shared = 0
+    while shared < longest and len({mine[shared : shared + 1] for mine in parts.values()}) == 1:
+        shared += 1
+    begins = {path: min(shared, len(mine) - 1) for path, mine in parts.items()}
+    for length in range(1, longest + 1):
+        short = {path: str(Path(*mine[begins[path] : begins[path] + length])) for path, mine in parts.items()}
+        if len(set(short.values())) == len(short):
+            return short
+    return {path: path for path in paths}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -184,23 +188,45 @@ def _compared(
 
 
 def _groups(members: Sequence[tuple[NamedCard, str, Measured]], better: str) -> tuple[Group, ...]:
-    by_subject: dict[str, dict[str, float]] = {}
-    labels: dict[str, str] = {}
+    found: dict[str, dict[tuple[Any, ...], Repetition]] = {}
+    cards: dict[str, list[NamedCard]] = {}
     for named, _, measured in members:
+        if measured.value is None:
+            continue
         subject = named.card.subject
+        seeds = subject.get("seeds", {})
+        training = (seeds.get("training"), subject.get("facts", {}).get("weights"))
+        repetition = Repetition(measured.value, training, seeds.get("sampling"))
         identity = json.dumps(subject.get("identity", {}), sort_keys=True)
-        labels.setdefault(identity, str(subject.get("label", named.name)))
-        if measured.value is not None:
-            seeds = json.dumps(subject.get("seeds", {}), sort_keys=True)
-            by_subject.setdefault(identity, {})[seeds] = measured.value
-    if len(set(labels.values())) < len(labels):  # equal names: files tell them apart
-        for named, _, _ in members:
-            identity = json.dumps(named.card.subject.get("identity", {}), sort_keys=True)
-            labels[identity] = named.name
-    groups = [
-        Group(labels[identity], tuple(found.values()), tuple(found)) for identity, found in by_subject.items()
-    ]
+        found.setdefault(identity, {})[repetition[1:]] = repetition
+        cards.setdefault(identity, []).append(named)
+    labels = _labels(cards)
+    groups = [Group(labels[identity], tuple(each.values())) for identity, each in found.items()]
     return tuple(sorted(groups, key=lambda group: group.mean, reverse=better == "higher"))
+
+
+def _labels(cards: Mapping[str, Sequence[NamedCard]]) -> dict[str, str]:
+    """What to call each subject: its own label; where several have the same, with the runs, data sets or files too."""
+    own = {identity: str(mine[0].card.subject.get("label", mine[0].name)) for identity, mine in cards.items()}
+    places = {
+        identity: list(dict.fromkeys(str(each.card.subject.get("source") or each.name) for each in mine))
+        for identity, mine in cards.items()
+    }
+    if len({tuple(mine) for mine in places.values()}) < len(places):  # one run, judged in two states
+        places = {
+            identity: list(dict.fromkeys(each.name for each in mine)) for identity, mine in cards.items()
+        }
+    short = short_names([place for mine in places.values() for place in mine])
+    labels = {}
+    for identity, label in own.items():
+        if list(own.values()).count(label) > 1:
+            label += f" ({_few([short[place] for place in places[identity]])})"
+        labels[identity] = label
+    return labels
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join([*names[:most], *([f"and {len(names) - most} more"] if len(names) > most else [])])
 
 
 def _measured(card: ScoreCard, metric: str) -> list[tuple[str, Measured]]:
@@ -231,7 +257,7 @@ def _check_fields(cards: Sequence[NamedCard], ignore: Collection[str]) -> None:
 def _spread(group: Group) -> str:
     if group.std is None:
         return f"{group.mean:.6g}"
-    return f"{group.mean:.6g} +- {group.std:.2g} ({len(group.values)} seeds)"
+    return f"{group.mean:.6g} +- {group.std:.2g} ({group.counted})"
 
 
 def _shown(value: Any) -> str:

@@ -6,8 +6,17 @@ from everymode.networks.biggan import (
     discriminator_layout,
     generator_widths,
 )
+from everymode.networks.block_embedding import BlockEmbedding
 from everymode.networks.dcgan import DCGANGenerator, DeepDiscriminator, ShallowDiscriminator
-from everymode.networks.heads import ClassifierHead, ProjectionHead, ScalarHead, SelectHead
+from everymode.networks.heads import (
+    ClassifierHead,
+    ProjectionClassifierHead,
+    ProjectionHead,
+    ScalarHead,
+    SelectHead,
+    SharedProjectionHead,
+)
+from everymode.networks.implicit import ImplicitHead
 from everymode.networks.initialization import (
     Initialization,
     glorot_uniform_initialization,
@@ -20,18 +29,22 @@ from everymode.networks.resnet import ResNetDiscriminator, ResNetGenerator
 __all__ = [
     "BigGANDiscriminator",
     "BigGANGenerator",
+    "BlockEmbedding",
     "ClassifierHead",
     "DCGANGenerator",
     "DeepDiscriminator",
+    "ImplicitHead",
     "Initialization",
     "PointDiscriminator",
     "PointGenerator",
+    "ProjectionClassifierHead",
     "ProjectionHead",
     "ResNetDiscriminator",
     "ResNetGenerator",
     "ScalarHead",
     "SelectHead",
     "ShallowDiscriminator",
+    "SharedProjectionHead",
     "discriminator_layout",
     "generator_widths",
     "glorot_uniform_initialization",

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from everymode.game import Verdict
 from everymode.networks.attention import SelfAttention
+from everymode.networks.block_embedding import label_embedding
 from everymode.networks.heads import judge, require_labels
 from everymode.networks.residual import DiscriminatorBlock, GeneratorBlock
 from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
@@ -25,14 +26,17 @@ from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 
 class BigGANGenerator(nn.Module):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
-    [-1, 1].
+    """Latent codes and labels to images: z [B, latent_dim], condition [B] (or [B, blocks]) int64 -> [B, channels, H, W]
+    in [-1, 1].
 
     Three kinds of conditioning: none (`num_classes` None; the condition is then ignored); a table of gains
     and biases per class in every batch normalization (`shared_dim` None; the 32-pixel layout); or linear maps
     of a label embedding that all layers share (`shared_dim`), to which `hierarchical` appends a chunk of z
     per block. With a shared embedding, a float condition [B, shared_dim] is taken as the embedding itself,
     for interpolation between classes.
+
+    With several labels an image (label blocks), `num_classes` is a tuple and the condition [B, blocks]; every
+    table, and the shared embedding, is then the sum of one per block.
 
     Args:
         size: (H, W) of the images.
@@ -41,6 +45,8 @@ class BigGANGenerator(nn.Module):
         latent_dim: length of z. Hierarchical: rounded down to a multiple of the number of chunks, blocks + 1;
             the attribute `latent_dim` is the length in use.
         attention: shorter sides of the block outputs that self-attention follows.
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
+            of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
         fused: computes upsampling and convolution in one operation (exact).
     Raises:
         ValueError: sizes that don't divide, attention at a size no block makes, hierarchical without a shared
@@ -52,12 +58,13 @@ class BigGANGenerator(nn.Module):
         size: Size,
         *,
         widths: Sequence[int],
-        num_classes: int | None,
+        num_classes: int | tuple[int, ...] | None,
         latent_dim: int = 128,
         channels: int = 3,
         shared_dim: int | None = None,
         hierarchical: bool = False,
         attention: Sequence[int] = (),
+        output: Callable[[int, int], nn.Module] | None = None,
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -84,18 +91,22 @@ class BigGANGenerator(nn.Module):
             code_dim = shared_dim + (self.chunk or 0)
             norm = partial(ConditionalBatchNorm2d, table=partial(nn.Linear, code_dim, bias=False))
         elif num_classes is not None:
-            norm = partial(ConditionalBatchNorm2d, table=partial(nn.Embedding, num_classes))
-        self.shared = None if shared_dim is None else nn.Embedding(num_classes, shared_dim)
+            norm = partial(ConditionalBatchNorm2d, table=partial(label_embedding, num_classes))
+        self.shared = None if shared_dim is None else label_embedding(num_classes, shared_dim)
         self.linear = nn.Linear(self.chunk or latent_dim, widths[0] * self.grid[0] * self.grid[1])
         self.blocks = nn.ModuleList(
             GeneratorBlock(widths[i], widths[i + 1], norm=norm, fused=fused) for i in range(blocks)
         )
         sides = [min(self.grid) * 2 ** (i + 1) for i in range(blocks)]
         self.attention = _attention(attention, sides, widths[1:], size)
-        self.output_norm = BatchNorm(widths[-1])
-        self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.output_head = None if output is None else output(widths[-1], channels)
+        if self.output_head is None:
+            self.output_norm = BatchNorm(widths[-1])
+            self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
+        if self.output_head is not None:
+            return self.output_head(self.trunk(z, condition), size)
         require_native(size, self.size)
         return torch.tanh(self.output_conv(F.relu(self.output_norm(self.trunk(z, condition)))))
 

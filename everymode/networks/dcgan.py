@@ -32,6 +32,8 @@ class DCGANGenerator(nn.Module):
         num_classes: None for an unconditional generator, which ignores the condition.
         base: channels at full size; they double towards the first grid, up to 8 times base.
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
+            of the 3x3 convolution at the end; `size` may then be any that the head draws.
     Raises:
         ValueError: a side of the size is not a multiple of 2 ** doublings.
     """
@@ -46,6 +48,7 @@ class DCGANGenerator(nn.Module):
         channels: int = 3,
         base: int = 64,
         doublings: int | None = None,
+        output: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         doublings = default_doublings(size) if doublings is None else doublings
@@ -60,15 +63,20 @@ class DCGANGenerator(nn.Module):
             nn.ConvTranspose2d(widths[i], widths[i + 1], 4, stride=2, padding=1) for i in range(doublings)
         )
         self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:])
-        self.output = nn.Conv2d(base, channels, 3, padding=1)
+        self.output_head = None if output is None else output(base, channels)
+        if self.output_head is None:
+            self.output = nn.Conv2d(base, channels, 3, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        require_native(size, self.size)
+        if self.output_head is None:
+            require_native(size, self.size)
         require_latent(z, self.latent_dim)
         hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
         hidden = hidden.unflatten(1, (-1, *self.grid))
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             hidden = F.relu(norm(convolution(hidden)))
+        if self.output_head is not None:
+            return self.output_head(hidden, size)
         return torch.tanh(self.output(hidden))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from everymode.game import Verdict
+from everymode.game import UNLABELLED, Verdict
 
 
 class ScalarHead(nn.Module):
@@ -80,14 +80,60 @@ class SelectHead(nn.Module):
         return self.linear(features)
 
 
+class ProjectionClassifierHead(nn.Module):
+    """Projection beside an auxiliary class head (Multi-hinge GAN, figure 9): a Verdict of scores [B, 1] and
+    classes [B, K].
+
+    A row without a label (UNLABELLED, -1) is judged at the class that the class head finds likeliest in this
+    very pass: the pseudo-label of the paper's section 2.2. No gradient flows through that choice.
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.linear = nn.Linear(in_features, 1)
+        self.embedding = nn.Embedding(num_classes, in_features)
+        self.classes = nn.Linear(in_features, num_classes)
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Verdict:
+        labels = require_labels(condition, "ProjectionClassifierHead")
+        classes = self.classes(features)
+        labels = torch.where(labels == UNLABELLED, classes.detach().argmax(1), labels)
+        scores = self.linear(features) + (self.embedding(labels) * features).sum(1, keepdim=True)
+        return Verdict((scores,), classes)
+
+
+class SharedProjectionHead(nn.Module):
+    """Projection whose embedding is the class head too (MHSharedGAN): classes = h E^T, scores = w h + b +
+    classes[y].
+
+    Raises ValueError (on the CPU) for rows without a label: before the class scores are trained, their
+    likeliest class is no pseudo-label.
+    """
+
+    def __init__(self, in_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.linear = nn.Linear(in_features, 1)
+        self.embedding = nn.Embedding(num_classes, in_features)
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Verdict:
+        labels = require_labels(condition, "SharedProjectionHead")
+        classes = nn.functional.linear(features, self.embedding.weight)  # the weight is computed once
+        return Verdict((self.linear(features) + classes.gather(1, labels.unsqueeze(1)),), classes)
+
+
 def judge(
     features: Tensor, condition: Tensor | None, head: nn.Module, class_head: nn.Module | None = None
 ) -> Verdict:
     """What the heads say of the features [B, F]; an auxiliary class head's logits are the Verdict's
-    `classes`.
+    `classes`, as are those of a head that answers with a Verdict of its own.
     """
+    answer = head(features, condition)
+    if isinstance(answer, Verdict):
+        return Verdict(answer.scores, answer.classes, (features,))
     classes = None if class_head is None else class_head(features, condition)
-    return Verdict(scores=(head(features, condition),), classes=classes, features=(features,))
+    return Verdict(scores=(answer,), classes=classes, features=(features,))
 
 
 def require_labels(condition: object, who: str) -> Tensor:

@@ -30,6 +30,8 @@ class ResNetGenerator(nn.Module):
             generator, which ignores the condition.
         widths: channels of the first grid and of each block's output; `resnet_generator_widths(size)` where
             None.
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
+            of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
         fused: computes upsampling and convolution in one operation (exact).
     Raises:
         ValueError: a side of the size is not a multiple of 2 ** blocks.
@@ -43,6 +45,7 @@ class ResNetGenerator(nn.Module):
         widths: Sequence[int] | None = None,
         latent_dim: int = 128,
         channels: int = 3,
+        output: Callable[[int, int], nn.Module] | None = None,
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -58,17 +61,22 @@ class ResNetGenerator(nn.Module):
         self.blocks = nn.ModuleList(
             GeneratorBlock(widths[i], widths[i + 1], norm=norm, fused=fused) for i in range(len(widths) - 1)
         )
-        self.output_norm = BatchNorm(widths[-1])
-        self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.output_head = None if output is None else output(widths[-1], channels)
+        if self.output_head is None:
+            self.output_norm = BatchNorm(widths[-1])
+            self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        require_native(size, self.size)
+        if self.output_head is None:
+            require_native(size, self.size)
         require_latent(z, self.latent_dim)
         if self.num_classes is not None:
             condition = require_labels(condition, type(self).__name__)
         hidden = self.linear(z).unflatten(1, (-1, *self.grid))
         for block in self.blocks:
             hidden = block(hidden, condition)
+        if self.output_head is not None:
+            return self.output_head(hidden, size)
         return torch.tanh(self.output_conv(F.relu(self.output_norm(hidden))))
 
 

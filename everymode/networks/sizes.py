@@ -49,6 +49,18 @@ def require_native(size: Size | None, native: Size) -> None:
         )
 
 
+def require_positive(size: Size) -> Size:
+    """The size as it is, refused where a side is below 1.
+
+    Raises:
+        ValueError: a side is below 1.
+    """
+    height, width = size
+    if height < 1 or width < 1:
+        raise ValueError(f"size {tuple(size)} has no pixels: give a height and a width of at least 1.")
+    return height, width
+
+
 def require_latent(z: Tensor, latent_dim: int) -> None:
     """Refuses latent codes of another shape than [B, latent_dim].
 

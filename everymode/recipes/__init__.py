@@ -11,7 +11,9 @@ from pathlib import Path
 from everymode.recipe import Recipe
 
 _OMNI, _BIGGAN = "everymode.recipes.omni_gan", "everymode.recipes.biggan"
-_POINTS = "everymode.recipes.points"
+_POINTS, _AC_GAN = "everymode.recipes.points", "everymode.recipes.ac_gan"
+_SAGAN, _MULTI_HINGE = "everymode.recipes.sagan", "everymode.recipes.multi_hinge_gan"
+_OMNI_INR = "everymode.recipes.omni_inr_gan"
 
 RECIPES: dict[str, tuple[str, str, str]] = {
     # name: (module, constant, one line)
@@ -36,10 +38,117 @@ RECIPES: dict[str, tuple[str, str, str]] = {
     "omni-gan-32": (_OMNI, "IMAGES32", "Omni-GAN on your own labelled images, 32 pixels"),
     "omni-gan-64": (_OMNI, "IMAGES64", "Omni-GAN on your own labelled images, 64 pixels"),
     "omni-gan-128": (_OMNI, "IMAGES128", "Omni-GAN on your own labelled images, 128 pixels"),
+    "omni-inr-gan-digits": (_OMNI_INR, "DIGITS", "Omni-INR-GAN (draws at any size) on the bundled digits"),
+    "omni-inr-gan-cifar10": (_OMNI_INR, "CIFAR10", "Omni-INR-GAN on CIFAR-10"),
+    "omni-inr-gan-cifar100": (_OMNI_INR, "CIFAR100", "Omni-INR-GAN on CIFAR-100"),
+    "omni-inr-gan-imagenet128": (_OMNI_INR, "IMAGENET128", "Omni-INR-GAN on ImageNet at 128 pixels"),
+    "omni-inr-gan-imagenet256": (_OMNI_INR, "IMAGENET256", "Omni-INR-GAN on ImageNet at 256 pixels"),
+    "omni-inr-gan-32": (_OMNI_INR, "IMAGES32", "Omni-INR-GAN on your own labelled images, 32 pixels"),
+    "omni-inr-gan-64": (_OMNI_INR, "IMAGES64", "Omni-INR-GAN on your own labelled images, 64 pixels"),
+    "omni-inr-gan-128": (_OMNI_INR, "IMAGES128", "Omni-INR-GAN on your own labelled images, 128 pixels"),
     "gan-ring": (_POINTS, "RING", "an unconditional GAN on eight Gaussians in a ring"),
     "gan-grid": (_POINTS, "GRID", "an unconditional GAN on a grid of 25 Gaussians: it misses modes"),
     "conditional-gan-grid": (_POINTS, "CONDITIONAL_GRID", "a GAN on the grid that is told the mode"),
+    "biggan-digits": (_BIGGAN, "DIGITS", "BigGAN (projection, hinge) on the bundled digits"),
     "biggan-cifar10": (_BIGGAN, "CIFAR10", "BigGAN (projection, hinge) on CIFAR-10: the baseline"),
+    "biggan-cifar100": (_BIGGAN, "CIFAR100", "BigGAN on CIFAR-100"),
+    "biggan-imagenet128": (_BIGGAN, "IMAGENET128", "BigGAN on ImageNet at 128 pixels"),
+    "biggan-32": (_BIGGAN, "IMAGES32", "BigGAN on your own labelled images, 32 pixels"),
+    "biggan-64": (_BIGGAN, "IMAGES64", "BigGAN on your own labelled images, 64 pixels"),
+    "biggan-128": (_BIGGAN, "IMAGES128", "BigGAN on your own labelled images, 128 pixels"),
+    "sagan-digits": (_SAGAN, "DIGITS", "SAGAN (attention, projection, hinge) on the bundled digits"),
+    "sagan-cifar10": (_SAGAN, "CIFAR10", "SAGAN on CIFAR-10"),
+    "sagan-imagenet64": (_SAGAN, "IMAGENET64", "SAGAN on ImageNet at 64 pixels"),
+    "sagan-imagenet128": (_SAGAN, "IMAGENET128", "SAGAN on ImageNet at 128 pixels"),
+    "ac-gan-digits": (_AC_GAN, "DIGITS", "AC-GAN (a classifier beside D) on the bundled digits"),
+    "ac-gan-cifar10": (_AC_GAN, "CIFAR10", "AC-GAN on CIFAR-10, as Omni-GAN compares it"),
+    "ac-gan-cifar100": (_AC_GAN, "CIFAR100", "AC-GAN on CIFAR-100, as Omni-GAN compares it"),
+    "ac-gan-imagenet64": (_AC_GAN, "IMAGENET64", "AC-GAN with projection on ImageNet at 64 pixels"),
+    "ac-gan-imagenet128": (_AC_GAN, "IMAGENET128", "AC-GAN with projection on ImageNet at 128 pixels"),
+    "ac-gan-32": (_AC_GAN, "IMAGES32", "AC-GAN on your own labelled images, 32 pixels"),
+    "ac-gan-64": (_AC_GAN, "IMAGES64", "AC-GAN on your own labelled images, 64 pixels"),
+    "ac-gan-ssl-digits": (_AC_GAN, "SSL_DIGITS", "AC-GAN, one digit in ten labelled"),
+    "ac-gan-ssl-cifar10": (_AC_GAN, "SSL_CIFAR10", "AC-GAN on CIFAR-10, one image in ten labelled"),
+    "ac-gan-ssl-imagenet128": (_AC_GAN, "SSL_IMAGENET128", "AC-GAN on ImageNet, one image in ten labelled"),
+    "imac-gan-digits": (_AC_GAN, "IMPROVED_DIGITS", "ImAC-GAN (fakes are a class) on the bundled digits"),
+    "imac-gan-cifar10": (_AC_GAN, "IMPROVED_CIFAR10", "ImAC-GAN on CIFAR-10"),
+    "imac-gan-cifar100": (_AC_GAN, "IMPROVED_CIFAR100", "ImAC-GAN on CIFAR-100"),
+    "multi-hinge-gan-digits": (_MULTI_HINGE, "DIGITS", "Multi-hinge GAN on the bundled digits: two minutes"),
+    "multi-hinge-gan-cifar10": (_MULTI_HINGE, "CIFAR10", "Multi-hinge GAN on CIFAR-10"),
+    "multi-hinge-gan-imagenet64": (_MULTI_HINGE, "IMAGENET64", "Multi-hinge GAN on ImageNet at 64 pixels"),
+    "multi-hinge-gan-imagenet128": (_MULTI_HINGE, "IMAGENET128", "Multi-hinge GAN on ImageNet at 128 pixels"),
+    "multi-hinge-gan-32": (
+        _MULTI_HINGE,
+        "IMAGES32",
+        "Multi-hinge GAN on your own labelled images, 32 pixels",
+    ),
+    "multi-hinge-gan-64": (
+        _MULTI_HINGE,
+        "IMAGES64",
+        "Multi-hinge GAN on your own labelled images, 64 pixels",
+    ),
+    "multi-hinge-shared-gan-digits": (
+        _MULTI_HINGE,
+        "SHARED_DIGITS",
+        "projection, then also a classifier, on digits",
+    ),
+    "multi-hinge-shared-gan-cifar10": (
+        _MULTI_HINGE,
+        "SHARED_CIFAR10",
+        "projection, then also a classifier, on CIFAR-10",
+    ),
+    "multi-hinge-shared-gan-imagenet64": (
+        _MULTI_HINGE,
+        "SHARED_IMAGENET64",
+        "the same on ImageNet at 64 pixels",
+    ),
+    "multi-hinge-shared-gan-imagenet128": (
+        _MULTI_HINGE,
+        "SHARED_IMAGENET128",
+        "the same on ImageNet at 128 pixels",
+    ),
+    "multi-hinge-k1-gan-digits": (
+        _MULTI_HINGE,
+        "K1_DIGITS",
+        "K + 1 classes with feature matching on the bundled digits",
+    ),
+    "multi-hinge-k1-gan-cifar10": (
+        _MULTI_HINGE,
+        "K1_CIFAR10",
+        "K + 1 classes with feature matching on CIFAR-10",
+    ),
+    "multi-hinge-k1-gan-cifar100": (
+        _MULTI_HINGE,
+        "K1_CIFAR100",
+        "K + 1 classes with feature matching on CIFAR-100",
+    ),
+    "multi-hinge-ssl-digits": (_MULTI_HINGE, "SSL_DIGITS", "Multi-hinge GAN, one digit in ten labelled"),
+    "multi-hinge-ssl-cifar10": (
+        _MULTI_HINGE,
+        "SSL_CIFAR10",
+        "Multi-hinge GAN on CIFAR-10, one image in ten labelled",
+    ),
+    "multi-hinge-ssl-imagenet128": (
+        _MULTI_HINGE,
+        "SSL_IMAGENET128",
+        "Multi-hinge GAN on ImageNet, one in ten labelled",
+    ),
+    "reacgan-digits": ("everymode.recipes.reacgan", "DIGITS", "ReACGAN (D2D-CE) on the bundled digits"),
+    "reacgan-cifar10": ("everymode.recipes.reacgan", "CIFAR10", "ReACGAN on CIFAR-10"),
+    "contragan-digits": ("everymode.recipes.contragan", "DIGITS", "ContraGAN (2C) on the bundled digits"),
+    "contragan-cifar10": ("everymode.recipes.contragan", "CIFAR10", "ContraGAN on CIFAR-10"),
+    "r3gan-digits": ("everymode.recipes.r3gan", "DIGITS", "R3GAN's objective on the bundled digits"),
+    "r3gan-cifar10": ("everymode.recipes.r3gan", "CIFAR10", "R3GAN's objective on CIFAR-10, BigGAN's networks"),
+    "omni-gan-shapes": (
+        "everymode.recipes.multi_label",
+        "SHAPES",
+        "Omni-GAN on images with three labels each: shape, color and size",
+    ),
+    "omni-gan-two-domains": (
+        "everymode.recipes.multi_label",
+        "TWO_DOMAINS",
+        "Omni-GAN on digits of two domains: two labels each",
+    ),
 }
 
 

@@ -7,21 +7,25 @@ initialization follow ajbrock/BigGAN-PyTorch, which Omni-GAN and others use.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from everymode.recipe import Recipe
+from everymode.recipe import Recipe, parse_augmentation
 
 if TYPE_CHECKING:
     from torch import nn
 
     from everymode.data.facts import DataFacts
-    from everymode.game import LabelSource
+    from everymode.game import Game, LabelSource, Objective
 
 
 @dataclass(frozen=True, kw_only=True)
 class BigGANBackbone(Recipe):
     """Numbers of BigGAN's networks."""
+
+    takes_label_blocks: ClassVar[bool] = False
+    """Whether its images may have several labels each."""
 
     shared_dim: int = 0
     """Length of the label embedding that the generator's layers share; 0 = a table per layer (as on CIFAR)."""
@@ -31,10 +35,14 @@ class BigGANBackbone(Recipe):
     """Grid size after which the generator attends to itself; 0 = nowhere."""
     discriminator_attention: int = 0
     """Grid size after which the discriminator attends to itself; 0 = nowhere."""
-    initialization: Literal["normal", "orthogonal"] = "normal"
-    """Initial weights: N(0, 0.02), or orthogonal."""
+    initialization: Literal["normal", "orthogonal", "glorot"] = "normal"
+    """Initial weights: N(0, 0.02), orthogonal, or Glorot's uniform with biases of zero."""
     spectral_epsilon: float = 1e-8
     """Epsilon of spectral normalization."""
+    normalize_embeddings: bool = False
+    """Normalize the generator's label tables too (as SAGAN does)."""
+    tapered: bool = False
+    """Quarter width in the generator's last and the discriminator's first block (SAGAN at 32 pixels)."""
     fused_resampling: bool = True
     """Do up- and down-sampling and the convolution beside them as one operation: exact, and faster on most machines."""
 
@@ -46,64 +54,112 @@ class BigGANBackbone(Recipe):
             else 4,  # attention asks for 8
             latent_dim=24,
             shared_dim=min(self.shared_dim, 8),
-            num_classes=3,
+            num_classes=(3,) * len(self.block_sizes) if isinstance(self.num_classes, tuple) else 3,
         )
         assert isinstance(smaller, BigGANBackbone)
         return smaller
+
+    @property
+    def block_sizes(self) -> tuple[int, ...]:
+        """The number of classes; with several labels an image (label blocks), one number a block."""
+        return self.num_classes if isinstance(self.num_classes, tuple) else (self.num_classes,)
 
     def needs_labels(self) -> bool:
         return True
 
     def for_data(self, facts: DataFacts) -> BigGANBackbone:
-        """Raises ValueError for points, and for images with several labels each."""
+        """Raises ValueError for points, for images without labels where labels are needed, and for images with several
+        labels each where only one is taken.
+        """
         if len(facts.image_shape) != 3:
             raise ValueError(
                 f"{facts.name} holds points, and {self.name} draws images: choose a recipe for points"
             )
-        if isinstance(facts.num_classes, tuple):
+        if self.needs_labels() and facts.num_classes and not any(facts.class_counts):
+            raise ValueError(
+                f"none of the {facts.num_images:,} images of {facts.name} has a label, and {self.name} conditions on "
+                "labels: label some of them, or choose another recipe"
+            )
+        if isinstance(facts.num_classes, tuple) and not self.takes_label_blocks:
             raise ValueError(
                 f"each image of {facts.name} has {len(facts.num_classes)} labels, and {self.name} conditions on one: "
-                "choose one of them (for shapes: --data shapes:labels=shape), or another recipe"
+                "choose one of them (for shapes: --data shapes:labels=shape), or a recipe such as omni-gan-32"
             )
         fitted = super().for_data(facts)
         assert isinstance(fitted, BigGANBackbone)
         return fitted
+
+    def game(
+        self,
+        objective: Objective,
+        head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
+    ) -> Game:
+        """The game of these networks, the data's labels and this objective.
+
+        Args:
+            head: width F of D's features -> head: features [B, F], condition -> scores.
+            class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        """
+        from everymode.augment.choosing import find_augmentation
+        from everymode.game import Game
+
+        generator, discriminator = self.networks(head, class_head)
+        augment = find_augmentation(
+            parse_augmentation(self.augmentation),
+            batch_size=self.batch_size,
+            target=self.augmentation_target,
+            images_to_one=self.augmentation_images,
+        )
+        return Game(generator, discriminator, self.given_labels(), objective, augment)
+
+    def output_head(self) -> Callable[[int, int], nn.Module] | None:
+        """What ends the generator: (feature channels, image channels) -> head(features, size); None: a convolution."""
+        return None
 
     def networks(
         self, head: Callable[[int], nn.Module], class_head: Callable[[int], nn.Module] | None = None
     ) -> tuple[nn.Module, nn.Module]:
         """Generator and discriminator, initialized, both with spectral normalization.
 
-        The generator's embedding tables stay as they are, as in the released code; the discriminator's are normalized.
+        The generator's embedding tables stay as they are, as in BigGAN's code, unless `normalize_embeddings` says
+        otherwise; the discriminator's are normalized.
         """
         import torch
 
         from everymode.networks.biggan import (
             BigGANDiscriminator,
             BigGANGenerator,
+            DiscriminatorLayout,
             discriminator_layout,
             generator_widths,
         )
-        from everymode.networks.initialization import normal_initialization, orthogonal_initialization
+        from everymode.networks.initialization import (
+            glorot_uniform_initialization,
+            normal_initialization,
+            orthogonal_initialization,
+        )
         from everymode.norms.spectral import spectral_norm
         from everymode.norms.weight import normalize_weights, without_embeddings
 
-        if self.num_classes < 1:
-            raise ValueError(
-                f"{self.name} conditions on labels, and the data has none: choose another recipe"
-            )
+        self.require_classes(1)
+        widths = generator_widths(self.size, self.width)
+        layout = discriminator_layout(self.size, self.width)
+        if self.tapered:
+            widths = (*widths[:-1], self.width)
+            layout = DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
         generator = BigGANGenerator(
             self.size,
-            widths=generator_widths(self.size, self.width),
+            widths=widths,
             num_classes=self.num_classes,
             latent_dim=self.latent_dim,
             channels=self.channels,
             shared_dim=self.shared_dim or None,
             hierarchical=self.hierarchical,
             attention=(self.generator_attention,) if self.generator_attention else (),
+            output=self.output_head(),
             fused=self.fused_resampling,
         )
-        layout = discriminator_layout(self.size, self.width)
         discriminator = BigGANDiscriminator(
             self.size,
             head=head,
@@ -114,22 +170,62 @@ class BigGANBackbone(Recipe):
             attention=(self.discriminator_attention,) if self.discriminator_attention else (),
             fused=self.fused_resampling,
         )
-        initialize = {"normal": normal_initialization, "orthogonal": orthogonal_initialization}[
-            self.initialization
-        ]
+        initialize = {
+            "normal": normal_initialization,
+            "orthogonal": orthogonal_initialization,
+            "glorot": partial(glorot_uniform_initialization, zero_biases=True),
+        }[self.initialization]
         rule = spectral_norm(epsilon=self.spectral_epsilon)
         images = torch.zeros(1, self.channels, *self.size)
-        label = torch.zeros(1, dtype=torch.long)
+        shape = (1, len(self.block_sizes)) if isinstance(self.num_classes, tuple) else (1,)
+        label = torch.zeros(shape, dtype=torch.long)
         initialize(generator)
         initialize(discriminator)
         z = torch.zeros(1, generator.latent_dim)
-        normalize_weights(generator, rule, z, label, include=without_embeddings)
+        included = None if self.normalize_embeddings else without_embeddings
+        normalize_weights(generator, rule, z, label, include=included)
         normalize_weights(discriminator, rule, images, label)
         return generator, discriminator
 
+    def require_classes(self, at_least: int) -> int:
+        """The number of classes (with several label blocks: of the smallest one).
+
+        Raises ValueError if there are fewer than `at_least`.
+        """
+        fewest = min(self.block_sizes)
+        if fewest < 1:
+            raise ValueError(
+                f"{self.name} conditions on labels, and the data has none: choose another recipe"
+            )
+        if fewest < at_least:
+            raise ValueError(
+                f"{self.name} tells classes apart, and the data has {fewest}: choose another recipe, such as "
+                "biggan, which needs one only"
+            )
+        return fewest
+
     def given_labels(self) -> LabelSource:
-        """The data's labels; fakes' labels uniform or as frequent as in the data."""
+        """The data's labels; fakes' labels uniform or as frequent as in the data: several labels of an image together.
+
+        Raises ValueError if labels are to be as frequent as in the data, and no image of it has all of its labels.
+        """
         from everymode.labels.given import GivenLabels
 
-        counts = self.class_counts if self.fake_labels == "data" else None
-        return GivenLabels(self.num_classes, counts)
+        if self.fake_labels != "data":
+            return GivenLabels(self.num_classes)
+        if not isinstance(self.num_classes, tuple):
+            return GivenLabels(self.num_classes, self.class_counts)
+        if not self.combination_counts:
+            raise ValueError(
+                "fake_labels is data, but no image has all of its labels, so it is not known which go together: choose "
+                "uniform"
+            )
+        combinations = [each[:-1] for each in self.combination_counts]
+        counts = [each[-1] for each in self.combination_counts]
+        return GivenLabels(self.num_classes, counts, combinations=combinations)
+
+
+def numbers_of(recipe: BigGANBackbone, **changes: Any) -> dict[str, Any]:
+    """The numbers that all recipes on these networks share, as arguments for another class of recipe."""
+    shared = {each.name: getattr(recipe, each.name) for each in fields(BigGANBackbone)}
+    return shared | changes

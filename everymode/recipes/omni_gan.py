@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes.backbone import BigGANBackbone
 
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OmniGAN(BigGANBackbone):
-    """Omni-loss on K + 2 scores: the classes, "real" and "fake"."""
+    """Omni-loss on K + 2 scores: the classes (of every kind, where images have several labels), "real" and "fake"."""
+
+    takes_label_blocks: ClassVar[bool] = True
 
     one_sided: bool = False
     """Only the image's own class and "real" take part: projection written as omni-loss."""
@@ -51,13 +53,13 @@ class OmniGAN(BigGANBackbone):
     def build(self) -> Game:
         from functools import partial
 
-        from everymode.game import Game, Objective
+        from everymode.game import Objective
         from everymode.losses.omni import omni
         from everymode.networks.heads import ClassifierHead
 
-        generator, discriminator = self.networks(partial(ClassifierHead, num_outputs=self.num_classes + 2))
+        self.require_classes(1)
         objective = Objective(omni(self.num_classes, one_sided=self.one_sided))
-        return Game(generator, discriminator, self.given_labels(), objective)
+        return self.game(objective, partial(ClassifierHead, num_outputs=sum(self.block_sizes) + 2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +73,15 @@ class OmniGANForImages(OmniGAN):
         fitted = super().for_data(facts)
         assert isinstance(fitted, OmniGANForImages)
         if fitted.discriminator_weight_decay is None and facts.num_classes:
-            decay = weight_decay_for(sum(fitted.class_counts), fitted.num_classes)
+            blocks = len(fitted.block_sizes)  # of several, the mean number of images and classes counts
+            decay = weight_decay_for(sum(fitted.class_counts) // blocks, sum(fitted.block_sizes) / blocks)
             fitted = replace(fitted, discriminator_weight_decay=decay)
         return fitted
 
     def notes(self) -> list[str]:
         if not self.num_classes or self.discriminator_weight_decay is None:
             return []
-        per_class = sum(self.class_counts) / self.num_classes
+        per_class = sum(self.class_counts) / sum(self.block_sizes)
         return [
             f"{per_class:,.0f} labelled images per class: discriminator weight decay "
             f"{self.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); "
@@ -86,7 +89,7 @@ class OmniGANForImages(OmniGAN):
         ]
 
 
-def weight_decay_for(num_images: int, num_classes: int) -> float:
+def weight_decay_for(num_images: int, num_classes: float) -> float:
     """The discriminator's weight decay for so many labelled images, from the three cases that the paper tuned (F.5).
 
     Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);

@@ -31,14 +31,27 @@ class PointGAN(Recipe):
     discriminator_width: int = 200
     """Units in each layer of the discriminator (five pieces each)."""
 
+    def check(self) -> None:
+        super().check()
+        if self.augmentation:
+            raise ValueError(
+                f"augmentation {self.augmentation!r} changes pixels, and {self.name or 'this recipe'} draws points: "
+                "leave it empty, or choose a recipe for images"
+            )
+
     def needs_labels(self) -> bool:
         return self.conditional
 
     def for_data(self, facts: DataFacts) -> PointGAN:
-        """Raises ValueError for images."""
+        """Raises ValueError for images, and for points without a label where the generator is told the mode."""
         if facts.image_shape != (2,):
             raise ValueError(
                 f"{facts.name} holds images, and {self.name} draws points: choose another recipe, or ring or grid"
+            )
+        if self.conditional and facts.num_unlabelled and facts.num_classes:
+            raise ValueError(
+                f"{facts.num_unlabelled:,} of {facts.num_images:,} points of {facts.name} have no label, and "
+                f"{self.name} needs one for each: leave labelled_fraction at 1, or choose gan-grid"
             )
         fitted = super().for_data(facts)
         assert isinstance(fitted, PointGAN)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import everymode
 from everymode.cli import main
@@ -127,7 +130,7 @@ def test_comparing_a_run_with_another_seed_and_with_images(run, capsys):
         evaluated(capsys, *words, "--out", f"{name.partition(':')[2]}.json")
     assert main(["compare", "run0.json", "run1.json", "train.json"]) == 2
     out, err = read(capsys)
-    assert "(2 seeds)" in out
+    assert "(2 sampling seeds)" in out
     assert "not comparable with the above" in out
     assert "sampling.truncation" in out
     assert "nothing could be compared" in err
@@ -139,6 +142,38 @@ def test_comparing_a_run_with_another_seed_and_with_images(run, capsys):
     # repetitions of one subject have nothing to be ranked against, which is no mistake
     assert main(["compare", "run0.json", "run1.json"]) == 0
     assert "1." not in read(capsys)[0].split("+-")[0]
+
+
+def test_a_run_stands_for_its_newest_cards(run, capsys, tmp_path):
+    here = tmp_path / "copy"
+    shutil.copytree(run, here)
+    shutil.rmtree(here / "evaluations", ignore_errors=True)
+    evaluated(capsys, here / "checkpoints" / "step-0000001", *QUICK)
+    for seed in (0, 1):
+        evaluated(capsys, here, *QUICK, "--seed", seed)
+    evaluated(
+        capsys,
+        "--fake",
+        "digits:train",
+        "--real",
+        "digits:train",
+        "--resolution",
+        16,
+        *QUICK,
+        "--out",
+        "o.json",
+    )
+    ignored = [
+        "--ignore",
+        "truncation,truncation_rule,label_prior,batch_norm,standing_batches,batch_size,rejection,ema",
+    ]
+    assert main(["compare", str(here), "o.json", *ignored]) == 0
+    newest = read(capsys)[0]
+    assert f"{here}: 2 of 3 cards, the newest of each protocol (--all takes all)" in newest
+    assert "step 2" in newest and "step 1" not in newest
+    assert main(["compare", str(here), "o.json", "--all", *ignored]) == 0
+    everything = read(capsys)[0]
+    assert "of 3 cards" not in everything and "step 2" in everything and "step 1" in everything
 
 
 def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
@@ -174,12 +209,23 @@ def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
         (["digits", "--real", "digits", "--truncation-curve", "--memorization"], 2, "one of the two"),
         (["digits", "--real", "digits", "--out", "card.txt"], 2, ".json file"),
         (["digits", "--real", "digits", "--num", "1"], 2, "2 to"),
+        (["digits", "--real", "digits", "--num", "20.5"], 2, "'20.5' is not a whole number"),
+        (["digits", "--real", "digits", "--seed", "many"], 2, "'many' is not a whole number"),
+        (["nope"], 2, "Name a run, a checkpoint"),
+        (["digitss"], 2, "Did you mean digits?"),
+        (
+            ["digits", "--real", "digits", "--out", "config.json"],
+            2,
+            "no score card that a new one may replace",
+        ),
+        (["digits", "--real", "digits", "--out", "config.json/card.json"], 2, "in each other's place"),
         (["ring", "--real", "digits"], 2, "points in the plane"),
         (["empty", "--real", "digits"], 3, "empty"),
     ],
 )
 def test_mistakes_are_one_line_and_a_code(words, code, said, elsewhere, capsys):
     (elsewhere / "empty").mkdir()
+    (elsewhere / "config.json").write_text('{"recipe": 1}')
     extra = [] if "--extractor" in words else ["--extractor", "random:16"]
     assert main(["evaluate", *words, *extra]) == code
     _, err = read(capsys)
@@ -195,3 +241,36 @@ def test_mistakes_of_compare(elsewhere, capsys):
     (elsewhere / "worse.json").write_text("[")
     assert main(["compare", "bad.json", "worse.json"]) == 2
     assert "no score card" in read(capsys)[1]
+
+
+def test_a_card_is_replaced_by_a_new_one(elsewhere, capsys):
+    (elsewhere / "card.json").touch()
+    for _ in range(2):
+        evaluated(
+            capsys,
+            "digits:train",
+            "--real",
+            "digits:held-out",
+            "--resolution",
+            16,
+            *QUICK,
+            "--out",
+            "card.json",
+        )
+    assert json.loads((elsewhere / "card.json").read_text())["format"] == 1
+
+
+def test_an_unreadable_image_is_told_of_once(elsewhere, capfd):
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 16, 16), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        place = elsewhere / "photos" / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place)
+    place.write_bytes(b"broken")
+    assert main(["evaluate", "photos", "--real", "digits", "--resolution", "16", *QUICK]) == 0
+    assert len(re.findall(r"n.t be read", "".join(capfd.readouterr()))) == 1
+    words = "omni-gan-32 --data photos --resolution 16 --width 4 --batch-size 8 --steps 1 --device cpu"
+    assert main(["train", *words.split()]) == 0
+    said = "".join(capfd.readouterr())
+    assert len(re.findall(r"n.t be read|unreadable", said)) == 1
+    assert f"{place.parent.name}/{place.name}" in said

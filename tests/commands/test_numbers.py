@@ -6,8 +6,10 @@ import sys
 from dataclasses import dataclass, field, fields
 
 import pytest
+from cyclopts import Token
 
-from everymode.commands.numbers import documentation, field_help, number_flags, shown
+from everymode.cli import main
+from everymode.commands.numbers import documentation, field_help, number_flags, shown, whole_number
 from everymode.recipe import FROM_DATA, Recipe
 from everymode.recipes import RECIPES, find
 
@@ -27,6 +29,34 @@ def test_every_number_of_every_recipe_has_help(name):
     sentences = field_help(type(recipe))
     asked = [each.name for each in fields(recipe) if not each.metadata.get("from_data")]
     assert [number for number in asked if not sentences.get(number)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("30", 30),
+        ("-1", -1),
+        ("30.0", 30),
+        ("1e3", 1000),
+        ("1_000", 1000),
+        ("0x1e", 30),
+        ("9" * 30, int("9" * 30)),
+    ],
+)
+def test_whole_numbers_as_people_write_them(text, number):
+    assert whole_number(int, [Token(value=text)]) == number
+
+
+@pytest.mark.parametrize("text", ["1.5", "many", "", "nan", "inf", "1e-3"])
+def test_nothing_is_rounded_to_a_whole_number(text):
+    with pytest.raises(ValueError, match="is not a whole number"):
+        whole_number(int, [Token(value=text)])
+
+
+@pytest.mark.parametrize("flag", ["--steps", "--seed", "--tick", "--keep-best"])
+def test_a_share_is_refused_where_a_whole_number_is_wanted(flag, capsys):
+    assert main(["train", "omni-gan-digits", flag, "1.5"]) == 2
+    assert capsys.readouterr().err == f"error: Invalid value for {flag}: '1.5' is not a whole number\n"
 
 
 def test_a_subclass_adds_its_own_help_and_keeps_its_parents():

@@ -126,6 +126,29 @@ def test_a_size_is_height_by_width(painter):
     assert pixels("o/seed0000.png").shape == (3, 6, 5)
 
 
+def test_each_image_is_drawn_once(painter, monkeypatch):
+    drawn = []
+    sample = painter.sample
+
+    def counted(n, **options):
+        drawn.append((options["label"], options["seed"], options["size"]))
+        return sample(n, **options)
+
+    monkeypatch.setattr(painter, "sample", counted)
+    assert main(["sample", "run", "--label", "cat,2", "--seeds", "7,3", "--size", "3x2", "--out", "o"]) == 0
+    assert drawn == [(label, seed, (3, 2)) for label in ("cat", "2") for seed in (7, 3)]
+
+
+def test_a_size_that_can_not_be_drawn_leaves_nothing_behind(painter, monkeypatch, capsys, tmp_path):
+    def fixed(z, condition, size=None):
+        raise ValueError("this generator makes (4, 4) only")
+
+    monkeypatch.setattr(painter.network, "forward", fixed)
+    assert main(["sample", "run", "--size", "64x40", "--out", "o"]) == 2
+    assert "makes (4, 4) only" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
 def test_points_are_plotted_and_saved(pointer, capsys):
     assert main(["sample", "run", "--label", "0,2", "--seeds", "0-9", "--out", "o"]) == 0
     assert capsys.readouterr().out.split() == ["o/points.png", "o/points.npy"]
@@ -145,6 +168,8 @@ def test_points_are_plotted_and_saved(pointer, capsys):
         (["--grid", "g.png", "--out", "o"], "one of the two"),
         (["--grid", "g"], "grid.png"),
         (["--size", "4x"], "HEIGHTxWIDTH"),
+        (["--size", "0x4"], "an image of 0x4 can't be drawn"),
+        (["--size", "100000"], "at most 67,108,864 (8192x8192)"),
     ],
 )
 def test_mistakes_are_one_line_and_code_2(painter, words, expected, capsys):
@@ -166,3 +191,11 @@ def test_the_code_of_a_recipe_of_ones_own_must_be_named(tmp_path, capsys):
     (tmp_path / "recipe.py").write_text("raise SystemExit('run without being asked')")
     assert main(["sample", str(tmp_path)]) == 2
     assert f"--recipe {tmp_path / 'recipe.py'}" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_in_a_sentence(painter, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["sample", "run", "--out", "file"]) == 2
+    assert "file is a file, not a folder to write pictures to" in capsys.readouterr().err
+    assert main(["sample", "run", "--grid", "file/grid.png"]) == 2
+    assert "file is a file, not a folder" in capsys.readouterr().err

@@ -7,10 +7,12 @@ import pytest
 import torch
 from painters import painter
 from scipy.stats import kstest, truncnorm
+from torch import nn
 
 from everymode.evaluation.sampling import IMAGES_PER_SEED, Drawer, Sampling, truncated_normal
 from everymode.game import LabelSource
 from everymode.generator import Generator
+from everymode.labels.given import GivenLabels
 from everymode.pictures import to_uint8
 
 
@@ -163,3 +165,41 @@ def test_the_protocol_holds_all_but_the_seed():
     assert "seed" not in facts
     assert "standing_batches" not in facts
     assert Sampling(batch_norm="standing").protocol()["standing_batches"] == 16
+
+
+class Told(nn.Module):
+    """Two labels as two of three flat colors."""
+
+    latent_dim = 2
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, z, condition):
+        color = torch.cat((condition * self.scale, 0 * z[:, :1]), dim=1)
+        return color[:, :, None, None].expand(-1, -1, 4, 4)
+
+
+def asked(drawer, num):
+    """The labels that the images of `Told` show."""
+    return ((images(drawer, num)[:, :2, 0, 0] / 127.5 - 1) / 0.3).round().int()
+
+
+def test_several_labels_an_image_follow_the_prior_together():
+    generator = Generator(Told(), GivenLabels((3, 2)))
+    counts = [[0, 0, 30], [2, 1, 10]]
+    by_data = Drawer(generator, Sampling(), class_counts=(30, 0, 10, 30, 10), combination_counts=counts)
+    assert by_data.sampling.label_prior == "data"
+    drawn = asked(by_data, 800)
+    assert set(map(tuple, drawn.tolist())) == {(0, 0), (2, 1)}
+    assert abs((drawn[:, 0] == 0).double().mean() - 0.75) < 0.06
+    even = asked(Drawer(generator, Sampling(label_prior="uniform"), combination_counts=counts), 800)
+    assert torch.bincount(even[:, 0] * 2 + even[:, 1], minlength=6).min() > 90
+    unknown = Drawer(generator, Sampling(), class_counts=(30, 0, 10, 30, 10))
+    assert unknown.sampling.label_prior == "source"
+    for drawer in (by_data, unknown):
+        assert not drawer.has_classes
+        assert set(drawer.labels(5)) == {-1}
+    with pytest.raises(ValueError, match=r"each combination of \(3, 2\); 0 counts are known"):
+        Drawer(generator, Sampling(label_prior="data"), class_counts=(30, 0, 10, 30, 10))

@@ -145,3 +145,100 @@ def test_no_labels_gives_none_everywhere() -> None:
     assert source.draw(draws()) is None
     assert source.num_labels == 0
     assert source.state_dict() == {}
+
+
+# ---- several labels an image
+
+COMBINATIONS, COUNTS = [(0, 0), (1, 2), (2, 0), (2, 1)], [4, 3, 2, 1]
+
+
+def joint(**options: bool) -> GivenLabels:
+    return GivenLabels((3, 3), COUNTS, combinations=COMBINATIONS, **options)
+
+
+def test_uniform_blocks_are_independent() -> None:
+    source = GivenLabels((3, 2))
+    labels = source.draw(draws(40_000))
+    assert labels.dtype == torch.int64 and labels.shape == (40_000, 2)
+    shares = torch.bincount(labels[:, 0] * 2 + labels[:, 1], minlength=6) / 40_000
+    assert (shares - 1 / 6).abs().max() < 0.01
+    assert torch.equal(labels[:, 1], draws(40_000).integers("fake labels 1", 2))
+    wanted = torch.tensor([2, 0, 1, 1])
+    mixed = source.draw(draws(4, injected={"fake labels 0": wanted}))
+    assert torch.equal(mixed[:, 0], wanted)
+    parts = [source.draw(draws(Rows(a, b, 40))) for a, b in ((0, 13), (13, 40))]
+    assert torch.equal(torch.cat(parts), source.draw(draws(40)))
+
+
+def test_blocks_by_the_data_never_meet_where_they_do_not_there() -> None:
+    labels = joint().draw(draws(50_000))
+    numbers = {pair: number for number, pair in enumerate(COMBINATIONS)}
+    drawn = torch.tensor(
+        [numbers[tuple(row)] for row in labels.tolist()]
+    )  # a KeyError were an impossible pair
+    assert (drawn.bincount(minlength=4) / 50_000 - torch.tensor(COUNTS) / 10).abs().max() < 0.01
+    chosen = joint().draw(draws(3, injected={"fake labels": torch.tensor([3, 0, 1])}))
+    assert chosen.tolist() == [[2, 1], [0, 0], [1, 2]]
+
+
+def test_missing_labels_are_drawn_given_those_that_are_there() -> None:
+    given = torch.tensor([[2, -1], [-1, 0], [1, 1], [-1, -1], [0, 1]]).repeat(8000, 1)
+    full = joint().complete(given, draws(len(given))).view(-1, 5, 2)
+    assert (full >= 0).all()
+    assert (full[:, 0, 0] == 2).all() and (full[:, 1, 1] == 0).all()
+    # Of the pairs with a 2: 2 with 0, 1 with 1. Of those with a 0 behind: 4 with 0, 2 with 2.
+    assert abs((full[:, 0, 1] == 0).double().mean() - 2 / 3) < 0.02
+    assert abs((full[:, 1, 0] == 0).double().mean() - 2 / 3) < 0.02
+    assert full[0, 2].tolist() == [1, 1] and full[0, 4].tolist() == [0, 1]
+    assert set(map(tuple, full[:, 3].tolist())) == set(COMBINATIONS)
+    alone = torch.tensor([[1, -1]] * 500)
+    assert joint().complete(alone, draws(500))[:, 1].tolist() == [2] * 500
+    last = joint().complete(torch.tensor([[0, -1]]), draws(1, injected={"missing labels": torch.ones(1, 1)}))
+    assert last.tolist() == [[0, 0]], "rounding up to the whole must not lead to what does not fit"
+
+
+def test_what_no_image_has_is_completed_all_the_same() -> None:
+    source = GivenLabels((2, 2), [1], combinations=[(0, 0)])
+    assert source.complete(torch.tensor([[1, -1]]), draws(1)).tolist() == [[1, 0]]
+
+
+def test_uniform_blocks_and_single_labels_are_completed() -> None:
+    given = torch.tensor([[2, -1], [-1, 1]])
+    drawn = GivenLabels((3, 2)).draw(draws(2))
+    full = GivenLabels((3, 2)).complete(given, draws(2))
+    assert full.tolist() == [[2, drawn[0, 1].item()], [drawn[1, 0].item(), 1]]
+    single = GivenLabels(3).complete(torch.tensor([2, -1]), draws(2))
+    assert single.tolist() == [2, GivenLabels(3).draw(draws(2))[1].item()]
+
+
+def test_reused_blocks_are_filled_up() -> None:
+    source = joint(reuse=True)
+    given = torch.tensor([[1, -1], [2, 1], [-1, 2], [0, 0]])
+    assert source.for_fakes(a_batch(given), draws(4)).tolist() == [[1, 2], [2, 1], [1, 2], [0, 0]]
+
+
+def test_the_joint_law_is_saved_and_loaded() -> None:
+    source, other = joint(), GivenLabels((3, 3), [1] * 4, combinations=[(0, 1)] * 4)
+    other.load_state_dict(source.state_dict())
+    assert torch.equal(other.draw(draws(300)), source.draw(draws(300)))
+    assert torch.equal(source.double().draw(draws(300)), other.draw(draws(300)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (((3, 0),), {}, "at least 1"),
+        (((),), {}, "at least 1"),
+        (((3, 2), [1, 2, 3]), {}, "give both combinations and probabilities"),
+        (((3, 2),), {"combinations": [(0, 0)]}, "give both combinations and probabilities"),
+        ((3, [1.0]), {"combinations": [(0,)]}, "for several label blocks"),
+        (((3, 2), [1.0]), {"combinations": [(0, 2)]}, "outside its range"),
+        (((3, 2), [1.0]), {"combinations": [(0, -1)]}, "outside its range"),
+        (((3, 2), [1.0]), {"combinations": [(0,)]}, r"shape \[M, 2\]"),
+        (((3, 2), []), {"combinations": []}, "M at least 1"),
+        (((3, 2), [1.0, 2.0]), {"combinations": [(0, 1)]}, r"shape \[1\], not \[2\]"),
+    ],
+)
+def test_bad_blocks_are_explained(arguments: tuple, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GivenLabels(*arguments, **options)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import AdversarialLoss, Batch, Game, LabelSource, Objective, Turn, Verdict
-from everymode.losses import gradient_norm_squared, hinge, omni, r1, r2
+from everymode.game import AdversarialLoss, Batch, Game, LabelSource, Objective, Term, Turn, Verdict
+from everymode.losses import (
+    dragan,
+    gradient_norm_squared,
+    hinge,
+    omni,
+    r1,
+    r2,
+    wgan_div,
+    wgan_gp,
+    zero_centered,
+)
 
 
 class Quadratic(nn.Module):
@@ -37,12 +49,13 @@ def a_turn(
     adversarial: AdversarialLoss | None = None,
     augment: object = None,
     dtype: torch.dtype = torch.float64,
+    injected: dict[str, Tensor] | None = None,
 ) -> Turn:
     adversarial = hinge() if adversarial is None else adversarial
     game = Game(nn.Identity(), discriminator, LabelSource(), Objective(adversarial), augment=augment)
     real, fake = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [1.0, 1.0]])
     batch = Batch(real.to(dtype), torch.tensor([0, 1]), torch.arange(2))
-    random = Draws(0, "moment", Rows.all(2))
+    random = Draws(0, "moment", Rows.all(2), injected=injected)
     condition = torch.tensor([1, 0])
     return Turn(game, batch, 0, random, fake.to(dtype), condition, generator_moves=False)
 
@@ -165,3 +178,142 @@ def test_penalty_of_a_network_compiled_in_place_uses_the_uncompiled_forward() ->
     with pytest.raises(AssertionError, match="compiled"):
         discriminator(torch.zeros(1, 2), None)
     assert r1()(a_turn(discriminator)).item() == pytest.approx(4 * 3.0)
+
+
+# ---- between reals and fakes, and around reals
+
+SHARES = torch.tensor([0.25, 1.0], dtype=torch.float64)
+# Points at these shares of the real: (2.5, 0.5) with |x|^2 = 6.5, and (0, 1) with |x|^2 = 1; gradients are weight x.
+BETWEEN = {
+    wgan_gp: ("gradient penalty/share", ((2 * 6.5**0.5 - 1) ** 2 + 1) / 2),
+    wgan_div: ("divergence/share", 2 * (26.0**3 + 4.0**3) / 2),
+    zero_centered: ("zero-centered penalty/share", 4 * (6.5 + 1) / 2),
+}
+
+
+@pytest.mark.parametrize("penalty", BETWEEN)
+def test_penalties_between_reals_and_fakes_by_hand(penalty: Callable[..., Term]) -> None:
+    stream, expected = BETWEEN[penalty]
+    discriminator = Quadratic()
+    turn = a_turn(discriminator, injected={stream: SHARES})
+    assert penalty()(turn).item() == pytest.approx(expected, rel=1e-12)
+    assert discriminator.judged[0].tolist() == [[2.5, 0.5], [0.0, 1.0]]
+    factor = 2.0 if penalty is wgan_div else 1.0
+    assert penalty(factor=3 * factor)(turn).item() == pytest.approx(3 * expected, rel=1e-12)
+
+
+class Sloped(nn.Module):
+    """Scores <weight, x>, whose gradient is the weight everywhere."""
+
+    def __init__(self, *weight: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float64))
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        return (x @ self.weight).unsqueeze(1)
+
+
+@pytest.mark.parametrize("slope", [0.6, 1.0, 3.0])
+def test_linear_discriminators_have_one_norm_everywhere(slope: float) -> None:
+    turn = a_turn(Sloped(0.6 * slope, -0.8 * slope))
+    for penalty, expected in (
+        (wgan_gp(), (slope - 1) ** 2),
+        (wgan_gp(one_sided=True), max(0.0, slope - 1) ** 2),
+        (wgan_div(factor=1.5, power=3), 1.5 * slope**3),
+        (zero_centered(), slope**2),
+        (dragan(), (slope - 1) ** 2),
+    ):
+        assert penalty(turn).item() == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("penalty", [wgan_gp, wgan_div, zero_centered, dragan])
+def test_a_flat_discriminator_has_finite_gradients(penalty: Callable[..., Term]) -> None:
+    discriminator = Sloped(0.0, 0.0)
+    penalty()(a_turn(discriminator)).backward()
+    assert discriminator.weight.grad.tolist() == [0.0, 0.0]
+
+
+def test_dragan_perturbs_reals_by_the_batchs_spread() -> None:
+    # The four entries 1, 2, 0, 1 have variance 1/2; forwards, D sees x + 0.5 sqrt(1/2) U.
+    noise = torch.tensor([[0.0, 1.0], [0.5, 0.25]], dtype=torch.float64)
+    discriminator = Quadratic()
+    turn = a_turn(discriminator, injected={"dragan/noise": noise})
+    cost = dragan()(turn)
+    expected = turn.batch.real + 0.5 * 0.5**0.5 * noise
+    torch.testing.assert_close(discriminator.judged[0], expected)
+    norms = 2 * expected.norm(dim=1)
+    assert cost.item() == pytest.approx(float((norms - 1).square().mean()), rel=1e-12)
+    assert dragan(factor=10)(turn).item() == pytest.approx(10 * cost.item())
+    dragan(spread=0.0)(turn)
+    torch.testing.assert_close(discriminator.judged[-1], turn.batch.real)
+
+
+@pytest.mark.parametrize("penalty", [wgan_gp, wgan_div, zero_centered, dragan])
+def test_points_are_judged_images_under_the_reals_condition(penalty: Callable[..., Term]) -> None:
+    seen = []
+
+    class Spy(Quadratic):
+        def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+            seen.append((x.detach(), condition.tolist()))
+            return super().forward(x, condition)
+
+    # The augmentation puts all images onto one point, so every point between them is that one.
+    turn = a_turn(Spy(), augment=lambda x, random: torch.full_like(x, 5.0))
+    penalty(factor=1.0)(turn)
+    ((points, condition),) = seen
+    torch.testing.assert_close(points, torch.full((2, 2), 5.0, dtype=torch.float64))
+    assert condition == [0, 1]
+    assert not turn.judged_real.requires_grad
+
+
+@pytest.mark.parametrize("penalty", [wgan_gp, wgan_div, zero_centered])
+def test_shares_belong_to_rows(penalty: Callable[..., Term]) -> None:
+    whole, part = Quadratic(), Quadratic()
+    turn = a_turn(whole)
+    penalty()(turn)
+    second = Draws(0, "moment", Rows(1, 2, 2))
+    batch = Batch(turn.batch.real[1:], turn.batch.condition[1:], torch.tensor([1]))
+    game = Game(nn.Identity(), part, LabelSource(), Objective(hinge()))
+    penalty()(Turn(game, batch, 0, second, turn.fake[1:], turn.fake_condition[1:], generator_moves=False))
+    assert torch.equal(part.judged[0], whole.judged[0][1:])
+
+
+@pytest.mark.parametrize(
+    "penalty", [wgan_gp(), wgan_gp(one_sided=True), wgan_div(), zero_centered(), dragan()]
+)
+def test_penalties_can_be_differentiated_by_the_weights(penalty: Term) -> None:
+    weight = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+
+    class Tanh(nn.Module):
+        def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+            return torch.tanh(x @ weight).sum(1)
+
+    discriminator = Tanh()
+    assert torch.autograd.gradcheck(lambda _: penalty(a_turn(discriminator)), (weight,))
+
+
+def test_images_are_handled_as_points_are() -> None:
+    class Images(nn.Module):
+        def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+            return 0.5 * x.flatten(1).sum(1)
+
+    turn = a_turn(Images(), dtype=torch.bfloat16)
+    turn.batch = Batch(torch.randn(2, 3, 4, 4).bfloat16(), torch.tensor([0, 1]), torch.arange(2))
+    turn.fake = torch.randn(2, 3, 4, 4).bfloat16()
+    for penalty in (wgan_gp(), dragan()):
+        cost = penalty(turn)
+        assert cost.dtype == torch.float32
+        assert cost.item() == pytest.approx((0.5 * 48**0.5 - 1) ** 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [wgan_gp, wgan_div, zero_centered])
+def test_pairs_of_different_shape_are_refused(penalty: Callable[..., Term]) -> None:
+    turn = a_turn(Quadratic())
+    turn.fake = torch.zeros(3, 2)
+    with pytest.raises(ValueError, match=r"\[2, 2\] and \[3, 2\]: use r1\(\) or r2\(\)"):
+        penalty()(turn)
+
+
+def test_a_divergence_needs_a_power_above_one() -> None:
+    with pytest.raises(ValueError, match="above 1"):
+        wgan_div(power=1.0)

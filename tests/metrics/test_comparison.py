@@ -7,13 +7,24 @@ import math
 
 import pytest
 
-from everymode.metrics.comparison import NamedCard, compare_cards, comparison_table
+from everymode.metrics.comparison import NamedCard, compare_cards, comparison_table, short_names
 from everymode.metrics.score_card import ScoreCard, read_card
 from everymode.metrics.scoring import Measured
 
 
 def card(
-    value, *, subject="a", seed=0, resize=64, truncation=1.0, real=100, metric="fd", better="lower", **more
+    value,
+    *,
+    subject="a",
+    seed=0,
+    training=None,
+    source=None,
+    resize=64,
+    truncation=1.0,
+    real=100,
+    metric="fd",
+    better="lower",
+    **more,
 ):
     return ScoreCard(
         metrics={f"{metric}-x-{resize}": Measured(metric, value, better, real, 50, {}, {})},
@@ -22,7 +33,12 @@ def card(
             "sampling": {"truncation": truncation},
             "max_features": 10 * real,
         },
-        subject={"label": subject, "identity": {"recipe": subject}, "seeds": {"sampling": seed}},
+        subject={
+            "label": subject,
+            "identity": {"recipe": subject},
+            "seeds": {"sampling": seed, "training": training},
+            "source": source,
+        },
         environment={"device": "cpu"},
         **more,
     )
@@ -94,7 +110,7 @@ def test_seeds_are_averaged_and_repetitions_count_once():
     assert first.mean == 2
     assert first.std == pytest.approx(math.sqrt(2))
     assert second.std is None
-    assert "2 +- 1.4 (2 seeds)" in comparison_table([found])
+    assert "2 +- 1.4 (2 sampling seeds)" in comparison_table([found])
 
 
 def test_other_protocols_are_not_ranked_and_the_field_is_named():
@@ -130,10 +146,58 @@ def test_a_field_may_be_ignored_by_name():
         compared(*cards, ignore=["trunkation"])
 
 
-def test_subjects_of_equal_names_are_told_apart_by_their_files():
-    first, second = card(1.0), card(2.0)
-    second.subject["identity"] = {"recipe": "another a"}
-    assert [group.label for group in compared(first, second)[0].rankings[0].groups] == ["0.json", "1.json"]
+def labels(*cards):
+    return [group.label for group in compared(*cards)[0].rankings[0].groups]
+
+
+def another(*arguments, **options):
+    """A card of another recipe with the same name."""
+    made = card(*arguments, **options)
+    made.subject["identity"] = {"recipe": "another a"}
+    return made
+
+
+def test_subjects_of_equal_names_are_told_apart_by_their_runs():
+    runs = [f"runs/0000{number}-a-photos" for number in range(3)]
+    mine = [card(1.0, source=runs[0], training=0), card(1.2, source=runs[1], training=1)]
+    assert labels(*mine, another(3.0, source=runs[2])) == [
+        "a (00000-a-photos, 00001-a-photos)",
+        "a (00002-a-photos)",
+    ], "a pooled row is not named after one of its runs"
+    assert labels(card(1.0, source="a/photos"), another(2.0, source="b/photos")) == ["a (a)", "a (b)"]
+    assert labels(*mine, card(3.0, subject="b", source=runs[2])) == ["a", "b"], "names that differ are enough"
+    many = [card(1.0, source=f"runs/{number}", training=number) for number in range(5)]
+    assert labels(*many, another(2.0, source="runs/x"))[0] == "a (0, 1, 2, and 2 more)"
+
+
+def test_subjects_without_a_run_of_their_own_are_told_apart_by_their_files():
+    assert labels(card(1.0), another(2.0)) == ["a (0.json)", "a (1.json)"]
+    same = {"source": "runs/00000-a"}
+    assert labels(card(1.0, **same), another(2.0, **same)) == ["a (0.json)", "a (1.json)"]
+
+
+def test_names_are_cut_to_what_differs():
+    paths = ["runs/0-a/evaluations/x-1f.json", "runs/1-a/evaluations/x-2e.json"]
+    assert list(short_names(paths).values()) == ["0-a", "1-a"]
+    third = "runs/0-a/evaluations/y.json"
+    assert list(short_names([*paths, third]).values()) == [
+        "0-a/evaluations/x-1f.json",
+        "1-a/evaluations/x-2e.json",
+        "0-a/evaluations/y.json",
+    ]
+    assert list(short_names([paths[0], third]).values()) == ["x-1f.json", "y.json"]
+    assert short_names(["runs/a", "runs/a/checkpoints/step-1"]) == {
+        "runs/a": "a",
+        "runs/a/checkpoints/step-1": "checkpoints",
+    }
+    assert short_names(["a/b.json"]) == {"a/b.json": "b.json"}
+    assert short_names(["digits:train", "digits:held-out"])["digits:train"] == "digits:train"
+    assert short_names(["a/b", "a//b"]) == {"a/b": "a/b", "a//b": "a//b"}
+    assert short_names([]) == {}
+
+
+def test_cards_without_any_value_have_no_row():
+    assert "fd-x-64" in comparison_table(compared(card(None), card(None, subject="b")))
 
 
 def test_metrics_that_only_one_card_has_are_left_out():

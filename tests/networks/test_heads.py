@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from everymode.networks.heads import ClassifierHead, ProjectionHead, ScalarHead, SelectHead, judge
+from everymode.networks.heads import (
+    ClassifierHead,
+    ProjectionClassifierHead,
+    ProjectionHead,
+    ScalarHead,
+    SelectHead,
+    SharedProjectionHead,
+    judge,
+)
 
 
 def test_projection_by_hand() -> None:
@@ -66,3 +74,31 @@ def test_a_missing_label_is_refused(head: nn.Module) -> None:
         head(torch.zeros(1, 2), None)
     with pytest.raises(ValueError, match=r"torch\.float32 tensor"):
         head(torch.zeros(1, 2), torch.zeros(1))
+
+
+def test_a_row_without_a_label_is_judged_at_its_likeliest_class() -> None:
+    torch.manual_seed(1)
+    head = ProjectionClassifierHead(4, 3)
+    features = torch.randn(6, 4, requires_grad=True)
+    likeliest = head.classes(features).argmax(1)
+    assert len(likeliest.unique()) > 1
+    unlabelled = head(features, torch.full((6,), -1))
+    torch.testing.assert_close(unlabelled.scores[0], head(features, likeliest).scores[0])
+    torch.testing.assert_close(unlabelled.classes, head.classes(features))
+    unlabelled.scores[0].sum().backward()
+    assert head.classes.weight.grad is None  # the choice of a class carries no gradient
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    plain = ProjectionHead(4, 3)
+    plain.linear, plain.embedding = head.linear, head.embedding
+    torch.testing.assert_close(head(features, labels).scores[0], plain(features, labels))
+
+
+def test_shared_class_scores_are_the_projection_without_its_common_part() -> None:
+    torch.manual_seed(2)
+    shared, plain = SharedProjectionHead(4, 3), ProjectionHead(4, 3)
+    plain.linear, plain.embedding = shared.linear, shared.embedding
+    features, labels = torch.randn(5, 4), torch.tensor([0, 1, 2, 2, 0])
+    verdict = judge(features, labels, shared)
+    torch.testing.assert_close(verdict.scores[0], plain(features, labels))
+    torch.testing.assert_close(verdict.classes + plain.linear(features), plain.class_scores(features))
+    assert verdict.features[-1] is features

@@ -49,3 +49,12 @@ def test_normalized_networks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"'1' is normalized already.*initialize first"):
         normal_initialization(made)
     assert torch.equal(made[0].weight, before)
+
+
+def test_glorot_uniform_sets_biases_to_zero_only_when_asked() -> None:
+    made = network()
+    bias = made[3].bias.detach().clone()
+    assert torch.equal(glorot_uniform_initialization(made)[3].bias, bias)
+    cleared = glorot_uniform_initialization(made, zero_biases=True)
+    assert all(not cleared[index].bias.any() for index in (0, 2, 3))
+    assert torch.equal(cleared[1].gain, torch.ones(16))

@@ -16,7 +16,7 @@ from everymode.game import Game
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 
-ONE_OF_EACH = ("omni-gan-digits", "biggan-cifar10", "omni-gan-64")
+ONE_OF_EACH = ("omni-gan-digits", "biggan-cifar10", "omni-gan-64", "omni-inr-gan-digits")
 
 
 def test_a_misspelt_name_gets_the_nearest() -> None:

@@ -1,0 +1,146 @@
+"""Adaptive discriminator augmentation: as strong as the discriminator's overfitting asks for.
+
+Paper: Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data,
+NeurIPS 2020; released as `NVlabs/stylegan2-ada-pytorch` (training/augment.py, training/training_loop.py).
+
+Every augmentation of the pipeline is applied to each image with probability p, on its own. The measure of overfitting
+is r_t = E[sign D(real)] over the augmented reals of four discriminator moves; then p goes up by a fixed step where r_t
+is above the target, and down where it is below.
+
+What differs from the paper: geometry is one bilinear resampling at the image's own resolution, where the released code
+works at twice the resolution with a low-pass filter (so strong shrinking aliases here, and turning blurs a little);
+image-space filtering, noise and cutout, which the paper leaves out of its best pipeline, are not there; p stays below
+a bound (the paper warns of augmentations that leak into the samples above about 0.8; the released code has no bound).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from everymode.augment.coloring import Coloring, recolor
+from everymode.augment.diffaug import require_images
+from everymode.augment.geometry import Movement, compose, warp
+from everymode.draws import Draws
+
+
+class AdaptiveAugmentation(nn.Module):
+    """(images [B, C, H, W] in [-1, 1], draws) -> images, each augmentation applied with probability `strength`.
+
+    At strength 0 images come out bit for bit as they went in. Draws the stream "applied" [B, n] (uniform; image b takes
+    augmentation i where it is below that one's probability), then each augmentation's own stream. All state is in
+    buffers, so it is kept in checkpoints.
+
+    Args:
+        movements: geometric augmentations, in the order in which they happen to the image.
+        colorings: color augmentations, which follow.
+        batch_size: real images of one discriminator move, over all processes.
+        target: the r_t that p is steered to, between -1 and 1.
+        images_to_one: real images over which p would rise from 0 to 1: the speed of adjustment.
+        highest: bound of p.
+        interval: discriminator moves between adjustments.
+        strength: p at the start.
+
+    Raises ValueError for numbers outside their ranges, and for a pipeline that is empty or names one twice.
+    """
+
+    strength: Tensor
+    """p: a scalar on the device."""
+    _sum: Tensor
+    _moves: Tensor
+
+    def __init__(
+        self,
+        movements: Sequence[Movement] = (),
+        colorings: Sequence[Coloring] = (),
+        *,
+        batch_size: int,
+        target: float = 0.6,
+        images_to_one: float = 500_000,
+        highest: float = 0.8,
+        interval: int = 4,
+        strength: float = 0.0,
+    ) -> None:
+        super().__init__()
+        names = [each.name for each in (*movements, *colorings)]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"a pipeline needs augmentations, each one once, not {names}")
+        _check(batch_size, target, images_to_one, highest, interval, strength)
+        self.movements = tuple(movements)
+        self.colorings = tuple(colorings)
+        self.target = target
+        self.highest = highest
+        self.interval = interval
+        self.adjustment = batch_size * interval / images_to_one
+        self.register_buffer("strength", torch.tensor(float(strength)))
+        self.register_buffer("_sum", torch.tensor(0.0))
+        self.register_buffer("_moves", torch.tensor(0))
+
+    def forward(self, images: Tensor, random: Draws) -> Tensor:
+        """Raises ValueError for anything but images, and where colors are changed for neither 1 nor 3 channels."""
+        require_images(images)
+        applied = random.uniform("applied", len(self.movements) + len(self.colorings))
+        chances = [movement.chance(self.strength) for movement in self.movements]
+        chances += [self.strength] * len(self.colorings)
+        chosen = applied < torch.stack(chances)
+        moved, colored = chosen.split((len(self.movements), len(self.colorings)), 1)
+        if self.movements:
+            size = (images.shape[2], images.shape[3])
+            maps = [movement.draw(random, size) for movement in self.movements]
+            images = _where_any(moved, warp(images, _chosen(maps, moved)), images)
+        if self.colorings:
+            # Colors are written as new = map x old, so the last one stands first in the product.
+            maps = [coloring.draw(random) for coloring in reversed(self.colorings)]
+            images = _where_any(colored, recolor(images, _chosen(maps, colored.flip(1))), images)
+        return images
+
+    @torch.no_grad()
+    def observe(self, mean_sign: Tensor) -> None:
+        """Take note of one discriminator move; every `interval` moves, adjust p.
+
+        Args:
+            mean_sign: the mean sign of D's realness of the move's reals, over all processes; a scalar on the device.
+                One that is not finite counts as 0.
+        """
+        self._sum += torch.nan_to_num(mean_sign.to(self._sum), nan=0.0, posinf=0.0, neginf=0.0)
+        self._moves += 1
+        due = self._moves == self.interval
+        direction = torch.sign(self._sum / self.interval - self.target)
+        adjusted = (self.strength + direction * self.adjustment).clamp(0.0, self.highest)
+        self.strength.copy_(torch.where(due, adjusted, self.strength))
+        self._sum.masked_fill_(due, 0.0)
+        self._moves.masked_fill_(due, 0)
+
+
+def _chosen(maps: list[Tensor], chosen: Tensor) -> Tensor:
+    """The product of maps [B, k, k], of those only that are chosen [B, n] for an image."""
+    identity = torch.eye(maps[0].shape[1], device=maps[0].device, dtype=maps[0].dtype)
+    columns = chosen.unbind(1)
+    return compose(
+        [
+            torch.where(column.view(-1, 1, 1), each, identity)
+            for each, column in zip(maps, columns, strict=True)
+        ]
+    )
+
+
+def _where_any(chosen: Tensor, changed: Tensor, images: Tensor) -> Tensor:
+    return torch.where(chosen.any(1).view(-1, 1, 1, 1), changed, images)
+
+
+def _check(
+    batch_size: int, target: float, images_to_one: float, highest: float, interval: int, strength: float
+) -> None:
+    if batch_size < 1 or interval < 1 or not images_to_one > 0:
+        raise ValueError(
+            "adaptive augmentation needs a batch_size and an interval of at least 1 and positive images_to_one, not "
+            f"{batch_size}, {interval} and {images_to_one}"
+        )
+    if not -1 < target < 1:
+        raise ValueError(f"the target is a mean sign, between -1 and 1, not {target}")
+    if not 0 < highest <= 1:
+        raise ValueError(f"highest is a probability above 0, not {highest}")
+    if not 0 <= strength <= highest:
+        raise ValueError(f"the strength at the start must be between 0 and {highest}, not {strength}")

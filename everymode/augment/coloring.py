@@ -1,0 +1,130 @@
+"""Color augmentations as affine maps of (red, green, blue), and the one pass that carries out their product.
+
+Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data, NeurIPS
+2020, appendix B (color transformations); ranges as `NVlabs/stylegan2-ada-pytorch:training/augment.py`.
+
+A map [B, 4, 4] takes (red, green, blue, 1), colors in [-1, 1], to the new color. Grey images take the mean effect on
+the three, so saturation and hue leave them alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from everymode.draws import Draws
+from everymode.game import full_precision
+
+
+class Coloring(NamedTuple):
+    """One color augmentation: which maps it draws."""
+
+    name: str
+    draw: Callable[[Draws], Tensor]
+    """Draws -> maps [B, 4, 4]."""
+
+
+def brightness(deviation: float = 0.2) -> Coloring:
+    """Add N(0, deviation) to all channels."""
+
+    def draw(random: Draws) -> Tensor:
+        shift = deviation * random.normal("brightness")
+        return _colors(torch.eye(3, device=shift.device, dtype=shift.dtype).expand(len(shift), 3, 3), shift)
+
+    return Coloring("brightness", draw)
+
+
+def contrast(deviation: float = 0.5) -> Coloring:
+    """Multiply all channels by 2 ** N(0, deviation)."""
+    return Coloring(
+        "contrast", lambda random: _along_and_across(*[_power(random, "contrast", deviation)] * 2)
+    )
+
+
+def luma_flip() -> Coloring:
+    """Turn light into dark and keep the hue, or don't: both equally likely. Grey images become their negatives."""
+
+    def draw(random: Draws) -> Tensor:
+        along = 1 - 2 * random.integers("luma flip", 2).to(random.dtype)
+        return _along_and_across(along, torch.ones_like(along))
+
+    return Coloring("luma flip", draw)
+
+
+def hue(most: float = 1.0) -> Coloring:
+    """Turn colors around the grey axis by an angle uniform in +-`most` half turns."""
+
+    def draw(random: Draws) -> Tensor:
+        angle = ((2 * random.uniform("hue") - 1) * (math.pi * most)).view(-1, 1, 1)
+        grey = _grey_axis(angle)
+        # v x c as a matrix, for v = (1, 1, 1) / sqrt(3)
+        cross = torch.zeros_like(grey)
+        for row, column in ((0, 2), (1, 0), (2, 1)):
+            cross[row, column], cross[column, row] = 3**-0.5, -(3**-0.5)
+        identity = torch.eye(3, device=angle.device, dtype=angle.dtype)
+        turned = grey + angle.cos() * (identity - grey) + angle.sin() * cross
+        return _colors(turned, torch.zeros_like(angle[:, 0, 0]))
+
+    return Coloring("hue", draw)
+
+
+def saturation(deviation: float = 1.0) -> Coloring:
+    """Scale each color's distance from grey by 2 ** N(0, deviation)."""
+
+    def draw(random: Draws) -> Tensor:
+        across = _power(random, "saturation", deviation)
+        return _along_and_across(torch.ones_like(across), across)
+
+    return Coloring("saturation", draw)
+
+
+def recolor(images: Tensor, maps: Tensor) -> Tensor:
+    """Images [B, C, H, W] with C = 1 or 3, their colors taken through maps [B, 4, 4].
+
+    Raises ValueError for another number of channels.
+    """
+    channels = images.shape[1]
+    if channels not in (1, 3):
+        raise ValueError(
+            f"color augmentations are defined for grey or RGB images, not for {channels} channels: "
+            "use adaptive augmentation without its color policies"
+        )
+    with full_precision(images):
+        maps = maps.to(images.dtype)[..., None, None]
+        if channels == 1:
+            return images * maps[:, :3, :3].sum(2).mean(1, keepdim=True) + maps[:, :3, 3].mean(
+                1, keepdim=True
+            )
+        colored = maps[:, :3, 3]
+        for channel in range(3):
+            colored = colored + maps[:, :3, channel] * images[:, channel : channel + 1]
+        return colored
+
+
+def _power(random: Draws, stream: str, deviation: float) -> Tensor:
+    return torch.exp2(deviation * random.normal(stream))
+
+
+def _grey_axis(like: Tensor) -> Tensor:
+    """[3, 3]: the projection onto the grey axis."""
+    return torch.full((3, 3), 1 / 3, device=like.device, dtype=like.dtype)
+
+
+def _along_and_across(along: Tensor, across: Tensor) -> Tensor:
+    """Maps that scale colors along the grey axis by `along` [B], and across it by `across` [B]."""
+    grey = _grey_axis(along)
+    identity = torch.eye(3, device=along.device, dtype=along.dtype)
+    linear = along.view(-1, 1, 1) * grey + across.view(-1, 1, 1) * (identity - grey)
+    return _colors(linear, torch.zeros_like(along))
+
+
+def _colors(linear: Tensor, shift: Tensor) -> Tensor:
+    """[B, 4, 4] from a linear part [B, 3, 3] and an equal shift [B] of all channels."""
+    upper = torch.cat((linear, shift.view(-1, 1, 1).expand(-1, 3, 1)), 2)
+    last = torch.zeros_like(upper[:, :1])
+    last[:, :, 3] = 1
+    return torch.cat((upper, last), 1)

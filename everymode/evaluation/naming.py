@@ -1,0 +1,48 @@
+"""What a user may name as a side of an evaluation, and the nearest names where it isn't there."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+from everymode.data.builtin import BUILTIN, parse_name
+from everymode.data.opening import STACKED
+
+__all__ = ["require_there"]
+
+
+def require_there(named: str | Path) -> None:
+    """Raise, with the nearest names, for what is neither a path nor a built-in data set: FileNotFoundError for what is
+    written as a path, ValueError for a name.
+    """
+    text = str(named)
+    path = Path(named).expanduser()
+    if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
+        return
+    near = _nearest(text, path)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    allowed = (
+        "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in data set: "
+        f"{', '.join(sorted(BUILTIN))}, stacked:PATH."
+    )
+    if re.search(r"[/\\.~]", text):
+        raise FileNotFoundError(f"there is no file or folder {text}. {allowed}{hint}")
+    raise ValueError(
+        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set. {allowed}{hint}'
+    )
+
+
+def _nearest(text: str, path: Path) -> list[str]:
+    """Up to three names like `text`: built-in data sets, what lies beside the path, and runs."""
+    near = [*BUILTIN] if path.parent == Path() else []
+    for folder in (path.parent, Path("runs")):
+        if folder.is_dir():
+            near += [str(folder / each.name) for each in sorted(folder.iterdir()) if each.name[:1] != "."]
+    near = list(dict.fromkeys(near))
+    inside = [name for name in near if path.name and path.name in Path(name).name]
+    if inside:
+        return inside[:3]
+    alike = {Path(name).name: name for name in near}
+    close = difflib.get_close_matches(path.name.partition(":")[0], alike, n=3, cutoff=0.6)
+    return [alike[name] for name in close]

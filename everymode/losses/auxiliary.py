@@ -1,0 +1,115 @@
+"""AC-GAN and ImAC-GAN as one adversarial loss, for a discriminator whose scores are classes and realness side by side.
+
+Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017), as Omni-GAN (Zhou et al., ICCV
+2021) writes it in equations 1 and 2, with the non-saturating generator; ImAC-GAN: its appendix C. For a discriminator
+with a class head beside its scores, use the terms of `classification` instead: the same costs, logged apart.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from everymode.game import AdversarialLoss, Condition
+from everymode.losses.adversarial import logistic
+from everymode.losses.classification import ClassCost, class_cross_entropy
+from everymode.losses.label_blocks import label_blocks
+
+
+def auxiliary(
+    num_classes: int,
+    *,
+    adversarial: AdversarialLoss | None = None,
+    cost: ClassCost = class_cross_entropy,
+    on_fake: bool = True,
+    discriminator_weight: float = 1.0,
+    generator_weight: float = 1.0,
+) -> AdversarialLoss:
+    """AC-GAN on scores [B, K + 1]: K class logits, then the realness score.
+
+    D: the adversarial cost of the last column plus the class cost of reals and of fakes at their labels. G: the same
+    on fakes.
+
+    Args:
+        adversarial: `logistic()` where None (equation 1), or `hinge()`.
+        cost: of the class logits; `multi_hinge_loss` gives Multi-hinge GAN's auxiliary form without projection.
+        on_fake: whether D's class cost has fakes too (both papers' codes), or reals only.
+        discriminator_weight: weight of the class cost in D's move.
+        generator_weight: the same in G's move: 1 in AC-GAN, 0.1 in Multi-hinge GAN.
+
+    Realness is the adversarial loss's, of the last column.
+    Raises ValueError for fewer than two classes; each function for scores of another width, or no labels.
+    """
+    return _with_classifier(
+        num_classes, num_classes, adversarial, cost, on_fake, None, discriminator_weight, generator_weight
+    )
+
+
+def improved_auxiliary(
+    num_classes: int,
+    *,
+    adversarial: AdversarialLoss | None = None,
+    cost: ClassCost = class_cross_entropy,
+    discriminator_weight: float = 1.0,
+    generator_weight: float = 1.0,
+) -> AdversarialLoss:
+    """ImAC-GAN on scores [B, K + 2]: K + 1 class logits, of which the last is "fake", then the realness score.
+
+    As `auxiliary`, but D's class cost sends all fakes to the class "fake"; G still asks for the label.
+    """
+    return _with_classifier(
+        num_classes,
+        num_classes + 1,
+        adversarial,
+        cost,
+        True,
+        num_classes,
+        discriminator_weight,
+        generator_weight,
+    )
+
+
+def _with_classifier(
+    num_classes: int,
+    num_logits: int,
+    adversarial: AdversarialLoss | None,
+    cost: ClassCost,
+    on_fake: bool,
+    fake_class: int | None,
+    discriminator_weight: float,
+    generator_weight: float,
+) -> AdversarialLoss:
+    if num_classes < 2:
+        raise ValueError(
+            f"an auxiliary classifier tells classes apart: it needs two or more, not {num_classes}"
+        )
+    base = logistic() if adversarial is None else adversarial
+
+    def parts(scores: Tensor) -> tuple[Tensor, Tensor]:
+        if scores.dim() != 2 or scores.shape[1] != num_logits + 1:
+            raise ValueError(
+                f"this loss needs {num_logits} class logits and then the realness score, [B, {num_logits + 1}], not "
+                f"{list(scores.shape)}; give the discriminator {num_logits + 1} outputs"
+            )
+        return scores[:, :-1], scores[:, -1]
+
+    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+        (real_classes, real), (fake_classes, fake) = parts(real), parts(fake)
+        (labels,) = label_blocks(condition, num_classes)
+        total = cost(real_classes, labels)
+        if on_fake:
+            (asked,) = label_blocks(fake_condition, num_classes)
+            if fake_class is not None:
+                asked = torch.full_like(asked, fake_class)
+            total = total + cost(fake_classes, asked)
+        return base.discriminator(real, fake, condition, fake_condition) + discriminator_weight * total
+
+    def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
+        classes, fake = parts(fake)
+        (asked,) = label_blocks(fake_condition, num_classes)
+        return base.generator(fake, fake_condition) + generator_weight * cost(classes, asked)
+
+    def realness(scores: Tensor, condition: Condition) -> Tensor:
+        return base.realness(parts(scores)[1], condition)
+
+    return AdversarialLoss(discriminator, generator, realness)

@@ -1,0 +1,101 @@
+"""An auxiliary classifier as terms of an objective: any class cost on a Verdict's `classes`.
+
+cGANs with Multi-Hinge Loss (Kavalerov et al., WACV 2021), equations 5 and 8 to 10, with `multi_hinge_loss` or
+`class_cross_entropy`; Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017); ImAC-GAN is
+Omni-GAN's (Zhou et al., ICCV 2021), appendix C: one class more, for fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
+from everymode.losses.label_blocks import check_labels, label_blocks
+
+ClassCost = Callable[[Tensor, Tensor], Tensor]
+"""(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabelled ones (-1) cost 0 and count."""
+
+
+def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Cross-entropy of the softmax of [B, K] logits at int64 labels [B].
+
+    An unlabelled row (UNLABELLED, -1) costs 0 and counts in the mean, so that the mean over equal parts of a batch is
+    the mean over the batch.
+
+    Raises ValueError for fewer than two classes, shapes that don't fit or, on the CPU, labels outside the range.
+    """
+    if logits.dim() != 2 or logits.shape[1] < 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            "a classifier's cross-entropy needs logits [B, K] of two or more classes and labels [B]; got "
+            f"{list(logits.shape)} and {list(labels.shape)}"
+        )
+    check_labels(labels, logits.shape[1])
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    costs = F.cross_entropy(logits, labels.long(), ignore_index=UNLABELLED, reduction="none")
+    if reduction == "none":
+        return costs
+    return costs.sum() if reduction == "sum" else costs.mean()
+
+
+def classification(
+    cost: ClassCost,
+    *,
+    num_classes: int,
+    on_fake: bool = True,
+    fake_class: int | None = None,
+    labelled_share: float = 1.0,
+) -> Term:
+    """The class head's own cost, for the discriminator's move: on reals at their labels, and on fakes.
+
+    Args:
+        cost: `class_cross_entropy`, `multi_hinge_loss`, or your own.
+        on_fake: whether fakes are classified too, at the label they were asked for: AC-GAN as Omni-GAN writes it and
+            as the released Multi-hinge code has it. Multi-hinge's equations 4 and 10 have reals only.
+        fake_class: the class of all fakes (K, for K + 1 logits: ImAC-GAN).
+        labelled_share: share of the reals in a batch that have labels. The cost of reals is divided by it, so that it
+            is their mean over labelled rows where every batch holds the same number of them.
+
+    Raises ValueError for a share outside (0, 1]. The term raises ValueError where the discriminator has no class head.
+    """
+    if not 0 < labelled_share <= 1:
+        raise ValueError(f"labelled_share is above 0 and at most 1, not {labelled_share}")
+
+    def term(turn: Turn) -> Tensor:
+        labels = _labels(turn.batch.condition, num_classes)
+        total = cost(_classes(turn.real_verdict), labels) / labelled_share
+        if on_fake or fake_class is not None:
+            asked = _labels(turn.fake_condition, num_classes)
+            if fake_class is not None:
+                asked = torch.full_like(asked, fake_class)
+            total = total + cost(_classes(turn.fake_verdict), asked)
+        return total
+
+    return term
+
+
+def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
+    """What the class head says of fakes, at the label they were asked for: for the generator's move."""
+
+    def term(turn: Turn) -> Tensor:
+        return cost(_classes(turn.fake_verdict), _labels(turn.fake_condition, num_classes))
+
+    return term
+
+
+def _labels(condition: Condition, num_classes: int) -> Tensor:
+    (labels,) = label_blocks(condition, num_classes)
+    return labels
+
+
+def _classes(verdict: Verdict) -> Tensor:
+    if verdict.classes is None:
+        raise ValueError(
+            "this objective classifies, and the discriminator has no class head: build it with class_head=..., or with "
+            "a head that gives classes, such as ProjectionClassifierHead"
+        )
+    return verdict.classes

@@ -1,0 +1,173 @@
+"""Costs of class-conditional embeddings: 2C (ContraGAN) and D2D-CE (ReACGAN), and both as terms of an objective.
+
+2C: ContraGAN: Contrastive Learning for Conditional Image Generation (Kang and Park, NeurIPS 2020). D2D-CE:
+Rebooting ACGAN: Auxiliary Classifier GANs with Stable Training (Kang et al., NeurIPS 2021). Both released as
+`POSTECH-CVLab/PyTorch-StudioGAN:src/utils/losses.py` (ConditionalContrastiveLoss, Data2DataCrossEntropyLoss).
+
+Every image has an embedding and every class a proxy; only their directions count. An unlabelled row
+(UNLABELLED, -1) costs 0, counts in the mean, and is neither a positive nor a negative for others, since nobody
+knows which.
+
+Departure from the released code: with several processes, where both compare the rows of all, the released
+gradient of the embeddings is divided by the number of processes once too often; here it is the whole batch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
+from everymode.losses.across_ranks import rows_of_all_ranks
+from everymode.losses.label_blocks import check_labels
+
+EmbeddingCost = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(embeddings [B, F], proxies [K, F], labels [B]) -> scalar."""
+
+
+def conditional_contrastive_loss(
+    embeddings: Tensor, proxies: Tensor, labels: Tensor, *, temperature: float = 1.0
+) -> Tensor:
+    """2C: pull an embedding to its class's proxy and to its class's other embeddings, among all of the batch.
+
+    The mean over rows i of -log(A_i / B_i), where A_i = p_i + the sum of e_ik over the others k of i's class,
+    B_i = p_i + the sum of e_ik over all others k, p_i = exp(cos(embedding i, proxy of i's class) / t) and
+    e_ik = exp(cos(embedding i, embedding k) / t).
+
+    Args:
+        embeddings: [B, F], of any length: they are normalized here.
+        proxies: [K, F], likewise.
+        labels: [B] integers in 0..K - 1, or UNLABELLED.
+        temperature: t > 0; 1 in the released configurations.
+
+    Raises ValueError for a temperature that isn't positive, shapes that don't fit and, on the CPU, labels out
+    of range.
+    """
+    to_proxy, to_others, same, others = _similarities(embeddings, proxies, labels, temperature)
+    nothing = -torch.inf
+    everything = torch.cat((to_proxy, to_others.masked_fill(~others, nothing)), dim=1)
+    positives = torch.cat((to_proxy, to_others.masked_fill(~(others & same), nothing)), dim=1)
+    return _mean_of_labelled(everything.logsumexp(1) - positives.logsumexp(1), labels)
+
+
+def data_to_data_cross_entropy(
+    embeddings: Tensor,
+    proxies: Tensor,
+    labels: Tensor,
+    *,
+    temperature: float = 0.5,
+    positive_margin: float = 0.98,
+    negative_margin: float = 0.02,
+    released_scaling: bool = False,
+) -> Tensor:
+    """D2D-CE: pull an embedding to its class's proxy, push the batch's embeddings of other classes away.
+
+    The mean over rows i of -log(p_i / (p_i + the sum of n_ik over rows k of other classes)), where
+    p_i = exp(min(cos(embedding i, proxy of i's class) - positive_margin, 0) / t) and
+    n_ik = exp(max(cos(embedding i, embedding k) - negative_margin, 0) / t): a pair that is beyond its margin
+    pulls or pushes no more.
+
+    Args:
+        embeddings: [B, F], of any length: they are normalized here.
+        proxies: [K, F], likewise.
+        labels: [B] integers in 0..K - 1, or UNLABELLED.
+        temperature: t > 0; the default and the margins are those of the released CIFAR-10 configuration (whose
+            code ties the negative margin to 1 - positive_margin).
+        released_scaling: divide all n_ik of a row by exp of the largest (cos - negative_margin) / t among all
+            its others, of any class, as the released code does (and doesn't undo), which weakens the push.
+
+    Raises ValueError for a temperature that isn't positive, shapes that don't fit and, on the CPU, labels out
+    of range.
+    """
+    to_proxy, to_others, same, others = _similarities(embeddings, proxies, labels, temperature)
+    attraction = (to_proxy - positive_margin / temperature).clamp(max=0)
+    closeness = to_others - negative_margin / temperature
+    repulsion = F.relu(closeness)
+    if released_scaling:
+        repulsion = repulsion - closeness.detach().masked_fill(~others, -torch.inf).amax(1, keepdim=True)
+    repulsion = repulsion.masked_fill(same | ~others, -torch.inf)
+    costs = torch.cat((attraction, repulsion), dim=1).logsumexp(1) - attraction.squeeze(1)
+    return _mean_of_labelled(costs, labels)
+
+
+def embeddings_of_reals(cost: EmbeddingCost) -> Term:
+    """The cost of the reals' embeddings at their labels: for the discriminator's move.
+
+    The discriminator's head must be an `EmbeddingHead` or another with `embed(features)` and `proxies`. The rows
+    of all processes are compared; parts of a batch that is cut for accumulation are compared each by itself.
+
+    The term raises ValueError for another head, and where there are no labels.
+    """
+
+    def term(turn: Turn) -> Tensor:
+        return _cost(cost, turn, turn.real_verdict, turn.batch.condition)
+
+    return term
+
+
+def embeddings_of_fakes(cost: EmbeddingCost) -> Term:
+    """The cost of the fakes' embeddings at the labels they were asked for: for the generator's move.
+
+    Head, processes and errors: as `embeddings_of_reals`.
+    """
+
+    def term(turn: Turn) -> Tensor:
+        return _cost(cost, turn, turn.fake_verdict, turn.fake_condition)
+
+    return term
+
+
+def _cost(cost: EmbeddingCost, turn: Turn, verdict: Verdict, condition: Condition) -> Tensor:
+    head = getattr(turn.game.discriminator, "head", None)
+    if not hasattr(head, "embed") or not hasattr(head, "proxies") or not verdict.features:
+        raise ValueError(
+            "this term needs embeddings, and the discriminator has none: build it with "
+            "head=partial(EmbeddingHead, num_classes=K)"
+        )
+    if not isinstance(condition, Tensor):
+        raise ValueError("this term compares images by class, and there is no tensor of labels [B] to go by")
+    embeddings = rows_of_all_ranks(head.embed(verdict.features[-1]))
+    return cost(embeddings, head.proxies.weight, rows_of_all_ranks(condition))
+
+
+def _similarities(
+    embeddings: Tensor, proxies: Tensor, labels: Tensor, temperature: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Cosines / t of each row with its proxy [B, 1] and with all rows [B, B]; which rows are of its class, and
+    which count at all [B, B].
+    """
+    _check(embeddings, proxies, labels, temperature)
+    embeddings, proxies = _directions(embeddings), _directions(proxies)
+    labelled = labels != UNLABELLED
+    own = proxies[labels.clamp(min=0).long()]
+    to_proxy = (embeddings * own).sum(1, keepdim=True) / temperature
+    to_others = embeddings @ embeddings.T / temperature
+    same = labels.unsqueeze(1) == labels
+    others = labelled & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    return to_proxy, to_others, same, others
+
+
+def _directions(vectors: Tensor) -> Tensor:
+    vectors = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
+    return F.normalize(vectors, dim=1)
+
+
+def _mean_of_labelled(costs: Tensor, labels: Tensor) -> Tensor:
+    return costs.masked_fill(labels == UNLABELLED, 0).mean()
+
+
+def _check(embeddings: Tensor, proxies: Tensor, labels: Tensor, temperature: float) -> None:
+    fit = embeddings.dim() == proxies.dim() == 2 and embeddings.shape[1] == proxies.shape[1]
+    if not fit or labels.shape != embeddings.shape[:1] or not len(labels):
+        raise ValueError(
+            "embeddings [B, F], proxies [K, F] and labels [B] must fit together, with B at least 1; got "
+            f"{list(embeddings.shape)}, {list(proxies.shape)} and {list(labels.shape)}"
+        )
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be integers, not {labels.dtype}")
+    if temperature <= 0:
+        raise ValueError(f"the temperature must be positive, not {temperature}")
+    check_labels(labels, len(proxies))

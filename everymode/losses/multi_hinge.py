@@ -1,0 +1,169 @@
+"""The multi-hinge loss: the hinge loss of class scores, in all the forms that its papers and codes use.
+
+cGANs with Multi-Hinge Loss (Kavalerov, Czaja, Chellappa, WACV 2021; arXiv 1912.04216), equations 4 and 5, which are
+Crammer and Singer's (2001): one maximum over the wrong classes, not a sum. Released code: `ilyakava/gan`
+(the auxiliary form beside projection), `ilyakava/BigGAN-PyTorch` (K + 1 scores, the fake class last).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.game import UNLABELLED, AdversarialLoss, Condition
+from everymode.losses.label_blocks import check_labels, label_blocks
+
+ClassCost = Callable[[Tensor, Tensor], Tensor]
+"""(class scores [B, K], labels [B]) -> [B]."""
+
+
+def multi_hinge_loss(
+    scores: Tensor, labels: Tensor, *, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """max(0, m + the highest score of a wrong class - the score of the label's class); equation 4.
+
+    Args:
+        scores: [B, K], or maps [B, K, H, W] with labels [B, H, W].
+        labels: int64, 0..K - 1. An unlabelled row (UNLABELLED, -1) costs 0 and counts in the mean.
+        margin: m, by how much the right class must lead.
+        reduction: "mean" or "sum" over rows (and positions), or "none".
+
+    Raises ValueError for fewer than two classes, shapes that don't fit, labels outside the range (on the CPU only:
+    elsewhere looking would make the host wait), or an unknown reduction.
+    """
+    scores, labels, known = _checked(scores, labels)
+    own = labels.clamp(min=0).unsqueeze(1)
+    highest_other = scores.scatter(1, own, -torch.inf).amax(1)
+    cost = F.relu(margin + highest_other - scores.gather(1, own).squeeze(1))
+    return _reduced(cost * known, reduction)
+
+
+def complement_multi_hinge_loss(
+    scores: Tensor, labels: Tensor, *, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
+    """max(0, m - the highest score of another class + the score of the label's class): any class but this one.
+
+    On unlabelled reals, with the fake class as the label: "one of the real classes, whichever". As the generator's
+    cost it asks its fakes for the same. Arguments, errors: as `multi_hinge_loss`.
+    """
+    scores, labels, known = _checked(scores, labels)
+    own = labels.clamp(min=0).unsqueeze(1)
+    highest_other = scores.scatter(1, own, -torch.inf).amax(1)
+    cost = F.relu(margin - highest_other + scores.gather(1, own).squeeze(1))
+    return _reduced(cost * known, reduction)
+
+
+def any_real_class(scores: Tensor, labels: Tensor, *, margin: float = 1.0) -> Tensor:
+    """A generator's cost [B] on K + 1 scores: the complement form, "any class but fake"; labels are ignored."""
+    fake_class = torch.full_like(labels, scores.shape[1] - 1)
+    return complement_multi_hinge_loss(scores, fake_class, margin=margin, reduction="none")
+
+
+def fake_class_score(scores: Tensor, labels: Tensor) -> Tensor:
+    """A generator's cost [B] on K + 1 scores: the score of the fake class; labels are ignored."""
+    return scores[:, -1]
+
+
+def fake_class_log_probability(scores: Tensor, labels: Tensor) -> Tensor:
+    """A generator's cost [B] on K + 1 scores: the log of the fake class's softmax; labels are ignored."""
+    return scores.log_softmax(1)[:, -1]
+
+
+def activation_maximization(scores: Tensor, labels: Tensor) -> Tensor:
+    """A generator's cost [B] on K + 1 scores: minus the log softmax of its highest real class (Zhou et al. 2018)."""
+    return -scores.log_softmax(1)[:, :-1].amax(1)
+
+
+def confusion(scores: Tensor, labels: Tensor, *, margin: float = 0.1) -> Tensor:
+    """A generator's cost [B] on K + 1 scores: max(0, lead of the highest real class over the second - margin)."""
+    highest = scores[:, :-1].topk(2, dim=1).values
+    return F.relu(highest[:, 0] - highest[:, 1] - margin)
+
+
+def multi_hinge(
+    num_classes: int,
+    *,
+    margin: float = 1.0,
+    generator_margin: float | None = None,
+    generator_weight: float = 1.0,
+    generator_cost: ClassCost | None = None,
+) -> AdversarialLoss:
+    """The K + 1 form, for a discriminator with one score per class and then one for "fake": [B, K + 1].
+
+    D: the multi-hinge loss of reals at their label plus that of fakes at the fake class; an unlabelled real takes the
+    complement form at the fake class. G: `generator_weight` times the multi-hinge loss of fakes at the label that was
+    asked for. The released recipe gives G 0.05 of it beside feature matching of weight 1. This is what Omni-GAN's
+    tables call Multi-hinge GAN; the paper's own main form is an auxiliary head beside projection
+    (`classification` with `multi_hinge_loss`).
+
+    Args:
+        generator_margin: G's margin; the same as D's where None.
+        generator_cost: another cost of G, (scores [B, K + 1], labels [B]) -> [B]: `any_real_class`,
+            `fake_class_score`, `fake_class_log_probability`, `activation_maximization`, `confusion`, or your own.
+
+    Realness is the highest score of a class minus that of "fake".
+    Raises ValueError for fewer than two classes. Each function raises ValueError if the scores don't have K + 1 slots
+    or there are no labels.
+    """
+    if num_classes < 2:
+        raise ValueError(f"the multi-hinge loss tells classes apart: it needs two or more, not {num_classes}")
+    at_label = partial(multi_hinge_loss, margin=margin, reduction="none")
+    own_margin = margin if generator_margin is None else generator_margin
+    of_generator = generator_cost or partial(multi_hinge_loss, margin=own_margin, reduction="none")
+
+    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+        real, fake = _with_slots(real, num_classes), _with_slots(fake, num_classes)
+        (labels,) = label_blocks(condition, num_classes)
+        unlabelled = labels == UNLABELLED
+        on_real = torch.where(unlabelled, any_real_class(real, labels, margin=margin), at_label(real, labels))
+        fake_class = torch.full((len(fake),), num_classes, device=fake.device)
+        return on_real.mean() + at_label(fake, fake_class).mean()
+
+    def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
+        fake = _with_slots(fake, num_classes)
+        (labels,) = label_blocks(fake_condition, num_classes)
+        return generator_weight * of_generator(fake, labels).mean()
+
+    def realness(scores: Tensor, condition: Condition) -> Tensor:
+        scores = _with_slots(scores, num_classes)
+        return scores[:, :-1].amax(1) - scores[:, -1]
+
+    return AdversarialLoss(discriminator, generator, realness)
+
+
+def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The scores in single precision at least, int64 labels, and which rows have one."""
+    if scores.dim() < 2 or scores.shape[1] < 2 or labels.shape != scores[:, 0].shape:
+        raise ValueError(
+            "the multi-hinge loss needs scores [B, K] of two or more classes, and labels [B] (or [B, K, H, W] and "
+            f"[B, H, W]); got {list(scores.shape)} and {list(labels.shape)}"
+        )
+    check_labels(labels, scores.shape[1])
+    if scores.dtype in (torch.float16, torch.bfloat16):
+        scores = scores.float()
+    return scores, labels.long(), (labels != UNLABELLED).to(scores.dtype)
+
+
+def _with_slots(scores: Tensor, num_classes: int) -> Tensor:
+    if scores.dim() != 2 or scores.shape[1] != num_classes + 1:
+        raise ValueError(
+            f"the K + 1 multi-hinge loss needs one score per class, then one for fake: [B, {num_classes + 1}], not "
+            f"{list(scores.shape)}; give the discriminator {num_classes + 1} outputs"
+        )
+    return scores
+
+
+def _reduced(costs: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return costs
+    if reduction == "sum":
+        return costs.sum()
+    if reduction != "mean":
+        raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
+    if not costs.numel():
+        raise ValueError("there is no mean over an empty batch")
+    return costs.mean()

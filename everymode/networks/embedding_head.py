@@ -1,0 +1,39 @@
+"""A discriminator head with an embedding beside the score: ContraGAN (Kang and Park, NeurIPS 2020) and ReACGAN (Kang et
+al., NeurIPS 2021), as in `POSTECH-CVLab/PyTorch-StudioGAN:src/models/big_resnet.py`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+
+
+class EmbeddingHead(nn.Module):
+    """One realness score, whatever the condition, and one embedding of unit length, to compare with class proxies.
+
+    Features [B, F] -> Verdict of scores [B, 1] and classes [B, K], the cosines between embedding and proxies: the
+    likeliest class is the nearest proxy. Costs of the embeddings themselves are terms of an objective, which call
+    `embed` on the Verdict's features.
+    """
+
+    def __init__(self, in_features: int, num_classes: int, *, embedding_dim: int = 512) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.linear = nn.Linear(in_features, 1)
+        self.embedding = nn.Linear(in_features, embedding_dim)
+        self.proxies = nn.Embedding(num_classes, embedding_dim)
+
+    def forward(self, features: Tensor, condition: object = None) -> Verdict:
+        directions = F.normalize(self.proxies.weight, dim=1)
+        embedded = self.embed(features)
+        return Verdict((self.linear(features),), F.linear(embedded, directions.to(embedded.dtype)))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Embeddings of unit length: [B, F] -> [B, embedding_dim], in single precision at least."""
+        embedded = self.embedding(features)
+        if embedded.dtype in (torch.float16, torch.bfloat16):
+            embedded = embedded.float()
+        return F.normalize(embedded, dim=1)

@@ -1,0 +1,213 @@
+"""Multi-hinge GAN: class margins beside projection, shared with it, or in place of it.
+
+Paper: Kavalerov, Czaja, Chellappa: cGANs with Multi-Hinge Loss, WACV 2021. Released code: `ilyakava/gan` (TensorFlow),
+`ilyakava/BigGAN-PyTorch` (the K + 1 form).
+
+- multi-hinge-gan: SAGAN with a class head beside projection (equation 5). The discriminator's class cost is of reals
+  only, as the paper prints it; the released code behind its numbers adds that of fakes (`aux_on_fake`).
+- multi-hinge-ssl: one image in ten labelled; the others are judged at the class head's own guess (equation 8).
+- multi-hinge-shared-gan: the class scores are those of the projection, switched on in mid-training (section 3.2):
+  fidelity jumps, diversity falls.
+- multi-hinge-k1-gan: one head of K + 1 classes, "fake" last, with feature matching; what Omni-GAN's text calls
+  Multi-hinge GAN.
+
+Command, and result to expect (paper: 50,000 images):
+  everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
+      two minutes on two cores
+  torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet64 --data imagenet/train
+      1 million steps of 1,024 images; paper IS 22.16, FID 13.29; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet128 --data imagenet/train
+      1 million steps of 1,024 images; paper IS 61.98, FID 13.27; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train multi-hinge-shared-gan-imagenet128 --data imagenet/train
+      580,000 steps and 5,000 more; paper IS 169.68, FID 8.87; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train multi-hinge-ssl-imagenet128 --data imagenet/train
+      one image in ten labelled; paper IS 32.40, FID 26.12; measured here: not yet
+  everymode train multi-hinge-k1-gan-cifar10 --data cifar10-train.parquet
+      Omni-GAN's figure 10 and section F.5: curves only; measured here: not yet
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from everymode.recipes import omni_gan, sagan
+from everymode.recipes.backbone import BigGANBackbone, numbers_of
+
+if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
+    from everymode.game import Game
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiHingeGAN(BigGANBackbone):
+    """Hinge loss on a projection head, multi-hinge loss on the class head beside it."""
+
+    margin: float = 1.0
+    """By how much the right class must lead, in D's move."""
+    generator_margin: float = 1.0
+    """The same in the generator's move."""
+    class_weight: float = 0.1
+    """Weight of the class cost in the generator's move."""
+    aux_on_fake: bool = False
+    """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
+
+    def build(self) -> Game:
+        from everymode.game import Objective, Weighted
+        from everymode.losses.adversarial import hinge
+        from everymode.losses.classification import classification, classification_of_fakes
+        from everymode.losses.multi_hinge import multi_hinge_loss
+        from everymode.networks.heads import ProjectionClassifierHead
+
+        classes = self.require_classes(2)
+        of_discriminator = classification(
+            partial(multi_hinge_loss, margin=self.margin),
+            num_classes=classes,
+            on_fake=self.aux_on_fake,
+            labelled_share=self.labelled_share or 1.0,
+        )
+        of_generator = classification_of_fakes(
+            partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
+        )
+        objective = Objective(
+            hinge(),
+            (Weighted("classes", of_discriminator),),
+            (Weighted("classes", of_generator, self.class_weight),),
+        )
+        return self.game(objective, partial(ProjectionClassifierHead, num_classes=classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiHingeSharedGAN(BigGANBackbone):
+    """Projection alone until `hinge_start`; from then on its own class scores have to keep the margins too."""
+
+    hinge_start: int = 0
+    """Step from which on the multi-hinge loss counts; 0 = from scratch."""
+    margin: float = 1.0
+    """By how much the right class must lead."""
+    class_weight: float = 0.1
+    """Weight of the class cost in the generator's move."""
+
+    def for_data(self, facts: DataFacts) -> MultiHingeSharedGAN:
+        """Raises ValueError for data of which some images have no label: projection needs one."""
+        if facts.num_unlabelled:
+            raise ValueError(
+                f"{facts.num_unlabelled:,} of {facts.num_images:,} images of {facts.name} have no label, and "
+                f"{self.name} needs one for each: label them, take them out, or choose multi-hinge-ssl, which guesses "
+                "their class"
+            )
+        fitted = super().for_data(facts)
+        assert isinstance(fitted, MultiHingeSharedGAN)
+        return fitted
+
+    def build(self) -> Game:
+        from everymode.game import Objective, Weighted
+        from everymode.losses.adversarial import hinge
+        from everymode.losses.classification import classification, classification_of_fakes
+        from everymode.losses.multi_hinge import multi_hinge_loss
+        from everymode.networks.heads import SharedProjectionHead
+        from everymode.schedules import switched_on
+
+        classes = self.require_classes(2)
+        cost = partial(multi_hinge_loss, margin=self.margin)
+        of_discriminator = classification(cost, num_classes=classes, on_fake=False)
+        of_generator = classification_of_fakes(cost, num_classes=classes)
+        objective = Objective(
+            hinge(),
+            (Weighted("classes", of_discriminator, switched_on(1.0, at=self.hinge_start)),),
+            (Weighted("classes", of_generator, switched_on(self.class_weight, at=self.hinge_start)),),
+        )
+        return self.game(objective, partial(SharedProjectionHead, num_classes=classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiHingeK1GAN(BigGANBackbone):
+    """One head of K + 1 classes, of which the last is "fake"."""
+
+    margin: float = 1.0
+    """By how much the right class must lead."""
+    class_weight: float = 0.05
+    """Weight of the multi-hinge loss in the generator's move."""
+    matching_weight: float = 1.0
+    """Weight of feature matching in the generator's move."""
+    complement: bool = False
+    """The generator asks for any class but "fake", not for the label."""
+
+    def check(self) -> None:
+        super().check()
+        if self.accumulation > 1 and self.matching_weight:
+            raise ValueError(
+                "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
+                "accumulation to 1, or matching_weight to 0"
+            )
+
+    def build(self) -> Game:
+        from everymode.game import Objective, Weighted
+        from everymode.losses.matching import feature_matching
+        from everymode.losses.multi_hinge import any_real_class, multi_hinge
+        from everymode.networks.heads import ClassifierHead
+
+        classes = self.require_classes(2)
+        adversarial = multi_hinge(
+            classes,
+            margin=self.margin,
+            generator_weight=self.class_weight,
+            generator_cost=partial(any_real_class, margin=self.margin) if self.complement else None,
+        )
+        matching = Weighted("feature_matching", feature_matching(), self.matching_weight)
+        objective = Objective(adversarial, generator_terms=(matching,) if self.matching_weight else ())
+        return self.game(objective, partial(ClassifierHead, num_outputs=classes + 1))
+
+
+IMAGENET128 = MultiHingeGAN(**numbers_of(sagan.IMAGENET128, name="multi-hinge-gan-imagenet128"))
+IMAGENET64 = replace(IMAGENET128, name="multi-hinge-gan-imagenet64", resolution=64)
+CIFAR10 = MultiHingeGAN(**numbers_of(sagan.CIFAR10, name="multi-hinge-gan-cifar10"))
+DIGITS = MultiHingeGAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-gan-digits"))
+IMAGES32 = MultiHingeGAN(
+    **numbers_of(
+        omni_gan.IMAGES32,
+        name="multi-hinge-gan-32",
+        generator_weight_decay=0.0,
+        discriminator_weight_decay=0.0,
+    )
+)
+IMAGES64 = MultiHingeGAN(
+    **numbers_of(
+        omni_gan.IMAGES64,
+        name="multi-hinge-gan-64",
+        generator_weight_decay=0.0,
+        discriminator_weight_decay=0.0,
+    )
+)
+
+# ---- shared: after SAGAN's 580,000 steps, 5,000 more
+
+SHARED_IMAGENET128 = MultiHingeSharedGAN(
+    **numbers_of(sagan.IMAGENET128, name="multi-hinge-shared-gan-imagenet128", steps=585_000),
+    hinge_start=580_000,
+)
+SHARED_IMAGENET64 = MultiHingeSharedGAN(
+    **numbers_of(sagan.IMAGENET64, name="multi-hinge-shared-gan-imagenet64", steps=1_015_000),
+    hinge_start=1_000_000,
+)
+SHARED_CIFAR10 = MultiHingeSharedGAN(
+    **numbers_of(sagan.CIFAR10, name="multi-hinge-shared-gan-cifar10", steps=585_000), hinge_start=580_000
+)
+SHARED_DIGITS = MultiHingeSharedGAN(
+    **numbers_of(omni_gan.DIGITS, name="multi-hinge-shared-gan-digits"), hinge_start=600
+)
+
+# ---- K + 1 classes
+
+K1_CIFAR10 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR10, name="multi-hinge-k1-gan-cifar10"))
+K1_CIFAR100 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR100, name="multi-hinge-k1-gan-cifar100"))
+K1_DIGITS = MultiHingeK1GAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits"))
+
+# ---- one image in ten labelled
+
+SSL_IMAGENET128 = replace(
+    IMAGENET128, name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
+)
+SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
+SSL_DIGITS = replace(DIGITS, name="multi-hinge-ssl-digits", labelled_fraction=0.1, labelled_share=0.5)

@@ -1,0 +1,41 @@
+"""Omni-GAN on images with several labels each: one positive class score per label, beside "real" or "fake".
+
+Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021, appendix E (everymode/losses/
+omni.py): scores stand in blocks, such as class (10) | domain (2) | reality (2). The paper shows pictures only (Figure
+13), of MNIST and SVHN. Generator: BigGAN, whose label tables are sums of one table per block. No code was released for
+either.
+
+Any recipe of Omni-GAN takes such data; these two bring data with them.
+
+Command, cost in images shown to D, and result to expect:
+  everymode train omni-gan-shapes
+      5 shapes, 6 colors, 3 sizes
+  everymode train omni-gan-two-domains
+      10 digits, 2 domains: scikit-learn's, and the same ones bold, black on white
+  everymode train omni-gan-two-domains --data two-domain-digits:mnist=PATH/train-images-idx3-ubyte.gz
+      the second domain is MNIST
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from everymode.recipes import omni_gan
+
+TWO_DOMAINS = replace(
+    omni_gan.DIGITS,
+    name="omni-gan-two-domains",
+    data="two-domain-digits",
+    held_out="two-domain-digits:held-out",
+    num_classes=(10, 2),
+)
+
+SHAPES = replace(
+    omni_gan.DIGITS,
+    name="omni-gan-shapes",
+    data="shapes:labels=shape+color+size",
+    held_out="shapes:labels=shape+color+size,samples=500,seed=1",
+    resolution=32,
+    channels=3,
+    num_classes=(5, 6, 3),
+)

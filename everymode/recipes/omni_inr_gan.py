@@ -1,0 +1,97 @@
+"""Omni-INR-GAN: Omni-GAN whose generator ends in an implicit neural representation, and so draws at any size.
+
+Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021, section 3.4, appendices D and
+J. The head: everymode/networks/implicit.py. All else is Omni-GAN's (everymode/recipes/omni_gan.py), except that the
+discriminator has no attention, so that it takes images of any size.
+
+Numbers. CIFAR: Omni-GAN's, as the paper and PeterouZh/Omni-GAN-DGP give no others. ImageNet: the paper's; at 256
+pixels batches of 256 in two accumulated parts, two discriminator steps, generator decay 1e-4. Training is at one size:
+the paper saw training at several sizes collapse.
+
+Command, cost in images shown to D, and result to expect (paper: FID and IS, Tables 1 and 2, 50,000 images; no
+checkpoint in the released code's notes has both of the values for ImageNet at 128 pixels):
+  everymode train omni-inr-gan-digits
+      128,000 images, two minutes on two cores; measured: docs/results/implicit.md
+  everymode train omni-inr-gan-cifar10 --data cifar10-train.parquet
+      50 million (1,000 epochs); paper 5.25 and 9.74; measured here: not yet
+  everymode train omni-inr-gan-cifar100 --data cifar100-train.parquet
+      50 million (1,000 epochs); paper 7.63 and 13.90; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train omni-inr-gan-imagenet128 --data imagenet/train
+      128 million (100 epochs); paper 6.53 and 262.85; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train omni-inr-gan-imagenet256 --data imagenet/train
+      256 million (200 epochs); paper 4.93 and 343.22; measured here: not yet
+  everymode train omni-inr-gan-64 --data photos
+      your own images, one folder per class; 13 million at the default length
+  everymode sample RUN --size 96x160
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from everymode.recipes import omni_gan
+from everymode.recipes.backbone import numbers_of
+from everymode.recipes.omni_gan import OmniGAN, OmniGANForImages
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class OmniINRGAN(OmniGAN):
+    """Omni-GAN with the implicit output head."""
+
+    head_width: int = 96
+    """Width of the two hidden layers of the output head."""
+    border_padding: bool = True
+    """At other sizes, hold the features beyond the outermost pixel centers; the released code fades them to zero."""
+
+    def shrunk(self) -> OmniINRGAN:
+        smaller = replace(super().shrunk(), head_width=8)
+        assert isinstance(smaller, OmniINRGAN)
+        return smaller
+
+    def check(self) -> None:
+        super().check()
+        if self.head_width < 1:
+            raise ValueError(f"head_width must be at least 1, not {self.head_width}")
+
+    def output_head(self) -> Callable[[int, int], nn.Module]:
+        from functools import partial
+
+        from everymode.networks.implicit import ImplicitHead
+
+        hidden = (self.head_width, self.head_width)
+        return partial(ImplicitHead, hidden=hidden, border_padding=self.border_padding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OmniINRGANForImages(OmniGANForImages, OmniINRGAN):
+    """Omni-INR-GAN on a user's images: D's weight decay follows the number of images per class."""
+
+
+CIFAR10 = OmniINRGAN(**numbers_of(omni_gan.CIFAR10, name="omni-inr-gan-cifar10"))
+
+CIFAR100 = OmniINRGAN(**numbers_of(omni_gan.CIFAR100, name="omni-inr-gan-cifar100"))
+
+IMAGENET128 = OmniINRGAN(
+    **numbers_of(omni_gan.IMAGENET128, name="omni-inr-gan-imagenet128", discriminator_attention=0)
+)
+
+IMAGENET256 = OmniINRGAN(
+    **numbers_of(
+        omni_gan.IMAGENET256, name="omni-inr-gan-imagenet256", discriminator_attention=0, accumulation=2
+    )
+)
+
+IMAGES32 = OmniINRGANForImages(**numbers_of(omni_gan.IMAGES32, name="omni-inr-gan-32"))
+
+IMAGES64 = OmniINRGANForImages(**numbers_of(omni_gan.IMAGES64, name="omni-inr-gan-64"))
+
+IMAGES128 = OmniINRGANForImages(
+    **numbers_of(omni_gan.IMAGES128, name="omni-inr-gan-128", discriminator_attention=0)
+)
+
+DIGITS = OmniINRGAN(**numbers_of(omni_gan.DIGITS, name="omni-inr-gan-digits"), head_width=32)

@@ -1,0 +1,158 @@
+"""Supervision against regularization: Omni-GAN's figures 3, 4, 10 and 15 to 18, and the decay grid of section F.5.
+
+    python -m experiments.early_collapse --figure 3 [--images 300] [--budget 1.5] [--seeds 3]
+    python -m experiments.early_collapse --figure 10 --on cifar100 --data cifar100-train.parquet --width 16
+
+Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
+under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
+on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
+(AC-GAN and Omni-GAN with and without decay). What the paper shows as curves of IS and FID is shown here by the curves
+of the watch, and by the scores at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from everymode.game import Game, Weighted
+from everymode.recipe import Recipe
+from everymode.recipes import find
+from everymode.recipes.ac_gan import ACGAN
+from experiments.conditional_losses import AUGMENTATION
+from experiments.repeated import (
+    Case,
+    Judge,
+    chosen,
+    few_images,
+    parser,
+    plot,
+    report,
+    run_all,
+    scaled,
+    table,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenalizedACGAN(ACGAN):
+    """AC-GAN with a gradient penalty on the discriminator."""
+
+    penalty: Literal["wgan-gp", "wgan-div", "r1"] = "r1"
+    """Which."""
+    penalty_weight: float = 10.0
+    """Its weight: the published 10 for WGAN-GP, 1 for WGAN-div (k = 2, p = 6), 5 for R1 (gamma = 10)."""
+
+    def build(self) -> Game:
+        from everymode.losses.penalties import r1, wgan_div, wgan_gp
+
+        game = super().build()
+        term = {"wgan-gp": wgan_gp, "wgan-div": wgan_div, "r1": r1}[self.penalty]()
+        terms = (*game.objective.discriminator_terms, Weighted(self.penalty, term, self.penalty_weight))
+        game.objective = replace(game.objective, discriminator_terms=terms)
+        return game
+
+
+FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few")
+SIGNALS = {
+    "watch/coverage": "coverage of the reals by the raw generator",
+    "watch/variety": "variety within a class (1 = as real images)",
+    "watch/held_out_gap": "realness of training minus held-out images",
+    "watch/self_accuracy": "samples whose class D sees",
+    "judgement/real": "realness of reals",
+    "judgement/fake": "realness of fakes",
+}
+
+
+def recipes(figure: str, on: str) -> dict[str, Recipe]:
+    """The cases of a figure by name, at full size."""
+    omni = find(f"omni-gan-{on}")
+    one_sided = replace(omni, name=f"one-sided-omni-gan-{on}", one_sided=True)
+    projection, auxiliary, improved, k_plus_1 = (
+        find(f"{method}-{on}") for method in ("biggan", "ac-gan", "imac-gan", "multi-hinge-k1-gan")
+    )
+
+    def plain(recipe: Recipe) -> Recipe:
+        return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
+
+    def decayed(recipe: Recipe) -> Recipe:
+        return replace(
+            recipe,
+            generator_weight_decay=omni.generator_weight_decay,
+            discriminator_weight_decay=omni.discriminator_weight_decay,
+        )
+
+    def both(**those: Recipe) -> dict[str, Recipe]:
+        return {
+            f"{name.replace('_', ' ')}, {how}": change(recipe)
+            for name, recipe in those.items()
+            for how, change in (("no decay", plain), ("decay", decayed))
+        }
+
+    def penalized(penalty: str, weight: float) -> Recipe:
+        numbers = {**vars(plain(auxiliary)), "penalty": penalty, "penalty_weight": weight}
+        return PenalizedACGAN(**{**numbers, "name": f"ac-gan-{penalty}-{on}"})
+
+    if figure == "3":
+        return both(omni=omni, one_sided=one_sided, projection=projection)
+    if figure == "4":
+        augmented = replace(plain(auxiliary), augmentation=AUGMENTATION)
+        return both(AC_GAN=auxiliary, ImAC_GAN=improved) | {"AC-GAN, DiffAug, no decay": augmented}
+    if figure == "10":
+        penalties = {"WGAN-GP": ("wgan-gp", 10.0), "WGAN-div": ("wgan-div", 1.0), "R1": ("r1", 5.0)}
+        penalized_cases = {f"AC-GAN, {name}": penalized(*numbers) for name, numbers in penalties.items()}
+        return both(AC_GAN=auxiliary) | penalized_cases
+    if figure == "15":
+        return both(one_sided=one_sided, projection=projection) | {"omni, decay": decayed(omni)}
+    if figure in ("16", "17"):
+        return both(multi_hinge_K1=k_plus_1) | {"omni, decay": decayed(omni)}
+    if figure == "18":
+        return both(omni=omni) | {"omni, decay of D only": replace(decayed(omni), generator_weight_decay=0.0)}
+    if figure == "few":
+        return both(omni=omni, AC_GAN=auxiliary)
+    decays = (0.0, 1e-5, 1e-4, 5e-4, 2e-3)
+    return {
+        f"omni, decay of D {decay:g}": replace(decayed(omni), discriminator_weight_decay=decay)
+        for decay in decays
+    }
+
+
+def main() -> None:
+    flags = parser(__doc__, out="early-collapse")
+    flags.add_argument("--figure", choices=FIGURES, default="3")
+    flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
+    flags.add_argument("--data", default="", help="where CIFAR is")
+    flags.add_argument("--images", type=int, default=0, help="train on so many images only")
+    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    options = flags.parse_args()
+    if options.on != "digits" and not options.data:
+        flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
+    digits = options.on == "digits"
+    prepare = partial(few_images, images=options.images) if options.images else None
+    cases = []
+    for name, recipe in recipes(options.figure, options.on).items():
+        numbers = {} if options.width is None else {"width": options.width}
+        shortened = scaled(recipe, options.budget, **numbers)
+        cases.append(Case(name, shortened, options.data or recipe.data, prepare))
+    cases = chosen(cases, options.only)
+    out = options.out / f"figure-{options.figure}"
+    judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
+    outcomes = run_all(cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
+    picture = plot(outcomes, SIGNALS, out / "curves.png")
+    columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
+    columns += ["best coverage", "last coverage", "last held_out_gap", "last self_accuracy"]
+    facts = [
+        f"Omni-GAN's figure {options.figure} on {options.on}"
+        + (f", {options.images} images" if options.images else ""),
+        f"Budget: {options.budget:g} of each recipe's steps ({cases[0].recipe.steps:,}); width "
+        f"{cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"Scores: averaged generator, {judge.samples:,} samples, against all images of {cases[0].data}; fd by "
+        f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
+        f"Curves: {picture.name}",
+    ]
+    report("Supervision against regularization", facts, table(outcomes, columns, {}, ""), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Sets of runs: several cases over several seeds, in processes of one thread, with their scores, tables and curves.
+
+A set lives in a folder. What is finished there is not done again, and a run that was interrupted goes on where its last
+checkpoint stands, so a set can be stopped and started at will.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import everymode
+from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images
+from everymode.data.order import random_permutation
+from everymode.evaluation import evaluate
+from everymode.recipe import Recipe
+
+
+class Case(NamedTuple):
+    """One row of a table: a recipe on a data set."""
+
+    name: str
+    recipe: Recipe
+    data: str
+    prepare: Callable[[Dataset, int], Dataset] | None = None
+    """(the data, the seed) -> what to train on; a function of a module, or a partial of one."""
+
+
+class Outcome(NamedTuple):
+    """One finished run: its scores by name, the watch's first alarm ("" where there was none), its curves' file."""
+
+    case: str
+    seed: int
+    scores: dict[str, float]
+    alarm: str
+    alarm_step: int | None
+    folder: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How a finished run is scored. It is sent to other processes, so it is data, not a function.
+
+    Attributes:
+        samples: generated images.
+        metrics: of `everymode evaluate`.
+        classifier: data set whose classifier says what class a sample shows ("" on digits: a support vector machine
+            fitted on 500 digits that the GAN never saw).
+        extractor: of the metrics; None = the default.
+    """
+
+    samples: int = 1000
+    metrics: tuple[str, ...] = ("fd", "pr")
+    classifier: str = ""
+    extractor: str | None = None
+
+    def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        card = evaluate(run.folder, data, num=self.samples, metrics=self.metrics, extractor=self.extractor)
+        scores = {name.split("-")[0]: measured.value for name, measured in card.metrics.items()}
+        generator = run.generator()
+        if self.classifier:
+            scores["agreement"] = agreement(generator, self.classifier, self.samples)
+        else:
+            from experiments.demo import score
+
+            of_digits = score(generator, samples=self.samples)
+            scores |= {"agreement": of_digits.agreement, "variety": of_digits.variety}
+        return {name: float(value) for name, value in scores.items() if value is not None}
+
+
+def agreement(generator: everymode.Generator, classifier: str, samples: int) -> float:
+    """Share of samples, equally many of each class, that the data set's classifier sees as the class asked for."""
+    import torch
+
+    from everymode.metrics.features import extract, find_extractor, quantized
+
+    extractor = find_extractor(f"classifier:{classifier}", open_data=open_images)
+    labels = torch.arange(samples) % generator.num_labels
+    images = generator.sample(samples, label=labels, seed=20_000)
+    logits = extract(extractor, quantized(images)).logits
+    assert logits is not None
+    return float((logits.argmax(1).cpu() == labels).float().mean())
+
+
+def run_all(
+    cases: Sequence[Case], *, seeds: Iterable[int], out: Path, processes: int, judge: Judge
+) -> list[Outcome]:
+    """Train and judge every case with every seed, some at a time, and say each as it ends."""
+    jobs = [(case, seed) for seed in seeds for case in cases]
+    done: dict[tuple[str, int], Outcome] = {}
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        pending = {pool.submit(_run_one, case, seed, out, judge): (case.name, seed) for case, seed in jobs}
+        for future in as_completed(pending):
+            outcome = future.result()
+            done[pending[future]] = outcome
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in outcome.scores.items())
+            print(
+                f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
+                flush=True,
+            )
+    return [done[case.name, seed] for case, seed in jobs]
+
+
+def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
+    import torch
+
+    torch.set_num_threads(1)
+    place = out / f"{case.name.replace(' ', '-').replace(',', '')}-seed{seed}"
+    record = place / "outcome.json"
+    if record.is_file():
+        return Outcome(**json.loads(record.read_text()))
+    recipe = case.recipe
+    data: str | Dataset = case.data
+    if case.prepare is not None:
+        opened = open_images(case.data, resolution=recipe.size, label_column=recipe.label_column or None)
+        data = case.prepare(opened, seed)
+        recipe = replace(recipe, data="")  # so that its held-out images stay: this is a part of its own data
+    run = everymode.train(recipe, data=data, out=place, seed=seed, resume="auto", quiet=True)
+    alarms = _lines(run.folder / "collapses.jsonl")
+    scores = judge(run, case.data) | _watched(_lines(run.folder / "log.jsonl"))
+    first = alarms[0] if alarms else {"text": "", "step": None}
+    outcome = Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
+    record.write_text(json.dumps(outcome._asdict(), indent=1))
+    return outcome
+
+
+def _watched(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The last, and the worst since they were best, of the watch's signals."""
+    found: dict[str, float] = {}
+    for name in ("coverage", "self_accuracy", "validation_accuracy", "held_out_gap"):
+        values = [line[f"watch/{name}"] for line in log if f"watch/{name}" in line]
+        if values:
+            found[f"last {name}"] = values[-1]
+            if name == "coverage":
+                found["best coverage"] = max(values)
+    return found
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:
+    """Some images of a data set, equally many of each class as far as they go, chosen by the seed."""
+    order = random_permutation(seed, "few images", 0, len(data))
+    labels = data.labels[order]
+    rank = np.zeros(len(order), dtype=np.int64)  # how many of its class come before it
+    for label in np.unique(labels):
+        mine = labels == label
+        rank[mine] = np.arange(mine.sum())
+    return data.subset(np.sort(order[np.argsort(rank, kind="stable")[:images]]))
+
+
+def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
+    """The recipe at `budget` times its steps: 20 ticks, two checkpoints, and every step it names scaled with it."""
+    steps = max(20, round(recipe.steps * budget))
+    share = steps / recipe.steps
+    named = {
+        name: round(getattr(recipe, name) * share)
+        for name in ("ema_start", "hinge_start")
+        if getattr(recipe, name, 0)
+    }
+    tick = max(1, steps // 20)
+    return replace(recipe, steps=steps, tick=tick, snapshot=max(1, steps // 2), **(named | numbers))
+
+
+def mean_and_spread(values: Sequence[float], *, share: bool = False) -> str:
+    """ "12.3 ± 0.4": mean and sample standard deviation; one value alone; a dash for none. Shares in percent."""
+    if not values:
+        return "-"
+    values = [100 * value for value in values] if share else list(values)
+    unit = " %" if share else ""
+    middle = f"{statistics.fmean(values):.4g}"
+    if len(values) == 1:
+        return middle + unit
+    return f"{middle} ± {statistics.stdev(values):.2g}{unit}"
+
+
+SHARES = ("agreement", "last self_accuracy", "last validation_accuracy")
+
+
+def table(
+    outcomes: Sequence[Outcome], columns: Sequence[str], paper: Mapping[str, Sequence[str]], head: str
+) -> str:
+    """Markdown: one row a case, the paper's cells beside ours.
+
+    Args:
+        columns: names of scores.
+        paper: case -> its cells, as many as `head` names.
+        head: titles of the paper's columns, joined by " | ".
+    """
+    cells = len(head.split(" | ")) if head else 0
+    titles = ["case", *([head] if head else []), *columns, "alarms", "seeds"]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * (len(columns) + cells + 3)]
+    for name in dict.fromkeys(outcome.case for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.case == name]
+        ours = [
+            mean_and_spread(
+                [outcome.scores[column] for outcome in mine if column in outcome.scores],
+                share=column in SHARES,
+            )
+            for column in columns
+        ]
+        alarms = sum(bool(outcome.alarm) for outcome in mine)
+        row = [name, *paper.get(name, ["-"] * cells), *ours, f"{alarms} of {len(mine)}", str(len(mine))]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) -> Path:
+    """Curves of the log, one panel a signal, one color a case: the mean over seeds, and all seeds thin beside it.
+
+    Args:
+        signals: name in log.jsonl -> title.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(signals))
+    rows = -(-len(signals) // columns)
+    figure = Figure(figsize=(5 * columns, 3.6 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    names = list(dict.fromkeys(outcome.case for outcome in outcomes))
+    for panel, (signal, title) in zip(axes, signals.items(), strict=False):
+        for number, name in enumerate(names):
+            series = []
+            for outcome in outcomes:
+                if outcome.case == name:
+                    log = _lines(Path(outcome.folder) / "log.jsonl")
+                    points = [(line["step"], line[signal]) for line in log if signal in line]
+                    if points:
+                        panel.plot(*zip(*points, strict=True), color=f"C{number}", linewidth=0.5, alpha=0.4)
+                        series.append(dict(points))
+            steps = sorted(set.intersection(*(set(one) for one in series))) if series else []
+            if steps:
+                means = [statistics.fmean(one[step] for one in series) for step in steps]
+                panel.plot(steps, means, color=f"C{number}", linewidth=1.5, label=name)
+        panel.set_title(title, fontsize=9)
+        panel.set_xlabel("generator steps", fontsize=8)
+        panel.tick_params(labelsize=7)
+        panel.grid(alpha=0.3)
+    axes[0].legend(fontsize=6)
+    for panel in axes[len(signals) :]:
+        panel.set_axis_off()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
+    """The flags that every experiment has."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--budget", type=float, default=1.0, help="share of each recipe's steps (default: all)")
+    made.add_argument("--seeds", type=int, default=3, help="number of seeds (default: 3)")
+    made.add_argument("--processes", type=int, default=2, help="runs at a time, one thread each (default: 2)")
+    made.add_argument("--out", type=Path, default=Path(f"runs/{out}"), help="folder of the set")
+    made.add_argument("--only", default="", help="cases whose name contains one of these words (a,b,c)")
+    return made
+
+
+def chosen(cases: Sequence[Case], only: str) -> list[Case]:
+    """The cases that `--only` names. Raises ValueError if there are none."""
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    found = [case for case in cases if not words or any(word in case.name for word in words)]
+    if not found:
+        raise ValueError(f"no case has any of {words} in its name: {', '.join(case.name for case in cases)}")
+    return found
+
+
+def report(title: str, facts: Sequence[str], text: str, out: Path) -> None:
+    """Print the table, and write it with its terms to report.md in the set's folder."""
+    whole = "\n".join([f"# {title}", "", *[f"- {fact}" for fact in facts], "", text, ""])
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.md").write_text(whole)
+    print("\n" + whole)

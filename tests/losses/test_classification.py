@@ -1,0 +1,126 @@
+"""An auxiliary classifier as terms: the paper's totals through an Objective, unlabelled rows, missing heads."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from everymode.draws import Draws, Rows
+from everymode.game import Batch, Game, LabelSource, Objective, Turn, Verdict, Weighted
+from everymode.losses.adversarial import hinge
+from everymode.losses.classification import class_cross_entropy, classification, classification_of_fakes
+from everymode.losses.multi_hinge import multi_hinge_loss
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, Tensor]:
+    with np.load(Path(__file__).parents[1] / "vectors_conditional.npz") as arrays:
+        group = "conditional.mh."
+        return {
+            key.removeprefix(group): torch.from_numpy(arrays[key]) for key in arrays if key.startswith(group)
+        }
+
+
+class Reader(nn.Module):
+    """Examples [B, 1 + K] are their own verdict: the score, then the class logits."""
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Verdict:
+        return Verdict((x[:, :1],), x[:, 1:])
+
+
+def a_turn(
+    objective: Objective,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor,
+    asked: Tensor,
+    *,
+    generator: bool = False,
+) -> Turn:
+    game = Game(nn.Identity(), Reader(), LabelSource(), objective)
+    batch = Batch(real, labels, torch.arange(len(real)))
+    return Turn(
+        game, batch, 0, Draws(0, "moment", Rows.all(len(real))), fake, asked, generator_moves=generator
+    )
+
+
+def examples(reference: dict[str, Tensor], side: str) -> Tensor:
+    return torch.cat((reference[f"adv_{side}"], reference[f"cls_{side}"]), dim=1).double()
+
+
+def total(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+@pytest.mark.parametrize(
+    ("cost", "on_fake", "key"),
+    [
+        (multi_hinge_loss, False, "d_total_paper"),
+        (multi_hinge_loss, True, "d_total_code"),
+        (class_cross_entropy, False, "ac.d_total_realonly"),
+        (class_cross_entropy, True, "ac.d_total_both"),
+    ],
+)
+def test_supervised_totals_of_the_reference(
+    cost: object, on_fake: bool, key: str, reference: dict[str, Tensor]
+) -> None:
+    term = classification(cost, num_classes=7, on_fake=on_fake)
+    asked_for = classification_of_fakes(cost, num_classes=7)
+    objective = Objective(hinge(), (Weighted("classes", term),), (Weighted("classes", asked_for, 0.1),))
+    real, fake = examples(reference, "real"), examples(reference, "fake")
+    labels, asked = reference["y_real"].long(), reference["y_fake"].long()
+    losses = objective.discriminator_losses(a_turn(objective, real, fake, labels, asked))
+    torch.testing.assert_close(total(losses), reference[key], rtol=1e-9, atol=1e-12)
+    losses = objective.generator_losses(a_turn(objective, real, fake, labels, asked, generator=True))
+    key = "g_total_lambda01" if cost is multi_hinge_loss else "ac.g_total_lambda01"
+    torch.testing.assert_close(total(losses), reference[key], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("cost", "on_fake", "key"),
+    [
+        (multi_hinge_loss, False, "ssl.d_total_paper"),
+        (multi_hinge_loss, True, "ssl.d_total_code"),
+        (class_cross_entropy, False, "ac.ssl_d_total_realonly"),
+    ],
+)
+def test_half_labelled_totals_of_the_reference(
+    cost: object, on_fake: bool, key: str, reference: dict[str, Tensor]
+) -> None:
+    # Half of the batch is labelled, so the mean over all reals is (labelled + unlabelled) / 2.
+    term = classification(cost, num_classes=7, on_fake=on_fake, labelled_share=0.5)
+    objective = Objective(hinge(), (Weighted("classes", term),))
+    real = torch.cat((examples(reference, "real"), examples(reference, "unlab")))
+    labels = torch.cat((reference["y_real"].long(), torch.full((8,), -1)))
+    fake, asked = examples(reference, "fake"), reference["y_fake"].long()
+    losses = objective.discriminator_losses(a_turn(objective, real, fake, labels, asked))
+    torch.testing.assert_close(total(losses), reference[key], rtol=1e-9, atol=1e-12)
+
+
+def test_fakes_of_imac_gan_are_a_class() -> None:
+    torch.manual_seed(0)
+    real, fake = torch.randn(3, 5, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
+    labels, asked = torch.tensor([0, 1, 2]), torch.tensor([2, 2, 0])
+    term = classification(class_cross_entropy, num_classes=3, on_fake=False, fake_class=3)
+    turn = a_turn(Objective(hinge()), real, fake, labels, asked)
+    expected = class_cross_entropy(real[:, 1:], labels) - fake[:, 1:].log_softmax(1)[:, 3].mean()
+    torch.testing.assert_close(term(turn), expected)
+
+
+def test_a_discriminator_without_class_head_is_named() -> None:
+    turn = a_turn(
+        Objective(hinge()), torch.randn(2, 4), torch.randn(2, 4), torch.tensor([0, 1]), torch.tensor([0, 1])
+    )
+    turn.game.discriminator.forward = lambda x, condition: x[:, :1]
+    with pytest.raises(ValueError, match="the discriminator has no class head: build it with class_head"):
+        classification(class_cross_entropy, num_classes=3)(turn)
+    with pytest.raises(ValueError, match="above 0 and at most 1, not 0"):
+        classification(class_cross_entropy, num_classes=3, labelled_share=0)
+    wrong = partial(a_turn, Objective(hinge()), torch.randn(2, 4), torch.randn(2, 4))
+    with pytest.raises(ValueError, match="needs labels, and there are none"):
+        classification(class_cross_entropy, num_classes=3)(wrong(None, None))

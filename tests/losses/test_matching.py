@@ -1,0 +1,57 @@
+"""Feature matching: by hand, without a gradient into the reals, and a discriminator without features."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from everymode.draws import Draws, Rows
+from everymode.game import Batch, Game, LabelSource, Objective, Turn, Verdict
+from everymode.losses.adversarial import hinge
+from everymode.losses.matching import feature_matching
+
+
+class Features(nn.Module):
+    """Scaled examples are their own features."""
+
+    def __init__(self, *, gives: bool = True) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+        self.gives = gives
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Verdict:
+        features = self.scale * x
+        return Verdict((features.sum(1),), features=(features,) if self.gives else ())
+
+
+def a_turn(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Turn:
+    game = Game(nn.Identity(), discriminator, LabelSource(), Objective(hinge()))
+    random = Draws(0, "moment", Rows.all(len(real)))
+    return Turn(game, Batch(real, None, torch.arange(len(real))), 0, random, fake, None, generator_moves=True)
+
+
+def test_by_hand() -> None:
+    real = torch.tensor([[1.0, 0.0], [3.0, 2.0]], dtype=torch.float64)
+    fake = torch.tensor([[0.0, 4.0], [2.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    # means (2, 1) and (1, 2), doubled: |4 - 2|, |2 - 4|
+    loss = feature_matching()(a_turn(Features(), real, fake))
+    assert loss.item() == 2.0
+    loss.backward()
+    assert fake.grad.tolist() == [[-0.5, 0.5], [-0.5, 0.5]]
+
+
+def test_gradient_in_double_precision() -> None:
+    torch.manual_seed(0)
+    real, fake = (
+        torch.randn(3, 4, dtype=torch.float64),
+        torch.randn(3, 4, dtype=torch.float64, requires_grad=True),
+    )
+    discriminator = Features()
+    assert torch.autograd.gradcheck(lambda x: feature_matching()(a_turn(discriminator, real, x)), fake)
+
+
+def test_features_are_asked_for() -> None:
+    turn = a_turn(Features(gives=False), torch.zeros(2, 2), torch.zeros(2, 2))
+    with pytest.raises(ValueError, match="needs a discriminator whose Verdict holds features"):
+        feature_matching()(turn)

@@ -1,0 +1,105 @@
+"""Recipes on labels: the papers' numbers, their objectives' parts, and combinations that make no sense."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from toy_games import toy_data, toy_trainer
+
+from everymode.data.hiding import hide_labels
+from everymode.game import Game
+from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead, ScalarHead
+from everymode.recipe import Recipe
+from everymode.recipes import RECIPES, find
+from everymode.recipes.ac_gan import ACGAN
+from everymode.recipes.multi_hinge_gan import MultiHingeGAN, MultiHingeK1GAN, MultiHingeSharedGAN
+
+TELLS_CLASSES_APART = ("ac-gan", "imac-gan", "multi-hinge")
+
+
+def built(recipe: Recipe) -> Game:
+    with torch.device("meta"):
+        return recipe.build()
+
+
+def test_numbers_of_the_multi_hinge_paper() -> None:
+    for name in ("sagan-imagenet128", "multi-hinge-gan-imagenet128", "multi-hinge-ssl-imagenet128"):
+        recipe = find(name)
+        assert (recipe.batch_size, recipe.width, recipe.latent_dim) == (1024, 64, 128)
+        assert (recipe.generator_lr, recipe.discriminator_lr, recipe.discriminator_steps) == (1e-4, 4e-4, 1)
+        assert recipe.steps == 1_000_000
+    auxiliary, guessing = find("ac-gan-imagenet128"), find("ac-gan-ssl-imagenet128")
+    assert isinstance(auxiliary, ACGAN) and auxiliary.projection and auxiliary.class_weight == 0.1
+    assert auxiliary.discriminator_steps == guessing.discriminator_steps == 2
+    assert (guessing.discriminator_lr, guessing.latent_dim, guessing.labelled_fraction) == (5e-4, 120, 0.1)
+    margins = find("multi-hinge-gan-imagenet128")
+    assert isinstance(margins, MultiHingeGAN) and not margins.aux_on_fake
+    assert (margins.class_weight, margins.margin) == (0.1, 1.0)
+    shared = find("multi-hinge-shared-gan-imagenet128")
+    assert isinstance(shared, MultiHingeSharedGAN)
+    assert (shared.hinge_start, shared.steps) == (580_000, 585_000)
+    k_plus_1 = find("multi-hinge-k1-gan-cifar10")
+    assert isinstance(k_plus_1, MultiHingeK1GAN)
+    assert (k_plus_1.class_weight, k_plus_1.matching_weight) == (0.05, 1.0)
+
+
+def test_ac_gan_on_cifar_is_omni_gans_and_on_imagenet_multi_hinges() -> None:
+    plain, beside = built(find("ac-gan-cifar10")), built(find("ac-gan-imagenet128"))
+    assert isinstance(plain.discriminator.head, ScalarHead)
+    assert isinstance(plain.discriminator.class_head, ClassifierHead)
+    assert isinstance(beside.discriminator.head, ProjectionClassifierHead)
+    assert plain.objective.generator_terms[0].weight == 1.0
+    assert beside.objective.generator_terms[0].weight == 0.1
+    improved = built(find("imac-gan-cifar10"))
+    assert improved.discriminator.class_head.linear.weight.shape[0] == 11
+    same = ("steps", "batch_size", "discriminator_weight_decay", "generator_lr", "discriminator_steps")
+    omni = find("omni-gan-cifar10")
+    for name in same:
+        assert getattr(find("ac-gan-cifar10"), name) == getattr(omni, name)
+
+
+def test_sagan_at_32_pixels_has_the_published_widths() -> None:
+    game = built(find("sagan-cifar10"))
+    widths = [block.conv2.weight.shape[0] for block in game.generator.blocks]
+    assert widths == [256, 256, 64]
+    judged = [block.conv1.weight.shape[0] for block in game.discriminator.blocks]
+    assert judged == [64, 256, 256, 256]
+    normalized = [name for name, _ in game.generator.named_parameters() if "parametrizations" in name]
+    assert any("table" in name or "gain" in name for name in normalized)
+
+
+def test_the_shared_margin_costs_nothing_before_its_step() -> None:
+    recipe = replace(find("multi-hinge-shared-gan-digits"), hinge_start=2)
+    weighted = built(recipe).objective.discriminator_terms[0]
+    assert callable(weighted.weight)
+    assert [weighted.weight(step) for step in (0, 1, 2, 3)] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith(TELLS_CLASSES_APART)])
+def test_a_class_head_needs_two_classes(name: str) -> None:
+    with pytest.raises(ValueError, match="tells classes apart, and the data has 1: choose another recipe"):
+        replace(find(name), num_classes=1).build()
+
+
+def test_combinations_that_make_no_sense() -> None:
+    with pytest.raises(ValueError, match="improved and projection exclude each other"):
+        ACGAN(name="both", improved=True, projection=True)
+    with pytest.raises(ValueError, match="set accumulation to 1, or matching_weight to 0"):
+        replace(find("multi-hinge-k1-gan-digits"), accumulation=2)
+    half = hide_labels(toy_data(), 0.5).facts()
+    for name in ("biggan-digits", "multi-hinge-shared-gan-digits"):
+        with pytest.raises(ValueError, match="have no label, and"):
+            find(name).for_data(half)
+    assert find("multi-hinge-gan-digits").for_data(half).num_classes == 3
+
+
+@pytest.mark.parametrize("name", ["multi-hinge-gan-digits", "ac-gan-digits", "imac-gan-digits"])
+def test_class_costs_are_logged_apart(name: str) -> None:
+    recipe = replace(find(name).shrunk(), channels=1)
+    data = toy_data(size=16)
+    trainer = toy_trainer(recipe.for_data(data.facts()), data)
+    trainer.step()
+    means, _ = trainer.tally.read(trainer.world)
+    assert {"discriminator/classes", "generator/classes"} <= means.keys()

@@ -2,6 +2,7 @@
 
     python -m experiments.early_collapse --figure 3 [--images 300] [--budget 1.5] [--seeds 3]
     python -m experiments.early_collapse --figure 10 --on cifar100 --data cifar100-train.parquet --width 16
+    python -m experiments.early_collapse --figure few --data cifar10-train.parquet --images 300
 
 Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
 under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from everymode.game import Game, Weighted
 from everymode.recipe import Recipe
@@ -60,8 +61,8 @@ SIGNALS = {
     "watch/variety": "variety within a class (1 = as real images)",
     "watch/held_out_gap": "realness of training minus held-out images",
     "watch/self_accuracy": "samples whose class D sees",
-    "judgement/real": "realness of reals",
-    "judgement/fake": "realness of fakes",
+    "watch/labels_hit": "samples whose nearest reals are of the asked class",
+    "watch/overfitting": "overfitting of D (1 = held-out images look like fakes)",
 }
 
 
@@ -122,17 +123,24 @@ def main() -> None:
     flags = parser(__doc__, out="early-collapse")
     flags.add_argument("--figure", choices=FIGURES, default="3")
     flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR is")
+    flags.add_argument(
+        "--data", default="", help="where CIFAR is; or, with digits' numbers, another labelled set"
+    )
+    flags.add_argument(
+        "--held-out", default="", help="images like --data that are not trained on, for the watch"
+    )
     flags.add_argument("--images", type=int, default=0, help="train on so many images only")
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
-    digits = options.on == "digits"
+    digits = options.on == "digits" and not options.data
     prepare = partial(few_images, images=options.images) if options.images else None
     cases = []
     for name, recipe in recipes(options.figure, options.on).items():
-        numbers = {} if options.width is None else {"width": options.width}
+        numbers: dict[str, Any] = {} if options.width is None else {"width": options.width}
+        if options.data:
+            numbers["held_out"] = options.held_out
         shortened = scaled(recipe, options.budget, **numbers)
         cases.append(Case(name, shortened, options.data or recipe.data, prepare))
     cases = chosen(cases, options.only)
@@ -143,7 +151,8 @@ def main() -> None:
     columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
     columns += ["best coverage", "last coverage", "last held_out_gap", "last self_accuracy"]
     facts = [
-        f"Omni-GAN's figure {options.figure} on {options.on}"
+        f"Omni-GAN's figure {options.figure}, the numbers of {options.on}"
+        + (f" on {options.data}" if options.data else "")
         + (f", {options.images} images" if options.images else ""),
         f"Budget: {options.budget:g} of each recipe's steps ({cases[0].recipe.steps:,}); width "
         f"{cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",

@@ -124,8 +124,9 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
     if case.prepare is not None:
         opened = open_images(case.data, resolution=recipe.size, label_column=recipe.label_column or None)
         data = case.prepare(opened, seed)
-        recipe = replace(recipe, data="")  # so that its held-out images stay: this is a part of its own data
-    run = everymode.train(recipe, data=data, out=place, seed=seed, resume="auto", quiet=True)
+    # A recipe drops its held-out images on other data than its own, unless they are named.
+    numbers = {"seed": seed, "held_out": recipe.held_out}
+    run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
     alarms = _lines(run.folder / "collapses.jsonl")
     scores = judge(run, case.data) | _watched(_lines(run.folder / "log.jsonl"))
     first = alarms[0] if alarms else {"text": "", "step": None}

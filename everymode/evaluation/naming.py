@@ -20,7 +20,7 @@ def require_there(named: str | Path) -> None:
     path = Path(named).expanduser()
     if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
         return
-    near = _nearest(text, path)
+    near = _nearest(path)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     allowed = (
         "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in data set: "
@@ -33,8 +33,8 @@ def require_there(named: str | Path) -> None:
     )
 
 
-def _nearest(text: str, path: Path) -> list[str]:
-    """Up to three names like `text`: built-in data sets, what lies beside the path, and runs."""
+def _nearest(path: Path) -> list[str]:
+    """Up to three names like the path: built-in data sets, what lies beside the path, and runs."""
     near = [*BUILTIN] if path.parent == Path() else []
     for folder in (path.parent, Path("runs")):
         if folder.is_dir():

@@ -44,16 +44,17 @@ def balanced_consistency(
     Args:
         augmentation: T, called with draws of its own for each side (prefixes "consistency real/" and "consistency
             fake/").
+        real_factor, fake_factor: a side with 0 costs no pass.
     """
 
     def term(turn: Turn) -> Tensor:
-        on_fakes = _distance(
-            turn,
-            turn.fake_verdict,
-            augmentation(turn.judged_fake.detach(), turn.random.named("consistency fake")),
-            turn.fake_condition,
-        )
-        return real_factor * _on_reals(turn, augmentation) + fake_factor * on_fakes
+        costs = []
+        if real_factor:
+            costs.append(real_factor * _on_reals(turn, augmentation))
+        if fake_factor:
+            fakes = augmentation(turn.judged_fake.detach(), turn.random.named("consistency fake"))
+            costs.append(fake_factor * _distance(turn, turn.fake_verdict, fakes, turn.fake_condition))
+        return torch.stack(costs).sum() if costs else turn.fake.new_zeros(())
 
     return term
 

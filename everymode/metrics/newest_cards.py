@@ -1,4 +1,4 @@
-"""Which of a run's many score cards stand for it: of each protocol, those of the state that was judged last."""
+"""Which of a run's many score cards stand for it: of each protocol, those of the state that was trained longest."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["newest_cards"]
 
 
 def newest_cards(cards: Sequence[NamedCard]) -> list[NamedCard]:
-    """Of each protocol the newest card, and all others of the same weights (or images) that differ in the seed of
-    sampling or in the metrics. The order stays.
+    """Of each protocol the newest card (by training step, then by date), and all others of the same weights or images,
+    which differ in the seed of sampling or in the metrics. The order stays.
     """
     newest: dict[str, NamedCard] = {}
     for named in cards:
@@ -28,9 +28,9 @@ def _protocol(card: ScoreCard) -> str:
     return json.dumps(card.protocol, sort_keys=True)
 
 
-def _age(named: NamedCard) -> tuple[str, int, str]:
+def _age(named: NamedCard) -> tuple[int, str, str]:
     card = named.card
-    return str(card.times.get("date", "")), int(card.subject.get("facts", {}).get("step") or 0), named.name
+    return int(card.subject.get("facts", {}).get("step") or 0), str(card.times.get("date", "")), named.name
 
 
 def _state(card: ScoreCard) -> tuple[str, Any]:

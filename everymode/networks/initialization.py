@@ -3,7 +3,8 @@ weights.
 
 Each fills the weights of all convolutions, linear layers and embeddings, in place, from torch's global
 generator, and leaves biases at the framework's defaults, as ajbrock/BigGAN-PyTorch does (Glorot's can set
-them to zero, as TensorFlow does). A part of the network with the attribute `initializes_itself` (True) stays as it is. Each returns the network.
+them to zero, as TensorFlow does). A part of the network with the attribute `initializes_itself` (True) stays
+as it is. Each returns the network.
 """
 
 from __future__ import annotations

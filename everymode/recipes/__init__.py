@@ -29,6 +29,8 @@ RECIPES: dict[str, tuple[str, str, str]] = {
         "ONE_SIDED_CIFAR10",
         "one-sided Omni-GAN (projection as omni-loss) on CIFAR-10",
     ),
+    "one-sided-omni-gan-cifar100": (_OMNI, "ONE_SIDED_CIFAR100", "one-sided Omni-GAN on CIFAR-100"),
+    "one-sided-omni-gan-digits": (_OMNI, "ONE_SIDED_DIGITS", "one-sided Omni-GAN on the bundled digits"),
     "omni-gan-imagenet128": (_OMNI, "IMAGENET128", "Omni-GAN on ImageNet at 128 pixels"),
     "omni-gan-imagenet256": (
         _OMNI,

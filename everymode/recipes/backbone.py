@@ -6,6 +6,7 @@ initialization follow ajbrock/BigGAN-PyTorch, which Omni-GAN and others use.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -43,6 +44,14 @@ class BigGANBackbone(Recipe):
     """Normalize the generator's label tables too (as SAGAN does)."""
     tapered: bool = False
     """Quarter width in the generator's last and the discriminator's first block (SAGAN at 32 pixels)."""
+    r1_weight: float = 0.0
+    """Weight of R1, the squared gradient of D at real images (half of a published gamma); 0 = none."""
+    lecam_weight: float = 0.0
+    """Weight of LeCam regularization (published on CIFAR: 0.3); 0 = none."""
+    consistency_weight: float = 0.0
+    """Weight of consistency under small shifts of real images (CR; published: 10); 0 = none."""
+    fake_consistency_weight: float = 0.0
+    """The same for generated images; both together are bCR."""
     fused_resampling: bool = True
     """Do up- and down-sampling and the convolution beside them as one operation: exact, and faster on most machines."""
 
@@ -63,6 +72,12 @@ class BigGANBackbone(Recipe):
     def block_sizes(self) -> tuple[int, ...]:
         """The number of classes; with several labels an image (label blocks), one number a block."""
         return self.num_classes if isinstance(self.num_classes, tuple) else (self.num_classes,)
+
+    def check(self) -> None:
+        super().check()
+        for name in ("r1_weight", "lecam_weight", "consistency_weight", "fake_consistency_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be 0 (none) or more, not {getattr(self, name)}")
 
     def needs_labels(self) -> bool:
         return True
@@ -111,7 +126,29 @@ class BigGANBackbone(Recipe):
             target=self.augmentation_target,
             images_to_one=self.augmentation_images,
         )
-        return Game(generator, discriminator, self.given_labels(), objective, augment)
+        return Game(generator, discriminator, self.given_labels(), self._regularized(objective), augment)
+
+    def _regularized(self, objective: Objective) -> Objective:
+        """The objective with the regularization terms whose weights are set."""
+        from everymode.augment.diffaug import diff_augment, translation
+        from everymode.game import Weighted
+        from everymode.losses.consistency import balanced_consistency
+        from everymode.losses.lecam import LeCam
+        from everymode.losses.penalties import r1
+
+        terms = list(objective.discriminator_terms)
+        if self.r1_weight:
+            terms.append(Weighted("r1", r1(), self.r1_weight))
+        if self.lecam_weight:
+            terms.append(Weighted("lecam", LeCam(), self.lecam_weight))
+        if self.fake_consistency_weight or self.consistency_weight:
+            term = balanced_consistency(
+                diff_augment(translation),
+                real_factor=self.consistency_weight,
+                fake_factor=self.fake_consistency_weight,
+            )
+            terms.append(Weighted("consistency", term))
+        return replace(objective, discriminator_terms=tuple(terms))
 
     def output_head(self) -> Callable[[int, int], nn.Module] | None:
         """What ends the generator: (feature channels, image channels) -> head(features, size); None: a convolution."""

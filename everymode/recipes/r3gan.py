@@ -13,7 +13,8 @@ mirrored images. Its augmentation and its growing average are left out.
 
 Command and cost:
   everymode train r3gan-digits
-      three minutes on two cores
+      two to three minutes on two cores; measured: of 256 samples 97 % have the label they were asked for after 300
+      steps (`--steps 300`, seed 0)
   everymode train r3gan-cifar10 --data cifar10-train.parquet
       51 million images shown to D (our choice); measured here: not yet
 """

@@ -9,7 +9,8 @@ digits (the paper's equation) and on for CIFAR-10 (the code that made the publis
 
 Command, cost, and result to expect:
   everymode train reacgan-digits
-      two minutes on two cores
+      two to three minutes on two cores; measured: of 256 samples 93 % have the label they were asked for after 400
+      steps (`--steps 400`, seed 0)
   everymode train reacgan-cifar10 --data cifar10-train.parquet
       64 million images shown to D; StudioGAN's table: FID 3.87, IS 9.85 (its own protocol); measured here: not yet
 """
@@ -104,4 +105,8 @@ CIFAR10 = ReACGAN(
     released_scaling=True,
 )
 
-DIGITS = ReACGAN(**numbers_of(omni_gan.DIGITS, name="reacgan-digits"), embedding_dim=64)
+DIGITS = ReACGAN(
+    **numbers_of(omni_gan.DIGITS, name="reacgan-digits"),
+    embedding_dim=64,
+    class_weight=2.0,  # at the published 0.5 the classes need longer than this short run
+)

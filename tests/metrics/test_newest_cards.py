@@ -28,7 +28,7 @@ def chosen(*cards):
     return [card.name for card in newest_cards(cards)]
 
 
-def test_of_each_protocol_the_state_that_was_judged_last():
+def test_of_each_protocol_the_state_that_was_trained_longest():
     old, new = named("old", "2026-01-01T00:00:00", step=5), named("new", "2026-01-02T00:00:00", step=9)
     small = named("small", "2025-01-01T00:00:00", step=5, num=10)
     assert chosen(old, new, small) == ["new", "small"]
@@ -40,9 +40,16 @@ def test_other_seeds_of_the_same_weights_stay():
     assert chosen(*cards, named("before", "2026-01-01T12:00:00", step=5)) == ["seed0", "seed1", "seed2"]
 
 
-def test_within_a_second_the_later_step_is_newer():
-    date = "2026-01-01T00:00:00"
-    assert chosen(named("b", date, step=500), named("a", date, step=1000)) == ["a"]
+def test_an_old_checkpoint_that_is_judged_later_is_no_newer():
+    first, later = "2026-01-01T00:00:00", "2026-01-02T00:00:00"
+    assert chosen(named("b", later, step=500), named("a", first, step=1000)) == ["a"]
+
+
+def test_of_equal_steps_the_date_decides():
+    # A run that went back and came to the step again, with other weights.
+    before, again = named("b", "2026-01-01T00:00:00"), named("a", "2026-01-02T00:00:00")
+    again.card.subject["facts"]["weights"] = "others"
+    assert chosen(before, again) == ["a"]
 
 
 def test_cards_without_a_date_do_not_fail():

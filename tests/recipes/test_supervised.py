@@ -103,3 +103,22 @@ def test_class_costs_are_logged_apart(name: str) -> None:
     trainer.step()
     means, _ = trainer.tally.read(trainer.world)
     assert {"discriminator/classes", "generator/classes"} <= means.keys()
+
+
+def test_regularization_by_number() -> None:
+    weights = {
+        "r1_weight": 0.5,
+        "lecam_weight": 0.3,
+        "consistency_weight": 10.0,
+        "fake_consistency_weight": 1.0,
+    }
+    recipe = replace(find("biggan-digits").shrunk(), channels=1, **weights)
+    data = toy_data(size=16)
+    trainer = toy_trainer(recipe.for_data(data.facts()), data)
+    assert "terms/discriminator/lecam" in trainer.game.modules
+    trainer.step()
+    means, bad = trainer.tally.read(trainer.world)
+    assert bad is None
+    assert {"discriminator/r1", "discriminator/lecam", "discriminator/consistency"} <= means.keys()
+    with pytest.raises(ValueError, match="lecam_weight must be 0"):
+        replace(recipe, lecam_weight=-1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +20,10 @@ from everymode.version import __version__
 UNKNOWN = "not known"
 """How images on disk were drawn."""
 
-__all__ = ["environment", "peak_memory", "protocol_of", "subject_of", "times_of"]
+UNSAID = "not named"
+"""The split of a data set whose name says none."""
+
+__all__ = ["environment", "peak_memory", "protocol_of", "split_in", "subject_of", "times_of"]
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -81,10 +85,25 @@ def subject_of(fake: Images, source: str | None, real: Images, real_source: str 
         "source": source,
         "real": real.name,
         "real_source": real_source,
+        "real_split": split_in(real_source or real.name),
         "identity": identity,
         "seeds": seeds,
         "facts": facts,
     }
+
+
+def split_in(name: str) -> str:
+    """Which part of a data set its name or path says it is: "train", "test", "val", "held-out", or that it doesn't.
+
+    The whole path counts, from its end, so that imagenet/val/part1 is "val". What was judged is fixed by the
+    fingerprint; this is for the reader.
+    """
+    spelt = {"training": "train", "validation": "val", "valid": "val", "heldout": "held-out"}
+    words = re.split(r"[^a-z]+", name.lower().replace("held-out", "heldout").replace("held_out", "heldout"))
+    for word in reversed(words):
+        if spelt.get(word, word) in ("train", "test", "val", "held-out"):
+            return spelt.get(word, word)
+    return UNSAID
 
 
 def times_of(seconds: Mapping[str, float]) -> dict[str, Any]:

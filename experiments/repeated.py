@@ -82,12 +82,12 @@ def agreement(generator: everymode.Generator, classifier: str, samples: int) -> 
     """Share of samples, equally many of each class, that the data set's classifier sees as the class asked for."""
     import torch
 
-    from everymode.metrics.features import extract, find_extractor, quantized
+    from everymode.metrics.features import extract, find_extractor, image_batches, quantized
 
     extractor = find_extractor(f"classifier:{classifier}", open_data=open_images)
     labels = torch.arange(samples) % generator.num_labels
     images = generator.sample(samples, label=labels, seed=20_000)
-    logits = extract(extractor, quantized(images)).logits
+    logits = extract(extractor, image_batches(quantized(images))).logits
     assert logits is not None
     return float((logits.argmax(1).cpu() == labels).float().mean())
 

@@ -18,8 +18,9 @@ from everymode.data.order import DataOrder
 from everymode.game import Game, Objective, Weighted
 from everymode.losses.adversarial import hinge
 from everymode.networks.biggan import BigGANDiscriminator
-from everymode.networks.heads import ClassifierHead
+from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead
 from everymode.recipe import Recipe
+from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.trainer import Trainer
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -75,11 +76,11 @@ def named(blocks: list[dict[str, Any]], name: str) -> Any:
 
 def test_recipes_of_ones_own(extending: list[dict[str, Any]]) -> None:
     recipes = [block["RECIPE"] for block in extending if "RECIPE" in block]
-    assert [recipe.name for recipe in recipes] == ["my-birds", "omni-r1"]
+    assert [recipe.name for recipe in recipes] == ["my-birds", "omni-penalty"]
     assert recipes[0].width == 48
     trainer = train_two_steps(recipes[1])
-    assert [term.name for term in trainer.game.objective.discriminator_terms] == ["r1"]
-    assert trainer.game.objective.discriminator_terms[0].weight == recipes[1].r1_weight
+    assert [term.name for term in trainer.game.objective.discriminator_terms] == ["penalty"]
+    assert trainer.game.objective.discriminator_terms[0].weight == recipes[1].penalty_weight
 
 
 def test_a_loss_and_a_term(extending: list[dict[str, Any]]) -> None:
@@ -93,6 +94,19 @@ def test_a_loss_and_a_term(extending: list[dict[str, Any]]) -> None:
     real, fake = torch.randn(50, 1), torch.randn(50, 1)
     expected = hinge().discriminator(real, fake, None, None)
     torch.testing.assert_close(sharp.discriminator(real, fake, None, None), expected, rtol=0, atol=0.02)
+
+
+def test_a_class_head(extending: list[dict[str, Any]]) -> None:
+    (objective,) = [block["objective"] for block in extending if "objective" in block]
+
+    class WithClasses(OmniGAN):
+        def build(self) -> Game:
+            return self.game(objective, partial(ProjectionClassifierHead, num_classes=10))
+
+    trainer = train_two_steps(WithClasses(**vars(DIGITS)))
+    trainer.step()
+    means, _ = trainer.tally.read(trainer.world)
+    assert {"discriminator/classes", "generator/classes"} <= means.keys()
 
 
 def test_a_label_source(extending: list[dict[str, Any]]) -> None:

@@ -2,14 +2,16 @@
 
 Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021, appendix E (everymode/losses/
 omni.py): scores stand in blocks, such as class (10) | domain (2) | reality (2). The paper shows pictures only (Figure
-13), of MNIST and SVHN. Generator: BigGAN, whose label tables are sums of one table per block. No code was released for
-either.
+13), of MNIST and SVHN. Generator: BigGAN, whose label tables are sums of one table per block (the paper does not say
+how its generator takes two labels). The released loss takes several positive labels; the mixed data were not released.
 
 Any recipe of Omni-GAN takes such data; these two bring data with them.
 
 Command, cost in images shown to D, and result to expect:
   everymode train omni-gan-shapes
-      5 shapes, 6 colors, 3 sizes; 128,000 images, about ten minutes on two cores
+      5 shapes, 6 colors, 3 sizes; 128,000 images, minutes on two cores; measured at step 1,441 of 2,000: of
+      1,000 samples a small classifier finds the asked color in 98.8 %, the size in 68.9 %, the shape in 21.3 %, which
+      is chance (of held-out images 100, 99.9 and 99.8 %): a discriminator of this width learns shapes last
   everymode train omni-gan-two-domains
       10 digits, 2 domains: scikit-learn's, and the same ones bold, black on white; 128,000 images, two minutes on two
       cores; of 1,000 samples a small classifier finds the asked digit in 99.8 % and the asked domain in all (of

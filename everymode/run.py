@@ -13,7 +13,7 @@ from torch import nn
 
 from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
-from everymode.data.hiding import hide_labels
+from everymode.data.hiding import with_few_labels
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder, MixedOrder
 from everymode.distributed import World
@@ -110,7 +110,7 @@ def train(
                 f"{source} has no labels, and {chosen.name or type(chosen).__name__} needs them: add labels (class "
                 "sub-folders, or labels.csv with the columns file,label)"
             )
-        dataset = hide_labels(opened, chosen.labelled_fraction, chosen.seed)
+        dataset = with_few_labels(opened, chosen.labelled_fraction, chosen.seed)
         chosen = chosen.for_data(dataset.facts())
         order = _order(chosen, dataset)
         config = config_of(chosen, source, dataset, place, world, recipe_file)

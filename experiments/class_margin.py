@@ -14,11 +14,13 @@ the unlabelled images are labelled once, by a classifier trained on the labelled
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import hide_labels
+from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from experiments.repeated import Case, Judge, chosen, parser, plot, report, run_all, scaled, table
@@ -60,7 +62,12 @@ def labelled_beforehand(data: Dataset, seed: int) -> Dataset:
     guessed = np.asarray(predicted_labels(classifier, np.asarray(data.images)))
     labels = np.where(hidden.labels >= 0, hidden.labels, guessed)
     right = (labels == data.labels)[hidden.labels < 0].mean()
-    return replace(data, labels=labels, notes=(*data.notes, f"{right:.1%} of the guessed labels are right"))
+    return replace(
+        data,
+        labels=labels,
+        fingerprint=digest_of(data.fingerprint, "labels guessed", labels.tobytes()),
+        notes=(*data.notes, f"{right:.1%} of the guessed labels are right"),
+    )
 
 
 def supervised(on: str) -> dict[str, Recipe]:
@@ -70,15 +77,17 @@ def supervised(on: str) -> dict[str, Recipe]:
     return {
         "SAGAN": find(f"biggan-{on}" if on == "digits" else f"sagan-{on}"),
         "AC-GAN": auxiliary,
-        "AC-GAN, reals only": replace(auxiliary, aux_on_fake=False),
+        "AC-GAN, fakes too": replace(auxiliary, aux_on_fake=True),
         "Multi-hinge GAN": multi_hinge,
         "Multi-hinge GAN, fakes too": replace(multi_hinge, aux_on_fake=True),
     }
 
 
-def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
+def cases(part: str, on: str, data: str, held_out: str, budget: float, width: int | None) -> list[Case]:
     """The cases of a part."""
-    numbers = {} if width is None else {"width": width}
+    numbers: dict[str, Any] = {} if width is None else {"width": width}
+    if held_out:
+        numbers["held_out"] = held_out
 
     def case(name: str, recipe: Recipe, prepare: object = None) -> Case:
         return Case(name, scaled(recipe, budget, **numbers), data or recipe.data, prepare)
@@ -100,13 +109,17 @@ def main() -> None:
     flags.add_argument("--part", choices=("supervised", "labels"), default="supervised")
     flags.add_argument("--on", choices=("digits", "cifar10"), default="digits")
     flags.add_argument("--data", default="", help="where CIFAR is")
+    flags.add_argument(
+        "--held-out", default="", help="where its test images are, for the validation accuracy"
+    )
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     out = options.out / options.part
     all_cases = chosen(
-        cases(options.part, options.on, options.data, options.budget, options.width), options.only
+        cases(options.part, options.on, options.data, options.held_out, options.budget, options.width),
+        options.only,
     )
     digits = options.on == "digits"
     metrics = ("fd", "pr", "per-class")
@@ -115,7 +128,7 @@ def main() -> None:
         all_cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
     )
     picture = plot(outcomes, SIGNALS, out / "curves.png")
-    columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
+    columns = ["fd", "fd-per-class", "precision", "recall", "agreement", *(["variety"] if digits else [])]
     columns += ["last self_accuracy", "last validation_accuracy"]
     facts = [
         f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's numbers are of ImageNet",

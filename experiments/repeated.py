@@ -22,6 +22,7 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
+from everymode.data.source import digest_of
 from everymode.evaluation import evaluate
 from everymode.recipe import Recipe
 
@@ -65,8 +66,15 @@ class Judge:
     extractor: str | None = None
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
-        card = evaluate(run.folder, data, num=self.samples, metrics=self.metrics, extractor=self.extractor)
-        scores = {name.split("-")[0]: measured.value for name, measured in card.metrics.items()}
+        card = evaluate(
+            run.folder,
+            data,
+            num=self.samples,
+            metrics=self.metrics,
+            extractor=self.extractor,
+            recipe=run.recipe,  # it may be a recipe of an experiment, which no file can name
+        )
+        scores = {measured.metric: measured.value for measured in card.metrics.values()}
         generator = run.generator()
         if self.classifier:
             scores["agreement"] = agreement(generator, self.classifier, self.samples)
@@ -115,7 +123,11 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
     import torch
 
     torch.set_num_threads(1)
-    place = out / f"{case.name.replace(' ', '-').replace(',', '')}-seed{seed}"
+    # Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
+    terms = digest_of(
+        json.dumps(case.recipe.as_json(), sort_keys=True), case.data, repr(case.prepare), repr(judge)
+    )
+    place = out / f"{case.name.replace(' ', '-').replace(',', '')}-seed{seed}-{terms[:8]}"
     record = place / "outcome.json"
     if record.is_file():
         return Outcome(**json.loads(record.read_text()))

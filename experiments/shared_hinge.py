@@ -27,11 +27,12 @@ SIGNALS = {
 }
 
 
-def cases(on: str, data: str, budget: float) -> list[Case]:
+def cases(on: str, data: str, held_out: str, budget: float) -> list[Case]:
     """When the class cost is switched on; what follows is as long in each."""
     recipe = find(f"multi-hinge-shared-gan-{on}")
     assert isinstance(recipe, MultiHingeSharedGAN)
-    whole = scaled(recipe, budget)
+    # Without a decay of the learning rates, which would begin at another step in each.
+    whole = scaled(recipe, budget, lr_decay=0.0, held_out=held_out or recipe.held_out)
     after = whole.steps - whole.hinge_start
     late = 2 * whole.hinge_start
     variants = {
@@ -86,12 +87,15 @@ def main() -> None:
     flags = parser(__doc__, out="shared-hinge")
     flags.add_argument("--on", choices=("digits", "cifar10"), default="digits")
     flags.add_argument("--data", default="", help="where CIFAR is")
+    flags.add_argument(
+        "--held-out", default="", help="where its test images are, for the validation accuracy"
+    )
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     digits = options.on == "digits"
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
-    all_cases = chosen(cases(options.on, options.data, options.budget), options.only)
+    all_cases = chosen(cases(options.on, options.data, options.held_out, options.budget), options.only)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )

@@ -14,7 +14,7 @@ import numpy as np
 from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError
 from everymode.data.idx import idx_images_in, idx_source
-from everymode.data.source import limited_rows
+from everymode.data.order import random_permutation
 from everymode.data.synthetic import DIGIT_NAMES, digit_images, in_memory, resized_grey
 
 __all__ = ["inverted_bold", "two_domain_digits"]
@@ -43,7 +43,7 @@ def two_domain_digits(
     digits, labels = digit_images(split)
     first = resized_grey(digits, size)
     if mnist:
-        pixels, theirs = _mnist_digits(Path(mnist).expanduser(), len(labels))
+        pixels, theirs = _mnist_digits(Path(mnist).expanduser(), split, len(labels))
         second, name = resized_grey(pixels, size), "mnist"
     else:
         second, theirs, name = inverted_bold(first), labels, "inverted"
@@ -67,8 +67,11 @@ def inverted_bold(images: np.ndarray) -> np.ndarray:
     return 255 - bold
 
 
-def _mnist_digits(path: Path, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most so many of the images [N, h, w] at the path, and their labels [N]."""
+def _mnist_digits(path: Path, split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most so many of the images [N, h, w] at the path, chosen at random once and for all, and their labels [N].
+
+    No image is in both training and held-out: of few images each gets the share that it has of scikit-learn's digits.
+    """
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path} with MNIST's images; check the spelling")
     source = idx_source(idx_images_in(path) if path.is_dir() else path)
@@ -77,5 +80,10 @@ def _mnist_digits(path: Path, most: int) -> tuple[np.ndarray, np.ndarray]:
             f"{path} holds images of {len(source.classes)} classes; the second domain needs grey images of the ten "
             "digits with the file of their labels beside them"
         )
-    rows = limited_rows(len(source), most)
+    order = random_permutation(0, "limit", 0, len(source))
+    if split != "all":
+        train, held_out = (len(digit_images(part)[1]) for part in ("train", "held-out"))
+        cut = min(train, round(len(source) * train / (train + held_out)))
+        order = order[:cut] if split == "train" else order[cut:]
+    rows = np.sort(order[:most])
     return source.pixels[rows, 0], source.labels[rows]

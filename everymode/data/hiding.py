@@ -10,7 +10,21 @@ from everymode.data.dataset import Dataset
 from everymode.data.order import random_permutation
 from everymode.data.source import digest_of
 
-__all__ = ["hide_labels", "kept_labels"]
+__all__ = ["hide_labels", "kept_labels", "with_few_labels"]
+
+
+def with_few_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
+    """`hide_labels` for data of which all images have labels; data with gaps of its own as it is, with a note.
+
+    What a user has labelled is never thrown away because a recipe was made for labels that are hidden.
+    """
+    if fraction == 1 or not dataset.num_unlabelled:
+        return hide_labels(dataset, fraction, seed)
+    note = (
+        f"{dataset.num_unlabelled:,} of {len(dataset):,} images of {dataset.name} have no label: those of the others "
+        f"are all kept (labelled_fraction {fraction:g} hides labels only where every image has one)"
+    )
+    return replace(dataset, notes=(*dataset.notes, note))
 
 
 def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:

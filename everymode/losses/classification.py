@@ -37,6 +37,8 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
     costs = F.cross_entropy(logits, labels.long(), ignore_index=UNLABELLED, reduction="none")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
     if reduction == "none":
         return costs
     return costs.sum() if reduction == "sum" else costs.mean()

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
+from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict, full_precision
 from everymode.losses.across_ranks import rows_of_all_ranks
 from everymode.losses.label_blocks import check_labels
 
@@ -144,7 +144,8 @@ def _similarities(
     labelled = labels != UNLABELLED
     own = proxies[labels.clamp(min=0).long()]
     to_proxy = (embeddings * own).sum(1, keepdim=True) / temperature
-    to_others = embeddings @ embeddings.T / temperature
+    with full_precision(embeddings):  # the margins are finer than half precision
+        to_others = embeddings @ embeddings.T / temperature
     same = labels.unsqueeze(1) == labels
     others = labelled & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     return to_proxy, to_others, same, others

@@ -102,8 +102,9 @@ def zero_centered(*, factor: float = 1.0) -> Term:
 
 
 def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
-    """factor * mean of (||gradient|| - 1)^2 on perturbed reals x + spread * std * U (published factor: 10).
+    """factor * mean of (||gradient|| - 1)^2 between reals x and perturbed ones x + spread * std * U (published: 10).
 
+    The point is x + share * spread * std * U, with one uniform share per row (stream "dragan/share").
     std is the population standard deviation of all entries of the reals as judged, over the whole batch of all
     processes (of each part by itself, where a batch is cut into accumulated parts); U is uniform in [0, 1) for
     every entry of every row (stream "dragan/noise"). This is the form of the authors' code,
@@ -115,7 +116,8 @@ def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
         mean = mean_of_all_ranks(real.mean())
         std = mean_of_all_ranks((real - mean).square().mean()).sqrt()
         noise = turn.random.named("dragan").uniform("noise", *real.shape[1:]).to(real)
-        images = real + spread * std * noise
+        share = turn.random.named("dragan").uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
+        images = real + share * spread * std * noise
         return factor * _mean_cost(turn, images, turn.batch.condition, _distance_from_one)
 
     return term

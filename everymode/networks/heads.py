@@ -107,8 +107,7 @@ class SharedProjectionHead(nn.Module):
     """Projection whose embedding is the class head too (MHSharedGAN): classes = h E^T, scores = w h + b +
     classes[y].
 
-    Raises ValueError (on the CPU) for rows without a label: before the class scores are trained, their
-    likeliest class is no pseudo-label.
+    Every row needs a label: before the class scores are trained, their likeliest class is no pseudo-label.
     """
 
     def __init__(self, in_features: int, num_classes: int) -> None:

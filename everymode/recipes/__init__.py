@@ -130,6 +130,16 @@ RECIPES: dict[str, tuple[str, str, str]] = {
         "SSL_CIFAR10",
         "Multi-hinge GAN on CIFAR-10, one image in ten labelled",
     ),
+    "multi-hinge-ssl-32": (
+        _MULTI_HINGE,
+        "SSL_IMAGES32",
+        "your own images, a few of them labelled, 32 pixels",
+    ),
+    "multi-hinge-ssl-64": (
+        _MULTI_HINGE,
+        "SSL_IMAGES64",
+        "your own images, a few of them labelled, 64 pixels",
+    ),
     "multi-hinge-ssl-imagenet128": (
         _MULTI_HINGE,
         "SSL_IMAGENET128",
@@ -140,7 +150,11 @@ RECIPES: dict[str, tuple[str, str, str]] = {
     "contragan-digits": ("everymode.recipes.contragan", "DIGITS", "ContraGAN (2C) on the bundled digits"),
     "contragan-cifar10": ("everymode.recipes.contragan", "CIFAR10", "ContraGAN on CIFAR-10"),
     "r3gan-digits": ("everymode.recipes.r3gan", "DIGITS", "R3GAN's objective on the bundled digits"),
-    "r3gan-cifar10": ("everymode.recipes.r3gan", "CIFAR10", "R3GAN's objective on CIFAR-10, BigGAN's networks"),
+    "r3gan-cifar10": (
+        "everymode.recipes.r3gan",
+        "CIFAR10",
+        "R3GAN's objective on CIFAR-10, BigGAN's networks",
+    ),
     "omni-gan-shapes": (
         "everymode.recipes.multi_label",
         "SHAPES",

@@ -8,8 +8,8 @@ Papers: Odena, Olah, Shlens: Conditional Image Synthesis with Auxiliary Classifi
   two discriminator steps, and 0.1 of the class cost for the generator. (The paper prints "+ log C" in a loss that is
   minimized; the sign that is meant is minus.)
 
-Cross-entropy on fakes in D's move (`aux_on_fake`) is on: so Omni-GAN's equation 1 and the released Multi-hinge code;
-StudioGAN and Multi-hinge's equation 10 leave it out.
+Cross-entropy on fakes in D's move (`aux_on_fake`) is on in the first form, as in Omni-GAN's equation 1, and off in the
+second, as in Multi-hinge's equation 10 (its released code has it on).
 
 Command, and result to expect (Omni-GAN's Table 1: with weight decay; TensorFlow Inception, 50,000 images):
   everymode train ac-gan-digits               (imac-gan-digits, ac-gan-ssl-digits)
@@ -38,6 +38,7 @@ from everymode.recipes import omni_gan, sagan
 from everymode.recipes.backbone import BigGANBackbone, numbers_of
 
 if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
     from everymode.game import Game
 
 
@@ -59,6 +60,14 @@ class ACGAN(BigGANBackbone):
         if self.improved and self.projection:
             raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
 
+    def for_data(self, facts: DataFacts) -> ACGAN:
+        """Images without a label are judged by realness alone or, beside projection, at the class head's guess; half of
+        every batch is then labelled.
+        """
+        fitted = super().for_data(facts).half_labelled(facts)
+        assert isinstance(fitted, ACGAN)
+        return fitted
+
     def build(self) -> Game:
         from everymode.game import Objective, Weighted
         from everymode.losses.adversarial import hinge, logistic
@@ -75,7 +84,7 @@ class ACGAN(BigGANBackbone):
             num_classes=classes,
             on_fake=self.aux_on_fake,
             fake_class=classes if self.improved else None,
-            labelled_share=self.labelled_share or 1.0,
+            labelled_share=self.labelled_rows_share,
         )
         of_generator = classification_of_fakes(class_cross_entropy, num_classes=classes)
         objective = Objective(
@@ -97,6 +106,7 @@ IMPROVED_CIFAR100 = replace(CIFAR100, name="imac-gan-cifar100", improved=True)
 IMAGENET128 = ACGAN(
     **numbers_of(sagan.IMAGENET128, name="ac-gan-imagenet128", discriminator_steps=2),
     projection=True,
+    aux_on_fake=False,
     class_weight=0.1,
 )
 IMAGENET64 = replace(IMAGENET128, name="ac-gan-imagenet64", resolution=64)
@@ -126,6 +136,7 @@ SSL_CIFAR10 = ACGAN(
         labelled_share=0.5,
     ),
     projection=True,
+    aux_on_fake=False,
     class_weight=0.1,
 )
 SSL_DIGITS = replace(
@@ -134,5 +145,6 @@ SSL_DIGITS = replace(
     labelled_fraction=0.1,
     labelled_share=0.5,
     projection=True,
+    aux_on_fake=False,
     class_weight=0.1,
 )

@@ -229,6 +229,11 @@ class BigGANBackbone(Recipe):
 
         Raises ValueError if there are fewer than `at_least`.
         """
+        if isinstance(self.num_classes, tuple) and not self.takes_label_blocks:
+            raise ValueError(
+                f"{self.name} conditions on one label an image, and the data has {len(self.num_classes)}: choose one "
+                "of them, or a recipe such as omni-gan-32"
+            )
         fewest = min(self.block_sizes)
         if fewest < 1:
             raise ValueError(
@@ -240,6 +245,22 @@ class BigGANBackbone(Recipe):
                 "biggan, which needs one only"
             )
         return fewest
+
+    def half_labelled(self, facts: DataFacts) -> BigGANBackbone:
+        """With half of every batch of labelled images, where some images have no label and no share is asked for.
+
+        So the discriminator's term of reals is the mean of both kinds' (Multi-hinge GAN, equation 8).
+        """
+        if facts.num_unlabelled and not self.labelled_share:
+            return replace(self, labelled_share=0.5)
+        return self
+
+    @property
+    def labelled_rows_share(self) -> float:
+        """The share of a batch that really is labelled: `labelled_share` in whole rows; 1 where nothing is asked."""
+        if not self.labelled_share:
+            return 1.0
+        return int(self.labelled_share * self.batch_size + 0.5) / self.batch_size
 
     def given_labels(self) -> LabelSource:
         """The data's labels; fakes' labels uniform or as frequent as in the data: several labels of an image together.

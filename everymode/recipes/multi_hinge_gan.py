@@ -53,6 +53,12 @@ class MultiHingeGAN(BigGANBackbone):
     aux_on_fake: bool = False
     """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
 
+    def for_data(self, facts: DataFacts) -> MultiHingeGAN:
+        """Images without a label are judged at the class head's guess; half of every batch is then labelled."""
+        fitted = super().for_data(facts).half_labelled(facts)
+        assert isinstance(fitted, MultiHingeGAN)
+        return fitted
+
     def build(self) -> Game:
         from everymode.game import Objective, Weighted
         from everymode.losses.adversarial import hinge
@@ -65,7 +71,7 @@ class MultiHingeGAN(BigGANBackbone):
             partial(multi_hinge_loss, margin=self.margin),
             num_classes=classes,
             on_fake=self.aux_on_fake,
-            labelled_share=self.labelled_share or 1.0,
+            labelled_share=self.labelled_rows_share,
         )
         of_generator = classification_of_fakes(
             partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
@@ -85,9 +91,13 @@ class MultiHingeSharedGAN(BigGANBackbone):
     hinge_start: int = 0
     """Step from which on the multi-hinge loss counts; 0 = from scratch."""
     margin: float = 1.0
-    """By how much the right class must lead."""
+    """By how much the right class must lead, in D's move."""
+    generator_margin: float = 1.0
+    """The same in the generator's move."""
     class_weight: float = 0.1
     """Weight of the class cost in the generator's move."""
+    aux_on_fake: bool = False
+    """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
 
     def for_data(self, facts: DataFacts) -> MultiHingeSharedGAN:
         """Raises ValueError for data of which some images have no label: projection needs one."""
@@ -110,9 +120,12 @@ class MultiHingeSharedGAN(BigGANBackbone):
         from everymode.schedules import switched_on
 
         classes = self.require_classes(2)
-        cost = partial(multi_hinge_loss, margin=self.margin)
-        of_discriminator = classification(cost, num_classes=classes, on_fake=False)
-        of_generator = classification_of_fakes(cost, num_classes=classes)
+        of_discriminator = classification(
+            partial(multi_hinge_loss, margin=self.margin), num_classes=classes, on_fake=self.aux_on_fake
+        )
+        of_generator = classification_of_fakes(
+            partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
+        )
         objective = Objective(
             hinge(),
             (Weighted("classes", of_discriminator, switched_on(1.0, at=self.hinge_start)),),
@@ -132,7 +145,8 @@ class MultiHingeK1GAN(BigGANBackbone):
     matching_weight: float = 1.0
     """Weight of feature matching in the generator's move."""
     complement: bool = False
-    """The generator asks for any class but "fake", not for the label."""
+    """The generator asks for any class but "fake", not for the label (alone, as released: matching_weight 0 and
+    class_weight 1)."""
 
     def check(self) -> None:
         super().check()
@@ -200,7 +214,15 @@ SHARED_DIGITS = MultiHingeSharedGAN(
 
 # ---- K + 1 classes
 
-K1_CIFAR10 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR10, name="multi-hinge-k1-gan-cifar10"))
+# On CIFAR-10 the paper finds that decay makes it worse, on CIFAR-100 that it prevents its collapse (figures 16, 17).
+K1_CIFAR10 = MultiHingeK1GAN(
+    **numbers_of(
+        omni_gan.CIFAR10,
+        name="multi-hinge-k1-gan-cifar10",
+        generator_weight_decay=0.0,
+        discriminator_weight_decay=0.0,
+    )
+)
 K1_CIFAR100 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR100, name="multi-hinge-k1-gan-cifar100"))
 K1_DIGITS = MultiHingeK1GAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits"))
 
@@ -210,4 +232,6 @@ SSL_IMAGENET128 = replace(
     IMAGENET128, name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
 )
 SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
+SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32", labelled_share=0.5)
+SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64", labelled_share=0.5)
 SSL_DIGITS = replace(DIGITS, name="multi-hinge-ssl-digits", labelled_fraction=0.1, labelled_share=0.5)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everymode.recipe import ADAPTIVE, parse_augmentation
 from everymode.recipes import omni_gan
 from everymode.recipes.backbone import numbers_of
 from everymode.recipes.biggan import BigGAN
@@ -45,6 +46,15 @@ class R3GAN(BigGAN):
         super().check()
         if min(self.gamma, self.final_gamma) < 0:
             raise ValueError(f"gamma can't be negative, here {self.gamma} and at the end {self.final_gamma}")
+        if self.r1_weight:
+            raise ValueError(
+                "R3GAN has R1 already: its weight is gamma / 2, so set gamma, and r1_weight to 0"
+            )
+        if self.lecam_weight or ADAPTIVE in parse_augmentation(self.augmentation):
+            raise ValueError(
+                "R3GAN compares reals with fakes, so its scores have no zero of their own, and LeCam and ada go by it: "
+                "set lecam_weight to 0, and choose augmentation among color, translation and cutout"
+            )
 
     def build(self) -> Game:
         from functools import partial

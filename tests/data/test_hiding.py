@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everymode.data.dataset import Dataset
-from everymode.data.hiding import hide_labels, kept_labels
+from everymode.data.hiding import hide_labels, kept_labels, with_few_labels
 from everymode.data.synthetic import in_memory
 
 
@@ -96,3 +96,13 @@ def test_data_without_labels_have_none_to_hide() -> None:
     with pytest.raises(ValueError, match="bare has no labels to hide"):
         hide_labels(bare, 0.5)
     assert hide_labels(bare, 1.0) is bare
+
+
+def test_labels_that_a_user_gave_are_never_hidden_where_there_are_gaps() -> None:
+    whole = labelled(np.repeat(np.arange(3), 8))
+    gaps = hide_labels(whole, 0.5)
+    kept = with_few_labels(gaps, 0.1)
+    assert np.array_equal(kept.labels, gaps.labels) and kept.fingerprint == gaps.fingerprint
+    assert "have no label: those of the others" in kept.notes[-1]
+    assert np.array_equal(with_few_labels(whole, 0.5).labels, gaps.labels)
+    assert with_few_labels(gaps, 1.0) is gaps

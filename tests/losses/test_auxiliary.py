@@ -136,6 +136,8 @@ def test_mistakes_are_sentences() -> None:
         auxiliary(3).generator(torch.zeros(2, 3), labels)
     with pytest.raises(ValueError, match="needs labels, and there are none"):
         auxiliary(3).generator(torch.zeros(2, 4), None)
+    with pytest.raises(ValueError, match='"mean", "sum" or "none"'):
+        class_cross_entropy(torch.zeros(2, 3), torch.tensor([0, 1]), reduction="summ")
     with pytest.raises(ValueError, match="logits"):
         class_cross_entropy(torch.zeros(2, 1), torch.zeros(2, dtype=torch.long))
     with pytest.raises(ValueError, match=r"labels must be 0..2"):

@@ -234,12 +234,13 @@ def test_a_flat_discriminator_has_finite_gradients(penalty: Callable[..., Term])
 
 
 def test_dragan_perturbs_reals_by_the_batchs_spread() -> None:
-    # The four entries 1, 2, 0, 1 have variance 1/2; forwards, D sees x + 0.5 sqrt(1/2) U.
+    # The four entries 1, 2, 0, 1 have variance 1/2; forwards, D sees x + share * 0.5 sqrt(1/2) U.
     noise = torch.tensor([[0.0, 1.0], [0.5, 0.25]], dtype=torch.float64)
     discriminator = Quadratic()
-    turn = a_turn(discriminator, injected={"dragan/noise": noise})
+    share = torch.tensor([0.25, 1.0], dtype=torch.float64)
+    turn = a_turn(discriminator, injected={"dragan/noise": noise, "dragan/share": share})
     cost = dragan()(turn)
-    expected = turn.batch.real + 0.5 * 0.5**0.5 * noise
+    expected = turn.batch.real + share[:, None] * 0.5 * 0.5**0.5 * noise
     torch.testing.assert_close(discriminator.judged[0], expected)
     norms = 2 * expected.norm(dim=1)
     assert cost.item() == pytest.approx(float((norms - 1).square().mean()), rel=1e-12)

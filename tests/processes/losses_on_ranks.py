@@ -21,6 +21,7 @@ from everymode.losses import (
     dragan,
     embeddings_of_fakes,
     embeddings_of_reals,
+    feature_matching,
     hinge,
     wgan_gp,
 )
@@ -56,6 +57,7 @@ def gradients_of_terms(world: World) -> dict[str, list[float]]:
         "lecam": LeCam(decay=0.7).double(),
         "dragan": dragan(),
         "wgan-gp": wgan_gp(),
+        "matching": feature_matching(),
     }
     found = {}
     for name, term in terms.items():

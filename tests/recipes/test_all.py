@@ -11,12 +11,29 @@ import torch
 from toy_games import toy_data, toy_trainer
 
 from everymode.data.dataset import Dataset
+from everymode.data.hiding import hide_labels
 from everymode.data.opening import open_images
 from everymode.game import Game
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 
-ONE_OF_EACH = ("omni-gan-digits", "biggan-cifar10", "omni-gan-64", "omni-inr-gan-digits")
+ONE_OF_EACH = (
+    "sagan-digits",
+    "ac-gan-digits",
+    "imac-gan-digits",
+    "multi-hinge-gan-digits",
+    "multi-hinge-shared-gan-digits",
+    "multi-hinge-k1-gan-digits",
+    "multi-hinge-ssl-digits",
+    "ac-gan-ssl-digits",
+    "reacgan-digits",
+    "contragan-digits",
+    "r3gan-digits",
+    "omni-gan-digits",
+    "biggan-cifar10",
+    "omni-gan-64",
+    "omni-inr-gan-digits",
+)
 
 
 def test_a_misspelt_name_gets_the_nearest() -> None:
@@ -84,6 +101,8 @@ def shrunk(name: str) -> tuple[Recipe, Dataset]:
     """A recipe at toy size on random images of its shape."""
     recipe = replace(find(name).shrunk(), channels=1)
     data = open_images("ring:modes=3") if recipe.takes_points else toy_data(size=recipe.size[0])
+    if recipe.labelled_share:
+        data = hide_labels(data, 0.5)
     return recipe.for_data(data.facts()), data
 
 

@@ -32,6 +32,7 @@ def test_numbers_of_the_multi_hinge_paper() -> None:
         assert recipe.steps == 1_000_000
     auxiliary, guessing = find("ac-gan-imagenet128"), find("ac-gan-ssl-imagenet128")
     assert isinstance(auxiliary, ACGAN) and auxiliary.projection and auxiliary.class_weight == 0.1
+    assert not auxiliary.aux_on_fake
     assert auxiliary.discriminator_steps == guessing.discriminator_steps == 2
     assert (guessing.discriminator_lr, guessing.latent_dim, guessing.labelled_fraction) == (5e-4, 120, 0.1)
     margins = find("multi-hinge-gan-imagenet128")
@@ -92,7 +93,19 @@ def test_combinations_that_make_no_sense() -> None:
     for name in ("biggan-digits", "multi-hinge-shared-gan-digits"):
         with pytest.raises(ValueError, match="have no label, and"):
             find(name).for_data(half)
-    assert find("multi-hinge-gan-digits").for_data(half).num_classes == 3
+    for name in ("multi-hinge-gan-digits", "ac-gan-digits", "multi-hinge-ssl-64"):
+        assert find(name).for_data(half).labelled_share == 0.5
+        assert not find(name).for_data(toy_data().facts()).labelled_share or "ssl" in name
+    third = replace(find("multi-hinge-gan-digits"), labelled_share=0.3, batch_size=64)
+    assert third.for_data(half).labelled_share == 0.3
+    assert third.labelled_rows_share == 19 / 64
+    for name in ("ac-gan-digits", "multi-hinge-k1-gan-digits", "biggan-digits", "reacgan-digits"):
+        with pytest.raises(ValueError, match="one label an image, and the data has 2"):
+            replace(find(name), num_classes=(3, 4)).build()
+    with pytest.raises(ValueError, match="R3GAN has R1 already"):
+        replace(find("r3gan-digits"), r1_weight=1.0)
+    with pytest.raises(ValueError, match="no zero of their own"):
+        replace(find("r3gan-digits"), augmentation="ada")
 
 
 @pytest.mark.parametrize("name", ["multi-hinge-gan-digits", "ac-gan-digits", "imac-gan-digits"])

@@ -142,6 +142,7 @@ SSL_CIFAR10 = ACGAN(
 SSL_DIGITS = replace(
     DIGITS,
     name="ac-gan-ssl-digits",
+    steps=2500,
     labelled_fraction=0.1,
     labelled_share=0.5,
     projection=True,

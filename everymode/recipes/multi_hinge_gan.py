@@ -13,7 +13,8 @@ Paper: Kavalerov, Czaja, Chellappa: cGANs with Multi-Hinge Loss, WACV 2021. Rele
 
 Command, and result to expect (paper: 50,000 images):
   everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
-      two minutes on two cores
+      two minutes on two cores (multi-hinge-ssl-digits: five); measured: docs/results/class_margin.md; with 130 labels,
+      multi-hinge-ssl-digits (one seed): agreement 98.7 %, variety 0.80
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet64 --data imagenet/train
       1 million steps of 1,024 images; paper IS 22.16, FID 13.29; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet128 --data imagenet/train
@@ -234,4 +235,7 @@ SSL_IMAGENET128 = replace(
 SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
 SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32", labelled_share=0.5)
 SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64", labelled_share=0.5)
-SSL_DIGITS = replace(DIGITS, name="multi-hinge-ssl-digits", labelled_fraction=0.1, labelled_share=0.5)
+# 600 steps pass before the class head, and with it the guessed labels, are worth anything.
+SSL_DIGITS = replace(
+    DIGITS, name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5
+)

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,9 +125,8 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
 
     torch.set_num_threads(1)
     # Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
-    terms = digest_of(
-        json.dumps(case.recipe.as_json(), sort_keys=True), case.data, repr(case.prepare), repr(judge)
-    )
+    numbers_of_case = json.dumps(case.recipe.as_json(), sort_keys=True)
+    terms = digest_of(numbers_of_case, case.data, _described(case.prepare), repr(judge))
     place = out / f"{case.name.replace(' ', '-').replace(',', '')}-seed{seed}-{terms[:8]}"
     record = place / "outcome.json"
     if record.is_file():
@@ -145,6 +145,13 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
     outcome = Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
     record.write_text(json.dumps(outcome._asdict(), indent=1))
     return outcome
+
+
+def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:
+    """The function's name and what it is given: the same in every process, unlike its address."""
+    if isinstance(prepare, partial):
+        return f"{_described(prepare.func)} {prepare.args} {sorted(prepare.keywords.items())}"
+    return "" if prepare is None else f"{prepare.__module__}.{prepare.__qualname__}"
 
 
 def _watched(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:

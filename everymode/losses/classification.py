@@ -15,6 +15,7 @@ from torch import Tensor
 
 from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
 from everymode.losses.label_blocks import check_labels, label_blocks
+from everymode.losses.reduction import reduced
 
 ClassCost = Callable[[Tensor, Tensor], Tensor]
 """(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabelled ones (-1) cost 0 and count."""
@@ -37,11 +38,7 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
     costs = F.cross_entropy(logits, labels.long(), ignore_index=UNLABELLED, reduction="none")
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
-    if reduction == "none":
-        return costs
-    return costs.sum() if reduction == "sum" else costs.mean()
+    return reduced(costs, reduction)
 
 
 def classification(

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from everymode.game import UNLABELLED, AdversarialLoss, Condition
 from everymode.losses.label_blocks import check_labels, label_blocks
+from everymode.losses.reduction import reduced
 
-ClassCost = Callable[[Tensor, Tensor], Tensor]
+RowCost = Callable[[Tensor, Tensor], Tensor]
 """(class scores [B, K], labels [B]) -> [B]."""
 
 
@@ -39,7 +40,7 @@ def multi_hinge_loss(
     own = labels.clamp(min=0).unsqueeze(1)
     highest_other = scores.scatter(1, own, -torch.inf).amax(1)
     cost = F.relu(margin + highest_other - scores.gather(1, own).squeeze(1))
-    return _reduced(cost * known, reduction)
+    return reduced(cost * known, reduction)
 
 
 def complement_multi_hinge_loss(
@@ -54,7 +55,7 @@ def complement_multi_hinge_loss(
     own = labels.clamp(min=0).unsqueeze(1)
     highest_other = scores.scatter(1, own, -torch.inf).amax(1)
     cost = F.relu(margin - highest_other + scores.gather(1, own).squeeze(1))
-    return _reduced(cost * known, reduction)
+    return reduced(cost * known, reduction)
 
 
 def any_real_class(scores: Tensor, labels: Tensor, *, margin: float = 1.0) -> Tensor:
@@ -90,7 +91,7 @@ def multi_hinge(
     margin: float = 1.0,
     generator_margin: float | None = None,
     generator_weight: float = 1.0,
-    generator_cost: ClassCost | None = None,
+    generator_cost: RowCost | None = None,
 ) -> AdversarialLoss:
     """The K + 1 form, for a discriminator with one score per class and then one for "fake": [B, K + 1].
 
@@ -155,15 +156,3 @@ def _with_slots(scores: Tensor, num_classes: int) -> Tensor:
             f"{list(scores.shape)}; give the discriminator {num_classes + 1} outputs"
         )
     return scores
-
-
-def _reduced(costs: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return costs
-    if reduction == "sum":
-        return costs.sum()
-    if reduction != "mean":
-        raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
-    if not costs.numel():
-        raise ValueError("there is no mean over an empty batch")
-    return costs.mean()

@@ -246,6 +246,18 @@ class BigGANBackbone(Recipe):
             )
         return fewest
 
+    def require_all_labelled(self, facts: DataFacts, instead: str) -> None:
+        """Raises ValueError for data of which some images have no label: plain projection needs one for each.
+
+        Args:
+            instead: what to choose for such data, and what that does with them.
+        """
+        if facts.num_unlabelled:
+            raise ValueError(
+                f"{facts.num_unlabelled:,} of {facts.num_images:,} images of {facts.name} have no label, and "
+                f"{self.name} needs one for each: label them, take them out, or choose {instead}"
+            )
+
     def half_labelled(self, facts: DataFacts) -> BigGANBackbone:
         """With half of every batch of labelled images, where some images have no label and no share is asked for.
 

@@ -33,12 +33,7 @@ class BigGAN(BigGANBackbone):
 
     def for_data(self, facts: DataFacts) -> BigGAN:
         """Raises ValueError for data of which some images have no label: projection needs one."""
-        if facts.num_unlabelled:
-            raise ValueError(
-                f"{facts.num_unlabelled:,} of {facts.num_images:,} images of {facts.name} have no label, and "
-                f"{self.name} needs one for each: label them, take them out, or choose omni-gan, which "
-                "passes over their class"
-            )
+        self.require_all_labelled(facts, "omni-gan, which passes over their class")
         fitted = super().for_data(facts)
         assert isinstance(fitted, BigGAN)
         return fitted

@@ -22,52 +22,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from everymode.recipes import omni_gan, reacgan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
+from everymode.recipes.backbone import numbers_of
+from everymode.recipes.embedding import EmbeddingGAN
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from everymode.losses.contrastive import EmbeddingCost
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContraGAN(BigGANBackbone):
-    """One score per image, and an embedding that the 2C loss sorts by class."""
+class ContraGAN(EmbeddingGAN):
+    """Embeddings sorted by the 2C loss."""
 
-    embedding_dim: int = 512
-    """Length of the embedding."""
-    class_weight: float = 1.0
-    """Weight of the 2C loss in both moves."""
-    temperature: float = 1.0
-    """Temperature of the 2C loss."""
-
-    def check(self) -> None:
-        super().check()
-        if self.embedding_dim < 1 or self.temperature <= 0:
-            raise ValueError(
-                f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "
-                f"{self.temperature}"
-            )
-
-    def build(self) -> Game:
+    def cost(self) -> EmbeddingCost:
         from functools import partial
 
-        from everymode.game import Objective, Weighted
-        from everymode.losses.adversarial import hinge
-        from everymode.losses.contrastive import (
-            conditional_contrastive_loss,
-            embeddings_of_fakes,
-            embeddings_of_reals,
-        )
-        from everymode.networks.embedding_head import EmbeddingHead
+        from everymode.losses.contrastive import conditional_contrastive_loss
 
-        cost = partial(conditional_contrastive_loss, temperature=self.temperature)
-        objective = Objective(
-            hinge(),
-            (Weighted("classes", embeddings_of_reals(cost), self.class_weight),),
-            (Weighted("classes", embeddings_of_fakes(cost), self.class_weight),),
-        )
-        classes = self.require_classes(2)
-        head = partial(EmbeddingHead, num_classes=classes, embedding_dim=self.embedding_dim)
-        return self.game(objective, head)
+        return partial(conditional_contrastive_loss, temperature=self.temperature)
 
 
 CIFAR10 = ContraGAN(

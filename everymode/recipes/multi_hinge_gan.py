@@ -38,7 +38,7 @@ from everymode.recipes.backbone import BigGANBackbone, numbers_of
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
-    from everymode.game import Game
+    from everymode.game import Game, Objective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +60,13 @@ class MultiHingeGAN(BigGANBackbone):
         assert isinstance(fitted, MultiHingeGAN)
         return fitted
 
-    def build(self) -> Game:
+    def objective(self, *, start: int = 0) -> Objective:
+        """The hinge loss, and the margins, which count from step `start` on."""
         from everymode.game import Objective, Weighted
         from everymode.losses.adversarial import hinge
         from everymode.losses.classification import classification, classification_of_fakes
         from everymode.losses.multi_hinge import multi_hinge_loss
-        from everymode.networks.heads import ProjectionClassifierHead
+        from everymode.schedules import switched_on
 
         classes = self.require_classes(2)
         of_discriminator = classification(
@@ -77,62 +78,37 @@ class MultiHingeGAN(BigGANBackbone):
         of_generator = classification_of_fakes(
             partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
         )
-        objective = Objective(
+        return Objective(
             hinge(),
-            (Weighted("classes", of_discriminator),),
-            (Weighted("classes", of_generator, self.class_weight),),
+            (Weighted("classes", of_discriminator, switched_on(1.0, at=start)),),
+            (Weighted("classes", of_generator, switched_on(self.class_weight, at=start)),),
         )
-        return self.game(objective, partial(ProjectionClassifierHead, num_classes=classes))
+
+    def build(self) -> Game:
+        from everymode.networks.heads import ProjectionClassifierHead
+
+        return self.game(self.objective(), partial(ProjectionClassifierHead, num_classes=self.num_classes))
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiHingeSharedGAN(BigGANBackbone):
+class MultiHingeSharedGAN(MultiHingeGAN):
     """Projection alone until `hinge_start`; from then on its own class scores have to keep the margins too."""
 
     hinge_start: int = 0
     """Step from which on the multi-hinge loss counts; 0 = from scratch."""
-    margin: float = 1.0
-    """By how much the right class must lead, in D's move."""
-    generator_margin: float = 1.0
-    """The same in the generator's move."""
-    class_weight: float = 0.1
-    """Weight of the class cost in the generator's move."""
-    aux_on_fake: bool = False
-    """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
 
     def for_data(self, facts: DataFacts) -> MultiHingeSharedGAN:
         """Raises ValueError for data of which some images have no label: projection needs one."""
-        if facts.num_unlabelled:
-            raise ValueError(
-                f"{facts.num_unlabelled:,} of {facts.num_images:,} images of {facts.name} have no label, and "
-                f"{self.name} needs one for each: label them, take them out, or choose multi-hinge-ssl, which guesses "
-                "their class"
-            )
+        self.require_all_labelled(facts, "multi-hinge-ssl, which guesses their class")
         fitted = super().for_data(facts)
         assert isinstance(fitted, MultiHingeSharedGAN)
         return fitted
 
     def build(self) -> Game:
-        from everymode.game import Objective, Weighted
-        from everymode.losses.adversarial import hinge
-        from everymode.losses.classification import classification, classification_of_fakes
-        from everymode.losses.multi_hinge import multi_hinge_loss
         from everymode.networks.heads import SharedProjectionHead
-        from everymode.schedules import switched_on
 
-        classes = self.require_classes(2)
-        of_discriminator = classification(
-            partial(multi_hinge_loss, margin=self.margin), num_classes=classes, on_fake=self.aux_on_fake
-        )
-        of_generator = classification_of_fakes(
-            partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
-        )
-        objective = Objective(
-            hinge(),
-            (Weighted("classes", of_discriminator, switched_on(1.0, at=self.hinge_start)),),
-            (Weighted("classes", of_generator, switched_on(self.class_weight, at=self.hinge_start)),),
-        )
-        return self.game(objective, partial(SharedProjectionHead, num_classes=classes))
+        objective = self.objective(start=self.hinge_start)
+        return self.game(objective, partial(SharedProjectionHead, num_classes=self.num_classes))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,18 +21,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from everymode.recipes import omni_gan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
+from everymode.recipes.backbone import numbers_of
+from everymode.recipes.embedding import EmbeddingGAN
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from everymode.losses.contrastive import EmbeddingCost
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReACGAN(BigGANBackbone):
-    """One score per image, and an embedding that D2D-CE sorts by class."""
+class ReACGAN(EmbeddingGAN):
+    """Embeddings sorted by D2D-CE."""
 
-    embedding_dim: int = 512
-    """Length of the embedding."""
     class_weight: float = 0.5
     """Weight of D2D-CE in both moves."""
     temperature: float = 0.5
@@ -44,41 +43,18 @@ class ReACGAN(BigGANBackbone):
     released_scaling: bool = False
     """Weaken the push as the released code does."""
 
-    def check(self) -> None:
-        super().check()
-        if self.embedding_dim < 1 or self.temperature <= 0:
-            raise ValueError(
-                f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "
-                f"{self.temperature}"
-            )
-
-    def build(self) -> Game:
+    def cost(self) -> EmbeddingCost:
         from functools import partial
 
-        from everymode.game import Objective, Weighted
-        from everymode.losses.adversarial import hinge
-        from everymode.losses.contrastive import (
-            data_to_data_cross_entropy,
-            embeddings_of_fakes,
-            embeddings_of_reals,
-        )
-        from everymode.networks.embedding_head import EmbeddingHead
+        from everymode.losses.contrastive import data_to_data_cross_entropy
 
-        cost = partial(
+        return partial(
             data_to_data_cross_entropy,
             temperature=self.temperature,
             positive_margin=self.positive_margin,
             negative_margin=self.negative_margin,
             released_scaling=self.released_scaling,
         )
-        objective = Objective(
-            hinge(),
-            (Weighted("classes", embeddings_of_reals(cost), self.class_weight),),
-            (Weighted("classes", embeddings_of_fakes(cost), self.class_weight),),
-        )
-        classes = self.require_classes(2)
-        head = partial(EmbeddingHead, num_classes=classes, embedding_dim=self.embedding_dim)
-        return self.game(objective, head)
 
 
 CIFAR10 = ReACGAN(

@@ -1,0 +1,54 @@
+"""What ReACGAN and ContraGAN share: one score per image, and an embedding that a loss sorts by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from everymode.recipes.backbone import BigGANBackbone
+
+if TYPE_CHECKING:
+    from everymode.game import Game
+    from everymode.losses.contrastive import EmbeddingCost
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingGAN(BigGANBackbone):
+    """The hinge loss, and a cost of embeddings: of reals in D's move, of fakes in G's."""
+
+    embedding_dim: int = 512
+    """Length of the embedding."""
+    class_weight: float = 1.0
+    """Weight of the embeddings' cost in both moves."""
+    temperature: float = 1.0
+    """Temperature of the embeddings' cost."""
+
+    def check(self) -> None:
+        super().check()
+        if self.embedding_dim < 1 or self.temperature <= 0:
+            raise ValueError(
+                f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "
+                f"{self.temperature}"
+            )
+
+    def cost(self) -> EmbeddingCost:
+        """(embeddings, proxies, labels) -> scalar."""
+        raise NotImplementedError(f"{type(self).__name__} has no cost of embeddings: define cost()")
+
+    def build(self) -> Game:
+        from functools import partial
+
+        from everymode.game import Objective, Weighted
+        from everymode.losses.adversarial import hinge
+        from everymode.losses.contrastive import embeddings_of_fakes, embeddings_of_reals
+        from everymode.networks.embedding_head import EmbeddingHead
+
+        cost = self.cost()
+        objective = Objective(
+            hinge(),
+            (Weighted("classes", embeddings_of_reals(cost), self.class_weight),),
+            (Weighted("classes", embeddings_of_fakes(cost), self.class_weight),),
+        )
+        classes = self.require_classes(2)
+        head = partial(EmbeddingHead, num_classes=classes, embedding_dim=self.embedding_dim)
+        return self.game(objective, head)

@@ -5,6 +5,7 @@ A checkpoint is a folder: written beside its place, synced, then renamed, so tha
     step-0001000/
       generator.safetensors   the averaged generator, to share
       config.json             the recipe and what the generator draws
+      labels.safetensors      what drawing labels needs beyond the recipe, where there is such a thing
       state/                  everything else, to resume: state.safetensors and state.json
       manifest.json           size and SHA-256 of each file
 """
@@ -33,7 +34,13 @@ class DamagedCheckpoint(ValueError):
 
 
 def write_checkpoint(
-    folder: Path, step: int, *, generator: dict[str, Tensor], config: dict[str, Any], state: dict[str, Any]
+    folder: Path,
+    step: int,
+    *,
+    generator: dict[str, Tensor],
+    config: dict[str, Any],
+    state: dict[str, Any],
+    labels: dict[str, Tensor] | None = None,
 ) -> Path:
     """Write `folder`/step-NNNNNNN whole or not at all, and return it.
 
@@ -41,6 +48,7 @@ def write_checkpoint(
         generator: state dict of the averaged generator.
         config: JSON values that say how to build it again.
         state: nested dicts and lists of tensors and JSON values.
+        labels: the label source's `sampling_state`, to share with the generator.
 
     Raises OSError if the disk refuses; nothing half-written stays behind.
     """
@@ -51,6 +59,8 @@ def write_checkpoint(
         (beside / "state").mkdir(parents=True)
         save_file(_plain(generator), beside / "generator.safetensors")
         _write_json(beside / "config.json", config)
+        if labels:
+            save_file(_plain(labels), beside / "labels.safetensors")
         tensors: dict[str, Tensor] = {}
         rest = _flatten(state, "", tensors)
         save_file(_plain(tensors), beside / "state" / "state.safetensors")

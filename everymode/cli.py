@@ -15,6 +15,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Group, UnknownOptionError, UnusedCliTokensError
 from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, NameRenderer
 
+from everymode.commands.clusters import clusters
 from everymode.commands.compare import compare
 from everymode.commands.data import check_data
 from everymode.commands.ending import Exit, fail, say
@@ -83,6 +84,7 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
+    app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
     recipes = App(name="recipes", help="List the recipes, or show one.", help_epilogue="")
     recipes.default(list_recipes)
     recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json]"))

@@ -81,15 +81,18 @@ class World:
         """Have every batch normalization of the network take its statistics over all ranks, in place.
 
         Reached are the layers with an attribute `synchronize`, as everymode's own have. Raises ValueError for torch's
-        batch normalization, which would keep each rank's statistics apart.
+        batch normalization, which would keep each rank's statistics apart, unless it is in evaluation mode: a frozen
+        network keeps the statistics that it has.
         """
         if self.size == 1:
             return
         for name, module in network.named_modules():
             if hasattr(module, "synchronize"):
                 module.synchronize = True
-            elif isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(
-                module, nn.SyncBatchNorm
+            elif (
+                isinstance(module, nn.modules.batchnorm._BatchNorm)
+                and not isinstance(module, nn.SyncBatchNorm)
+                and module.training
             ):
                 raise ValueError(
                     f"{name!r} is torch's {type(module).__name__}, whose statistics would differ between the "

@@ -52,6 +52,10 @@ class Draws:
         """The same moment with stream names of its own, for a part that draws several times."""
         return replace(self, prefix=f"{self.prefix}{prefix}/")
 
+    def over(self, total: int) -> Draws:
+        """The same moment with `total` rows, all of them here: for draws that no batch is shared over."""
+        return replace(self, rows=Rows.all(total))
+
     def normal(self, stream: str, *shape: int) -> Tensor:
         """[rows, *shape] standard normal numbers (Box and Muller's transform)."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +38,11 @@ class Batch:
     """[B] int64 labels (UNLABELLED allowed), or whatever the label source made of them."""
     index: Tensor
     """[B] int64 rows in the data set."""
+    mirrored: Tensor | None = None
+    """[B] bool, which images are shown left to right; None = none of them."""
 
     def with_condition(self, condition: Condition) -> Batch:
-        return Batch(self.real, condition, self.index)
+        return replace(self, condition=condition)
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,8 @@ class LabelSource(nn.Module):
 
     num_labels: int | tuple[int, ...] = 0
     """How many labels it gives; for several labels an image (label blocks) a tuple; 0 where there is no label."""
+    names_classes: bool = True
+    """Whether its labels are the data set's own classes: clusters, parts and random labels are not."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """The condition of the real examples."""
@@ -295,8 +299,31 @@ class LabelSource(nn.Module):
         That is once per move, unless the batch is cut: then once per accumulated part, with this process's rows.
         """
 
-    def refresh(self, discriminator: nn.Module, data: Any) -> None:
-        """Called between steps, as often as the recipe's `refresh_every` says."""
+    def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
+        """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process.
+
+        Args:
+            data: the data set: `len`, and `gather(rows, device, mirror=..., dtype=...)`.
+            random: draws of this moment; `random.over(n)` has n rows.
+
+        Returns numbers for the run's record, by name.
+        """
+        return {}
+
+    def label_unseen(self, examples: Tensor) -> Condition:
+        """The condition of examples outside the training data, where the labels are not the data set's classes."""
+        return None
+
+    def accepts(self, fake: Tensor, condition: Condition) -> Tensor | None:
+        """[B] bool: which samples are what was asked for, for rejection sampling; None where this can't be told."""
+        return None
+
+    def sampling_state(self) -> dict[str, Tensor]:
+        """What drawing samples needs beyond the recipe's numbers: it is shared beside the generator's weights."""
+        return {}
+
+    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
+        """Take what `sampling_state` gave. Raises RuntimeError if it does not fit."""
 
 
 @dataclass
@@ -308,7 +335,9 @@ class Game:
     augment(x, random) -> x, applied to whatever the discriminator judges. One that adapts has a method
     `observe(mean_sign)`, which is called after every discriminator move with the mean sign of its realness of the reals
     (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged. It is then an
-    nn.Module, so that its state is kept in checkpoints.
+    nn.Module, so that its state is kept in checkpoints;
+    constraint(discriminator), applied in place after each of the discriminator's optimizer steps, without gradient,
+    such as a clipping of its weights. If it is an nn.Module, its state is kept in checkpoints.
     """
 
     generator: nn.Module
@@ -316,6 +345,7 @@ class Game:
     labels: LabelSource
     objective: Objective
     augment: Callable[[Tensor, Draws], Tensor] | None = None
+    constraint: Callable[[nn.Module], None] | None = None
     modules: dict[str, nn.Module] = field(init=False, repr=False)
     """Everything that carries state, by name."""
 
@@ -328,6 +358,8 @@ class Game:
         self.modules |= {f"terms/{name}": module for name, module in self.objective.modules().items()}
         if isinstance(self.augment, nn.Module):
             self.modules["augment"] = self.augment
+        if isinstance(self.constraint, nn.Module):
+            self.modules["constraint"] = self.constraint
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
         """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Generator:
     ) -> None:
         self.network = network.eval()
         self.labels = labels
-        self.classes = tuple(classes)
+        self.classes = tuple(classes) if labels.names_classes else ()
         self.config = config or {}
 
     def __repr__(self) -> str:
@@ -63,6 +63,7 @@ class Generator:
     def to(self, device: torch.device | str) -> Generator:
         """Move the weights."""
         self.network.to(device)
+        self.labels.to(device)
         return self
 
     @torch.no_grad()
@@ -102,22 +103,26 @@ class Generator:
         given = label_numbers(label, n, self.num_labels, self.classes)
         images = []
         for start in range(0, n, batch_size):
-            count = min(batch_size, n - start)
-            draws = [
-                Draws(seed + row, "sample", Rows.all(1), self.device, self.dtype)
-                for row in range(start, start + count)
-            ]
-            z = torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws]) * truncation
-            if given is not None:
-                condition: Condition = self._completed(given[start : start + count], draws)
-            else:
-                condition = _stacked([self.labels.draw(draw) for draw in draws])
+            rows = slice(start, min(start + batch_size, n))
+            draws = self.draws(range(seed + rows.start, seed + rows.stop))
+            z = self.latent_codes(draws) * truncation
+            condition = self.conditions(None if given is None else given[rows], draws)
             drawn = self.network(z, condition) if size is None else self.network(z, condition, size)
             images.append(drawn.float().cpu())
         return torch.cat(images)
 
-    def _completed(self, given: Tensor, draws: Sequence[Draws]) -> Tensor:
-        """Labels on the device, with those that were left open drawn."""
+    def draws(self, seeds: Iterable[int], moment: str = "sample") -> list[Draws]:
+        """The draws of the images with these seeds."""
+        return [Draws(seed, moment, Rows.all(1), self.device, self.dtype) for seed in seeds]
+
+    def latent_codes(self, draws: Sequence[Draws]) -> Tensor:
+        """z [n, latent_dim] of images by their draws."""
+        return torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws])
+
+    def conditions(self, given: Tensor | None, draws: Sequence[Draws]) -> Condition:
+        """Labels [n] or [n, blocks] on the device, with those that were left open (or all, where None) drawn."""
+        if given is None:
+            return _stacked([self.labels.draw(draw) for draw in draws])
         labels = given.to(self.device)
         if not (given == UNLABELLED).any():
             return labels
@@ -125,13 +130,19 @@ class Generator:
         return torch.cat(rows)
 
     def save(self, folder: str | Path) -> Path:
-        """Write generator.safetensors and config.json, which `everymode.load` reads."""
+        """Write generator.safetensors, config.json and, where labels are drawn by what was learnt, labels.safetensors:
+        what `everymode.load` reads.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         state = {
             name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()
         }
         save_file(state, folder / "generator.safetensors")
+        drawing = self.labels.sampling_state()
+        if drawing:
+            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in drawing.items()}
+            save_file(plain, folder / "labels.safetensors")
         (folder / "config.json").write_text(json.dumps(self.config, indent=1))
         return folder
 
@@ -152,15 +163,18 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
         numbers = type(recipe).from_json(config["recipe"]["numbers"])
     with torch.random.fork_rng(devices=[]):
         game = numbers.build()
-    try:
-        weights = load_file(folder / "generator.safetensors")
-    except SafetensorError as error:
-        raise ValueError(
-            f"{folder / 'generator.safetensors'} is damaged or no weights file ({error})"
-        ) from error
-    game.generator.load_state_dict(weights)
+    game.generator.load_state_dict(_weights(folder / "generator.safetensors"))
+    if (folder / "labels.safetensors").is_file():
+        game.labels.load_sampling_state(_weights(folder / "labels.safetensors"))
     classes = config.get("data", {}).get("classes", ())
-    return Generator(game.generator.to(device), game.labels, classes=classes, config=config)
+    return Generator(game.generator, game.labels, classes=classes, config=config).to(device)
+
+
+def _weights(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ValueError(f"{file} is damaged or no weights file ({error})") from error
 
 
 def find_generator(path: Path) -> Path:

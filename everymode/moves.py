@@ -99,6 +99,9 @@ def play_discriminator(
         average(parameters)
     norm = gradient_norm(parameters)
     optimizer.step()
+    if game.constraint is not None:
+        with torch.no_grad():
+            game.constraint(game.discriminator)
     return Played(totals, tuple(turns), norm, kept)
 
 

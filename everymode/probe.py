@@ -72,20 +72,24 @@ class SampleProbe:
             with as_in_use(stepper.game.generator):
                 fakes, labels = self._samples(stepper)
             if torch.isfinite(fakes).all():
-                signals |= self._compared(fakes, labels)
+                signals |= self._compared(fakes, labels, stepper.game.labels.names_classes)
                 signals |= _accuracy("self_accuracy", stepper, fakes, labels)
                 drawn = (fakes, labels)
         if self._unseen is not None:
             signals |= self._on_unseen(stepper, drawn)
-            signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
+            if stepper.game.labels.names_classes:
+                signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
         return signals | _largest_singular_values(stepper)
 
     def _on_unseen(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
         """What D makes of held-out examples beside training examples and samples."""
         assert self._unseen is not None
+        examples, labels = self._unseen
+        if not stepper.game.labels.names_classes:
+            labels = None
         with as_in_use(stepper.game.discriminator):
-            seen = self._realness(stepper, self._reals, self._real_labels)
-            unseen = self._realness(stepper, *self._unseen)
+            seen = self._realness(stepper, self._reals, self._real_labels if labels is not None else None)
+            unseen = self._realness(stepper, examples, labels)
             signals = {
                 "held_out": float(unseen.mean()),
                 "held_out_gap": float(seen.mean() - unseen.mean()),
@@ -110,8 +114,10 @@ class SampleProbe:
                 labels.append(condition.cpu().numpy())
         return torch.cat(images), np.concatenate(labels) if labels else None
 
-    def _compared(self, fakes: Tensor, labels: np.ndarray | None) -> dict[str, float]:
+    def _compared(self, fakes: Tensor, labels: np.ndarray | None, names_classes: bool) -> dict[str, float]:
         real, fake = coarse(self._reals), coarse(fakes)
+        if not names_classes:  # clusters, say: nothing that the data's own labels could be compared with
+            labels = None
         known = self._real_labels if labels is not None else None
         signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
         variety = within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12)
@@ -129,6 +135,8 @@ class SampleProbe:
             condition: Condition = None
             if labels is not None and stepper.game.labels.num_labels:
                 condition = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
+            elif labels is None:
+                condition = stepper.game.labels.label_unseen(shown)
             answer = stepper.game.discriminator(shown, condition)
             scores = answer if isinstance(answer, Tensor) else answer.scores[0]
             levels.append(stepper.game.objective.adversarial.realness(scores.float(), condition))

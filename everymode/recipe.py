@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game
+    from everymode.preparation import Preparation
 
 Resolution = int | tuple[int, int]
 """Pixels: one number for squares, or (height, width)."""
@@ -77,7 +78,7 @@ class Recipe:
     one_pass: bool = True
     """The discriminator judges reals and fakes in one concatenated pass, not in two."""
     refresh_every: int = 0
-    """Steps between two calls of the label source's refresh; 0 = never."""
+    """Steps between two refreshes of the label source, of which the first comes before the first step; 0 = never."""
 
     # ---- augmentation
     augmentation: str = ""
@@ -158,6 +159,13 @@ class Recipe:
     def build(self) -> Game:
         """The game of this recipe, with freshly initialized networks (from torch's global generator)."""
         raise NotImplementedError(f"{type(self).__name__} has no build(): subclass Recipe and define it")
+
+    def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
+        """Fill in, once and before the first step of a new run, what must be learnt before the game can begin.
+
+        Every process calls it, the writing one first: it keeps what it learnt in the run's folder, where the others,
+        and a run that was killed on the way, find it. What it puts into the game must be buffers or parameters.
+        """
 
     def for_data(self, facts: DataFacts) -> Recipe:
         """This recipe with what only the data knows filled in. Subclasses derive further numbers from it."""

@@ -22,6 +22,7 @@ from everymode.game import UNLABELLED
 from everymode.generator import Generator, load
 from everymode.metrics.scoring import chosen_metrics
 from everymode.pictures import save_grid, save_scatter
+from everymode.preparation import Preparation
 from everymode.probe import SampleProbe, as_in_use
 from everymode.progress import Progress
 from everymode.recipe import Recipe
@@ -159,6 +160,13 @@ def train(
             if created is None:
                 say_changes(before, chosen, progress.say)
             created = None  # from here on it holds a run
+            if checkpoint is None:
+                with world.writer_first():
+                    chosen.prepare(
+                        trainer.game,
+                        dataset,
+                        Preparation(folder.path, place, stop, progress.say, progress_talk),
+                    )
             trainer.run()
         return Run(folder.path, chosen, trainer.completed)
     finally:
@@ -185,7 +193,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
         labels = torch.arange(rows).repeat_interleave(SAMPLE_COLUMNS)
         if isinstance(generator.num_labels, tuple):
             labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
-        names = [dataset.classes[row] for row in range(rows)] if len(dataset.classes) >= rows else ()
+        names = generator.classes[:rows] if len(generator.classes) >= rows else ()
         images = generator.sample(len(labels), label=labels)
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
 

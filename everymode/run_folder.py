@@ -56,6 +56,10 @@ class RunFolder:
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
 
+    @property
+    def labels(self) -> Path:
+        return self.path / "labels.jsonl"
+
     def write_config(self, config: dict[str, Any]) -> None:
         write_text_whole(self.path / "config.json", json.dumps(config, indent=1))
 
@@ -86,8 +90,13 @@ class RunFolder:
         """Drop the lines of the logs that lie behind `step`: the run goes on from there."""
         for file in (self.log, self.metrics):
             if file.is_file():
-                kept = [json.dumps(record) for record in read_lines(file) if record["step"] <= step]
-                write_text_whole(file, "".join(line + "\n" for line in kept))
+                _keep(file, [record for record in read_lines(file) if record["step"] <= step])
+        if self.labels.is_file():  # a refresh comes before its step, so the one at `step` is made again
+            _keep(self.labels, [record for record in read_lines(self.labels) if record["step"] < step])
+
+
+def _keep(file: Path, records: list[dict[str, Any]]) -> None:
+    write_text_whole(file, "".join(json.dumps(record) + "\n" for record in records))
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

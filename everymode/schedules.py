@@ -25,6 +25,19 @@ def linear(start: float, end: float, *, over: int, after: int = 0) -> Callable[[
     return value
 
 
+def falling(start: float, floor: float, *, over: int) -> Callable[[int], float]:
+    """`start` less a share for each step, as steep as to reach 0 after `over` steps, but never below `floor`.
+
+    Raises ValueError if `over` is not positive, or `floor` lies above `start` or below 0.
+    """
+    if over <= 0 or not 0 <= floor <= start:
+        raise ValueError(
+            f"a falling schedule needs a positive number of steps and a floor between 0 and its start, not over={over}, "
+            f"start={start}, floor={floor}"
+        )
+    return lambda step: max(floor, start * (1 - step / over))
+
+
 def switched_on(value: float, *, at: int) -> Callable[[int], float]:
     """0 before step `at`, `value` from then on."""
     return lambda step: value if step >= at else 0.0

@@ -65,6 +65,8 @@ class Stepper:
         self.world = world
         self.completed = 0
         """Generator steps made so far."""
+        self.refreshed: dict[str, float] = {}
+        """What the label source said of its refresh, if this step began with one."""
         self.recovery = Recovery()
         choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
         precision = choice.get(recipe.precision, recipe.precision)
@@ -90,8 +92,12 @@ class Stepper:
         self.tally = Tally(self.device)
 
     def step(self) -> None:
-        """One generator step and its discriminator steps."""
+        """One generator step and its discriminator steps, after the label source's refresh where one is due."""
         recipe, step = self.recipe, self.completed
+        self.refreshed = {}
+        if recipe.refresh_every and step % recipe.refresh_every == 0:
+            random = self._draws(f"{step} refresh", Rows.all(1))
+            self.refreshed = self.game.labels.refresh(self.game.discriminator, self.data, random)
         self._set_learning_rates(step)
         played: Played | None = None
         for index in range(recipe.discriminator_steps):
@@ -127,8 +133,6 @@ class Stepper:
         self.completed = step + 1
         decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
         update_average(self.average, self.game.generator, decay)
-        if recipe.refresh_every and self.completed % recipe.refresh_every == 0:
-            self.game.labels.refresh(self.game.discriminator, self.data)
 
     def parts(self, step: int, index: int) -> list[Part]:
         """The real batches and draws of step's index-th discriminator move: this rank's rows, part by part."""
@@ -149,7 +153,7 @@ class Stepper:
         index = torch.from_numpy(indices)
         if self.device.type == "cuda":
             index = index.pin_memory().to(self.device, non_blocking=True)
-        return Part(Batch(real, labels, index), random)
+        return Part(Batch(real, labels, index, mirror), random)
 
     def _draws(self, moment: str, rows: Rows) -> Draws:
         return Draws(self.recipe.seed, moment, rows, self.device, self.dtype)

@@ -115,6 +115,8 @@ class Trainer(Stepper):
             while self.completed < recipe.steps:
                 self.step()
                 self.progress.step()
+                if self.refreshed:
+                    self._record_refresh()
                 if self.completed <= first + 2 and self.device.type == "cuda":
                     torch.cuda.synchronize(self.device)  # two steps that are timed
                 if self.completed == first + 1:
@@ -175,6 +177,15 @@ class Trainer(Stepper):
             self._write_status("running")
         self.progress.tick(self.completed, numbers)
         return self._alarm is None or not self._handle_collapse(self._alarm)
+
+    def _record_refresh(self) -> None:
+        """What the label source found before the step that was just made: said, and written to labels.jsonl."""
+        step = self.completed - 1
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in self.refreshed.items())
+        self.progress.say(f"labels refreshed at step {step}: {shown}")
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("a line of labels.jsonl"):
+                self.folder.add_line(self.folder.labels, {"step": step, **self.refreshed})
 
     def _sound(self) -> bool:
         """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
@@ -345,6 +356,7 @@ class Trainer(Stepper):
                     generator=self.average.state_dict(),
                     config=self.config | {"step": self.completed},
                     state=self.state(),
+                    labels=self.game.labels.sampling_state(),
                 )
                 files.prune(self.folder.checkpoints, keep=[*self._healthy_steps(), *self._best_steps()])
         self.world.barrier()

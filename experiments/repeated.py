@@ -101,14 +101,32 @@ def agreement(generator: everymode.Generator, classifier: str, samples: int) -> 
     return float((logits.argmax(1).cpu() == labels).float().mean())
 
 
+Play = Callable[[Case, int, Path, Any], Outcome]
+"""(case, seed, folder, judge) -> the outcome of one run; a function of a module."""
+
+
 def run_all(
-    cases: Sequence[Case], *, seeds: Iterable[int], out: Path, processes: int, judge: Judge
+    cases: Sequence[Case],
+    *,
+    seeds: Iterable[int],
+    out: Path,
+    processes: int,
+    judge: Any,
+    play: Play | None = None,
 ) -> list[Outcome]:
-    """Train and judge every case with every seed, some at a time, and say each as it ends."""
+    """Train and judge every case with every seed, some at a time, and say each as it ends.
+
+    Args:
+        judge: a Judge, or whatever `play` takes; its `repr` says all that it does.
+        play: None = `train_and_judge`.
+    """
     jobs = [(case, seed) for seed in seeds for case in cases]
     done: dict[tuple[str, int], Outcome] = {}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(_run_one, case, seed, out, judge): (case.name, seed) for case, seed in jobs}
+        pending = {
+            pool.submit(_run_one, case, seed, out, judge, play or train_and_judge): (case.name, seed)
+            for case, seed in jobs
+        }
         for future in as_completed(pending):
             outcome = future.result()
             done[pending[future]] = outcome
@@ -120,7 +138,7 @@ def run_all(
     return [done[case.name, seed] for case, seed in jobs]
 
 
-def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
+def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcome:
     import torch
 
     torch.set_num_threads(1)
@@ -131,6 +149,13 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
     record = place / "outcome.json"
     if record.is_file():
         return Outcome(**json.loads(record.read_text()))
+    outcome = play(case, seed, place, judge)
+    record.write_text(json.dumps(outcome._asdict(), indent=1))
+    return outcome
+
+
+def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
+    """Train a case with a seed in the folder `place`, or go on there, and call judge(run, data)."""
     recipe = case.recipe
     data: str | Dataset = case.data
     if case.prepare is not None:
@@ -142,9 +167,7 @@ def _run_one(case: Case, seed: int, out: Path, judge: Judge) -> Outcome:
     alarms = _lines(run.folder / "collapses.jsonl")
     scores = judge(run, case.data) | _watched(_lines(run.folder / "log.jsonl"))
     first = alarms[0] if alarms else {"text": "", "step": None}
-    outcome = Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
-    record.write_text(json.dumps(outcome._asdict(), indent=1))
-    return outcome
+    return Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
 
 
 def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:

@@ -66,6 +66,13 @@ def evaluate(
             "where labels are the data's classes."
         ),
     ] = None,
+    reject: Annotated[
+        int | None,
+        Parameter(
+            help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
+            converter=whole_number,
+        ),
+    ] = None,
     batch_statistics: Annotated[
         bool,
         Parameter(help="Batch normalization by each batch of 64, as is usual for CIFAR-10.", negative=""),
@@ -139,6 +146,7 @@ def evaluate(
         truncation_rule=truncation_rule,
         label_prior=label_prior,
         batch_norm=batch_norm,  # type: ignore[arg-type]
+        rejection=reject,
     )
     settings = {
         "extractor": extractor,
@@ -164,6 +172,8 @@ def evaluate(
             say(card.text.rstrip())
         else:
             say(card.table())
+            if reject is not None:
+                say(_rejection(card))
         place = _place(judged_path, card, out)
         if place is not None:
             card.save(place)
@@ -196,6 +206,14 @@ def card_name(card: ScoreCard) -> str:
     words = [card.subject["label"], extractor.get("name", "points")]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, words))).strip("-.")[:80]
     return f"{readable}-{card.key}.json"
+
+
+def _rejection(card: ScoreCard) -> str:
+    found = card.subject["facts"]
+    return (
+        f"rejection: {found['acceptance_rate']:.1%} of all draws were accepted, and {found['accepted_images']:.1%} of the "
+        "images are in the part that they were asked for"
+    )
 
 
 def _one_of(judged: str | None, fake: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Parameter
 
 from everymode.commands.ending import say
+from everymode.commands.numbers import whole_number
 from everymode.commands.own_recipes import has_own_code, recipe_file
 from everymode.recipe import parse_resolution
 from everymode.recipes import find
@@ -31,6 +33,31 @@ class Wanted(NamedTuple):
     seed: int
 
 
+@dataclass
+class Tally:
+    """What rejection came to."""
+
+    images: int = 0
+    accepted: int = 0
+    draws: int = 0
+
+    def draw(self, generator: Generator, wanted: Wanted, retries: int, truncation: float) -> Tensor:
+        """One sample, counted."""
+        from everymode.rejection import redraw_rejected
+
+        drawn = redraw_rejected(
+            generator, 1, label=wanted.label, seed=wanted.seed, retries=retries, truncation=truncation
+        )
+        self.images += 1
+        self.accepted += int(drawn.accepted.sum())
+        self.draws += int(drawn.draws.sum())
+        return drawn.images
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.accepted} of {self.images} are in their part, after {self.draws} draws"
+
+
 def sample(
     source: Annotated[Path, Parameter(name="RUN", help="Run folder, checkpoint or saved generator.")],
     /,
@@ -43,6 +70,13 @@ def sample(
             negative="",
         ),
     ] = None,
+    cluster: Annotated[
+        list[int] | None,
+        Parameter(
+            help="Number of a cluster, where clusters stand for labels; several by repeating the flag.",
+            negative="",
+        ),
+    ] = None,
     seeds: Annotated[
         str | None,
         Parameter(help=f"As in 0-31 or 1,5,7; left out, 0-{IMAGES - 1} (points: 0-{POINTS - 1})."),
@@ -52,6 +86,13 @@ def sample(
     ] = 1.0,
     size: Annotated[
         str | None, Parameter(help="HEIGHTxWIDTH, for generators that draw any size.", metavar="SIZE")
+    ] = None,
+    reject: Annotated[
+        int | None,
+        Parameter(
+            help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
+            converter=whole_number,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -68,15 +109,22 @@ def sample(
     The image of seed S is the same whichever others are drawn with it: seed0003.png, label-7-seed0003.png.
     Points are written as a scatter plot and a .npy file.
     """
+    if label and cluster:
+        raise ValueError("--label and --cluster name the same thing: give one of the two")
     chosen_seeds = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else _height_and_width(size)
     _check_places(out, grid, columns)
     generator = _loaded(source, recipe)
+    if reject is not None and size is not None:
+        raise ValueError("--reject looks at images of the size of training: leave --size out")
+    tally = Tally()
 
     def draw(wanted: Wanted) -> Tensor:
+        if reject is not None:
+            return tally.draw(generator, wanted, reject, truncation)
         return generator.sample(1, label=wanted.label, seed=wanted.seed, truncation=truncation, size=shape)
 
-    chosen = label or []
+    chosen = label or _numbers_of(cluster, generator)
     if not isinstance(generator.num_labels, tuple):
         chosen = chosen_labels(chosen, generator.classes)
     labels: list[str | None] = [*chosen] or [None]
@@ -89,10 +137,20 @@ def sample(
     if points:
         write_points(drawn, grid or (out or samples_folder(source)) / "points.png")
     elif grid is not None:
-        rows = [] if label is None or columns else [str(each) for each in labels]
-        write_grid(drawn, grid, columns or (len(numbers) if label else None), rows)
+        rows = [] if not chosen or columns else [str(each) for each in labels]
+        write_grid(drawn, grid, columns or (len(numbers) if chosen else None), rows)
     else:
         write_each(drawn, out or samples_folder(source), generator.classes)
+    if reject is not None:
+        say(tally.sentence())
+
+
+def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
+    if cluster and generator.labels.names_classes:
+        raise ValueError(
+            "--cluster is for generators whose labels are clusters: this one's are classes, so use --label"
+        )
+    return [str(each) for each in cluster or ()]
 
 
 def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError
+from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.labelling import named_classes
 from everymode.data.source import Source, file_key, numbered_classes, pixel_source
 from everymode.data.synthetic import in_memory
@@ -43,7 +44,7 @@ def array_source(path: Path, *, label_column: str | None = None) -> Source | Dat
     Args:
         path: .npz with images under a usual name (images, x, X, data, x_train, train_images, arr_0) and
             perhaps labels under the matching one; .npy with images only.
-        label_column: the name of the array of labels.
+        label_column: the name of the array of labels; several joined by commas are label blocks.
 
     Raises:
         DataError: no such arrays, a shape that is not of images, or values outside the stated ranges.
@@ -51,13 +52,13 @@ def array_source(path: Path, *, label_column: str | None = None) -> Source | Dat
     try:
         loaded = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            images, labels, called = loaded, None, "the array"
+            images, labels, called = loaded, {}, "the array"
             if label_column is not None:
                 raise DataError(
                     f"{path.name} is one array without labels; leave label_column out, or use .npz"
                 )
         else:
-            images, labels, called = _pick(loaded, path, label_column)
+            images, labels, called = _pick(loaded, path, label_columns(label_column))
     except DataError:
         raise
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
@@ -68,35 +69,38 @@ def array_source(path: Path, *, label_column: str | None = None) -> Source | Dat
     if images.ndim == 2 and images.shape[1] == 2 and images.dtype.kind == "f":
         return _points(path.name, images, labels)
     images = channels_first(images, where)
-    numbers, classes = _labels(labels, len(images), path.name)
+    found = _labelling(labels, len(images), path.name)
     scale = byte_scale(images, where)
     if images.dtype == np.uint8:
-        return pixel_source(path.name, images, numbers, classes, file_key(path))
+        return pixel_source(
+            path.name, images, found.labels, found.classes, file_key(path), label_blocks=found.label_blocks
+        )
     if images.size <= CONVERTED_BYTES:
         pixels = np.concatenate(
             [_bytes_of(chunk, scale) for chunk in _chunks(images)] or [images.astype(np.uint8)]
         )
-        return pixel_source(path.name, pixels, numbers, classes, file_key(path))
-    return _row_by_row(path, images, scale, numbers, classes)
+        return pixel_source(
+            path.name, pixels, found.labels, found.classes, file_key(path), label_blocks=found.label_blocks
+        )
+    return _row_by_row(path, images, scale, found)
 
 
 def _pick(
-    loaded: Mapping[str, np.ndarray], path: Path, label_column: str | None
-) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """The arrays of images and labels, and the name of the first."""
+    loaded: Mapping[str, np.ndarray], path: Path, columns: tuple[str, ...]
+) -> tuple[np.ndarray, dict[str, np.ndarray], str]:
+    """The array of images, those of labels by name, and the name of the first."""
     names = list(loaded)
     pairs = [pair for pair in NAME_PAIRS if pair[0] in names]
     if not pairs:
         raise DataError(
             f'{path.name} has no array "images" (it has {listed(names) or "none"}); save one under that name'
         )
-    if label_column is not None and label_column not in names:
-        raise DataError(f'{path.name} has no array "{label_column}" (it has {listed(names)})')
+    for column in columns:
+        if column not in names:
+            raise DataError(f'{path.name} has no array "{column}" (it has {listed(names)})')
     called = pairs[0][0]
-    found = label_column or next(
-        (label for image, label in pairs if image == called and label in names), None
-    )
-    return loaded[called], None if found is None else loaded[found], called
+    usual = tuple(label for image, label in pairs if image == called and label in names)[:1]
+    return loaded[called], {column: loaded[column] for column in columns or usual}, called
 
 
 def channels_first(images: np.ndarray, where: str) -> np.ndarray:
@@ -160,9 +164,7 @@ def _bytes_of(images: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     return np.rint((images.astype(np.float64) + shift) * factor).astype(np.uint8)
 
 
-def _row_by_row(
-    path: Path, images: np.ndarray, scale: tuple[float, float], labels: np.ndarray, classes: tuple[str, ...]
-) -> Source:
+def _row_by_row(path: Path, images: np.ndarray, scale: tuple[float, float], found: Labelling) -> Source:
     """A source that brings each image to bytes when it is read, for arrays larger than memory may be."""
 
     def open_image(i: int) -> Image.Image:
@@ -170,12 +172,24 @@ def _row_by_row(
         return Image.fromarray(row[..., 0] if row.shape[2] == 1 else row)
 
     names = [f"image {i}" for i in range(len(images))]
-    return Source(path.name, names, open_image, labels, classes, file_key(path))
+    return Source(
+        name=path.name,
+        items=names,
+        open_image=open_image,
+        labels=found.labels,
+        classes=found.classes,
+        key=file_key(path),
+        label_blocks=found.label_blocks,
+    )
 
 
-def _labels(labels: np.ndarray | None, count: int, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    if labels is None:
-        return np.full(count, -1, np.int64), ()
+def _labelling(labels: Mapping[str, np.ndarray], count: int, where: str) -> Labelling:
+    if not labels:
+        return Labelling(np.full(count, -1, np.int64), ())
+    return side_by_side([_labels(each, count, where) for each in labels.values()], tuple(labels), where)
+
+
+def _labels(labels: np.ndarray, count: int, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,) or labels.dtype.kind not in "iubU":
@@ -188,8 +202,10 @@ def _labels(labels: np.ndarray | None, count: int, where: str) -> tuple[np.ndarr
     return numbered_classes(labels.tolist(), where)
 
 
-def _points(name: str, points: np.ndarray, labels: np.ndarray | None) -> Dataset:
+def _points(name: str, points: np.ndarray, labels: Mapping[str, np.ndarray]) -> Dataset:
     if not len(points) or not np.isfinite(points).all():
         raise DataError(f"{name}: points must be finite numbers, and there must be some")
-    numbers, classes = _labels(labels, len(points), name)
-    return in_memory(name, points.astype(np.float32), numbers, classes)
+    found = _labelling(labels, len(points), name)
+    return in_memory(
+        name, points.astype(np.float32), found.labels, found.classes, label_blocks=found.label_blocks
+    )

@@ -35,7 +35,7 @@ class CheckReport:
         num_images: images in the source, readable or not.
         classes: class names, blocks in order; () without labels.
         class_counts: images per class, unreadable ones included.
-        num_unlabelled: images without a label.
+        num_unlabelled: images without a label (with several blocks: without at least one of them).
         sizes: ((H, W), images), most frequent first; () for points.
         modes: (Pillow's mode, images), most frequent first.
         unreadable: images that can't be read, with the reason.
@@ -181,7 +181,7 @@ def _report(
         if first != i:
             groups.setdefault(first, [first]).append(i)
     labels = opened.labels.reshape(len(names), -1)
-    blocks = opened.label_blocks if isinstance(opened, Dataset) and opened.label_blocks else (opened.classes,)
+    blocks = opened.label_blocks or (opened.classes,)
     counts = [
         int(count)
         for block, block_names in enumerate(blocks)

@@ -60,6 +60,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         open_image=lambda i: Image.open(root / names[i], formats=FORMATS),
         labels=labelling.labels,
         classes=labelling.classes,
+        label_blocks=labelling.label_blocks,
         key=digest_of("folder", root.resolve(), *found),
         notes=notes,
     )

@@ -7,15 +7,16 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from everymode.data.errors import DataError
+from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.source import numbered_classes
 from everymode.data.words import did_you_mean, listed
 
-Label = TypeVar("Label", str | None, int | None)
+Label = TypeVar("Label", tuple[str | None, ...], int | None)
 
 __all__ = [
     "Labelling",
@@ -35,14 +36,6 @@ SPLIT_NAMES = frozenset(
 MOST_COMPARED = 10_000
 
 
-class Labelling(NamedTuple):
-    """labels int64 [N] (-1 = unlabelled), class names, and sentences a user should see."""
-
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-
 def label_images(
     where: str,
     names: Sequence[str],
@@ -55,6 +48,9 @@ def label_images(
 
     A `labels.csv` or a `dataset.json` decides alone; without one, the first folder of each path is its class.
 
+    Args:
+        label_column: of `labels.csv`, "label" where None; several joined by commas are label blocks.
+
     Raises:
         DataError: both files are there, or what `labels_from_csv` and `labels_from_json` raise.
     """
@@ -64,7 +60,8 @@ def label_images(
         )
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
-        return labels_from_csv(text, names, f"{where}/labels.csv", column=label_column or "label")
+        columns = label_columns(label_column) or ("label",)
+        return labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
     if label_column is not None:
         raise DataError(
             f'{where} has no labels.csv, so there is no column "{label_column}"; leave label_column out'
@@ -110,15 +107,17 @@ def labels_from_folders(names: Sequence[str], where: str) -> Labelling:
     return Labelling(labels, classes, notes)
 
 
-def labels_from_csv(text: str, names: Sequence[str], where: str, *, column: str = "label") -> Labelling:
-    """A table with a header row and the columns `file` and `label`; others are ignored.
+def labels_from_csv(
+    text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
+) -> Labelling:
+    """A table with a header row and the columns `file` and `columns`, each a label block; others are ignored.
 
     Commas separate, or else semicolons or tabs. An empty label or -1 means unlabelled, and so does an
     image without a row. Classes are the distinct labels, sorted (as numbers where all of them are).
 
     Raises:
-        DataError: a column is missing, a row names an image that is not there or lies outside the root, or
-            two rows of one image disagree.
+        DataError: a column is missing or, of several, empty; a row names an image that is not there or lies outside
+            the root; or two rows of one image disagree.
     """
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
     separator = next((mark for mark in (",", ";", "\t") if mark in first_line), ",")
@@ -128,21 +127,25 @@ def labels_from_csv(text: str, names: Sequence[str], where: str, *, column: str 
         raise DataError(f"{where} can't be read as a table ({error}); save it again as CSV") from None
     rows = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
-    for wanted in ("file", column.lower()):
+    for wanted in ("file", *(column.lower() for column in columns)):
         if header.count(wanted) != 1:
             raise DataError(
                 f'{where} needs one column "{wanted}", its first row is {listed(header) or "empty"}; '
-                f'start it with a row such as "file,{column}"'
+                f'start it with a row such as "file,{",".join(columns)}"'
             )
-    file_cell, label_cell = header.index("file"), header.index(column.lower())
-    entries: list[tuple[str, str | None]] = []
+    file_cell = header.index("file")
+    label_cells = [header.index(column.lower()) for column in columns]
+    entries: list[tuple[str, tuple[str | None, ...]]] = []
     for number, row in rows[1:]:
         if len(row) <= file_cell or not row[file_cell].strip():
             raise DataError(f"{where}, row {number}: no file is named; fill it in or remove the row")
-        label = row[label_cell].strip() if label_cell < len(row) else ""
-        entries.append((row[file_cell].strip(), None if label in ("", "-1") else label))
+        cells = [row[cell].strip() if cell < len(row) else "" for cell in label_cells]
+        entries.append((row[file_cell].strip(), tuple(None if cell in ("", "-1") else cell for cell in cells)))
     by_name = _matched(entries, names, where)
-    return Labelling(*named_classes([by_name.get(name) for name in names]))
+    unlabelled = (None,) * len(columns)
+    rows_of_names = [by_name.get(name, unlabelled) for name in names]
+    found = [named_classes([labels[block] for labels in rows_of_names]) for block in range(len(columns))]
+    return side_by_side(found, columns, where)
 
 
 def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
@@ -187,7 +190,7 @@ def _matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: 
             missing.append(written)
         elif name in by_name and by_name[name] != label:
             raise DataError(
-                f'{where}: "{name}" is there twice, labelled {by_name[name]} and {label}; keep one'
+                f'{where}: "{name}" is there twice, labelled {_shown(by_name[name])} and {_shown(label)}; keep one'
             )
         else:
             by_name[name] = label
@@ -208,6 +211,10 @@ def named_classes(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, 
     number_of = {label: number for number, label in enumerate(classes)}
     numbers = [-1 if label is None else number_of[label] for label in labels]
     return np.array(numbers, dtype=np.int64), tuple(classes)
+
+
+def _shown(label: tuple[str | None, ...] | int | None) -> str:
+    return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
 def _short(value: object) -> str:

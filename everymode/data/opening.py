@@ -57,7 +57,8 @@ def open_images(
             stacked:PATH for triples of the grey images at PATH.
         resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
         channels: 1 (grey), 3 or 4 (with alpha); None gives 1 where all images are grey, else 3.
-        label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label".
+        label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label"; several
+            joined by commas, as in "digit,domain", are label blocks: several labels an image.
         fit: how an image of another aspect is fitted: centre "crop", "pad" with background, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: keep a fixed random choice of at most this many images.

@@ -17,6 +17,7 @@ from PIL import Image
 
 from everymode.data.decode import FORMATS
 from everymode.data.errors import DataError
+from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.labelling import named_classes
 from everymode.data.source import Source, digest_of, file_key, numbered_classes
 from everymode.data.words import did_you_mean, listed
@@ -38,7 +39,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         paths: files with a column `image` or `img`, a struct with `bytes` or plain bytes.
         name: for messages.
         label_column: the column of labels; by default `label` or `labels`, if there is one. Whole numbers
-            or names; a missing label is -1.
+            or names; a missing label is -1. Several columns joined by commas are label blocks.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -58,8 +59,8 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
     try:
         files = [parquet.ParquetFile(path) for path in paths]
         images = _image_column(files[0].schema_arrow, name)
-        labels = _label_column(files[0].schema_arrow, label_column, name)
-        numbers, classes = _labels(files, labels, name)
+        columns = _label_columns(files[0].schema_arrow, label_columns(label_column), name)
+        labelling = _labelling(files, columns, name)
         rows = _RowGroups(files, images)
     except (pyarrow.ArrowException, OSError, KeyError) as error:
         raise DataError(
@@ -76,8 +77,9 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         name=name,
         items=[f"row {i}" for i in range(len(rows))],
         open_image=open_image,
-        labels=numbers,
-        classes=classes,
+        labels=labelling.labels,
+        classes=labelling.classes,
+        label_blocks=labelling.label_blocks,
         key=digest_of("parquet", images, *(file_key(path) for path in paths)),
     )
 
@@ -127,20 +129,27 @@ def _image_column(schema: Any, name: str) -> str:
     )
 
 
-def _label_column(schema: Any, wanted: str | None, name: str) -> str | None:
-    if wanted is not None and wanted not in schema.names:
-        near = did_you_mean(wanted, schema.names)
-        raise DataError(f'{name} has no column "{wanted}"{near}; it has {listed(schema.names)}')
-    return wanted or next((column for column in LABEL_COLUMNS if column in schema.names), None)
+def _label_columns(schema: Any, wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
+    for column in wanted:
+        if column not in schema.names:
+            near = did_you_mean(column, schema.names)
+            raise DataError(f'{name} has no column "{column}"{near}; it has {listed(schema.names)}')
+    return wanted or tuple(column for column in LABEL_COLUMNS if column in schema.names)[:1]
+
+
+def _labelling(
+    files: Sequence[pyarrow.parquet.ParquetFile], columns: tuple[str, ...], name: str
+) -> Labelling:
+    if not columns:
+        return Labelling(np.full(sum(file.metadata.num_rows for file in files), -1, np.int64), ())
+    return side_by_side([_labels(files, column, name) for column in columns], columns, name)
 
 
 def _labels(
-    files: Sequence[pyarrow.parquet.ParquetFile], column: str | None, name: str
+    files: Sequence[pyarrow.parquet.ParquetFile], column: str, name: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     from pyarrow import types
 
-    if column is None:
-        return np.full(sum(file.metadata.num_rows for file in files), -1, np.int64), ()
     values = [value for file in files for value in file.read(columns=[column]).column(column).to_pylist()]
     kind = files[0].schema_arrow.field(column).type
     if types.is_string(kind) or types.is_large_string(kind):

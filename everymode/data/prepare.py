@@ -85,7 +85,13 @@ def prepare(
         wish = replace(wish, resolution=resolution, channels=wish.channels or min(source_channels, 3))
         as_it_is = (wish.channels, *resolution) == (source_channels, *size)
         if as_it_is and source.pixels.nbytes <= IN_MEMORY_BYTES:
-            plain = in_memory(source.name, source.pixels, source.labels, source.classes)
+            plain = in_memory(
+                source.name,
+                source.pixels,
+                source.labels,
+                source.classes,
+                label_blocks=source.label_blocks,
+            )
             return replace(plain, notes=source.notes)
     place = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, wish))
     found = read_entry(place)
@@ -110,6 +116,7 @@ def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset
         labels=labels,
         classes=source.classes,
         fingerprint=fingerprint_of(bytes.fromhex(entry.digest), labels, source.classes),
+        label_blocks=source.label_blocks,
         unreadable=tuple(Unreadable(name, reason) for _, name, reason in entry.unreadable),
         notes=notes,
     )

@@ -38,12 +38,13 @@ class Source:
         items: a name for each image, for messages.
         open_image: opens image i (only its header need be read); called from several threads; the caller
             closes it.
-        labels: int64 [N], -1 = unlabelled.
-        classes: class names; () without labels.
+        labels: int64 [N], -1 = unlabelled; [N, blocks] for several label blocks.
+        classes: class names; () without labels; with several blocks all names, blocks in order.
         key: hexadecimal digest that changes when the images do.
         notes: sentences that a user should see.
         pixels: uint8 [N, C, H, W] where the images are one array already (it may be strided or
             memory-mapped).
+        label_blocks: the class names of each block, where there are several blocks.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Source:
     key: str
     notes: tuple[str, ...] = ()
     pixels: np.ndarray | RowsView | None = None
+    label_blocks: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -109,7 +111,13 @@ def numbered_classes(labels: Iterable[int | None], where: str) -> tuple[np.ndarr
 
 
 def pixel_source(
-    name: str, pixels: np.ndarray | RowsView, labels: np.ndarray, classes: tuple[str, ...], key: str
+    name: str,
+    pixels: np.ndarray | RowsView,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    key: str,
+    *,
+    label_blocks: tuple[tuple[str, ...], ...] = (),
 ) -> Source:
     """A source whose images are one uint8 array [N, C, H, W] with 1, 3 or 4 channels."""
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3, 4):
@@ -127,7 +135,7 @@ def pixel_source(
         return Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
 
     items = [f"image {i}" for i in range(len(pixels))]
-    return Source(name, items, open_image, labels, classes, key, pixels=pixels)
+    return Source(name, items, open_image, labels, classes, key, pixels=pixels, label_blocks=label_blocks)
 
 
 def file_key(path: Path) -> str:

@@ -62,6 +62,7 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         open_image=lambda i: Image.open(io.BytesIO(_member_bytes(archive, infos[i])), formats=FORMATS),
         labels=labelling.labels,
         classes=labelling.classes,
+        label_blocks=labelling.label_blocks,
         key=digest_of("zip", *((info.filename, info.file_size, info.CRC) for info in infos)),
         notes=notes,
     )

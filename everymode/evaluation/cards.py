@@ -53,7 +53,7 @@ def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
     facts = fake.facts
     unknown = UNKNOWN if facts["kind"] == "data" else None
     sampled = {
-        name: facts.get(name, unknown) for name in (*asdict(Sampling()), "rejection", "ema") if name != "seed"
+        name: facts.get(name, unknown) for name in (*asdict(Sampling()), "ema") if name != "seed"
     }
     return {
         "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
@@ -68,7 +68,7 @@ def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
 
 def subject_of(fake: Images, source: str | None, real: Images, real_source: str | None) -> dict[str, Any]:
     """What is judged. Cards of equal "identity" are repetitions of the same with other "seeds"."""
-    facts = dict(fake.facts)
+    facts = {**fake.facts, **fake.found()}
     seeds = {
         "sampling": facts.pop("seed", facts.pop("choice_seed", None)),
         "training": facts.pop("training_seed", None),

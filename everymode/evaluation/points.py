@@ -74,7 +74,7 @@ def points_card(
             "real_source": None,
             "identity": {"weights": tensors_hash(generator.network.state_dict())},
             "seeds": {"sampling": sampling.seed, "training": numbers.get("seed")},
-            "facts": {"kind": "generator", "step": step},
+            "facts": {"kind": "generator", "step": step, **drawer.found()},
         },
         environment=dict(environment),
         times=times_of({"all": time.perf_counter() - begin}),

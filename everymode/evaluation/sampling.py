@@ -18,6 +18,7 @@ from everymode.draws import Draws, Rows
 from everymode.generator import Generator
 from everymode.labels.given import GivenLabels
 from everymode.metrics.extractors.pixels import quantized
+from everymode.rejection import redraw_rejected
 
 __all__ = ["IMAGES_PER_SEED", "Drawer", "Sampling", "truncated_normal"]
 
@@ -40,6 +41,7 @@ class Sampling:
             "standing" statistics, taken anew over `standing_batches` at this truncation.
         standing_batches: batches for standing statistics.
         batch_size: images per pass; it changes the images only where batch_norm is not "running".
+        rejection: draw an image that is not what was asked for again, at most so often; None = keep what is drawn first.
     """
 
     seed: int = 0
@@ -49,6 +51,7 @@ class Sampling:
     batch_norm: Literal["running", "batch", "standing"] = "running"
     standing_batches: int = 16
     batch_size: int = 64
+    rejection: int | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -60,6 +63,13 @@ class Sampling:
                 f"batch_size is {self.batch_size} and standing_batches {self.standing_batches}; they must be at least "
                 "2 and 1"
             )
+        if self.rejection is not None and self.rejection < 0:
+            raise ValueError(f"rejection is {self.rejection} redraws an image; it must be 0 or more, or None")
+        if self.rejection is not None and self.batch_norm == "batch":
+            raise ValueError(
+                "rejection draws some images of a batch again, which statistics of the batch at hand would notice: "
+                "leave one of the two out"
+            )
 
     def protocol(self) -> dict[str, Any]:
         """What numbers must share to be compared: all but the seed."""
@@ -69,7 +79,7 @@ class Sampling:
             del facts["standing_batches"]
         if self.batch_norm == "running":
             del facts["batch_size"]
-        return {**facts, "rejection": None}
+        return facts
 
 
 class Drawer:
@@ -103,6 +113,7 @@ class Drawer:
             network = _Resampled(network, sampling.truncation)
             self._factor = 1.0
         self._first = sampling.seed * IMAGES_PER_SEED
+        self._tries: dict[int, tuple[int, int]] = {}
         self._generator = Generator(
             network, generator.labels, classes=generator.classes, config=generator.config
         )
@@ -117,6 +128,16 @@ class Drawer:
         """Whether the labels drawn are known, and are the data's classes (clusters are not, nor several labels)."""
         known = self._chooses_labels and isinstance(self._generator.labels, GivenLabels)
         return known and not isinstance(self._generator.num_labels, tuple)
+
+    def found(self) -> dict[str, Any]:
+        """What rejection came to in the images drawn so far: accepted draws over all draws, and the share of images that
+        are accepted in the end.
+        """
+        if self.sampling.rejection is None or not self._tries:
+            return {"acceptance_rate": None, "accepted_images": None}
+        accepted, draws = (sum(counts) for counts in zip(*self._tries.values(), strict=True))
+        images = len(self._tries) * self.sampling.batch_size
+        return {"acceptance_rate": accepted / draws, "accepted_images": accepted / images}
 
     @property
     def _chooses_labels(self) -> bool:
@@ -152,7 +173,19 @@ class Drawer:
     def _batch(self, start: int) -> Tensor:
         size = self.sampling.batch_size
         labels = self._labels(start, start + size, "labels")
-        return self._drawn(self._first + start, labels)
+        if self.sampling.rejection is None:
+            return self._drawn(self._first + start, labels)
+        drawn = redraw_rejected(
+            self._generator,
+            size,
+            label=labels,
+            seed=self._first + start,
+            retries=self.sampling.rejection,
+            truncation=self._factor,
+            batch_size=size,
+        )
+        self._tries[start] = (int(drawn.accepted.sum()), int(drawn.draws.sum()))
+        return drawn.images
 
     def _drawn(self, seed: int, labels: Tensor | None) -> Tensor:
         size = self.sampling.batch_size

@@ -132,14 +132,17 @@ def open_sides(
         real = opened[1] = _training_data(opened[0])
     generators = [each for each in opened if isinstance(each, Opened)]
     size = None if resolution is None else parse_resolution(resolution)
-    fit = "crop"
+    fit, label_column = "crop", ""
     if generators:
         shape = generators[0].generator.sample(1).shape
         if len(shape) == 4 and size is None:
             size = (int(shape[2]), int(shape[3]))
-        fit = recipe_numbers(generators[0].generator).get("fit", "crop")
+        numbers = recipe_numbers(generators[0].generator)
+        fit, label_column = numbers.get("fit", "crop"), numbers.get("label_column", "")
     found = [
-        each if isinstance(each, Opened) else open_data(each, resolution=size, fit=fit)  # type: ignore[arg-type]
+        each
+        if isinstance(each, Opened)
+        else open_data(each, resolution=size, fit=fit, label_column=label_column)  # type: ignore[arg-type]
         for each in opened
     ]
     return Sides(found[0], found[1], sampling, _called(fake), _called(real), size, fit)
@@ -176,11 +179,22 @@ def open_generator(
 
 
 def open_data(
-    source: str | Path | Dataset, *, resolution: tuple[int, int] | None = None, fit: str = "crop"
+    source: str | Path | Dataset,
+    *,
+    resolution: tuple[int, int] | None = None,
+    fit: str = "crop",
+    label_column: str = "",
 ) -> Dataset:
-    """A data set of images by path or name."""
+    """A data set of images by path or name.
+
+    Args:
+        label_column: where a generator found its labels; data without it have the labels that they have.
+    """
     if isinstance(source, Dataset):
         return source
+    if label_column:
+        with suppress(ValueError):
+            return open_images(source, resolution=resolution, fit=fit, label_column=label_column)  # type: ignore[arg-type]
     return open_images(source, resolution=resolution, fit=fit)  # type: ignore[arg-type]
 
 

@@ -131,7 +131,6 @@ def images_of_generator(
         "data": generator.config.get("data", {}).get("fingerprint"),
         "step": step,
         "training_seed": numbers.get("seed"),
-        "acceptance_rate": 1.0,
     }
     return Images(
         name=str(numbers.get("name") or "generator"),
@@ -141,6 +140,7 @@ def images_of_generator(
         classes=tuple(names) if drawer.has_classes and len(names) == generator.num_labels else (),
         facts=facts,
         take=drawer.take,
+        found=drawer.found,
     )
 
 

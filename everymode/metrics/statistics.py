@@ -35,6 +35,7 @@ class Images:
         facts: JSON values that fix the images: two sides with equal facts give equal features.
         take: rows [n] -> those images, uint8 [n, C, H, W].
         warnings: sentences for the score card.
+        found: further facts, which are known once the images were streamed.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Images:
     facts: Mapping[str, Any]
     take: Callable[[np.ndarray], Tensor] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    found: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
 
     @property
     def class_counts(self) -> tuple[int, ...]:

@@ -149,6 +149,7 @@ class BigGANDiscriminator(nn.Module):
         widths: channels of each block's output (`discriminator_layout`).
         halvings: how many of the first blocks halve the grid.
         attention: shorter sides of the block outputs that self-attention follows.
+        circular: circular padding of the blocks' 3x3 convolutions; zeros otherwise.
         fused: computes convolution and mean pooling in one operation (exact).
     """
 
@@ -162,6 +163,7 @@ class BigGANDiscriminator(nn.Module):
         class_head: Callable[[int], nn.Module] | None = None,
         channels: int = 3,
         attention: Sequence[int] = (),
+        circular: bool = False,
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -169,7 +171,14 @@ class BigGANDiscriminator(nn.Module):
         self.size = (size[0], size[1])
         ins = (channels, *widths[:-1])
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(ins[i], widths[i], activate_first=i > 0, downsample=i < halvings, fused=fused)
+            DiscriminatorBlock(
+                ins[i],
+                widths[i],
+                activate_first=i > 0,
+                downsample=i < halvings,
+                circular=circular,
+                fused=fused,
+            )
             for i in range(len(widths))
         )
         sides = [min(size) // 2 ** min(i + 1, halvings) for i in range(len(widths))]

@@ -34,6 +34,8 @@ class DCGANGenerator(nn.Module):
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
         output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
             of the 3x3 convolution at the end; `size` may then be any that the head draws.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
+            and the label's embedding.
     Raises:
         ValueError: a side of the size is not a multiple of 2 ** doublings.
     """
@@ -49,16 +51,24 @@ class DCGANGenerator(nn.Module):
         base: int = 64,
         doublings: int | None = None,
         output: Callable[[int, int], nn.Module] | None = None,
+        first: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         doublings = default_doublings(size) if doublings is None else doublings
         self.size = (size[0], size[1])
         self.grid = starting_grid(size, doublings)
         self.latent_dim = latent_dim
-        self.embedding = None if num_classes is None else UnitEmbeddingConcat(num_classes, embedding_dim)
+        embedded = num_classes is not None and first is None
+        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
         widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
-        in_features = latent_dim if num_classes is None else latent_dim + embedding_dim
-        self.linear = nn.Linear(in_features, widths[0] * self.grid[0] * self.grid[1])
+        self.takes_condition_first = first is not None
+        in_features, out_features = (
+            latent_dim + embedding_dim * embedded,
+            widths[0] * self.grid[0] * self.grid[1],
+        )
+        self.linear = (
+            nn.Linear(in_features, out_features) if first is None else first(latent_dim, out_features)
+        )
         self.convolutions = nn.ModuleList(
             nn.ConvTranspose2d(widths[i], widths[i + 1], 4, stride=2, padding=1) for i in range(doublings)
         )
@@ -71,7 +81,10 @@ class DCGANGenerator(nn.Module):
         if self.output_head is None:
             require_native(size, self.size)
         require_latent(z, self.latent_dim)
-        hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
+        if self.takes_condition_first:
+            hidden = self.linear(z, condition)
+        else:
+            hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
         hidden = hidden.unflatten(1, (-1, *self.grid))
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             hidden = F.relu(norm(convolution(hidden)))

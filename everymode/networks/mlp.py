@@ -25,6 +25,8 @@ class PointGenerator(nn.Module):
 
     Args:
         num_classes: None for an unconditional generator, which ignores the condition.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
+            and the label's embedding.
     """
 
     def __init__(
@@ -36,12 +38,17 @@ class PointGenerator(nn.Module):
         width: int = 400,
         depth: int = 4,
         point_dim: int = 2,
+        first: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.embedding = None if num_classes is None else UnitEmbeddingConcat(num_classes, embedding_dim)
-        ins = (latent_dim if num_classes is None else latent_dim + embedding_dim,) + (width,) * (depth - 1)
+        embedded = num_classes is not None and first is None
+        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
+        ins = (latent_dim + embedding_dim * embedded,) + (width,) * (depth - 1)
         self.layers = nn.ModuleList(nn.Linear(features, width) for features in ins)
+        self.takes_condition_first = first is not None
+        if first is not None:
+            self.layers[0] = first(latent_dim, width)
         self.norms = nn.ModuleList(BatchNorm(width) for _ in ins)
         self.output = nn.Linear(width, point_dim)
 
@@ -50,7 +57,10 @@ class PointGenerator(nn.Module):
         if size is not None:
             raise ValueError(f"size {tuple(size)} was asked for, but points have no size; leave size out.")
         hidden = z if self.embedding is None else self.embedding(z, condition)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
+        first, *others = self.layers
+        hidden = first(hidden, condition) if self.takes_condition_first else first(hidden)
+        hidden = F.relu(self.norms[0](hidden))
+        for layer, norm in zip(others, self.norms[1:], strict=True):
             hidden = F.relu(norm(layer(hidden)))
         return self.output(hidden)
 

@@ -1,7 +1,8 @@
 """Weights under the names of released BigGAN code, put into our BigGAN networks.
 
-Names follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps, and for
-the class scores of alisadeghian/PGMGAN:gan_training/models/biggan.py.
+Names follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps; for the output
+network of Omni-INR-GAN, PeterouZh/Omni-GAN-DGP (inr_omniGAN.py, net_mlp.py); and for the class scores
+alisadeghian/PGMGAN:gan_training/models/biggan.py.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ _BOTH = (
     (r"^(attention\.\d+)\.o\.", r"\1.output."),
     (r"(\.bn)?\.(stored|running)_(mean|var)$", r".running_\3"),
 )
-_GENERATOR = ((r"^output_layer\.0\.", "output_norm."), (r"^output_layer\.2\.", "output_conv."))
+_GENERATOR = (
+    (r"^output_layer\.0\.", "output_norm."),
+    (r"^output_layer\.2\.", "output_conv."),
+    # There every second entry of the list is a ReLU.
+    (r"^inr_net\.layers\.(\d*[02468])\.", lambda found: f"output_head.layers.{int(found[1]) // 2}."),
+)
 _DISCRIMINATOR = (
     (r"^linear\.", "head.linear."),
     (r"^embed\.", "head.embedding."),
@@ -48,6 +54,9 @@ def load_released(
     weight divided by its singular value as the released code has it in evaluation mode, so that a network
     that is not trained on needs none. A class table is left out where the head has none (released omni-loss
     discriminators keep an unused one).
+
+    A generator with `ImplicitHead` draws off its native size as the released test code does if the head is built with
+    `border_padding=False`.
 
     Args:
         weights: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`,

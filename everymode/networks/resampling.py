@@ -55,6 +55,16 @@ class DownsampleConv2d(nn.Conv2d):
         return height, width
 
 
+class CircularDownsampleConv2d(DownsampleConv2d):
+    """The same with circular padding: the left neighbor of the first column is the last one, and so for rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), mode="circular")
+        if not self.fused:
+            return F.avg_pool2d(F.conv2d(padded, self.weight, self.bias), 2)
+        return F.conv2d(padded, four_shifts(self.weight, divisor=4), self.bias, stride=2)
+
+
 def four_shifts(kernel: Tensor, *, divisor: int) -> Tensor:
     """The sum of a 3x3 kernel's four shifts on a 4x4 grid, over the divisor: [out, in, 3, 3] -> [out, in, 4,
     4].

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.networks.resampling import DownsampleConv2d, UpsampleConv2d
+from everymode.networks.circular import CircularConv2d
+from everymode.networks.resampling import CircularDownsampleConv2d, DownsampleConv2d, UpsampleConv2d
 
 
 class GeneratorBlock(nn.Module):
@@ -49,6 +50,7 @@ class DiscriminatorBlock(nn.Module):
         hidden_channels: width between the two convolutions; `out_channels` ("wide", BigGAN) where None.
         activate_first: False for the first block, which acts on images.
         downsample: whether the block halves the grid.
+        circular: circular padding of the 3x3 convolutions; zeros otherwise.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class DiscriminatorBlock(nn.Module):
         hidden_channels: int | None = None,
         activate_first: bool = True,
         downsample: bool = True,
+        circular: bool = False,
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -67,11 +70,13 @@ class DiscriminatorBlock(nn.Module):
         self.downsample = downsample
         # The first block pools before its shortcut in any case.
         self.pool_first = fused or not activate_first
-        self.conv1 = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        plain = CircularConv2d if circular else nn.Conv2d
+        halving = CircularDownsampleConv2d if circular else DownsampleConv2d
+        self.conv1 = plain(in_channels, hidden_channels, 3, padding=1)
         self.conv2 = (
-            DownsampleConv2d(hidden_channels, out_channels, fused=fused)
+            halving(hidden_channels, out_channels, fused=fused)
             if downsample
-            else nn.Conv2d(hidden_channels, out_channels, 3, padding=1)
+            else plain(hidden_channels, out_channels, 3, padding=1)
         )
         self.shortcut = (
             nn.Conv2d(in_channels, out_channels, 1)

@@ -29,7 +29,7 @@ class ResNetGenerator(nn.Module):
         num_classes: rows of the gains' and biases' tables in every block; None for an unconditional
             generator, which ignores the condition.
         widths: channels of the first grid and of each block's output; `resnet_generator_widths(size)` where
-            None.
+            None (those of the sparsity-aware normalization paper's tables 5 and 6 too).
         output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
             of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
         fused: computes upsampling and convolution in one operation (exact).
@@ -91,6 +91,9 @@ class ResNetDiscriminator(nn.Module):
         halvings: how many of the first blocks halve the grid; all but the last where None.
         mean_pooling: averages over positions rather than summing (the critics of the sparsity-aware
             normalization paper).
+        wide: the width between a block's convolutions is that of its output, not of its input: what the parameter
+            counts of the sparsity-aware normalization paper say of its critics at 48 pixels.
+        circular: circular padding of the 3x3 convolutions (that paper's critics too); zeros otherwise.
         fused: computes convolution and mean pooling in one operation (exact).
     """
 
@@ -104,6 +107,8 @@ class ResNetDiscriminator(nn.Module):
         halvings: int | None = None,
         channels: int = 3,
         mean_pooling: bool = False,
+        wide: bool = False,
+        circular: bool = False,
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -119,9 +124,10 @@ class ResNetDiscriminator(nn.Module):
             DiscriminatorBlock(
                 ins[i],
                 widths[i],
-                hidden_channels=widths[0] if i == 0 else ins[i],
+                hidden_channels=widths[i] if wide or i == 0 else ins[i],
                 activate_first=i > 0,
                 downsample=i < halvings,
+                circular=circular,
                 fused=fused,
             )
             for i in range(len(widths))
@@ -140,22 +146,35 @@ class ResNetDiscriminator(nn.Module):
         return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
 
 
-def resnet_generator_widths(size: Size) -> tuple[int, ...]:
-    """Channels of the first grid and of each block: 256 throughout at 32 pixels, 512 to 64 at 48, 1024 to 64
-    above.
+def resnet_generator_widths(size: Size, base: int = 64) -> tuple[int, ...]:
+    """Channels of the first grid and of each block, for a base of 64: 256 throughout at 32 pixels, 512 to 64 at
+    48, 1024 to 64 above.
 
     Other sizes take the row of their number of doublings from a first grid whose shorter side is 4 to 7; 48
     differs from 32 by its first grid, 6x6.
     """
     doublings = default_doublings(size)
     if doublings <= 3:
-        return (512, 256, 128, 64) if min(size) == 48 else (256,) * (doublings + 1)
-    return (1024,) * (doublings - 3) + (512, 256, 128, 64)
+        multiples = (8, 4, 2, 1) if min(size) == 48 else (4,) * (doublings + 1)
+    else:
+        multiples = (16,) * (doublings - 3) + (8, 4, 2, 1)
+    return tuple(base * multiple for multiple in multiples)
 
 
-def resnet_discriminator_layout(size: Size) -> tuple[tuple[int, ...], int]:
-    """Channels of each block's output, and how many of the first blocks halve the grid."""
+def resnet_discriminator_layout(
+    size: Size, base: int = 64, *, shortened: bool = False
+) -> tuple[tuple[int, ...], int]:
+    """Channels of each block's output, and how many of the first blocks halve the grid.
+
+    Args:
+        shortened: from 48 pixels on, without the last block, as the sparsity-aware normalization paper has it at 48
+            (Table 6: a quarter of the parameters).
+    """
     doublings = default_doublings(size)
-    if doublings <= 3:
-        return ((64, 128, 256, 512, 1024), 4) if min(size) == 48 else ((128,) * 4, min(doublings, 2))
-    return (64, 128, 256, 512, 1024) + (1024,) * (doublings - 4), doublings
+    if doublings <= 3 and min(size) != 48:
+        return (2 * base,) * 4, min(doublings, 2)
+    multiples = (1, 2, 4, 8, 16) + (16,) * max(doublings - 4, 0)
+    halvings = max(doublings, 4)
+    if shortened:
+        multiples, halvings = multiples[:-1], min(halvings, len(multiples) - 1)
+    return tuple(base * multiple for multiple in multiples), halvings

@@ -4,7 +4,7 @@ A rule looks at a layer and at the grid it acts on, and returns the parametrizat
 weight by a normalized one. Parametrizations that say which of them belong together are evaluated before each
 call of the network, a whole group in one batched computation. A layer that is used in another way
 (`discriminator.features(x)`, or `discriminator.forward(x)`, which skips hooks) computes its own weight by
-the same rule.
+the same rule. A parametrization that depends on the grid is told of it whenever the layer is applied.
 """
 
 from __future__ import annotations
@@ -41,6 +41,15 @@ class Groupable(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsGrid(Protocol):
+    """A parametrization whose normalized weight depends on the grid, and that can take another one."""
+
+    def follow_grid(self, grid: Grid, weight: Tensor) -> None:
+        """Called with the grid that the layer is about to be applied to, and the weight underneath."""
+        ...
+
+
 def normalize_weights(
     network: nn.Module,
     rule: WeightRule,
@@ -53,7 +62,8 @@ def normalize_weights(
     `example` in evaluation mode, without gradients; no buffer changes. A layer that fuses a convolution with
     resampling names the grid of the convolution it stands for through a method `convolution_grid(height,
     width)`. Where a layer is applied several times, the largest grid counts. Linear layers and embeddings
-    have grid (1, 1).
+    have grid (1, 1). A layer that is later applied to another grid tells its parametrization, if that depends
+    on the grid (see FollowsGrid) and the dry forward applied the layer to one grid only.
 
     Args:
         network: of any kind; its layers may be in training or in evaluation mode.
@@ -65,16 +75,7 @@ def normalize_weights(
         ValueError: a layer is normalized already, a convolution took no part in the dry forward, or no layer
             was found.
     """
-    layers = {
-        name: layer
-        for name, layer in network.named_modules()
-        if isinstance(layer, _NORMALIZABLE) and (include is None or include(name, layer))
-    }
-    if not layers:
-        raise ValueError(
-            f"{type(network).__name__} has no convolution, linear layer or embedding to normalize; "
-            "check `include`, or pass the network that holds the layers."
-        )
+    layers = _layers(network, include)
     for name, layer in layers.items():
         if parametrize.is_parametrized(layer, "weight"):
             raise ValueError(
@@ -84,12 +85,25 @@ def normalize_weights(
     grids = _record_grids(network, layers, example)
     normalized: list[str] = []
     for name, layer in layers.items():
-        parametrization = rule(layer, grids[name])
+        parametrization = rule(layer, _largest(grids[name]))
         if parametrization is not None:
             _register(layer, parametrization)
             normalized.append(name)
+            if isinstance(parametrization, FollowsGrid) and len(grids[name]) == 1 and layer.weight.dim() == 4:
+                layer.register_forward_pre_hook(_tell_grid)
     _schedule_groups(network, normalized)
     return network
+
+
+def layer_grids(
+    network: nn.Module, *example: object, include: Callable[[str, nn.Module], bool] | None = None
+) -> dict[str, Grid]:
+    """The layers that `normalize_weights` would offer to its rule, by qualified name, with the grids they act on.
+
+    Args, errors: as `normalize_weights`. Layers under a rule already are named as well.
+    """
+    grids = _record_grids(network, _layers(network, include), example)
+    return {name: _largest(seen) for name, seen in grids.items()}
 
 
 def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) -> nn.Module:
@@ -115,17 +129,31 @@ def without_embeddings(name: str, layer: nn.Module) -> bool:
     return not isinstance(layer, nn.Embedding)
 
 
+def _layers(network: nn.Module, include: Callable[[str, nn.Module], bool] | None) -> dict[str, nn.Module]:
+    layers = {
+        name: layer
+        for name, layer in network.named_modules()
+        if isinstance(layer, _NORMALIZABLE) and (include is None or include(name, layer))
+    }
+    if not layers:
+        raise ValueError(
+            f"{type(network).__name__} has no convolution, linear layer or embedding to normalize; "
+            "check `include`, or pass the network that holds the layers."
+        )
+    return layers
+
+
 def _record_grids(
     network: nn.Module, layers: dict[str, nn.Module], example: tuple[object, ...]
-) -> dict[str, Grid]:
-    grids: dict[str, Grid] = {}
+) -> dict[str, list[Grid]]:
+    """The different grids that each layer is applied to in one dry forward."""
+    grids: dict[str, list[Grid]] = {}
 
     def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            height, width = inputs[0].shape[-2:]
-            if hasattr(layer, "convolution_grid"):
-                height, width = layer.convolution_grid(height, width)
-            grids[name] = max(grids.get(name, (0, 0)), (height, width), key=lambda grid: grid[0] * grid[1])
+            grid = _grid_of(layer, inputs[0])
+            if grid not in grids.setdefault(name, []):
+                grids[name].append(grid)
 
         return record
 
@@ -150,7 +178,21 @@ def _record_grids(
             f"the forward on `example` does not reach the convolutions {unseen}, so the grid they act on is "
             "unknown; pass an example that uses them, or leave them out with `include`."
         )
-    return {name: grids.get(name, (1, 1)) for name in layers}
+    return {name: grids.get(name, [(1, 1)]) for name in layers}
+
+
+def _grid_of(layer: nn.Module, x: Tensor) -> Grid:
+    height, width = x.shape[-2:]
+    return layer.convolution_grid(height, width) if hasattr(layer, "convolution_grid") else (height, width)
+
+
+def _largest(grids: Sequence[Grid]) -> Grid:
+    return max(grids, key=lambda grid: grid[0] * grid[1])
+
+
+def _tell_grid(layer: nn.Module, inputs: tuple[object, ...]) -> None:
+    holder = layer.parametrizations.weight
+    holder[0].follow_grid(_grid_of(layer, inputs[0]), holder.original)
 
 
 def _register(layer: nn.Module, parametrization: nn.Module) -> None:
@@ -163,6 +205,8 @@ def _register(layer: nn.Module, parametrization: nn.Module) -> None:
 
 
 def _unregister(layer: nn.Module, keep_normalized: bool) -> None:
+    for key in [key for key, hook in layer._forward_pre_hooks.items() if hook is _tell_grid]:
+        del layer._forward_pre_hooks[key]
     if len(layer.parametrizations) > 1:
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=keep_normalized)
         return

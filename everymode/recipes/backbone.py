@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from everymode.recipe import Recipe, parse_augmentation
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from everymode.data.facts import DataFacts
     from everymode.game import Game, LabelSource, Objective
@@ -52,6 +52,10 @@ class BigGANBackbone(Recipe):
     """Weight of consistency under small shifts of real images (CR; published: 10); 0 = none."""
     fake_consistency_weight: float = 0.0
     """The same for generated images; both together are bCR."""
+    doublings: int = 0
+    """Times that the generator doubles its first grid; 0 = as often as keeps that grid at 4 pixels or more."""
+    circular_padding: bool = False
+    """Circular padding in the discriminator's 3x3 convolutions, in place of zeros."""
     fused_resampling: bool = True
     """Do up- and down-sampling and the convolution beside them as one operation: exact, and faster on most machines."""
 
@@ -109,12 +113,15 @@ class BigGANBackbone(Recipe):
         objective: Objective,
         head: Callable[[int], nn.Module],
         class_head: Callable[[int], nn.Module] | None = None,
+        *,
+        find_labels: Callable[[nn.Module], LabelSource] | None = None,
     ) -> Game:
         """The game of these networks, the data's labels and this objective.
 
         Args:
             head: width F of D's features -> head: features [B, F], condition -> scores.
             class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+            find_labels: discriminator -> a label source in place of the data's labels.
         """
         from everymode.augment.choosing import find_augmentation
         from everymode.game import Game
@@ -126,7 +133,8 @@ class BigGANBackbone(Recipe):
             target=self.augmentation_target,
             images_to_one=self.augmentation_images,
         )
-        return Game(generator, discriminator, self.given_labels(), self._regularized(objective), augment)
+        labels = self.given_labels() if find_labels is None else find_labels(discriminator)
+        return Game(generator, discriminator, labels, self._regularized(objective), augment)
 
     def _regularized(self, objective: Objective) -> Objective:
         """The objective with the regularization terms whose weights are set."""
@@ -180,8 +188,8 @@ class BigGANBackbone(Recipe):
         from everymode.norms.weight import normalize_weights, without_embeddings
 
         self.require_classes(1)
-        widths = generator_widths(self.size, self.width)
-        layout = discriminator_layout(self.size, self.width)
+        widths = generator_widths(self.size, self.width, doublings=self.doublings or None)
+        layout = discriminator_layout(self.size, self.width, doublings=self.doublings or None)
         if self.tapered:
             widths = (*widths[:-1], self.width)
             layout = DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
@@ -205,6 +213,7 @@ class BigGANBackbone(Recipe):
             class_head=class_head,
             channels=self.channels,
             attention=(self.discriminator_attention,) if self.discriminator_attention else (),
+            circular=self.circular_padding,
             fused=self.fused_resampling,
         )
         initialize = {
@@ -221,8 +230,19 @@ class BigGANBackbone(Recipe):
         z = torch.zeros(1, generator.latent_dim)
         included = None if self.normalize_embeddings else without_embeddings
         normalize_weights(generator, rule, z, label, include=included)
-        normalize_weights(discriminator, rule, images, label)
+        self.normalize_discriminator(discriminator, images, label)
         return generator, discriminator
+
+    def normalize_discriminator(self, discriminator: nn.Module, *example: Tensor) -> None:
+        """Spectral normalization of the discriminator's weights; a recipe with another normalization overrides this.
+
+        Args:
+            example: what the discriminator takes.
+        """
+        from everymode.norms.spectral import spectral_norm
+        from everymode.norms.weight import normalize_weights
+
+        normalize_weights(discriminator, spectral_norm(epsilon=self.spectral_epsilon), *example)
 
     def require_classes(self, at_least: int) -> int:
         """The number of classes (with several label blocks: of the smallest one).

@@ -4,15 +4,17 @@ operations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from everymode.networks.heads import ClassifierHead, ProjectionHead
+from everymode.networks.implicit import ImplicitHead
 from everymode.networks.released import load_released
 from everymode.norms import normalize_weights, spectral_norm, without_embeddings
 
@@ -55,7 +57,7 @@ def double(x: Tensor) -> Tensor:
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
-def generate(weights: Weights, z: Tensor, labels: Tensor) -> Tensor:
+def trunk(weights: Weights, z: Tensor, labels: Tensor) -> Tensor:
     embedded = weights["shared.weight"][labels]
     h = F.linear(z[:, :CHUNK], normalized(weights, "linear"), weights["linear.bias"]).reshape(
         len(z), -1, 4, 4
@@ -72,14 +74,36 @@ def generate(weights: Weights, z: Tensor, labels: Tensor) -> Tensor:
         h = inner + convolve(weights, f"{block}.conv_sc", double(h))
         if index == 1:
             h = attend(weights, "blocks.1.1", h)
+    return h
+
+
+def generate(weights: Weights, z: Tensor, labels: Tensor) -> Tensor:
     h = F.batch_norm(
-        h,
+        trunk(weights, z, labels),
         weights["output_layer.0.stored_mean"],
         weights["output_layer.0.stored_var"],
         weights["output_layer.0.gain"],
         weights["output_layer.0.bias"],
     )
     return convolve(weights, "output_layer.2", h.relu()).tanh()
+
+
+def generate_at(weights: Weights, z: Tensor, labels: Tensor, height: int, width: int) -> Tensor:
+    """Point by point: neighborhoods of the features there, its place, a cell of 2, and the small network."""
+    h = trunk(weights, z, labels)
+    neighborhoods = F.unfold(h, 3, padding=1).reshape(len(h), -1, *h.shape[2:])
+    rows = -1 + (2 * torch.arange(height) + 1) / height
+    columns = -1 + (2 * torch.arange(width) + 1) / width
+    place = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
+    grid = place.flip(-1).expand(len(h), height, width, 2)
+    found = F.grid_sample(neighborhoods, grid, align_corners=False).permute(0, 2, 3, 1)
+    place = place.expand(len(h), height, width, 2)
+    hidden = torch.cat((found, place, torch.full_like(place, 2)), dim=-1)
+    for layer in (0, 2, 4):
+        name = f"inr_net.layers.{layer}"
+        hidden = F.linear(hidden, normalized(weights, name), weights[f"{name}.bias"])
+        hidden = hidden.relu() if layer < 4 else hidden.tanh()
+    return hidden.permute(0, 3, 1, 2)
 
 
 def pool(weights: Weights, x: Tensor) -> Tensor:
@@ -151,6 +175,16 @@ def released_generator() -> Weights:
     return made.weights
 
 
+def released_implicit_generator() -> Weights:
+    """The output layer gives way to a small network, of which the entries 1 and 3 are ReLUs."""
+    weights = {name: value for name, value in released_generator().items() if "output_layer" not in name}
+    made = Released()
+    made.layer("inr_net.layers.0", 7, 9 * 8 + 4)
+    made.layer("inr_net.layers.2", 6, 7)
+    made.layer("inr_net.layers.4", 3, 6)
+    return weights | made.weights
+
+
 def released_discriminator(outputs: int = 1) -> Weights:
     made = Released()
     made.block("blocks.0.0", 3, 8)
@@ -162,7 +196,7 @@ def released_discriminator(outputs: int = 1) -> Weights:
     return made.weights
 
 
-def our_generator() -> BigGANGenerator:
+def our_generator(output: Callable[[int, int], nn.Module] | None = None) -> BigGANGenerator:
     return BigGANGenerator(
         (16, 16),
         widths=(16, 16, 8),
@@ -171,6 +205,7 @@ def our_generator() -> BigGANGenerator:
         shared_dim=SHARED,
         hierarchical=True,
         attention=(16,),
+        output=output,
     )
 
 
@@ -197,6 +232,30 @@ def test_generator_agrees_with_the_released_forward(under_spectral_norm: bool) -
         images = generator(z, labels)
     torch.testing.assert_close(images, generate(weights, z, labels), rtol=0, atol=5e-5)
     assert images.std() > 0.05
+
+
+@pytest.mark.parametrize("under_spectral_norm", [True, False])
+def test_implicit_generator_agrees_with_the_released_forward_at_any_size(under_spectral_norm: bool) -> None:
+    z, labels, _ = example()
+    generator = our_generator(partial(ImplicitHead, hidden=(7, 6), border_padding=False))
+    if under_spectral_norm:
+        normalize_weights(generator, spectral_norm(), z, labels, include=without_embeddings)
+    weights = released_implicit_generator()
+    load_released(generator, weights).eval()
+    for size in ((16, 16), (24, 37)):
+        with torch.no_grad():
+            images = generator(z, labels, size)
+        torch.testing.assert_close(images, generate_at(weights, z, labels, *size), rtol=0, atol=5e-5)
+        assert images.std() > 0.05
+
+
+def test_weights_of_an_implicit_generator_do_not_fit_another() -> None:
+    with pytest.raises(ValueError, match=r"missing.*output_conv"):
+        load_released(our_generator(), released_implicit_generator())
+    with pytest.raises(ValueError, match=r"missing.*output_head"):
+        load_released(our_generator(partial(ImplicitHead, hidden=(7, 6))), released_generator())
+    with pytest.raises(ValueError, match=r"output_head\.layers\.0\..*weight.*\(7, 76\)"):
+        load_released(our_generator(partial(ImplicitHead, hidden=(9, 6))), released_implicit_generator())
 
 
 @pytest.mark.parametrize("under_spectral_norm", [True, False])

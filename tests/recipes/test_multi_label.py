@@ -116,6 +116,34 @@ def test_the_command_takes_one_label_of_each_kind(shapes_run: Run, tmp_path: Pat
     ]
 
 
+def test_a_users_table_with_several_columns_from_training_to_samples(tmp_path: Path) -> None:
+    """Train on labels.csv, and sample by the names of both columns."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rows = ["file,digit,place"]
+    for number in range(30):
+        Image.new("RGB", (32, 32), (number * 8, 0, 255 * (number % 2))).save(photos / f"{number:02}.png")
+        rows.append(f"{number:02}.png,{number % 3},{'city' if number % 2 else 'wood'}")
+    (photos / "labels.csv").write_text("\n".join(rows) + "\n")
+    run = train(
+        "omni-gan-32",
+        photos,
+        tmp_path / "runs",
+        label_column="digit,place",
+        device="cpu",
+        quiet=True,
+        **SMALL,
+    )
+    assert run.recipe.num_classes == (3, 2)
+    assert run.recipe.class_counts == (10, 10, 10, 15, 15)
+    generator = everymode.load(run.folder)
+    assert generator.classes == ("0", "1", "2", "city", "wood")
+    by_name = generator.sample(2, label="2,wood")
+    assert torch.equal(by_name, generator.sample(2, label=(2, 1)))
+    sample_command(run.folder, label=["1,city"], seeds="0", out=tmp_path / "samples")
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["label-1-city-seed0000.png"]
+
+
 def two_pairs() -> Dataset:
     """40 images; the first kind of label decides the second, which a fifth of the images lack."""
     labels = np.stack([np.arange(40) % 2, np.arange(40) % 2 + 1], axis=1)

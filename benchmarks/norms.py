@@ -1,0 +1,302 @@
+"""Weight rules: what sigma costs by each method, what a critic update costs under each rule, what the bound leaves.
+
+    python -m benchmarks.norms [--device cuda] [--batch 64] [--rounds 9] [--run runs/00001-...] [--out table.md]
+
+1. Sigma of the seven convolutions of the paper's standard critic (Table 4), and of 512 x 512 x 3 x 3 kernels on
+several grids with the peak memory that it takes beyond the weight (each in a fresh process; CPU only): `fft2` of the
+padded kernels, `rfft2` of them, and `sparsity_aware_sigma` (an L1 bound, then a small product). 2. One update of that
+critic (hinge loss, one concatenated pass over `batch` reals and as many fakes, Adam): without normalization, with a
+gradient penalty, under spectral normalization and under sparsity-aware normalization, with zero and with circular
+padding, in either memory format; the paper's Appendix F has 35.74 / 50.02 / 40.51 / 41.45 ms on its GPU. 3. The share
+of kernels that had to be transformed, for the random critic and for that of a run (`--run`, may be repeated).
+
+Variants run in turn within each round; times are medians over rounds, ratios are medians of ratios within rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.checkpoint import newest_valid, read_state
+from everymode.networks.circular import CircularConv2d
+from everymode.norms import layer_grids, normalize_weights, sparsity_aware_norm, spectral_norm
+from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
+from everymode.norms.spectrum import fourier_basis, search
+from everymode.norms.weight import Grid, WeightRule
+from everymode.run_folder import RunFolder
+
+Work = Callable[[], object]
+GRIDS = (4, 8, 16, 32, 64)
+LARGEST_FFT = 16
+"""The largest grid on which all padded 512 x 512 kernels are transformed by FFT: at 32 that takes 5 GB."""
+
+
+def fft2(weight: Tensor, grid: Grid) -> Tensor:
+    """Sigma by the FFT of all padded kernels."""
+    return torch.fft.fft2(weight, s=grid).abs().amax()
+
+
+def rfft2(weight: Tensor, grid: Grid) -> Tensor:
+    """The same by the FFT of real kernels, half as many frequencies."""
+    return torch.fft.rfft2(weight, s=grid).abs().amax()
+
+
+METHODS = {"fft2": fft2, "rfft2": rfft2, "released layer": released_sigma, "bound": sparsity_aware_sigma}
+
+
+class Critic(nn.Sequential):
+    """The paper's standard critic for 32 x 32 images: 3x3 convolutions, leaky ReLU 0.1, a dense layer."""
+
+    def __init__(self, convolution: Callable[..., nn.Conv2d] = nn.Conv2d) -> None:
+        parts: list[nn.Module] = []
+        channels = 3
+        for width, stride in ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1)):
+            parts += [convolution(channels, width, 3, stride=stride, padding=1), nn.LeakyReLU(0.1)]
+            channels = width
+        super().__init__(*parts, nn.Flatten(), nn.Linear(512 * 4 * 4, 1))
+
+
+class PlainCircularConv2d(nn.Conv2d):
+    """Circular padding by torch's own."""
+
+    def __init__(self, *sizes: int, **options: int) -> None:
+        super().__init__(*sizes, padding_mode="circular", **options)
+
+
+def interleaved(works: Mapping[str, Work], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds by name, the works run in turn, after two warm-up rounds."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds + 2):
+        for name, work in works.items():
+            taken = _timed(work, device)
+            if number >= 2:
+                seconds[name].append(taken)
+    return seconds
+
+
+def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
+    """The median, over rounds, of one's time over the other's."""
+    return statistics.median(a / b for a, b in zip(seconds[name], seconds[to], strict=True))
+
+
+def convolutions(critic: nn.Module, device: torch.device) -> list[tuple[Tensor, Grid]]:
+    """The weights (in use) and grids of a critic of 32 x 32 images."""
+    grids = layer_grids(critic, torch.zeros(1, 3, 32, 32, device=device))
+    layers = ((critic.get_submodule(name), grid) for name, grid in grids.items())
+    return [(layer.weight.detach(), grid) for layer, grid in layers if layer.weight.dim() == 4]
+
+
+def sigma_table(device: torch.device, *, rounds: int) -> str:
+    """Milliseconds for the seven convolutions, by method."""
+    layers = convolutions(Critic().to(device), device)
+    exact = [fft2(weight.double(), grid) for weight, grid in layers]
+    works = {
+        name: lambda method=method: [method(weight, grid) for weight, grid in layers]
+        for name, method in METHODS.items()
+    }
+    seconds = interleaved(works, rounds=rounds, device=device)
+    lines = [
+        "| method | ms (median) | ms (min) | fft2 / this | largest relative error |",
+        "|---|---|---|---|---|",
+    ]
+    for name, method in METHODS.items():
+        errors = [
+            abs(method(weight, grid).item() / true.item() - 1)
+            for (weight, grid), true in zip(layers, exact, strict=True)
+        ]
+        lines.append(
+            f"| {name} | {1e3 * statistics.median(seconds[name]):.2f} | {1e3 * min(seconds[name]):.2f} | "
+            f"{ratio(seconds, 'fft2', name):.1f} | {max(errors):.1e} |"
+        )
+    return "\n".join(lines)
+
+
+def grid_table(device: torch.device, *, rounds: int) -> str:
+    """512 x 512 x 3 x 3 kernels: milliseconds and extra memory by grid."""
+    lines = ["| grid | fft2 ms | rfft2 ms | bound ms | bound, extra MB |", "|---|---|---|---|---|"]
+    weight = torch.randn(512, 512, 3, 3, device=device)
+    for side in GRIDS:
+        grid = (side, side)
+        names = ("fft2", "rfft2", "bound") if side <= LARGEST_FFT else ("bound",)
+        works = {name: lambda name=name, grid=grid: METHODS[name](weight, grid) for name in names}
+        seconds = interleaved(works, rounds=rounds, device=device)
+        cells = [
+            f"{1e3 * statistics.median(seconds[name]):.1f}" if name in seconds else "-"
+            for name in ("fft2", "rfft2", "bound")
+        ]
+        memory = f"{_extra_megabytes('bound', side):.0f}" if device.type == "cpu" else "-"
+        lines.append(f"| {side} x {side} | {' | '.join(cells)} | {memory} |")
+    return "\n".join(lines)
+
+
+def update_table(device: torch.device, *, batch: int, rounds: int, channels_last: bool) -> str:
+    """One critic update under each rule and padding: milliseconds, and ratios to none with zero padding."""
+    plain, circular, slow = nn.Conv2d, CircularConv2d, PlainCircularConv2d
+    sparse, spectral = sparsity_aware_norm(), spectral_norm()
+    cases: dict[str, tuple[Callable[..., nn.Conv2d], WeightRule | None, bool]] = {
+        "none": (plain, None, False),
+        "gradient penalty": (plain, None, True),
+        "spectral norm": (plain, spectral, False),
+        "sparsity-aware": (plain, sparse, False),
+        "none, circular": (circular, None, False),
+        "none, torch's circular": (slow, None, False),
+        "spectral norm, circular": (circular, spectral, False),
+        "sparsity-aware, circular": (circular, sparse, False),
+    }
+    works = {
+        name: update(
+            Critic(convolution), rule, device, batch=batch, penalty=penalty, channels_last=channels_last
+        )
+        for name, (convolution, rule, penalty) in cases.items()
+    }
+    seconds = interleaved(works, rounds=rounds, device=device)
+    lines = ["| critic update | ms (median) | ms (min) | over none |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {1e3 * statistics.median(seconds[name]):.0f} | {1e3 * min(seconds[name]):.0f} | "
+        f"{ratio(seconds, name, 'none'):.2f} |"
+        for name in cases
+    ]
+    return "\n".join(lines)
+
+
+def update(
+    critic: nn.Module,
+    rule: WeightRule | None,
+    device: torch.device,
+    *,
+    batch: int,
+    penalty: bool,
+    channels_last: bool,
+) -> Work:
+    """One step of a critic, as a function that can be called again and again."""
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    critic.to(device, memory_format=memory_format)
+    real, fake = (
+        torch.randn(batch, 3, 32, 32, device=device).to(memory_format=memory_format) for _ in range(2)
+    )
+    if rule is not None:
+        normalize_weights(critic, rule, real[:1])
+    optimizer = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.9), fused=True)
+
+    def work() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        scores = critic(torch.cat((real, fake)))
+        cost = F.relu(1 - scores[:batch]).mean() + F.relu(1 + scores[batch:]).mean()
+        if penalty:
+            share = torch.rand(batch, 1, 1, 1, device=device)
+            between = torch.lerp(fake, real, share).requires_grad_()
+            (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+            cost = cost + 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        cost.backward()
+        optimizer.step()
+
+    return work
+
+
+def bound_table(critics: Mapping[str, list[tuple[Tensor, Grid]]]) -> str:
+    """The share of kernels that had to be transformed, per convolution with more than 128."""
+    lines = ["| critic | layer | kernels | transformed | share |", "|---|---|---|---|---|"]
+    for name, layers in critics.items():
+        for weight, grid in layers:
+            count = weight.shape[0] * weight.shape[1]
+            done = search(weight, fourier_basis(weight, grid)).transformed
+            shape = "x".join(map(str, weight.shape))
+            lines.append(
+                f"| {name} | {shape} on {grid[0]}x{grid[1]} | {count:,} | {done:,} | {done / count:.2%} |"
+            )
+    return "\n".join(lines)
+
+
+def critic_of_run(folder: Path) -> list[tuple[Tensor, Grid]]:
+    """The weights in use and the grids of the convolutions of a run's newest critic."""
+    import everymode
+
+    run = everymode.Run.open(folder)
+    checkpoint = newest_valid(RunFolder(folder).checkpoints, print)
+    if checkpoint is None:
+        raise SystemExit(f"{folder} has no whole checkpoint")
+    critic = run.recipe.build().discriminator
+    critic.load_state_dict(read_state(checkpoint)["modules"]["discriminator"])
+    grids = layer_grids(critic.eval(), torch.zeros(1, run.recipe.channels, *run.recipe.size))
+    layers = ((critic.get_submodule(name), grid) for name, grid in grids.items())
+    return [(layer.weight.detach(), grid) for layer, grid in layers if layer.weight.dim() == 4]
+
+
+def _extra_megabytes(method: str, side: int) -> float:
+    """Peak memory of one call beyond what was there before, in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.norms", "--memory", method, str(side)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def _print_memory(method: str, side: int) -> None:
+    weight = torch.randn(512, 512, 3, 3)
+    METHODS[method](torch.randn(8, 8, 3, 3), (4, 4))  # libraries are loaded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    METHODS[method](weight, (side, side))
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def _timed(work: Work, device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", choices=("sigma", "updates", "bound"))
+    parser.add_argument("--run", type=Path, action="append", default=[])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--memory", nargs=2, metavar=("METHOD", "SIDE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        return _print_memory(options.memory[0], int(options.memory[1]))
+    torch.manual_seed(0)
+    device = torch.device(options.device)
+    parts: list[str] = []
+    if options.only in (None, "sigma"):
+        parts += [sigma_table(device, rounds=2 * options.rounds), grid_table(device, rounds=5)]
+    if options.only in (None, "updates"):
+        for channels_last in (False, True):
+            parts.append(f"Channels last: {'yes' if channels_last else 'no'}.")
+            parts.append(
+                update_table(device, batch=options.batch, rounds=options.rounds, channels_last=channels_last)
+            )
+    if options.only in (None, "bound"):
+        critics = {"random": convolutions(Critic().to(device), device)}
+        critics |= {folder.name: critic_of_run(folder) for folder in options.run}
+        parts.append(bound_table(critics))
+    text = "\n\n".join(parts)
+    print(text)
+    if options.out:
+        options.out.write_text(text + "\n")
+    return None
+
+
+if __name__ == "__main__":
+    main()

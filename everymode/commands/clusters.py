@@ -1,0 +1,80 @@
+"""`everymode clusters`: what the labels that a run found for itself are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import say
+from everymode.recipes import find
+
+if TYPE_CHECKING:
+    from everymode.evaluation.clusters import ClusterReport
+
+
+def clusters(
+    run: Annotated[Path, Parameter(name="RUN", help="Run folder of a recipe that finds its own labels.")],
+    /,
+    *,
+    data: Annotated[
+        str | None, Parameter(help="The data it was trained on, if it has moved since.", metavar="PATH")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Folder for the pictures; left out, RUN/clusters.")] = None,
+    seed: Annotated[int, Parameter(help="Of the samples.")] = 0,
+    recipe: Annotated[
+        str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
+    ] = None,
+) -> None:
+    """Show the clusters (or parts) that stand for labels in a run: sizes, steadiness, agreement with classes, pictures.
+
+    Each picture has images of one cluster on the left and samples of it on the right.
+    """
+    own = None if recipe is None else find(recipe)
+    from everymode.data.opening import open_images
+    from everymode.evaluation.clusters import draw_clusters, report_clusters, write_report
+    from everymode.generator import recipe_of
+    from everymode.run_folder import RunFolder
+
+    config = RunFolder(run).read_config()
+    numbers = recipe_of(config) if own is None else type(own).from_json(config["recipe"]["numbers"])
+    dataset = open_images(
+        data or config["data"]["source"],
+        resolution=None if numbers.takes_points else numbers.size,
+        fit=numbers.fit,
+        label_column=numbers.label_column or None,
+        progress=False,
+    )
+    report = report_clusters(run, dataset)
+    place = out or run / "clusters"
+    paths = draw_clusters(run, dataset, place, recipe=own, seed=seed)
+    write_report(report, place / "report.json")
+    say(in_words(report))
+    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more pictures beside it" if paths[1:] else ""))
+
+
+def in_words(report: ClusterReport) -> str:
+    """The report for a terminal."""
+    sizes = sorted(size for size in report.sizes)
+    lines = [
+        f"{len(sizes)} clusters of {sum(sizes):,} examples at step {report.step}: {sizes[0]:,} to {sizes[-1]:,}, half "
+        f"of them below {sizes[len(sizes) // 2]:,}, {report.empty} empty; the largest holds {report.largest:.1%}"
+    ]
+    steady = [record for record in report.history if "nmi with previous" in record]
+    if steady:
+        shown = ", ".join(
+            f"{record['nmi with previous']:.3f} (step {record['step']})" for record in steady[-8:]
+        )
+        lines.append(f"normalized mutual information with the clusters before: {shown}")
+    if report.nmi is not None and report.purity is not None:
+        lines.append(
+            f"with the data's classes: normalized mutual information {report.nmi:.3f}, purity {report.purity:.3f}"
+        )
+        largest = sorted(range(len(report.sizes)), key=lambda cluster: -report.sizes[cluster])[:10]
+        lines += [
+            f"  cluster {cluster}: {report.sizes[cluster]:,} examples, {report.classes[cluster][1]:.0%} of them "
+            f"{report.classes[cluster][0]}"
+            for cluster in largest
+        ]
+    return "\n".join(lines)

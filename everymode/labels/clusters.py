@@ -1,0 +1,236 @@
+"""Self-Conditioned GAN's labels: clusters found in the discriminator's own features while it trains.
+
+Paper: Liu, Wang, Bau, Zhu, Torralba: Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), section 3,
+equations 2 (centers start from the means that the old labels induce) and 3 (new clusters take over the numbers of old
+ones). Released: stevliu/self-conditioned-gan:clusterers. Departures: a starved cluster restarts at a far point (the
+released code stops); labels are computed once per re-clustering for all images (there: for every batch, with the same
+result, but for noise added to pixels); cluster probabilities count all images, not the subset alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from sklearn.metrics import normalized_mutual_info_score
+from torch import Tensor, nn
+
+from everymode.draws import Draws
+from everymode.game import UNLABELLED, Batch, Condition, LabelSource
+from everymode.kmeans import kmeans, nearest_centers
+from everymode.labels.matching import induced_means, match_clusters
+
+BATCH = 500
+"""Images that go through the discriminator at once when features are computed."""
+
+
+class ClusterLabels(LabelSource):
+    """Labels 0..K - 1 of k-means clusters in the features of a frozen copy of the discriminator.
+
+    Every refresh copies the discriminator, clusters the features of a fixed subset of the data, and labels all images
+    (and, where images are shown mirrored too, all mirror images) by the nearest center. Between two refreshes labels
+    are read from that table: no network is run. Fakes take the real batch's labels; samples outside of training draw
+    clusters by their sizes.
+
+    Args:
+        discriminator: with `features(x) -> [B, F]` and without label; it is copied, and left as it is.
+        example: one example on the discriminator's device, from which F is learnt.
+        num_clusters: K.
+        num_images: N of the data set.
+        mirrored: whether images are shown mirrored too.
+        subset: how many images are clustered; the others only take the nearest center.
+        starts: runs of k-means++ of the first refresh (and of every one without `keep_centers`), of which the best is
+            kept.
+        keep_centers: start each later k-means at the means of the new features under the old labels (equation 2).
+        match: give each new cluster the number of the old one that it shares most images with (equation 3).
+
+    Raises ValueError if there are fewer images than clusters.
+    """
+
+    names_classes = False
+
+    teacher: nn.Module
+    """The discriminator as it was at the last refresh, in evaluation mode."""
+    centers: Tensor
+    """[K, F] float, in the teacher's feature space."""
+    counts: Tensor
+    """[K] float: images per cluster, mirror images included; all 1 before the first refresh."""
+    table: Tensor
+    """[1, N], or [2, N] with mirror images, int64: the cluster of each; UNLABELLED before the first refresh."""
+    refreshes: Tensor
+    """How often the data was clustered, a scalar int64."""
+
+    def __init__(
+        self,
+        discriminator: nn.Module,
+        example: Tensor,
+        *,
+        num_clusters: int,
+        num_images: int,
+        mirrored: bool = False,
+        subset: int = 25_000,
+        starts: int = 10,
+        keep_centers: bool = True,
+        match: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_clusters < 1 or subset < num_clusters or num_images < num_clusters:
+            raise ValueError(
+                f"{num_clusters} clusters can't be found in {min(subset, num_images)} images: ask for fewer clusters, "
+                "or give more images"
+            )
+        self.num_labels = num_clusters
+        self.subset = min(subset, num_images)
+        self.starts = starts
+        self.keep_centers = keep_centers
+        self.match = match
+        self.synchronize = False
+        self.teacher = copy.deepcopy(discriminator).requires_grad_(False)
+        with torch.no_grad():
+            self.teacher.eval()
+            width = self.teacher.features(example).shape[1]
+        self.register_buffer("centers", torch.zeros(num_clusters, width))
+        self.register_buffer("counts", torch.ones(num_clusters))
+        self.register_buffer("table", torch.full((2 if mirrored else 1, num_images), UNLABELLED))
+        self.register_buffer("refreshes", torch.zeros((), dtype=torch.long))
+
+    def train(self, mode: bool = True) -> ClusterLabels:
+        """The teacher stays in evaluation mode, whatever the others do."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    # ---- labels in training
+
+    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
+        """[B] int64 clusters of the real batch, from the table."""
+        if batch.mirrored is None or len(self.table) == 1:
+            return self.table[0, batch.index]
+        return self.table[batch.mirrored.long(), batch.index]
+
+    def label_unseen(self, examples: Tensor) -> Tensor:
+        """[B] int64: the nearest centers to the features of examples [B, ...] outside the data set."""
+        with torch.no_grad():
+            return nearest_centers(self.teacher.features(examples).to(self.centers), self.centers)
+
+    def draw(self, random: Draws) -> Tensor:
+        """[rows] int64 clusters, as likely as they are large (stream "cluster")."""
+        return random.choice("cluster", self.counts.cpu())
+
+    def sampling_state(self) -> dict[str, Tensor]:
+        return {"counts": self.counts}
+
+    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
+        if state["counts"].shape != self.counts.shape:
+            raise RuntimeError(f"{len(state['counts'])} clusters were found, not {len(self.counts)}")
+        self.counts.copy_(state["counts"])
+
+    # ---- re-clustering
+
+    @torch.no_grad()
+    def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
+        """Cluster anew by the discriminator's present features; see the class.
+
+        Returns: clusters without an image, the share of the largest, the mean squared distance to the center over
+        the subset's mean squared distance to its mean, and, from the second time on, the share of images that keep
+        their cluster and the normalized mutual information with the clusters before.
+        """
+        self.teacher.load_state_dict(discriminator.state_dict())
+        rows, views = self._subset(random)
+        mine = self._share(len(rows))
+        features = torch.cat([*self._features(data, rows[mine], views[mine])]).to(self.centers)
+        old = self.table[views.to(self.table.device), rows.to(self.table.device)]
+        again = bool(self.refreshes)
+        across = {"total": self._total, "gather": self._gathered}
+        initial = None
+        if again and self.keep_centers:
+            initial, _ = induced_means(features, old[mine], self.num_labels, **across)
+        found = kmeans(
+            features,
+            self.num_labels,
+            seed=int(random.over(1).named("k-means").integers("seed", 2**31)),
+            starts=self.starts,
+            initial=initial,
+            **across,
+        )
+        centers = found.centers
+        if again and self.match:
+            new = self._gathered(found.labels)
+            new_to_old, _ = match_clusters(old, new, self.num_labels)
+            centers = torch.empty_like(centers)
+            centers[new_to_old.to(centers.device)] = found.centers
+        self.centers.copy_(centers)
+        spread = float(self._total((features - self._total(features.sum(0)) / len(rows)).square().sum()))
+        before = self.table.clone()
+        self._label_everything(data)
+        self.refreshes += 1
+        return self._numbers(before if again else None) | {
+            "spread within": found.inertia / max(spread, 1e-30)
+        }
+
+    def _subset(self, random: Draws) -> tuple[Tensor, Tensor]:
+        """Rows of the data set that are clustered, and whether each is mirrored, int64: the same ones every time."""
+        always = replace(random, moment="clustering")
+        order = always.over(self.table.shape[1]).uniform("subset").double().argsort(stable=True)
+        rows = order[: self.subset].sort().values.cpu()
+        views = always.over(len(rows)).integers("mirror", len(self.table)).cpu()
+        return rows, views
+
+    def _features(self, data: Any, rows: Tensor, views: Tensor) -> Iterator[Tensor]:
+        """The teacher's features of rows [n], some mirrored, by batches."""
+        device, dtype = self.centers.device, self.centers.dtype
+        for some, mirror in zip(rows.split(BATCH), views.split(BATCH), strict=True):
+            flip = mirror.bool().to(device) if len(self.table) == 2 else None
+            yield self.teacher.features(data.gather(some.numpy(), device, mirror=flip, dtype=dtype))
+
+    def _label_everything(self, data: Any) -> None:
+        """The nearest center to each image and mirror image, each process labelling its share."""
+        count = self.table.shape[1]
+        mine = self._share(count)
+        self.table.zero_()
+        for view in range(len(self.table)):
+            rows = torch.arange(count)[mine]
+            done = mine.start
+            for features in self._features(data, rows, torch.full_like(rows, view)):
+                found = nearest_centers(features.to(self.centers), self.centers)
+                self.table[view, done : done + len(found)] = found
+                done += len(found)
+        self.table.copy_(self._total(self.table))
+        self.counts.copy_(torch.bincount(self.table.flatten(), minlength=self.num_labels))
+
+    def _numbers(self, before: Tensor | None) -> dict[str, float]:
+        numbers = {
+            "empty": float((self.counts == 0).sum()),
+            "largest": float(self.counts.max() / self.counts.sum()),
+        }
+        if before is not None:
+            old, new = before.flatten().cpu(), self.table.flatten().cpu()
+            numbers["kept"] = float((old == new).double().mean())
+            numbers["nmi with previous"] = float(normalized_mutual_info_score(old.numpy(), new.numpy()))
+        return numbers
+
+    # ---- several processes: each computes features of its share of the rows
+
+    def _share(self, count: int) -> slice:
+        if not self.synchronize:
+            return slice(0, count)
+        rank, size = dist.get_rank(), dist.get_world_size()
+        return slice(count * rank // size, count * (rank + 1) // size)
+
+    def _total(self, values: Tensor) -> Tensor:
+        if self.synchronize:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def _gathered(self, rows: Tensor) -> Tensor:
+        """Rows [n, ...] of all processes, in the order of ranks; their numbers may differ by one."""
+        if not self.synchronize:
+            return rows
+        parts: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(parts, rows.cpu())
+        return torch.cat(parts).to(rows.device)

@@ -1,0 +1,63 @@
+"""Self-Conditioned GAN's online variant: cluster centers that follow the discriminator's features batch by batch.
+
+Paper: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), table 1 and 2 ("online"). Released:
+stevliu/self-conditioned-gan:clusterers/online.py. Departure: a center's count starts at the size of its cluster, not at
+zero, where the first image of a cluster would replace its center.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from everymode.draws import Draws
+from everymode.game import Batch, Condition
+from everymode.kmeans import nearest_centers
+from everymode.labels.clusters import ClusterLabels
+
+
+class OnlineClusterLabels(ClusterLabels):
+    """Two clusterings of the whole data, the second when `refresh_every` is over; from then on running means.
+
+    Every batch is then labelled by the nearest centers in the discriminator's present features, which costs a pass
+    without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
+    Further refreshes do nothing.
+    """
+
+    def __init__(self, discriminator: nn.Module, example: Tensor, **numbers: Any) -> None:
+        super().__init__(discriminator, example, **numbers)
+        self._running = False
+        self.register_load_state_dict_post_hook(_note_whether_running)
+
+    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
+        """[B] int64: the nearest centers, which are then moved."""
+        if not self._running:
+            return super().assign(batch, discriminator, random)
+        with torch.no_grad():
+            self.teacher.load_state_dict(discriminator.state_dict())
+            features = self.teacher.features(batch.real).to(self.centers)
+            labels = nearest_centers(features, self.centers)
+            self.move(features, labels)
+        return labels
+
+    def move(self, features: Tensor, labels: Tensor) -> None:
+        """Move the centers by features [B, F] with labels [B]: as if one after the other, and over all processes."""
+        sums = torch.zeros_like(self.centers).index_add_(0, labels, features)
+        counts = torch.zeros_like(self.counts).index_add_(0, labels, torch.ones_like(features[:, 0]))
+        sums, counts = self._total(sums), self._total(counts)
+        self.counts += counts
+        self.centers += (sums - counts[:, None] * self.centers) / self.counts.clamp(min=1)[:, None]
+
+    def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
+        if self._running:
+            return {}
+        numbers = super().refresh(discriminator, data, random)
+        _note_whether_running(self)
+        return numbers
+
+
+def _note_whether_running(source: OnlineClusterLabels, incompatible: object = None) -> None:
+    """Keep it on the host: reading the buffer in every step would make the host wait."""
+    source._running = int(source.refreshes) >= 2

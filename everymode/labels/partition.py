@@ -1,0 +1,229 @@
+"""Partition-Guided GAN's labels: the part of space in which a partitioner puts an image, and the guide towards it.
+
+Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs (CVPR 2021), section 4. Equation 6, whose text is lost, is
+recovered from property 2 and the proof of theorem 3: R_c(x) = sum over j of relu(s_j(x) - s_c(x)), s being the
+partitioner's logits. Released: alisadeghian/PGMGAN. Departures: there R is a mean over the K parts, here that is an
+argument; there samples are accepted by the argmax, here where R is 0, which differs at exact ties alone; there labels
+are computed for every batch, here once for all images and their mirror images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from everymode.draws import Draws, Rows
+from everymode.game import Batch, Condition, LabelSource, Term, Turn, full_precision
+
+BATCH = 500
+"""Images that go through the partitioner at once when all are labelled."""
+
+Reduction = Literal["sum", "mean"]
+
+
+def guide_distance(logits: Tensor, labels: Tensor, *, reduction: Reduction = "sum") -> Tensor:
+    """R_c(x) = sum over j of relu(s_j - s_c): how far x is from the part c that it should be in; 0 in that part alone.
+
+    Partition-Guided GAN, equation 6.
+
+    Args:
+        logits: s, [B, K].
+        labels: c, [B] int64 in 0..K - 1.
+        reduction: "sum" over the parts as in the paper, or "mean", the sum over K as in the released code, whose
+            weights of 6 and less go with it.
+    Returns:
+        [B], at least 0.
+    Raises:
+        ValueError: shapes that don't fit, or another reduction.
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"the guide needs logits [B, K] and labels [B], not {list(logits.shape)} and {list(labels.shape)}"
+        )
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f'reduction is "sum" (over the parts) or "mean", not {reduction!r}')
+    ahead = (logits - logits.gather(1, labels.unsqueeze(1))).relu()
+    return ahead.sum(1) if reduction == "sum" else ahead.mean(1)
+
+
+class FixedParts(LabelSource):
+    """Labels 0..K - 1 that were given to all images before training: a table, and how large each part is.
+
+    Fakes take the real batch's labels; samples outside of training draw parts by their sizes. Before `take`, part i
+    mod K is image i's.
+
+    Args:
+        num_parts: K.
+        num_images: N of the data set.
+        mirrored: whether images are shown mirrored too; a mirror image may be in another part.
+
+    Raises ValueError if there are fewer images than parts.
+    """
+
+    names_classes = False
+
+    table: Tensor
+    """[1, N], or [2, N] with mirror images, int64: the part of each."""
+    counts: Tensor
+    """[K] float: images per part, mirror images included."""
+
+    def __init__(self, num_parts: int, num_images: int, *, mirrored: bool = False) -> None:
+        super().__init__()
+        if not 1 <= num_parts <= num_images:
+            raise ValueError(
+                f"{num_images} images can't be divided into {num_parts} parts: ask for fewer parts, or give more "
+                "images"
+            )
+        self.num_labels = num_parts
+        views = 2 if mirrored else 1
+        self.register_buffer("table", (torch.arange(num_images) % num_parts).repeat(views, 1))
+        self.register_buffer("counts", torch.ones(num_parts))
+        self.take(self.table)
+
+    def take(self, table: Tensor) -> None:
+        """Label all images anew: [1, N] or [2, N] int64, as in the attribute `table`."""
+        self.table.copy_(table)
+        if self.table.is_meta:  # without values: a recipe that is built to be counted
+            return
+        self.counts.copy_(torch.bincount(self.table.flatten(), minlength=self.counts.shape[0]))
+
+    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
+        """[B] int64 parts of the real batch, from the table."""
+        if batch.mirrored is None or len(self.table) == 1:
+            return self.table[0, batch.index]
+        return self.table[batch.mirrored.long(), batch.index]
+
+    def draw(self, random: Draws) -> Tensor:
+        """[rows] int64 parts, as likely as they are large (stream "part")."""
+        return random.choice("part", self.counts.cpu())
+
+    def label_unseen(self, examples: Tensor) -> Tensor:
+        """[B] int64: one part after the other, as nothing says where examples [B, ...] outside the data belong."""
+        return torch.arange(len(examples), device=examples.device) % len(self.counts)
+
+    def numbers(self) -> dict[str, float]:
+        """Parts without an image, and the share of the largest."""
+        return {
+            "empty": float((self.counts == 0).sum()),
+            "largest": float(self.counts.max() / self.counts.sum()),
+        }
+
+    def sampling_state(self) -> dict[str, Tensor]:
+        return {"counts": self.counts}
+
+    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
+        if state["counts"].shape != self.counts.shape:
+            raise RuntimeError(f"the data has {len(state['counts'])} parts, not {len(self.counts)}")
+        self.counts.copy_(state["counts"])
+
+
+def random_parts(num_parts: int, num_images: int, *, seed: int, mirrored: bool = False) -> FixedParts:
+    """The baseline "Random Partition ID": each image's part is drawn once, by the seed, for both mirror images."""
+    labels = FixedParts(num_parts, num_images, mirrored=mirrored)
+    drawn = Draws(seed, "random partition", Rows.all(num_images)).integers("part", num_parts)
+    labels.take(drawn.expand_as(labels.table))
+    return labels
+
+
+class PartitionLabels(FixedParts):
+    """Parts by a frozen partitioner, which also says how far a sample is from the part that it was asked for.
+
+    `label_all` computes the labels of all images; between that and the end of training, only the guide runs the
+    partitioner. It stays in evaluation mode, and none of its parameters takes a gradient.
+
+    Args:
+        partitioner: images [B, C, H, W] in [-1, 1], or points [B, 2], -> logits [B, K]; kept, not copied.
+        num_parts, num_images, mirrored: see FixedParts.
+    """
+
+    partitioner: nn.Module
+
+    def __init__(
+        self, partitioner: nn.Module, num_parts: int, num_images: int, *, mirrored: bool = False
+    ) -> None:
+        super().__init__(num_parts, num_images, mirrored=mirrored)
+        self.partitioner = partitioner.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> PartitionLabels:
+        """The partitioner stays in evaluation mode, whatever the others do."""
+        super().train(mode)
+        self.partitioner.eval()
+        return self
+
+    def adopt(self, partitioner: nn.Module, data: Any, *, seed: int) -> None:
+        """Take over what another partitioner of this layout has learnt; `take(label_all(data))` labels by it."""
+        self.partitioner.load_state_dict(partitioner.state_dict())
+
+    def logits(self, examples: Tensor) -> Tensor:
+        """[B, K], with a gradient to the examples where they carry one; in full precision, as parts are a matter of
+        last digits.
+        """
+        with full_precision(examples):
+            return self.partitioner(examples.to(self.counts.dtype))
+
+    def choose(self, logits: Tensor, condition: Condition) -> Tensor:
+        """[B] int64: the part of examples with these logits; `condition` is what the data set says of them."""
+        return logits.argmax(1)
+
+    def distance(self, examples: Tensor, labels: Tensor, *, reduction: Reduction = "sum") -> Tensor:
+        """`guide_distance` of examples from the parts that they should be in, [B]."""
+        return guide_distance(self.logits(examples), labels, reduction=reduction)
+
+    def guide(self, reduction: Reduction = "mean") -> Term:
+        """The guide as a generator's term: mean distance of the fakes from their parts (equation 8)."""
+
+        def term(turn: Turn) -> Tensor:
+            assert isinstance(turn.fake_condition, Tensor)
+            return self.distance(turn.fake, turn.fake_condition, reduction=reduction).mean()
+
+        return term
+
+    @torch.no_grad()
+    def label_all(self, data: Any, say: Callable[[int], object] | None = None) -> Tensor:
+        """The part of each image and mirror image of a data set, [1, N] or [2, N] int64 on the CPU.
+
+        Args:
+            data: `gather(rows, device, mirror=..., dtype=...)` and `gather_labels(rows, device)`.
+            say: called with the number of images done, after each batch.
+        Raises:
+            ValueError: another number of images than this label source was made for.
+        """
+        views, count = self.table.shape
+        if len(data) != count:
+            raise ValueError(f"these labels were made for {count:,} images, and the data has {len(data):,}")
+        device, dtype = self.counts.device, self.counts.dtype
+        found = torch.zeros(views, count, dtype=torch.long)
+        for rows in torch.arange(count).split(BATCH):
+            given = data.gather_labels(rows.numpy(), device)
+            for view in range(views):
+                flip = torch.full((len(rows),), bool(view), device=device) if views == 2 else None
+                images = data.gather(rows.numpy(), device, mirror=flip, dtype=dtype)
+                found[view, rows] = self.choose(self.logits(images), given).cpu()
+            if say is not None:
+                say(int(rows[-1]) + 1)
+        return found
+
+    @torch.no_grad()
+    def label_unseen(self, examples: Tensor) -> Tensor:
+        """[B] int64: the parts that examples [B, ...] outside the data set lie in."""
+        return self.logits(examples).argmax(1)
+
+    @torch.no_grad()
+    def accepts(self, fake: Tensor, condition: Condition) -> Tensor | None:
+        """[B] bool: which fakes lie in the part that they were asked for: where the guide is exactly 0."""
+        assert isinstance(condition, Tensor)
+        return self.distance(fake, condition) == 0
+
+    def sampling_state(self) -> dict[str, Tensor]:
+        """Sizes of the parts, and the partitioner, without which no sample can be rejected."""
+        weights = {f"partitioner.{name}": value for name, value in self.partitioner.state_dict().items()}
+        return super().sampling_state() | weights
+
+    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
+        super().load_sampling_state(state)
+        start = len("partitioner.")
+        weights = {name[start:]: value for name, value in state.items() if name.startswith("partitioner.")}
+        self.partitioner.load_state_dict(weights)

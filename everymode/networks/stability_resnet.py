@@ -1,0 +1,162 @@
+"""Residual networks without normalization, two blocks a resolution, for training that R1 keeps stable.
+
+Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? (ICML 2018), their ImageNet networks,
+as stevliu/self-conditioned-gan:gan_training/models/resnet2.py has them at 128 pixels. Other sizes have as many
+doublings as keep the first grid at 4 or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+from everymode.networks.embedding import UnitEmbeddingConcat
+from everymode.networks.heads import judge
+from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+
+BRANCH = 0.1
+"""Factor on what a block adds to its input."""
+SLOPE = 0.2
+"""Of leaky ReLU below 0."""
+
+
+class StabilityBlock(nn.Module):
+    """x + 0.1 (leaky ReLU, 3x3, leaky ReLU, 3x3): [B, in, H, W] -> [B, out, H, W].
+
+    The first convolution has min(in, out) outputs; where in and out differ, x goes through a 1x1 convolution without
+    bias.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        hidden = min(in_channels, out_channels)
+        self.conv1 = nn.Conv2d(in_channels, hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(hidden, out_channels, 3, padding=1)
+        same = in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = self.conv2(F.leaky_relu(self.conv1(F.leaky_relu(x, SLOPE)), SLOPE))
+        return self.shortcut(x) + BRANCH * branch
+
+
+class StabilityGenerator(nn.Module):
+    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in [-1, 1].
+
+    Linear to the first grid, two blocks, then per doubling nearest upsampling and two blocks; leaky ReLU, a 3x3
+    convolution and tanh. The label enters as a unit vector beside z.
+
+    Args:
+        size: (H, W) of the images.
+        num_classes: None for an unconditional generator, which ignores the condition.
+        base: channels at full size; they double towards the first grid, up to 16 times base.
+        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
+            and the label's embedding.
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** doublings.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        num_classes: int | None = None,
+        latent_dim: int = 256,
+        embedding_dim: int = 256,
+        channels: int = 3,
+        base: int = 64,
+        doublings: int | None = None,
+        first: Callable[[int, int], nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        doublings = default_doublings(size) if doublings is None else doublings
+        self.size = (size[0], size[1])
+        self.grid = starting_grid(size, doublings)
+        self.latent_dim = latent_dim
+        embedded = num_classes is not None and first is None
+        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
+        widths = widths_from_full_size(base, doublings)[::-1]
+        self.takes_condition_first = first is not None
+        outputs = widths[0] * self.grid[0] * self.grid[1]
+        self.linear = (
+            nn.Linear(latent_dim + embedding_dim * embedded, outputs)
+            if first is None
+            else first(latent_dim, outputs)
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(StabilityBlock(ins, outs), StabilityBlock(outs, outs))
+            for ins, outs in zip((widths[0], *widths[:-1]), widths, strict=True)
+        )
+        self.output = nn.Conv2d(base, channels, 3, padding=1)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
+        require_native(size, self.size)
+        require_latent(z, self.latent_dim)
+        if self.takes_condition_first:
+            hidden = self.linear(z, condition)
+        else:
+            hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
+        first, *others = self.stages
+        hidden = first(hidden.unflatten(1, (-1, *self.grid)))
+        for stage in others:
+            hidden = stage(F.interpolate(hidden, scale_factor=2))
+        return torch.tanh(self.output(F.leaky_relu(hidden, SLOPE)))
+
+
+class StabilityDiscriminator(nn.Module):
+    """A 3x3 convolution, then per halving two blocks and a 3x3 mean of stride 2, and two blocks at the end, flattened:
+    images -> Verdict.
+
+    Args:
+        size: (H, W) of the images.
+        head: width F of the flattened features (16,384 at 128 pixels) -> head, called as head(features, condition).
+        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        base: channels at full size; they double with each halving, up to 16 times base.
+        halvings: as many as keep the shorter side at 4 or more, where None.
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** halvings.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
+        channels: int = 3,
+        base: int = 64,
+        halvings: int | None = None,
+    ) -> None:
+        super().__init__()
+        halvings = default_doublings(size) if halvings is None else halvings
+        grid = starting_grid(size, halvings)
+        widths = widths_from_full_size(base, halvings)
+        self.input = nn.Conv2d(channels, base, 3, padding=1)
+        self.stages = nn.ModuleList(
+            nn.Sequential(StabilityBlock(ins, ins), StabilityBlock(ins, outs))
+            for ins, outs in zip(widths, (*widths[1:], widths[-1]), strict=True)
+        )
+        in_features = widths[-1] * grid[0] * grid[1]
+        self.head = head(in_features)
+        self.class_head = None if class_head is None else class_head(in_features)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+        return judge(self.features(x), condition, self.head, self.class_head)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        first, *others = self.stages
+        hidden = first(self.input(x))
+        for stage in others:
+            hidden = stage(F.avg_pool2d(hidden, 3, stride=2, padding=1))
+        return F.leaky_relu(hidden, SLOPE).flatten(1)
+
+
+def widths_from_full_size(base: int, halvings: int) -> list[int]:
+    """Channels at each resolution, from the full size to the smallest grid: base, 2 base, ... up to 16 base."""
+    return [base * 2 ** min(level, 4) for level in range(halvings + 1)]

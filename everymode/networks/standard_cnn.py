@@ -1,0 +1,121 @@
+"""The standard convolutional generator and critic on which normalizations of GANs are compared.
+
+Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Table 4, for 32 and 48 pixels; other
+sizes have as many doublings as keep the first grid at 4 or more. SN-GAN's networks of that name, and those of
+everymode.networks.dcgan, have 4x4 kernels where the grid changes; here all are 3x3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.game import Verdict
+from everymode.networks.circular import CircularConv2d
+from everymode.networks.heads import judge
+from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.norms.conditional import BatchNorm
+
+
+class StandardGenerator(nn.Module):
+    """Latent codes to images: z [B, latent_dim] -> [B, channels, H, W] in [-1, 1]; the condition is ignored.
+
+    Linear to the first grid, then per doubling a 3x3 transposed convolution, batch normalization and ReLU, then a 3x3
+    convolution and tanh.
+
+    Args:
+        size: (H, W) of the images.
+        base: channels at full size; they double towards the first grid, up to 8 times base.
+        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** doublings.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        latent_dim: int = 128,
+        channels: int = 3,
+        base: int = 64,
+        doublings: int | None = None,
+    ) -> None:
+        super().__init__()
+        doublings = default_doublings(size) if doublings is None else doublings
+        self.size = (size[0], size[1])
+        self.grid = starting_grid(size, doublings)
+        self.latent_dim = latent_dim
+        widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
+        self.linear = nn.Linear(latent_dim, widths[0] * self.grid[0] * self.grid[1])
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose2d(widths[i], widths[i + 1], 3, stride=2, padding=1, output_padding=1)
+            for i in range(doublings)
+        )
+        self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:])
+        self.output = nn.Conv2d(base, channels, 3, padding=1)
+
+    def forward(self, z: Tensor, condition: object = None, size: Size | None = None) -> Tensor:
+        require_native(size, self.size)
+        require_latent(z, self.latent_dim)
+        hidden = self.linear(z).unflatten(1, (-1, *self.grid))
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            hidden = F.relu(norm(convolution(hidden)))
+        return torch.tanh(self.output(hidden))
+
+
+class StandardCritic(nn.Module):
+    """3x3 convolutions of stride 1 and 2 in turn, then one of stride 1, leaky ReLU 0.1, flattened: images -> Verdict.
+
+    Args:
+        size: (H, W) of the images.
+        head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features, condition).
+        base: channels of the first two convolutions; they double after each halving, up to 8 times base.
+        halvings: as many as keep the shorter side at 4 or more, where None.
+        circular: circular padding, as in all critics of the paper; zeros otherwise.
+        norm: channels -> normalization of the features, after each convolution but the first (which the rivals'
+            papers leave bare); None for none.
+    Raises:
+        ValueError: a side of the size is not a multiple of 2 ** halvings.
+    """
+
+    def __init__(
+        self,
+        size: Size,
+        *,
+        head: Callable[[int], nn.Module],
+        channels: int = 3,
+        base: int = 64,
+        halvings: int | None = None,
+        circular: bool = True,
+        norm: Callable[[int], nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        halvings = default_doublings(size) if halvings is None else halvings
+        grid = starting_grid(size, halvings)
+        convolution = CircularConv2d if circular else nn.Conv2d
+        widths = [base * 2 ** min(level, 3) for level in range(halvings + 1)]
+        convolutions: list[nn.Conv2d] = []
+        for ins, outs in zip((channels, *widths[:-2]), widths[:-1], strict=True):
+            convolutions += [
+                convolution(ins, outs, 3, padding=1),
+                convolution(outs, outs, 3, stride=2, padding=1),
+            ]
+        convolutions.append(convolution(widths[-2], widths[-1], 3, padding=1))
+        self.convolutions = nn.ModuleList(convolutions)
+        self.norms = nn.ModuleList(
+            nn.Identity() if norm is None or index == 0 else norm(layer.out_channels)
+            for index, layer in enumerate(convolutions)
+        )
+        self.head = head(widths[-1] * grid[0] * grid[1])
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+        return judge(self.features(x), condition, self.head)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What feeds the head, without a label: [B, F], the last activations flattened."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = F.leaky_relu(norm(convolution(x)), 0.1)
+        return x.flatten(1)

@@ -1,0 +1,41 @@
+"""Weight normalization (Salimans and Kingma 2016): every output's kernel has a learnt length of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from everymode.norms.weight import Grid, WeightRule
+
+
+def weight_norm(*, epsilon: float = 1e-12) -> WeightRule:
+    """A weight rule w = length * v / ||v|| per output, where v is the stored weight and the length is learnt.
+
+    At the start the length is ||v||, so the network's function does not change. The gradient flows through the
+    norm, as published.
+
+    Args:
+        epsilon: lower bound of the norms that are divided by.
+    """
+
+    def rule(layer: nn.Module, grid: Grid) -> nn.Module:
+        return WeightNorm(layer, epsilon=epsilon)
+
+    return rule
+
+
+class WeightNorm(nn.Module):
+    """The parametrization behind `weight_norm`; its parameter `length` has one entry per output of the layer."""
+
+    def __init__(self, layer: nn.Module, *, epsilon: float = 1e-12) -> None:
+        super().__init__()
+        output = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+        self.epsilon = epsilon
+        self.axes = tuple(axis for axis in range(layer.weight.dim()) if axis != output)
+        self.length = nn.Parameter(self._norms(layer.weight.detach()))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * (self.length / self._norms(weight).clamp_min(self.epsilon))
+
+    def _norms(self, weight: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(weight, dim=self.axes, keepdim=True)

@@ -1,0 +1,40 @@
+"""NT-Xent, the pretext task's loss: two views of an image are told from the views of all others."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["nt_xent"]
+
+
+def nt_xent(first: Tensor, second: Tensor, *, temperature: float = 0.1, symmetric: bool = True) -> Tensor:
+    """Cross-entropy of finding the other view of an image among the 2 B - 1 other views, by cosine similarity.
+
+    Chen, Kornblith, Norouzi and Hinton 2020 (SimCLR); Partition-Guided GAN, equation 4, whose temperature its text
+    does not give (0.1 is that of the code it builds on).
+
+    Args:
+        first, second: [B, F] embeddings of two views of the same B >= 2 images, of any length above zero.
+        temperature: what similarities are divided by.
+        symmetric: both views are anchors, in turn (mean over 2 B). False: only `first`'s are (mean over B), as in
+            the code that the paper's private one derives from.
+    Returns:
+        Scalar.
+    Raises:
+        ValueError: shapes that differ or are not [B, F], fewer than two images, a temperature that is not positive.
+    """
+    if first.shape != second.shape or first.ndim != 2 or len(first) < 2:
+        raise ValueError(
+            f"two views need equal shapes [B, F] with B at least 2, not {list(first.shape)} and {list(second.shape)}"
+        )
+    if not temperature > 0:
+        raise ValueError(f"the temperature must be positive, not {temperature}")
+    count = len(first)
+    views = F.normalize(torch.cat((first, second)), dim=1)
+    anchors = views if symmetric else views[:count]
+    similarity = anchors @ views.T / temperature
+    itself = torch.eye(len(anchors), len(views), dtype=torch.bool, device=views.device)
+    partner = torch.arange(count, count + len(anchors), device=views.device) % (2 * count)
+    return F.cross_entropy(similarity.masked_fill(itself, -torch.inf), partner)

@@ -1,0 +1,224 @@
+"""Partitioners: networks that say, by the largest of K logits, in which part of space an image or a point lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.partitioner.residual import DenseResidualBlock, ResidualBlock, Squeeze
+
+__all__ = [
+    "Partitioner",
+    "image_partitioner",
+    "linear_partitioner",
+    "multilayer_partitioner",
+    "partitioner_from",
+    "plane_partitioner",
+]
+
+
+class Partitioner(nn.Module):
+    """x -> logits [B, K], a linear read-out of a body's features.
+
+    In evaluation mode it changes none of its buffers, and gradients flow through it to the pixels even where its own
+    parameters take none.
+
+    Args:
+        body: x -> features [B, F].
+        read_out: features -> logits.
+        layout: the call that built it, as JSON values, for `partitioner_from`.
+    """
+
+    def __init__(self, body: nn.Module, read_out: nn.Linear, layout: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.body, self.read_out, self.layout = body, read_out, dict(layout or {})
+
+    @property
+    def num_parts(self) -> int:
+        """K."""
+        return self.read_out.out_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read_out(self.body(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the read-out reads: [B, F]."""
+        return self.body(x)
+
+
+def image_partitioner(
+    num_parts: int,
+    *,
+    channels: int = 3,
+    size: tuple[int, int] = (32, 32),
+    blocks: tuple[int, ...] = (5, 5, 5, 5),
+    width: int = 160,
+    hidden: int = 512,
+    pooled: bool = True,
+    limit: float = 0.9,
+    circular: bool = False,
+    iterations: int = 5,
+) -> Partitioner:
+    """Partition-Guided GAN's partitioner: residual blocks with a squeeze after each stage, then a head.
+
+    The released head (`pooled`): batch normalization, LeakyReLU 0.2, mean over space, linear, LeakyReLU 0.2. The other
+    keeps the premises of the paper's theorem 3: all the numbers that the blocks give, and one more constrained residual
+    block of full connections; nothing pools, and nothing scales without a bound. Both end in a linear read-out, which is
+    unconstrained: its smallest singular value enters the certificate.
+
+    Args:
+        channels, size: of the images; the sides must be divisible by 2 ** (stages - 1), or by 2 ** stages for the
+            paper's layout, whose four stages of a 32 px image end in a squeeze to 2x2.
+        blocks: residual blocks of each stage. The paper has 20 in four stages, with 160 channels in each.
+        width: channels inside the blocks' bottlenecks.
+        hidden: features of the head.
+        limit: c, the largest spectral norm of each constrained layer; the released code has 0.9.
+        circular, iterations: see ConstrainedConv2d.
+    Raises:
+        ValueError: sides that can't be halved as often, or a limit of 1 or more without pooling.
+    """
+    layout = {
+        "kind": "image",
+        "num_parts": num_parts,
+        "channels": channels,
+        "size": list(size),
+        "blocks": list(blocks),
+        "width": width,
+        "hidden": hidden,
+        "pooled": pooled,
+        "limit": limit,
+        "circular": circular,
+        "iterations": iterations,
+    }
+    _check(num_parts, size, blocks, limit)
+    layers: list[nn.Module] = []
+    height, breadth = size
+    for stage, count in enumerate(blocks):
+        if stage:
+            layers.append(Squeeze())
+            channels, height, breadth = 4 * channels, height // 2, breadth // 2
+        for number in range(count):
+            layers.append(
+                ResidualBlock(
+                    channels,
+                    width,
+                    grid=(height, breadth),
+                    limit=limit,
+                    activated=bool(stage or number),
+                    circular=circular,
+                    iterations=iterations,
+                )
+            )
+    if pooled:
+        layers.append(PooledHead(channels, hidden))
+        features = hidden
+    else:
+        features = channels * height * breadth
+        layers += [nn.Flatten(), DenseResidualBlock(features, hidden, limit=limit, iterations=iterations)]
+    return Partitioner(nn.Sequential(*layers), nn.Linear(features, num_parts), layout)
+
+
+def linear_partitioner(num_parts: int, *, dimensions: int = 2) -> Partitioner:
+    """One linear layer, the released code's "invertible" network for points: its guide is convex."""
+    layout = {"kind": "linear", "num_parts": num_parts, "dimensions": dimensions}
+    return Partitioner(nn.Identity(), nn.Linear(dimensions, num_parts), layout)
+
+
+def multilayer_partitioner(
+    num_parts: int, *, dimensions: int = 2, widths: tuple[int, ...] = (10, 20)
+) -> Partitioner:
+    """Linear layers with ReLU between them, 2-10-20-K in the released code: its guide may have false valleys."""
+    layout = {
+        "kind": "multilayer",
+        "num_parts": num_parts,
+        "dimensions": dimensions,
+        "widths": list(widths),
+    }
+    body: list[nn.Module] = []
+    for ins, outs in pairwise((dimensions, *widths)):
+        body += [nn.Linear(ins, outs), nn.ReLU()]
+    return Partitioner(nn.Sequential(*body), nn.Linear(widths[-1], num_parts), layout)
+
+
+def plane_partitioner(
+    num_parts: int,
+    *,
+    dimensions: int = 2,
+    blocks: int = 6,
+    width: int = 64,
+    limit: float = 0.9,
+    iterations: int = 5,
+) -> Partitioner:
+    """Constrained residual blocks of the plane, then a linear read-out: a bent plane, cut by straight lines.
+
+    With more parts than dimensions the read-out's rows can't be independent, as theorem 3 asks; but the guide of a linear
+    read-out is convex, and a homeomorphism moves no local minimum, so there are no false valleys all the same.
+    """
+    layout = {
+        "kind": "plane",
+        "num_parts": num_parts,
+        "dimensions": dimensions,
+        "blocks": blocks,
+        "width": width,
+        "limit": limit,
+        "iterations": iterations,
+    }
+    body = [
+        DenseResidualBlock(
+            dimensions, width, depth=3, limit=limit, activated=bool(number), iterations=iterations
+        )
+        for number in range(blocks)
+    ]
+    return Partitioner(nn.Sequential(*body), nn.Linear(dimensions, num_parts), layout)
+
+
+def partitioner_from(layout: Mapping[str, Any]) -> Partitioner:
+    """A partitioner of a layout that another one carries, freshly initialized.
+
+    Raises ValueError for a layout that names no network of this version.
+    """
+    numbers = {name: tuple(value) if isinstance(value, list) else value for name, value in layout.items()}
+    kind = numbers.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(f"there is no partitioner called {kind!r}; known are {', '.join(_KINDS)}")
+    return _KINDS[kind](**numbers)
+
+
+class PooledHead(nn.Module):
+    """Images [B, C, H, W] -> [B, hidden]: the released head, without its last layer."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.hidden = nn.Linear(channels, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = F.leaky_relu(self.norm(x), 0.2).mean((2, 3))
+        return F.leaky_relu(self.hidden(pooled), 0.2)
+
+
+_KINDS: dict[str, Callable[..., Partitioner]] = {
+    "image": image_partitioner,
+    "linear": linear_partitioner,
+    "multilayer": multilayer_partitioner,
+    "plane": plane_partitioner,
+}
+
+
+def _check(num_parts: int, size: tuple[int, int], blocks: tuple[int, ...], limit: float) -> None:
+    if num_parts < 2:
+        raise ValueError(f"a partition into {num_parts} parts is none; ask for at least 2")
+    if not blocks or min(blocks) < 1:
+        raise ValueError(f"blocks are {list(blocks)}; give at least one residual block a stage")
+    most = 2 ** (len(blocks) - 1)
+    if any(side % most for side in size):
+        raise ValueError(
+            f"images of {size[0]}x{size[1]} can't be halved {len(blocks) - 1} times; take sides divisible by "
+            f"{most}, or fewer stages"
+        )
+    if not 0 < limit < 1:
+        raise ValueError(f"the limit of the residual blocks is {limit}; give one above 0 and below 1")

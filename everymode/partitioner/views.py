@@ -1,0 +1,104 @@
+"""Random views of images for the pretext task: crops, small movements, flips and colors, all on tensors.
+
+Differentiable with respect to the pixels, one image's view not depending on another's, and every draw a function of
+the moment (everymode/draws.py). Values beyond the border repeat the border.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.draws import Draws
+from everymode.game import full_precision
+
+__all__ = ["Views"]
+
+JITTERED = 0.8
+"""Share of images whose colors are changed, where any are (SimCLR's)."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """How views are drawn. `views(images, draws)` gives one view of each image.
+
+    Attributes:
+        crop: smallest share of the area that a random crop keeps before it is enlarged to the whole; 1 = no crops.
+        aspect: crops are up to this much wider or higher than the image.
+        shift: moved by up to this share of width and height.
+        rotation: turned by up to this many degrees, either way.
+        zoom: enlarged or shrunk by up to 2 ** zoom, width and height apart from each other by up to a quarter of it.
+        shear: slanted by up to this slope.
+        mirror: half of the images are flipped left to right.
+        jitter: strength of random brightness, contrast and saturation (0.4 is SimCLR's for small images).
+        hue: largest turn of the color circle, as a share of the whole.
+        grey: share of the images that lose their color.
+    """
+
+    crop: float = 1.0
+    aspect: float = 4 / 3
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    mirror: bool = False
+    jitter: float = 0.0
+    hue: float = 0.0
+    grey: float = 0.0
+
+    def __call__(self, images: Tensor, random: Draws) -> Tensor:
+        """Images [B, C, H, W] in [-1, 1] -> views of the same shape and range."""
+        moved = self._moved(images, random)
+        if self.jitter or (images.shape[1] == 3 and (self.hue or self.grey)):
+            return self._recolored(moved, random)
+        return moved
+
+    def _moved(self, images: Tensor, random: Draws) -> Tensor:
+        height, width = images.shape[2:]
+        u = (2 * random.uniform("movement", 8) - 1).to(images)
+        angle, slope = u[:, 0] * math.radians(self.rotation), u[:, 1] * self.shear
+        area = 1 - (u[:, 2] + 1) / 2 * (1 - self.crop)
+        ratio = torch.exp(u[:, 3] * (math.log(self.aspect) if self.crop < 1 else 0.0))
+        zooms = torch.exp2(u[:, 4:5] * self.zoom + torch.stack((u[:, 5], -u[:, 5]), 1) * self.zoom / 8)
+        sides = torch.stack(((area * ratio).sqrt(), (area / ratio).sqrt()), 1).clamp(max=1)
+        # Where the middle of the crop lies: anywhere that keeps it inside, and moved by the shift.
+        place = u[:, 6:8] * (1 - sides + 2 * self.shift)
+        sides = sides * zooms
+        if self.mirror:
+            flip = 1 - 2 * random.integers("mirror", 2, 1).to(images)
+            sides = sides * torch.cat((flip, torch.ones_like(flip)), 1)
+        cosine, sine = angle.cos(), angle.sin()
+        # x to the right and y downwards, both from -1 to 1; rotation acts on pixels, so the aspect comes in.
+        turn = torch.stack(
+            (cosine, slope - sine * height / width, sine * width / height, cosine), dim=1
+        ).view(-1, 2, 2)
+        maps = torch.cat((turn * sides.unsqueeze(1), place.unsqueeze(2)), 2)
+        with full_precision(images):
+            places = F.affine_grid(maps, list(images.shape), align_corners=False)
+            return F.grid_sample(images, places, padding_mode="border", align_corners=False)
+
+    def _recolored(self, images: Tensor, random: Draws) -> Tensor:
+        u = random.uniform("colors", 6).to(images)
+        on = (u[:, 0] < JITTERED).to(images)
+        strengths = 1 + (2 * u[:, 1:4] - 1) * self.jitter * on.unsqueeze(1)
+        light, contrast, saturation = (part.view(-1, 1, 1, 1) for part in strengths.unbind(1))
+        colors = (images + 1) / 2 * light
+        if images.shape[1] == 3:
+            saturation = saturation * (u[:, 5] >= self.grey).to(images).view(-1, 1, 1, 1)
+            colors = _colored(colors, saturation, (2 * u[:, 4] - 1) * (2 * math.pi * self.hue) * on)
+        middle = colors.mean((1, 2, 3), keepdim=True)
+        return (middle + (colors - middle) * contrast).clamp(0, 1) * 2 - 1
+
+
+def _colored(images: Tensor, saturation: Tensor, angle: Tensor) -> Tensor:
+    """RGB images with their distance from grey scaled, and turned by an angle around the grey axis."""
+    grey = images.mean(1, keepdim=True)
+    away = images - grey
+    # The grey axis crossed with the color: the direction in which a turn begins.
+    sideways = (away.roll(1, dims=1) - away.roll(-1, dims=1)) / math.sqrt(3)
+    cosine, sine = (part.view(-1, 1, 1, 1) for part in (angle.cos(), angle.sin()))
+    return grey + saturation * (cosine * away + sine * sideways)

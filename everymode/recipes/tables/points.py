@@ -1,0 +1,11 @@
+"""Recipes for points in the plane."""
+
+from __future__ import annotations
+
+_POINTS = "everymode.recipes.points"
+
+POINTS: dict[str, tuple[str, str, str]] = {
+    "gan-ring": (_POINTS, "RING", "an unconditional GAN on eight Gaussians in a ring"),
+    "gan-grid": (_POINTS, "GRID", "an unconditional GAN on a grid of 25 Gaussians: it misses modes"),
+    "conditional-gan-grid": (_POINTS, "CONDITIONAL_GRID", "a GAN on the grid that is told the mode"),
+}

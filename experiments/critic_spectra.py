@@ -1,0 +1,105 @@
+"""The convolutions of a critic with the grids they act on, and their norms by each definition (figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import everymode
+from everymode.norms import operator_norm, sparsity_aware_sigma
+from experiments.unconditional import trained_critic
+
+
+class Convolution(NamedTuple):
+    """One layer: the weight in use [out, in, kh, kw], and the grid (H, W) that it acts on."""
+
+    name: str
+    weight: Tensor
+    grid: tuple[int, int]
+
+
+class Spectra(NamedTuple):
+    """One layer's norms: exact (circular, stride 1), of the reshaped kernel, and for one-channel signals."""
+
+    name: str
+    exact: float
+    reshaped: float
+    sparse: float
+
+
+@torch.no_grad()
+def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Convolution]:
+    """The critic's convolutions in their order, 1x1 ones too. The critic is left in evaluation mode."""
+    convolutions = {name: layer for name, layer in critic.named_modules() if isinstance(layer, nn.Conv2d)}
+    grids: dict[str, tuple[int, int]] = {}
+
+    def record(name: str, inputs: tuple[Tensor, ...]) -> None:
+        layer, (height, width) = convolutions[name], inputs[0].shape[-2:]
+        grids[name] = (
+            layer.convolution_grid(height, width) if hasattr(layer, "convolution_grid") else (height, width)
+        )
+
+    handles = [
+        layer.register_forward_pre_hook(lambda _, inputs, name=name: record(name, inputs))
+        for name, layer in convolutions.items()
+    ]
+    critic.eval()
+    critic(torch.zeros(1, channels, *size))
+    for handle in handles:
+        handle.remove()
+    return [
+        Convolution(name, layer.weight.detach(), grids[name])
+        for name, layer in convolutions.items()
+        if name in grids
+    ]
+
+
+def spectra_of(run: everymode.Run) -> list[Spectra]:
+    """The norms of the 3x3 convolutions of a run's critic."""
+    found = []
+    for name, weight, grid in convolutions_of(trained_critic(run), run.recipe.size, run.recipe.channels):
+        if weight.shape[2] > 1:
+            exact = float(operator_norm(weight, grid))
+            reshaped = float(torch.linalg.matrix_norm(weight.flatten(1), 2))
+            found.append(Spectra(name, exact, reshaped, float(sparsity_aware_sigma(weight, grid))))
+    return found
+
+
+def spectra_table(found: Sequence[Spectra]) -> str:
+    """Markdown: a row a layer."""
+    lines = [
+        "| layer | exact | reshaped kernel | exact / reshaped | one-channel signals |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {each.name} | {each.exact:.3g} | {each.reshaped:.3g} | {each.exact / each.reshaped:.2f} | "
+        f"{each.sparse:.3g} |"
+        for each in found
+    ]
+    return "\n".join(lines)
+
+
+def spectra_picture(found: Sequence[Spectra], path: Path) -> Path:
+    """The norms against the layer."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    panel.plot([each.exact for each in found], "k.-", label="exact")
+    panel.plot([each.reshaped for each in found], "r.-", label="reshaped kernel (spectral normalization)")
+    panel.plot([each.sparse for each in found], "C0.-", label="one-channel signals (SAN)")
+    panel.set_xticks(range(len(found)), [each.name for each in found], rotation=45, ha="right", fontsize=6)
+    panel.set_ylim(bottom=0)
+    panel.set_title("norms of a trained critic's layers", fontsize=9)
+    panel.tick_params(labelsize=7)
+    panel.legend(fontsize=7)
+    panel.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path

@@ -1,0 +1,255 @@
+"""Sparsity Aware Normalization's Table 1, and its figures 3, 4, 6 and 14 to 17.
+
+    python -m experiments.normalization [--budget 1] [--seeds 3] [--only "SAN,SN-GAN,none,clipping"]
+    python -m experiments.normalization --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.005
+    python -m experiments.normalization --part looseness
+
+Parts, each at equal steps, initial weights and numbers for all of its cases:
+table1 (standard networks), table1-resnet and table1-biggan: the table's three blocks; spectra: figure 3, the norms of
+a trained residual critic's layers by each definition; exact: figure 4, the exact norm of each layer; interval: figure
+6, in place every 1, 10, 100 and 1,000 critic steps; convergence: figure 14; looseness: figure 15, the gain from 0.5 to
+1.5; settings: figure 16, six settings of Adam and critic steps; seeds: figure 17, seed by seed.
+
+The paper's numbers are Inception scores by the Inception network at full length, ours distances (`fd`): only the order
+can be compared. Its figures have no numbers in the text. Lower is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from everymode.recipe import Recipe
+from everymode.recipes import biggan, rival_norms, san_gan, unconditional
+from everymode.recipes.rival_norms import ExactSpectralGAN, OrthonormalGAN, SpectralGAN
+from everymode.recipes.san_gan import SparsityAwareGAN
+from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
+from experiments.critic_spectra import spectra_of, spectra_picture, spectra_table
+from experiments.repeated import Case, Judge, Outcome, chosen, parser, report, run_all, scaled, table
+from experiments.unconditional import UnconditionalJudge, plot_metric, trained_run
+
+SAN, SPECTRAL, NONE = "SAN-GAN", "SN-GAN", "none"
+PLAIN: dict[str, type[UnconditionalGAN]] = {
+    "weight clipping": rival_norms.WeightClippingGAN,
+    "WGAN-GP": rival_norms.GradientPenaltyGAN,
+    "batch norm": rival_norms.BatchNormGAN,
+    "layer norm": rival_norms.LayerNormGAN,
+    "weight norm": rival_norms.WeightNormGAN,
+    "orthonormal": OrthonormalGAN,
+    SPECTRAL: SpectralGAN,
+    SAN: SparsityAwareGAN,
+    NONE: UnconditionalGAN,
+    "SN of the convolution": rival_norms.ConvolutionSpectralGAN,
+}
+"""Table 1's first block in its order, and two that are not in it."""
+PAPER = {
+    # Table 1: Inception score on CIFAR-10 and STL-10
+    "weight clipping": ["6.41", "7.57"],
+    "WGAN-GP": ["6.68", "8.42"],
+    "batch norm": ["6.27", "-"],
+    "layer norm": ["7.19", "7.61"],
+    "weight norm": ["6.84", "7.16"],
+    "orthonormal": ["7.40", "8.67"],
+    SPECTRAL: ["7.58", "8.79"],
+    SAN: ["7.89", "9.18"],
+    "orthonormal, residual": ["7.92", "8.72"],
+    "SN-GAN, residual": ["8.22", "9.10"],
+    "SAN-GAN, residual": ["8.43", "9.21"],
+    "BigGAN": ["9.24", "-"],
+    "SAN-BigGAN": ["9.53", "-"],
+}
+SETTINGS = {
+    # Figure 16: learning rate as a multiple of the paper's 2e-4, beta1, beta2, critic steps
+    "A": (2.5, 0.5, 0.9, 1),
+    "B": (1.0, 0.5, 0.9, 1),
+    "C": (1.0, 0.0, 0.9, 1),
+    "D": (2.5, 0.0, 0.9, 1),
+    "E": (1.0, 0.5, 0.9, 2),
+    "F": (2.5, 0.0, 0.9, 2),
+}
+GAINS = (0.5, 0.7, 0.9, 1.0, 1.1, 1.3, 1.5)
+INTERVALS = (1, 10, 100, 1000)
+CONSTANTS = {
+    "digits": (unconditional.CNN_DIGITS, unconditional.RESNET_DIGITS),
+    "cifar10": (unconditional.CNN_CIFAR10, unconditional.RESNET_CIFAR10),
+    "stl10": (unconditional.CNN_STL10, unconditional.RESNET_STL10),
+}
+
+
+class Part(NamedTuple):
+    """A part's cases on a data set, and whether the distance is measured during training."""
+
+    cases: Callable[[str], dict[str, Recipe]]
+    curves: bool = False
+
+
+def normalized(
+    kind: type[UnconditionalGAN], on: str, *, residual: bool = False, **numbers: Any
+) -> UnconditionalGAN:
+    """The recipe of a normalization on a data set, with the numbers that all share and some of its own."""
+    base = CONSTANTS[on][residual]
+    if residual and kind is SparsityAwareGAN:
+        base = replace(base, shortened=True)  # it changes nothing below 48 pixels
+    return kind(**numbers_of(base, name=f"{kind.__name__}-{on}") | numbers)
+
+
+def _plain(on: str) -> dict[str, Recipe]:
+    return {name: normalized(kind, on) for name, kind in PLAIN.items()}
+
+
+def _residual(on: str) -> dict[str, Recipe]:
+    names = ("orthonormal", SPECTRAL, SAN, NONE)
+    return {f"{name}, residual": normalized(PLAIN[name], on, residual=True) for name in names}
+
+
+def _biggan(on: str) -> dict[str, Recipe]:
+    pairs = {
+        "digits": (biggan.DIGITS, san_gan.BIGGAN_DIGITS),
+        "cifar10": (biggan.CIFAR10, san_gan.BIGGAN_CIFAR10),
+    }
+    if on not in pairs:
+        raise ValueError(f"BigGAN is compared on {' and '.join(pairs)}, not on {on}")
+    plain, sparse = pairs[on]
+    return {"BigGAN": plain, "BigGAN, beta1 0.5": replace(plain, beta1=0.5), "SAN-BigGAN": sparse}
+
+
+def _three(on: str) -> dict[str, Recipe]:
+    return {name: normalized(PLAIN[name], on) for name in (NONE, SPECTRAL, SAN)}
+
+
+def _exact(on: str) -> dict[str, Recipe]:
+    return {
+        "exact norm of each layer": normalized(ExactSpectralGAN, on),
+        SPECTRAL: normalized(SpectralGAN, on),
+    }
+
+
+def _interval(on: str) -> dict[str, Recipe]:
+    ours: dict[str, Recipe] = {
+        f"SAN in place every {interval:,}": normalized(SparsityAwareGAN, on, in_place=True, interval=interval)
+        for interval in INTERVALS
+    }
+    return {name: recipe for name, recipe in _three(on).items() if name != SAN} | ours
+
+
+def _looseness(on: str) -> dict[str, Recipe]:
+    return {f"SAN, gain {gain:g}": normalized(SparsityAwareGAN, on, gain=gain) for gain in GAINS}
+
+
+def _settings(on: str) -> dict[str, Recipe]:
+    found = {}
+    for letter, (factor, beta1, beta2, critic_steps) in SETTINGS.items():
+        for name, recipe in _three(on).items():
+            rate = factor * recipe.generator_lr
+            found[f"{letter}, {name}"] = replace(
+                recipe,
+                generator_lr=rate,
+                discriminator_lr=rate,
+                beta1=beta1,
+                beta2=beta2,
+                discriminator_steps=critic_steps,
+            )
+    return found
+
+
+PARTS = {
+    "table1": Part(_plain),
+    "table1-resnet": Part(_residual),
+    "table1-biggan": Part(_biggan),
+    "exact": Part(_exact, curves=True),
+    "interval": Part(_interval, curves=True),
+    "convergence": Part(_three, curves=True),
+    "looseness": Part(_looseness),
+    "settings": Part(_settings),
+    "seeds": Part(_three),
+}
+
+
+def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
+    """The cases of a part."""
+    numbers: dict[str, Any] = {} if width is None else {"width": width}
+    made = []
+    for name, recipe in PARTS[part].cases(on).items():
+        fitted = scaled(recipe, budget, **numbers)
+        if PARTS[part].curves:
+            often = max(1, fitted.steps // 10)
+            fitted = replace(fitted, metrics="fd", metric_images=1000, snapshot=often)
+        made.append(Case(name, fitted, data or recipe.data))
+    return made
+
+
+def by_seed(outcomes: list[Outcome], metric: str) -> str:
+    """Markdown: a row a case, a column a seed (figure 17)."""
+    seeds = sorted({outcome.seed for outcome in outcomes})
+    lines = [f"| case | {' | '.join(f'seed {seed}' for seed in seeds)} |", "|" + "---|" * (len(seeds) + 1)]
+    for name in dict.fromkeys(outcome.case for outcome in outcomes):
+        mine = {outcome.seed: outcome.scores[metric] for outcome in outcomes if outcome.case == name}
+        lines.append(f"| {name} | {' | '.join(f'{mine[seed]:.4g}' for seed in seeds)} |")
+    return "\n".join(lines)
+
+
+def judge_for(part: str, on: str, data: str) -> Judge:
+    """How the runs of a part are judged: BigGAN's by the class they were asked for too."""
+    digits = on == "digits"
+    if part == "table1-biggan":
+        return Judge(metrics=("fd",)) if digits else Judge(2000, ("fd",), data, "lite0:64")
+    if digits:
+        return UnconditionalJudge(1000, ("fd", "pr"), digits=True)
+    return UnconditionalJudge(2000, ("fd", "pr"), extractor="lite0:64")
+
+
+def look_at_layers(recipe: Recipe, data: str, options: Any) -> None:
+    """Figure 3: train SN-GAN's residual critic, and report the norms of its layers."""
+    run = trained_run(recipe, data, options.out / "spectra")
+    found = spectra_of(run)
+    drawn = spectra_picture(found, options.out / "spectra" / "spectra.png")
+    facts = [
+        f"The residual critic of SN-GAN on {options.on}, width {recipe.width}, after {recipe.steps:,} steps: norms of "
+        "its normalized weights",
+        "Paper (figure 3): the norm of the reshaped kernel is typically a quarter of the layer's",
+        f"Picture: {drawn.name}",
+    ]
+    report("Norms of a critic's layers", facts, spectra_table(found), options.out / "spectra")
+
+
+def main() -> None:
+    flags = parser(__doc__, out="normalization")
+    flags.add_argument("--part", choices=(*PARTS, "spectra"), default="table1")
+    flags.add_argument("--on", choices=tuple(CONSTANTS), default="digits")
+    flags.add_argument("--data", default="", help="where CIFAR or STL is")
+    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    options = flags.parse_args()
+    if options.on != "digits" and not options.data:
+        flags.error(f"--on {options.on} needs --data, such as cifar10-train.parquet")
+    if options.part == "spectra":
+        numbers: Mapping[str, Any] = {} if options.width is None else {"width": options.width}
+        recipe = scaled(normalized(SpectralGAN, options.on, residual=True), options.budget, **numbers)
+        look_at_layers(recipe, options.data or recipe.data, options)
+        return
+    all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
+    all_cases = chosen(all_cases, options.only)
+    judge = judge_for(options.part, options.on, options.data)
+    out = options.out / f"{options.part}-{options.on}"
+    outcomes = run_all(
+        all_cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
+    )
+    recipe = all_cases[0].recipe
+    facts = [
+        f"{options.on}, {recipe.steps:,} generator steps ({options.budget:g} of the recipes'), width {recipe.width}, "
+        f"{options.seeds} seeds, mean ± standard deviation",
+        f"Scores: {judge.samples:,} samples of the averaged generator; fd by "
+        f"{judge.extractor or 'the digits classifier'}",
+    ]
+    if PARTS[options.part].curves:
+        facts.append(f"Curves: {plot_metric(outcomes, 'fd', 'fd', out / 'curves.png').name}")
+    columns = ["fd"]
+    columns += [name for name in ("precision", "recall", "classes", "class kl") if name in outcomes[0].scores]
+    text = table(outcomes, columns, PAPER, "paper IS, CIFAR-10 | paper IS, STL-10")
+    if options.part == "seeds":
+        text += "\n\n" + by_seed(outcomes, "fd")
+    report(f"Normalization: {options.part}", facts, text, out)
+
+
+if __name__ == "__main__":
+    main()

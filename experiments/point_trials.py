@@ -1,0 +1,140 @@
+"""One trial of a mode-collapse benchmark in the plane: a recipe is trained, and judged by the mixture on the way.
+
+No run folder is kept, only what the table and the picture need: a trial takes minutes, and drawing curves and pictures
+at every evaluation would take as long again. Each evaluation leaves a checkpoint, so a stopped trial goes on.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from everymode import checkpoint
+from everymode.data.dataset import Dataset
+from everymode.data.mixtures import Mixture, sample_mixture
+from everymode.data.opening import open_images
+from everymode.data.order import DataOrder
+from everymode.distributed import World
+from everymode.draws import Draws, Rows
+from everymode.game import LabelSource
+from everymode.metrics.modes import mode_coverage
+from everymode.preparation import Preparation
+from everymode.probe import as_in_use
+from everymode.stepper import Stepper
+from everymode.stopping import StopRequest
+from experiments.repeated import Case, Outcome
+
+SCORES = ("modes", "box", "euclidean", "reverse kl", "spread")
+"""Modes hit and share of high-quality points (by the box and by the Euclidean rule; the modes by the latter), reverse
+KL divergence in nats, and the std within modes over the true one (by the box rule)."""
+PASS = 1000
+"""Points that go through the generator at once."""
+
+
+@dataclass(frozen=True)
+class PointJudge:
+    """How a trial is judged: the averaged generator's points, at ten steps and more often at the end.
+
+    Attributes:
+        points: drawn at each evaluation.
+        last: evaluations at the end of training whose mean counts.
+        spacing: the share of training between two of these.
+        shown: points kept for the picture.
+    """
+
+    points: int = 50_000
+    last: int = 5
+    spacing: float = 0.02
+    shown: int = 2500
+
+    def due(self, steps: int) -> list[int]:
+        """The steps after which a run of `steps` steps is judged, in order; the last `last` of them count."""
+        final = [round(steps * (1 - self.spacing * back)) for back in range(self.last)]
+        before = [steps * tenth // 10 for tenth in range(1, 10)]
+        return sorted({step for step in before if step < min(final)} | set(final) - {0})
+
+    def score(self, points: Tensor | np.ndarray, mixture: Mixture) -> dict[str, float]:
+        """SCORES of generated points [N, 2]."""
+        disc = mode_coverage(points, mixture.means, mixture.std)
+        box = mode_coverage(points, mixture.means, mixture.std, rule="box")
+        return {
+            "modes": float(disc.modes),
+            "box": box.high_quality,
+            "euclidean": disc.high_quality,
+            "reverse kl": disc.reverse_kl,
+            "spread": box.spread,
+        }
+
+    def perfect(self, mixture: Mixture, *, seed: int) -> dict[str, float]:
+        """SCORES of as many points of the mixture itself: what a perfect generator gets."""
+        return self.score(sample_mixture(mixture, self.points, seed=1000 + seed)[0], mixture)
+
+
+def draw_points(generator: nn.Module, labels: LabelSource, count: int) -> Tensor:
+    """[count, 2] points of a generator, with labels as their source draws them: always from the same z."""
+    random = Draws(0, "mode coverage", Rows.all(count))
+    z = random.normal("z", generator.latent_dim)
+    condition = labels.draw(random)
+    parts = [slice(start, start + PASS) for start in range(0, count, PASS)]
+    with as_in_use(generator):
+        return torch.cat(
+            [generator(z[part], None if condition is None else condition[part]) for part in parts]
+        )
+
+
+def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcome:
+    """Train one case with one seed in a folder, from where it was left, and judge it."""
+    data = open_images(case.data)
+    assert data.mixture is not None
+    stepper = _stepper(case, seed, data, place)
+    records: list[dict[str, Any]] = []
+    left = checkpoint.newest_valid(place / "checkpoints", print)
+    if left is not None:
+        state = checkpoint.read_state(left)
+        stepper.restore(state["stepper"])
+        records = state["records"]
+    for step in judge.due(stepper.recipe.steps):
+        if step <= stepper.completed:
+            continue
+        while stepper.completed < step:
+            stepper.step()
+        points = draw_points(stepper.average, stepper.game.labels, judge.points)
+        records.append({"step": step, **judge.score(points, data.mixture)})
+        _keep(stepper, records, place)
+        np.save(place / "points.npy", points[: judge.shown].numpy())
+    scores = mean_scores(records[-judge.last :])
+    return Outcome(case.name, seed, scores, "", None, str(place))
+
+
+def mean_scores(records: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The mean of each score, and the fewest modes, over several evaluations."""
+    means = {name: statistics.fmean(record[name] for record in records) for name in SCORES}
+    return means | {"fewest modes": min(record["modes"] for record in records)}
+
+
+def _stepper(case: Case, seed: int, data: Dataset, place: Path) -> Stepper:
+    recipe = replace(case.recipe, seed=seed).for_data(data.facts())
+    order = DataOrder(data.labels, recipe.batch_size, seed, sampling=recipe.class_sampling)
+    stepper = Stepper(recipe, data, order, "cpu", World())
+    place.mkdir(parents=True, exist_ok=True)
+    recipe.prepare(stepper.game, data, Preparation(place, stepper.device, StopRequest(), print, False))
+    return stepper
+
+
+def _keep(stepper: Stepper, records: list[dict[str, Any]], place: Path) -> None:
+    checkpoint.write_checkpoint(
+        place / "checkpoints",
+        stepper.completed,
+        generator=stepper.average.state_dict(),
+        config={"recipe": stepper.recipe.as_json()},
+        state={"stepper": stepper.state(), "records": records},
+        labels=stepper.game.labels.sampling_state(),
+    )
+    checkpoint.prune(place / "checkpoints", keep_last=1)

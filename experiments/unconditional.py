@@ -1,0 +1,120 @@
+"""How runs without labels are judged, and their critics looked at: what the experiments on normalization share."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import everymode
+from everymode.checkpoint import newest_valid, read_state
+from everymode.data.opening import open_images
+from everymode.evaluation import evaluate
+from everymode.recipe import Recipe
+from everymode.run_folder import RunFolder, read_lines
+from experiments.repeated import Judge, Outcome
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UnconditionalJudge(Judge):
+    """Scores of a generator that takes no label; with `digits`, also the classes that its samples show.
+
+    Attributes:
+        digits: a support vector machine, fitted on 500 digits that the GAN never saw, says what each sample shows:
+            `classes` (of 10, those of at least one sample in a hundred) and `class kl` (reverse KL divergence in nats
+            of their shares from equal ones).
+    """
+
+    digits: bool = False
+
+    def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        card = evaluate(
+            run.folder,
+            data,
+            num=self.samples,
+            metrics=self.metrics,
+            extractor=self.extractor,
+            recipe=run.recipe,
+        )
+        scores = {measured.metric: measured.value for measured in card.metrics.values()}
+        if self.digits:
+            scores |= digit_classes(run.generator(), self.samples)
+        return {name: float(value) for name, value in scores.items() if value is not None}
+
+
+def digit_classes(generator: everymode.Generator, samples: int) -> dict[str, float]:
+    """Classes shown by at least one sample in a hundred, and the reverse KL divergence of their shares."""
+    import torch.nn.functional as F
+    from sklearn.svm import SVC
+
+    from everymode.metrics.modes import class_counts, reverse_kl
+
+    def at_8_pixels(images: Tensor) -> np.ndarray:
+        return F.avg_pool2d(images, 2).flatten(1).numpy()
+
+    unseen = open_images("digits:held-out", resolution=16)
+    classifier = SVC().fit(at_8_pixels(unseen.gather(np.arange(len(unseen)))), unseen.labels)
+    predicted = classifier.predict(at_8_pixels(generator.sample(samples, seed=20_000)))
+    counts = class_counts(predicted, 10)
+    return {"classes": float(np.count_nonzero(counts >= samples / 100)), "class kl": reverse_kl(counts)}
+
+
+def trained_run(recipe: Recipe, data: str, out: Path) -> everymode.Run:
+    """The finished run of a recipe in a folder: trained where it is not there yet."""
+    return everymode.train(recipe, data=data, out=out, resume="auto", quiet=True, held_out=recipe.held_out)
+
+
+def trained_critic(run: everymode.Run) -> nn.Module:
+    """The critic of the run's newest checkpoint, in evaluation mode.
+
+    Raises ValueError where the run has no whole checkpoint.
+    """
+    checkpoint = newest_valid(RunFolder(run.folder).checkpoints, print)
+    if checkpoint is None:
+        raise ValueError(f"{run.folder} has no whole checkpoint: run it again")
+    critic = run.recipe.build().discriminator
+    critic.load_state_dict(read_state(checkpoint)["modules"]["discriminator"])
+    return critic.eval()
+
+
+def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path) -> Path:
+    """A metric during training (metrics.jsonl), one color a case: the mean over seeds, and all seeds thin beside it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    for number, name in enumerate(dict.fromkeys(outcome.case for outcome in outcomes)):
+        series = [metric_curve(outcome, metric) for outcome in outcomes if outcome.case == name]
+        for curve in series:
+            panel.plot(list(curve), list(curve.values()), color=f"C{number}", linewidth=0.5, alpha=0.4)
+        steps = sorted(set.intersection(*(set(curve) for curve in series)))
+        means = [statistics.fmean(curve[step] for curve in series) for step in steps]
+        panel.plot(steps, means, color=f"C{number}", linewidth=1.6, label=name)
+    panel.set_yscale("log")
+    panel.set_title(title, fontsize=9)
+    panel.set_xlabel("generator steps", fontsize=8)
+    panel.tick_params(labelsize=7)
+    panel.legend(fontsize=7)
+    panel.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def metric_curve(outcome: Outcome, metric: str) -> dict[int, float]:
+    """Step -> value of a metric that was measured at the run's snapshots."""
+    curve = {}
+    for record in read_lines(RunFolder(Path(outcome.folder)).metrics):
+        for name, value in record.items():
+            if name.split("-", 1)[0] == metric and isinstance(value, float):
+                curve[int(record["step"])] = value
+    return curve

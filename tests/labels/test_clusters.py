@@ -1,0 +1,302 @@
+"""Clusters as labels: whole re-clusterings against reference values, what keeps and what changes numbers, resuming."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from children import run_ranks
+from torch import Tensor, nn
+
+from everymode.draws import Draws, Rows
+from everymode.game import UNLABELLED, Batch
+from everymode.labels.clusters import ClusterLabels
+from everymode.labels.online_clusters import OnlineClusterLabels
+
+VECTORS = np.load(Path(__file__).parents[1] / "vectors_unlabelled_reclustering.npz")
+
+
+class LinearFeatures(nn.Module):
+    """x [B, D] -> x A^T, the features; nothing else of a discriminator is needed here."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(matrix.clone())
+
+    def features(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.matrix.T
+
+
+class Rows2D:
+    """A data set of rows [N, D]; mirroring turns a row around."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(
+        self, indices: np.ndarray, device: Any, *, mirror: Tensor | None, dtype: torch.dtype
+    ) -> Tensor:
+        found = self.rows[torch.from_numpy(indices)].to(device, dtype)
+        return found if mirror is None else torch.where(mirror[:, None], found.flip(1), found)
+
+
+def moment(name: str = "0 refresh") -> Draws:
+    return Draws(3, name, Rows.all(1), dtype=torch.float64)
+
+
+def blobs(per: int = 30, dtype: torch.dtype = torch.float64) -> tuple[Rows2D, Tensor]:
+    """Three well separated blobs in the plane, and which of them each row belongs to."""
+    truth = torch.arange(3).repeat_interleave(per)
+    noise = torch.randn(3 * per, 2, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    return Rows2D(torch.tensor([[0.0, 0], [9, 0], [0, 9]], dtype=dtype)[truth] + 0.3 * noise), truth
+
+
+def source(data: Rows2D, judge: nn.Module, clusters: int = 3, kind: Any = ClusterLabels, **more: Any) -> Any:
+    example = data.rows[:1]
+    return kind(judge, example, num_clusters=clusters, num_images=len(data), **more).double()
+
+
+def identity() -> LinearFeatures:
+    return LinearFeatures(torch.eye(2, dtype=torch.float64))
+
+
+def batch(rows: Tensor, data: Rows2D, mirrored: Tensor | None = None) -> Batch:
+    return Batch(data.rows[rows], None, rows, mirrored)
+
+
+def test_a_whole_reclustering_as_in_the_reference() -> None:
+    data = Rows2D(torch.from_numpy(VECTORS["recl_x"]))
+    judge = LinearFeatures(torch.from_numpy(VECTORS["recl_A0"]))
+    labels = source(data, judge, 7)
+    labels.refresh(judge, data, moment())
+    labels.table[0] = torch.from_numpy(VECTORS["recl_labels0"].astype(np.int64))
+    judge.matrix.data = torch.from_numpy(VECTORS["recl_A1"])
+    numbers = labels.refresh(judge, data, moment("5 refresh"))
+    expected = torch.from_numpy(VECTORS["recl_labels1"].astype(np.int64))
+    assert torch.equal(labels.table[0], expected)
+    assert labels.counts.tolist() == VECTORS["recl_counts1"].tolist()
+    np.testing.assert_allclose(labels.counts / labels.counts.sum(), VECTORS["recl_probs1"], rtol=1e-9)
+    order = torch.from_numpy(VECTORS["recl_new_to_old"])
+    placed = torch.empty(7, 6, dtype=torch.float64)
+    placed[order] = torch.from_numpy(VECTORS["recl_kmeans_centers1"])
+    np.testing.assert_allclose(labels.centers, placed, rtol=1e-9)
+    # The matching's cost is how many images change their number.
+    assert numbers["kept"] == pytest.approx(1 - int(VECTORS["recl_match_cost"]) / 400)
+
+
+def test_clusters_found_are_the_blobs_and_are_read_from_the_table() -> None:
+    data, truth = blobs()
+    labels = source(data, identity())
+    assert labels.assign(batch(torch.tensor([3]), data), identity(), moment()).tolist() == [UNLABELLED]
+    numbers = labels.refresh(identity(), data, moment())
+    assert numbers["empty"] == 0
+    assert numbers["largest"] == pytest.approx(1 / 3)
+    assert numbers["spread within"] < 0.02
+    names = labels.table[0, ::30]
+    assert sorted(names.tolist()) == [0, 1, 2]
+    assert torch.equal(labels.table[0], names[truth])
+    rows = torch.tensor([40, 2, 89])
+    assert torch.equal(labels.assign(batch(rows, data), identity(), moment()), names[truth[rows]])
+    assert torch.equal(labels.label_unseen(data.rows[rows] + 0.1), names[truth[rows]])
+
+
+def test_features_that_stay_keep_every_label() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), 5)
+    labels.refresh(identity(), data, moment())
+    before = labels.table.clone()
+    numbers = labels.refresh(identity(), data, moment("9 refresh"))
+    assert torch.equal(labels.table, before)
+    assert numbers["kept"] == 1
+    assert numbers["nmi with previous"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("keep_centers", [True, False])
+def test_matching_keeps_numbers_when_features_turn(keep_centers: bool) -> None:
+    data, _ = blobs()
+    turned = LinearFeatures(torch.tensor([[0.0, -1], [1, 0]], dtype=torch.float64))
+    labels = source(data, identity(), keep_centers=keep_centers)
+    labels.refresh(identity(), data, moment())
+    before = labels.table.clone()
+    labels.refresh(turned, data, moment("9 refresh"))
+    assert torch.equal(labels.table, before)
+
+
+def test_without_matching_and_kept_centers_numbers_are_drawn_anew() -> None:
+    data, _ = blobs()
+    changed = 0
+    for trial in range(8):
+        labels = source(data, identity(), keep_centers=False, match=False)
+        labels.refresh(identity(), data, moment())
+        before = labels.table.clone()
+        labels.refresh(identity(), data, moment(f"{trial + 1} refresh"))
+        changed += not torch.equal(labels.table, before)
+    assert changed >= 4  # five of six orders of three names differ
+
+
+def test_mirror_images_have_labels_of_their_own() -> None:
+    data, _truth = blobs()
+    labels = source(data, identity(), mirrored=True)
+    labels.refresh(identity(), data, moment())
+    assert labels.table.shape == (2, 90)
+    # Turned around, the blob at (9, 0) lies where that at (0, 9) was, and the one at 0 stays.
+    first, second, third = labels.table[0, ::30].tolist()
+    assert labels.table[1, ::30].tolist() == [first, third, second]
+    mirrored = torch.tensor([True, False])
+    got = labels.assign(batch(torch.tensor([31, 31]), data, mirrored), identity(), moment())
+    assert got.tolist() == [third, second]
+    assert int(labels.counts.sum()) == 180
+
+
+def test_a_subset_is_clustered_and_everything_labelled() -> None:
+    data, truth = blobs(per=50)
+    labels = source(data, identity(), subset=20)
+    labels.refresh(identity(), data, moment())
+    rows, _ = labels._subset(moment())
+    again, _ = labels._subset(moment("700 refresh"))
+    assert len(rows) == 20
+    assert torch.equal(rows, again)  # the same images every time
+    assert torch.equal(labels.table[0], labels.table[0, ::50][truth])
+
+
+def test_a_starved_cluster_is_filled_again() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), 4)
+    labels.refresh(identity(), data, moment())
+    labels.table[labels.table == 2] = 1  # no image is left under this number
+    numbers = labels.refresh(identity(), data, moment("9 refresh"))
+    assert numbers["empty"] == 0
+    assert labels.centers.isfinite().all()
+
+
+def test_samples_draw_clusters_by_their_sizes_also_from_a_shared_file() -> None:
+    data, _ = blobs()
+    labels = source(data, identity())
+    labels.counts.copy_(torch.tensor([0.0, 1, 3]))
+    fresh = source(data, identity())
+    fresh.load_sampling_state(labels.sampling_state())
+    drawn = fresh.draw(Draws(1, "sample", Rows.all(4000)))
+    shares = torch.bincount(drawn, minlength=3) / 4000
+    assert shares[0] == 0
+    assert float(shares[2]) == pytest.approx(0.75, abs=0.03)
+    with pytest.raises(RuntimeError, match="3 clusters were found, not 4"):
+        source(data, identity(), 4).load_sampling_state(labels.sampling_state())
+
+
+def test_the_teacher_is_a_frozen_copy_in_evaluation_mode() -> None:
+    data, _ = blobs()
+    judge = nn.Sequential()
+    judge.features = nn.BatchNorm1d(2).double()
+    labels = source(data, judge)
+    labels.train()
+    assert not labels.teacher.training
+    assert not any(parameter.requires_grad for parameter in labels.teacher.parameters())
+    labels.refresh(judge, data, moment())
+    assert torch.equal(labels.teacher.features.running_mean, torch.zeros(2, dtype=torch.float64))
+    judge.features.running_mean.fill_(7)
+    assert torch.equal(labels.teacher.features.running_mean, torch.zeros(2, dtype=torch.float64))
+
+
+def test_too_few_images_are_refused() -> None:
+    data, _ = blobs(per=2)
+    with pytest.raises(ValueError, match="7 clusters can't be found in 6 images"):
+        source(data, identity(), 7)
+    with pytest.raises(ValueError, match="5 clusters can't be found in 4 images"):
+        source(data, identity(), 5, subset=4)
+
+
+def test_the_state_resumes_exactly() -> None:
+    data, _ = blobs()
+    turned = LinearFeatures(torch.tensor([[0.5, -1], [1, 0.2]], dtype=torch.float64))
+    first = source(data, identity(), 6)
+    first.refresh(identity(), data, moment())
+    second = source(data, turned, 6)
+    second.load_state_dict(first.state_dict())
+    for each in (first, second):
+        each.refresh(turned, data, moment("9 refresh"))
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+
+
+# ---- online
+
+
+def test_online_centers_are_running_means() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels)
+    labels.refresh(identity(), data, moment())
+    rows = torch.tensor([0, 1, 31, 89, 89])
+    before = labels.centers.clone()
+    labels.assign(batch(rows, data), identity(), moment())
+    assert torch.equal(labels.centers, before)  # still the fixed clustering
+    labels.refresh(identity(), data, moment("5 refresh"))
+    expected, counts = labels.centers.clone(), labels.counts.clone()
+    given = labels.table[0, rows]
+    got = labels.assign(batch(rows, data), identity(), moment())
+    assert torch.equal(got, given)
+    for row, cluster in zip(rows, given, strict=True):  # one after the other, as Bottou and Bengio write it
+        counts[cluster] += 1
+        expected[cluster] += (data.rows[row] - expected[cluster]) / counts[cluster]
+    torch.testing.assert_close(labels.centers, expected, rtol=1e-12, atol=1e-12)
+    assert torch.equal(labels.counts, counts)
+    assert labels.refresh(identity(), data, moment("10 refresh")) == {}
+
+
+def test_online_uses_the_present_features_and_resumes_running() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels)
+    for step in range(2):
+        labels.refresh(identity(), data, moment(f"{step} refresh"))
+    resumed = source(data, identity(), kind=OnlineClusterLabels)
+    resumed.load_state_dict(labels.state_dict())
+    swapped = LinearFeatures(torch.tensor([[0.0, 1], [1, 0]], dtype=torch.float64))
+    first, second, third = labels.table[0, ::30].tolist()
+    rows = torch.tensor([0, 30, 60])
+    for each in (labels, resumed):
+        assert each.assign(batch(rows, data), swapped, moment()).tolist() == [first, third, second]
+    assert torch.equal(labels.centers, resumed.centers)
+
+
+# ---- two processes
+
+
+def refresh_on_two_ranks(out: Path) -> None:
+    """Two refreshes and one online batch, each process with its share of the data."""
+    from everymode.distributed import World
+
+    torch.set_num_threads(1)
+    world = World.from_environment()
+    labels = two_refreshes(world)
+    if world.is_writer:
+        torch.save(labels.state_dict(), out / "state.pt")
+    world.barrier()
+    world.close()
+
+
+def two_refreshes(world: Any = None) -> ClusterLabels:
+    data = Rows2D(torch.from_numpy(VECTORS["recl_x"]))
+    judge = LinearFeatures(torch.from_numpy(VECTORS["recl_A0"]))
+    labels = source(data, judge, 7, kind=OnlineClusterLabels, subset=301)
+    if world is not None:
+        world.synchronize_statistics(labels)
+    labels.refresh(judge, data, moment())
+    judge.matrix.data = torch.from_numpy(VECTORS["recl_A1"])
+    labels.refresh(judge, data, moment("5 refresh"))
+    rows = torch.arange(10)
+    mine = rows if world is None else rows[world.rank * 5 : world.rank * 5 + 5]
+    labels.assign(batch(mine, data), judge, moment())
+    return labels
+
+
+def test_two_ranks_find_what_one_does(tmp_path: Path) -> None:
+    for ended in run_ranks(2, refresh_on_two_ranks, tmp_path, output=tmp_path / "said"):
+        assert ended.code == 0, ended.said
+    theirs = torch.load(tmp_path / "state.pt", weights_only=True)
+    for name, value in two_refreshes().state_dict().items():
+        torch.testing.assert_close(theirs[name], value, rtol=1e-12, atol=1e-12)

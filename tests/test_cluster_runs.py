@@ -1,0 +1,117 @@
+"""Runs whose labels are clusters: from the command line's point of view, killed and resumed, sampled and looked at."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from children import run
+from PIL import Image
+from train_clusters import train_clusters
+
+import everymode
+from everymode import checkpoint as files
+from everymode.cli import main
+from everymode.run_folder import RunFolder, read_lines
+
+
+def train(out: Path, kill: str = "") -> int | None:
+    ended = run(train_clusters, out / "runs", kill, output=out / "said")
+    assert kill or ended.code == 0, ended.said
+    return ended.code
+
+
+def only_run(out: Path) -> RunFolder:
+    (path,) = (out / "runs").iterdir()
+    return RunFolder(path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    out = tmp_path_factory.mktemp("whole")
+    train(out)
+    return only_run(out)
+
+
+@pytest.mark.parametrize(("kill", "left_at"), [("between", [0, 5]), ("during", [0])])
+def test_a_run_killed_between_or_during_reclusterings_resumes_exactly(
+    tmp_path: Path, whole: RunFolder, kill: str, left_at: list[int]
+) -> None:
+    assert train(tmp_path, kill) == -signal.SIGKILL
+    assert [record["step"] for record in read_lines(only_run(tmp_path).labels)] == left_at
+    train(tmp_path)
+    mine, theirs = (folder.checkpoints / "step-0000012" for folder in (only_run(tmp_path), whole))
+    for name in (
+        "generator.safetensors",
+        "labels.safetensors",
+        "state/state.safetensors",
+        "state/state.json",
+    ):
+        assert (mine / name).read_bytes() == (theirs / name).read_bytes(), name
+    assert read_lines(only_run(tmp_path).labels) == read_lines(whole.labels)
+    assert [record["step"] for record in read_lines(whole.labels)] == [0, 5, 10]
+
+
+def test_the_checkpoint_holds_teacher_centers_assignments_and_counts(whole: RunFolder) -> None:
+    state = files.read_state(whole.checkpoints / "step-0000012")["modules"]["labels"]
+    assert {"centers", "counts", "table", "refreshes"} <= state.keys()
+    assert any(name.startswith("teacher.") for name in state)
+    assert int(state["refreshes"]) == 3
+    assert torch.equal(state["counts"].long(), torch.bincount(state["table"].flatten(), minlength=5))
+
+
+def test_samples_take_clusters_by_number_and_by_size(whole: RunFolder, tmp_path: Path) -> None:
+    generator = everymode.load(whole.path)
+    assert generator.num_labels == 5
+    assert generator.classes == ()  # the names of digits are not those of clusters
+    counts = files.read_state(whole.checkpoints / "step-0000012")["modules"]["labels"]["counts"]
+    assert torch.equal(generator.labels.counts, counts)
+    saved = everymode.load(generator.save(tmp_path / "shared"))
+    assert torch.equal(saved.sample(4, seed=3), generator.sample(4, seed=3))
+    assert main(["sample", str(whole.path), "--cluster", "2", "--seeds", "0-1", "--out", str(tmp_path)]) == 0
+    picture = np.asarray(Image.open(tmp_path / "label-2-seed0001.png"))
+    asked = everymode.load(whole.path).sample(1, label=2, seed=1)
+    assert np.array_equal(picture, ((asked[0, 0] + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
+
+
+def test_a_cluster_is_not_asked_for_twice_or_where_there_is_none(
+    whole: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sample", str(whole.path), "--cluster", "2", "--label", "2"]) == 2
+    assert "name the same thing" in capsys.readouterr().err
+    assert main(["sample", str(whole.path), "--cluster", "5"]) == 2
+    assert "5" in capsys.readouterr().err
+
+
+def test_the_clusters_command_reports_and_draws(
+    whole: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["clusters", str(whole.path), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "5 clusters of 1,297 examples at step 12" in said
+    assert "(step 10)" in said
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert sum(report["sizes"]) == 1297
+    assert 0 < report["nmi"] < 1
+    assert 0.1 < report["purity"] < 1
+    occupied = sum(size > 0 for size in report["sizes"])
+    assert len(list(tmp_path.glob("cluster-*.png"))) == occupied
+    overview = Image.open(tmp_path / "clusters.png")
+    assert overview.width > overview.height / occupied * 16
+
+
+def test_runs_without_clusters_are_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everymode.train(
+        "omni-gan-digits", out=tmp_path, steps=1, tick=1, snapshot=1, width=4, batch_size=16, quiet=True
+    )
+    (path,) = tmp_path.iterdir()
+    assert main(["clusters", str(path)]) == 2
+    assert "has no clusters" in capsys.readouterr().err
+    assert main(["sample", str(path), "--cluster", "1"]) == 2
+    assert "use --label" in capsys.readouterr().err

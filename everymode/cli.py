@@ -20,6 +20,7 @@ from everymode.commands.compare import compare
 from everymode.commands.data import check_data
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
+from everymode.commands.partition import partition_command
 from everymode.commands.recipes import list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
@@ -81,6 +82,10 @@ def application(words: Sequence[str] = ()) -> App:
     )
     training = train_command(words[1:] if words[:1] == ["train"] else ())
     app.command(training, name="train", usage=_usage("train RECIPE --data PATH [OPTIONS]"), help_epilogue="")
+    partitioning = partition_command(words[1:] if words[:1] == ["partition"] else ())
+    app.command(
+        partitioning, name="partition", usage=_usage("partition --data PATH --out DIR [OPTIONS]"), help_epilogue=""
+    )
     app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")

@@ -158,7 +158,8 @@ class Turn:
         if joint:
             condition = _concatenate(self.fake_condition, self.batch.condition)
             both = self._judge(torch.cat((fake, real)), condition)
-            on_fake, on_real = both.split(len(fake))
+            # A discriminator of packs has fewer verdicts than it was shown examples.
+            on_fake, on_real = both.split(len(both.scores[0]) * len(fake) // (len(fake) + len(real)))
             return on_real, on_fake
         on_real = self._judge(real, self.batch.condition)
         return on_real, self._judge(fake, self.fake_condition)
@@ -300,13 +301,8 @@ class LabelSource(nn.Module):
         """
 
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
-        """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process.
-
-        Args:
-            data: the data set: `len`, and `gather(rows, device, mirror=..., dtype=...)`.
-            random: draws of this moment; `random.over(n)` has n rows.
-
-        Returns numbers for the run's record, by name.
+        """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process, with
+        the data set and draws of this moment (`random.over(n)` has n rows). Returns numbers for the run's record.
         """
         return {}
 
@@ -315,7 +311,7 @@ class LabelSource(nn.Module):
         return None
 
     def accepts(self, fake: Tensor, condition: Condition) -> Tensor | None:
-        """[B] bool: which samples are what was asked for, for rejection sampling; None where this can't be told."""
+        """[B] bool: which samples are what was asked for, for rejection sampling; None = can't be told."""
         return None
 
     def sampling_state(self) -> dict[str, Tensor]:
@@ -336,8 +332,8 @@ class Game:
     `observe(mean_sign)`, which is called after every discriminator move with the mean sign of its realness of the reals
     (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged. It is then an
     nn.Module, so that its state is kept in checkpoints;
-    constraint(discriminator), applied in place after each of the discriminator's optimizer steps, without gradient,
-    such as a clipping of its weights. If it is an nn.Module, its state is kept in checkpoints.
+    constraint(discriminator), applied in place after each of its optimizer steps, without gradient, such as a clipping
+    of its weights. If it is an nn.Module, its state is kept in checkpoints.
     """
 
     generator: nn.Module
@@ -350,16 +346,12 @@ class Game:
     """Everything that carries state, by name."""
 
     def __post_init__(self) -> None:
-        self.modules = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "labels": self.labels,
-        }
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        self.modules = players | {"labels": self.labels}
         self.modules |= {f"terms/{name}": module for name, module in self.objective.modules().items()}
-        if isinstance(self.augment, nn.Module):
-            self.modules["augment"] = self.augment
-        if isinstance(self.constraint, nn.Module):
-            self.modules["constraint"] = self.constraint
+        for name in ("augment", "constraint"):
+            if isinstance(getattr(self, name), nn.Module):
+                self.modules[name] = getattr(self, name)
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
         """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""

@@ -73,7 +73,8 @@ class SampleProbe:
                 fakes, labels = self._samples(stepper)
             if torch.isfinite(fakes).all():
                 signals |= self._compared(fakes, labels, stepper.game.labels.names_classes)
-                signals |= _accuracy("self_accuracy", stepper, fakes, labels)
+                if stepper.game.labels.names_classes:
+                    signals |= _accuracy("self_accuracy", stepper, fakes, labels)
                 drawn = (fakes, labels)
         if self._unseen is not None:
             signals |= self._on_unseen(stepper, drawn)

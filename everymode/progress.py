@@ -13,6 +13,9 @@ _SHOWN = {
     "generator/adversarial": "G",
     "judgement/real": "real",
     "judgement/fake": "fake",
+    "pretext/loss": "loss",
+    "partition/loss": "loss",
+    "fit/loss": "loss",
 }
 
 

@@ -45,7 +45,7 @@ class Recipe:
     class_sampling: Literal["natural", "balanced", "sqrt"] = "natural"
     """How often each class is shown: as in the data, equally, or by the root of its size."""
     label_column: str = ""
-    """Column with the labels, for tables that have several."""
+    """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
     labelled_fraction: float = 1.0
     """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
     labelled_share: float = 0.0

@@ -35,7 +35,7 @@ class Redrawn(NamedTuple):
     @property
     def rate(self) -> float:
         """Accepted draws over all draws."""
-        return float(self.accepted.sum() / self.draws.sum())
+        return int(self.accepted.sum()) / int(self.draws.sum())
 
 
 def sample_accepted(
@@ -121,6 +121,6 @@ def _accepted_batch(
 
 
 _CANT_TELL = (
-    "this generator can't tell whether a sample is what was asked for, so none can be rejected: leave rejection out (it "
-    "is for generators on the parts of a partition, such as partition-guided-digits)"
+    "this generator can't tell whether a sample is what was asked for, so none can be rejected: leave rejection out "
+    "(it is for generators on the parts of a partition, such as partition-guided-digits)"
 )

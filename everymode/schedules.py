@@ -32,8 +32,8 @@ def falling(start: float, floor: float, *, over: int) -> Callable[[int], float]:
     """
     if over <= 0 or not 0 <= floor <= start:
         raise ValueError(
-            f"a falling schedule needs a positive number of steps and a floor between 0 and its start, not over={over}, "
-            f"start={start}, floor={floor}"
+            "a falling schedule needs a positive number of steps and a floor between 0 and its start, not "
+            f"over={over}, start={start}, floor={floor}"
         )
     return lambda step: max(floor, start * (1 - step / over))
 

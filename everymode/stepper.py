@@ -182,7 +182,8 @@ class Stepper:
             signs = torch.cat([self._realness(turn, "real").sign() for turn in played.turns])
             # A sum of signs is exact, so any number of processes gets the same one.
             total = self.world.total(signs.to(self.dtype).sum())
-            augment.observe(total / self.recipe.batch_size)
+            # Packs of examples have one sign each, so these are counted, and not the examples.
+            augment.observe(total / (len(signs) * self.world.size))
         return {"augmentation/strength": strength.to(self.dtype)}
 
     def _realness(self, turn: Turn, name: str) -> Tensor:

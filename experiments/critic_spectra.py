@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import everymode
-from everymode.norms import operator_norm, sparsity_aware_sigma
+from everymode.norms import layer_grids, operator_norm, sparsity_aware_sigma
 from experiments.unconditional import trained_critic
 
 
@@ -33,28 +33,13 @@ class Spectra(NamedTuple):
 
 @torch.no_grad()
 def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Convolution]:
-    """The critic's convolutions in their order, 1x1 ones too. The critic is left in evaluation mode."""
-    convolutions = {name: layer for name, layer in critic.named_modules() if isinstance(layer, nn.Conv2d)}
-    grids: dict[str, tuple[int, int]] = {}
-
-    def record(name: str, inputs: tuple[Tensor, ...]) -> None:
-        layer, (height, width) = convolutions[name], inputs[0].shape[-2:]
-        grids[name] = (
-            layer.convolution_grid(height, width) if hasattr(layer, "convolution_grid") else (height, width)
-        )
-
-    handles = [
-        layer.register_forward_pre_hook(lambda _, inputs, name=name: record(name, inputs))
-        for name, layer in convolutions.items()
-    ]
-    critic.eval()
-    critic(torch.zeros(1, channels, *size))
-    for handle in handles:
-        handle.remove()
+    """The critic's convolutions in their order, 1x1 ones too, with the weights of evaluation mode."""
+    grids = layer_grids(critic.eval(), torch.zeros(1, channels, *size))
+    layers = {name: critic.get_submodule(name) for name in grids}
     return [
         Convolution(name, layer.weight.detach(), grids[name])
-        for name, layer in convolutions.items()
-        if name in grids
+        for name, layer in layers.items()
+        if isinstance(layer, nn.Conv2d)
     ]
 
 

@@ -3,16 +3,20 @@
     python -m experiments.early_collapse --figure 3 [--images 300] [--budget 1.5] [--seeds 3]
     python -m experiments.early_collapse --figure 10 --on cifar100 --data cifar100-train.parquet --width 16
     python -m experiments.early_collapse --figure few --data cifar10-train.parquet --images 300
+    python -m experiments.early_collapse --figure few --images 100 --decay 5e-3 --numbers "discriminator_steps=4"
 
 Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
 under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
 on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
-(AC-GAN and Omni-GAN with and without decay). What the paper shows as curves of IS and FID is shown here by the curves
+(AC-GAN and Omni-GAN with and without decay). `--decay` is the discriminator's in all cases that have one, `--numbers`
+changes numbers of all cases. What the paper shows as curves of IS and FID is shown here by the curves
 of the watch, and by the scores at the end.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -66,9 +70,15 @@ SIGNALS = {
 }
 
 
-def recipes(figure: str, on: str) -> dict[str, Recipe]:
-    """The cases of a figure by name, at full size."""
+def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Recipe]:
+    """The cases of a figure by name, at full size.
+
+    Args:
+        decay: the discriminator's weight decay where there is one; None: Omni-GAN's on that data set.
+    """
     omni = find(f"omni-gan-{on}")
+    if decay is not None:
+        omni = replace(omni, discriminator_weight_decay=decay)
     one_sided = replace(omni, name=f"one-sided-omni-gan-{on}", one_sided=True)
     projection, auxiliary, improved, k_plus_1 = (
         find(f"{method}-{on}") for method in ("biggan", "ac-gan", "imac-gan", "multi-hinge-k1-gan")
@@ -119,6 +129,36 @@ def recipes(figure: str, on: str) -> dict[str, Recipe]:
     }
 
 
+def named_numbers(text: str) -> dict[str, Any]:
+    """ "a=1,b=x" -> {"a": 1, "b": "x"}. Raises ValueError for what has no name or no value."""
+    found: dict[str, Any] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        name, separator, value = pair.partition("=")
+        if not (name and separator and value):
+            raise ValueError(f'"{pair}" names no number and its value: write it as in discriminator_steps=4')
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def cases(options: argparse.Namespace) -> list[Case]:
+    """The cases of the figure that is asked for, at the budget."""
+    numbers = named_numbers(options.numbers)
+    if options.width is not None:
+        numbers["width"] = options.width
+    if options.data:
+        numbers["held_out"] = options.held_out
+    prepare = partial(few_images, images=options.images) if options.images else None
+    return [
+        Case(
+            name, scaled(recipe, options.budget).with_numbers(**numbers), options.data or recipe.data, prepare
+        )
+        for name, recipe in recipes(options.figure, options.on, decay=options.decay).items()
+    ]
+
+
 def main() -> None:
     flags = parser(__doc__, out="early-collapse")
     flags.add_argument("--figure", choices=FIGURES, default="3")
@@ -131,32 +171,30 @@ def main() -> None:
     )
     flags.add_argument("--images", type=int, default=0, help="train on so many images only")
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    flags.add_argument("--decay", type=float, help="the discriminator's weight decay where there is one")
+    flags.add_argument(
+        "--numbers", default="", help="other numbers of all recipes, such as discriminator_steps=4"
+    )
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     digits = options.on == "digits" and not options.data
-    prepare = partial(few_images, images=options.images) if options.images else None
-    cases = []
-    for name, recipe in recipes(options.figure, options.on).items():
-        numbers: dict[str, Any] = {} if options.width is None else {"width": options.width}
-        if options.data:
-            numbers["held_out"] = options.held_out
-        shortened = scaled(recipe, options.budget, **numbers)
-        cases.append(Case(name, shortened, options.data or recipe.data, prepare))
-    cases = chosen(cases, options.only)
+    wanted = chosen(cases(options), options.only)
     out = options.out / f"figure-{options.figure}"
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
-    outcomes = run_all(cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
+    outcomes = run_all(wanted, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
     picture = plot(outcomes, SIGNALS, out / "curves.png")
     columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
     columns += ["best coverage", "last coverage", "last held_out_gap", "last self_accuracy"]
     facts = [
         f"Omni-GAN's figure {options.figure}, the numbers of {options.on}"
         + (f" on {options.data}" if options.data else "")
-        + (f", {options.images} images" if options.images else ""),
-        f"Budget: {options.budget:g} of each recipe's steps ({cases[0].recipe.steps:,}); width "
-        f"{cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
-        f"Scores: averaged generator, {judge.samples:,} samples, against all images of {cases[0].data}; fd by "
+        + (f", {options.images} images" if options.images else "")
+        + (f"; decay of D {options.decay:g}" if options.decay is not None else "")
+        + (f"; {options.numbers}" if options.numbers else ""),
+        f"Budget: {options.budget:g} of each recipe's steps ({wanted[0].recipe.steps:,}); width "
+        f"{wanted[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"Scores: averaged generator, {judge.samples:,} samples, against all images of {wanted[0].data}; fd by "
         f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
         f"Curves: {picture.name}",
     ]

@@ -6,6 +6,7 @@ at every evaluation would take as long again. Each evaluation leaves a checkpoin
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ PASS = 1000
 
 @dataclass(frozen=True)
 class PointJudge:
-    """How a trial is judged: the averaged generator's points, at ten steps and more often at the end.
+    """How a trial is judged: the averaged generator's points, at each quarter of training and more often at its end.
 
     Attributes:
         points: drawn at each evaluation.
@@ -57,8 +58,8 @@ class PointJudge:
     def due(self, steps: int) -> list[int]:
         """The steps after which a run of `steps` steps is judged, in order; the last `last` of them count."""
         final = [round(steps * (1 - self.spacing * back)) for back in range(self.last)]
-        before = [steps * tenth // 10 for tenth in range(1, 10)]
-        return sorted({step for step in before if step < min(final)} | set(final) - {0})
+        before = [step for quarter in (1, 2, 3) if (step := steps * quarter // 4) < min(final)]
+        return sorted({*before, *final} - {0})
 
     def score(self, points: Tensor | np.ndarray, mixture: Mixture) -> dict[str, float]:
         """SCORES of generated points [N, 2]."""
@@ -114,8 +115,9 @@ def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcom
 
 
 def mean_scores(records: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The mean of each score, and the fewest modes, over several evaluations."""
-    means = {name: statistics.fmean(record[name] for record in records) for name in SCORES}
+    """The mean of each score that has a value (no spread where nothing is of high quality), and the fewest modes."""
+    found = {name: [record[name] for record in records if not math.isnan(record[name])] for name in SCORES}
+    means = {name: statistics.fmean(values) for name, values in found.items() if values}
     return means | {"fewest modes": min(record["modes"] for record in records)}
 
 

@@ -209,8 +209,8 @@ def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
     steps = max(20, round(recipe.steps * budget))
     share = steps / recipe.steps
     named = {
-        name: round(getattr(recipe, name) * share)
-        for name in ("ema_start", "hinge_start")
+        name: max(1, round(getattr(recipe, name) * share))
+        for name in ("ema_start", "hinge_start", "refresh_every", "guide_steps")
         if getattr(recipe, name, 0)
     }
     tick = max(1, steps // 20)

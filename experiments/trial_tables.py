@@ -23,14 +23,13 @@ class Column(NamedTuple):
 
 def mean_and_error(values: Sequence[float], *, share: bool = False, digits: int = 2) -> str:
     """ "24.80 ± 0.20": mean and standard error of the mean; one value alone; a dash for none."""
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
+    if not values:
         return "-"
     factor = 100 if share else 1
-    middle = f"{factor * statistics.fmean(known):.{digits}f}"
-    if len(known) == 1:
+    middle = f"{factor * statistics.fmean(values):.{digits}f}"
+    if len(values) == 1:
         return middle
-    return f"{middle} ± {factor * statistics.stdev(known) / math.sqrt(len(known)):.{digits}f}"
+    return f"{middle} ± {factor * statistics.stdev(values) / math.sqrt(len(values)):.{digits}f}"
 
 
 def trial_table(

@@ -99,6 +99,12 @@ def test_a_world_of_one_costs_nothing() -> None:
     world.close()
 
 
+def test_frozen_statistics_may_stay_apart() -> None:
+    with pytest.raises(ValueError, match="whose statistics would differ between the 2 processes"):
+        World(rank=0, size=2).synchronize_statistics(nn.BatchNorm1d(2))
+    World(rank=0, size=2).synchronize_statistics(nn.BatchNorm1d(2).eval())
+
+
 def test_an_uneven_batch_is_refused_with_one_that_works() -> None:
     with pytest.raises(ValueError, match="a multiple of 3, such as 9"):
         World(rank=0, size=3).parts(8, 1)

@@ -368,6 +368,9 @@ def test_label_source_passes_labels_on_by_default() -> None:
     assert source.for_fakes(batch, random) is LABELS
     assert batch.real is REAL
     source.observe(batch)
-    source.refresh(nn.Identity(), None)
+    assert source.refresh(nn.Identity(), None, random) == {}
+    assert source.label_unseen(REAL) is None
+    assert source.accepts(REAL, LABELS) is None
+    assert source.sampling_state() == {}
     with pytest.raises(NotImplementedError, match="LabelSource can't draw"):
         source.draw(random)

@@ -17,9 +17,11 @@ from toy_games import ToyRecipe, differences, toy_data
 import everymode
 from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
+from everymode.preparation import Preparation
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
 from everymode.run import Run, train
 from everymode.run_folder import RunFolder, read_lines
+from everymode.trainer import Stopped
 
 TOY = ToyRecipe(steps=4, tick=1, snapshot=2)
 
@@ -115,6 +117,44 @@ def test_facts_of_the_data_reach_the_recipe(toy: Callable[..., Run]) -> None:
 
 
 # ---- going on
+
+
+def test_a_new_run_is_prepared_once_before_its_first_step(
+    toy: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Path] = []
+
+    def prepare(recipe: ToyRecipe, game: object, data: Dataset, preparation: Preparation) -> None:
+        assert (preparation.folder / "config.json").is_file()  # a run that is killed here can be resumed
+        assert not list((preparation.folder / "checkpoints").iterdir())
+        game.generator.second.bias.data.fill_(0.25)
+        prepared.append(preparation.folder)
+
+    monkeypatch.setattr(ToyRecipe, "prepare", prepare)
+    run = toy()
+    assert prepared == [run.folder]
+    first = files.read_state(run.folder / "checkpoints" / "step-0000002")
+    assert float((first["modules"]["generator"]["second.bias"] - 0.25).abs().max()) < 0.05
+    toy(resume=run.folder, steps=6)
+    assert prepared == [run.folder]
+
+
+def test_a_run_that_stops_while_it_is_prepared_keeps_its_folder(
+    toy: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = ToyRecipe.prepare
+
+    def stopping(recipe: ToyRecipe, game: object, data: Dataset, preparation: Preparation) -> None:
+        raise Stopped("stopped while preparing", preparation.folder)
+
+    monkeypatch.setattr(ToyRecipe, "prepare", stopping)
+    with pytest.raises(Stopped) as stopped:
+        toy()
+    assert stopped.value.folder is not None and stopped.value.folder.is_dir()
+    monkeypatch.setattr(ToyRecipe, "prepare", prepare)
+    run = toy(resume="auto")
+    assert run.folder == stopped.value.folder
+    assert run.steps == TOY.steps
 
 
 def test_resume_goes_on_with_more_steps(toy: Callable[..., Run]) -> None:

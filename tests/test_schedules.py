@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from everymode.schedules import constant, linear, switched_on
+from everymode.schedules import constant, falling, linear, switched_on
 
 
 def test_constant() -> None:
@@ -31,3 +31,11 @@ def test_switched_on() -> None:
     schedule = switched_on(0.5, at=3)
     assert [schedule(step) for step in (0, 2, 3, 4)] == [0.0, 0.0, 0.5, 0.5]
     assert switched_on(0.5, at=0)(0) == 0.5
+
+
+def test_falling_stops_at_its_floor() -> None:
+    schedule = falling(6.0, 1.0, over=12)
+    assert [schedule(step) for step in (0, 1, 6, 10, 11, 1000)] == [6.0, 5.5, 3.0, 1.0, 1.0, 1.0]
+    for numbers in ((0, 6.0, 1.0), (5, 1.0, 2.0), (5, 1.0, -1.0)):
+        with pytest.raises(ValueError, match="a floor between 0 and its start"):
+            falling(numbers[1], numbers[2], over=numbers[0])

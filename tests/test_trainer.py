@@ -15,7 +15,8 @@ from toy_games import PLANTED, TermRecipe, ToyRecipe, differences, toy_data, toy
 
 from everymode import checkpoint as files
 from everymode.data.order import DataOrder
-from everymode.game import Turn
+from everymode.draws import Draws, Rows
+from everymode.game import Game, Turn
 from everymode.nonfinite import Diverged
 from everymode.progress import Progress
 from everymode.recovery import MAX_ROLLBACKS
@@ -110,18 +111,67 @@ def test_observe_once_per_discriminator_move_and_refresh_as_often_as_asked() -> 
     observed: list[Tensor] = []
     refreshed: list[int] = []
     labels.observe = lambda batch: observed.append(batch.condition)
-    labels.refresh = lambda discriminator, data: refreshed.append(trainer.completed)
+    draws: list[Tensor] = []
+
+    def refresh(discriminator: nn.Module, data: object, random: Draws) -> dict[str, float]:
+        assert discriminator is trainer.game.discriminator
+        assert data is trainer.data
+        refreshed.append(trainer.completed)
+        draws.append(random.over(6).uniform("anything"))
+        return {"seen": float(len(refreshed))}
+
+    labels.refresh = refresh
     expected = [trainer.parts(step, index)[0].batch.condition for step in range(5) for index in range(3)]
+    said = []
     for _ in range(5):
         trainer.step()
+        said.append(trainer.refreshed)
     assert len(observed) == 15
     assert all(torch.equal(*pair) for pair in zip(observed, expected, strict=True))
-    assert refreshed == [2, 4]
+    assert refreshed == [0, 2, 4]  # each before its step
+    assert said == [{"seen": 1.0}, {}, {"seen": 2.0}, {}, {"seen": 3.0}]
+    assert not torch.equal(draws[0], draws[1])
+    again = Draws(trainer.recipe.seed, "2 refresh", Rows.all(6)).uniform("anything")
+    assert torch.equal(draws[1], again)
+
+
+def test_what_refreshes_said_is_written_and_cut_back_on_resume(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "refreshed")
+    trainer = toy_trainer(ToyRecipe(steps=4, refresh_every=2, snapshot=2), folder=folder)
+    trainer.game.labels.refresh = lambda discriminator, data, random: {"found": 0.5}
+    trainer.run()
+    assert read_lines(folder.labels) == [{"step": 0, "found": 0.5}, {"step": 2, "found": 0.5}]
+    # The refresh before step 2 comes after the checkpoint of two completed steps: it will be made again.
+    folder.cut_back(2)
+    assert read_lines(folder.labels) == [{"step": 0, "found": 0.5}]
+
+
+def test_the_constraint_follows_each_discriminator_step_and_is_kept() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+
+        def forward(self, discriminator: nn.Module) -> None:
+            assert not torch.is_grad_enabled()
+            self.calls += 1
+            for parameter in discriminator.parameters():
+                parameter.clamp_(-0.01, 0.01)
+
+    trainer = toy_trainer(ToyRecipe(discriminator_steps=3))
+    game = trainer.game
+    trainer.game = Game(
+        game.generator, game.discriminator, game.labels, game.objective, constraint=Counting()
+    )
+    trainer.step()
+    assert int(trainer.game.constraint.calls) == 3
+    assert all(float(each.detach().abs().max()) <= 0.01 for each in game.discriminator.parameters())
+    assert int(trainer.state()["modules"]["constraint"]["calls"]) == 3
 
 
 def test_refresh_is_never_called_by_default() -> None:
     trainer = toy_trainer(ToyRecipe())
-    trainer.game.labels.refresh = lambda discriminator, data: pytest.fail("refreshed")
+    trainer.game.labels.refresh = lambda discriminator, data, random: pytest.fail("refreshed")
     trainer.step()
 
 
@@ -290,9 +340,11 @@ def test_weights_that_are_not_finite_are_not_saved_either(
     folder = RunFolder.create(tmp_path, "run")
     trainer = toy_trainer(planted(nan_at()), folder=folder)
 
-    def spoil(discriminator: nn.Module, data: object) -> None:
+    def spoil(discriminator: nn.Module, data: object, random: Draws) -> dict[str, float]:
         with torch.no_grad():
-            trainer.average.second.bias[3] = torch.inf
+            if trainer.completed:
+                trainer.average.second.bias[3] = torch.inf
+        return {}
 
     trainer.recipe = replace(trainer.recipe, refresh_every=7)
     trainer.game.labels.refresh = spoil

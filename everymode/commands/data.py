@@ -25,7 +25,10 @@ def check_data(
         Literal["crop", "pad", "stretch"], Parameter(help="How images of another shape are made to fit.")
     ] = "crop",
     label_column: Annotated[
-        str | None, Parameter(help="Column with the labels, for tables that have several.")
+        str | None,
+        Parameter(
+            help="Column with the labels, for tables that have several; a,b,c: several labels an image."
+        ),
     ] = None,
     limit: Annotated[int | None, Parameter(help="Look at a random choice of this many images.")] = None,
 ) -> Exit:

@@ -211,8 +211,8 @@ def card_name(card: ScoreCard) -> str:
 def _rejection(card: ScoreCard) -> str:
     found = card.subject["facts"]
     return (
-        f"rejection: {found['acceptance_rate']:.1%} of all draws were accepted, and {found['accepted_images']:.1%} of the "
-        "images are in the part that they were asked for"
+        f"rejection: {found['acceptance_rate']:.1%} of all draws were accepted, and {found['accepted_images']:.1%} of "
+        "the images are in the part that they were asked for"
     )
 
 

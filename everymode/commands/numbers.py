@@ -1,4 +1,4 @@
-"""A recipe's numbers as command-line flags; their help is the sentence below each field in the source."""
+"""A recipe's numbers as command-line flags (or a partition's); their help is the sentence below each field's source."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter, Token
 
+from everymode.partitioner.settings import PartitionSettings
 from everymode.recipe import FROM_DATA, Recipe, Resolution
 
+Numbers = Recipe | PartitionSettings
 
-def number_fields(recipe: Recipe) -> list[Field[Any]]:
+
+def number_fields(recipe: Numbers) -> list[Field[Any]]:
     """The fields that a user may set: all but those that only the data knows."""
     return [field for field in fields(recipe) if not FROM_DATA.items() <= field.metadata.items()]
 
 
-def field_help(kind: type[Recipe]) -> dict[str, str]:
+def field_help(kind: type[Numbers]) -> dict[str, str]:
     """The sentence that stands below each field in the source of a recipe class and of those it derives from.
 
     A class whose source can't be read adds none.
     """
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
-        if issubclass(base, Recipe):
+        if issubclass(base, Numbers):
             found |= _sentences(base)
     return found
 
 
-def number_flags(recipe: Recipe, *, reserved: Collection[str]) -> list[inspect.Parameter]:
+def number_flags(recipe: Numbers, *, reserved: Collection[str]) -> list[inspect.Parameter]:
     """One keyword-only parameter per number, with the recipe's value as its default.
 
     A field whose name is in `reserved` gets none: the command's own option has that flag.
     """
     kinds = typing.get_type_hints(type(recipe))
     sentences = field_help(type(recipe))
-    group = Group(f"Numbers of {recipe.name}" if recipe.name else "Numbers of every recipe", sort_key=1)
+    group = Group(_title(recipe), sort_key=1)
     flags = []
     for field in number_fields(recipe):
         if field.name in reserved:
@@ -48,12 +51,13 @@ def number_flags(recipe: Recipe, *, reserved: Collection[str]) -> list[inspect.P
         value = getattr(recipe, field.name)
         kind = kinds[field.name]
         sizes = kind == Resolution
+        several = kind == tuple[int, ...]
         described = Parameter(
             help=sentences.get(field.name, ""),
             group=group,
-            show_default=shown if value not in ("", None) else False,
-            metavar="SIZE" if sizes else None,
-            converter=whole_number if kind in (int, int | None) else None,
+            show_default=(_list if several else shown) if value not in ("", None) else False,
+            metavar="SIZE" if sizes else "INT,INT,..." if several else None,
+            converter=_CONVERTERS.get(kind),
         )
         flags.append(
             inspect.Parameter(
@@ -61,7 +65,7 @@ def number_flags(recipe: Recipe, *, reserved: Collection[str]) -> list[inspect.P
                 inspect.Parameter.KEYWORD_ONLY,
                 default=value,
                 # A resolution is handed on as text: the recipe takes 64x48 apart and says what is wrong.
-                annotation=Annotated[str if sizes else kind, described],
+                annotation=Annotated[str if sizes or several else kind, described],
             )
         )
     return flags
@@ -81,6 +85,14 @@ def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
     raise ValueError(f"{text!r} is not a whole number")
 
 
+def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """What was typed as whole numbers joined by commas, such as 2,2,2. Raises ValueError for anything else."""
+    try:
+        return tuple(int(piece) for piece in tokens[0].value.split(","))
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is not a list of whole numbers such as 2,2,2") from None
+
+
 def documentation(kind: type[Recipe]) -> str:
     """A recipe class's docstring, or "" where there is only the one that dataclasses make up."""
     text = kind.__doc__ or ""
@@ -96,7 +108,20 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _sentences(kind: type[Recipe]) -> dict[str, str]:
+def _list(values: tuple[int, ...]) -> str:
+    return ",".join(map(str, values))
+
+
+def _title(numbers: Numbers) -> str:
+    if not isinstance(numbers, Recipe):
+        return "Numbers"
+    return f"Numbers of {numbers.name}" if numbers.name else "Numbers of every recipe"
+
+
+_CONVERTERS: dict[Any, Any] = {int: whole_number, int | None: whole_number, tuple[int, ...]: whole_numbers}
+
+
+def _sentences(kind: type[Numbers]) -> dict[str, str]:
     try:
         tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
     except (OSError, TypeError, KeyError):

@@ -13,8 +13,8 @@ __all__ = ["Labelling", "label_columns", "side_by_side"]
 
 
 class Labelling(NamedTuple):
-    """labels int64 [N], or [N, blocks] (-1 = unlabelled); class names, blocks in order; sentences a user should see; the
-    class names of each block, where there are several.
+    """labels int64 [N], or [N, blocks] (-1 = unlabelled); class names, blocks in order; sentences a user should see;
+    the class names of each block, where there are several.
     """
 
     labels: np.ndarray

@@ -140,7 +140,9 @@ def labels_from_csv(
         if len(row) <= file_cell or not row[file_cell].strip():
             raise DataError(f"{where}, row {number}: no file is named; fill it in or remove the row")
         cells = [row[cell].strip() if cell < len(row) else "" for cell in label_cells]
-        entries.append((row[file_cell].strip(), tuple(None if cell in ("", "-1") else cell for cell in cells)))
+        entries.append(
+            (row[file_cell].strip(), tuple(None if cell in ("", "-1") else cell for cell in cells))
+        )
     by_name = _matched(entries, names, where)
     unlabelled = (None,) * len(columns)
     rows_of_names = [by_name.get(name, unlabelled) for name in names]

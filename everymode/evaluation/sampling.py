@@ -41,7 +41,7 @@ class Sampling:
             "standing" statistics, taken anew over `standing_batches` at this truncation.
         standing_batches: batches for standing statistics.
         batch_size: images per pass; it changes the images only where batch_norm is not "running".
-        rejection: draw an image that is not what was asked for again, at most so often; None = keep what is drawn first.
+        rejection: draw an image that is not what was asked for again, at most so often; None = keep the first draw.
     """
 
     seed: int = 0
@@ -130,8 +130,8 @@ class Drawer:
         return known and not isinstance(self._generator.num_labels, tuple)
 
     def found(self) -> dict[str, Any]:
-        """What rejection came to in the images drawn so far: accepted draws over all draws, and the share of images that
-        are accepted in the end.
+        """What rejection came to in the images drawn so far: accepted draws over all draws, and the share of images
+        that are accepted in the end.
         """
         if self.sampling.rejection is None or not self._tries:
             return {"acceptance_rate": None, "accepted_images": None}

@@ -21,7 +21,7 @@ class KMeans(NamedTuple):
     labels: Tensor
     """[N] int64, this process's points: the nearest center, the first of several equally near."""
     counts: Tensor
-    """[K] int64: points of each label. Some are 0 where there are fewer distinct points than clusters."""
+    """[K] int64: points of each label. Some may be 0 where there are fewer distinct points than clusters."""
     inertia: float
     """Sum of squared distances to the nearest center."""
     iterations: int

@@ -91,6 +91,7 @@ def feed_starved(
     """
     starved = (counts == 0).nonzero()[:, 0].tolist()
     distances = squared_distances(points, centers, labels)
+    distances = torch.where(counts[labels] > 1, distances, torch.zeros_like(distances))
     farthest = distances.argsort(descending=True, stable=True)[: len(starved)]
     rows = points.features[farthest] - points.origin
     distances, owners, rows = (points.gather(part) for part in (distances[farthest], labels[farthest], rows))

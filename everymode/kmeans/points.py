@@ -13,7 +13,7 @@ Total = Callable[[Tensor], Tensor]
 Gather = Callable[[Tensor], Tensor]
 """This process's rows [n, ...] -> the rows of all processes, in the order of ranks."""
 
-_NUMBERS_AT_ONCE = {"cpu": 2**22, "cuda": 2**26}
+_NUMBERS_AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
 """Numbers in a block and its scores: little enough for a processor's cache, much enough to keep a GPU busy."""
 
 
@@ -46,8 +46,8 @@ class Points(NamedTuple):
         """
         count, width = self.features.shape
         if self.block_rows is None:
-            at_once = _NUMBERS_AT_ONCE.get(self.features.device.type, 2**22)
-            size = max(1, at_once // (width + columns))
+            at_once = _NUMBERS_AT_ONCE.get(self.features.device.type, 2**20)
+            size = max(512, at_once // (width + columns))
         else:
             size = self.block_rows
         memory = self.features.new_empty(min(size, count), width)

@@ -1,15 +1,21 @@
 """Label sources: where the conditions of reals and fakes come from."""
 
 from everymode.labels.clusters import ClusterLabels
+from everymode.labels.fixed_clusters import FixedClusters
+from everymode.labels.generators import GeneratorLabels
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.labels.matching import induced_means, match_clusters
 from everymode.labels.online_clusters import OnlineClusterLabels
+from everymode.labels.random_labels import RandomLabels
 
 __all__ = [
     "ClusterLabels",
+    "FixedClusters",
+    "GeneratorLabels",
     "GivenLabels",
     "NoLabels",
     "OnlineClusterLabels",
+    "RandomLabels",
     "induced_means",
     "match_clusters",
 ]

@@ -62,9 +62,7 @@ class ClassPartLabels(PartitionLabels):
         mirrored: bool = False,
     ) -> None:
         total = num_classes * parts_per_class
-        super().__init__(
-            NearestCenters(partitioner, total, width), total, max(num_images, total), mirrored=mirrored
-        )
+        super().__init__(NearestCenters(partitioner, total, width), total, num_images, mirrored=mirrored)
         self.num_classes, self.parts_per_class = num_classes, parts_per_class
 
     @torch.no_grad()
@@ -96,9 +94,7 @@ class ClassPartLabels(PartitionLabels):
         assert isinstance(condition, Tensor)
         known = condition.clamp(min=0)
         own = self._own(logits, known * self.parts_per_class).argmax(1)
-        return torch.where(
-            condition == UNLABELLED, logits.argmax(1), known * self.parts_per_class + own
-        )
+        return torch.where(condition == UNLABELLED, logits.argmax(1), known * self.parts_per_class + own)
 
     def distance(self, examples: Tensor, labels: Tensor, *, reduction: Reduction = "sum") -> Tensor:
         own = self._own(self.logits(examples), labels)

@@ -60,7 +60,7 @@ class FixedParts(LabelSource):
         num_images: N of the data set.
         mirrored: whether images are shown mirrored too; a mirror image may be in another part.
 
-    Raises ValueError if there are fewer images than parts.
+    Raises ValueError if there is no part or no image.
     """
 
     names_classes = False
@@ -72,10 +72,9 @@ class FixedParts(LabelSource):
 
     def __init__(self, num_parts: int, num_images: int, *, mirrored: bool = False) -> None:
         super().__init__()
-        if not 1 <= num_parts <= num_images:
+        if num_parts < 1 or num_images < 1:
             raise ValueError(
-                f"{num_images} images can't be divided into {num_parts} parts: ask for fewer parts, or give more "
-                "images"
+                f"{num_images} images can't be divided into {num_parts} parts: give at least one of each"
             )
         self.num_labels = num_parts
         views = 2 if mirrored else 1

@@ -38,6 +38,11 @@ def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
 
     Raises ValueError if the numbers of rows differ, or `scores` has no gradient with respect to `inputs`.
     """
+    if scores.dim() == 0 or inputs.dim() == 0 or len(scores) != len(inputs):
+        raise ValueError(
+            f"scores and inputs must have one row per example; got shapes {list(scores.shape)} and "
+            f"{list(inputs.shape)}"
+        )
     return _row_gradients(scores, inputs).square().sum(1)
 
 
@@ -156,12 +161,11 @@ def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> 
 
 
 def _row_gradients(scores: Tensor, inputs: Tensor) -> Tensor:
-    """[B, N] gradients of each row's scores with respect to its N inputs."""
-    if scores.dim() == 0 or inputs.dim() == 0 or len(scores) != len(inputs):
-        raise ValueError(
-            f"scores and inputs must have one row per example; got shapes {list(scores.shape)} and "
-            f"{list(inputs.shape)}"
-        )
+    """[B, N] gradients of the scores' sum with respect to the N inputs of each example.
+
+    A discriminator that judges packs has fewer scores than examples: each example's gradient is then that of its
+    pack's score (as stevliu/self-conditioned-gan takes R1 of packs).
+    """
     gradient = None
     if inputs.requires_grad and scores.requires_grad:
         (gradient,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True, allow_unused=True)

@@ -24,7 +24,10 @@ from everymode.networks.initialization import (
     orthogonal_initialization,
 )
 from everymode.networks.mlp import PointDiscriminator, PointGenerator
+from everymode.networks.packing import PackedDiscriminator
+from everymode.networks.per_generator import PerGeneratorLinear
 from everymode.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from everymode.networks.stability_resnet import StabilityDiscriminator, StabilityGenerator
 
 __all__ = [
     "BigGANDiscriminator",
@@ -35,6 +38,8 @@ __all__ = [
     "DeepDiscriminator",
     "ImplicitHead",
     "Initialization",
+    "PackedDiscriminator",
+    "PerGeneratorLinear",
     "PointDiscriminator",
     "PointGenerator",
     "ProjectionClassifierHead",
@@ -45,6 +50,8 @@ __all__ = [
     "SelectHead",
     "ShallowDiscriminator",
     "SharedProjectionHead",
+    "StabilityDiscriminator",
+    "StabilityGenerator",
     "discriminator_layout",
     "generator_widths",
     "glorot_uniform_initialization",

@@ -7,6 +7,7 @@ few copies of slices, and the backward adds the borders onto the rows and column
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -41,10 +42,15 @@ class CircularConv2d(nn.Conv2d):
     those of zero padding. Raises ValueError in forward if the padding exceeds the map.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, padding_mode="circular", **options)
+
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_autocast_enabled(x.device.type):
+        device = x.device.type
+        # Tensors without values ("meta") have no autocast to ask about.
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # Padding then copies half as many bytes; the convolution would cast anyway.
-            x = x.to(torch.get_autocast_dtype(x.device.type))
+            x = x.to(torch.get_autocast_dtype(device))
         padded = circular_pad(x, self.around)
         return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.networks.circular import circular_pad
+
 
 class UpsampleConv2d(nn.Conv2d):
     """Nearest upsampling by 2, then a 3x3 convolution with padding 1: [B, C, H, W] -> [B, out, 2H, 2W].
@@ -58,8 +60,12 @@ class DownsampleConv2d(nn.Conv2d):
 class CircularDownsampleConv2d(DownsampleConv2d):
     """The same with circular padding: the left neighbor of the first column is the last one, and so for rows."""
 
+    def __init__(self, in_channels: int, out_channels: int, *, fused: bool = True) -> None:
+        super().__init__(in_channels, out_channels, fused=fused)
+        self.padding_mode = "circular"
+
     def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (1, 1, 1, 1), mode="circular")
+        padded = circular_pad(x, (1, 1, 1, 1))
         if not self.fused:
             return F.avg_pool2d(F.conv2d(padded, self.weight, self.bias), 2)
         return F.conv2d(padded, four_shifts(self.weight, divisor=4), self.bias, stride=2)

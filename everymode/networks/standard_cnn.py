@@ -23,8 +23,8 @@ from everymode.norms.conditional import BatchNorm
 class StandardGenerator(nn.Module):
     """Latent codes to images: z [B, latent_dim] -> [B, channels, H, W] in [-1, 1]; the condition is ignored.
 
-    Linear to the first grid, then per doubling a 3x3 transposed convolution, batch normalization and ReLU, then a 3x3
-    convolution and tanh.
+    Linear to the first grid, then per doubling a 3x3 transposed convolution (without bias, which would have no effect),
+    batch normalization and ReLU, then a 3x3 convolution and tanh.
 
     Args:
         size: (H, W) of the images.
@@ -51,7 +51,7 @@ class StandardGenerator(nn.Module):
         widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
         self.linear = nn.Linear(latent_dim, widths[0] * self.grid[0] * self.grid[1])
         self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(widths[i], widths[i + 1], 3, stride=2, padding=1, output_padding=1)
+            nn.ConvTranspose2d(widths[i], widths[i + 1], 3, stride=2, padding=1, output_padding=1, bias=False)
             for i in range(doublings)
         )
         self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:])

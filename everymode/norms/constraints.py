@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from everymode.game import full_precision
-from everymode.norms.sparsity_aware import compensation, random_subset, sparsity_aware_sigma, subset_size
+from everymode.norms.sparsity_aware import sparsity_aware_sigma
 from everymode.norms.spectral import power_iteration
+from everymode.norms.subsets import compensation, random_subset, subset_size
 from everymode.norms.weight import Grid, layer_grids
 
 Constraint = Callable[[nn.Module], None]

@@ -10,10 +10,12 @@ from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from everymode.game import full_precision
 from everymode.norms.weight import Grid
 
+_WATCHED = "_everymode_watched"
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -26,7 +28,8 @@ class RefreshedNorm(nn.Module):
 
     What has been counted is stored (a checksum of the weights included), so a resumed or copied layer goes on as
     if nothing had happened. The checksum is read by the host once after loading, copying or moving, and never
-    in between: there the weight's version counter tells of changes. (It does not see writes through `.data`.)
+    in between: there the weight's version counter tells of changes, by in-place operations and by any
+    torch.optim.Optimizer. (It does not see writes through `.data`.)
 
     Args:
         layer: what is normalized; its weight gives precision and device.
@@ -37,7 +40,7 @@ class RefreshedNorm(nn.Module):
     """
 
     differentiate = False
-    """Whether `sigma_of` gives sigma as a function of the weight, for the gradient."""
+    """Whether the gradient flows through sigma, by `sigma_of`."""
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class RefreshedNorm(nn.Module):
         self.stride = tuple(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else (1, 1)
         self.prepared: Tensor | None = None
         self._seen: tuple[int, int] | None = None
+        self._is_read = False
         self._changes = 0
         self._grid = self._acts_on(grid)
         weight = layer.weight
@@ -76,17 +80,20 @@ class RefreshedNorm(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} does not say how to measure a weight")
 
     def sigma_of(self, weight: Tensor) -> Tensor:
-        """Sigma as a differentiable function of the weight, where `differentiate` is set."""
+        """A differentiable function of the weight whose gradient is sigma's, where `differentiate` is set."""
         raise NotImplementedError(f"{type(self).__name__} has no differentiable sigma")
 
     def read_buffers(self) -> None:
         """Take the numbers that the host decides by from the buffers; the host waits for the device."""
+        self._is_read = True
         self._changes = int(self.changes)
         height, width = self.grid.tolist()
         self._grid = (height, width)
 
     def start(self, weight: Tensor) -> None:
-        """Measure the weight as it is, as the first one."""
+        """Measure the weight as it is, as the first one. A weight without values ("meta") keeps sigma 1."""
+        if weight.is_meta:
+            return
         with torch.no_grad(), full_precision(weight):
             self.sigma.copy_(self.measure(weight.detach()))
             self.checksum.copy_(checksum(weight))
@@ -109,14 +116,22 @@ class RefreshedNorm(nn.Module):
 
     def normalized(self, weight: Tensor) -> Tensor:
         """weight / (gain * sigma), with sigma as it stands."""
-        with full_precision(weight):
-            sigma = self.sigma_of(weight) if self.differentiate else self.sigma
-            # A tensor of this pass: the buffer may be overwritten before the gradient is computed.
-            return weight / (self.gain * sigma).clamp_min(self.epsilon).to(weight.dtype)
+        sigma = self.sigma
+        if self.differentiate and not weight.is_meta:
+            with full_precision(weight):
+                slope = self.sigma_of(weight)
+            # The stored value with the other's gradient: where the last measurement is some steps old, what it
+            # found may have become small, and dividing by that would blow the weight up.
+            sigma = sigma + (slope - slope.detach())
+        # A tensor of this pass: the buffer may be overwritten before the gradient is computed.
+        return weight / (self.gain * sigma).clamp_min(self.epsilon).to(weight.dtype)
 
     def follow_grid(self, grid: Grid, weight: Tensor) -> None:
         """The layer is applied to this grid: in training mode, take sigma for it if it is another one."""
-        if not self.training or self._acts_on(grid) == self._grid:
+        if not self.training:
+            return
+        # Compiled code compiles again whenever what it looked at is another: so not at `_seen`.
+        if self._is_read and self._acts_on(grid) == self._grid:
             return
         _change_grid(self, self._acts_on(grid), weight)
         if self.prepared is not None:
@@ -125,6 +140,8 @@ class RefreshedNorm(nn.Module):
     @torch.no_grad()
     def refresh(self, weight: Tensor) -> None:
         """Count a change of the weight since the last call, and measure it if it is its turn."""
+        if weight.is_meta:
+            return
         place, version = weight.data_ptr(), weight._version
         if self._seen == (place, version):
             return
@@ -133,6 +150,7 @@ class RefreshedNorm(nn.Module):
             known = self._seen is not None and self._seen[0] == place
             self._seen = (place, version)
             if not known:
+                setattr(weight, _WATCHED, True)
                 self.read_buffers()
                 if bool(total == self.checksum):
                     return
@@ -140,8 +158,9 @@ class RefreshedNorm(nn.Module):
             self.changes.fill_(self._changes)
             self.checksum.copy_(total)
             if self._changes % self.interval == 0:
-                # lerp's end points are exact, so that without momentum sigma is the measured number itself.
-                self.sigma.lerp_(self.measure(weight).to(self.sigma), 1 - self.momentum)
+                measured = self.measure(weight).to(self.sigma)
+                # A copy, so that one bad number does not stay for ever.
+                self.sigma.lerp_(measured, 1 - self.momentum) if self.momentum else self.sigma.copy_(measured)
 
     def extra_repr(self) -> str:
         return f"grid={self._grid}, gain={self.gain}, interval={self.interval}, momentum={self.momentum}"
@@ -151,12 +170,28 @@ class RefreshedNorm(nn.Module):
 
     def _load_from_state_dict(self, *arguments: object, **keywords: object) -> None:
         super()._load_from_state_dict(*arguments, **keywords)
-        self._seen = None
+        self._seen, self._is_read = None, False
 
 
 def checksum(weight: Tensor) -> Tensor:
     """A scalar int64 of the weight's bits; sums of integers are exact, whatever their order."""
     return weight.detach().view(_BITS[weight.element_size()]).sum(dtype=torch.long)
+
+
+def _count_step(optimizer: torch.optim.Optimizer, arguments: object, keywords: object) -> None:
+    """Fused optimizers write weights without counting it as an in-place change: count it for them."""
+    watched = [
+        parameter
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if hasattr(parameter, _WATCHED)
+    ]
+    if watched:
+        torch.autograd.graph.increment_version(watched)
+
+
+# When this module is imported, and not by the first layer: a copy from another process constructs none.
+register_optimizer_step_post_hook(_count_step)
 
 
 @torch.compiler.disable
@@ -168,6 +203,12 @@ def _refresh(members: Sequence[RefreshedNorm], weights: Sequence[Tensor]) -> Non
 
 @torch.compiler.disable
 def _change_grid(member: RefreshedNorm, grid: Grid, weight: Tensor) -> None:
+    if weight.is_meta:
+        return
+    if not member._is_read:
+        member.read_buffers()
+    if member._grid == grid:
+        return
     with torch.no_grad(), full_precision(weight):
         member._grid = grid
         member.grid.copy_(torch.tensor(grid))

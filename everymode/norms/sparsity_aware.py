@@ -8,9 +8,7 @@ available as `released_sigma`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +27,7 @@ from everymode.norms.spectrum import (
     search,
     search_without_waiting,
 )
+from everymode.norms.subsets import compensation, random_subset, subset_size
 from everymode.norms.weight import Grid, WeightRule
 
 Sigma = Callable[[Tensor, Grid], Tensor]
@@ -91,9 +90,9 @@ def released_sigma(weight: Tensor, grid: Grid) -> Tensor:
     """
     _check(weight, grid, None)
     weight = _at_least_float32(weight)
-    best = []
-    for part in on_grid(weight, grid).flatten(0, 1).split(max(1, CHUNK_BYTES // (16 * grid[0] * grid[1]))):
-        best.append(torch.linalg.vector_norm(torch.fft.fft2(part), dim=-1).amax())
+    kernels = on_grid(weight, grid).flatten(0, 1)
+    parts = kernels.split(max(1, CHUNK_BYTES // (16 * grid[0] * grid[1])))
+    best = [torch.linalg.vector_norm(torch.fft.fft2(part), dim=-1).amax() for part in parts]
     return torch.stack(best).amax()
 
 
@@ -105,33 +104,9 @@ def modulus_at(weight: Tensor, row: Tensor, frequency: Tensor, basis: tuple[Tens
     """
     kernel = kernels_at(weight, row.view(1)).flatten()
     cosine, sine = (part.index_select(1, frequency.view(1)).flatten().to(kernel.dtype) for part in basis)
-    return torch.hypot((kernel * cosine).sum(), (kernel * sine).sum())
-
-
-@lru_cache(maxsize=1024)
-def compensation(num_filters: int, fraction: float) -> float:
-    """g = H(N) / H(ceil(N r)), H the harmonic numbers: how far the maximum over a random subset falls short.
-
-    Equation 9 (equation 19 of the appendix prints n for k in one place): exact in expectation where the kernels'
-    peaks are exponentially distributed.
-
-    Args:
-        num_filters: N = out * in, the kernels of the layer. fraction: r in (0, 1], the share that is looked at.
-    Raises:
-        ValueError: no filters, or a fraction outside (0, 1].
-    """
-    if num_filters < 1:
-        raise ValueError(f"compensation needs a layer with at least 1 filter, not {num_filters}")
-    return _harmonic(num_filters) / _harmonic(subset_size(num_filters, fraction))
-
-
-def subset_size(num_filters: int, fraction: float) -> int:
-    """ceil(N r), of the product as it was meant: 0.07 * 100 is 7. Raises ValueError if r is not in (0, 1]."""
-    if not 0 < fraction <= 1:
-        raise ValueError(
-            f"the fraction of filters is {fraction}; it must be above 0 and at most 1 (published: 0.25 or 1)"
-        )
-    return max(1, math.ceil(round(num_filters * fraction, 9)))
+    square = (kernel * cosine).sum().square() + (kernel * sine).sum().square()
+    # The gradient at a kernel of zeros is zero, not undefined.
+    return square.clamp_min(torch.finfo(square.dtype).tiny).sqrt()
 
 
 def sparsity_aware_norm(
@@ -229,7 +204,7 @@ class SparsityAware(RefreshedNorm):
         self.register_buffer("frequency", torch.zeros((), dtype=torch.long, device=device))
         self.register_buffer("unsure", torch.zeros((), dtype=torch.bool, device=device))
         self._late = LateFlag()
-        self._seed = int(self.seed)
+        self._seed = 0 if self.seed.is_meta else int(self.seed)  # networks of shapes alone have no numbers
         self.start(layer.weight)
 
     def read_buffers(self) -> None:
@@ -271,16 +246,6 @@ class SparsityAware(RefreshedNorm):
 
     def _basis(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         return fourier_basis(weight, self._grid, self.dilation)
-
-
-def random_subset(seed: int, total: int, fraction: float) -> Tensor:
-    """ceil(total * fraction) different numbers below total, int64 on the CPU: the same for the same seed."""
-    generator = torch.Generator().manual_seed(seed % 2**63)
-    return torch.randperm(total, generator=generator)[: subset_size(total, fraction)]
-
-
-def _harmonic(count: int) -> float:
-    return math.fsum(1 / number for number in range(1, count + 1))
 
 
 def _at_least_float32(weight: Tensor) -> Tensor:

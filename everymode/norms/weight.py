@@ -260,11 +260,18 @@ def _parametrization_path(layer_name: str) -> str:
 
 def _prepare_weights(network: nn.Module, inputs: tuple[object, ...]) -> None:
     for group in network._normalization_groups:
-        holders = [network.get_submodule(path) for path in group]
-        members = [holder[0] for holder in holders]
-        weights = [holder.original for holder in holders]
-        for member, weight in zip(members, members[0].normalize_together(members, weights), strict=True):
-            member.prepared = weight
+        members = [network.get_submodule(path)[0] for path in group]
+        prepare = _prepare_outside if isinstance(members[0], FollowsGrid) else _prepare_group
+        prepare(members, [network.get_submodule(path).original for path in group])
+
+
+def _prepare_group(members: Sequence[nn.Module], weights: Sequence[Tensor]) -> None:
+    for member, weight in zip(members, members[0].normalize_together(members, weights), strict=True):
+        member.prepared = weight
+
+
+# What measures weights when they have changed decides that on the host, which compiled code can't.
+_prepare_outside = torch.compiler.disable(_prepare_group)
 
 
 def _release_weights(network: nn.Module, inputs: tuple[object, ...], output: object) -> None:

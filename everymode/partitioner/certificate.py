@@ -1,8 +1,8 @@
-"""What can be proved of a partitioner: how much its features stretch every distance at least, and its guide's gradient.
+"""What can be proved of a partitioner: the least by which its features stretch distances, and its guide's gradient.
 
-Partition-Guided GAN, theorem 3: where ||h(x) - h(y)|| >= c0 ||x - y|| on the whole space and the logits are W h + b with
-independent rows of W, the guide sum_j relu(s_j - s_c) has no false valley and a gradient bounded below outside its part.
-A residual block x + T(x) stretches by at least 1 - Lip(T); a chain of blocks by the product.
+Partition-Guided GAN, theorem 3: where ||h(x) - h(y)|| >= c0 ||x - y|| on the whole space and the logits are W h + b
+with independent rows of W, the guide sum_j relu(s_j - s_c) has no false valley, and a gradient bounded below outside
+its part. A residual block x + T(x) stretches by at least 1 - Lip(T); a chain of blocks by the product.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from everymode.partitioner.constrained import ConstrainedConv2d, ConstrainedLinear
-from everymode.partitioner.network import InvertibleLinear, Partitioner, SmoothLeakyReLU
+from everymode.partitioner.invertible import InvertibleLinear, SmoothLeakyReLU
 from everymode.partitioner.residual import DenseResidualBlock, ResidualBlock, Squeeze
 
 __all__ = ["Certificate", "certify", "converged_norm", "norm_bound"]
+
+MOST_DENSE = 2**21
+"""Numbers of a matrix whose norm is taken as a whole."""
 
 ConstrainedLayer = ConstrainedConv2d | ConstrainedLinear
 
@@ -29,49 +32,53 @@ class Certificate(NamedTuple):
     lower_bound: float
     """c0: ||h(x) - h(y)|| >= c0 ||x - y|| for all x and y. 0 where nothing is guaranteed."""
     estimate: float
-    """The same from converged power iterations in place of upper bounds; equal to it, but for rounding, where padding is
-    circular. Power iterations come from below, so this one may be too large by their last error."""
+    """The same from converged power iterations in place of upper bounds: equal to it where padding is circular. Power
+    iterations come from below, so this one may be too large by their last error."""
     read_out_singular_value: float
     """The smallest singular value of the read-out [K, F]; 0 where K > F."""
     gradient_bound: float
-    """sqrt(2) * c0 * that value: the guide's gradient (summed over classes) is at least as long wherever it is positive."""
+    """sqrt(2) c0 times that value: the guide's gradient (summed over classes) is at least as long where that is > 0."""
     reason: str
     """Why nothing is guaranteed, or empty."""
 
 
-def certify(partitioner: Partitioner) -> Certificate:
-    """Lower bounds on the partitioner in evaluation mode, computed in float64 from the weights that act.
+def certify(body: nn.Module, read_out: nn.Linear) -> Certificate:
+    """Lower bounds on a partitioner in evaluation mode, computed in float64 from the weights that act.
 
     With R(x) = sum_j relu(s_j - s_c) and S the classes that beat c at x, the gradient in feature space is W^T a with
     a = 1_S - |S| e_c, whose length is at least sqrt(2) times W's smallest singular value; c0 carries it to x.
-    With more parts than features (points in the plane) that value is 0. The guide then still has no false valleys, since
-    it is convex in the features and h is a homeomorphism, as long as the part is not empty.
+    With more parts than features (points in the plane) that value is 0. As long as the part is not empty, the guide
+    has no false valleys even then, since it is convex in the features and h is a homeomorphism.
     """
-    mode = partitioner.training
-    partitioner.eval()
+    mode = body.training
+    body.eval()
     try:
         with torch.no_grad():
-            bound, reason = _stretch(partitioner.body, norm_bound)
-            estimate, _ = _stretch(partitioner.body, converged_norm)
-            weight = partitioner.read_out.weight.double()
-            smallest = 0.0
-            if weight.shape[0] <= weight.shape[1]:
-                smallest = float(torch.linalg.svdvals(weight)[-1])
+            bound, reason = _stretch(body, norm_bound)
+            estimate, _ = _stretch(body, converged_norm)
+            weight = read_out.weight
+            smallest = float(_singular_values(weight)[-1]) if weight.shape[0] <= weight.shape[1] else 0.0
     finally:
-        partitioner.train(mode)
+        body.train(mode)
     return Certificate(bound, estimate, smallest, math.sqrt(2) * bound * smallest, reason)
 
 
 def norm_bound(layer: ConstrainedLayer) -> float:
     """A spectral norm that the layer certainly does not exceed.
 
-    Exact for linear layers, 1x1 kernels and circular padding (the largest singular value of the kernel's [out, in]
-    matrices over all frequencies). A convolution padded with zeros is a part of the circular one on a grid that is larger
-    by the padding, so that one's norm bounds it.
+    Exact for linear layers, 1x1 kernels, circular padding (the largest singular value of the kernel's matrix over all
+    frequencies), and wherever the whole layer is a matrix of at most 2 ** 21 numbers. A larger convolution padded with
+    zeros is a part of the circular one on a grid that is larger by the padding, so that one's norm bounds it.
     """
     weight = layer.constrained_weight().detach().double()
     if weight.ndim == 2 or weight.shape[-1] == 1:
         return float(torch.linalg.matrix_norm(weight.flatten(1), 2))
+    cells = layer.grid[0] * layer.grid[1]
+    if not layer.circular and weight.shape[0] * weight.shape[1] * cells**2 <= MOST_DENSE:
+        inputs = weight.shape[1] * cells
+        units = torch.eye(inputs, dtype=weight.dtype, device=weight.device)
+        images = layer.convolve(units.view(inputs, weight.shape[1], *layer.grid), weight)
+        return float(torch.linalg.matrix_norm(images.flatten(1), 2))
     size = weight.shape[-1]
     beyond = 0 if layer.circular else size // 2
     height, width = (side + beyond for side in layer.grid)

@@ -7,8 +7,6 @@ max(1, sigma / c) + 1e-5 where the kernel is larger than 1x1; we do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from everymode.game import full_precision
 
 _EPSILON = 1e-12
+FIRST_ITERATIONS = 20
 
 
 class ConstrainedConv2d(nn.Module):
@@ -54,13 +53,14 @@ class ConstrainedConv2d(nn.Module):
         place = (1, 1) if kernel_size == 1 else self.grid
         self.register_buffer("u", _unit(torch.randn(1, in_channels, *place)))
         self.register_buffer("v", _unit(torch.randn(1, out_channels, *place)))
+        _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.convolve(x, self.constrained_weight(), self.bias)
 
     def constrained_weight(self) -> Tensor:
         """The weight that acts, [out, in, k, k]."""
-        return _bounded(self, lambda u: self.convolve(u, self.weight), self._transposed)
+        return _bounded(self)
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """A convolution of this layer's padding with another kernel."""
@@ -69,9 +69,13 @@ class ConstrainedConv2d(nn.Module):
             return F.conv2d(F.pad(x, (padding,) * 4, mode="circular"), weight, bias)
         return F.conv2d(x, weight, bias, padding=padding)
 
-    def _transposed(self, y: Tensor) -> Tensor:
-        # The adjoint of an odd-sized convolution: kernel turned by half a turn, channels exchanged, the same padding.
-        return self.convolve(y, self.weight.transpose(0, 1).flip((2, 3)))
+    def apply_weight(self, u: Tensor) -> Tensor:
+        """The stored weight, without limit and bias."""
+        return self.convolve(u, self.weight)
+
+    def apply_transposed(self, v: Tensor) -> Tensor:
+        """The adjoint of `apply_weight`: kernel turned by half a turn, channels exchanged, the same padding."""
+        return self.convolve(v, self.weight.transpose(0, 1).flip((2, 3)))
 
     def extra_repr(self) -> str:
         out, ins, size, _ = self.weight.shape
@@ -90,36 +94,50 @@ class ConstrainedLinear(nn.Module):
         self.weight, self.bias = nn.Parameter(like.weight.detach()), nn.Parameter(like.bias.detach())
         self.register_buffer("u", _unit(torch.randn(1, in_features)))
         self.register_buffer("v", _unit(torch.randn(1, out_features)))
+        _settle(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.constrained_weight(), self.bias)
 
     def constrained_weight(self) -> Tensor:
         """The weight that acts, [out, in]."""
-        return _bounded(self, lambda u: u @ self.weight.T, lambda v: v @ self.weight)
+        return _bounded(self)
+
+    def apply_weight(self, u: Tensor) -> Tensor:
+        """The stored weight, without limit and bias."""
+        return u @ self.weight.T
+
+    def apply_transposed(self, v: Tensor) -> Tensor:
+        """The adjoint of `apply_weight`."""
+        return v @ self.weight
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, limit={self.limit}"
 
 
-def _bounded(
-    layer: ConstrainedConv2d | ConstrainedLinear,
-    apply: Callable[[Tensor], Tensor],
-    apply_transposed: Callable[[Tensor], Tensor],
-) -> Tensor:
+def _bounded(layer: ConstrainedConv2d | ConstrainedLinear) -> Tensor:
     with full_precision(layer.weight):
         if layer.training:
-            with torch.no_grad():
-                u, v = layer.u, layer.v
-                for _ in range(layer.iterations):
-                    v = _unit(apply(u))
-                    u = _unit(apply_transposed(v))
-                layer.u.copy_(u)
-                layer.v.copy_(v)
+            _iterate(layer, layer.iterations)
         # Copies: a second forward before the backward pass would change what the graph keeps.
         u, v = (layer.u.clone(), layer.v.clone()) if layer.training else (layer.u, layer.v)
-        sigma = (v * apply(u)).sum()
+        sigma = (v * layer.apply_weight(u)).sum()
         return layer.weight / (sigma / layer.limit).clamp(min=1.0)
+
+
+@torch.no_grad()
+def _iterate(layer: ConstrainedConv2d | ConstrainedLinear, times: int) -> None:
+    u, v = layer.u, layer.v
+    for _ in range(times):
+        v = _unit(layer.apply_weight(u))
+        u = _unit(layer.apply_transposed(v))
+    layer.u.copy_(u)
+    layer.v.copy_(v)
+
+
+def _settle(layer: ConstrainedConv2d | ConstrainedLinear) -> None:
+    """A fresh layer keeps its limit from the first forward on."""
+    _iterate(layer, FIRST_ITERATIONS)
 
 
 def _unit(x: Tensor) -> Tensor:

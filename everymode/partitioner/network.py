@@ -9,6 +9,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.partitioner.certificate import Certificate, certify
+from everymode.partitioner.invertible import InvertibleLinear, SmoothLeakyReLU
 from everymode.partitioner.residual import DenseResidualBlock, ResidualBlock, Squeeze
 
 __all__ = [
@@ -49,6 +51,10 @@ class Partitioner(nn.Module):
         """What the read-out reads: [B, F]."""
         return self.body(x)
 
+    def certify(self) -> Certificate:
+        """What can be proved of this partitioner: see everymode/partitioner/certificate.py."""
+        return certify(self.body, self.read_out)
+
 
 def image_partitioner(
     num_parts: int,
@@ -57,29 +63,33 @@ def image_partitioner(
     size: tuple[int, int] = (32, 32),
     blocks: tuple[int, ...] = (5, 5, 5, 5),
     width: int = 160,
-    hidden: int = 512,
     pooled: bool = True,
+    full_blocks: int = 1,
+    full_width: int = 512,
+    head_layers: int = 1,
     limit: float = 0.9,
     circular: bool = False,
     iterations: int = 5,
 ) -> Partitioner:
     """Partition-Guided GAN's partitioner: residual blocks with a squeeze after each stage, then a head.
 
-    The released head (`pooled`): batch normalization, LeakyReLU 0.2, mean over space, linear, LeakyReLU 0.2. The other
-    keeps the premises of the paper's theorem 3: all the numbers that the blocks give, and one more constrained residual
-    block of full connections; nothing pools, and nothing scales without a bound. Both end in a linear read-out, which is
-    unconstrained: its smallest singular value enters the certificate.
+    The released head (`pooled`) is batch normalization, LeakyReLU 0.2, mean over space, linear, LeakyReLU 0.2. The
+    other keeps the premises of the paper's theorem 3: all the numbers that the blocks give, residual blocks of full
+    connections with the same limit, then sigma(W1 h) with a square W1 and a smooth sigma. Nothing pools, and nothing
+    scales without its smallest singular value entering the certificate. Both end in a linear read-out.
 
     Args:
-        channels, size: of the images; the sides must be divisible by 2 ** (stages - 1), or by 2 ** stages for the
-            paper's layout, whose four stages of a 32 px image end in a squeeze to 2x2.
-        blocks: residual blocks of each stage. The paper has 20 in four stages, with 160 channels in each.
+        channels, size: of the images; the sides must be divisible by 2 ** (stages - 1).
+        blocks: residual blocks of each stage, between which a squeeze halves the sides. The paper has 20 in four stages
+            with 160 channels in each.
         width: channels inside the blocks' bottlenecks.
-        hidden: features of the head.
+        full_blocks, full_width: without pooling, full residual blocks and the features inside them; with it, full_width
+            is the number of features.
+        head_layers: without pooling, layers sigma(W h).
         limit: c, the largest spectral norm of each constrained layer; the released code has 0.9.
         circular, iterations: see ConstrainedConv2d.
     Raises:
-        ValueError: sides that can't be halved as often, or a limit of 1 or more without pooling.
+        ValueError: sides that can't be halved as often, no stage, or a limit that is not between 0 and 1.
     """
     layout = {
         "kind": "image",
@@ -88,8 +98,10 @@ def image_partitioner(
         "size": list(size),
         "blocks": list(blocks),
         "width": width,
-        "hidden": hidden,
         "pooled": pooled,
+        "full_blocks": full_blocks,
+        "full_width": full_width,
+        "head_layers": head_layers,
         "limit": limit,
         "circular": circular,
         "iterations": iterations,
@@ -101,24 +113,30 @@ def image_partitioner(
         if stage:
             layers.append(Squeeze())
             channels, height, breadth = 4 * channels, height // 2, breadth // 2
-        for number in range(count):
+        for _ in range(count):
             layers.append(
                 ResidualBlock(
                     channels,
                     width,
                     grid=(height, breadth),
                     limit=limit,
-                    activated=bool(stage or number),
+                    activated=any(isinstance(layer, ResidualBlock) for layer in layers),
                     circular=circular,
                     iterations=iterations,
                 )
             )
     if pooled:
-        layers.append(PooledHead(channels, hidden))
-        features = hidden
+        layers.append(PooledHead(channels, full_width))
+        features = full_width
     else:
+        layers.append(nn.Flatten())
         features = channels * height * breadth
-        layers += [nn.Flatten(), DenseResidualBlock(features, hidden, limit=limit, iterations=iterations)]
+        layers += [
+            DenseResidualBlock(features, full_width, limit=limit, iterations=iterations)
+            for _ in range(full_blocks)
+        ]
+        for _ in range(head_layers):
+            layers += [InvertibleLinear(features), SmoothLeakyReLU()]
     return Partitioner(nn.Sequential(*layers), nn.Linear(features, num_parts), layout)
 
 
@@ -155,8 +173,8 @@ def plane_partitioner(
 ) -> Partitioner:
     """Constrained residual blocks of the plane, then a linear read-out: a bent plane, cut by straight lines.
 
-    With more parts than dimensions the read-out's rows can't be independent, as theorem 3 asks; but the guide of a linear
-    read-out is convex, and a homeomorphism moves no local minimum, so there are no false valleys all the same.
+    With more parts than dimensions the read-out's rows can't be independent, as theorem 3 asks; but the guide of a
+    linear read-out is convex, and a homeomorphism moves no local minimum, so there are no false valleys all the same.
     """
     layout = {
         "kind": "plane",
@@ -212,8 +230,8 @@ _KINDS: dict[str, Callable[..., Partitioner]] = {
 def _check(num_parts: int, size: tuple[int, int], blocks: tuple[int, ...], limit: float) -> None:
     if num_parts < 2:
         raise ValueError(f"a partition into {num_parts} parts is none; ask for at least 2")
-    if not blocks or min(blocks) < 1:
-        raise ValueError(f"blocks are {list(blocks)}; give at least one residual block a stage")
+    if not blocks or min(blocks) < 0:
+        raise ValueError(f"blocks are {list(blocks)}; give a number for each stage, 0 or more")
     most = 2 ** (len(blocks) - 1)
     if any(side % most for side in size):
         raise ValueError(

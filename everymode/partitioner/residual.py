@@ -7,6 +7,8 @@ scale nothing bounds; ours have none.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -71,12 +73,13 @@ class DenseResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 2:
-            raise ValueError(f"depth is {depth}; a residual branch needs at least two layers to bend anything")
+            raise ValueError(
+                f"depth is {depth}; a residual branch needs at least two layers to bend anything"
+            )
         self.activated = activated
         sizes = [features, *[width] * (depth - 1), features]
         self.layers = nn.ModuleList(
-            ConstrainedLinear(ins, outs, limit=limit, iterations=iterations)
-            for ins, outs in zip(sizes, sizes[1:], strict=False)
+            ConstrainedLinear(ins, outs, limit=limit, iterations=iterations) for ins, outs in pairwise(sizes)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,11 +21,15 @@ class PartitionSettings:
     """Residual blocks of each stage; between two stages a squeeze halves the sides."""
     width: int = 64
     """Channels inside the residual blocks."""
-    hidden: int = 256
-    """Features of the pooled head."""
     pooled: bool = False
     """Pool over space before the head, as in the released code; off keeps the premises of the guarantee."""
-    limit: float = 0.9
+    full_blocks: int = 2
+    """Constrained residual blocks of full connections before the head, where nothing is pooled."""
+    full_width: int = 256
+    """Features inside those; with pooling, features of the head."""
+    head_layers: int = 1
+    """Invertible full layers of the head, where nothing is pooled."""
+    norm_limit: float = 0.9
     """c, the largest spectral norm of each constrained layer: below 1."""
     circular: bool = False
     """Pad by wrapping around, for which the exact norm of a convolution is known; off pads with zeros."""
@@ -53,6 +57,10 @@ class PartitionSettings:
     # ---- second stage: partition
     neighbours: int = 20
     """Nearest neighbours that are mined for each image."""
+    starts: int = 20
+    """Random read-outs that are tried on the pretext features; the one of least loss begins the second stage."""
+    start_steps: int = 200
+    """Steps for which each of them is fitted."""
     partition_steps: int = 1000
     """Steps of the second stage."""
     partition_batch: int = 256
@@ -65,6 +73,12 @@ class PartitionSettings:
     """Weight of the entropy of each image, which makes it choose."""
     kmeans: bool = False
     """Cut the pretext features by k-means in place of the second stage, which the paper rejects."""
+
+    # ---- points, in place of both stages
+    fit_steps: int = 4000
+    """Steps for which a classifier is fitted to k-means on points."""
+    fit_lr: float = 0.07
+    """Learning rate of Adagrad for it."""
 
     # ---- views
     crop: float = 0.3
@@ -85,6 +99,8 @@ class PartitionSettings:
     """Largest turn of the color circle, as a share of the whole."""
     grey: float = 0.2
     """Share of the views that lose their color."""
+    noise: float = 0.0
+    """Standard deviation of the noise that is added to views, whose values lie between -1 and 1."""
 
     # ---- running
     snapshot_seconds: float = 30.0
@@ -99,11 +115,14 @@ class PartitionSettings:
             raise ValueError(f"k is {self.k}: a partition has at least 2 parts")
         for name in (
             "width",
-            "hidden",
+            "full_width",
             "power_iterations",
             "pretext_steps",
             "embedding",
             "neighbours",
+            "starts",
+            "start_steps",
+            "fit_steps",
             "partition_steps",
             "partition_batch",
         ):
@@ -113,10 +132,18 @@ class PartitionSettings:
             raise ValueError(
                 f"pretext_batch must be at least 2, not {self.pretext_batch}: views of one image have no others"
             )
-        for name in ("pretext_lr", "partition_lr", "temperature"):
+        for name in ("pretext_lr", "partition_lr", "fit_lr", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}")
-        not_negative = ("pretext_weight_decay", "mean_entropy_weight", "sample_entropy_weight", "shift")
+        not_negative = (
+            "full_blocks",
+            "head_layers",
+            "noise",
+            "pretext_weight_decay",
+            "mean_entropy_weight",
+            "sample_entropy_weight",
+            "shift",
+        )
         for name in (*not_negative, "rotation", "zoom", "shear", "jitter", "hue", "snapshot_seconds"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
@@ -125,31 +152,61 @@ class PartitionSettings:
                 raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
         if not 0 < self.crop <= 1:
             raise ValueError(f"crop is a share of the area above 0 and at most 1, not {self.crop}")
-        if not 0 < self.limit < 1:
-            raise ValueError(f"limit must be above 0 and below 1, not {self.limit}")
-        if not self.blocks or min(self.blocks) < 1:
-            raise ValueError(f"blocks needs at least one residual block a stage, not {list(self.blocks)}")
+        if not 0 < self.norm_limit < 1:
+            raise ValueError(f"norm_limit must be above 0 and below 1, not {self.norm_limit}")
+        if not self.blocks or min(self.blocks) < 0:
+            raise ValueError(f"blocks needs a number for each stage, 0 or more, not {list(self.blocks)}")
 
     def as_json(self) -> dict[str, Any]:
         """All fields, as plain JSON values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, numbers: dict[str, Any]) -> PartitionSettings:
         """The settings that `as_json` described. Raises ValueError for fields that there are not."""
         unknown = sorted(set(numbers) - {field.name for field in fields(cls)})
         if unknown:
-            raise ValueError(f"there are no settings {unknown}: they were written by another version of everymode")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()})
+            raise ValueError(
+                f"there are no settings {unknown}: they were written by another version of everymode"
+            )
+        return cls(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()}
+        )
 
 
 IMAGES = PartitionSettings()
 """Photographs of about 32 pixels, at a size that two CPU cores can train."""
 
-DIGITS = replace(IMAGES, k=10, crop=1.0, mirror=False, jitter=0.0, hue=0.0, grey=0.0)
+DIGITS = replace(
+    IMAGES,
+    k=10,
+    blocks=(0, 0, 1),
+    width=16,
+    full_blocks=1,
+    full_width=128,
+    head_layers=1,
+    pretext_steps=500,
+    pretext_lr=0.3,
+    neighbours=10,
+    starts=30,
+    partition_steps=300,
+    partition_lr=1e-3,
+    crop=1.0,
+    shift=0.06,
+    rotation=10.0,
+    zoom=0.2,
+    shear=0.2,
+    mirror=False,
+    jitter=0.0,
+    hue=0.0,
+    grey=0.0,
+    noise=0.3,
+)
 """The bundled digits: small movements only, no flips."""
 
-PAPER = replace(IMAGES, blocks=(5, 5, 5, 5), width=160, hidden=512, pooled=True, power_iterations=5)
+PAPER = replace(IMAGES, blocks=(5, 5, 5, 5), width=160, full_width=512, pooled=True, power_iterations=5)
 """Partition-Guided GAN on CIFAR-10."""
 
 POINTS = replace(IMAGES, k=25)

@@ -37,6 +37,7 @@ class Views:
         jitter: strength of random brightness, contrast and saturation (0.4 is SimCLR's for small images).
         hue: largest turn of the color circle, as a share of the whole.
         grey: share of the images that lose their color.
+        noise: standard deviation of Gaussian noise on every value; values may leave [-1, 1] by it.
     """
 
     crop: float = 1.0
@@ -49,13 +50,16 @@ class Views:
     jitter: float = 0.0
     hue: float = 0.0
     grey: float = 0.0
+    noise: float = 0.0
 
     def __call__(self, images: Tensor, random: Draws) -> Tensor:
-        """Images [B, C, H, W] in [-1, 1] -> views of the same shape and range."""
-        moved = self._moved(images, random)
+        """Images [B, C, H, W] in [-1, 1] -> views of the same shape."""
+        seen = self._moved(images, random)
         if self.jitter or (images.shape[1] == 3 and (self.hue or self.grey)):
-            return self._recolored(moved, random)
-        return moved
+            seen = self._recolored(seen, random)
+        if self.noise:
+            seen = seen + self.noise * random.normal("noise", *images.shape[1:]).to(images)
+        return seen
 
     def _moved(self, images: Tensor, random: Draws) -> Tensor:
         height, width = images.shape[2:]

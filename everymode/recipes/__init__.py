@@ -10,10 +10,20 @@ from pathlib import Path
 
 from everymode.recipe import Recipe
 from everymode.recipes.tables.clusters import CLUSTERS
+from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
+from everymode.recipes.tables.normalization import NORMALIZATION
+from everymode.recipes.tables.partition import PARTITION
 from everymode.recipes.tables.points import POINTS
 from everymode.recipes.tables.supervised import SUPERVISED
 
-RECIPES: dict[str, tuple[str, str, str]] = {**SUPERVISED, **CLUSTERS, **POINTS}
+RECIPES: dict[str, tuple[str, str, str]] = {
+    **SUPERVISED,
+    **CLUSTERS,
+    **MODE_COVERAGE,
+    **PARTITION,
+    **NORMALIZATION,
+    **POINTS,
+}
 """Name -> (module, constant, one line)."""
 
 

@@ -117,7 +117,10 @@ IMPROVED_DIGITS = replace(DIGITS, name="imac-gan-digits", improved=True)
 IMAGES32 = ACGAN(**numbers_of(omni_gan.IMAGES32, name="ac-gan-32", discriminator_weight_decay=1e-4))
 IMAGES64 = ACGAN(**numbers_of(omni_gan.IMAGES64, name="ac-gan-64", discriminator_weight_decay=1e-4))
 
-# ---- one image in ten labelled
+IMPROVED_IMAGES32 = replace(IMAGES32, name="imac-gan-32", improved=True)
+IMPROVED_IMAGES64 = replace(IMAGES64, name="imac-gan-64", improved=True)
+
+# ---- one image in ten labelled; of your own images, those that are
 
 SSL_IMAGENET128 = replace(
     IMAGENET128,
@@ -135,6 +138,22 @@ SSL_CIFAR10 = ACGAN(
         labelled_fraction=0.1,
         labelled_share=0.5,
     ),
+    projection=True,
+    aux_on_fake=False,
+    class_weight=0.1,
+)
+SSL_IMAGES32 = replace(
+    IMAGES32,
+    name="ac-gan-ssl-32",
+    labelled_share=0.5,
+    projection=True,
+    aux_on_fake=False,
+    class_weight=0.1,
+)
+SSL_IMAGES64 = replace(
+    IMAGES64,
+    name="ac-gan-ssl-64",
+    labelled_share=0.5,
     projection=True,
     aux_on_fake=False,
     class_weight=0.1,

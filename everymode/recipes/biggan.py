@@ -10,6 +10,8 @@ Command, cost, and result to expect (TensorFlow Inception, 50,000 images):
       weight decay: FID 7.27, IS 9.19, and a collapse late in training; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train biggan-imagenet128 --data imagenet/train
       Omni-GAN's Table 2: FID 9.19, IS 104.57; measured here: not yet
+  torchrun --nproc-per-node 8 -m everymode train biggan-imagenet256 --data imagenet/train
+      Omni-GAN's Table 2: FID 9.95, IS 187.60; measured here: not yet
   everymode train biggan-64 --data photos
       your own images, one folder per class
 """
@@ -66,6 +68,15 @@ IMAGENET128 = BigGAN(
     **numbers_of(
         omni_gan.IMAGENET128,
         name="biggan-imagenet128",
+        generator_weight_decay=0.0,
+        discriminator_weight_decay=0.0,
+    )
+)
+
+IMAGENET256 = BigGAN(
+    **numbers_of(
+        omni_gan.IMAGENET256,
+        name="biggan-imagenet256",
         generator_weight_decay=0.0,
         discriminator_weight_decay=0.0,
     )

@@ -171,6 +171,14 @@ IMAGES64 = MultiHingeGAN(
         discriminator_weight_decay=0.0,
     )
 )
+IMAGES128 = MultiHingeGAN(
+    **numbers_of(
+        omni_gan.IMAGES128,
+        name="multi-hinge-gan-128",
+        generator_weight_decay=0.0,
+        discriminator_weight_decay=0.0,
+    )
+)
 
 # ---- shared: after SAGAN's 580,000 steps, 5,000 more
 
@@ -184,6 +192,12 @@ SHARED_IMAGENET64 = MultiHingeSharedGAN(
 )
 SHARED_CIFAR10 = MultiHingeSharedGAN(
     **numbers_of(sagan.CIFAR10, name="multi-hinge-shared-gan-cifar10", steps=585_000), hinge_start=580_000
+)
+SHARED_IMAGES32 = MultiHingeSharedGAN(
+    **numbers_of(IMAGES32, name="multi-hinge-shared-gan-32"), hinge_start=95_000
+)
+SHARED_IMAGES64 = MultiHingeSharedGAN(
+    **numbers_of(IMAGES64, name="multi-hinge-shared-gan-64"), hinge_start=95_000
 )
 SHARED_DIGITS = MultiHingeSharedGAN(
     **numbers_of(omni_gan.DIGITS, name="multi-hinge-shared-gan-digits"), hinge_start=600
@@ -201,6 +215,12 @@ K1_CIFAR10 = MultiHingeK1GAN(
     )
 )
 K1_CIFAR100 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR100, name="multi-hinge-k1-gan-cifar100"))
+K1_IMAGES32 = MultiHingeK1GAN(
+    **numbers_of(omni_gan.IMAGES32, name="multi-hinge-k1-gan-32", discriminator_weight_decay=1e-4)
+)
+K1_IMAGES64 = MultiHingeK1GAN(
+    **numbers_of(omni_gan.IMAGES64, name="multi-hinge-k1-gan-64", discriminator_weight_decay=1e-4)
+)
 K1_DIGITS = MultiHingeK1GAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits"))
 
 # ---- one image in ten labelled

@@ -196,6 +196,9 @@ IMAGES128 = replace(
     steps=200_000,
 )
 
+ONE_SIDED_IMAGES32 = replace(IMAGES32, name="one-sided-omni-gan-32", one_sided=True)
+ONE_SIDED_IMAGES64 = replace(IMAGES64, name="one-sided-omni-gan-64", one_sided=True)
+
 DIGITS = OmniGAN(
     name="omni-gan-digits",
     data="digits:train",

@@ -56,14 +56,17 @@ class PartitionNumbers(Recipe):
     guide_steps: int = 50_000
     """Generator steps after which the weight, falling linearly, would be 0."""
     guide_reduction: Literal["sum", "mean"] = "mean"
-    """Whether the guide sums over the parts, as in the paper, or takes their mean, as in the released code, to which the
-    weight of 6 belongs."""
+    """Whether the guide sums over the parts, as in the paper, or takes their mean, as in the released code, to which
+    the weight of 6 belongs."""
     partition: PartitionSettings = field(default=PAPER, metadata=FROM_DATA)
 
     def check(self) -> None:
         super().check()
-        if self.parts < 0 or self.parts == 1:
-            raise ValueError(f"parts must be 0 (as many as suit the data), or 2 or more, not {self.parts}")
+        if self.parts < 0 or (self.parts == 1 and not self.random_parts):
+            raise ValueError(
+                "parts must be 0 (as many as suit the data), or 2 or more (with random_parts also 1: a plain GAN), not "
+                f"{self.parts}"
+            )
         if self.pretext_steps < 0 or self.partition_steps < 0:
             raise ValueError(
                 f"pretext_steps and partition_steps must be 0 (as in the settings) or more, not {self.pretext_steps} "
@@ -71,50 +74,62 @@ class PartitionNumbers(Recipe):
             )
         if not 0 <= self.guide_floor <= self.guide_weight < float("inf") or self.guide_steps < 1:
             raise ValueError(
-                "the guide's weight falls from guide_weight to guide_floor, 0 or more, in guide_steps steps, 1 or more, "
-                f"not from {self.guide_weight} to {self.guide_floor} in {self.guide_steps}"
+                "the guide's weight falls from guide_weight to guide_floor, 0 or more, in guide_steps steps, 1 or "
+                f"more, not from {self.guide_weight} to {self.guide_floor} in {self.guide_steps}"
             )
         if self.random_parts and (self.guide_weight or self.partitioner):
             raise ValueError(
-                "random_parts needs no partitioner, and there is none to guide samples: set guide_weight and guide_floor "
-                "to 0, and leave partitioner out"
+                "random_parts needs no partitioner, and there is none to guide samples: set guide_weight and "
+                "guide_floor to 0, and leave partitioner out"
             )
 
     def for_data(self, facts: DataFacts) -> PartitionNumbers:
         """With the number of parts, and the network of the partitioner that is given.
 
-        Raises ValueError where there are fewer images than parts, or for a partitioner of other images; FileNotFoundError
-        where there is none.
+        Raises ValueError where there are fewer images than parts, or for a partitioner of other images;
+        FileNotFoundError where there is none.
         """
         fitted = super().for_data(facts)
         assert isinstance(fitted, PartitionNumbers)
-        settings = self.partition
+        parts, settings = self.parts or parts_for(facts.num_images), self.partition
         if self.partitioner and not self.num_images:  # a run that goes on has read it before
             settings = settings_of(Path(self.partitioner), facts, self.parts)
-        else:
+            parts = settings.k
+        elif not self.random_parts:
             settings = replace(
                 settings,
-                k=self.parts or parts_for(facts.num_images),
+                k=parts,
+                neighbours=max(1, min(settings.neighbours, facts.num_images - 1)),
                 pretext_steps=self.pretext_steps or settings.pretext_steps,
                 partition_steps=self.partition_steps or settings.partition_steps,
             )
-        if settings.k > facts.num_images:
+        if parts > facts.num_images:
             raise ValueError(
-                f"the {facts.num_images:,} examples of {facts.name} can't be divided into {settings.k} parts: ask for "
+                f"the {facts.num_images:,} examples of {facts.name} can't be divided into {parts} parts: ask for "
                 "fewer (the default suits the data), or give more images"
             )
-        return replace(fitted, partition=settings, parts=settings.k)
+        return replace(fitted, partition=settings, parts=parts)
 
     def notes(self) -> list[str]:
         if self.random_parts:
             how = "drawn at random"
         else:
             how = f"read from {self.partitioner}" if self.partitioner else "learnt first, in the run's folder"
-        return [*super().notes(), f"{self.partition.k} parts of a partition stand for labels: {how}"]
+        return [*super().notes(), f"{self.num_parts} parts of a partition stand for labels: {how}"]
 
     def shrunk(self) -> PartitionNumbers:
         settings = replace(
-            self.partition, k=3, blocks=(1, 1), width=4, hidden=8, pretext_steps=2, partition_steps=2
+            self.partition,
+            k=3,
+            blocks=(1, 1),
+            width=4,
+            full_blocks=1,
+            full_width=8,
+            pretext_steps=2,
+            starts=1,
+            start_steps=2,
+            partition_steps=2,
+            neighbours=3,
         )
         smaller = replace(super().shrunk(), parts=3, partition=settings, partitioner="", num_images=40)
         assert isinstance(smaller, PartitionNumbers)
@@ -143,15 +158,15 @@ class PartitionNumbers(Recipe):
 
     def new_partitioner(self) -> Partitioner:
         """The partitioner's network, not yet learnt."""
-        from everymode.partitioner.network import build_partitioner
+        from everymode.partitioner.building import partitioner_for
 
-        return build_partitioner(replace(self.partition, k=self.num_parts), self.example_shape)
+        return partitioner_for(replace(self.partition, k=self.num_parts), self.example_shape)
 
     def part_labels(self) -> FixedParts:
         """The label source of these numbers."""
         from everymode.labels.partition import PartitionLabels, random_parts
 
-        images = max(self.num_images, self.num_parts)
+        images = max(self.num_images, 1)
         if self.random_parts:
             return random_parts(self.num_parts, images, seed=self.seed, mirrored=self.mirror)
         return PartitionLabels(self.new_partitioner(), self.num_parts, images, mirrored=self.mirror)
@@ -189,26 +204,33 @@ class PartitionNumbers(Recipe):
             _save(labels, kept)
         found = labels.numbers()
         preparation.say(
-            f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} have "
-            "none"
+            f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
+            "have none"
         )
 
     def learnt_partitioner(self, data: Any, preparation: Preparation) -> nn.Module:
         """The partitioner of the folder that is given, or one learnt here and now."""
-        from everymode.partitioner.learning import learn_partition
-        from everymode.partitioner.storage import load_partitioner
+        from everymode.metrics.clustering import nmi, purity
+        from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
+        from everymode.trainer import Stopped
 
         if self.partitioner:
-            return load_partitioner(Path(self.partitioner)).to(preparation.device)
-        return learn_partition(
-            data,
-            self.partition,
-            preparation.folder / "partitioner",
-            device=preparation.device,
-            seed=self.seed,
-            talk=preparation.talk,
-            stop=preparation.stop,
-        )
+            return load_partitioner(self.partitioner)
+        try:
+            return learn_partition(
+                data,
+                self.partition,
+                preparation.folder / "partitioner",
+                device=preparation.device,
+                seed=self.seed,
+                talk=preparation.talk,
+                stop=lambda: preparation.stop.requested,
+                scores={"nmi": nmi, "purity": purity},
+            )
+        except PartitionStopped as stopped:
+            raise Stopped(
+                f"stopped while the partition was learnt ({stopped})", preparation.folder
+            ) from stopped
 
 
 def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings:
@@ -223,11 +245,13 @@ def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings
     file = folder / "config.json"
     if not file.is_file():
         raise FileNotFoundError(
-            f"{folder} holds no partition: give the folder that `everymode partition --out` wrote, or leave partitioner out"
+            f"{folder} holds no partition: give the folder that `everymode partition --out` wrote, or leave "
+            "partitioner out"
         )
     config = json.loads(file.read_text())
     settings = PartitionSettings.from_json(config["settings"])
-    shape = tuple(config["data"]["image_shape"])
+    layout = config["layout"]
+    shape = (layout["channels"], *layout["size"]) if "size" in layout else (layout["dimensions"],)
     if shape != facts.image_shape:
         raise ValueError(
             f"the partition in {folder} is of examples of shape {shape}, and those of {facts.name} are "

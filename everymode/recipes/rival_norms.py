@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everymode.recipe import ADAPTIVE, parse_augmentation
 from everymode.recipes import unconditional
 from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
 
@@ -99,11 +100,9 @@ class LayerNormGAN(UnconditionalGAN):
     """Each image's features, over channels and positions, to mean 0 and variance 1."""
 
     def critic_norm(self) -> Callable[[int], nn.Module] | None:
-        from functools import partial
+        from everymode.norms import LayerNorm
 
-        from torch import nn
-
-        return partial(nn.GroupNorm, 1)
+        return LayerNorm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +127,7 @@ class WeightClippingGAN(UnconditionalGAN):
         if not 0 < self.clip < math.inf:
             raise ValueError(f"clip must be above 0 and finite, not {self.clip}")
 
-    def critic_constraint(self) -> Callable[[nn.Module], None] | None:
+    def critic_constraint(self, critic: nn.Module) -> Callable[[nn.Module], None] | None:
         from everymode.norms import WeightClipping
 
         return WeightClipping(self.clip)
@@ -145,6 +144,11 @@ class GradientPenaltyGAN(UnconditionalGAN):
         super().check()
         if not 0 <= self.penalty_weight < math.inf:
             raise ValueError(f"penalty_weight must be 0 (none) or more, not {self.penalty_weight}")
+        if ADAPTIVE in parse_augmentation(self.augmentation):
+            raise ValueError(
+                "the Wasserstein loss has no zero of its own, and ada goes by it: choose augmentation among color, "
+                "translation and cutout"
+            )
 
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.adversarial import wasserstein

@@ -8,6 +8,8 @@ from 64 pixels on, the same widths. Departure: the epsilon of batch normalizatio
 Command, and result to expect (50,000 images):
   everymode train sagan-digits
       two minutes on two cores
+  everymode train sagan-64 --data photos
+      your own images, one folder per class
   torchrun --nproc-per-node 8 -m everymode train sagan-imagenet64 --data imagenet/train
       1 million steps of 1,024 images; paper IS 19.60, FID 15.49; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train sagan-imagenet128 --data imagenet/train
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everymode.recipes import omni_gan
+from everymode.recipes import biggan, omni_gan
 from everymode.recipes.backbone import numbers_of
 from everymode.recipes.biggan import BigGAN
 
@@ -50,6 +52,23 @@ CIFAR10 = replace(
     generator_attention=0,
     discriminator_attention=0,
     batch_size=64,
+)
+
+# Your own images: the paper's initialization and attention, no decay, the length and batch of the others of that size.
+IMAGES32 = BigGAN(
+    **numbers_of(
+        biggan.IMAGES32,
+        name="sagan-32",
+        initialization="glorot",
+        normalize_embeddings=True,
+        generator_lr=1e-4,
+        discriminator_lr=4e-4,
+        discriminator_steps=1,
+    )
+)
+
+IMAGES64 = replace(
+    IMAGES32, name="sagan-64", resolution=64, width=32, generator_attention=32, discriminator_attention=32
 )
 
 DIGITS = BigGAN(

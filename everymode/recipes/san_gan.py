@@ -24,6 +24,7 @@ Command, cost, and result to expect (the paper gives Inception scores only):
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,11 @@ class SparsityAwareGAN(UnconditionalGAN):
 
     def check(self) -> None:
         super().check()
+        if self.in_place and self.momentum:
+            raise ValueError(
+                f"momentum is of a divisor that is kept, and division in place keeps none: set momentum to 0, not "
+                f"{self.momentum}, or in_place to False"
+            )
         if not 0 < self.fraction <= 1:
             raise ValueError(
                 f"fraction is a share of the kernels, above 0 and at most 1, not {self.fraction}"
@@ -73,6 +79,18 @@ class SparsityAwareGAN(UnconditionalGAN):
 
         return sparsity_aware_norm(
             gain=self.gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
+        )
+
+    def critic_constraint(self, critic: nn.Module) -> Callable[[nn.Module], None] | None:
+        if not self.in_place:
+            return None
+        import torch
+
+        from everymode.norms import InPlaceSparsityAware
+
+        example = torch.zeros(1, self.channels, *self.size)
+        return InPlaceSparsityAware(
+            critic, example, gain=self.gain, fraction=self.fraction, interval=self.interval
         )
 
 

@@ -48,7 +48,7 @@ class UnconditionalGAN(Recipe):
         """What normalizes the features of the plain critic: channels -> module."""
         return None
 
-    def critic_constraint(self) -> Callable[[nn.Module], None] | None:
+    def critic_constraint(self, critic: nn.Module) -> Callable[[nn.Module], None] | None:
         """What is done to the critic after each of its steps."""
         return None
 
@@ -98,7 +98,7 @@ class UnconditionalGAN(Recipe):
             NoLabels(),
             Objective(self.adversarial(), self.critic_terms()),
             augment,
-            self.critic_constraint(),
+            self.critic_constraint(critic),
         )
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
@@ -217,9 +217,9 @@ CNN_DIGITS = replace(
     held_out="digits:held-out",
     resolution=16,
     channels=1,
-    width=16,
+    width=8,
     latent_dim=64,
-    steps=2000,
+    steps=1500,
     generator_lr=8e-4,
     discriminator_lr=8e-4,
     ema_decay=0.99,
@@ -227,4 +227,4 @@ CNN_DIGITS = replace(
     tick=50,
     snapshot=500,
 )
-RESNET_DIGITS = replace(CNN_DIGITS, name="unnormalized-gan-resnet-digits", residual=True, width=8)
+RESNET_DIGITS = replace(CNN_DIGITS, name="unnormalized-gan-resnet-digits", residual=True)

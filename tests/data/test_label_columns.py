@@ -123,7 +123,7 @@ def test_arrays_of_labels(
 
 
 def test_faults_are_explained(photos: Path) -> None:
-    with pytest.raises(DataError, match='needs one column "domain".*such as "file,digit,domain"'):
+    with pytest.raises(DataError, match=r'needs one column "domain".*such as "file,digit,domain"'):
         open_images(photos, label_column="digit,domain", progress=False)
     with pytest.raises(ValueError, match="name each column once"):
         open_images(photos, label_column="digit,digit", progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,40 @@ def test_every_case_builds(name: str) -> None:
     assert ("DiffAug" in name) == (game.augment is not None)
     if "no decay" in name or name.endswith(", plain"):
         assert recipe.discriminator_weight_decay == recipe.generator_weight_decay == 0
+
+
+@pytest.mark.parametrize("part", ["supervised", "labels"])
+def test_margins_are_compared_on_equal_terms(part: str) -> None:
+    recipes = [case.recipe.as_json() for case in class_margin.cases(part, "digits", "", "", 0.2, None)]
+    of_the_loss = {
+        "name",
+        "margin",
+        "generator_margin",
+        "class_weight",
+        "aux_on_fake",
+        "improved",
+        "projection",
+    }
+    guessing = {"labelled_fraction", "labelled_share"} if part == "labels" else set()
+    for recipe in recipes:
+        for name in recipes[0].keys() - of_the_loss - guessing:
+            assert recipe[name] == recipes[0][name], name
+
+
+def test_the_cases_of_a_figure_take_other_numbers() -> None:
+    options = Namespace(figure="few", on="digits", data="", held_out="", images=100, width=4, budget=0.1)
+    options.decay, options.numbers = 5e-3, "discriminator-steps=4, beta1=0.5,initialization=orthogonal"
+    found = {case.name: case.recipe for case in early_collapse.cases(options)}
+    assert set(found) == {"omni, no decay", "omni, decay", "AC GAN, no decay", "AC GAN, decay"}
+    for name, recipe in found.items():
+        wanted = (5e-3, 1e-3) if name.endswith(", decay") else (0, 0)
+        assert (recipe.discriminator_weight_decay, recipe.generator_weight_decay) == wanted
+        assert (recipe.width, recipe.discriminator_steps, recipe.beta1, recipe.steps) == (4, 4, 0.5, 100)
+    options.numbers = "discriminator_step=4"
+    with pytest.raises(ValueError, match="Did you mean discriminator_steps"):
+        early_collapse.cases(options)
+    with pytest.raises(ValueError, match="names no number and its value"):
+        early_collapse.named_numbers("width")
 
 
 def test_penalties_are_there() -> None:

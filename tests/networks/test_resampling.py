@@ -7,7 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.networks.resampling import DownsampleConv2d, UpsampleConv2d, four_shifts
+from everymode.networks.resampling import (
+    CircularDownsampleConv2d,
+    DownsampleConv2d,
+    UpsampleConv2d,
+    four_shifts,
+)
 from everymode.norms import normalize_weights, spectral_norm
 
 
@@ -40,6 +45,17 @@ def test_the_direct_forms_are_doubling_then_convolution_and_convolution_then_mea
     torch.testing.assert_close(up(x), F.conv2d(doubled, up.weight, up.bias, padding=1))
     convolved = F.conv2d(x, down.weight, down.bias, padding=1)
     torch.testing.assert_close(down(x), convolved.view(2, 4, 2, 2, 3, 2).mean((3, 5)))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_circular_padding_wraps_around(fused: bool) -> None:
+    torch.manual_seed(4)
+    layer = CircularDownsampleConv2d(2, 3, fused=fused).double()
+    x = torch.randn(2, 2, 4, 6, dtype=torch.float64)
+    wrapped = F.pad(x, (1, 1, 1, 1), mode="circular")
+    expected = F.avg_pool2d(F.conv2d(wrapped, layer.weight, layer.bias), 2)
+    torch.testing.assert_close(layer(x), expected, rtol=0, atol=1e-12)
+    assert layer.padding_mode == "circular"
 
 
 def test_four_shifts_by_hand() -> None:

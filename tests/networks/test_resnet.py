@@ -35,6 +35,10 @@ def test_widths_by_size() -> None:
     assert resnet_discriminator_layout((32, 32)) == ((128,) * 4, 2)
     assert resnet_discriminator_layout((48, 48)) == ((64, 128, 256, 512, 1024), 4)
     assert resnet_discriminator_layout((64, 64)) == ((64, 128, 256, 512, 1024), 4)
+    assert resnet_generator_widths((32, 32), 8) == (32,) * 4
+    assert resnet_discriminator_layout((16, 16), 8) == ((16,) * 4, 2)
+    assert resnet_discriminator_layout((32, 32), shortened=True) == ((128,) * 4, 2)
+    assert resnet_discriminator_layout((48, 48), shortened=True) == ((64, 128, 256, 512), 4)
     assert resnet_discriminator_layout((128, 128)) == ((64, 128, 256, 512, 1024, 1024), 5)
 
 
@@ -60,6 +64,20 @@ def test_hidden_width_is_that_of_the_input_after_the_first_block() -> None:
     discriminator = ResNetDiscriminator((16, 16), head=ScalarHead, widths=(4, 8, 16))
     assert [block.conv1.out_channels for block in discriminator.blocks] == [4, 4, 8]
     assert [block.downsample for block in discriminator.blocks] == [True, True, False]
+
+
+def test_wide_blocks_have_the_width_of_their_output() -> None:
+    wide = ResNetDiscriminator((16, 16), head=ScalarHead, widths=(4, 8, 16), wide=True)
+    assert [block.conv1.out_channels for block in wide.blocks] == [4, 8, 16]
+
+
+def test_circular_padding_sees_no_border() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
+    moved = x.roll((4, 8), dims=(2, 3))  # multiples of the halvings' 4
+    for circular in (True, False):
+        network = ResNetDiscriminator((16, 16), head=ScalarHead, widths=(4, 8, 8), circular=circular).double()
+        assert torch.allclose(network.features(x), network.features(moved)) == circular
 
 
 def test_mean_pooling_is_the_sum_over_the_number_of_positions() -> None:

@@ -18,6 +18,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 
 ONE_OF_EACH = (
+    "partition-guided-digits",
     "sagan-digits",
     "ac-gan-digits",
     "imac-gan-digits",
@@ -33,6 +34,22 @@ ONE_OF_EACH = (
     "biggan-cifar10",
     "omni-gan-64",
     "omni-inr-gan-digits",
+    "san-gan-cnn-digits",
+    "san-biggan-digits",
+    "sn-gan-resnet-digits",
+    "gan-grid",
+    "conditional-gan-digits",
+    "pac-gan3-digits",
+    "random-labels-gan-stacked-digits",
+    "mgan-grid",
+    "logo-gan-ae-digits",
+    "logo-gan-rc-digits",
+    "rotnet-gan-digits",
+    "online-self-conditioned-digits",
+    "self-conditioned-imagenet128",
+    "self-conditioned-biggan-digits",
+    "self-conditioned-omni-digits",
+    "self-conditioned-multi-hinge-digits",
 )
 
 

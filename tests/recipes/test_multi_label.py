@@ -18,6 +18,8 @@ from everymode.data.dataset import Dataset
 from everymode.data.facts import DataFacts
 from everymode.data.opening import open_images
 from everymode.data.synthetic import in_memory
+from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.sides import open_data, open_sides
 from everymode.networks.block_embedding import BlockEmbedding
 from everymode.recipe import Recipe
 from everymode.recipes import find
@@ -117,7 +119,7 @@ def test_the_command_takes_one_label_of_each_kind(shapes_run: Run, tmp_path: Pat
 
 
 def test_a_users_table_with_several_columns_from_training_to_samples(tmp_path: Path) -> None:
-    """Train on labels.csv, and sample by the names of both columns."""
+    """Train on labels.csv, sample by the names of both columns, and find the labels again to score."""
     photos = tmp_path / "photos"
     photos.mkdir()
     rows = ["file,digit,place"]
@@ -142,6 +144,12 @@ def test_a_users_table_with_several_columns_from_training_to_samples(tmp_path: P
     assert torch.equal(by_name, generator.sample(2, label=(2, 1)))
     sample_command(run.folder, label=["1,city"], seeds="0", out=tmp_path / "samples")
     assert [path.name for path in (tmp_path / "samples").iterdir()] == ["label-1-city-seed0000.png"]
+    sides = open_sides(run.folder, photos, sampling=Sampling())
+    assert isinstance(sides.real, Dataset) and sides.real.num_classes == (3, 2)
+    (photos / "labels.csv").write_text("file,label\n00.png,old\n")
+    assert open_data(photos, label_column="digit,place").classes == ("old",), (
+        "other data keep their own labels"
+    )
 
 
 def two_pairs() -> Dataset:

@@ -46,6 +46,30 @@ def test_numbers_of_the_multi_hinge_paper() -> None:
     assert (k_plus_1.class_weight, k_plus_1.matching_weight) == (0.05, 1.0)
 
 
+def test_biggan_on_imagenet_is_omni_gan_without_decay() -> None:
+    for size in (128, 256):
+        biggan, omni = find(f"biggan-imagenet{size}"), find(f"omni-gan-imagenet{size}")
+        numbers, others = biggan.as_json(), omni.as_json()
+        differing = {name for name, value in numbers.items() if others[name] != value}
+        assert differing == {"name", "generator_weight_decay", "discriminator_weight_decay"}
+        assert (biggan.generator_weight_decay, biggan.discriminator_weight_decay) == (0, 0)
+    assert find("biggan-imagenet256").discriminator_steps == 2
+
+
+OWN_IMAGES = (
+    *("omni-gan", "one-sided-omni-gan", "omni-inr-gan", "biggan", "sagan", "ac-gan", "imac-gan"),
+    *("multi-hinge-gan", "multi-hinge-shared-gan", "multi-hinge-k1-gan", "multi-hinge-ssl", "ac-gan-ssl"),
+)
+
+
+@pytest.mark.parametrize("family", OWN_IMAGES)
+def test_every_method_takes_your_own_images(family: str) -> None:
+    for size in (32, 64):
+        recipe = find(f"{family}-{size}")
+        assert recipe.data == "" and recipe.size == (size, size)
+        assert find(f"{family}-digits").data == "digits:train"
+
+
 def test_ac_gan_on_cifar_is_omni_gans_and_on_imagenet_multi_hinges() -> None:
     plain, beside = built(find("ac-gan-cifar10")), built(find("ac-gan-imagenet128"))
     assert isinstance(plain.discriminator.head, ScalarHead)

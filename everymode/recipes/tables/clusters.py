@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _SELF = "everymode.recipes.self_conditioned"
+_ONLINE = "everymode.recipes.online_self_conditioned"
+_BACKBONE = "everymode.recipes.self_conditioned_backbone"
 
 CLUSTERS: dict[str, tuple[str, str, str]] = {
     "self-conditioned-digits": (
@@ -33,4 +35,42 @@ CLUSTERS: dict[str, tuple[str, str, str]] = {
         "IMAGES128",
         "Self-Conditioned GAN on your own unlabelled images, 128 pixels",
     ),
+    "self-conditioned-imagenet128": (_SELF, "IMAGENET128", "Self-Conditioned GAN on ImageNet, 128 pixels"),
+    "self-conditioned-places128": (_SELF, "PLACES128", "Self-Conditioned GAN on Places, 128 pixels"),
+    "self-conditioned-biggan-digits": (
+        _BACKBONE,
+        "DIGITS",
+        "BigGAN whose classes are clusters, on the bundled digits",
+    ),
+    "self-conditioned-omni-digits": (
+        _BACKBONE,
+        "OMNI_DIGITS",
+        "Omni-GAN whose classes are clusters, on the bundled digits",
+    ),
+    "self-conditioned-multi-hinge-digits": (
+        _BACKBONE,
+        "MULTI_HINGE_DIGITS",
+        "Multi-hinge GAN whose classes are clusters, on the bundled digits",
+    ),
+    "online-self-conditioned-ring": (
+        _ONLINE,
+        "RING",
+        "Self-Conditioned GAN, online, on eight Gaussians in a ring",
+    ),
+    "online-self-conditioned-grid": (
+        _ONLINE,
+        "GRID",
+        "Self-Conditioned GAN, online, on a grid of 25 Gaussians",
+    ),
+    "online-self-conditioned-digits": (
+        _ONLINE,
+        "DIGITS",
+        "Self-Conditioned GAN, online, on the bundled digits",
+    ),
+    "online-self-conditioned-stacked-digits": (
+        _ONLINE,
+        "STACKED_DIGITS",
+        "Self-Conditioned GAN, online, on 1,000 stacked modes",
+    ),
+    "online-self-conditioned-cifar10": (_ONLINE, "CIFAR10", "Self-Conditioned GAN, online, on CIFAR-10"),
 }

@@ -1,0 +1,117 @@
+"""`everymode partition`: learn a partition of images without labels, and say what it turned out to be."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import Exit, say
+from everymode.commands.numbers import number_flags
+from everymode.commands.own_recipes import quoted
+from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
+from everymode.recipe import parse_resolution
+
+_OF_DATA = {"digits": DIGITS, "ring": replace(POINTS, k=8), "grid": POINTS}
+
+
+def partition(
+    *,
+    data: Annotated[str, Parameter(help="Folder, .zip, .parquet, ... or built-in name.")],
+    out: Annotated[Path, Parameter(help="Folder that gets the partitioner, the report and the picture.")],
+    resolution: Annotated[
+        str | None,
+        Parameter(
+            help="Image size in pixels: one number, or HEIGHTxWIDTH; left out, that of the data.",
+            metavar="SIZE",
+        ),
+    ] = None,
+    limit: Annotated[int | None, Parameter(help="Take a random choice of this many images.")] = None,
+    label_column: Annotated[
+        str | None,
+        Parameter(help="Column with the labels, for tables that have several; for the report only."),
+    ] = None,
+    paper: Annotated[
+        bool,
+        Parameter(
+            help="Begin from the paper's numbers for CIFAR-10 (for a GPU).", negative="", show_default=False
+        ),
+    ] = False,
+    seed: Annotated[int, Parameter(help="Of every random draw.")] = 0,
+    device: Annotated[
+        str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
+    ] = None,
+    quiet: Annotated[
+        bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
+    ] = False,
+    **numbers: Any,
+) -> Exit:
+    """Partition images into k parts that look alike, without labels, for partition-guided recipes.
+
+    A network learns which images are alike from random views of each, then which parts they fall into. The numbers
+    below are for photographs; built-in data have their own. The same command goes on where a stopped one left off.
+    """
+    settings = replace(settings_of(data, paper=paper), **numbers)
+    size = None if resolution is None else parse_resolution(resolution)
+    import torch
+
+    from everymode.data.opening import open_images
+    from everymode.metrics.clustering import nmi, purity
+    from everymode.partitioner.learning import learn_partition
+    from everymode.partitioner.report import read_report, shown_report
+    from everymode.partitioner.running import PartitionStopped
+    from everymode.stopping import stop_on_signals
+
+    dataset = open_images(data, resolution=size, limit=limit, label_column=label_column, progress=not quiet)
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    with stop_on_signals() as request:
+        try:
+            learn_partition(
+                dataset,
+                settings,
+                out,
+                device=place,
+                seed=seed,
+                talk=not quiet,
+                stop=lambda: request.requested,
+                scores={"nmi": nmi, "purity": purity},
+            )
+        except PartitionStopped as stopped:
+            say(f"{stopped}; the same command goes on from there")
+            return Exit.STOPPED
+    if not quiet:
+        say(shown_report(read_report(out)))
+        say(f"  partitioner     {quoted(out / 'partitioner.safetensors')}")
+        say(f"  parts           {quoted(out / 'parts.png')}")
+    return Exit.DONE
+
+
+def settings_of(data: str, *, paper: bool = False) -> PartitionSettings:
+    """The numbers that data begin from: their own for built-in sets, else those for photographs."""
+    if paper:
+        return PAPER
+    return _OF_DATA.get(data.split(":")[0], IMAGES)
+
+
+def partition_command(tokens: Sequence[str]) -> Callable[..., Exit]:
+    """`partition` as cyclopts reads it: its signature with the numbers that the named data begin from."""
+    data = next(
+        (after for token, after in zip(tokens, [*tokens[1:], ""], strict=False) if token == "--data"), ""
+    )
+    data = next((token.removeprefix("--data=") for token in tokens if token.startswith("--data=")), data)
+    own = inspect.signature(partition, eval_str=True)
+    options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
+    flags = number_flags(
+        settings_of(data, paper="--paper" in tokens), reserved=[option.name for option in options]
+    )
+
+    def command(**given: Any) -> Exit:
+        return partition(**given)
+
+    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
+    command.__doc__ = partition.__doc__
+    return command

@@ -1,0 +1,79 @@
+"""Partition-Guided GAN's first stage: a partition of the data, learnt without labels, and what its guide guarantees."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from everymode.partitioner.certificate import Certificate, certify
+    from everymode.partitioner.consistency import PartitionTerms, partition_loss, partition_terms
+    from everymode.partitioner.contrastive import nt_xent
+    from everymode.partitioner.images import parts_of
+    from everymode.partitioner.learning import learn_partition
+    from everymode.partitioner.neighbours import nearest_neighbours, neighbour_accuracy
+    from everymode.partitioner.network import (
+        Partitioner,
+        image_partitioner,
+        linear_partitioner,
+        multilayer_partitioner,
+        partitioner_from,
+        plane_partitioner,
+    )
+    from everymode.partitioner.running import PartitionStopped
+    from everymode.partitioner.saving import load_partitioner
+    from everymode.partitioner.settings import PartitionSettings
+    from everymode.partitioner.views import Views
+
+# Loaded on first use, so that PartitionSettings can be had without importing torch.
+_HOME = {
+    "Certificate": "certificate",
+    "PartitionSettings": "settings",
+    "PartitionStopped": "running",
+    "PartitionTerms": "consistency",
+    "Partitioner": "network",
+    "Views": "views",
+    "certify": "certificate",
+    "image_partitioner": "network",
+    "learn_partition": "learning",
+    "linear_partitioner": "network",
+    "load_partitioner": "saving",
+    "multilayer_partitioner": "network",
+    "nearest_neighbours": "neighbours",
+    "neighbour_accuracy": "neighbours",
+    "nt_xent": "contrastive",
+    "partition_loss": "consistency",
+    "partition_terms": "consistency",
+    "partitioner_from": "network",
+    "parts_of": "images",
+    "plane_partitioner": "network",
+}
+
+__all__ = [
+    "Certificate",
+    "PartitionSettings",
+    "PartitionStopped",
+    "PartitionTerms",
+    "Partitioner",
+    "Views",
+    "certify",
+    "image_partitioner",
+    "learn_partition",
+    "linear_partitioner",
+    "load_partitioner",
+    "multilayer_partitioner",
+    "nearest_neighbours",
+    "neighbour_accuracy",
+    "nt_xent",
+    "partition_loss",
+    "partition_terms",
+    "partitioner_from",
+    "parts_of",
+    "plane_partitioner",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,60 @@
+"""Second stage: images and their neighbours in the same part, by training the whole partitioner."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from everymode.draws import Draws, Rows
+from everymode.partitioner.consistency import partition_loss
+from everymode.partitioner.images import PartitionData
+from everymode.partitioner.network import Partitioner
+from everymode.partitioner.order import rows_of_step
+from everymode.partitioner.settings import PartitionSettings
+from everymode.partitioner.stage import Stage
+from everymode.partitioner.views import Views
+
+__all__ = ["agreement_stage"]
+
+
+def agreement_stage(
+    partitioner: Partitioner,
+    neighbours: Tensor,
+    data: PartitionData,
+    views: Views,
+    settings: PartitionSettings,
+    *,
+    seed: int,
+    device: torch.device,
+) -> Stage:
+    """Adam on the partition's loss, each image beside one of its mined neighbours, both in a random view.
+
+    Args:
+        neighbours: int64 [N, n] rows, on the CPU.
+    """
+    optimizer = torch.optim.Adam(partitioner.parameters(), lr=settings.partition_lr)
+
+    def step(number: int) -> Tensor:
+        batch = settings.partition_batch
+        rows = rows_of_step(number, batch, len(data), seed=seed, stage="partition")
+        random = Draws(seed, f"partition-{number}", Rows.all(batch))
+        choice = random.integers("neighbour", neighbours.shape[1])
+        others = neighbours[torch.from_numpy(rows), choice].numpy()
+        random = Draws(seed, f"partition-{number}", Rows.all(batch), device)
+        seen = [
+            views(data.gather(chosen, device), random.named(name))
+            for name, chosen in (("anchor", rows), ("neighbour", others))
+        ]
+        anchors, beside = partitioner(torch.cat(seen)).chunk(2)
+        loss = partition_loss(
+            anchors,
+            beside,
+            sample_entropy_weight=settings.sample_entropy_weight,
+            mean_entropy_weight=settings.mean_entropy_weight,
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return Stage("partition", settings.partition_steps, partitioner, optimizer, step)

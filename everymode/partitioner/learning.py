@@ -1,0 +1,176 @@
+"""Learning a partition from unlabelled images, from the first step to the files, across kills.
+
+Two stages (Partition-Guided GAN, section 4.1): a pretext network whose features do not depend on the view, then the
+partitioner, begun from it and trained so that images and their nearest neighbours in those features share a part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from everymode.draws import stable_seed
+from everymode.partitioner.agreement import agreement_stage
+from everymode.partitioner.building import partitioner_for
+from everymode.partitioner.images import PartitionData, parts_of
+from everymode.partitioner.network import Partitioner
+from everymode.partitioner.points import fit_stage, point_clusters
+from everymode.partitioner.pretext import Pretext, pretext_stage
+from everymode.partitioner.report import REPORT, Score, draw_parts, report_of
+from everymode.partitioner.running import Runner, require_same
+from everymode.partitioner.saving import CONFIG, load_partitioner, save_partitioner, write_json
+from everymode.partitioner.settings import PartitionSettings
+from everymode.partitioner.starting import begin, mine
+from everymode.partitioner.views import Views
+
+__all__ = ["learn_partition"]
+
+PICTURE = "parts.png"
+
+
+def learn_partition(
+    data: PartitionData,
+    settings: PartitionSettings,
+    out: str | Path,
+    *,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+    talk: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    scores: Mapping[str, Score] | None = None,
+    network: Partitioner | None = None,
+) -> Partitioner:
+    """Learn a partition of a data set, or go on with it where a killed call left off, and write it to `out`.
+
+    The folder gets partitioner.safetensors and config.json (see `load_partitioner`), report.json, parts.png, and
+    state/ to go on from. On a CPU a resumed call gives the weights of an uninterrupted one, bit for bit. A finished
+    partition of the same data, settings and seed is loaded as it is.
+
+    Args:
+        data: images [C, H, W], or points, which are clustered by k-means and fitted by cross-entropy.
+        settings: every number.
+        talk: print progress.
+        stop: asked after every step; where it is true, the state is saved and PartitionStopped raised.
+        scores: functions of parts [N] and classes [N], by name, for the report, where there are labels.
+        network: what to train in place of the network of `settings`; to go on, give one of the same layout again.
+    Returns:
+        The partitioner on the CPU, in evaluation mode, frozen.
+    Raises:
+        ValueError: too few images, sides that the network can't halve, or a folder with another partition.
+        PartitionStopped: see `stop`.
+    """
+    out, device = Path(out), torch.device(device)
+    _check(data, settings)
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(stable_seed(seed, "partitioner", "weights"))
+        partitioner = network or partitioner_for(settings, data.image_shape)
+        pretext = Pretext(partitioner, settings.embedding)
+        identity = {
+            "data": data.name,
+            "fingerprint": data.fingerprint,
+            "seed": seed,
+            "settings": settings.as_json(),
+            "layout": json.loads(json.dumps(partitioner.layout)),
+        }
+        if _finished(out, identity):
+            return load_partitioner(out)
+        pretext.to(device)
+        partitioner.to(device)
+        runner = Runner(out, identity, settings.snapshot_seconds, talk, stop)
+        if data.is_points:
+            facts = _learn_points(partitioner, data, settings, runner, seed=seed, device=device)
+        else:
+            facts = _learn_images(partitioner, pretext, data, settings, runner, seed=seed, device=device)
+        partitioner.eval()
+        parts = parts_of(partitioner, data, device)
+        save_partitioner(partitioner, out, identity)
+        draw_parts(data, parts, settings.k, out / PICTURE, seed=seed)
+        report = report_of(parts, settings.k, data.labels, scores or {})
+        # The report last: where it is, the others are.
+        write_json(out / REPORT, {**report, **facts, "certificate": partitioner.certify()._asdict()})
+    return load_partitioner(out)
+
+
+def views_of(settings: PartitionSettings) -> Views:
+    """How the settings draw views."""
+    names = ("crop", "shift", "rotation", "zoom", "shear", "mirror", "jitter", "hue", "grey", "noise")
+    return Views(**{name: getattr(settings, name) for name in names})
+
+
+def _learn_images(
+    partitioner: Partitioner,
+    pretext: Pretext,
+    data: PartitionData,
+    settings: PartitionSettings,
+    runner: Runner,
+    *,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Both stages, or what is left of them."""
+    views, saved = views_of(settings), runner.saved()
+    if saved is None or saved.stage == "pretext":
+        runner.run(pretext_stage(pretext, data, views, settings, seed=seed, device=device), saved)
+        neighbours, facts = mine(pretext, data, settings, device)
+        facts |= begin(partitioner, neighbours, data, views, settings, seed=seed, device=device)
+        saved = None
+    else:
+        neighbours, facts = saved.tensors["neighbours"].long(), saved.facts
+    if not settings.kmeans:
+        runner.run(
+            agreement_stage(partitioner, neighbours, data, views, settings, seed=seed, device=device),
+            saved,
+            tensors={"neighbours": neighbours.int()},
+            facts=facts,
+        )
+    return facts
+
+
+def _learn_points(
+    partitioner: Partitioner,
+    data: PartitionData,
+    settings: PartitionSettings,
+    runner: Runner,
+    *,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """k-means, then a classifier."""
+    points, clusters = point_clusters(data, settings.k, seed=seed)
+    stage = fit_stage(
+        partitioner,
+        points,
+        clusters,
+        steps=settings.fit_steps,
+        lr=settings.fit_lr,
+        seed=seed,
+        device=device,
+    )
+    runner.run(stage, runner.saved())
+    with torch.no_grad():
+        agreed = partitioner.eval()(points.to(device)).argmax(1).cpu() == clusters
+    return {"agreement_with_kmeans": float(agreed.float().mean())}
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> bool:
+    """Whether a folder holds this very partition, whole. Raises ValueError if it holds another one."""
+    if not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
+        return False
+    require_same(json.loads((out / CONFIG).read_text()), identity, out)
+    return True
+
+
+def _check(data: PartitionData, settings: PartitionSettings) -> None:
+    if settings.k > len(data):
+        raise ValueError(
+            f"{len(data)} images can't make {settings.k} parts: ask for a smaller k, or give more images"
+        )
+    if not data.is_points and settings.neighbours > len(data) - 1:
+        raise ValueError(
+            f"each of {len(data)} images has {len(data) - 1} others, fewer than the {settings.neighbours} neighbours "
+            "that are mined: lower neighbours"
+        )

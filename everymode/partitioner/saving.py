@@ -1,0 +1,106 @@
+"""Files of a partition: the partitioner to share, and the state that a killed run goes on from. No pickles."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from everymode.partitioner.network import Partitioner, partitioner_from
+
+__all__ = ["load_partitioner", "read_state", "save_partitioner", "write_json", "write_state"]
+
+WEIGHTS = "partitioner.safetensors"
+CONFIG = "config.json"
+STATE = Path("state") / "state.safetensors"
+_FACTS = "facts"
+
+
+def save_partitioner(partitioner: Partitioner, folder: Path, config: Mapping[str, Any]) -> None:
+    """Write partitioner.safetensors, and config.json with the layout beside `config`."""
+    _write_tensors(folder / WEIGHTS, partitioner.state_dict(), {})
+    write_json(folder / CONFIG, {"layout": partitioner.layout, **config})
+
+
+def load_partitioner(folder: str | Path) -> Partitioner:
+    """A partitioner that `learn_partition` wrote, on the CPU: in evaluation mode, its parameters frozen.
+
+    Gradients still flow through it to its input.
+
+    Raises:
+        FileNotFoundError: no partitioner in this folder.
+        ValueError: files that were damaged, or written by another version.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no partitioner (no {CONFIG} beside {WEIGHTS}); `everymode partition` makes one"
+        )
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # what is built is overwritten, and must move no one's random numbers
+            partitioner = partitioner_from(config["layout"])
+        partitioner.load_state_dict(_read_tensors(folder / WEIGHTS)[0])
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"the partitioner in {folder} can't be read: {error}") from error
+    return partitioner.eval().requires_grad_(False)
+
+
+def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Replace the state in a folder, whole or not at all."""
+    _write_tensors(folder / STATE, tensors, {_FACTS: json.dumps(facts)})
+
+
+def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The state in a folder, or None where there is none.
+
+    Raises ValueError for a damaged file.
+    """
+    if not (folder / STATE).is_file():
+        return None
+    try:
+        tensors, facts = _read_tensors(folder / STATE)
+        return tensors, json.loads(facts[_FACTS])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{folder / STATE} is damaged ({error}); delete it to learn the partition anew"
+        ) from error
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.writing")
+    beside.write_text(json.dumps(value, indent=1))
+    _settle(beside, path)
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.writing")
+    plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    save_file(plain, beside, metadata=facts)
+    _settle(beside, path)
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def _settle(beside: Path, path: Path) -> None:
+    handle = os.open(beside, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(path)

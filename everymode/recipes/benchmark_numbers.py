@@ -1,0 +1,85 @@
+"""What all methods share on one data set of the mode-coverage benchmarks, so that they differ by the method alone.
+
+Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in stevliu/self-conditioned-gan;
+the points' were released as learning rates 1e-4 (the paper: 1e-3) with beta1 0.8, 100,000 steps (400,000) and neither
+decay nor average. Here they are chosen for 4,000 steps: a discriminator that learns faster than the generator, without
+momentum, keeps modes from getting too narrow, and the decay ends their trembling. `experiments.mode_coverage` has the
+others as presets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+GRID: dict[str, Any] = {
+    "data": "grid",
+    "channels": 2,
+    "width": 400,
+    "latent_dim": 2,
+    "steps": 4000,
+    "batch_size": 100,
+    "reuse_fakes": True,
+    "generator_lr": 1e-4,
+    "discriminator_lr": 1e-3,
+    "beta1": 0.0,
+    "lr_decay": 0.5,
+    "ema_decay": 0.99,
+    "tick": 200,
+    "snapshot": 1000,
+}
+RING = GRID | {"data": "ring"}
+
+_IMAGES: dict[str, Any] = {
+    "resolution": 32,
+    "width": 64,
+    "latent_dim": 128,
+    "batch_size": 64,
+    "reuse_fakes": True,
+    "generator_lr": 1e-4,
+    "discriminator_lr": 1e-4,
+    "beta2": 0.99,
+    "ema_decay": 0.0,
+}
+
+STACKED_DIGITS = _IMAGES | {"data": "stacked-digits", "steps": 78_000}
+CIFAR10 = _IMAGES | {"mirror": True, "steps": 312_000}
+
+DIGITS = _IMAGES | {
+    "data": "digits:train",
+    "held_out": "digits:held-out",
+    "resolution": 16,
+    "channels": 1,
+    "width": 16,
+    "latent_dim": 64,
+    "steps": 2000,
+    "generator_lr": 5e-4,
+    "discriminator_lr": 5e-4,
+    "beta1": 0.5,
+    "initialization": "orthogonal",
+    "lr_decay": 0.3,
+    "ema_decay": 0.99,
+    "ema_start": 50,
+    "tick": 50,
+    "snapshot": 250,
+}
+
+IMAGENET128 = _IMAGES | {
+    "resolution": 128,
+    "mirror": True,
+    "latent_dim": 256,
+    "steps": 200_000,
+    "batch_size": 128,
+    "ema_decay": 0.999,
+}
+"""ImageNet and Places at 128 pixels: 1.2 and 1.8 million images."""
+
+R1_WEIGHT = 10.0
+"""Weight of R1 at 128 pixels, for every method but self-conditioning, which needs less (the code's reg_param, without a
+factor 1/2)."""
+
+POINT_LABELS = 50
+"""Clusters, random labels and generators in the plane."""
+IMAGE_LABELS = 100
+"""Clusters and random labels of images."""
+DIGIT_LABELS = 25
+"""The same on the bundled digits, of which there are few."""

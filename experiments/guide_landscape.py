@@ -1,0 +1,329 @@
+"""Partition-Guided GAN's figures 3 and 4: where the guide leads, for a constrained and for a plain partitioner.
+
+    python -m experiments.guide_landscape [--seeds 5] [--steps 4000]
+
+Three networks learn the same partition of the grid of 25 Gaussians (k-means of the points, then cross-entropy, as in
+the released code's toy): constrained residual blocks with a linear read-out, one linear layer, and the released
+2-10-20-25 with ReLU. On a fine mesh of the plane, for each seed and each part c:
+
+- false valleys: points outside of part c from which no step in any of 256 directions, of any of several lengths, leads
+  to a lower R_c. Candidates are the mesh points that are no higher than their eight neighbours; each is then followed
+  downwards off the mesh, because a slanted valley has such points all along it;
+- the least gradient norm of R_c where it is positive, beside what the network's certificate promises: c0, times the
+  least gradient of R_c in feature space. With more parts than dimensions theorem 3's own bound is empty (independent
+  rows of the read-out can't be had), but R_c is convex there and has finitely many gradients, all looked at here.
+
+Figure 3: the contours of R_c for a corner. Figure 4: points of the GAN trained with each guide, and without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import label as connected
+from scipy.ndimage import minimum_filter
+from torch import Tensor, nn
+
+import everymode
+from everymode.data.opening import open_images
+from everymode.kmeans import kmeans
+from everymode.labels.partition import guide_distance
+from everymode.metrics.modes import mode_coverage
+from everymode.partitioner.network import (
+    Partitioner,
+    linear_partitioner,
+    multilayer_partitioner,
+    plane_partitioner,
+)
+from everymode.recipes.partition_guided import GRID, PartitionGuidedPoints
+
+PARTS = 25
+REACH = 6.0
+"""The mesh covers [-6, 6] in both directions; the means lie in [-4, 4]."""
+MESH = 241
+BATCH = 500
+FIT_STEPS = 4000
+DIRECTIONS = 256
+LENGTHS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+Kind = Literal["constrained", "linear", "plain"]
+NETWORKS: dict[str, Callable[[int], Partitioner]] = {
+    "constrained": partial(plane_partitioner, iterations=1),
+    "linear": linear_partitioner,
+    "plain": multilayer_partitioner,
+}
+
+
+class Landscape(NamedTuple):
+    """What one network's guide looks like."""
+
+    accuracy: float
+    """Share of the points in the part that k-means put them in."""
+    valleys: int
+    """False valleys, of all parts together."""
+    parts_with: int
+    """Parts that have any."""
+    least_gradient: float
+    """Smallest gradient norm of any R_c on the mesh, where R_c is positive."""
+    certified: float
+    """The certificate's lower bound on it; 0 where there is none."""
+
+
+# ---- the networks
+
+
+def fit(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> tuple[Partitioner, float]:
+    """A partitioner of the points' k-means clusters, in evaluation mode and double precision, and its accuracy."""
+    torch.manual_seed(seed)
+    labels = kmeans(points, PARTS, seed=seed, starts=20).labels
+    network = NETWORKS[kind](PARTS)
+    optimizer = torch.optim.Adagrad(network.parameters(), lr=0.07)
+    for _ in range(steps):
+        rows = torch.randint(len(points), (BATCH,))
+        optimizer.zero_grad()
+        F.cross_entropy(network(points[rows]), labels[rows]).backward()
+        optimizer.step()
+    network.eval().requires_grad_(False).double()
+    return network, float((network(points.double()).argmax(1) == labels).double().mean())
+
+
+# ---- the landscape
+
+
+def mesh() -> Tensor:
+    """[MESH * MESH, 2], the first coordinate outermost."""
+    line = torch.linspace(-REACH, REACH, MESH, dtype=torch.float64)
+    return torch.cartesian_prod(line, line)
+
+
+def false_valleys(network: nn.Module, part: int, places: Tensor, logits: Tensor) -> Tensor:
+    """[n, 2]: bottoms of valleys of R_c outside of part c, one point each.
+
+    Args:
+        places, logits: of the mesh.
+    """
+    labels = torch.full((len(places),), part)
+    values = guide_distance(logits, labels).view(MESH, MESH).numpy()
+    low = (values <= minimum_filter(values, 3, mode="nearest")) & (values > 0)
+    low[[0, -1]] = low[:, [0, -1]] = False  # what lies beyond the border is not known
+    groups, count = connected(low, np.ones((3, 3)))
+    first = [int(np.flatnonzero(groups == number + 1)[0]) for number in range(count)]
+    bottoms = descend(network, part, places[first]) if first else places[:0]
+    found: list[Tensor] = []
+    for bottom in bottoms:
+        if all((bottom - other).norm() > 0.05 for other in found):
+            found.append(bottom)
+    return torch.stack(found) if found else places[:0]
+
+
+def descend(network: nn.Module, part: int, starts: Tensor, *, most: int = 500) -> Tensor:
+    """Where walks from these points end with R_c above 0, having nowhere lower to go."""
+    angles = torch.arange(DIRECTIONS, dtype=torch.float64) * (2 * torch.pi / DIRECTIONS)
+    circle = torch.stack((angles.cos(), angles.sin()), 1)
+    steps = torch.cat([length * circle for length in LENGTHS])
+    here, walking = starts.clone(), torch.ones(len(starts), dtype=torch.bool)
+    stuck = torch.zeros(len(starts), dtype=torch.bool)
+    for _ in range(most):
+        rows = walking.nonzero().squeeze(1)
+        if not len(rows):
+            break
+        around = (here[rows, None] + steps).flatten(0, 1)
+        both = torch.cat((around, here[rows]))
+        values = guide_distance(network(both), torch.full((len(both),), part))
+        lowest, which = values[: len(around)].view(len(rows), -1).min(1)
+        now = values[len(around) :]
+        lower = lowest < now
+        here[rows[lower]] += steps[which[lower]]
+        stuck[rows[~lower]] = now[~lower] > 0
+        walking[rows] = lower & (lowest > 0)
+    return here[stuck | walking]
+
+
+def jacobians(network: nn.Module, places: Tensor) -> Tensor:
+    """[N, K, 2]: the gradient of each logit."""
+    columns = [
+        torch.func.jvp(network, (places,), (torch.eye(2, dtype=places.dtype)[axis].expand_as(places),))[1]
+        for axis in range(2)
+    ]
+    return torch.stack(columns, 2)
+
+
+def gradient_norms(logits: Tensor, slopes: Tensor, part: int) -> Tensor:
+    """The gradient norms of R_c at the points where it is positive."""
+    ahead = (logits > logits[:, part : part + 1]).to(logits)
+    gradient = torch.einsum("nj,njd->nd", ahead, slopes) - ahead.sum(1, keepdim=True) * slopes[:, part]
+    return gradient.norm(dim=1)[ahead.any(1)]
+
+
+def least_gradient_in_features(read_out: nn.Linear, part: int) -> float:
+    """The least gradient norm of R_c over the plane of features, where R_c > 0.
+
+    There R_c is convex and linear on each cell of the arrangement of the lines s_j = s_c. Each cell has a vertex,
+    unless all lines are parallel, so the four cells around each crossing of two lines are all cells.
+    """
+    others = [j for j in range(read_out.out_features) if j != part]
+    normals = (read_out.weight[others] - read_out.weight[part]).double()
+    offsets = (read_out.bias[others] - read_out.bias[part]).double()
+    first, second = torch.triu_indices(len(others), len(others), 1)
+    pairs = torch.stack((normals[first], normals[second]), 1)
+    vertices = torch.linalg.solve(pairs, -torch.stack((offsets[first], offsets[second]), 1))
+    ahead = (vertices @ normals.T + offsets > 0).double()
+    rows = torch.arange(len(vertices))
+    least = float("inf")
+    for one in (0.0, 1.0):
+        for other in (0.0, 1.0):
+            ahead[rows, first], ahead[rows, second] = one, other
+            lengths = (ahead @ normals).norm(dim=1)[ahead.any(1)]
+            least = min([least, *lengths.tolist()])
+    return least
+
+
+def survey(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> tuple[Partitioner, Landscape]:
+    """Fit a network, and look at the guides of all of its parts."""
+    network, accuracy = fit(kind, points, seed=seed, steps=steps)
+    places = mesh()
+    logits, slopes = network(places), jacobians(network, places)
+    valleys = [len(false_valleys(network, part, places, logits)) for part in range(PARTS)]
+    least = min(float(gradient_norms(logits, slopes, part).min()) for part in range(PARTS))
+    certified = 0.0
+    if kind != "plain":
+        inside = min(least_gradient_in_features(network.read_out, part) for part in range(PARTS))
+        certified = network.certify().lower_bound * inside
+    return network, Landscape(accuracy, sum(valleys), sum(map(bool, valleys)), least, certified)
+
+
+# ---- the GAN under each guide
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedBy(PartitionGuidedPoints):
+    """Partition-Guided GAN on the grid, guided by one of the three networks."""
+
+    kind: Literal["constrained", "linear", "plain"] = "constrained"
+    """The network."""
+
+    def new_partitioner(self) -> Partitioner:
+        return NETWORKS[self.kind](PARTS)
+
+    def learnt_partitioner(self, data: Any, preparation: Any) -> nn.Module:
+        return fit(self.kind, data.gather(np.arange(len(data)))[:10_000], seed=self.seed)[0].float()
+
+
+def gans(steps: int, seed: int, out: Path) -> dict[str, tuple[Tensor, dict[str, float]]]:
+    """Points of the GAN trained under each guide and without one, and how they cover the modes."""
+    shared = {each.name: getattr(GRID, each.name) for each in fields(GRID)}
+    cases: dict[str, dict[str, Any]] = {
+        "constrained": {"kind": "constrained"},
+        "plain": {"kind": "plain"},
+        "no guide": {"kind": "constrained", "guide_weight": 0.0},
+    }
+    found = {}
+    for name, numbers in cases.items():
+        numbers = (
+            shared
+            | {"steps": steps, "snapshot": steps, "guide_steps": steps // 2, "name": f"guide {name}"}
+            | numbers
+        )
+        run = everymode.train(GuidedBy(**numbers), out=out, seed=seed, quiet=True)
+        points = run.generator().sample(10_000, batch_size=1000)
+        mixture = open_images("grid").mixture
+        assert mixture is not None
+        modes = mode_coverage(points, mixture.means, mixture.std)
+        found[name] = (
+            points,
+            {"modes": modes.modes, "high quality": modes.high_quality, "reverse KL": modes.reverse_kl},
+        )
+    return found
+
+
+# ---- table and pictures
+
+
+def table(found: dict[str, list[Landscape]]) -> str:
+    """Markdown: a row a kind of network."""
+    lines = [
+        "| partitioner | accuracy | false valleys | parts with any | least gradient, least of the seeds | certified |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, mine in found.items():
+        count = len(mine) * PARTS
+        certified = min(each.certified for each in mine)
+        lines.append(
+            f"| {kind} | {statistics.fmean(each.accuracy for each in mine):.2%} | {sum(e.valleys for e in mine)} | "
+            f"{sum(e.parts_with for e in mine)} of {count} | {min(e.least_gradient for e in mine):.3g} | "
+            f"{f'{certified:.2g}' if certified else '-'} |"
+        )
+    return "\n".join(lines)
+
+
+def picture(networks: dict[str, Partitioner], points: Tensor, drawn: dict[str, Any], path: Path) -> Path:
+    """Above: R_c of a corner's part, false valleys marked. Below: what the GANs draw, where they were trained."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = max(len(networks), len(drawn))
+    figure = Figure(figsize=(3.6 * columns, 3.6 * (2 if drawn else 1)), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(2 if drawn else 1, columns, squeeze=False)
+    places, line = mesh(), np.linspace(-REACH, REACH, MESH)
+    corner = torch.tensor([[4.0, 4.0]], dtype=torch.float64)
+    for panel, (kind, network) in zip(panels[0], networks.items(), strict=False):
+        part = int(network(corner).argmax())
+        logits = network(places)
+        values = guide_distance(logits, torch.full((len(places),), part)).view(MESH, MESH).numpy().T
+        panel.contourf(line, line, np.log1p(values), levels=24, cmap="viridis")
+        panel.contour(line, line, values, levels=[1e-9], colors="white", linewidths=1.2)
+        inside = network(points.double()).argmax(1) == part
+        panel.scatter(*points[~inside][:2000].T, s=0.5, color="black")
+        panel.scatter(*points[inside][:200].T, s=1, color="red")
+        bottoms = false_valleys(network, part, places, logits)
+        if len(bottoms):
+            panel.scatter(*bottoms.T, s=40, marker="x", color="orange")
+        panel.set_title(f"{kind}: guide to the red points", fontsize=9)
+    for panel, (name, (samples, modes)) in zip(panels[-1] if drawn else (), drawn.items(), strict=False):
+        panel.scatter(*samples[:4000].T, s=0.7)
+        panel.set_title(f"GAN, {name}: {modes['modes']} modes, {modes['high quality']:.1%}", fontsize=9)
+    for panel in panels.flat:
+        panel.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
+        panel.tick_params(labelsize=7)
+        panel.set_visible(bool(panel.collections))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+    return path
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--seeds", type=int, default=5, help="networks of each kind (default: 5)")
+    flags.add_argument("--fit-steps", type=int, default=FIT_STEPS, help=f"of each (default: {FIT_STEPS})")
+    flags.add_argument("--steps", type=int, default=4000, help="of each GAN; 0 = none (default: 4000)")
+    flags.add_argument("--out", type=Path, default=Path("runs/guide-landscape"), help="folder of the results")
+    options = flags.parse_args()
+    data = open_images("grid")
+    points = data.gather(np.arange(len(data)))[:10_000]
+    found: dict[str, list[Landscape]] = {}
+    first: dict[str, Partitioner] = {}
+    for kind in NETWORKS:
+        for seed in range(options.seeds):
+            network, landscape = survey(kind, points, seed=seed, steps=options.fit_steps)
+            first.setdefault(kind, network)
+            found.setdefault(kind, []).append(landscape)
+            print(f"{kind}, seed {seed}: {landscape}", flush=True)
+    print(f"\n{table(found)}\n")
+    drawn = gans(options.steps, 0, options.out) if options.steps else {}
+    for name, (_, modes) in drawn.items():
+        shown = "  ".join(f"{what} {value:.4g}" for what, value in modes.items())
+        print(f"GAN, {name}: {shown}")
+    print(picture(first, points, drawn, options.out / "guide_landscape.png"))
+
+
+if __name__ == "__main__":
+    main()

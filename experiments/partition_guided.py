@@ -1,0 +1,267 @@
+"""Partition-Guided GAN's tables 1, 2, 4 and 5 and its figure 5, at equal numbers of real images shown to D.
+
+    python -m experiments.partition_guided [--on digits] [--part methods] [--budget 1] [--seeds 3]
+    python -m experiments.partition_guided --on stacked-digits --width 16 --budget 0.01
+    python -m experiments.partition_guided --on cifar10 --data cifar10-train.parquet
+    python -m experiments.partition_guided --on 32 --data photos
+
+Part methods (tables 1 and 2): a plain GAN (one part), random parts, parts without and with the guide, the data's own
+classes, all on the same networks and numbers; and Self-Conditioned GAN with its own. Part k (table 4) sweeps the number
+of parts, part weight (figure 5) the guide's weight at the first step. Every case sees as many real images as the first;
+as PGMGAN takes several D steps per G step, the G steps are given too. The partition of each k and seed is learnt once,
+and its quality is table 5. Guided generators are judged as they draw, and with rejection (21 draws at most).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import everymode
+from everymode.data.opening import open_images
+from everymode.evaluation import Sampling, evaluate
+from everymode.metrics.classifiers import classifier_for, predicted_labels
+from everymode.metrics.clustering import nmi, purity
+from everymode.metrics.features import quantized
+from everymode.metrics.modes import class_coverage
+from everymode.partitioner import learn_partition
+from everymode.recipe import Recipe
+from everymode.recipes import find
+from everymode.recipes.partition_guided import PartitionGuided
+from experiments.repeated import (
+    Case,
+    Outcome,
+    chosen,
+    mean_and_spread,
+    parser,
+    report,
+    run_all,
+    scaled,
+    table,
+    train_and_judge,
+)
+
+if TYPE_CHECKING:
+    from everymode.game import LabelSource
+
+PAPER = {"partition-guided": ["8.93", "8.81"]}
+"""CIFAR-10, 50,000 images: FID and IS, as others quote them."""
+SWEPT_PARTS = {"digits": (5, 10, 20, 40)}
+MORE_PARTS = (50, 100, 200, 400)
+SWEPT_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Times the recipe's."""
+RETRIES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassConditional(PartitionGuided):
+    """The same networks and numbers with the data's own classes, which fakes take over from the reals."""
+
+    random_parts: bool = True
+    guide_weight: float = 0.0
+
+    def needs_labels(self) -> bool:
+        return True
+
+    @property
+    def num_labels(self) -> int:
+        return self.require_classes(1)
+
+    def notes(self) -> list[str]:
+        return []
+
+    def part_labels(self) -> LabelSource:  # type: ignore[override]
+        from everymode.labels.given import GivenLabels
+
+        return GivenLabels(self.num_labels, self.class_counts or None, reuse=True)
+
+
+@dataclass(frozen=True)
+class PartitionJudge:
+    """How a run is trained and scored.
+
+    Attributes:
+        samples: generated images.
+        partitions: folder of the partitions, one for each k and seed.
+        extractor: of the metrics; None = the default.
+        classifier: data set whose classifier says what class a sample shows; "" = none.
+        stacked: whether that classifier reads three digits of each sample.
+    """
+
+    samples: int
+    partitions: Path
+    extractor: str | None
+    classifier: str
+    stacked: bool = False
+
+    def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        recipe = run.recipe
+        card = partial(evaluate, run.folder, data, num=self.samples, metrics=("fd", "pr"), recipe=recipe)
+        scores = {each.metric: each.value for each in card(extractor=self.extractor).metrics.values()}
+        scores["G steps"] = recipe.steps
+        if self.classifier:
+            scores |= self.classes(run)
+        if isinstance(recipe, PartitionGuided) and not recipe.random_parts:
+            rejected = card(extractor=self.extractor, sampling=Sampling(rejection=RETRIES))
+            scores["fd, rejection"] = rejected.value("fd")
+            scores["accepted"] = rejected.subject["facts"]["acceptance_rate"]
+        return {name: float(value) for name, value in scores.items() if value is not None}
+
+    def classes(self, run: everymode.Run) -> dict[str, float]:
+        """Classes (or modes) that are drawn, and the reverse KL divergence from equal shares."""
+        images = quantized(run.generator().sample(self.samples, seed=30_000))
+        classifier = classifier_for(self.classifier, partial(open_images, progress=False))
+        if self.stacked:
+            from experiments.stacked_digits import coverage
+
+            found = coverage(classifier, images)
+            return {"modes": found["modes"], "reverse KL": found["kl nats"]}
+        counted = class_coverage(predicted_labels(classifier, images), len(classifier.classes))
+        return {"modes": float(counted.modes), "reverse KL": counted.reverse_kl}
+
+
+def play(case: Case, seed: int, place: Path, judge: PartitionJudge) -> Outcome:
+    """Train and judge a case with the partition of its k and seed."""
+    recipe = case.recipe
+    if isinstance(recipe, PartitionGuided) and not recipe.random_parts:
+        recipe = replace(recipe, partitioner=str(partition_of(recipe, seed, judge.partitions)))
+    return train_and_judge(case._replace(recipe=recipe), seed, place, judge)
+
+
+def partition_of(recipe: PartitionGuided, seed: int, folder: Path) -> Path:
+    """Where the partition of a recipe's k and a seed is kept."""
+    return folder / f"k{recipe.parts}-seed{seed}"
+
+
+def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) -> str:
+    """Learn what the cases need and isn't there yet; markdown of its quality (table 5)."""
+    lines = [
+        "| parts | NMI with the classes | purity | largest part | empty parts |",
+        "|---|---|---|---|---|",
+    ]
+    needed = {
+        case.recipe.parts: case
+        for case in cases
+        if isinstance(case.recipe, PartitionGuided) and not case.recipe.random_parts
+    }
+    for parts, case in sorted(needed.items()):
+        recipe = case.recipe
+        assert isinstance(recipe, PartitionGuided)
+        data = open_images(case.data, resolution=recipe.size, progress=False)
+        fitted = recipe.for_data(data.facts())
+        assert isinstance(fitted, PartitionGuided)
+        found = []
+        for seed in seeds:
+            place = partition_of(recipe, seed, folder)
+            learn_partition(
+                data, fitted.partition, place, seed=seed, talk=True, scores={"nmi": nmi, "purity": purity}
+            )
+            found.append(json.loads((place / "report.json").read_text()))
+        shown = [
+            mean_and_spread([each[name] for each in found if name in each]) for name in ("nmi", "purity")
+        ]
+        largest = max(each["largest_part"] / each["images"] for each in found)
+        empty = max(each["empty_parts"] for each in found)
+        lines.append(f"| {parts} | {' | '.join(shown)} | {largest:.1%} | {empty} |")
+    return "\n".join(lines) if needed else ""
+
+
+def as_class(kind: type[PartitionGuided], recipe: PartitionGuided, **numbers: Any) -> PartitionGuided:
+    """A recipe of another class with the same numbers."""
+    return kind(**{each.name: getattr(recipe, each.name) for each in fields(recipe)} | numbers)
+
+
+def with_images(recipe: Recipe, images: int) -> Recipe:
+    """The recipe with as many steps as show so many real images to D."""
+    steps = images / (recipe.batch_size * recipe.discriminator_steps)
+    return scaled(recipe, steps / recipe.steps)
+
+
+def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
+    """The cases of a part; the first one's images are everybody's."""
+    base = find(f"partition-guided-{on}")
+    assert isinstance(base, PartitionGuided)
+    source = data or base.data
+    base = scaled(replace(base, width=width or base.width), budget)
+    images = base.steps * base.discriminator_steps * base.batch_size
+    if not base.parts:
+        facts = open_images(source, resolution=base.size, progress=False).facts()
+        base = replace(base, parts=base.for_data(facts).parts)
+    unguided = replace(base, guide_weight=0.0, guide_floor=0.0)
+    if part == "k":
+        swept = SWEPT_PARTS.get(on, MORE_PARTS)
+        return [Case(f"{parts} parts", replace(base, parts=parts), source) for parts in swept]
+    if part == "weight":
+        weights = {factor * base.guide_weight: factor for factor in SWEPT_WEIGHTS}
+        return [
+            Case(
+                f"weight {weight:g}",
+                replace(base, guide_weight=weight, guide_floor=min(weight, base.guide_floor)),
+                source,
+            )
+            for weight in weights
+        ]
+    found = [
+        Case("GAN", replace(unguided, random_parts=True, parts=1), source),
+        Case("random partition", replace(unguided, random_parts=True), source),
+        Case("partition", unguided, source),
+        Case("partition-guided", base, source),
+    ]
+    rival = find(f"self-conditioned-{on}")
+    found.append(
+        Case("self-conditioned", with_images(replace(rival, width=width or rival.width), images), source)
+    )
+    numbers = {"random_parts": True, "guide_weight": 0.0, "guide_floor": 0.0, "parts": 1}
+    found.append(Case("class-conditional", as_class(ClassConditional, base, **numbers), source))
+    return found
+
+
+def main() -> None:
+    flags = parser(__doc__, out="partition-guided")
+    flags.add_argument("--part", choices=("methods", "k", "weight"), default="methods")
+    flags.add_argument(
+        "--on", default="digits", help="digits, stacked-digits, cifar10, or 32, 64, 128 with --data"
+    )
+    flags.add_argument(
+        "--data", default="", help="images to train on, where the recipes have none of their own"
+    )
+    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    flags.add_argument("--samples", type=int, default=1000, help="of each run (default: 1000)")
+    options = flags.parse_args()
+    if options.on not in ("digits", "stacked-digits") and not options.data:
+        flags.error(f"--on {options.on} needs --data")
+    all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
+    all_cases = chosen(all_cases, options.only)
+    partitions, out = options.out / options.on / "partitions", options.out / options.on / options.part
+    seeds = range(options.seeds)
+    quality = learn_partitions(all_cases, seeds, partitions)
+    digits = options.on == "digits"
+    stacked = options.on == "stacked-digits"
+    judge = PartitionJudge(
+        options.samples,
+        partitions,
+        None if digits else "lite0:64",
+        "digits" if digits or stacked else "",
+        stacked,
+    )
+    outcomes = run_all(all_cases, seeds=seeds, out=out, processes=options.processes, judge=judge, play=play)
+    columns = ["fd", "fd, rejection", "accepted", "precision", "recall", "modes", "reverse KL", "G steps"]
+    first = all_cases[0].recipe
+    images = first.steps * first.discriminator_steps * first.batch_size
+    facts = [
+        f"Partition-Guided GAN ({options.part}) on {options.on}; the paper's numbers are of CIFAR-10",
+        f"{images:,} real images shown to D, in {images // first.batch_size:,} D steps of {first.batch_size} (but "
+        f"self-conditioned); width {first.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"{judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}; rejection: {RETRIES} redraws "
+        "at most",
+    ]
+    text = table(outcomes, columns, PAPER, "paper FID | paper IS")
+    report("Partition-Guided GAN", facts, f"{text}\n\n{quality}" if quality else text, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Self-conditioned GANs on images: rows build, clusters and features are judged, a run of a few steps gets a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from everymode.data.opening import open_images
+from experiments import image_trials, self_conditioned_images
+from experiments.image_trials import ImageJudge, cluster_scores, linear_probe, stability, surest
+from experiments.repeated import few_images, train_and_judge
+from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest
+
+
+@pytest.mark.parametrize("part", PAPER)
+def test_every_row_builds(part: str) -> None:
+    found = {case.name: case.recipe for case in cases(part, "digits", 0.001, images=2000, width=8)}
+    assert PAPER[part].keys() <= found.keys()
+    for name, recipe in found.items():
+        assert (recipe.steps, recipe.width) == (312, 8)
+        assert getattr(recipe, "r1_weight", 0.0) == (10.0 if name.endswith(", R1") else 0.0)
+        if "k = " in name:
+            assert recipe.clusters == int(name.split(" = ")[1])  # type: ignore[attr-defined]
+            assert recipe.cluster_images == 2000  # type: ignore[attr-defined]
+    if part == "k":
+        assert len(found) == 2 + len(CLUSTERS)
+    if part == "tricks":
+        both = found["no matching, no centers"]
+        assert not both.match_clusters and not both.keep_centers  # type: ignore[attr-defined]
+
+
+def test_clusters_against_classes_by_hand() -> None:
+    state = {"modules": {"labels": {"table": torch.tensor([[0, 0, 1, 2, 2, 2]])}}}
+    scores = cluster_scores(state, np.array([0, 0, 0, 1, 1, -1]))
+    assert (scores["purity"], scores["inverse purity"]) == (1.0, 0.8)
+    entropy = -(0.6 * np.log(0.6) + 0.4 * np.log(0.4))
+    clusters = -(2 * 0.4 * np.log(0.4) + 0.2 * np.log(0.2))
+    assert scores["nmi"] == pytest.approx(2 * entropy / (entropy + clusters))
+    assert cluster_scores({"modules": {"labels": {}}}, np.array([0, 1])) == {}
+    assert cluster_scores(state, np.full(6, -1)) == {}
+
+
+def test_stability_is_the_mean_over_clusterings(tmp_path: Path) -> None:
+    assert stability(tmp_path) == {}
+    lines = [{"step": 0}, {"step": 5, "nmi with previous": 0.5}, {"step": 10, "nmi with previous": 0.9}]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert stability(tmp_path)["nmi with previous"] == pytest.approx(0.7)
+
+
+def test_a_linear_probe_sees_what_is_there_at_any_scale() -> None:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.randint(3, (600,), generator=random)
+    features = torch.randn(600, 20, generator=random)
+    nothing = linear_probe(features, labels, passes=5)
+    assert 0.2 < nothing < 0.5
+    features[torch.arange(600), labels] += 8
+    seen = linear_probe(features, labels, passes=30, lr=1e-3)
+    assert seen > 0.95
+    assert linear_probe(1e-3 * features + 100, labels, passes=30, lr=1e-3) == pytest.approx(seen, abs=0.02)
+
+
+class Painter:
+    """Sample i is grey, the brighter the larger i is."""
+
+    def sample(self, count: int, *, seed: int) -> Tensor:
+        return (torch.arange(seed - 40_000, seed - 40_000 + count) / 300 - 1)[:, None, None, None].expand(
+            -1, 1, 4, 4
+        )
+
+
+class Bright:
+    """Says class 1 of bright images."""
+
+    name = "bright"
+
+
+def test_the_surest_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def logits(_: object, batches: Any) -> Tensor:
+        level = torch.cat([*batches]).float().mean((1, 2, 3)) / 64
+        return torch.stack([torch.zeros_like(level), level], dim=1)
+
+    monkeypatch.setattr(image_trials, "class_logits", logits)
+    images, sure = surest(Painter(), Bright(), 1, samples=600, shown=5)  # type: ignore[arg-type]
+    assert len(images) == 5 and bool((sure.diff() <= 0).all())
+    assert int(images.min()) >= 250
+    images, _ = surest(Painter(), Bright(), 0, samples=600, shown=5)  # type: ignore[arg-type]
+    assert int(images.max()) <= 5
+
+
+def test_an_extractor_without_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_trials, "extract", lambda *_: SimpleNamespace(logits=None))
+    with pytest.raises(ValueError, match="bright does not classify"):
+        image_trials.class_logits(Bright(), iter([]))
+
+
+def test_a_run_of_a_few_steps_is_judged_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_trials, "class_divergence", lambda *_: 0.25)
+    case = cases("k", "digits:train", 1e-6, images=200, width=4)[1]
+    case = case._replace(
+        recipe=case.recipe.with_numbers(steps=4, refresh_every=2, batch_size=8, watch_samples=0)
+    )
+    judge = ImageJudge(samples=40, extractor="random:32", images=200, probed=100, passes=1)
+    outcome = train_and_judge(case, 3, tmp_path / "run", judge)
+    assert {
+        "fd",
+        "is",
+        "kl",
+        "nmi",
+        "purity",
+        "inverse purity",
+        "nmi with previous",
+        "probe",
+    } <= outcome.scores.keys()
+    data = few_images(open_images("digits:train", resolution=32), 0, images=60)
+    monkeypatch.setattr(
+        image_trials, "class_logits", lambda _, batches: torch.cat([*batches]).float().flatten(1)[:, :2]
+    )
+    monkeypatch.setattr(self_conditioned_images, "class_logits", image_trials.class_logits)
+    picture = draw_surest(
+        [outcome], [case], data, Bright(), 0, tmp_path / "surest.png", samples=20, columns=5
+    )
+    assert picture.stat().st_size > 200

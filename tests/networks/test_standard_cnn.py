@@ -1,0 +1,86 @@
+"""The standard generator and critic: sizes, parameter counts, padding, normalization of features."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from everymode.networks.circular import CircularConv2d
+from everymode.networks.heads import ScalarHead
+from everymode.networks.standard_cnn import StandardCritic, StandardGenerator
+from everymode.norms.conditional import BatchNorm
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def convolution(ins: int, outs: int) -> int:
+    return 9 * ins * outs + outs
+
+
+@pytest.mark.parametrize(("side", "grid"), [(32, 4), (48, 6)])
+def test_layers_of_table_4(side: int, grid: int) -> None:
+    with torch.device("meta"):
+        generator = StandardGenerator((side, side))
+        critic = StandardCritic((side, side), head=ScalarHead)
+    ups = convolution(512, 256) + convolution(256, 128) + convolution(128, 64) + 256 + 128 + 64
+    assert count(generator) == 129 * 512 * grid**2 + ups + convolution(64, 3)
+    widths = [3, 64, 64, 128, 128, 256, 256, 512]
+    expected = sum(convolution(*pair) for pair in itertools.pairwise(widths))
+    assert count(critic) == expected + 512 * grid**2 + 1
+    assert [layer.stride[0] for layer in critic.convolutions] == [1, 2, 1, 2, 1, 2, 1]
+    assert all(isinstance(layer, CircularConv2d) for layer in critic.convolutions)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (8, 24)])
+def test_shapes_and_gradients(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    generator = StandardGenerator(size, base=4, latent_dim=6, channels=1)
+    critic = StandardCritic(size, head=ScalarHead, base=4, channels=1)
+    images = generator(torch.randn(3, 6))
+    assert images.shape == (3, 1, *size) and images.abs().max() <= 1
+    verdict = critic(images)
+    assert verdict.scores[0].shape == (3, 1)
+    assert torch.equal(critic.features(images), verdict.features[-1])
+    verdict.scores[0].square().sum().backward()
+    for network in (generator, critic):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_a_circular_critic_does_not_see_where_an_image_begins() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 1, 16, 16, dtype=torch.float64)
+    moved = x.roll((8, 4), dims=(2, 3))  # multiples of the halvings' 4
+    for circular in (True, False):
+        critic = StandardCritic((16, 16), head=ScalarHead, base=2, channels=1, circular=circular).double()
+        grids = [critic.features(each).unflatten(1, (8, 4, 4)) for each in (x, moved)]
+        same = torch.allclose(grids[0].roll((2, 1), dims=(2, 3)), grids[1])
+        assert same == circular
+
+
+def test_a_norm_follows_every_convolution_but_the_first() -> None:
+    critic = StandardCritic((16, 16), head=ScalarHead, base=2, channels=1, norm=BatchNorm)
+    assert [type(norm) for norm in critic.norms] == [nn.Identity] + [BatchNorm] * 4
+    x = torch.randn(4, 1, 16, 16)
+    hidden = F.leaky_relu(critic.convolutions[0](x), 0.1)
+    for layer, norm in zip(critic.convolutions[1:], list(critic.norms)[1:], strict=True):
+        hidden = F.leaky_relu(norm(layer(hidden)), 0.1)
+    torch.testing.assert_close(critic.features(x), hidden.flatten(1))
+
+
+def test_mistakes_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 8"):
+        StandardGenerator((36, 36))
+    with pytest.raises(ValueError, match="multiples of 8"):
+        StandardCritic((36, 36), head=ScalarHead)
+    generator = StandardGenerator((8, 8), base=2)
+    with pytest.raises(ValueError, match=r"this generator takes \[B, 128\]"):
+        generator(torch.randn(2, 6))
+    with pytest.raises(ValueError, match=r"makes \(8, 8\) only"):
+        generator(torch.randn(2, 128), None, (16, 16))

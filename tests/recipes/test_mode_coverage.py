@@ -1,0 +1,246 @@
+"""The methods that Self-Conditioned GAN is compared with: equal terms, published numbers, preparation, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from toy_games import toy_data, toy_trainer
+
+from everymode.data.opening import open_images
+from everymode.game import Game
+from everymode.preparation import Preparation
+from everymode.recipe import Recipe
+from everymode.recipes import RECIPES, benchmark_numbers, find
+from everymode.recipes.fixed_features import FixedFeaturesGAN
+from everymode.recipes.logo_gan import LogoGANRC
+from everymode.recipes.mgan import MGAN
+from everymode.recipes.pac_gan import PacGAN
+from everymode.recipes.points import PointGAN
+from everymode.recipes.self_conditioned_backbone import OMNI_DIGITS
+from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
+from everymode.stopping import StopRequest
+from everymode.trainer import Stopped
+
+SETS = {
+    "ring": benchmark_numbers.RING,
+    "grid": benchmark_numbers.GRID,
+    "stacked-digits": benchmark_numbers.STACKED_DIGITS,
+    "cifar10": benchmark_numbers.CIFAR10,
+    "imagenet128": benchmark_numbers.IMAGENET128,
+    "places128": benchmark_numbers.IMAGENET128,
+}
+METHODS = ("gan-", "conditional-gan-", "pac-gan", "random-labels-gan-", "mgan-", "logo-gan-", "rotnet-gan-")
+METHODS += ("self-conditioned-", "online-self-conditioned-")
+
+
+def preparation(folder: Path, stop: StopRequest | None = None) -> Preparation:
+    said: list[str] = []
+    return Preparation(folder, torch.device("cpu"), stop or StopRequest(), said.append, True)
+
+
+def built(recipe: Recipe) -> Game:
+    with torch.device("meta"):
+        return recipe.build()
+
+
+@pytest.mark.parametrize("on", SETS)
+def test_all_methods_play_on_equal_terms(on: str) -> None:
+    names = [name for name in RECIPES if name.startswith(METHODS) and name.endswith(f"-{on}")]
+    assert len(names) >= 8
+    for name in names:
+        recipe = find(name)
+        different = {key for key, value in SETS[on].items() if getattr(recipe, key) != value}
+        # Three does not divide the others' batches.
+        assert different <= ({"batch_size"} if name.startswith("pac-gan3") else set()), name
+        weight = getattr(recipe, "r1_weight", 0)
+        assert weight == (0 if on not in ("imagenet128", "places128") else 0.1 if "self-" in name else 10)
+
+
+def test_every_name_in_the_table_is_its_recipes() -> None:
+    for name in MODE_COVERAGE:
+        assert find(name).name == name
+
+
+def test_published_numbers_of_the_large_data_sets() -> None:
+    recipe = find("self-conditioned-imagenet128")
+    assert (recipe.steps, recipe.batch_size, recipe.latent_dim, recipe.ema_decay) == (
+        200_000,
+        128,
+        256,
+        0.999,
+    )
+    assert (recipe.refresh_every, recipe.beta1, recipe.beta2, recipe.generator_lr) == (75_000, 0, 0.99, 1e-4)
+    game = built(replace(recipe, num_images=1000))
+    count = sum(parameter.numel() for parameter in game.generator.parameters())
+    assert count == 100_305_347
+
+
+def test_a_batch_that_packs_do_not_divide_is_refused_with_those_that_they_do() -> None:
+    recipe = find("pac-gan2-cifar10")
+    with pytest.raises(ValueError, match=r"batch of 64 can't be cut into packs of 3.* such as 63 or 66"):
+        recipe.with_numbers(pack=3)
+    with pytest.raises(ValueError, match=r"batch of 64 in 32 parts can't be cut into packs of 4"):
+        recipe.with_numbers(pack=4, accumulation=32, reuse_fakes=False)
+    with pytest.raises(ValueError, match="pack must be at least 1"):
+        recipe.with_numbers(pack=0)
+    assert recipe.with_numbers(pack=4, accumulation=16, reuse_fakes=False).pack == 4
+
+
+def test_as_many_packs_as_the_others_have_examples() -> None:
+    recipe = find("pac-gan3-grid").with_numbers(packs=100)
+    fitted = recipe.for_data(open_images("grid:samples=1000").facts())
+    assert fitted.batch_size == 300
+    assert fitted.for_data(open_images("grid:samples=1000").facts()) == fitted
+    small = replace(find("pac-gan2-digits").shrunk(), channels=1, packs=4)
+    data = toy_data(size=16)
+    trainer = toy_trainer(small.for_data(data.facts()), data)
+    (part,) = trainer.parts(0, 0)
+    assert len(part.batch.real) == 8
+    verdict = trainer.game.discriminator(part.batch.real, None)
+    assert verdict.scores[0].shape == (4, 1)
+
+
+def test_the_reference_has_as_many_parameters_with_packs() -> None:
+    game = built(find("pac-gan2-stacked-digits"))
+    assert sum(each.numel() for each in game.discriminator.parameters()) == 2_763_585
+    game = built(find("pac-gan2-cifar10"))
+    assert sum(each.numel() for each in game.discriminator.parameters()) == 2_937_601
+
+
+def test_mgan_weighs_diversity_as_published_and_has_generators_of_their_own() -> None:
+    plane, images = find("mgan-grid"), find("mgan-cifar10")
+    assert isinstance(plane, MGAN) and isinstance(images, MGAN)
+    assert (plane.generators, plane.diversity_weight, plane.classifier_weight) == (50, 0.125, 0.125)
+    assert (images.generators, images.diversity_weight, images.classifier_weight) == (10, 0.01, 1)
+    game = built(plane)
+    assert game.generator.layers[0].weight.shape == (50, 2, 400)
+    assert game.generator.layers[1].weight.shape == (400, 400)
+    (told_apart,) = game.objective.generator_terms
+    assert told_apart.weight == 0.125
+    with pytest.raises(ValueError, match="generators must be at least 2"):
+        plane.with_numbers(generators=1)
+
+
+def test_mgans_classifier_tells_its_generators_apart() -> None:
+    recipe = replace(find("mgan-ring").shrunk(), diversity_weight=1.0, classifier_weight=1.0, width=16)
+    recipe = replace(recipe, steps=150, generator_lr=5e-3, discriminator_lr=5e-3, batch_size=30)
+    data = open_images("ring:samples=300")
+    trainer = toy_trainer(recipe.for_data(data.facts()), data)
+    for _ in range(150):
+        trainer.step()
+    means, _ = trainer.tally.read(trainer.world)
+    assert means["generator/generator of fakes"] < 0.9 * np.log(3)  # below what guessing costs
+
+
+def test_class_conditional_gans_refuse_data_that_do_not_say_the_class() -> None:
+    facts = toy_data(size=16).facts()
+    recipe = find("conditional-gan-digits")
+    with pytest.raises(ValueError, match=r"4 of 40 images .*needs one for each.*or choose gan-digits"):
+        recipe.for_data(replace(facts, num_unlabelled=4))
+    with pytest.raises(ValueError, match="has 2 labels, and conditional-gan-digits conditions on one"):
+        recipe.for_data(replace(facts, num_classes=(2, 3)))
+    assert recipe.needs_labels() and not find("gan-digits").needs_labels()
+
+
+def test_runs_of_points_from_before_they_shared_networks_still_load() -> None:
+    numbers = find("conditional-gan-grid").as_json()
+    old = {name: value for name, value in numbers.items() if name not in ("r1_weight",)}
+    assert PointGAN.from_json(old) == find("conditional-gan-grid")
+    assert {"conditional", "discriminator_width"} <= {each.name for each in fields(PointGAN)}
+
+
+# ---- features that are learnt first
+
+
+def prepared(recipe: FixedFeaturesGAN, folder: Path, stop: StopRequest | None = None) -> Game:
+    data = toy_data(size=16)
+    game = toy_trainer(recipe, data).game
+    recipe.prepare(game, data, preparation(folder, stop))
+    return game
+
+
+def fitted(name: str) -> FixedFeaturesGAN:
+    recipe = replace(find(name).shrunk(), channels=1).for_data(toy_data(size=16).facts())
+    assert isinstance(recipe, FixedFeaturesGAN)
+    return recipe
+
+
+@pytest.mark.parametrize("name", ["logo-gan-ae-digits", "logo-gan-ae-stacked-digits", "rotnet-gan-digits"])
+def test_features_are_learnt_and_clustered_once(name: str, tmp_path: Path) -> None:
+    recipe = replace(fitted(name), feature_steps=5, resolution=16)
+    first = prepared(recipe, tmp_path)
+    labels = first.labels
+    assert labels.counts.sum() == 40 and int(labels.refreshes) == 1
+    assert not torch.equal(labels.table[0], torch.arange(40) % 3)
+    again = prepared(recipe, tmp_path)  # from what was kept
+    for key, value in first.labels.state_dict().items():
+        assert torch.equal(value, again.labels.state_dict()[key]), key
+    elsewhere = prepared(recipe, tmp_path / "elsewhere")
+    assert torch.equal(elsewhere.labels.table, labels.table)
+
+
+def test_preparation_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    recipe = replace(fitted("logo-gan-ae-digits"), feature_steps=5)
+    whole = prepared(recipe, tmp_path / "whole")
+    stop = StopRequest()
+    stop.request(15)
+    for step in (1, 2):
+        with pytest.raises(Stopped, match=f"stopped at step {step} of 5 of the autoencoder"):
+            prepared(recipe, tmp_path / "cut", stop)
+    resumed = prepared(recipe, tmp_path / "cut")
+    for key, value in whole.labels.state_dict().items():
+        assert torch.equal(value, resumed.labels.state_dict()[key]), key
+
+
+def test_a_classifiers_features_need_the_classifier_in_preparation_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def brightness(recipe: LogoGANRC, images: Tensor) -> Tensor:
+        return images.flatten(1).mean(1, keepdim=True).expand(-1, 1280)
+
+    monkeypatch.setattr(LogoGANRC, "classifier_features", brightness)
+    recipe = fitted("logo-gan-rc-digits")
+    game = prepared(recipe, tmp_path)
+    assert game.labels.centers.shape == (3, 1280)
+    monkeypatch.setattr(LogoGANRC, "classifier_features", None)
+    again = prepared(recipe, tmp_path)
+    assert torch.equal(again.labels.table, game.labels.table)
+
+
+def test_recipes_on_learnt_features_refuse_what_they_can_not_do() -> None:
+    recipe = find("rotnet-gan-cifar10")
+    with pytest.raises(ValueError, match="they must be square"):
+        recipe.with_numbers(resolution="32x48")
+    with pytest.raises(ValueError, match="100 clusters can't be found in the 40 images"):
+        recipe.for_data(toy_data(size=32).facts())
+    with pytest.raises(ValueError, match="can't be found in 50 images"):
+        recipe.with_numbers(cluster_images=50)
+    with pytest.raises(ValueError, match="at least 32 pixels"):
+        find("logo-gan-rc-cifar10").with_numbers(feature_size=16)
+
+
+# ---- clusters as BigGAN's classes
+
+
+def test_clusters_stand_for_the_classes_whatever_labels_there_are() -> None:
+    data = toy_data(60, size=16)
+    recipe = replace(OMNI_DIGITS.shrunk(), channels=1, clusters=5)
+    unlabelled = replace(data.facts(), num_classes=0, class_counts=(), num_unlabelled=60, classes=())
+    for facts in (data.facts(), unlabelled):
+        taken = recipe.for_data(facts)
+        assert (taken.num_classes, taken.clusters, taken.labelled_share) == (5, 5, 0)
+        assert not taken.needs_labels()
+    game = recipe.for_data(data.facts()).build()
+    assert game.labels.num_labels == 5
+    assert game.discriminator.head.linear.out_features == 7
+
+
+def test_every_packs_recipe_keeps_its_pack_at_toy_size() -> None:
+    for pack in (2, 3, 4):
+        small = find(f"pac-gan{pack}-digits").shrunk()
+        assert isinstance(small, PacGAN) and (small.pack, small.batch_size) == (pack, 4 * pack)

@@ -84,7 +84,10 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(training, name="train", usage=_usage("train RECIPE --data PATH [OPTIONS]"), help_epilogue="")
     partitioning = partition_command(words[1:] if words[:1] == ["partition"] else ())
     app.command(
-        partitioning, name="partition", usage=_usage("partition --data PATH --out DIR [OPTIONS]"), help_epilogue=""
+        partitioning,
+        name="partition",
+        usage=_usage("partition --data PATH --out DIR [OPTIONS]"),
+        help_epilogue="",
     )
     app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")

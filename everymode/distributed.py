@@ -43,7 +43,8 @@ class World:
         timeout = datetime.timedelta(minutes=timeout_minutes)
         if not dist.is_initialized():
             dist.init_process_group("nccl" if cuda else "gloo", timeout=timeout)
-        control = dist.new_group(backend="gloo", timeout=timeout)
+        # The others may wait for what one process prepares, for hours. One that dies ends them all through torchrun.
+        control = dist.new_group(backend="gloo", timeout=datetime.timedelta(days=7))
         return cls(dist.get_rank(), dist.get_world_size(), control)
 
     @staticmethod

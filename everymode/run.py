@@ -161,6 +161,8 @@ def train(
                 say_changes(before, chosen, progress.say)
             created = None  # from here on it holds a run
             if checkpoint is None:
+                if world.is_writer:
+                    folder.write_status("preparing", 0, chosen.steps)
                 with world.writer_first():
                     chosen.prepare(
                         trainer.game,

@@ -120,7 +120,7 @@ class PartitionJudge:
 
             found = coverage(classifier, images)
             return {"modes": found["modes"], "reverse KL": found["kl nats"]}
-        counted = class_coverage(predicted_labels(classifier, images), len(classifier.classes))
+        counted = class_coverage(predicted_labels(classifier, images), classifier.num_classes)
         return {"modes": float(counted.modes), "reverse KL": counted.reverse_kl}
 
 

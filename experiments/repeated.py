@@ -210,7 +210,7 @@ def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
     share = steps / recipe.steps
     named = {
         name: max(1, round(getattr(recipe, name) * share))
-        for name in ("ema_start", "hinge_start", "refresh_every", "guide_steps")
+        for name in ("ema_start", "hinge_start", "refresh_every", "guide_steps", "feature_steps")
         if getattr(recipe, name, 0)
     }
     tick = max(1, steps // 20)
@@ -315,9 +315,13 @@ def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
 
 
 def chosen(cases: Sequence[Case], only: str) -> list[Case]:
-    """The cases that `--only` names. Raises ValueError if there are none."""
+    """The cases that `--only` names: a case's whole name means that case alone. Raises ValueError if there are none."""
     words = [word.strip() for word in only.split(",") if word.strip()]
-    found = [case for case in cases if not words or any(word in case.name for word in words)]
+    whole = {case.name for case in cases}.intersection(words)
+    parts = [word for word in words if word not in whole]
+    found = [
+        case for case in cases if not words or case.name in whole or any(part in case.name for part in parts)
+    ]
     if not found:
         raise ValueError(f"no case has any of {words} in its name: {', '.join(case.name for case in cases)}")
     return found

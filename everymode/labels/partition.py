@@ -181,12 +181,12 @@ class PartitionLabels(FixedParts):
         return term
 
     @torch.no_grad()
-    def label_all(self, data: Any, say: Callable[[int], object] | None = None) -> Tensor:
+    def label_all(self, data: Any, after_batch: Callable[[int], object] | None = None) -> Tensor:
         """The part of each image and mirror image of a data set, [1, N] or [2, N] int64 on the CPU.
 
         Args:
             data: `gather(rows, device, mirror=..., dtype=...)` and `gather_labels(rows, device)`.
-            say: called with the number of images done, after each batch.
+            after_batch: called with the number of images done, after each batch.
         Raises:
             ValueError: another number of images than this label source was made for.
         """
@@ -201,8 +201,8 @@ class PartitionLabels(FixedParts):
                 flip = torch.full((len(rows),), bool(view), device=device) if views == 2 else None
                 images = data.gather(rows.numpy(), device, mirror=flip, dtype=dtype)
                 found[view, rows] = self.choose(self.logits(images), given).cpu()
-            if say is not None:
-                say(int(rows[-1]) + 1)
+            if after_batch is not None:
+                after_batch(int(rows[-1]) + 1)
         return found
 
     @torch.no_grad()

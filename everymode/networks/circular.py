@@ -51,14 +51,20 @@ class CircularConv2d(nn.Conv2d):
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             # Padding then copies half as many bytes; the convolution would cast anyway.
             x = x.to(torch.get_autocast_dtype(device))
-        padded = circular_pad(x, self.around)
+        padded = circular_pad(x, self.around(x.shape[2], x.shape[3]))
         return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
-    @property
-    def around(self) -> Around:
-        """What the padding adds: left, right, top, bottom."""
+    def around(self, height: int, width: int) -> Around:
+        """What is added to a map of this size: the padding, without the last rows and columns that a stride skips."""
         left, right, top, bottom = self._reversed_padding_repeated_twice
-        return left, right, top, bottom
+        skipped = [
+            (length + before + after - (size - 1) * dilation - 1) % stride
+            for length, before, after, size, dilation, stride in (
+                (height, top, bottom, self.kernel_size[0], self.dilation[0], self.stride[0]),
+                (width, left, right, self.kernel_size[1], self.dilation[1], self.stride[1]),
+            )
+        ]
+        return left, max(0, right - skipped[1]), top, max(0, bottom - skipped[0])
 
 
 class _Pad(torch.autograd.Function):

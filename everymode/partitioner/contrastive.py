@@ -10,13 +10,14 @@ __all__ = ["nt_xent"]
 
 
 def nt_xent(first: Tensor, second: Tensor, *, temperature: float = 0.1, symmetric: bool = True) -> Tensor:
-    """Cross-entropy of finding the other view of an image among the 2 B - 1 other views, by cosine similarity.
+    """Cross-entropy of finding the other view of an image among the 2 B - 1 other views, by inner product.
 
     Chen, Kornblith, Norouzi and Hinton 2020 (SimCLR); Partition-Guided GAN, equation 4, whose temperature its text
     does not give (0.1 is that of the code it builds on).
 
     Args:
-        first, second: [B, F] embeddings of two views of the same B >= 2 images, of any length above zero.
+        first, second: [B, F] unit vectors, the embeddings of two views of the same B >= 2 images. They are taken as
+            they are: `F.normalize` them first, and the gradient flows through that.
         temperature: what similarities are divided by.
         symmetric: both views are anchors, in turn (mean over 2 B). False: only `first`'s are (mean over B), as in
             the code that the paper's private one derives from.
@@ -32,7 +33,7 @@ def nt_xent(first: Tensor, second: Tensor, *, temperature: float = 0.1, symmetri
     if not temperature > 0:
         raise ValueError(f"the temperature must be positive, not {temperature}")
     count = len(first)
-    views = F.normalize(torch.cat((first, second)), dim=1)
+    views = torch.cat((first, second))
     anchors = views if symmetric else views[:count]
     similarity = anchors @ views.T / temperature
     itself = torch.eye(len(anchors), len(views), dtype=torch.bool, device=views.device)

@@ -17,18 +17,18 @@ class PartitionSettings:
     """Number of parts."""
 
     # ---- network
-    blocks: tuple[int, ...] = (2, 2, 2)
+    blocks: tuple[int, ...] = (0, 1, 2, 2)
     """Residual blocks of each stage; between two stages a squeeze halves the sides."""
-    width: int = 64
+    width: int = 48
     """Channels inside the residual blocks."""
     pooled: bool = False
     """Pool over space before the head, as in the released code; off keeps the premises of the guarantee."""
-    full_blocks: int = 2
+    full_blocks: int = 1
     """Constrained residual blocks of full connections before the head, where nothing is pooled."""
     full_width: int = 256
     """Features inside those; with pooling, features of the head."""
-    head_layers: int = 1
-    """Invertible full layers of the head, where nothing is pooled."""
+    head_layers: int = 0
+    """Invertible full layers of the head, where nothing is pooled: large, as wide as an image has numbers."""
     norm_limit: float = 0.9
     """c, the largest spectral norm of each constrained layer: below 1."""
     circular: bool = False

@@ -32,6 +32,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from everymode.partitioner import settings
+from everymode.recipes import benchmark_numbers as numbers
 from everymode.recipes import omni_gan
 from everymode.recipes.backbone import BigGANBackbone, numbers_of
 from everymode.recipes.partition_numbers import PartitionNumbers
@@ -168,20 +169,7 @@ STACKED_DIGITS = replace(
 STL10 = replace(CIFAR10, name="partition-guided-stl10", resolution=48, doublings=4, guide_floor=1e-4)
 
 DCGAN_CIFAR10 = PartitionGuidedDCGAN(
-    name="partition-guided-dcgan-cifar10",
-    resolution=32,
-    mirror=True,
-    width=64,
-    latent_dim=128,
-    steps=312_000,
-    batch_size=64,
-    reuse_fakes=True,
-    generator_lr=1e-4,
-    discriminator_lr=1e-4,
-    beta2=0.99,
-    ema_decay=0.0,
-    parts=200,
-    partition=settings.PAPER,
+    **numbers.CIFAR10, name="partition-guided-dcgan-cifar10", parts=200, partition=settings.PAPER
 )
 
 IMAGENET128 = PartitionGuided(
@@ -268,23 +256,11 @@ CLASSES_DIGITS = PartitionGuidedClasses(
 )
 
 GRID = PartitionGuidedPoints(
+    **numbers.GRID,
     name="partition-guided-grid",
-    data="grid",
-    channels=2,
-    width=400,
-    latent_dim=2,
-    steps=8000,
-    batch_size=100,
-    reuse_fakes=True,
-    generator_lr=1e-4,
-    discriminator_lr=1e-4,
-    beta1=0.8,
-    ema_decay=0.999,
-    tick=200,
-    snapshot=1000,
     parts=25,
     guide_weight=1.0,
-    guide_steps=4000,
+    guide_steps=2000,
     partition=settings.POINTS,
 )
 

@@ -190,9 +190,15 @@ class PartitionNumbers(Recipe):
         from safetensors.torch import load_file
 
         from everymode.labels.partition import PartitionLabels
+        from everymode.trainer import Stopped
 
         if self.random_parts:
             return
+
+        def look(done: int) -> None:
+            if preparation.stop.requested:
+                raise Stopped(f"stopped when {done:,} images had got their part", preparation.folder)
+
         labels = game.labels
         assert isinstance(labels, PartitionLabels)
         kept = preparation.folder / KEPT
@@ -200,7 +206,7 @@ class PartitionNumbers(Recipe):
             labels.load_state_dict(load_file(kept))
         else:
             labels.adopt(self.learnt_partitioner(data, preparation), data, seed=self.seed)
-            labels.take(labels.label_all(data))
+            labels.take(labels.label_all(data, look))
             _save(labels, kept)
         found = labels.numbers()
         preparation.say(

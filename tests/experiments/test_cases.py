@@ -132,5 +132,8 @@ def test_tables_by_hand() -> None:
     assert lines[2] == "| a | 7.27 | 2 ± 1.4 | 50 ± 0 % | 0 of 2 | 2 |"
     assert lines[3] == "| b | - | 2 | - | 1 of 1 | 1 |"
     assert mean_and_spread([]) == "-"
+    several = [Case(name, DIGITS, "") for name in ("gan", "mgan", "pac-gan2")]
+    assert chosen(several, "gan, pac") == [several[0], several[2]]
+    assert chosen(several, "") == several and chosen(several, "n") == several
     with pytest.raises(ValueError, match="no case has any of"):
         chosen([Case("one", DIGITS, "")], "two")

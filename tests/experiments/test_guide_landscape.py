@@ -9,17 +9,15 @@ from torch import Tensor, nn
 from everymode.labels.partition import guide_distance
 from everymode.partitioner import linear_partitioner, plane_partitioner
 from everymode.recipes.partition_guided import GRID
-from experiments import guide_landscape
-from experiments.guide_landscape import (
-    GuidedBy,
-    Landscape,
+from experiments import guide_valleys
+from experiments.guide_landscape import GuidedBy, Landscape, table
+from experiments.guide_valleys import (
     descend,
     false_valleys,
     gradient_norms,
     jacobians,
     least_gradient_in_features,
     mesh,
-    table,
 )
 
 
@@ -34,7 +32,7 @@ class Bowls(nn.Module):
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guide_landscape, "MESH", 61)
+    monkeypatch.setattr(guide_valleys, "MESH", 61)
 
 
 def random_linear(parts: int = 4) -> nn.Module:

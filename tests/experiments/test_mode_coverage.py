@@ -178,6 +178,9 @@ def test_pictures(tmp_path: Path) -> None:
     outcomes = [Outcome(f"mgan, k = {k}", 0, scores, "", None, str(tmp_path)) for k in (5, 30)]
     assert draw_panels(outcomes, grid_mixture(), tmp_path / "panels.png").stat().st_size > 5000
     assert draw_sweep(outcomes, tmp_path / "sweep.png").stat().st_size > 5000
+    wide = [outcomes[0]._replace(case=f"mgan, {name}") for name in ("grid", "wide grid")]
+    assert mode_coverage.draw_variances(wide, tmp_path / "figure-7.png").name == "figure-7-grid.png"
+    assert (tmp_path / "figure-7-wide-grid.png").stat().st_size > 5000
 
 
 def test_from_the_command_line_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

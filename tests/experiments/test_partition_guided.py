@@ -54,10 +54,11 @@ def test_a_partition_is_learnt_once_and_shared(tmp_path: Path) -> None:
     place = partition_of(small, 0, tmp_path / "partitions")
     written = (place / "report.json").stat().st_mtime_ns
     assert quality.splitlines()[2].startswith("| 3 | ")
-    judge = PartitionJudge(20, tmp_path / "partitions", None, "")
+    judge = PartitionJudge(20, tmp_path / "partitions", None, "digits")
     outcome = play(case, 0, tmp_path / "run", judge)
     assert (place / "report.json").stat().st_mtime_ns == written
-    assert {"fd", "fd, rejection", "accepted", "precision", "G steps"} <= outcome.scores.keys()
+    assert {"fd", "fd, rejection", "accepted", "precision", "reverse KL", "G steps"} <= outcome.scores.keys()
+    assert 1 <= outcome.scores["modes"] <= 10
     assert 0 <= outcome.scores["accepted"] <= 1
 
 

@@ -77,6 +77,15 @@ def test_the_layer_is_torchs_to_second_order(options: dict) -> None:
         torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-11)
 
 
+def test_what_a_stride_skips_is_not_padded() -> None:
+    layer = CircularConv2d(1, 1, 3, stride=2, padding=1)
+    assert layer.around(6, 7) == (1, 1, 1, 0)
+    assert CircularConv2d(1, 1, 3, stride=(1, 4), padding=1).around(6, 8) == (1, 0, 1, 1)
+    x = torch.randn(1, 1, 6, 7)
+    theirs = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), layer.weight, layer.bias, 2)
+    torch.testing.assert_close(layer(x), theirs)
+
+
 def test_autocast_and_channels_last() -> None:
     ours, theirs, x = (each.float() for each in pair(LAYERS[0]))
     ours.to(memory_format=torch.channels_last)

@@ -20,16 +20,13 @@ def test_reference_values_and_gradients(temperature, key):
     loss = nt_xent(z[:, 0], z[:, 1], temperature=temperature)
     np.testing.assert_allclose(loss.item(), VECTORS[f"ntx_symmetric_{key}"], rtol=1e-9)
     (gradient,) = torch.autograd.grad(loss, z)
-    # The reference takes unit vectors as they are; ours normalizes, which removes the part along each vector.
-    reference, units = torch.from_numpy(VECTORS[f"ntx_symmetric_grad_{key}"]), z.detach()
-    torch.testing.assert_close(units.norm(dim=2), torch.ones(8, 2, dtype=torch.float64))
-    across = reference - (reference * units).sum(2, keepdim=True) * units
-    torch.testing.assert_close(gradient, across, rtol=1e-9, atol=1e-12)
+    reference = torch.from_numpy(VECTORS[f"ntx_symmetric_grad_{key}"])
+    torch.testing.assert_close(gradient, reference, rtol=1e-9, atol=1e-12)
 
 
 def test_two_images_by_hand():
-    first = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
-    second = torch.tensor([[3.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    first = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    second = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
     # Each anchor has one candidate at similarity 1 and two at 0.
     expected = math.log((math.exp(2) + 2) / math.exp(2))
     assert nt_xent(first, second, temperature=0.5).item() == pytest.approx(expected, rel=1e-12)
@@ -39,12 +36,6 @@ def test_the_symmetric_form_is_the_mean_of_both_one_sided_ones():
     first, second = torch.randn(2, 6, 4, dtype=torch.float64)
     both = (nt_xent(first, second, symmetric=False) + nt_xent(second, first, symmetric=False)) / 2
     torch.testing.assert_close(nt_xent(first, second), both, rtol=1e-12, atol=0)
-
-
-def test_lengths_do_not_count():
-    first, second = torch.randn(2, 5, 3, dtype=torch.float64)
-    scale = torch.rand(5, 1, dtype=torch.float64) + 0.5
-    torch.testing.assert_close(nt_xent(first * scale, 7 * second), nt_xent(first, second), rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

@@ -57,7 +57,7 @@ def test_the_folder_and_the_report(digits, through):
     assert sizes == report["sizes"]
 
 
-@pytest.mark.parametrize("steps", [1, 3, 4, 6, 7])
+@pytest.mark.parametrize("steps", [2, 4, 6])
 def test_a_killed_run_goes_on_bit_for_bit(through, tmp_path, steps):
     ended = run(learn, tmp_path / "out", steps, output=tmp_path / "killed")
     assert ended.code == -signal.SIGKILL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def test_the_partition_is_learnt_and_kept(learning: list[Path], tmp_path: Path) 
 def test_a_killed_preparation_goes_on(learning: list[Path], tmp_path: Path, monkeypatch) -> None:
     whole = everymode.train(small(), data=digits(), out=tmp_path / "whole", quiet=True)
 
-    def killed(self: PartitionLabels, data: Dataset) -> None:
+    def killed(self: PartitionLabels, data: Dataset, after_batch: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -182,6 +183,21 @@ def test_a_stop_while_the_partition_is_learnt_says_where(tmp_path: Path, monkeyp
 
     monkeypatch.setattr("everymode.partitioner.learning.learn_partition", stopped)
     with pytest.raises(Stopped, match="stopped while the partition was learnt") as caught:
+        everymode.train(small(), data=digits(), out=tmp_path, quiet=True)
+    assert caught.value.folder == next(tmp_path.iterdir())
+
+
+def test_a_stop_while_images_are_labelled_says_where(
+    learning: list[Path], tmp_path: Path, monkeypatch
+) -> None:
+    whole = PartitionLabels.label_all
+
+    def stopped(self: PartitionLabels, data: Dataset, after_batch: Any) -> torch.Tensor:
+        signal.raise_signal(signal.SIGTERM)
+        return whole(self, data, after_batch)
+
+    monkeypatch.setattr(PartitionLabels, "label_all", stopped)
+    with pytest.raises(Stopped, match="stopped when 40 images had got their part") as caught:
         everymode.train(small(), data=digits(), out=tmp_path, quiet=True)
     assert caught.value.folder == next(tmp_path.iterdir())
 

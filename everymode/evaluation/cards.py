@@ -52,9 +52,7 @@ def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
     """Everything that could change a number, but the seeds and the subject itself."""
     facts = fake.facts
     unknown = UNKNOWN if facts["kind"] == "data" else None
-    sampled = {
-        name: facts.get(name, unknown) for name in (*asdict(Sampling()), "ema") if name != "seed"
-    }
+    sampled = {name: facts.get(name, unknown) for name in (*asdict(Sampling()), "ema") if name != "seed"}
     return {
         "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
         "extractor": {**reference.extractor.facts(), "layer": reference.layer},

@@ -144,6 +144,15 @@ class PartitionNumbers(Recipe):
         assert isinstance(made, PartitionNumbers)
         return made
 
+    def with_numbers(self, **numbers: Any) -> PartitionNumbers:
+        """As every recipe's; `partition` may also be the settings as JSON values."""
+        settings = numbers.pop("partition", self.partition)
+        if isinstance(settings, dict):
+            settings = PartitionSettings.from_json(settings)
+        made = replace(super().with_numbers(**numbers), partition=settings)
+        assert isinstance(made, PartitionNumbers)
+        return made
+
     # ---- the game
 
     @property

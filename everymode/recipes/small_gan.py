@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SmallGAN(Recipe):
-    """The non-saturating logistic loss on small networks, with R1 where asked for; a method is a subclass with `build`."""
+    """The non-saturating logistic loss on small networks, with R1 where asked for; a method is a subclass."""
 
     r1_weight: float = 0.0
     """Weight of R1, the squared gradient of D at real examples, without a factor 1/2; 0 = none."""

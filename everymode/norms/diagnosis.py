@@ -88,7 +88,8 @@ class Diagnosis:
         """One paragraph: whether the features are channel-sparse, and where they are not.
 
         The paper gives no threshold. Here a layer counts as sparse where its inputs' effective share of channels
-        in use is below a half; the first convolution, which sees the image, does not count.
+        in use is below a half, a choice that was not checked against trained results; the first convolution, which
+        sees the image, does not count.
         """
         inner = [layer for layer in self.layers if len(layer.shape) == 4][1:]
         if not inner:
@@ -102,7 +103,7 @@ class Diagnosis:
             return f"{found}; {dense} do not. Sparsity-aware normalization may help; give those layers a larger gain."
         return (
             f"{found}; {dense} do not. Expect little from sparsity-aware normalization here (the paper found none in "
-            "large residual critics); spectral_norm is the safer choice."
+            "large residual critics); compare it with spectral_norm."
         )
 
     def __str__(self) -> str:

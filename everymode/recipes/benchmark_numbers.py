@@ -3,8 +3,8 @@
 Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in stevliu/self-conditioned-gan;
 the points' were released as learning rates 1e-4 (the paper: 1e-3) with beta1 0.8, 100,000 steps (400,000) and neither
 decay nor average. Here they are chosen for 4,000 steps: a discriminator that learns faster than the generator, without
-momentum, keeps modes from getting too narrow, and the decay ends their trembling. `experiments.mode_coverage` has the
-others as presets.
+momentum, makes modes less narrow than equal rates do (they still are), and the decay ends their trembling.
+`experiments.mode_coverage` has the others as presets.
 """
 
 from __future__ import annotations

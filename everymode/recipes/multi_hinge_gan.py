@@ -15,7 +15,7 @@ Command, and result to expect (paper: 50,000 images):
   everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
       two minutes on two cores (multi-hinge-ssl-digits: five); measured: docs/results/class_margin.md; with 130 labels,
       multi-hinge-ssl-digits (one seed): agreement 98.7 %, variety 0.80. In the first hundreds of steps D's hinge
-      loss may stand at 2.0; `--beta1 0.5` or `--initialization orthogonal` shorten that (one seed each)
+      loss may stand at 2.0; `--beta1 0.5` shortens that (one seed: docs/results/class_margin.md)
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet64 --data imagenet/train
       1 million steps of 1,024 images; paper IS 22.16, FID 13.29; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet128 --data imagenet/train

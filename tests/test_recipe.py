@@ -128,8 +128,9 @@ def test_every_recipe_survives_json(name: str) -> None:
     again = type(recipe).from_json(json.loads(json.dumps(recipe.as_json())))
     assert again == recipe
     assert recipe.with_numbers(**recipe.as_json()) == recipe
-    # Some take squares only: those that are turned, and partitions of points.
-    changed = replace(recipe, resolution=(64, 64), class_counts=(1, 2), num_images=3)
+    # RotNet's images are turned by quarter turns: that they must be square has a test of its own.
+    size = (64, 64) if name.startswith("rotnet-") else (64, 48)
+    changed = replace(recipe, resolution=size, class_counts=(1, 2), num_images=3)
     assert type(recipe).from_json(json.loads(json.dumps(changed.as_json()))) == changed
 
 

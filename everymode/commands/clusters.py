@@ -33,7 +33,7 @@ def clusters(
     """
     own = None if recipe is None else find(recipe)
     from everymode.data.opening import open_images
-    from everymode.evaluation.clusters import draw_clusters, report_clusters, write_report
+    from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.generator import recipe_of
     from everymode.run_folder import RunFolder
 
@@ -46,9 +46,10 @@ def clusters(
         label_column=numbers.label_column or None,
         progress=False,
     )
-    report = report_clusters(run, dataset)
+    found = clusters_of(run)
+    report = report_clusters(found, dataset)
     place = out or run / "clusters"
-    paths = draw_clusters(run, dataset, place, recipe=own, seed=seed)
+    paths = draw_clusters(found, dataset, place, recipe=own, seed=seed)
     write_report(report, place / "report.json")
     say(in_words(report))
     say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more pictures beside it" if paths[1:] else ""))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from everymode import checkpoint as files
@@ -19,7 +21,7 @@ from everymode.pictures import grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
 
-__all__ = ["ClusterReport", "clusters_of", "draw_clusters", "report_clusters"]
+__all__ = ["ClusterReport", "Found", "clusters_of", "draw_clusters", "report_clusters"]
 
 OVERVIEW_ROWS = 25
 COLUMNS = 8
@@ -55,35 +57,48 @@ class ClusterReport:
         return max(self.sizes) / max(sum(self.sizes), 1)
 
 
-def clusters_of(run: Path) -> tuple[int, np.ndarray]:
-    """(step, cluster of every image [N] int64) of a run's newest checkpoint.
+class Found(NamedTuple):
+    """The clusters in a run's newest checkpoint."""
+
+    run: Path
+    step: int
+    labels: np.ndarray
+    """[N] int64, the cluster of every image."""
+    count: int
+    """Clusters, empty ones included."""
+
+
+def clusters_of(run: Path) -> Found:
+    """Read them.
 
     Raises FileNotFoundError if there is no valid checkpoint, ValueError if the run found no clusters.
     """
     newest = files.newest_valid(RunFolder(run).checkpoints, print)
     if newest is None:
         raise FileNotFoundError(f"{run} has no valid checkpoint yet: let it train until its first snapshot")
-    table = files.read_state(newest)["modules"]["labels"].get("table")
-    if table is None:
+    state = files.read_state(newest)["modules"]["labels"]
+    if "table" not in state:
         raise ValueError(
             f"{run} has no clusters: its labels came with the data, or it has none; choose a run of a recipe such as "
             "self-conditioned-32"
         )
-    labels = table[0].numpy()
+    labels = state["table"][0].numpy()
     if (labels < 0).all():
         raise ValueError(f"{run} has not clustered its images yet: let it train a step")
-    return files.step_of(newest) or 0, labels
+    return Found(run, files.step_of(newest) or 0, labels, len(state["counts"]))
 
 
-def report_clusters(run: Path, data: Dataset) -> ClusterReport:
-    """Sizes, history, and agreement with the data's classes where it has them."""
-    step, labels = clusters_of(run)
+def report_clusters(found: Found, data: Dataset) -> ClusterReport:
+    """Sizes, history, and agreement with the data's classes where it has them.
+
+    Raises ValueError for another number of examples than were clustered.
+    """
+    run, step, labels, count = found
     if len(labels) != len(data):
         raise ValueError(
             f"{data.name} holds {len(data):,} examples and {run} clustered {len(labels):,}: give the data that it was "
             "trained on"
         )
-    count = int(read_count(run, labels))
     sizes = tuple(np.bincount(labels, minlength=count).tolist())
     history = tuple(read_lines(RunFolder(run).labels))
     known = data.labels >= 0 if data.labels.ndim == 1 and data.num_classes else np.zeros(len(data), bool)
@@ -100,34 +115,27 @@ def report_clusters(run: Path, data: Dataset) -> ClusterReport:
     return ClusterReport(step, sizes, history, nmi(mine, theirs), purity(mine, theirs), tuple(most))
 
 
-def read_count(run: Path, labels: np.ndarray) -> int:
-    """Number of clusters, from the run's numbers; at least what occurs."""
-    numbers = RunFolder(run).read_config()["recipe"]["numbers"]
-    named = [numbers.get(name) or 0 for name in ("clusters", "parts")]
-    return max(*named, int(labels.max()) + 1)
-
-
 def draw_clusters(
-    run: Path, data: Dataset, out: Path, *, recipe: Recipe | None = None, seed: int = 0
+    found: Found, data: Dataset, out: Path, *, recipe: Recipe | None = None, seed: int = 0
 ) -> list[Path]:
     """clusters.png (a row a cluster: images on the left, samples on the right) and a picture of each; for points one
     scatter plot of data and samples, colored by cluster. Returns the paths, the overview first.
     """
-    _, labels = clusters_of(run)
-    generator = load(run, recipe=recipe)
+    labels = found.labels
+    generator = load(found.run, recipe=recipe)
     out.mkdir(parents=True, exist_ok=True)
     if data.is_points:
         return _scatter(generator, data, labels, out, seed)
-    found = [int(cluster) for cluster in np.unique(labels)]
-    overview = sorted(found, key=lambda cluster: -int((labels == cluster).sum()))[:OVERVIEW_ROWS]
+    occupied = [int(cluster) for cluster in np.unique(labels)]
+    overview = sorted(occupied, key=lambda cluster: -int((labels == cluster).sum()))[:OVERVIEW_ROWS]
     pairs = [_pair(generator, data, labels, cluster, COLUMNS, seed) for cluster in overview]
     names = [f"{cluster} ({int((labels == cluster).sum())})" for cluster in overview]
     paths = [out / "clusters.png"]
     _side_by_side(pairs, names, paths[0])
-    for cluster in found:
-        real, fake = _pair(generator, data, labels, cluster, COLUMNS * COLUMNS, seed)
+    for cluster in occupied:
+        pair = _pair(generator, data, labels, cluster, COLUMNS * COLUMNS, seed)
         path = out / f"cluster-{cluster:03d}.png"
-        _side_by_side([(real, fake)], [], path, columns=COLUMNS)
+        _side_by_side([pair], [], path)
         paths.append(path)
     return paths
 
@@ -138,26 +146,19 @@ def _pair(
     """Images of a cluster, evenly spaced over its members, and as many samples."""
     members = np.flatnonzero(labels == cluster)
     chosen = members[np.linspace(0, len(members) - 1, min(count, len(members))).astype(np.int64)]
-    # A mixture of generators, say, may know fewer labels than there are clusters of the data.
     return data.gather(chosen), generator.sample(count, label=cluster, seed=seed)
 
 
-def _side_by_side(
-    pairs: list[tuple[Tensor, Tensor]], names: list[str], path: Path, *, columns: int | None = None
-) -> None:
-    from PIL import Image
-
-    sides = []
-    for side in (0, 1):
-        blocks = []
-        for pair in pairs:
-            missing = (columns and len(pair[1])) or COLUMNS
-            blank = pair[1].new_ones(max(missing - len(pair[side]), 0), *pair[1].shape[1:])
-            blocks.append(torch.cat((pair[side], blank)))
-        named = names if side == 0 else ()
-        sides.append(grid(torch.cat(blocks), columns=columns or COLUMNS, row_names=named))
+def _side_by_side(pairs: list[tuple[Tensor, Tensor]], names: list[str], path: Path) -> None:
+    """One picture: the images of all pairs in a grid on the left, filled up with white, the samples on the right."""
+    images, samples = [], []
+    for real, fake in pairs:
+        blank = fake.new_ones(len(fake) - len(real), *fake.shape[1:])
+        images.append(torch.cat((real, blank)))
+        samples.append(fake)
+    left = grid(torch.cat(images), columns=COLUMNS, row_names=names)
+    right = grid(torch.cat(samples), columns=COLUMNS)
     gap = 16
-    left, right = sides
     whole = Image.new(left.mode, (left.width + gap + right.width, max(left.height, right.height)), "white")
     whole.paste(left, (0, 0))
     whole.paste(right, (left.width + gap, 0))
@@ -178,6 +179,4 @@ def _scatter(generator: Generator, data: Dataset, labels: np.ndarray, out: Path,
 
 def write_report(report: ClusterReport, path: Path) -> None:
     """The report as JSON."""
-    import json
-
     write_text_whole(path, json.dumps(asdict(report), indent=1))

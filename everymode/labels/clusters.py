@@ -20,15 +20,16 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
 from everymode.draws import Draws
-from everymode.game import UNLABELLED, Batch, Condition, LabelSource
+from everymode.game import UNLABELLED
 from everymode.kmeans import kmeans, nearest_centers
 from everymode.labels.matching import induced_means, match_clusters
+from everymode.labels.table import TableLabels
 
 BATCH = 500
 """Images that go through the discriminator at once when features are computed."""
 
 
-class ClusterLabels(LabelSource):
+class ClusterLabels(TableLabels):
     """Labels 0..K - 1 of k-means clusters in the features of a frozen copy of the discriminator.
 
     Every refresh copies the discriminator, clusters the features of a fixed subset of the data, and labels all images
@@ -51,16 +52,13 @@ class ClusterLabels(LabelSource):
     Raises ValueError if there are fewer images than clusters.
     """
 
-    names_classes = False
+    stream = "cluster"
+    misfit = "{found} clusters were found, not {expected}"
 
     teacher: nn.Module
     """The discriminator as it was at the last refresh, in evaluation mode."""
     centers: Tensor
     """[K, F] float, in the teacher's feature space."""
-    counts: Tensor
-    """[K] float: images per cluster, mirror images included; all 1 before the first refresh."""
-    table: Tensor
-    """[1, N], or [2, N] with mirror images, int64: the cluster of each; UNLABELLED before the first refresh."""
     refreshes: Tensor
     """How often the data was clustered, a scalar int64."""
 
@@ -77,13 +75,13 @@ class ClusterLabels(LabelSource):
         keep_centers: bool = True,
         match: bool = True,
     ) -> None:
-        super().__init__()
         if num_clusters < 1 or subset < num_clusters or num_images < num_clusters:
             raise ValueError(
                 f"{num_clusters} clusters can't be found in {min(subset, num_images)} images: ask for fewer clusters, "
                 "or give more images"
             )
-        self.num_labels = num_clusters
+        # UNLABELLED until the first refresh.
+        super().__init__(num_clusters, torch.full((2 if mirrored else 1, num_images), UNLABELLED))
         self.subset = min(subset, num_images)
         self.starts = starts
         self.keep_centers = keep_centers
@@ -94,8 +92,6 @@ class ClusterLabels(LabelSource):
             self.teacher.eval()
             width = self.teacher.features(example).shape[1]
         self.register_buffer("centers", torch.zeros(num_clusters, width))
-        self.register_buffer("counts", torch.ones(num_clusters))
-        self.register_buffer("table", torch.full((2 if mirrored else 1, num_images), UNLABELLED))
         self.register_buffer("refreshes", torch.zeros((), dtype=torch.long))
 
     def train(self, mode: bool = True) -> ClusterLabels:
@@ -104,30 +100,10 @@ class ClusterLabels(LabelSource):
         self.teacher.eval()
         return self
 
-    # ---- labels in training
-
-    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64 clusters of the real batch, from the table."""
-        if batch.mirrored is None or len(self.table) == 1:
-            return self.table[0, batch.index]
-        return self.table[batch.mirrored.long(), batch.index]
-
     def label_unseen(self, examples: Tensor) -> Tensor:
         """[B] int64: the nearest centers to the features of examples [B, ...] outside the data set."""
         with torch.no_grad():
             return nearest_centers(self.teacher.features(examples).to(self.centers), self.centers)
-
-    def draw(self, random: Draws) -> Tensor:
-        """[rows] int64 clusters, as likely as they are large (stream "cluster")."""
-        return random.choice("cluster", self.counts.cpu())
-
-    def sampling_state(self) -> dict[str, Tensor]:
-        return {"counts": self.counts}
-
-    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
-        if state["counts"].shape != self.counts.shape:
-            raise RuntimeError(f"{len(state['counts'])} clusters were found, not {len(self.counts)}")
-        self.counts.copy_(state["counts"])
 
     # ---- re-clustering
 
@@ -200,13 +176,10 @@ class ClusterLabels(LabelSource):
                 self.table[view, done : done + len(found)] = found
                 done += len(found)
         self.table.copy_(self._total(self.table))
-        self.counts.copy_(torch.bincount(self.table.flatten(), minlength=self.num_labels))
+        self.count()
 
     def _numbers(self, before: Tensor | None) -> dict[str, float]:
-        numbers = {
-            "empty": float((self.counts == 0).sum()),
-            "largest": float(self.counts.max() / self.counts.sum()),
-        }
+        numbers = self.numbers()
         if before is not None:
             old, new = before.flatten().cpu(), self.table.flatten().cpu()
             numbers["kept"] = float((old == new).double().mean())

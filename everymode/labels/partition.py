@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import Batch, Condition, LabelSource, Term, Turn, full_precision
+from everymode.game import Condition, Term, Turn, full_precision
+from everymode.labels.table import TableLabels
 
 BATCH = 500
 """Images that go through the partitioner at once when all are labelled."""
@@ -49,7 +50,7 @@ def guide_distance(logits: Tensor, labels: Tensor, *, reduction: Reduction = "su
     return ahead.sum(1) if reduction == "sum" else ahead.mean(1)
 
 
-class FixedParts(LabelSource):
+class FixedParts(TableLabels):
     """Labels 0..K - 1 that were given to all images before training: a table, and how large each part is.
 
     Fakes take the real batch's labels; samples outside of training draw parts by their sizes. Before `take`, part i
@@ -63,23 +64,16 @@ class FixedParts(LabelSource):
     Raises ValueError if there is no part or no image.
     """
 
-    names_classes = False
-
-    table: Tensor
-    """[1, N], or [2, N] with mirror images, int64: the part of each."""
-    counts: Tensor
-    """[K] float: images per part, mirror images included."""
+    stream = "part"
+    misfit = "the data has {found} parts, not {expected}"
 
     def __init__(self, num_parts: int, num_images: int, *, mirrored: bool = False) -> None:
-        super().__init__()
         if num_parts < 1 or num_images < 1:
             raise ValueError(
                 f"{num_images} images can't be divided into {num_parts} parts: give at least one of each"
             )
-        self.num_labels = num_parts
         views = 2 if mirrored else 1
-        self.register_buffer("table", (torch.arange(num_images) % num_parts).repeat(views, 1))
-        self.register_buffer("counts", torch.ones(num_parts))
+        super().__init__(num_parts, (torch.arange(num_images) % num_parts).repeat(views, 1))
         self.take(self.table)
 
     def take(self, table: Tensor) -> None:
@@ -87,36 +81,11 @@ class FixedParts(LabelSource):
         self.table.copy_(table)
         if self.table.is_meta:  # without values: a recipe that is built to be counted
             return
-        self.counts.copy_(torch.bincount(self.table.flatten(), minlength=self.counts.shape[0]))
-
-    def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64 parts of the real batch, from the table."""
-        if batch.mirrored is None or len(self.table) == 1:
-            return self.table[0, batch.index]
-        return self.table[batch.mirrored.long(), batch.index]
-
-    def draw(self, random: Draws) -> Tensor:
-        """[rows] int64 parts, as likely as they are large (stream "part")."""
-        return random.choice("part", self.counts.cpu())
+        self.count()
 
     def label_unseen(self, examples: Tensor) -> Tensor:
         """[B] int64: one part after the other, as nothing says where examples [B, ...] outside the data belong."""
         return torch.arange(len(examples), device=examples.device) % len(self.counts)
-
-    def numbers(self) -> dict[str, float]:
-        """Parts without an image, and the share of the largest."""
-        return {
-            "empty": float((self.counts == 0).sum()),
-            "largest": float(self.counts.max() / self.counts.sum()),
-        }
-
-    def sampling_state(self) -> dict[str, Tensor]:
-        return {"counts": self.counts}
-
-    def load_sampling_state(self, state: dict[str, Tensor]) -> None:
-        if state["counts"].shape != self.counts.shape:
-            raise RuntimeError(f"the data has {len(state['counts'])} parts, not {len(self.counts)}")
-        self.counts.copy_(state["counts"])
 
 
 def random_parts(num_parts: int, num_images: int, *, seed: int, mirrored: bool = False) -> FixedParts:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from everymode.recipe import Recipe, parse_augmentation
+from everymode.recipe import Recipe
+from everymode.recipes.augmentation import augmentation_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -123,16 +124,10 @@ class BigGANBackbone(Recipe):
             class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
             find_labels: discriminator -> a label source in place of the data's labels.
         """
-        from everymode.augment.choosing import find_augmentation
         from everymode.game import Game
 
         generator, discriminator = self.networks(head, class_head)
-        augment = find_augmentation(
-            parse_augmentation(self.augmentation),
-            batch_size=self.batch_size,
-            target=self.augmentation_target,
-            images_to_one=self.augmentation_images,
-        )
+        augment = augmentation_of(self)
         labels = self.given_labels() if find_labels is None else find_labels(discriminator)
         return Game(generator, discriminator, labels, self._regularized(objective), augment)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from everymode.recipes.small_gan import ImageNetworks, head_for
+from everymode.recipes.small_gan import ImageNetworks
 
 if TYPE_CHECKING:
-    from everymode.recipes.small_gan import First, Head, Networks
+    from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,30 +20,7 @@ class ResidualNetworks(ImageNetworks):
         assert isinstance(smaller, ResidualNetworks)
         return smaller
 
-    def networks(
-        self,
-        num_labels: int | None,
-        *,
-        head: Head | None = None,
-        class_head: Head | None = None,
-        first: First | None = None,
-        pack: int = 1,
-    ) -> Networks:
+    def kinds(self) -> tuple[type[nn.Module], type[nn.Module]]:
         from everymode.networks.stability_resnet import StabilityDiscriminator, StabilityGenerator
 
-        generator = StabilityGenerator(
-            self.size,
-            num_classes=num_labels,
-            latent_dim=self.latent_dim,
-            channels=self.channels,
-            base=self.width,
-            first=first,
-        )
-        discriminator = StabilityDiscriminator(
-            self.size,
-            head=head or head_for(num_labels),
-            class_head=class_head,
-            channels=self.channels * pack,
-            base=self.width,
-        )
-        return self.initialized(generator, discriminator)
+        return StabilityGenerator, StabilityDiscriminator

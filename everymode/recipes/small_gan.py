@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from everymode.recipe import Recipe, parse_augmentation
+from everymode.recipe import Recipe
+from everymode.recipes.augmentation import augmentation_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -77,21 +78,14 @@ class SmallGAN(Recipe):
         Args:
             adversarial: None = the non-saturating logistic loss.
         """
-        from everymode.augment.choosing import find_augmentation
         from everymode.game import Game, Objective, Weighted
         from everymode.losses.adversarial import logistic
         from everymode.losses.penalties import r1
 
         if self.r1_weight:
             discriminator_terms = (*discriminator_terms, Weighted("r1", r1(), self.r1_weight))
-        augment = find_augmentation(
-            parse_augmentation(self.augmentation),
-            batch_size=self.batch_size,
-            target=self.augmentation_target,
-            images_to_one=self.augmentation_images,
-        )
         objective = Objective(adversarial or logistic(), discriminator_terms, generator_terms)
-        return Game(*networks, labels, objective, augment)
+        return Game(*networks, labels, objective, augmentation_of(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +165,37 @@ class ImageNetworks(SmallGAN):
         assert isinstance(fitted, ImageNetworks)
         return fitted
 
+    def kinds(self) -> tuple[type[nn.Module], type[nn.Module]]:
+        """The classes of generator and discriminator."""
+        raise NotImplementedError
+
+    def networks(
+        self,
+        num_labels: int | None,
+        *,
+        head: Head | None = None,
+        class_head: Head | None = None,
+        first: First | None = None,
+        pack: int = 1,
+    ) -> Networks:
+        make_generator, make_discriminator = self.kinds()
+        generator = make_generator(
+            self.size,
+            num_classes=num_labels,
+            latent_dim=self.latent_dim,
+            channels=self.channels,
+            base=self.width,
+            first=first,
+        )
+        discriminator = make_discriminator(
+            self.size,
+            head=head or head_for(num_labels),
+            class_head=class_head,
+            channels=self.channels * pack,
+            base=self.width,
+        )
+        return self.initialized(generator, discriminator)
+
     def initialized(self, generator: nn.Module, discriminator: nn.Module) -> Networks:
         """Both with the initial weights that the recipe names."""
         if self.initialization == "orthogonal":
@@ -194,66 +219,20 @@ class ImageNetworks(SmallGAN):
 class ShallowNetworks(ImageNetworks):
     """DCGAN's generator against four strided convolutions with batch normalization (Stacked MNIST)."""
 
-    def networks(
-        self,
-        num_labels: int | None,
-        *,
-        head: Head | None = None,
-        class_head: Head | None = None,
-        first: First | None = None,
-        pack: int = 1,
-    ) -> Networks:
+    def kinds(self) -> tuple[type[nn.Module], type[nn.Module]]:
         from everymode.networks.dcgan import DCGANGenerator, ShallowDiscriminator
 
-        generator = DCGANGenerator(
-            self.size,
-            num_classes=num_labels,
-            latent_dim=self.latent_dim,
-            channels=self.channels,
-            base=self.width,
-            first=first,
-        )
-        discriminator = ShallowDiscriminator(
-            self.size,
-            head=head or head_for(num_labels),
-            class_head=class_head,
-            channels=self.channels * pack,
-            base=self.width,
-        )
-        return self.initialized(generator, discriminator)
+        return DCGANGenerator, ShallowDiscriminator
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepNetworks(ImageNetworks):
     """DCGAN's generator against seven convolutions without normalization (CIFAR-10)."""
 
-    def networks(
-        self,
-        num_labels: int | None,
-        *,
-        head: Head | None = None,
-        class_head: Head | None = None,
-        first: First | None = None,
-        pack: int = 1,
-    ) -> Networks:
+    def kinds(self) -> tuple[type[nn.Module], type[nn.Module]]:
         from everymode.networks.dcgan import DCGANGenerator, DeepDiscriminator
 
-        generator = DCGANGenerator(
-            self.size,
-            num_classes=num_labels,
-            latent_dim=self.latent_dim,
-            channels=self.channels,
-            base=self.width,
-            first=first,
-        )
-        discriminator = DeepDiscriminator(
-            self.size,
-            head=head or head_for(num_labels),
-            class_head=class_head,
-            channels=self.channels * pack,
-            base=self.width,
-        )
-        return self.initialized(generator, discriminator)
+        return DCGANGenerator, DeepDiscriminator
 
 
 def head_for(num_labels: int | None) -> Head:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everymode.recipe import Recipe, parse_augmentation
+from everymode.recipe import Recipe
+from everymode.recipes.augmentation import augmentation_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,17 +82,11 @@ class UnconditionalGAN(Recipe):
         return fitted
 
     def build(self) -> Game:
-        from everymode.augment.choosing import find_augmentation
         from everymode.game import Game, Objective
         from everymode.labels.given import NoLabels
 
         generator, critic = self.networks()
-        augment = find_augmentation(
-            parse_augmentation(self.augmentation),
-            batch_size=self.batch_size,
-            target=self.augmentation_target,
-            images_to_one=self.augmentation_images,
-        )
+        augment = augmentation_of(self)
         return Game(
             generator,
             critic,

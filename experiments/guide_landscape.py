@@ -13,7 +13,8 @@ the released code's toy): constrained residual blocks with a linear read-out, on
   least gradient of R_c in feature space. With more parts than dimensions theorem 3's own bound is empty (independent
   rows of the read-out can't be had), but R_c is convex there and has finitely many gradients, all looked at here.
 
-Figure 3: the contours of R_c for a corner. Figure 4: points of the GAN trained with each guide, and without one.
+Figure 3: the contours of R_c for the Gaussian whose part has most false valleys under the plain network. Figure 4:
+points of the GAN trained with each guide, and without one.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ class Landscape(NamedTuple):
     """Smallest gradient norm of any R_c on the mesh, where R_c is positive."""
     certified: float
     """The certificate's lower bound on it; 0 where there is none."""
+    by_part: tuple[int, ...] = ()
+    """False valleys of each part."""
 
 
 # ---- the networks
@@ -111,7 +114,16 @@ def survey(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> 
     if kind != "plain":
         inside = min(least_gradient_in_features(network.read_out, part) for part in range(PARTS))
         certified = network.certify().lower_bound * inside
-    return network, Landscape(accuracy, sum(valleys), sum(map(bool, valleys)), least, certified)
+    return network, Landscape(
+        accuracy, sum(valleys), sum(map(bool, valleys)), least, certified, tuple(valleys)
+    )
+
+
+def worst_mode(network: Partitioner, landscape: Landscape, points: Tensor) -> Tensor:
+    """[1, 2] float64: the middle of the points whose part has most false valleys."""
+    part = max(range(PARTS), key=lambda part: landscape.by_part[part])
+    mine = points.double()
+    return mine[network(mine).argmax(1) == part].mean(0, keepdim=True)
 
 
 # ---- the GAN under each guide
@@ -178,8 +190,12 @@ def table(found: dict[str, list[Landscape]]) -> str:
     return "\n".join(lines)
 
 
-def picture(networks: dict[str, Partitioner], points: Tensor, drawn: dict[str, Any], path: Path) -> Path:
-    """Above: R_c of a corner's part, false valleys marked. Below: what the GANs draw, where they were trained."""
+def picture(
+    networks: dict[str, Partitioner], mode: Tensor, points: Tensor, drawn: dict[str, Any], path: Path
+) -> Path:
+    """Above: R_c of the part in which `mode` [1, 2] lies, false valleys marked. Below: what the GANs draw, where they
+    were trained.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -188,9 +204,8 @@ def picture(networks: dict[str, Partitioner], points: Tensor, drawn: dict[str, A
     FigureCanvasAgg(figure)
     panels = figure.subplots(2 if drawn else 1, columns, squeeze=False)
     places, line = mesh(), np.linspace(-REACH, REACH, MESH)
-    corner = torch.tensor([[4.0, 4.0]], dtype=torch.float64)
     for panel, (kind, network) in zip(panels[0], networks.items(), strict=False):
-        part = int(network(corner).argmax())
+        part = int(network(mode).argmax())
         logits = network(places)
         values = guide_distance(logits, torch.full((len(places),), part)).view(MESH, MESH).numpy().T
         panel.contourf(line, line, np.log1p(values), levels=24, cmap="viridis")
@@ -200,7 +215,7 @@ def picture(networks: dict[str, Partitioner], points: Tensor, drawn: dict[str, A
         panel.scatter(*points[inside][:200].T, s=1, color="red")
         bottoms = false_valleys(network, part, places, logits)
         if len(bottoms):
-            panel.scatter(*bottoms.T, s=40, marker="x", color="orange")
+            panel.scatter(*bottoms.T, s=60, marker="x", color="orange")
         panel.set_title(f"{kind}: guide to the red points", fontsize=9)
     for panel, (name, (samples, modes)) in zip(panels[-1] if drawn else (), drawn.items(), strict=False):
         panel.scatter(*samples[:4000].T, s=0.7)
@@ -236,7 +251,8 @@ def main() -> None:
     for name, (_, modes) in drawn.items():
         shown = "  ".join(f"{what} {value:.4g}" for what, value in modes.items())
         print(f"GAN, {name}: {shown}")
-    print(picture(first, points, drawn, options.out / "guide_landscape.png"))
+    mode = worst_mode(first["plain"], found["plain"][0], points)
+    print(picture(first, mode, points, drawn, options.out / "guide_landscape.png"))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@
 
 Part methods (tables 1 and 2): a plain GAN (one part), random parts, parts without and with the guide, the data's own
 classes, all on the same networks and numbers; and Self-Conditioned GAN with its own. Part k (table 4) sweeps the number
-of parts, part weight (figure 5) the guide's weight at the first step. Every case sees as many real images as the first;
-as PGMGAN takes several D steps per G step, the G steps are given too. The partition of each k and seed is learnt once,
-and its quality is table 5. Guided generators are judged as they draw, and with rejection (21 draws at most).
+of parts, with the guide and without it, part weight (figure 5) the guide's weight at the first step. Every case sees as
+many real images as the first; as PGMGAN takes several D steps per G step, the G steps are given too. The partition of
+each k and seed is learnt once, and its quality is table 5. Guided generators are judged as they draw, and with
+rejection (21 draws at most).
 """
 
 from __future__ import annotations
@@ -193,8 +194,11 @@ def cases(part: str, on: str, data: str, budget: float, width: int | None) -> li
         base = replace(base, parts=base.for_data(facts).parts)
     unguided = replace(base, guide_weight=0.0, guide_floor=0.0)
     if part == "k":
-        swept = SWEPT_PARTS.get(on, MORE_PARTS)
-        return [Case(f"{parts} parts", replace(base, parts=parts), source) for parts in swept]
+        return [
+            Case(f"{parts} parts{what}", replace(recipe, parts=parts), source)
+            for parts in SWEPT_PARTS.get(on, MORE_PARTS)
+            for what, recipe in (("", base), (", no guide", unguided))
+        ]
     if part == "weight":
         weights = {factor * base.guide_weight: factor for factor in SWEPT_WEIGHTS}
         return [

@@ -10,7 +10,7 @@ from everymode.labels.partition import guide_distance
 from everymode.partitioner import linear_partitioner, plane_partitioner
 from everymode.recipes.partition_guided import GRID
 from experiments import guide_valleys
-from experiments.guide_landscape import GuidedBy, Landscape, table
+from experiments.guide_landscape import PARTS, GuidedBy, Landscape, table, worst_mode
 from experiments.guide_valleys import (
     descend,
     false_valleys,
@@ -101,3 +101,13 @@ def test_table_by_hand() -> None:
     lines = table({"constrained": rows, "plain": [rows[1]._replace(certified=0.0)]}).splitlines()
     assert lines[2] == "| constrained | 75.00% | 3 | 2 of 50 | 0.1 | 0.2 |"
     assert lines[3] == "| plain | 50.00% | 3 | 2 of 25 | 0.1 | - |"
+
+
+def test_the_part_with_most_valleys_is_shown() -> None:
+    network = random_linear()
+    points = torch.tensor([[5.0, 0.0], [-5.0, 0.0], [0.0, 5.0], [0.0, -5.0], [5.0, 0.5]])
+    parts = network(points.double()).argmax(1)
+    part = int(parts[0])
+    valleys = tuple(3 if one == part else 1 for one in range(PARTS))
+    mode = worst_mode(network, Landscape(1.0, 0, 0, 0.0, 0.0, valleys), points)
+    torch.testing.assert_close(mode, points[parts == part].double().mean(0, keepdim=True))

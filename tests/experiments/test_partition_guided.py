@@ -39,7 +39,10 @@ def test_every_case_builds_and_sees_equally_many_images() -> None:
 
 
 def test_sweeps() -> None:
-    assert [case.recipe.parts for case in cases("k", "digits", "", 0.1, 4)] == [5, 10, 20, 40]
+    swept = cases("k", "digits", "", 0.1, 4)
+    assert [case.recipe.parts for case in swept] == [5, 5, 10, 10, 20, 20, 40, 40]
+    assert [case.recipe.guide_weight for case in swept] == [1.0, 0.0] * 4
+    assert swept[1].name == "5 parts, no guide"
     weights = [case.recipe.guide_weight for case in cases("weight", "stacked-digits", "", 0.001, 4)]
     assert weights == [0.0, 1.5, 3.0, 6.0, 12.0, 24.0]
 

@@ -1,0 +1,105 @@
+"""Partition-Guided GAN's table 5 beside simpler cuts: do the parts agree with the classes that nobody told them?
+
+    python -m experiments.partition_quality --data cifar10-train.parquet --k 10,200 parts10 parts200
+
+For the same images: k-means on pixels, k-means on the features of a pretrained network (which has seen labels, of
+ImageNet), and each partition that `everymode partition` has learnt into a folder. NMI grows with k by itself, even for
+random parts; the row "random" says by how much.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from everymode.data.opening import open_images
+from everymode.kmeans import kmeans
+from everymode.metrics.clustering import nmi, purity
+from everymode.metrics.features import extract, find_extractor, image_batches, quantized
+from everymode.partitioner import load_partitioner, parts_of
+
+KMEANS_STARTS = 3
+
+
+class Quality(NamedTuple):
+    """How well one way to cut the images agrees with their classes."""
+
+    name: str
+    k: int
+    nmi: float
+    purity: float
+    largest_share: float
+    empty: int
+
+
+def quality(name: str, parts: Tensor, k: int, classes: Tensor) -> Quality:
+    """Of parts [N] and classes [N], int64."""
+    sizes = torch.bincount(parts, minlength=k)
+    largest = int(sizes.max()) / len(parts)
+    return Quality(name, k, nmi(parts, classes), purity(parts, classes), largest, int((sizes == 0).sum()))
+
+
+def rivals(
+    images: Tensor, classes: Tensor, parts: Sequence[int], *, extractor: str, seed: int
+) -> list[Quality]:
+    """Random parts, and k-means on pixels and on features of length 1, for each k.
+
+    Args:
+        images: [N, C, H, W] in [-1, 1].
+        extractor: as `everymode.metrics.features.find_extractor` names it.
+    """
+    network = find_extractor(extractor, open_data=open_images)
+    (features,) = extract(network, image_batches(quantized(images))).features.values()
+    spaces = {
+        "k-means on pixels": images.flatten(1),
+        f"k-means on {extractor}": F.normalize(features, dim=1),
+    }
+    found = []
+    for k in parts:
+        chance = torch.Generator().manual_seed(seed)
+        found.append(quality("random", torch.randint(k, classes.shape, generator=chance), k, classes))
+        for name, space in spaces.items():
+            labels = kmeans(space, k, seed=seed, starts=KMEANS_STARTS).labels
+            found.append(quality(name, labels, k, classes))
+    return found
+
+
+def table(found: Sequence[Quality]) -> str:
+    """Markdown, a row each, by k."""
+    lines = ["| parts | cut by | NMI | purity | largest part | empty |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {each.k} | {each.name} | {each.nmi:.4f} | {each.purity:.4f} | {each.largest_share:.1%} | {each.empty} |"
+        for each in sorted(found, key=lambda each: each.k)
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("partitions", nargs="*", type=Path, help="folders of learnt partitions")
+    flags.add_argument("--data", required=True, help="labelled images")
+    flags.add_argument("--limit", type=int, default=10_000, help="of these images (default: 10000)")
+    flags.add_argument("--k", default="10,200", help="numbers of parts (default: 10,200)")
+    flags.add_argument("--extractor", default="lite0:64", help="of the features (default: lite0:64)")
+    flags.add_argument("--seed", type=int, default=0)
+    options = flags.parse_args()
+    data = open_images(options.data, limit=options.limit, progress=False)
+    images, classes = data.gather(np.arange(len(data))), torch.from_numpy(data.labels)
+    counts = [int(each) for each in options.k.split(",")]
+    found = rivals(images, classes, counts, extractor=options.extractor, seed=options.seed)
+    for folder in options.partitions:
+        partitioner = load_partitioner(folder)
+        parts = parts_of(partitioner, data)
+        found.append(quality(f"partition {folder.name}", parts, partitioner.num_parts, classes))
+    print(f"{len(data):,} images of {data.name}, seed {options.seed}\n\n{table(found)}")
+
+
+if __name__ == "__main__":
+    main()

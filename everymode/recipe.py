@@ -109,6 +109,11 @@ class Recipe:
     """Decoupled decay (AdamW) in place of L2 added to the gradient (what Omni-GAN means by weight decay)."""
     lr_decay: float = 0.0
     """Share of training, at its end, over which both learning rates fall linearly to zero."""
+    settling: float = 0.0
+    """Share of training, at its end, in which the generator settles: its batch normalization keeps its running averages
+    and uses them, so that the discriminator judges what `sample` will draw, and its learning rate falls at once."""
+    settling_lr: float = 1.0
+    """Factor on the generator's learning rate while it settles."""
 
     # ---- moving average of the generator
     ema_decay: float = 0.9999
@@ -218,10 +223,11 @@ class Recipe:
         ):
             if not 0 <= (getattr(self, name) or 0) < math.inf:
                 raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
-        if not 0 < self.remedy_lr < math.inf:
-            raise ValueError(
-                f"remedy_lr is a factor on a learning rate, above 0 and finite, not {self.remedy_lr}"
-            )
+        for name in ("remedy_lr", "settling_lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} is a factor on a learning rate, above 0 and finite, not {getattr(self, name)}"
+                )
         for name in ("refresh_every", "ema_start", "keep_best", "watch_samples"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
@@ -237,8 +243,9 @@ class Recipe:
             raise ValueError(
                 f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
             )
-        if not 0 <= self.lr_decay <= 1:
-            raise ValueError(f"lr_decay is a share of training between 0 and 1, not {self.lr_decay}")
+        for name in ("lr_decay", "settling"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share of training between 0 and 1, not {getattr(self, name)}")
         parse_augmentation(self.augmentation)
         if not 0 < self.augmentation_target < 1:
             raise ValueError(

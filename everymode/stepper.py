@@ -18,12 +18,14 @@ from everymode.draws import Draws, Rows, stable_seed
 from everymode.ema import update_average
 from everymode.game import Batch, Game, Turn
 from everymode.moves import Part, Played, play_discriminator, play_generator
+from everymode.norms.conditional import freeze_statistics
 from everymode.optimizers import (
     adam,
     learning_rate_share,
     optimizer_state,
     restore_optimizer,
     set_learning_rate,
+    settles,
 )
 from everymode.recipe import Recipe
 from everymode.recovery import Recovery
@@ -68,6 +70,7 @@ class Stepper:
         self.refreshed: dict[str, float] = {}
         """What the label source said of its refresh, if this step began with one."""
         self.recovery = Recovery()
+        self._settling = False
         choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
         precision = choice.get(recipe.precision, recipe.precision)
         self.dtype = torch.float64 if precision == "float64" else torch.float32
@@ -99,6 +102,7 @@ class Stepper:
             random = self._draws(f"{step} refresh", Rows.all(1))
             self.refreshed = self.game.labels.refresh(self.game.discriminator, self.data, random)
         self._set_learning_rates(step)
+        self._settle(step)
         played: Played | None = None
         for index in range(recipe.discriminator_steps):
             last = index == recipe.discriminator_steps - 1
@@ -278,11 +282,19 @@ class Stepper:
 
     def _set_learning_rates(self, step: int) -> None:
         share = learning_rate_share(self.recipe, step)
-        set_learning_rate(self.generator_optimizer, self.recipe.generator_lr * share)
+        settling = self.recipe.settling_lr if settles(self.recipe, step) else 1.0
+        set_learning_rate(self.generator_optimizer, self.recipe.generator_lr * share * settling)
         set_learning_rate(
             self.discriminator_optimizer,
             self.recipe.discriminator_lr * share * self.recovery.discriminator_lr,
         )
+
+    def _settle(self, step: int) -> None:
+        """Keep the statistics of the generator's batch normalization from the step on in which it begins to settle."""
+        settling = settles(self.recipe, step)
+        if settling != self._settling:
+            freeze_statistics(self.game.generator, settling)
+            self._settling = settling
 
 
 def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -63,6 +63,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "beta1": 0.8,
         "beta2": 0.999,
         "lr_decay": 0.0,
+        "settling": 0.0,
+        "settling_lr": 1.0,
         "ema_decay": 0.0,
         "radius": 2.0,
     },
@@ -75,11 +77,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "beta1": 0.9,
         "beta2": 0.999,
         "lr_decay": 0.0,
+        "settling": 0.0,
+        "settling_lr": 1.0,
         "ema_decay": 0.0,
         "radius": 1.0,
     },
 }
-TERMS = ("steps", "batch_size", "generator_lr", "discriminator_lr", "beta1", "beta2", "lr_decay", "ema_decay")
+TERMS = (
+    *("steps", "batch_size", "generator_lr", "discriminator_lr", "beta1", "beta2", "lr_decay"),
+    *("settling", "settling_lr", "ema_decay"),
+)
 """Numbers that are the same for all methods."""
 SWEPT = (5, 10, 15, 20, 25, 30, 50, 75, 100)
 WIDE = {"grid": 0.05, "wide grid": 0.1**0.5}

@@ -5,7 +5,7 @@
 Every method has the same networks, batch, optimizers, length and averaging. The paper leaves open what its code and its
 text say differently; each such number is an argument, and `--preset released` or `--preset paper` takes them all:
 
-             steps    re-clustering  learning rate  beta1  ring's radius  averaging, decay of the rates
+             steps    re-clustering  learning rate  beta1  ring's radius  averaging, settling, decay of the rates
   everymode  the recipe's: `everymode recipes self-conditioned-grid` lists them                (radius 1)
   released   100,000  5,000          1e-4           0.8    2              none
   paper      400,000  10,000         1e-3           0.9    1              none
@@ -125,6 +125,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--lr", type=float, help="learning rate of both networks")
     made.add_argument("--beta1", type=float)
     made.add_argument("--lr-decay", type=float, help="share of training over which the rates fall to zero")
+    made.add_argument(
+        "--settling", type=float, help="share of training with kept statistics of batch normalization"
+    )
+    made.add_argument("--settling-lr", type=float, help="factor on the generator's learning rate meanwhile")
     made.add_argument("--ema-decay", type=float, help="of the averaged generator, which is judged")
     made.add_argument("--radius", type=float, help="of the ring")
     made.add_argument("--points", type=int, default=50_000, help="points of an evaluation (default: 50,000)")
@@ -145,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "discriminator_lr": options.lr,
         "beta1": options.beta1,
         "lr_decay": options.lr_decay,
+        "settling": options.settling,
+        "settling_lr": options.settling_lr,
         "ema_decay": options.ema_decay,
         "radius": options.radius,
     }

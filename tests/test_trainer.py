@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -82,6 +83,37 @@ def test_learning_rates_stay_without_decay() -> None:
 def rates(trainer: Trainer, step: int) -> dict[str, float]:
     trainer._set_learning_rates(step)
     return {player: optimizer.param_groups[0]["lr"] for player, optimizer in trainer._optimizers().items()}
+
+
+def test_the_generator_settles_at_the_end_and_the_discriminator_does_not() -> None:
+    trainer = toy_trainer(
+        ToyRecipe(steps=8, settling=0.5, settling_lr=0.25, generator_lr=1.0, discriminator_lr=2.0)
+    )
+    assert [rates(trainer, step)["generator"] for step in range(8)] == [1, 1, 1, 1, 0.25, 0.25, 0.25, 0.25]
+    assert [rates(trainer, step)["discriminator"] for step in range(8)] == [2] * 8
+
+
+def test_statistics_stay_and_are_used_while_the_generator_settles() -> None:
+    trainer = toy_trainer(ToyRecipe(steps=4, settling=0.5, batch_norm=True, precision="float64"))
+    norm, moved = trainer.game.generator.get_submodule("norm"), []
+    for _ in range(4):
+        before = norm.get_buffer("running_mean").clone()
+        trainer.step()
+        moved.append(not torch.equal(before, norm.get_buffer("running_mean")))
+    assert moved == [True, True, False, False]
+    assert not norm.training
+    assert trainer.game.generator.training
+
+
+def test_going_back_before_the_settling_takes_the_statistics_of_batches_again() -> None:
+    trainer = toy_trainer(ToyRecipe(steps=4, settling=0.5, batch_norm=True, precision="float64"))
+    trainer.step()
+    early = copy.deepcopy(trainer.state())
+    for _ in range(3):
+        trainer.step()
+    trainer.restore(early)
+    trainer.step()
+    assert trainer.game.generator.get_submodule("norm").training
 
 
 # ---- the averaged generator

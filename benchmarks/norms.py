@@ -31,6 +31,8 @@ from torch import Tensor, nn
 from everymode.checkpoint import newest_valid, read_state
 from everymode.generator import recipe_of
 from everymode.networks.circular import CircularConv2d
+from everymode.networks.heads import ScalarHead
+from everymode.networks.standard_cnn import SLOPE, StandardCritic
 from everymode.norms import layer_grids, normalize_weights, sparsity_aware_norm, spectral_norm
 from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
 from everymode.norms.spectrum import bounds, fourier_basis, search
@@ -56,23 +58,31 @@ def rfft2(weight: Tensor, grid: Grid) -> Tensor:
 METHODS = {"fft2": fft2, "rfft2": rfft2, "released layer": released_sigma, "bound": sparsity_aware_sigma}
 
 
-class Critic(nn.Sequential):
-    """The paper's standard critic for 32 x 32 images: 3x3 convolutions, leaky ReLU 0.1, a dense layer."""
-
-    def __init__(self, convolution: Callable[..., nn.Conv2d] = nn.Conv2d) -> None:
-        parts: list[nn.Module] = []
-        channels = 3
-        for width, stride in ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1)):
-            parts += [convolution(channels, width, 3, stride=stride, padding=1), nn.LeakyReLU(0.1)]
-            channels = width
-        super().__init__(*parts, nn.Flatten(), nn.Linear(512 * 4 * 4, 1))
+def zero_padded() -> StandardCritic:
+    """The paper's standard critic for 32 x 32 images, with zeros around its maps."""
+    return StandardCritic((32, 32), head=ScalarHead, circular=False)
 
 
-class PlainCircularConv2d(nn.Conv2d):
-    """Circular padding by torch's own."""
+def circular() -> StandardCritic:
+    """The same with circular padding, in one pass with the activation."""
+    return StandardCritic((32, 32), head=ScalarHead)
 
-    def __init__(self, *sizes: int, **options: int) -> None:
-        super().__init__(*sizes, padding_mode="circular", **options)
+
+def activated_apart() -> nn.Module:
+    """The same, with activations that are modules of their own."""
+    parts: list[nn.Module] = []
+    for layer in zero_padded().convolutions:
+        sides = layer.in_channels, layer.out_channels, 3
+        parts += [CircularConv2d(*sides, stride=layer.stride, padding=1), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*parts, nn.Flatten(), nn.Linear(512 * 4 * 4, 1))
+
+
+def circular_by_torch() -> StandardCritic:
+    """The same by torch's own circular padding."""
+    critic = zero_padded()
+    for layer in critic.convolutions:
+        layer.padding_mode = "circular"
+    return critic
 
 
 def interleaved(works: Mapping[str, Work], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
@@ -100,7 +110,7 @@ def convolutions(critic: nn.Module, device: torch.device) -> list[tuple[Tensor, 
 
 def sigma_table(device: torch.device, *, rounds: int) -> str:
     """Milliseconds for the seven convolutions, by method."""
-    layers = convolutions(Critic().to(device), device)
+    layers = convolutions(zero_padded().to(device), device)
     exact = [fft2(weight.double(), grid) for weight, grid in layers]
     works = {
         name: lambda method=method: [method(weight, grid) for weight, grid in layers]
@@ -143,23 +153,21 @@ def grid_table(device: torch.device, *, rounds: int) -> str:
 
 def update_table(device: torch.device, *, batch: int, rounds: int, channels_last: bool) -> str:
     """One critic update under each rule and padding: milliseconds, and ratios to none with zero padding."""
-    plain, circular, slow = nn.Conv2d, CircularConv2d, PlainCircularConv2d
     sparse, spectral = sparsity_aware_norm(), spectral_norm()
-    cases: dict[str, tuple[Callable[..., nn.Conv2d], WeightRule | None, bool]] = {
-        "none": (plain, None, False),
-        "gradient penalty": (plain, None, True),
-        "spectral norm": (plain, spectral, False),
-        "sparsity-aware": (plain, sparse, False),
+    cases: dict[str, tuple[Callable[[], nn.Module], WeightRule | None, bool]] = {
+        "none": (zero_padded, None, False),
+        "gradient penalty": (zero_padded, None, True),
+        "spectral norm": (zero_padded, spectral, False),
+        "sparsity-aware": (zero_padded, sparse, False),
         "none, circular": (circular, None, False),
-        "none, torch's circular": (slow, None, False),
+        "none, circular, activation apart": (activated_apart, None, False),
+        "none, torch's circular": (circular_by_torch, None, False),
         "spectral norm, circular": (circular, spectral, False),
         "sparsity-aware, circular": (circular, sparse, False),
     }
     works = {
-        name: update(
-            Critic(convolution), rule, device, batch=batch, penalty=penalty, channels_last=channels_last
-        )
-        for name, (convolution, rule, penalty) in cases.items()
+        name: update(build(), rule, device, batch=batch, penalty=penalty, channels_last=channels_last)
+        for name, (build, rule, penalty) in cases.items()
     }
     seconds = interleaved(works, rounds=rounds, device=device)
     lines = ["| critic update | ms (median) | ms (min) | over none |", "|---|---|---|---|"]
@@ -190,14 +198,18 @@ def update(
         normalize_weights(critic, rule, real[:1])
     optimizer = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.9), fused=True)
 
+    def judged(images: Tensor) -> Tensor:
+        verdict = critic(images)
+        return verdict if isinstance(verdict, Tensor) else verdict.scores[0]
+
     def work() -> None:
         optimizer.zero_grad(set_to_none=True)
-        scores = critic(torch.cat((real, fake)))
+        scores = judged(torch.cat((real, fake)))
         cost = F.relu(1 - scores[:batch]).mean() + F.relu(1 + scores[batch:]).mean()
         if penalty:
             share = torch.rand(batch, 1, 1, 1, device=device)
             between = torch.lerp(fake, real, share).requires_grad_()
-            (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+            (slope,) = torch.autograd.grad(judged(between).sum(), between, create_graph=True)
             cost = cost + 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
         cost.backward()
         optimizer.step()
@@ -298,7 +310,7 @@ def main() -> None:
                 update_table(device, batch=options.batch, rounds=options.rounds, channels_last=channels_last)
             )
     if options.only in (None, "bound"):
-        critics = {"random": convolutions(Critic().to(device), device)}
+        critics = {"random": convolutions(zero_padded().to(device), device)}
         critics |= {folder.name: critic_of_run(folder) for folder in options.run}
         parts.append(bound_table(critics))
     text = "\n\n".join(parts)

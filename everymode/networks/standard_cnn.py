@@ -7,6 +7,7 @@ everymode.networks.dcgan, have 4x4 kernels where the grid changes; here all are 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -18,6 +19,9 @@ from everymode.networks.circular import CircularConv2d
 from everymode.networks.heads import judge
 from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
 from everymode.norms.conditional import BatchNorm
+
+SLOPE = 0.1
+"""Of the critic's leaky ReLU, for negative inputs."""
 
 
 class StandardGenerator(nn.Module):
@@ -95,15 +99,20 @@ class StandardCritic(nn.Module):
         super().__init__()
         halvings = default_doublings(size) if halvings is None else halvings
         grid = starting_grid(size, halvings)
-        convolution = CircularConv2d if circular else nn.Conv2d
+        self.circular = circular
         widths = [base * 2 ** min(level, 3) for level in range(halvings + 1)]
+        sides = [(channels, base, 1)]
+        for ins, outs in itertools.pairwise(widths):
+            sides += [(ins, ins, 2), (ins, outs, 1)]
         convolutions: list[nn.Conv2d] = []
-        for ins, outs in zip((channels, *widths[:-2]), widths[:-1], strict=True):
-            convolutions += [
-                convolution(ins, outs, 3, padding=1),
-                convolution(outs, outs, 3, stride=2, padding=1),
-            ]
-        convolutions.append(convolution(widths[-2], widths[-1], 3, padding=1))
+        for index, (ins, outs, stride) in enumerate(sides):
+            if circular:
+                # Behind the first, each activates its own input, in one pass with the padding.
+                slope = SLOPE if index else None
+                layer = CircularConv2d(ins, outs, 3, stride=stride, padding=1, negative_slope=slope)
+            else:
+                layer = nn.Conv2d(ins, outs, 3, stride=stride, padding=1)
+            convolutions.append(layer)
         self.convolutions = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(
             nn.Identity() if norm is None or index == 0 else norm(layer.out_channels)
@@ -116,6 +125,8 @@ class StandardCritic(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the head, without a label: [B, F], the last activations flattened."""
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = F.leaky_relu(norm(convolution(x)), 0.1)
-        return x.flatten(1)
+        for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            if index and not self.circular:
+                x = F.leaky_relu(x, SLOPE)
+            x = norm(convolution(x))
+        return F.leaky_relu(x, SLOPE).flatten(1)

@@ -159,7 +159,9 @@ def diagnose(
 
     def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def record(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-            inputs[name] = _channel_norms(arguments[0])
+            # A layer that activates its own input says so: everymode.networks.circular.CircularConv2d.
+            acted_on = layer.acts_on(arguments[0]) if hasattr(layer, "acts_on") else arguments[0]
+            inputs[name] = _channel_norms(acted_on)
 
         return record
 

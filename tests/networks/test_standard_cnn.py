@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.heads import ScalarHead
@@ -17,6 +17,10 @@ from everymode.norms.conditional import BatchNorm
 
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def parts(layer: nn.Conv2d) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
+    return layer.weight, layer.bias, layer.stride
 
 
 def convolution(ins: int, outs: int) -> int:
@@ -68,10 +72,24 @@ def test_a_norm_follows_every_convolution_but_the_first() -> None:
     critic = StandardCritic((16, 16), head=ScalarHead, base=2, channels=1, norm=BatchNorm)
     assert [type(norm) for norm in critic.norms] == [nn.Identity] + [BatchNorm] * 4
     x = torch.randn(4, 1, 16, 16)
-    hidden = F.leaky_relu(critic.convolutions[0](x), 0.1)
+    hidden = F.leaky_relu(
+        F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), *parts(critic.convolutions[0])), 0.1
+    )
     for layer, norm in zip(critic.convolutions[1:], list(critic.norms)[1:], strict=True):
-        hidden = F.leaky_relu(norm(layer(hidden)), 0.1)
+        padded = F.pad(hidden, (1, 1, 1, 1), mode="circular")
+        hidden = F.leaky_relu(norm(F.conv2d(padded, *parts(layer))), 0.1)
     torch.testing.assert_close(critic.features(x), hidden.flatten(1))
+
+
+def test_padding_is_all_that_circular_changes() -> None:
+    critics = [
+        StandardCritic((16, 16), head=ScalarHead, base=2, channels=1, circular=each) for each in (True, False)
+    ]
+    critics[1].load_state_dict(critics[0].state_dict())
+    for layer in critics[1].convolutions:
+        layer.padding_mode = "circular"  # torch's own
+    x = torch.randn(2, 1, 16, 16)
+    torch.testing.assert_close(*(critic.features(x) for critic in critics))
 
 
 def test_mistakes_are_refused() -> None:

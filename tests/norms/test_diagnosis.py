@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from everymode.networks.circular import CircularConv2d
 from everymode.norms import (
     diagnose,
     normalize_weights,
@@ -39,6 +40,19 @@ class Critic(nn.Module):
 def critic(alive: int) -> tuple[Critic, Tensor]:
     torch.manual_seed(0)
     return Critic(alive), torch.randn(5, 2, 6, 8)
+
+
+def test_a_layer_that_activates_its_input_is_judged_by_what_its_convolution_sees() -> None:
+    torch.manual_seed(0)
+    fused = nn.Sequential(
+        CircularConv2d(2, 4, 3, padding=1), CircularConv2d(4, 3, 3, padding=1, negative_slope=0.0)
+    )
+    apart = nn.Sequential(fused[0], nn.ReLU(), CircularConv2d(4, 3, 3, padding=1))
+    apart[2].load_state_dict(fused[1].state_dict())
+    x = torch.randn(5, 2, 6, 8)
+    ours, theirs = (diagnose(each, x).layers[1] for each in (fused, apart))
+    torch.testing.assert_close(ours.channel_norms, theirs.channel_norms)
+    assert ours.sparsity_aware == theirs.sparsity_aware and ours.grid == theirs.grid
 
 
 def test_numbers_are_those_of_each_definition() -> None:

@@ -32,11 +32,6 @@ def learning_rate_share(recipe: Recipe, step: int) -> float:
     return min(1.0, (recipe.steps - step) / (recipe.lr_decay * recipe.steps))
 
 
-def settles(recipe: Recipe, step: int) -> bool:
-    """Whether the generator settles in a step: the last `settling` of training."""
-    return recipe.steps - step <= recipe.settling * recipe.steps
-
-
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Of all parameters."""
     for group in optimizer.param_groups:

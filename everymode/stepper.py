@@ -18,17 +18,16 @@ from everymode.draws import Draws, Rows, stable_seed
 from everymode.ema import update_average
 from everymode.game import Batch, Game, Turn
 from everymode.moves import Part, Played, play_discriminator, play_generator
-from everymode.norms.conditional import freeze_statistics
 from everymode.optimizers import (
     adam,
     learning_rate_share,
     optimizer_state,
     restore_optimizer,
     set_learning_rate,
-    settles,
 )
 from everymode.recipe import Recipe
 from everymode.recovery import Recovery
+from everymode.settling import keep_statistics, settles
 from everymode.tally import Tally
 
 
@@ -293,7 +292,7 @@ class Stepper:
         """Keep the statistics of the generator's batch normalization from the step on in which it begins to settle."""
         settling = settles(self.recipe, step)
         if settling != self._settling:
-            freeze_statistics(self.game.generator, settling)
+            keep_statistics(self.game.generator, settling)
             self._settling = settling
 
 

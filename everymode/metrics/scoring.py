@@ -213,11 +213,11 @@ def _in_classes(pair: Pair) -> np.ndarray:
     """The fakes' labels as numbers of the real side's classes, matched by name."""
     if not pair.real_classes or bool((pair.real.labels < 0).all()):
         raise ValueError(
-            "the real side has no labels, so there is no distance per class; leave per-class out"
+            "the real side has no labels, or several an image, so there is no distance per class; leave per-class out"
         )
     if bool((pair.fake.labels < 0).all()):
         raise ValueError(
-            "the fake side has no labels, so there is no distance per class; leave per-class out"
+            "the fake side has no labels, or several an image, so there is no distance per class; leave per-class out"
         )
     names = pair.fake_classes or pair.real_classes
     unknown = [name for name in names if name not in pair.real_classes]

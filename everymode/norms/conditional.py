@@ -115,16 +115,6 @@ def synchronize_batch_norm(network: nn.Module, enabled: bool = True) -> nn.Modul
     return network
 
 
-def freeze_statistics(network: nn.Module, frozen: bool = True) -> nn.Module:
-    """Makes every batch normalization of the network use its running averages as they are, whatever the mode of the
-    rest of it (or its batches' again), in place, until the network's mode is set anew.
-    """
-    for module in network.modules():
-        if isinstance(module, BatchNorm | ConditionalBatchNorm2d | nn.modules.batchnorm._BatchNorm):
-            module.train(network.training and not frozen)
-    return network
-
-
 def _spans_ranks(layer: BatchNorm | ConditionalBatchNorm2d) -> bool:
     return layer.synchronize and layer.training and world_size() > 1
 

@@ -8,7 +8,8 @@ Parts, each at equal steps, initial weights and numbers for all of its cases:
 table1 (standard networks), table1-resnet and table1-biggan: the table's three blocks; spectra: figure 3, the norms of
 a trained residual critic's layers by each definition; exact: figure 4, the exact norm of each layer; interval: figure
 6, in place every 1, 10, 100 and 1,000 critic steps; convergence: figure 14; looseness: figure 15, the gain from 0.5 to
-1.5; settings: figure 16, six settings of Adam and critic steps; seeds: figure 17, seed by seed.
+1.5; rates: SAN and spectral normalization at the recipe's learning rate and below (not in the paper); settings: figure
+16, six settings of Adam and critic steps; seeds: figure 17, seed by seed.
 
 The paper's numbers are Inception scores by the Inception network at full length, ours distances (`fd`): only the order
 can be compared. Its figures have no numbers in the text. Lower is better.
@@ -68,6 +69,8 @@ SETTINGS = {
     "E": (1.0, 0.5, 0.9, 2),
     "F": (2.5, 0.0, 0.9, 2),
 }
+RATES = (0.25, 0.5, 1.0)
+"""Learning rates of both players, as shares of the recipe's."""
 GAINS = (0.5, 0.7, 0.9, 1.0, 1.1, 1.3, 1.5)
 INTERVALS = (1, 10, 100, 1000)
 CONSTANTS = {
@@ -137,6 +140,17 @@ def _looseness(on: str) -> dict[str, Recipe]:
     return {f"SAN, gain {gain:g}": normalized(SparsityAwareGAN, on, gain=gain) for gain in GAINS}
 
 
+def _rates(on: str) -> dict[str, Recipe]:
+    return {
+        f"{name}, rate x{share:g}": replace(
+            recipe, generator_lr=share * recipe.generator_lr, discriminator_lr=share * recipe.discriminator_lr
+        )
+        for share in RATES
+        for name, recipe in _three(on).items()
+        if name != NONE
+    }
+
+
 def _settings(on: str) -> dict[str, Recipe]:
     found = {}
     for letter, (factor, beta1, beta2, critic_steps) in SETTINGS.items():
@@ -161,6 +175,7 @@ PARTS = {
     "interval": Part(_interval, curves=True),
     "convergence": Part(_three, curves=True),
     "looseness": Part(_looseness),
+    "rates": Part(_rates),
     "settings": Part(_settings),
     "seeds": Part(_three),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from everymode import checkpoint
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
+from everymode.data.source import digest_of
 from everymode.evaluation import evaluate
 from everymode.metrics.clustering import nmi, purity
 from everymode.metrics.features import extract, find_extractor, image_batches, quantized
 from everymode.metrics.modes import class_coverage
-from experiments.repeated import few_images
+from experiments.repeated import Case, Outcome, few_images, train_and_judge
 
 PASS = 250
 
@@ -61,7 +63,7 @@ class ImageJudge:
             recipe=run.recipe,
         )
         scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
-        state = _state(run)
+        state = run_state(run)
         scores |= cluster_scores(state, trained.labels) | stability(run.folder)
         if opened.num_classes > 1:
             scores["kl"] = class_divergence(run, data, opened.num_classes, self.samples)
@@ -79,7 +81,51 @@ class ImageJudge:
         return linear_probe(features, torch.from_numpy(data.labels[rows]), passes=self.passes)
 
 
-def _state(run: everymode.Run) -> dict[str, Any]:
+def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
+    """Train and judge a case, unless the same recipe was on the same data with that seed, under whatever name.
+
+    Tables share rows: k = 100 of one is "full" of the next. Runs lie in the folder `shared`, beside the tables'.
+    """
+    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
+    terms = digest_of(numbers, case.data, str(judge.images))
+    shared = place.parent.parent / "shared" / f"{case.recipe.name}-seed{seed}-{terms[:8]}"
+    record = shared / f"outcome-{digest_of(repr(judge))[:8]}.json"
+    place.mkdir(parents=True, exist_ok=True)
+    if record.is_file():
+        return Outcome(**json.loads(record.read_text()))._replace(case=case.name)
+    outcome = train_and_judge(case, seed, shared, judge)
+    record.write_text(json.dumps(outcome._asdict(), indent=1))
+    return outcome
+
+
+def add_numbers_flag(flags: argparse.ArgumentParser) -> None:
+    """`--numbers`, for what a short run needs."""
+    flags.add_argument(
+        "--numbers",
+        default="",
+        help="other numbers of all methods that have them, such as generator_lr=1e-3,feature_steps=300",
+    )
+
+
+def changed_numbers(text: str) -> str:
+    """What a report says of them."""
+    return f"; changed: {text}" if text else ""
+
+
+def renumbered(all_cases: Sequence[Case], numbers: Mapping[str, Any]) -> list[Case]:
+    """The cases with other numbers, each given those that its recipe has. Raises ValueError for one that none has."""
+    unknown = [name for name in numbers if not any(hasattr(case.recipe, name) for case in all_cases)]
+    if unknown:
+        raise ValueError(f"no method has a number called {', '.join(unknown)}")
+    found = []
+    for case in all_cases:
+        known = {name: value for name, value in numbers.items() if hasattr(case.recipe, name)}
+        found.append(case._replace(recipe=case.recipe.with_numbers(**known)))
+    return found
+
+
+def run_state(run: everymode.Run) -> dict[str, Any]:
+    """Weights and the like of the run's newest checkpoint."""
     folder = checkpoint.newest_valid(run.folder / "checkpoints", print)
     assert folder is not None
     return checkpoint.read_state(folder)

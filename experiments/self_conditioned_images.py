@@ -33,7 +33,16 @@ from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
-from experiments.image_trials import ImageJudge, class_logits, surest
+from experiments.early_collapse import named_numbers
+from experiments.image_trials import (
+    ImageJudge,
+    add_numbers_flag,
+    changed_numbers,
+    class_logits,
+    play_once,
+    renumbered,
+    surest,
+)
 from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
 from experiments.trial_tables import Column, trial_table
 
@@ -178,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--classifier", default="", help="names classes (default: the data's own, else lite0:128)"
     )
     flags.add_argument("--shown-class", type=int, default=0, help="number of the class in surest.png")
+    add_numbers_flag(flags)
     options = flags.parse_args(arguments)
     every_case = cases(
         options.part,
@@ -187,11 +197,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images=options.images,
         width=options.width,
     )
-    all_cases = chosen(every_case, options.only)
+    all_cases = chosen(renumbered(every_case, named_numbers(options.numbers)), options.only)
     judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
     out = options.out / options.part
     outcomes = run_all(
-        all_cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
+        all_cases,
+        seeds=range(options.seeds),
+        out=out,
+        processes=options.processes,
+        judge=judge,
+        play=play_once,
     )
     recipe = all_cases[0].recipe
     data = open_images(options.data, resolution=recipe.size, progress=False)
@@ -208,7 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     facts = [
         f"Self-Conditioned GAN, {options.part}, on {options.data} ({options.images or len(data):,} images); "
-        f"{recipe.steps} steps of batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds",
+        f"{recipe.steps} steps of batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds"
+        f"{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator against {options.reals or len(data):,} images, "
         f"{options.extractor}; "
         "mean ± standard error over seeds",

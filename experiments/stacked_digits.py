@@ -26,7 +26,9 @@ from everymode.metrics.features import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.pictures import save_grid
 from everymode.recipes import find
-from experiments.repeated import Case, Outcome, chosen, parser, report, run_all, scaled
+from experiments.early_collapse import named_numbers
+from experiments.image_trials import add_numbers_flag, changed_numbers, renumbered
+from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
 from experiments.trial_tables import Column, trial_table
 
 METHODS = {
@@ -90,13 +92,14 @@ def coverage(classifier: Classifier, images: object) -> dict[str, float]:
     }
 
 
-def cases(data: str, budget: float, width: int | None) -> list[Case]:
-    """Every method of the table on one data set, at equal terms."""
+def cases(data: str, budget: float, width: int | None, triples: int = 0) -> list[Case]:
+    """Every method of the table on one data set, at equal terms; with fewer triples, as many of each mode."""
+    prepare = partial(few_images, images=triples) if triples else None
     found = []
     for method in METHODS:
         recipe = find(f"{method}-stacked-digits")
         recipe = replace(recipe, width=width or recipe.width)
-        found.append(Case(method, scaled(recipe, budget), data or recipe.data))
+        found.append(Case(method, scaled(recipe, budget), data or recipe.data, prepare))
     return found
 
 
@@ -128,10 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--data", default="", help="grey digits to stack (default: the bundled ones)")
     flags.add_argument("--samples", type=int, default=50_000, help="samples of each run (default: 50,000)")
     flags.add_argument("--width", type=int, help="of all networks, in place of the paper's 64")
+    flags.add_argument("--triples", type=int, default=0, help="train on so many only (default: 100,000)")
+    add_numbers_flag(flags)
     options = flags.parse_args(arguments)
     judge = StackedJudge(options.samples, options.data or "digits")
     data = f"stacked:{options.data}" if options.data else "stacked-digits"
-    all_cases = chosen(cases(data, options.budget, options.width), options.only)
+    every_case = cases(data, options.budget, options.width, options.triples)
+    all_cases = chosen(renumbered(every_case, named_numbers(options.numbers)), options.only)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )
@@ -140,8 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classifier = classifier_for(judge.digits, partial(open_images, progress=False))
     draw_samples(outcomes, all_cases, options.out / "samples.png")
     facts = [
-        f"Table 2 of Self-Conditioned GAN on {data}; {recipe.steps} steps of batch {recipe.batch_size}, width "
-        f"{recipe.width}, {options.seeds} seeds",
+        f"Table 2 of Self-Conditioned GAN on {options.triples or 100_000:,} triples of {data}; {recipe.steps} steps of "
+        f"batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator; mean ± standard error over seeds",
         f"The classifier of single digits: {classifier.held_out_accuracy:.2%} right on {classifier.held_out_count} "
         "held-out digits",

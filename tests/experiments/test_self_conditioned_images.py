@@ -14,9 +14,19 @@ from torch import Tensor
 
 from everymode.data.opening import open_images
 from experiments import image_trials, self_conditioned_images
-from experiments.image_trials import ImageJudge, cluster_scores, linear_probe, stability, surest
-from experiments.repeated import few_images, train_and_judge
+from experiments.image_trials import (
+    ImageJudge,
+    cluster_scores,
+    linear_probe,
+    play_once,
+    renumbered,
+    stability,
+    surest,
+)
+from experiments.repeated import Case, Outcome, few_images, train_and_judge
 from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest
+
+METHODS_OF_DIGITS = cases("methods", "digits", 0.001)
 
 
 @pytest.mark.parametrize("part", PAPER)
@@ -34,6 +44,38 @@ def test_every_row_builds(part: str) -> None:
     if part == "tricks":
         both = found["no matching, no centers"]
         assert not both.match_clusters and not both.keep_centers  # type: ignore[attr-defined]
+
+
+def test_other_numbers_reach_the_methods_that_have_them() -> None:
+    found = {
+        case.name: case.recipe for case in renumbered(METHODS_OF_DIGITS, {"beta1": 0.5, "feature_steps": 3})
+    }
+    assert {recipe.beta1 for recipe in found.values()} == {0.5}
+    assert found["logo-gan-ae"].feature_steps == 3  # type: ignore[attr-defined]
+    assert not hasattr(found["gan"], "feature_steps")
+    with pytest.raises(ValueError, match=r"no method has a number called feature_step$"):
+        renumbered(METHODS_OF_DIGITS, {"feature_step": 3})
+
+
+def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = []
+
+    def play(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
+        place.mkdir(parents=True)
+        played.append(case.name)
+        return Outcome(case.name, seed, {"fd": 1.0}, "", None, str(place))
+
+    monkeypatch.setattr(image_trials, "train_and_judge", play)
+    swept = {case.name: case for case in cases("k", "digits", 0.001, images=2000)}
+    tricks = {case.name: case for case in cases("tricks", "digits", 0.001, images=2000)}
+    judge = ImageJudge(images=2000)
+    first = play_once(swept["k = 100"], 0, tmp_path / "k" / "one", judge)
+    again = play_once(tricks["full"], 0, tmp_path / "tricks" / "two", judge)
+    assert played == ["k = 100"] and (first.case, again.case) == ("k = 100", "full")
+    assert again.folder == first.folder and (tmp_path / "tricks" / "two").is_dir()
+    play_once(tricks["full, R1"], 0, tmp_path / "tricks" / "three", judge)
+    play_once(tricks["full"], 1, tmp_path / "tricks" / "four", judge)
+    assert len(played) == 3
 
 
 def test_clusters_against_classes_by_hand() -> None:

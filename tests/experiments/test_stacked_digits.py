@@ -78,5 +78,15 @@ def test_every_method_builds_at_equal_terms() -> None:
             assert case.recipe.refresh_every == 250  # scaled with the steps
 
 
+def test_fewer_triples_are_as_many_of_each_mode() -> None:
+    case = cases("stacked-digits:samples=5000", 0.01, 8, triples=2000)[0]
+    assert case.prepare is not None
+    few = case.prepare(open_images(case.data, resolution=8), 0)
+    counts = np.bincount(few.labels, minlength=1000)
+    assert (
+        len(few) == 2000 and counts.max() == 3 and np.mean(counts == 2) > 0.95
+    )  # few modes have less than two
+
+
 def test_a_small_budget_still_clusters_now_and_then() -> None:
     assert scaled(find("self-conditioned-stacked-digits"), 1e-5).refresh_every >= 1

@@ -1,0 +1,99 @@
+"""Does a stronger conditional loss help where classes are clusters? Self-conditioning with four losses, on digits.
+
+    python -m experiments.clustered_losses [--budget 1] [--seeds 3] [--only self-conditioned]
+
+Two families, each with itself without labels as the yardstick below and with the true digits as the one above:
+Self-Conditioned GAN's own networks (one score per cluster), and BigGAN's, on which the clusters' loss is projection
+with hinge, the omni-loss, or multi-hinge. All are shown as many real images; steps are the recipes' own (BigGAN's take
+two D steps for a G step, so they have half as many G steps).
+
+Scores: Frechet distance by the digits classifier, precision, recall; which digits are drawn; how the clusters agree
+with the digits, and with the clustering before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import everymode
+from everymode.data.opening import open_images
+from everymode.evaluation import evaluate
+from everymode.recipe import Recipe
+from everymode.recipes import find
+from everymode.recipes.self_conditioned_backbone import DIGITS as CLUSTERED_BIGGAN
+from experiments.image_trials import cluster_scores, run_state, stability
+from experiments.repeated import Case, Judge, chosen, parser, report, run_all, scaled
+from experiments.stacked_digits import draw_samples
+from experiments.trial_tables import Column, trial_table
+from experiments.unconditional import digit_classes
+
+COLUMNS = (
+    Column("fd", "fd"),
+    Column("precision", "precision"),
+    Column("recall", "recall"),
+    Column("classes", "digits drawn (of 10)", digits=1),
+    Column("class kl", "reverse KL of digits, nats", digits=3),
+    Column("nmi", "NMI with digits"),
+    Column("purity", "purity"),
+    Column("nmi with previous", "NMI with the clustering before"),
+)
+
+
+@dataclass(frozen=True)
+class ClusterJudge(Judge):
+    """Scores of samples, of the digits that they show, and of the run's clusters."""
+
+    def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        card = evaluate(run.folder, data, num=self.samples, metrics=self.metrics, recipe=run.recipe)
+        scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
+        labels = open_images(data, resolution=run.recipe.size, progress=False).labels
+        scores |= digit_classes(run.generator(), self.samples)
+        return scores | cluster_scores(run_state(run), labels) | stability(run.folder)
+
+
+def recipes() -> dict[str, Recipe]:
+    """The rows by name, with the recipes' own numbers."""
+    one_cluster = {"clusters": 1, "num_classes": 1, "name": "one-cluster-biggan-digits"}
+    return {
+        "GAN": find("gan-digits"),
+        "self-conditioned": find("self-conditioned-digits"),
+        "told the digits": find("conditional-gan-digits"),
+        "BigGAN, one cluster": replace(CLUSTERED_BIGGAN, **one_cluster),
+        "BigGAN, clusters, projection": find("self-conditioned-biggan-digits"),
+        "BigGAN, clusters, omni": find("self-conditioned-omni-digits"),
+        "BigGAN, clusters, multi-hinge": find("self-conditioned-multi-hinge-digits"),
+        "BigGAN, told the digits, projection": find("biggan-digits"),
+    }
+
+
+def cases(budget: float) -> list[Case]:
+    """Every row at the budget."""
+    return [Case(name, scaled(recipe, budget), recipe.data) for name, recipe in recipes().items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    flags = parser(__doc__, out="clustered-losses")
+    flags.add_argument("--samples", type=int, default=2000, help="samples of each run (default: 2,000)")
+    options = flags.parse_args(arguments)
+    all_cases = chosen(cases(options.budget), options.only)
+    judge = ClusterJudge(options.samples)
+    outcomes = run_all(
+        all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
+    )
+    draw_samples(outcomes, all_cases, options.out / "samples.png")
+    shown = [
+        case.recipe.steps * case.recipe.discriminator_steps * case.recipe.batch_size for case in all_cases
+    ]
+    facts = [
+        f"Budget {options.budget:g}: {min(shown):,} real images shown to D (at most {max(shown):,}), {options.seeds} "
+        "seeds, mean ± standard error",
+        f"{options.samples:,} samples of the averaged generator; fd by the digits classifier; digits drawn: those of "
+        "at least one sample in a hundred, by a support vector machine fitted on 500 digits that the GAN never saw",
+        "Samples of the first seed: samples.png",
+    ]
+    report("Losses on clusters", facts, trial_table(outcomes, COLUMNS, {}, ()), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,7 +84,7 @@ def test_fewer_triples_are_as_many_of_each_mode() -> None:
     few = case.prepare(open_images(case.data, resolution=8), 0)
     counts = np.bincount(few.labels, minlength=1000)
     assert (
-        len(few) == 2000 and counts.max() == 3 and np.mean(counts == 2) > 0.95
+        len(few) == 2000 and counts.max() == 3 and np.mean(counts == 2) > 0.9
     )  # few modes have less than two
 
 

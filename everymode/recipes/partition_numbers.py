@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from everymode.partitioner.settings import PAPER, PartitionSettings
 from everymode.recipe import FROM_DATA, Recipe
+from everymode.recipes.given_partition import settings_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -246,37 +246,6 @@ class PartitionNumbers(Recipe):
             raise Stopped(
                 f"stopped while the partition was learnt ({stopped})", preparation.folder
             ) from stopped
-
-
-def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings:
-    """The settings of a partitioner that was learnt.
-
-    Args:
-        parts: how many are asked for, or 0.
-    Raises:
-        FileNotFoundError: there is none in the folder.
-        ValueError: it is of other images, or has another number of parts.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"{folder} holds no partition: give the folder that `everymode partition --out` wrote, or leave "
-            "partitioner out"
-        )
-    config = json.loads(file.read_text())
-    settings = PartitionSettings.from_json(config["settings"])
-    layout = config["layout"]
-    shape = (layout["channels"], *layout["size"]) if "size" in layout else (layout["dimensions"],)
-    if shape != facts.image_shape:
-        raise ValueError(
-            f"the partition in {folder} is of examples of shape {shape}, and those of {facts.name} are "
-            f"{facts.image_shape}: learn one of these, or leave partitioner out"
-        )
-    if parts not in (0, settings.k):
-        raise ValueError(
-            f"the partition in {folder} has {settings.k} parts, not {parts}: leave one of the two out"
-        )
-    return settings
 
 
 def _save(labels: PartitionLabels, place: Path) -> None:

@@ -5,7 +5,7 @@
 Parts:
   methods    every method of table 2
   k          the number of clusters, 10 to 1,000 (table 3)
-  tricks     without the old centers, without matching, without both; each with and without R1 (table 6)
+  tricks     without the old centers, without matching, with neither; each with and without R1 (table 6)
   features   with and without R1, told the classes or not (appendix C.5: a linear classifier of D's features)
 
 Each row has all scores: Frechet distance and inception score (the paper's are Inception's; ours are of --extractor),
@@ -75,14 +75,14 @@ PAPER: dict[str, dict[str, tuple[str, str, str]]] = {
         "conditional-gan": ("23.56 ± 2.24", "7.44 ± 0.080", "-"),
     },
     "tricks": {
-        "no matching, no centers": ("25.38 ± 1.41", "7.29 ± 0.068", "-"),
+        "neither": ("25.38 ± 1.41", "7.29 ± 0.068", "-"),
         "no matching": ("18.91 ± 0.65", "7.51 ± 0.073", "-"),
         "no centers": ("19.85 ± 0.65", "7.58 ± 0.046", "-"),
         "full": ("18.03 ± 0.55", "7.72 ± 0.034", "-"),
-        "no matching, no centers, R1": ("22.70 ± 0.48", "7.38 ± 0.062", "-"),
-        "no matching, R1": ("23.26 ± 0.40", "7.27 ± 0.029", "-"),
-        "no centers, R1": ("22.02 ± 0.21", "7.35 ± 0.024", "-"),
-        "full, R1": ("22.80 ± 0.27", "7.32 ± 0.031", "-"),
+        "neither with R1": ("22.70 ± 0.48", "7.38 ± 0.062", "-"),
+        "no matching with R1": ("23.26 ± 0.40", "7.27 ± 0.029", "-"),
+        "no centers with R1": ("22.02 ± 0.21", "7.35 ± 0.024", "-"),
+        "full with R1": ("22.80 ± 0.27", "7.32 ± 0.031", "-"),
     },
     "features": {},
 }
@@ -95,7 +95,7 @@ SAID = {
     "features": "Appendix C.5 (ImageNet, told the classes): 59.8 % without R1, 30.7 % with it",
 }
 TRICKS = {
-    "no matching, no centers": {"match_clusters": False, "keep_centers": False},
+    "neither": {"match_clusters": False, "keep_centers": False},
     "no matching": {"match_clusters": False},
     "no centers": {"keep_centers": False},
     "full": {},
@@ -124,7 +124,7 @@ def recipes(part: str, r1_weight: float) -> dict[str, Recipe]:
         plain = {name: own.with_numbers(**numbers) for name, numbers in TRICKS.items()}
     else:
         plain = {name: find(f"{name}-cifar10") for name in ("conditional-gan", "self-conditioned")}
-    with_r1 = {f"{name}, R1": each.with_numbers(r1_weight=r1_weight) for name, each in plain.items()}
+    with_r1 = {f"{name} with R1": each.with_numbers(r1_weight=r1_weight) for name, each in plain.items()}
     return plain | with_r1
 
 

@@ -35,14 +35,14 @@ def test_every_row_builds(part: str) -> None:
     assert PAPER[part].keys() <= found.keys()
     for name, recipe in found.items():
         assert (recipe.steps, recipe.width) == (312, 8)
-        assert getattr(recipe, "r1_weight", 0.0) == (10.0 if name.endswith(", R1") else 0.0)
+        assert getattr(recipe, "r1_weight", 0.0) == (10.0 if name.endswith(" with R1") else 0.0)
         if "k = " in name:
             assert recipe.clusters == int(name.split(" = ")[1])  # type: ignore[attr-defined]
             assert recipe.cluster_images == 2000  # type: ignore[attr-defined]
     if part == "k":
         assert len(found) == 2 + len(CLUSTERS)
     if part == "tricks":
-        both = found["no matching, no centers"]
+        both = found["neither"]
         assert not both.match_clusters and not both.keep_centers  # type: ignore[attr-defined]
 
 
@@ -73,7 +73,7 @@ def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     again = play_once(tricks["full"], 0, tmp_path / "tricks" / "two", judge)
     assert played == ["k = 100"] and (first.case, again.case) == ("k = 100", "full")
     assert again.folder == first.folder and (tmp_path / "tricks" / "two").is_dir()
-    play_once(tricks["full, R1"], 0, tmp_path / "tricks" / "three", judge)
+    play_once(tricks["full with R1"], 0, tmp_path / "tricks" / "three", judge)
     play_once(tricks["full"], 1, tmp_path / "tricks" / "four", judge)
     assert len(played) == 3
 

@@ -1,7 +1,8 @@
 """Partition-Guided GAN's tables 1, 2, 4 and 5 and its figure 5, at equal numbers of real images shown to D.
 
     python -m experiments.partition_guided [--on digits] [--part methods] [--budget 1] [--seeds 3]
-    python -m experiments.partition_guided --on stacked-digits --width 16 --budget 0.01
+    python -m experiments.partition_guided --on stacked-digits
+    python -m experiments.partition_guided --on stacked-digits-16      at 16 pixels, for two CPU cores
     python -m experiments.partition_guided --on cifar10 --data cifar10-train.parquet
     python -m experiments.partition_guided --on 32 --data photos
 
@@ -32,7 +33,7 @@ from everymode.metrics.modes import class_coverage
 from everymode.partitioner import learn_partition
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.partition_guided import PartitionGuided
+from everymode.recipes.partition_guided import DIGITS, PartitionGuided
 from experiments.repeated import (
     Case,
     Outcome,
@@ -56,6 +57,22 @@ MORE_PARTS = (50, 100, 200, 400)
 SWEPT_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Times the recipe's."""
 RETRIES = 20
+MODE_SAMPLES = 10_000
+"""Of stacked digits, in which 1,000 modes are counted."""
+STACKED_REAL = 2000
+"""Of 100,000 stacked digits, for the Fréchet distance."""
+STACKED_16 = replace(
+    DIGITS,
+    name="partition-guided-stacked-digits-16",
+    data="stacked-digits:samples=20000",
+    held_out="",
+    channels=3,
+    steps=2000,
+    guide_steps=1000,
+    parts=100,
+    partition=replace(DIGITS.partition, starts=8, neighbours=20),
+)
+"""1,000 modes with the numbers of the bundled digits: the released ones, at 32 pixels, are for a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +104,8 @@ class PartitionJudge:
 
     Attributes:
         samples: generated images.
+        of_modes: generated images in which classes or modes are counted.
+        real: real images that the metrics take, chosen at random; None = all.
         partitions: folder of the partitions, one for each k and seed.
         extractor: of the metrics; None = the default.
         classifier: data set whose classifier says what class a sample shows; "" = none.
@@ -98,10 +117,20 @@ class PartitionJudge:
     extractor: str | None
     classifier: str
     stacked: bool = False
+    of_modes: int = 1000
+    real: int | None = None
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
         recipe = run.recipe
-        card = partial(evaluate, run.folder, data, num=self.samples, metrics=("fd", "pr"), recipe=recipe)
+        card = partial(
+            evaluate,
+            run.folder,
+            data,
+            num=self.samples,
+            num_real=self.real,
+            metrics=("fd", "pr"),
+            recipe=recipe,
+        )
         scores = {each.metric: each.value for each in card(extractor=self.extractor).metrics.values()}
         scores["G steps"] = recipe.steps
         if self.classifier:
@@ -114,7 +143,7 @@ class PartitionJudge:
 
     def classes(self, run: everymode.Run) -> dict[str, float]:
         """Classes (or modes) that are drawn, and the reverse KL divergence from equal shares."""
-        images = quantized(run.generator().sample(self.samples, seed=30_000))
+        images = quantized(run.generator().sample(self.of_modes, seed=30_000))
         classifier = classifier_for(self.classifier, partial(open_images, progress=False))
         if self.stacked:
             from experiments.stacked_digits import coverage
@@ -184,7 +213,7 @@ def with_images(recipe: Recipe, images: int) -> Recipe:
 
 def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
     """The cases of a part; the first one's images are everybody's."""
-    base = find(f"partition-guided-{on}")
+    base = STACKED_16 if on == "stacked-digits-16" else find(f"partition-guided-{on}")
     assert isinstance(base, PartitionGuided)
     source = data or base.data
     base = scaled(replace(base, width=width or base.width), budget)
@@ -215,10 +244,11 @@ def cases(part: str, on: str, data: str, budget: float, width: int | None) -> li
         Case("partition", unguided, source),
         Case("partition-guided", base, source),
     ]
-    rival = find(f"self-conditioned-{on}")
-    found.append(
-        Case("self-conditioned", with_images(replace(rival, width=width or rival.width), images), source)
-    )
+    if on != "stacked-digits-16":  # its networks are for 32 pixels
+        rival = find(f"self-conditioned-{on}")
+        found.append(
+            Case("self-conditioned", with_images(replace(rival, width=width or rival.width), images), source)
+        )
     numbers = {"random_parts": True, "guide_weight": 0.0, "guide_floor": 0.0, "parts": 1}
     found.append(Case("class-conditional", as_class(ClassConditional, base, **numbers), source))
     return found
@@ -228,7 +258,9 @@ def main() -> None:
     flags = parser(__doc__, out="partition-guided")
     flags.add_argument("--part", choices=("methods", "k", "weight"), default="methods")
     flags.add_argument(
-        "--on", default="digits", help="digits, stacked-digits, cifar10, or 32, 64, 128 with --data"
+        "--on",
+        default="digits",
+        help="digits, stacked-digits, stacked-digits-16, cifar10, or 32, 64, 128 with --data",
     )
     flags.add_argument(
         "--data", default="", help="images to train on, where the recipes have none of their own"
@@ -236,21 +268,22 @@ def main() -> None:
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     flags.add_argument("--samples", type=int, default=1000, help="of each run (default: 1000)")
     options = flags.parse_args()
-    if options.on not in ("digits", "stacked-digits") and not options.data:
+    digits, stacked = options.on == "digits", options.on.startswith("stacked-digits")
+    if not (digits or stacked or options.data):
         flags.error(f"--on {options.on} needs --data")
     all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
     all_cases = chosen(all_cases, options.only)
     partitions, out = options.out / options.on / "partitions", options.out / options.on / options.part
     seeds = range(options.seeds)
     quality = learn_partitions(all_cases, seeds, partitions)
-    digits = options.on == "digits"
-    stacked = options.on == "stacked-digits"
     judge = PartitionJudge(
         options.samples,
         partitions,
         None if digits else "lite0:64",
         "digits" if digits or stacked else "",
         stacked,
+        of_modes=MODE_SAMPLES if stacked else options.samples,
+        real=STACKED_REAL if stacked else None,
     )
     outcomes = run_all(all_cases, seeds=seeds, out=out, processes=options.processes, judge=judge, play=play)
     columns = ["fd", "fd, rejection", "accepted", "precision", "recall", "modes", "reverse KL", "G steps"]

@@ -22,7 +22,7 @@ from experiments.partition_theorems import best_ramp, random_networks, theorem_1
 
 
 def test_every_case_builds_and_sees_equally_many_images() -> None:
-    for on in ("digits", "stacked-digits"):
+    for on in ("digits", "stacked-digits", "stacked-digits-16"):
         found = cases("methods", on, "", 0.1, 4)
         images = {
             case.recipe.steps * case.recipe.discriminator_steps * case.recipe.batch_size for case in found

@@ -39,7 +39,7 @@ class PartitionSettings:
     # ---- first stage: pretext
     pretext_steps: int = 2000
     """Steps of the pretext task (telling two views of an image from the views of others)."""
-    pretext_batch: int = 256
+    pretext_batch: int = 128
     """Images per step, each seen twice."""
     pretext_lr: float = 0.1
     """Highest learning rate of SGD with momentum 0.9; it falls to zero along a cosine."""
@@ -188,6 +188,7 @@ DIGITS = replace(
     full_width=128,
     head_layers=1,
     pretext_steps=500,
+    pretext_batch=256,
     pretext_lr=0.3,
     neighbours=10,
     starts=30,
@@ -206,8 +207,21 @@ DIGITS = replace(
 )
 """The bundled digits: small movements only, no flips."""
 
-PAPER = replace(IMAGES, blocks=(5, 5, 5, 5), width=160, full_width=512, pooled=True, power_iterations=5)
-"""Partition-Guided GAN on CIFAR-10."""
+PAPER = replace(
+    IMAGES,
+    blocks=(5, 5, 5, 5),
+    width=160,
+    full_width=512,
+    pooled=True,
+    power_iterations=5,
+    pretext_steps=62_500,
+    pretext_batch=400,
+    pretext_lr=0.4,
+    partition_steps=39_000,
+    partition_batch=128,
+)
+"""Partition-Guided GAN on CIFAR-10: 500 and 100 passes over 50,000 images. The first stage's learning rate is SCAN's,
+on whose code it builds; the paper's text has lost it."""
 
 POINTS = replace(IMAGES, k=25)
 """Points in the plane: k-means, then a classifier fitted to it."""

@@ -166,7 +166,14 @@ STACKED_DIGITS = replace(
     partition=replace(settings.PAPER, mirror=False, jitter=0.0, hue=0.0, grey=0.0),
 )
 
-STL10 = replace(CIFAR10, name="partition-guided-stl10", resolution=48, doublings=4, guide_floor=1e-4)
+STL10 = replace(
+    CIFAR10,
+    name="partition-guided-stl10",
+    resolution=48,
+    doublings=4,
+    guide_floor=1e-4,
+    partition=replace(settings.PAPER, pretext_steps=262_500, pretext_batch=200, partition_steps=82_000),
+)
 
 DCGAN_CIFAR10 = PartitionGuidedDCGAN(
     **numbers.CIFAR10, name="partition-guided-dcgan-cifar10", parts=200, partition=settings.PAPER

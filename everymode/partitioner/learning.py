@@ -113,16 +113,17 @@ def _learn_images(
 ) -> dict[str, Any]:
     """Both stages, or what is left of them."""
     views, saved = views_of(settings), runner.saved()
+    later = views if settings.partition_views else Views()
     if saved is None or saved.stage == "pretext":
         runner.run(pretext_stage(pretext, data, views, settings, seed=seed, device=device), saved)
         neighbours, facts = mine(pretext, data, settings, device)
-        facts |= begin(partitioner, neighbours, data, views, settings, seed=seed, device=device)
+        facts |= begin(partitioner, neighbours, data, later, settings, seed=seed, device=device)
         saved = None
     else:
         neighbours, facts = saved.tensors["neighbours"].long(), saved.facts
     if not settings.kmeans:
         runner.run(
-            agreement_stage(partitioner, neighbours, data, views, settings, seed=seed, device=device),
+            agreement_stage(partitioner, neighbours, data, later, settings, seed=seed, device=device),
             saved,
             tensors={"neighbours": neighbours.int()},
             facts=facts,

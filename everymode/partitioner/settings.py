@@ -67,6 +67,8 @@ class PartitionSettings:
     """Images per step, each with one of its neighbours."""
     partition_lr: float = 1e-4
     """Learning rate of Adam."""
+    partition_views: bool = True
+    """The second stage, too, looks at random views of the images; off: at the images themselves, as in its formula."""
     mean_entropy_weight: float = 5.0
     """Weight of the entropy of the mean, which keeps all parts in use."""
     sample_entropy_weight: float = 1e-3

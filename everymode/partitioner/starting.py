@@ -58,6 +58,7 @@ def begin(
         chosen = kmeans_read_out(kmeans(answers(body, data, device), settings.k, seed=seed).centers)
     else:
         size = len(data) * partitioner.read_out.in_features
+        most = MOST_VIEWS if settings.partition_views else 1
         seen = torch.stack(
             [
                 torch.cat(
@@ -66,7 +67,7 @@ def begin(
                         for rows, images in batches(data, device)
                     ]
                 )
-                for number in range(min(MOST_VIEWS, max(1, MOST_VALUES // size)))
+                for number in range(min(most, max(1, MOST_VALUES // size)))
             ]
         )
         with torch.enable_grad():

@@ -54,6 +54,8 @@ class Views:
 
     def __call__(self, images: Tensor, random: Draws) -> Tensor:
         """Images [B, C, H, W] in [-1, 1] -> views of the same shape."""
+        if self == Views():
+            return images
         seen = self._moved(images, random)
         if self.jitter or (images.shape[1] == 3 and (self.hue or self.grey)):
             seen = self._recolored(seen, random)

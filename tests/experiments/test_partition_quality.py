@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from everymode.data.opening import open_images
-from experiments.partition_quality import Quality, quality, rivals, table
+from everymode.partitioner import PartitionSettings, learn_partition
+from experiments.partition_quality import Quality, learnt, quality, rivals, table
 
 
 def test_quality_by_hand() -> None:
@@ -27,3 +30,27 @@ def test_kmeans_beats_chance_on_digits() -> None:
     assert chance.nmi < 0.2 < 0.5 < pixels.nmi
     assert features.name == "k-means on random"
     assert table(found).splitlines()[2].startswith("| 5 | random | ")
+
+
+def test_a_learnt_partition_and_kmeans_on_its_features(tmp_path: Path) -> None:
+    data = open_images("digits:train", resolution=8, limit=60, progress=False)
+    settings = PartitionSettings(
+        k=3,
+        blocks=(0, 1),
+        width=4,
+        full_width=8,
+        pretext_steps=2,
+        pretext_batch=16,
+        starts=1,
+        start_steps=2,
+        partition_steps=1,
+        partition_batch=16,
+        neighbours=2,
+    )
+    learn_partition(data, settings, tmp_path / "parts3")
+    found = learnt(tmp_path / "parts3", data, (4,), seed=0)
+    assert [(each.name, each.k) for each in found] == [
+        ("partition parts3", 3),
+        ("k-means on features of parts3", 4),
+    ]
+    assert found[1].nmi > 0.3

@@ -32,7 +32,7 @@ GRID: dict[str, Any] = {
     "tick": 200,
     "snapshot": 1000,
 }
-RING = GRID | {"data": "ring"}
+RING = GRID | {"data": "ring", "settling_lr": 0.17}
 
 _IMAGES: dict[str, Any] = {
     "resolution": 32,

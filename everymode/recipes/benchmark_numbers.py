@@ -32,7 +32,9 @@ GRID: dict[str, Any] = {
     "tick": 200,
     "snapshot": 1000,
 }
-RING = GRID | {"data": "ring", "settling_lr": 0.17}
+OF_RING: dict[str, Any] = {"data": "ring", "settling_lr": 0.17}
+"""What differs on the ring: its modes are a fifth as wide."""
+RING = GRID | OF_RING
 
 _IMAGES: dict[str, Any] = {
     "resolution": 32,

@@ -104,7 +104,7 @@ GRID = MGANPoints(
     diversity_weight=0.125,
     classifier_weight=0.125,
 )
-RING = replace(GRID, name="mgan-ring", data="ring")
+RING = replace(GRID, **numbers.OF_RING, name="mgan-ring")
 DIGITS = MGANDeep(**numbers.DIGITS, name="mgan-digits")
 STACKED_DIGITS = MGANShallow(**numbers.STACKED_DIGITS, name="mgan-stacked-digits")
 CIFAR10 = MGANDeep(**numbers.CIFAR10, name="mgan-cifar10")

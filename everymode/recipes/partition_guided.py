@@ -271,4 +271,4 @@ GRID = PartitionGuidedPoints(
     partition=settings.POINTS,
 )
 
-RING = replace(GRID, name="partition-guided-ring", data="ring", parts=8)
+RING = replace(GRID, **numbers.OF_RING, name="partition-guided-ring", parts=8)

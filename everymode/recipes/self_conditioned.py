@@ -70,7 +70,7 @@ GRID = SelfConditionedPoints(
     refresh_every=1000,  # released: 5,000 of 100,000 steps
 )
 
-RING = replace(GRID, name="self-conditioned-ring", data="ring")
+RING = replace(GRID, **numbers.OF_RING, name="self-conditioned-ring")
 
 STACKED_DIGITS = SelfConditionedShallow(
     **numbers.STACKED_DIGITS,

@@ -226,7 +226,7 @@ def cases(part: str, on: str, data: str, budget: float, width: int | None) -> li
         return [
             Case(f"{parts} parts{what}", replace(recipe, parts=parts), source)
             for parts in SWEPT_PARTS.get(on, MORE_PARTS)
-            for what, recipe in (("", base), (", no guide", unguided))
+            for what, recipe in (("", base), (" without guide", unguided))
         ]
     if part == "weight":
         weights = {factor * base.guide_weight: factor for factor in SWEPT_WEIGHTS}

@@ -42,7 +42,7 @@ def test_sweeps() -> None:
     swept = cases("k", "digits", "", 0.1, 4)
     assert [case.recipe.parts for case in swept] == [5, 5, 10, 10, 20, 20, 40, 40]
     assert [case.recipe.guide_weight for case in swept] == [1.0, 0.0] * 4
-    assert swept[1].name == "5 parts, no guide"
+    assert swept[1].name == "5 parts without guide"
     weights = [case.recipe.guide_weight for case in cases("weight", "stacked-digits", "", 0.001, 4)]
     assert weights == [0.0, 1.5, 3.0, 6.0, 12.0, 24.0]
 

@@ -7,7 +7,7 @@ connections.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,26 +85,36 @@ class Diagnosis:
         return "\n".join(lines)
 
     def advice(self) -> str:
-        """One paragraph: whether the features are channel-sparse, and where they are not.
+        """One paragraph: whether the features are channel-sparse, where they are not, and where layers are narrow.
 
         The paper gives no threshold. Here a layer counts as sparse where its inputs' effective share of channels
-        in use is below a half, a choice that was not checked against trained results; the first convolution, which
-        sees the image, does not count.
+        in use is below a half; the first convolution, which sees the image, does not count. The choice is ours:
+        docs/norms.md says which trained critics it was held against.
         """
         inner = [layer for layer in self.layers if len(layer.shape) == 4][1:]
         if not inner:
             return "There is no convolution behind the first one: sparsity-aware normalization has nothing to act on."
-        sparse = [layer for layer in inner if layer.active < 0.5]
-        dense = ", ".join(layer.name for layer in inner if layer.active >= 0.5)
-        found = f"{len(sparse)} of {len(inner)} inner convolutions see channel-sparse features"
-        if len(sparse) == len(inner):
-            return f"{found}: sparsity-aware normalization fits this network."
-        if 2 * len(sparse) >= len(inner):
-            return f"{found}; {dense} do not. Sparsity-aware normalization may help; give those layers a larger gain."
-        return (
-            f"{found}; {dense} do not. Expect little from sparsity-aware normalization here (the paper found none in "
-            "large residual critics); compare it with spectral_norm."
-        )
+        dense = [layer for layer in inner if layer.active >= 0.5]
+        narrow = [layer for layer in inner if layer.reshaped < layer.sparsity_aware]
+        sparse = len(inner) - len(dense)
+        said = [f"{sparse} of {len(inner)} inner convolutions see channel-sparse features"]
+        if not dense:
+            said.append(": sparsity-aware normalization fits this network.")
+        elif 2 * sparse >= len(inner):
+            said.append(
+                f"; {_names(dense)} do not. Sparsity-aware normalization may help; give those layers a larger gain."
+            )
+        else:
+            said.append(
+                f"; {_names(dense)} do not. Expect little from sparsity-aware normalization here (the paper found "
+                "none in large residual critics); compare it with spectral_norm."
+            )
+        if narrow:
+            said.append(
+                f" {_names(narrow)}: so few channels that it divides by more than spectral_norm would; try a gain "
+                "below 1, or a wider critic."
+            )
+        return "".join(said)
 
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.advice()}"
@@ -215,6 +225,10 @@ def _look_at(name: str, layer: nn.Module, grid: Grid, norms: Tensor, *, exact: b
         dead,
         left,
     )
+
+
+def _names(layers: Sequence[LayerDiagnosis]) -> str:
+    return ", ".join(layer.name for layer in layers)
 
 
 def _channel_norms(x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class PartitionSettings:
     """Invertible full layers of the head, where nothing is pooled: large, as wide as an image has numbers."""
     norm_limit: float = 0.9
     """c, the largest spectral norm of each constrained layer: below 1."""
-    circular: bool = False
+    circular: bool = True
     """Pad by wrapping around, for which the exact norm of a convolution is known; off pads with zeros."""
     power_iterations: int = 1
     """Power iterations of each constrained layer per training step; the released code makes 5."""
@@ -63,12 +63,12 @@ class PartitionSettings:
     """Steps for which each of them is fitted."""
     partition_steps: int = 1000
     """Steps of the second stage."""
-    partition_batch: int = 256
+    partition_batch: int = 128
     """Images per step, each with one of its neighbours."""
-    partition_lr: float = 1e-4
+    partition_lr: float = 5e-4
     """Learning rate of Adam."""
-    partition_views: bool = True
-    """The second stage, too, looks at random views of the images; off: at the images themselves, as in its formula."""
+    partition_views: bool = False
+    """The second stage, too, looks at random views; off: at the images themselves, as in the paper's formula."""
     mean_entropy_weight: float = 5.0
     """Weight of the entropy of the mean, which keeps all parts in use."""
     sample_entropy_weight: float = 1e-3
@@ -189,13 +189,16 @@ DIGITS = replace(
     full_blocks=1,
     full_width=128,
     head_layers=1,
+    circular=False,
     pretext_steps=500,
     pretext_batch=256,
     pretext_lr=0.3,
     neighbours=10,
     starts=30,
     partition_steps=300,
+    partition_batch=256,
     partition_lr=1e-3,
+    partition_views=True,
     crop=1.0,
     shift=0.06,
     rotation=10.0,
@@ -215,12 +218,13 @@ PAPER = replace(
     width=160,
     full_width=512,
     pooled=True,
+    circular=False,
     power_iterations=5,
     pretext_steps=62_500,
     pretext_batch=400,
     pretext_lr=0.4,
     partition_steps=39_000,
-    partition_batch=128,
+    partition_lr=1e-4,
 )
 """Partition-Guided GAN on CIFAR-10: 500 and 100 passes over 50,000 images. The first stage's learning rate is SCAN's,
 on whose code it builds; the paper's text has lost it."""

@@ -38,7 +38,9 @@ class ClusterLabels(TableLabels):
     clusters by their sizes.
 
     Args:
-        discriminator: with `features(x) -> [B, F]` and without label; it is copied, and left as it is.
+        discriminator: with `features(x) -> [B, F]` and without label; it is copied, and left as it is. One that sums
+            its features over space should also have `unpooled_features(x)`, which are clustered instead: the paper's
+            discriminators don't sum, and the sums of an untrained one say little of what an image shows.
         example: one example on the discriminator's device, from which F is learnt.
         num_clusters: K.
         num_images: N of the data set.
@@ -90,7 +92,7 @@ class ClusterLabels(TableLabels):
         self.teacher = copy.deepcopy(discriminator).requires_grad_(False)
         with torch.no_grad():
             self.teacher.eval()
-            width = self.teacher.features(example).shape[1]
+            width = self.features(example).shape[1]
         self.register_buffer("centers", torch.zeros(num_clusters, width))
         self.register_buffer("refreshes", torch.zeros((), dtype=torch.long))
 
@@ -100,10 +102,15 @@ class ClusterLabels(TableLabels):
         self.teacher.eval()
         return self
 
+    def features(self, examples: Tensor) -> Tensor:
+        """[B, F]: what is clustered, the teacher's features of examples [B, ...]; unpooled ones where it has them."""
+        found: Tensor = getattr(self.teacher, "unpooled_features", self.teacher.features)(examples)
+        return found
+
     def label_unseen(self, examples: Tensor) -> Tensor:
         """[B] int64: the nearest centers to the features of examples [B, ...] outside the data set."""
         with torch.no_grad():
-            return nearest_centers(self.teacher.features(examples).to(self.centers), self.centers)
+            return nearest_centers(self.features(examples).to(self.centers), self.centers)
 
     # ---- re-clustering
 
@@ -161,7 +168,7 @@ class ClusterLabels(TableLabels):
         device, dtype = self.centers.device, self.centers.dtype
         for some, mirror in zip(rows.split(BATCH), views.split(BATCH), strict=True):
             flip = mirror.bool().to(device) if len(self.table) == 2 else None
-            yield self.teacher.features(data.gather(some.numpy(), device, mirror=flip, dtype=dtype))
+            yield self.features(data.gather(some.numpy(), device, mirror=flip, dtype=dtype))
 
     def _label_everything(self, data: Any) -> None:
         """The nearest center to each image and mirror image, each process labelling its share."""

@@ -37,7 +37,7 @@ class OnlineClusterLabels(ClusterLabels):
             return super().assign(batch, discriminator, random)
         with torch.no_grad():
             self.teacher.load_state_dict(discriminator.state_dict())
-            features = self.teacher.features(batch.real).to(self.centers)
+            features = self.features(batch.real).to(self.centers)
             labels = nearest_centers(features, self.centers)
             self.move(features, labels)
         return labels

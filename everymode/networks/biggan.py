@@ -191,12 +191,19 @@ class BigGANDiscriminator(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the heads, without a label: [B, widths[-1]]."""
+        return self._last_maps(x).sum((2, 3))
+
+    def unpooled_features(self, x: Tensor) -> Tensor:
+        """The same before they are summed over the last grid: [B, widths[-1] * h * w]. They still tell where."""
+        return self._last_maps(x).flatten(1)
+
+    def _last_maps(self, x: Tensor) -> Tensor:
         hidden = x
         for index, block in enumerate(self.blocks):
             hidden = block(hidden)
             if str(index) in self.attention:
                 hidden = self.attention[str(index)](hidden)
-        return F.relu(hidden).sum((2, 3))
+        return F.relu(hidden)
 
 
 class DiscriminatorLayout(NamedTuple):

@@ -106,6 +106,30 @@ def test_clusters_found_are_the_blobs_and_are_read_from_the_table() -> None:
     assert torch.equal(labels.label_unseen(data.rows[rows] + 0.1), names[truth[rows]])
 
 
+class Summed(LinearFeatures):
+    """A judge whose features are summed, and don't tell the three blobs' places apart."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x).sum(1, keepdim=True)
+
+    def unpooled_features(self, x: Tensor) -> Tensor:
+        return super().features(x)
+
+
+@pytest.mark.parametrize("kind", [ClusterLabels, OnlineClusterLabels])
+def test_features_are_clustered_before_they_are_summed(kind: type[ClusterLabels]) -> None:
+    data, truth = blobs()
+    judge = Summed(torch.eye(2, dtype=torch.float64))
+    labels = source(data, judge, kind=kind)
+    assert labels.centers.shape == (3, 2)
+    for step in range(2):
+        labels.refresh(judge, data, moment(f"{step} refresh"))
+    names = labels.table[0, ::30]
+    assert sorted(names.tolist()) == [0, 1, 2] and torch.equal(labels.table[0], names[truth])
+    rows = torch.tensor([40, 2, 89])
+    assert torch.equal(labels.assign(batch(rows, data), judge, moment()), names[truth[rows]])
+
+
 def test_features_that_stay_keep_every_label() -> None:
     data, _ = blobs()
     labels = source(data, identity(), 5)

@@ -113,6 +113,9 @@ def test_discriminator_verdict_features_and_gradients() -> None:
     verdict = discriminator(images, labels)
     assert verdict.scores[0].shape == (5, 1) and verdict.classes.shape == (5, 5)
     assert torch.equal(discriminator.features(images), verdict.features[-1])
+    placed = discriminator.unpooled_features(images)
+    assert placed.shape == (5, 16 * 4 * 6)
+    torch.testing.assert_close(placed.unflatten(1, (16, -1)).sum(2), discriminator.features(images))
     (verdict.scores[0].sum() + verdict.classes.square().sum()).backward()
     assert all(map(reached, discriminator.parameters()))
     # One row at a time gives the same: nothing in it mixes the batch.

@@ -209,5 +209,8 @@ def test_the_grid_is_covered_where_an_unconditional_gan_misses_modes(
     found = {name: [each.scores for each in outcomes if each.case == name] for name in ("own", "plain")}
     assert all(scores["fewest modes"] == 25 for scores in found["own"])
     assert all(scores["box"] > 0.95 for scores in found["own"])
+    # The plain GAN misses modes over the seeds; one seed may touch all of them with a third of its points, unevenly.
+    assert sum(scores["modes"] for scores in found["plain"]) < 3 * 25
     for mine, theirs in zip(found["own"], found["plain"], strict=True):
-        assert theirs["modes"] < mine["modes"]
+        assert theirs["reverse kl"] > 10 * mine["reverse kl"]
+        assert theirs["box"] < mine["box"] - 0.2

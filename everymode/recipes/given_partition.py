@@ -38,6 +38,7 @@ def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings
         )
     if parts not in (0, settings.k):
         raise ValueError(
-            f"the partition in {folder} has {settings.k} parts, not {parts}: leave one of the two out"
+            f"the partition in {folder} has {settings.k} parts, and {parts} are asked for: set parts to {settings.k} "
+            "(or to 0, as many as there are), or give another partition"
         )
     return settings

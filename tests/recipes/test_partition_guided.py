@@ -251,5 +251,5 @@ def test_a_partition_of_something_else_is_refused(tmp_path: Path) -> None:
         ValueError, match=r"of examples of shape \(1, 8, 8\), and those of toy are \(1, 16, 16\)"
     ):
         small(partitioner=str(tmp_path), parts=0).for_data(toy_data(size=16).facts())
-    with pytest.raises(ValueError, match="has 3 parts, not 4: leave one of the two out"):
+    with pytest.raises(ValueError, match="has 3 parts, and 4 are asked for: set parts to 3"):
         small(partitioner=str(tmp_path), parts=4).for_data(digits().facts())

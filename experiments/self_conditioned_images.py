@@ -164,7 +164,8 @@ def draw_surest(
 
 
 def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, columns: int) -> Tensor:
-    images = torch.from_numpy(np.asarray(data.images[: min(samples, len(data))]))
+    # A copy: the images may lie in a file that is open for reading only.
+    images = torch.from_numpy(np.array(data.images[: min(samples, len(data))]))
     sure = class_logits(classifier, image_batches(images)).double().softmax(1)[:, label]
     return images[sure.argsort(descending=True, stable=True)[:columns]]
 

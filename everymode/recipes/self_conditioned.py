@@ -11,7 +11,8 @@ Command, cost, and result to expect:
   everymode train self-conditioned-stacked-mnist --data t10k-images-idx3-ubyte.gz
       table 2: 1,000 modes, reverse KL 0.08 (base 10); measured here, small and short: docs/results/stacked_digits.md
   everymode train self-conditioned-cifar10 --data cifar10-train.parquet
-      400 passes over the data: FID 18.03, IS 7.72 (table 2); measured here: not yet
+      400 passes over the data: FID 18.03, IS 7.72 (table 2); measured here, far too short for a FID:
+      docs/results/self_conditioned_images.md
   torchrun --nproc-per-node 8 -m everymode train self-conditioned-imagenet128 --data imagenet/train      (-places128)
       200,000 steps: FID 40.30 (9.56), IS 15.82 (8.94) (table 4); measured here: not yet
   everymode train self-conditioned-64 --data photos

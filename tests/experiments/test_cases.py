@@ -106,7 +106,9 @@ def test_a_few_images_are_equally_many_of_each_class() -> None:
 def test_scaling_scales_what_a_recipe_names() -> None:
     whole = find("multi-hinge-shared-gan-digits")
     half = scaled(whole, 0.5)
-    assert half.ema_decay == pytest.approx(whole.ema_decay**2)  # as many shares of training back, as little weight
+    assert half.ema_decay == pytest.approx(
+        whole.ema_decay**2
+    )  # as many shares of training back, as little weight
     assert scaled(whole, 1.0).ema_decay == whole.ema_decay
     assert (half.steps, half.hinge_start, half.ema_start, half.tick) == (500, 300, 25, 25)
 

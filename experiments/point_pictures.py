@@ -78,7 +78,8 @@ def _figure(rows: int, columns: int, side: float) -> tuple[Any, list[Any]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(side * columns, side * rows), layout="constrained")
+    # Square panels, and room for two lines of title above each.
+    figure = Figure(figsize=(side * columns, (side + 0.4) * rows), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flatten())
 

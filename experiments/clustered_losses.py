@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 
 import everymode
 from everymode.data.opening import open_images
-from everymode.evaluation import evaluate
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.self_conditioned_backbone import DIGITS as CLUSTERED_BIGGAN
@@ -45,10 +44,8 @@ class ClusterJudge(Judge):
     """Scores of samples, of the digits that they show, and of the run's clusters."""
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
-        card = evaluate(run.folder, data, num=self.samples, metrics=self.metrics, recipe=run.recipe)
-        scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
+        scores = self.measured(run, data) | digit_classes(run.generator(), self.samples)
         labels = open_images(data, resolution=run.recipe.size, progress=False).labels
-        scores |= digit_classes(run.generator(), self.samples)
         return scores | cluster_scores(run_state(run), labels) | stability(run.folder)
 
 

@@ -67,6 +67,19 @@ class Judge:
     extractor: str | None = None
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        scores = self.measured(run, data)
+        generator = run.generator()
+        if self.classifier:
+            scores["agreement"] = agreement(generator, self.classifier, self.samples)
+        else:
+            from experiments.demo import score
+
+            of_digits = score(generator, samples=self.samples)
+            scores |= {"agreement": float(of_digits.agreement), "variety": float(of_digits.variety)}
+        return scores
+
+    def measured(self, run: everymode.Run, data: str) -> dict[str, float]:
+        """The metrics that have a value, by name."""
         card = evaluate(
             run.folder,
             data,
@@ -75,16 +88,7 @@ class Judge:
             extractor=self.extractor,
             recipe=run.recipe,  # it may be a recipe of an experiment, which no file can name
         )
-        scores = {measured.metric: measured.value for measured in card.metrics.values()}
-        generator = run.generator()
-        if self.classifier:
-            scores["agreement"] = agreement(generator, self.classifier, self.samples)
-        else:
-            from experiments.demo import score
-
-            of_digits = score(generator, samples=self.samples)
-            scores |= {"agreement": of_digits.agreement, "variety": of_digits.variety}
-        return {name: float(value) for name, value in scores.items() if value is not None}
+        return {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
 
 
 def agreement(generator: everymode.Generator, classifier: str, samples: int) -> float:

@@ -13,7 +13,6 @@ import numpy as np
 import everymode
 from everymode.checkpoint import newest_valid, read_state
 from everymode.data.opening import open_images
-from everymode.evaluation import evaluate
 from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
 from experiments.repeated import Judge, Outcome
@@ -35,18 +34,10 @@ class UnconditionalJudge(Judge):
     digits: bool = False
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
-        card = evaluate(
-            run.folder,
-            data,
-            num=self.samples,
-            metrics=self.metrics,
-            extractor=self.extractor,
-            recipe=run.recipe,
-        )
-        scores = {measured.metric: measured.value for measured in card.metrics.values()}
+        scores = self.measured(run, data)
         if self.digits:
             scores |= digit_classes(run.generator(), self.samples)
-        return {name: float(value) for name, value in scores.items() if value is not None}
+        return scores
 
 
 def digit_classes(generator: everymode.Generator, samples: int) -> dict[str, float]:

@@ -24,6 +24,7 @@ from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.backbone import BigGANBackbone
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Judge, chosen, parser, plot, report, run_all, scaled, table
 
 PAPER = {
@@ -129,14 +130,15 @@ def main() -> None:
         "--held-out", default="", help="where its test images are, for the validation accuracy"
     )
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     out = options.out / options.part
-    all_cases = chosen(
-        cases(options.part, options.on, options.data, options.held_out, options.budget, options.width),
-        options.only,
+    every_case = cases(
+        options.part, options.on, options.data, options.held_out, options.budget, options.width
     )
+    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
     digits = options.on == "digits"
     metrics = ("fd", "pr", "per-class")
     judge = Judge(metrics=metrics) if digits else Judge(2000, metrics, options.data, "lite0:64")
@@ -149,7 +151,8 @@ def main() -> None:
     facts = [
         f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's numbers are of ImageNet",
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,}); width "
-        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation"
+        f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
         f"Curves: {picture.name}",
     ]

@@ -22,6 +22,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.self_conditioned_backbone import DIGITS as CLUSTERED_BIGGAN
 from experiments.image_trials import cluster_scores, run_state, stability
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Judge, chosen, parser, report, run_all, scaled
 from experiments.stacked_digits import draw_samples
 from experiments.trial_tables import Column, trial_table
@@ -72,8 +73,9 @@ def cases(budget: float) -> list[Case]:
 def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser(__doc__, out="clustered-losses")
     flags.add_argument("--samples", type=int, default=2000, help="samples of each run (default: 2,000)")
+    add_numbers_flag(flags)
     options = flags.parse_args(arguments)
-    all_cases = chosen(cases(options.budget), options.only)
+    all_cases = chosen(renumbered(cases(options.budget), options.numbers), options.only)
     judge = ClusterJudge(options.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     facts = [
         f"Budget {options.budget:g}: {min(shown):,} real images shown to D (at most {max(shown):,}), {options.seeds} "
-        "seeds, mean ± standard error",
+        f"seeds, mean ± standard error{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator; fd by the digits classifier; digits drawn: those of "
         "at least one sample in a hundred, by a support vector machine fitted on 500 digits that the GAN never saw",
         "Samples of the first seed: samples.png",

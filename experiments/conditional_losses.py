@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from everymode.recipe import Recipe
 from everymode.recipes import find
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Judge, chosen, parser, report, run_all, scaled, table
 
 METHODS = ("biggan", "ac-gan", "imac-gan", "omni-gan", "omni-inr-gan", "multi-hinge-k1-gan")
@@ -73,10 +74,12 @@ def main() -> None:
     flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
     flags.add_argument("--data", default="", help="where CIFAR is")
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
-    all_cases = chosen(cases(options.on, options.data, options.budget, options.width), options.only)
+    every_case = cases(options.on, options.data, options.budget, options.width)
+    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
     digits = options.on == "digits"
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
     outcomes = run_all(
@@ -91,7 +94,8 @@ def main() -> None:
     head = "" if digits else "paper FID | paper IS | paper collapse"
     facts = [
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,} of the first); width "
-        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation"
+        f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
     ]
     report(f"Conditional losses on {options.on}", facts, table(outcomes, columns, paper, head), options.out)

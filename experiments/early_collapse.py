@@ -16,16 +16,16 @@ of the watch, and by the scores at the end.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from everymode.game import Game, Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import ACGAN
 from experiments.conditional_losses import AUGMENTATION
+from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers
 from experiments.repeated import (
     Case,
     Judge,
@@ -129,20 +129,6 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
     }
 
 
-def named_numbers(text: str) -> dict[str, Any]:
-    """ "a=1,b=x" -> {"a": 1, "b": "x"}. Raises ValueError for what has no name or no value."""
-    found: dict[str, Any] = {}
-    for pair in filter(None, (each.strip() for each in text.split(","))):
-        name, separator, value = pair.partition("=")
-        if not (name and separator and value):
-            raise ValueError(f'"{pair}" names no number and its value: write it as in discriminator_steps=4')
-        try:
-            found[name.replace("-", "_")] = json.loads(value)
-        except ValueError:
-            found[name.replace("-", "_")] = value
-    return found
-
-
 def cases(options: argparse.Namespace) -> list[Case]:
     """The cases of the figure that is asked for, at the budget."""
     numbers = named_numbers(options.numbers)
@@ -172,9 +158,7 @@ def main() -> None:
     flags.add_argument("--images", type=int, default=0, help="train on so many images only")
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     flags.add_argument("--decay", type=float, help="the discriminator's weight decay where there is one")
-    flags.add_argument(
-        "--numbers", default="", help="other numbers of all recipes, such as discriminator_steps=4"
-    )
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
@@ -191,7 +175,7 @@ def main() -> None:
         + (f" on {options.data}" if options.data else "")
         + (f", {options.images} images" if options.images else "")
         + (f"; decay of D {options.decay:g}" if options.decay is not None else "")
-        + (f"; {options.numbers}" if options.numbers else ""),
+        + changed_numbers(options.numbers),
         f"Budget: {options.budget:g} of each recipe's steps ({wanted[0].recipe.steps:,}); width "
         f"{wanted[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
         f"Scores: averaged generator, {judge.samples:,} samples, against all images of {wanted[0].data}; fd by "

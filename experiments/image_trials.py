@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,32 +95,6 @@ def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
     outcome = train_and_judge(case, seed, shared, judge)
     record.write_text(json.dumps(outcome._asdict(), indent=1))
     return outcome
-
-
-def add_numbers_flag(flags: argparse.ArgumentParser) -> None:
-    """`--numbers`, for what a short run needs."""
-    flags.add_argument(
-        "--numbers",
-        default="",
-        help="other numbers of all methods that have them, such as generator_lr=1e-3,feature_steps=300",
-    )
-
-
-def changed_numbers(text: str) -> str:
-    """What a report says of them."""
-    return f"; changed: {text}" if text else ""
-
-
-def renumbered(all_cases: Sequence[Case], numbers: Mapping[str, Any]) -> list[Case]:
-    """The cases with other numbers, each given those that its recipe has. Raises ValueError for one that none has."""
-    unknown = [name for name in numbers if not any(hasattr(case.recipe, name) for case in all_cases)]
-    if unknown:
-        raise ValueError(f"no method has a number called {', '.join(unknown)}")
-    found = []
-    for case in all_cases:
-        known = {name: value for name, value in numbers.items() if hasattr(case.recipe, name)}
-        found.append(case._replace(recipe=case.recipe.with_numbers(**known)))
-    return found
 
 
 def run_state(run: everymode.Run) -> dict[str, Any]:

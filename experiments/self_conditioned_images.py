@@ -33,16 +33,13 @@ from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
-from experiments.early_collapse import named_numbers
 from experiments.image_trials import (
     ImageJudge,
-    add_numbers_flag,
-    changed_numbers,
     class_logits,
     play_once,
-    renumbered,
     surest,
 )
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
 from experiments.trial_tables import Column, trial_table
 
@@ -198,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images=options.images,
         width=options.width,
     )
-    all_cases = chosen(renumbered(every_case, named_numbers(options.numbers)), options.only)
+    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
     judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
     out = options.out / options.part
     outcomes = run_all(

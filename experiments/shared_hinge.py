@@ -18,6 +18,7 @@ import numpy as np
 from everymode import checkpoint
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Judge, Outcome, chosen, parser, plot, report, run_all, scaled, table
 
 SIGNALS = {
@@ -90,12 +91,14 @@ def main() -> None:
     flags.add_argument(
         "--held-out", default="", help="where its test images are, for the validation accuracy"
     )
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     digits = options.on == "digits"
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
-    all_cases = chosen(cases(options.on, options.data, options.held_out, options.budget), options.only)
+    every_case = cases(options.on, options.data, options.held_out, options.budget)
+    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )
@@ -107,7 +110,8 @@ def main() -> None:
     columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
     columns += ["last self_accuracy", "last validation_accuracy", "values above half"]
     facts = [
-        f"Multi-hinge GAN's section 3.2 on {options.on}; budget {options.budget:g}; {options.seeds} seeds",
+        f"Multi-hinge GAN's section 3.2 on {options.on}; budget {options.budget:g}; {options.seeds} seeds"
+        f"{changed_numbers(options.numbers)}",
         "Switched on at step: "
         + ", ".join(f"{case.name} {case.recipe.hinge_start} of {case.recipe.steps}" for case in all_cases),
         "The paper (ImageNet, 128 pixels): IS 47.79 to 169.68 and FID 17.10 to 8.87 within 5,000 steps",

@@ -26,8 +26,7 @@ from everymode.metrics.features import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.pictures import save_grid
 from everymode.recipes import find
-from experiments.early_collapse import named_numbers
-from experiments.image_trials import add_numbers_flag, changed_numbers, renumbered
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
 from experiments.trial_tables import Column, trial_table
 
@@ -137,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     judge = StackedJudge(options.samples, options.data or "digits")
     data = f"stacked:{options.data}" if options.data else "stacked-digits"
     every_case = cases(data, options.budget, options.width, options.triples)
-    all_cases = chosen(renumbered(every_case, named_numbers(options.numbers)), options.only)
+    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )

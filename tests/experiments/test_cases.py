@@ -14,6 +14,7 @@ import torch
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
+from experiments.renumbering import named_numbers
 from experiments.repeated import (
     Case,
     Judge,
@@ -85,7 +86,7 @@ def test_the_cases_of_a_figure_take_other_numbers() -> None:
     with pytest.raises(ValueError, match="Did you mean discriminator_steps"):
         early_collapse.cases(options)
     with pytest.raises(ValueError, match="names no number and its value"):
-        early_collapse.named_numbers("width")
+        named_numbers("width")
 
 
 def test_penalties_are_there() -> None:

@@ -19,10 +19,10 @@ from experiments.image_trials import (
     cluster_scores,
     linear_probe,
     play_once,
-    renumbered,
     stability,
     surest,
 )
+from experiments.renumbering import renumbered
 from experiments.repeated import Case, Outcome, few_images, train_and_judge
 from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest
 
@@ -47,14 +47,12 @@ def test_every_row_builds(part: str) -> None:
 
 
 def test_other_numbers_reach_the_methods_that_have_them() -> None:
-    found = {
-        case.name: case.recipe for case in renumbered(METHODS_OF_DIGITS, {"beta1": 0.5, "feature_steps": 3})
-    }
+    found = {case.name: case.recipe for case in renumbered(METHODS_OF_DIGITS, "beta1=0.5,feature_steps=3")}
     assert {recipe.beta1 for recipe in found.values()} == {0.5}
     assert found["logo-gan-ae"].feature_steps == 3  # type: ignore[attr-defined]
     assert not hasattr(found["gan"], "feature_steps")
     with pytest.raises(ValueError, match=r"no method has a number called feature_step$"):
-        renumbered(METHODS_OF_DIGITS, {"feature_step": 3})
+        renumbered(METHODS_OF_DIGITS, "feature_step=3")
 
 
 def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,54 @@
+"""`--numbers`: other numbers for the cases of an experiment, as in "beta1=0.5,discriminator_steps=4"."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.repeated import Case
+
+
+def named_numbers(text: str) -> dict[str, Any]:
+    """ "a=1,b=x" -> {"a": 1, "b": "x"}. Raises ValueError for what has no name or no value."""
+    found: dict[str, Any] = {}
+    for pair in filter(None, (each.strip() for each in text.split(","))):
+        name, separator, value = pair.partition("=")
+        if not (name and separator and value):
+            raise ValueError(f'"{pair}" names no number and its value: write it as in discriminator_steps=4')
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def add_numbers_flag(flags: argparse.ArgumentParser) -> None:
+    """`--numbers`, for what a short run needs."""
+    flags.add_argument(
+        "--numbers",
+        default="",
+        help="other numbers of all methods that have them, such as generator_lr=1e-3,feature_steps=300",
+    )
+
+
+def changed_numbers(text: str) -> str:
+    """What a report says of them."""
+    return f"; changed: {text}" if text else ""
+
+
+def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
+    """The cases with the numbers of `text`, each given those that its recipe has.
+
+    Raises ValueError for a number that no recipe has, and as `named_numbers`.
+    """
+    numbers = named_numbers(text)
+    unknown = [name for name in numbers if not any(hasattr(case.recipe, name) for case in all_cases)]
+    if unknown:
+        raise ValueError(f"no method has a number called {', '.join(unknown)}")
+    found = []
+    for case in all_cases:
+        known = {name: value for name, value in numbers.items() if hasattr(case.recipe, name)}
+        found.append(case._replace(recipe=case.recipe.with_numbers(**known)))
+    return found

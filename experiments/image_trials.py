@@ -161,10 +161,11 @@ def surest(
 
 @torch.no_grad()
 def discriminator_features(discriminator: nn.Module, data: Dataset, rows: np.ndarray) -> Tensor:
-    """[n, F] of real images, in evaluation mode."""
+    """[n, F] of real images, in evaluation mode; one that judges packs is shown packs of the same image."""
     discriminator.eval()
+    pack = getattr(discriminator, "pack", 1)
     parts = [rows[start : start + PASS] for start in range(0, len(rows), PASS)]
-    return torch.cat([discriminator.features(data.gather(part)) for part in parts])
+    return torch.cat([discriminator.features(data.gather(part).repeat_interleave(pack, 0)) for part in parts])
 
 
 def linear_probe(
@@ -181,7 +182,13 @@ def linear_probe(
 
     Appendix C.5's numbers (Adam 1e-4, betas 0.9 and 0.99, batch 128); features [N, F] are first given mean 0 and, all
     in all, variance 1, so that their scale, which R1 changes, is not what is measured.
+
+    Raises ValueError unless there is a label for each row.
     """
+    if len(features) != len(labels):
+        raise ValueError(
+            f"there are {len(features)} features for {len(labels)} labels: give one row for each"
+        )
     count = round(len(features) * (1 - held_out))
     middle = features[:count].mean(0)
     scale = (features[:count] - middle).square().mean().sqrt().clamp(min=1e-12)

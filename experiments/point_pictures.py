@@ -59,7 +59,7 @@ def draw_sweep(outcomes: Sequence[Outcome], path: Path) -> Path:
             found: dict[int, list[float]] = {}
             for outcome in outcomes:
                 name, k = outcome.case.split(", k = ")
-                if name == method:
+                if name == method and score in outcome.scores:  # nothing of high quality has no spread
                     found.setdefault(int(k), []).append(outcome.scores[score])
             numbers = sorted(found)
             means = [statistics.fmean(found[k]) for k in numbers]

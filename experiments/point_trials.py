@@ -62,7 +62,9 @@ class PointJudge:
         return sorted({*before, *final} - {0})
 
     def score(self, points: Tensor | np.ndarray, mixture: Mixture) -> dict[str, float]:
-        """SCORES of generated points [N, 2]."""
+        """SCORES of generated points [N, 2]; of a generator that diverged, no mode and nothing of high quality."""
+        if not np.isfinite(np.asarray(points)).all():
+            return {"modes": 0.0, "box": 0.0, "euclidean": 0.0, "reverse kl": math.nan, "spread": math.nan}
         disc = mode_coverage(points, mixture.means, mixture.std)
         box = mode_coverage(points, mixture.means, mixture.std, rule="box")
         return {
@@ -111,7 +113,9 @@ def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcom
         _keep(stepper, records, place)
         np.save(place / "points.npy", points[: judge.shown].numpy())
     scores = mean_scores(records[-judge.last :])
-    return Outcome(case.name, seed, scores, "", None, str(place))
+    diverged = next((record["step"] for record in records if math.isnan(record["reverse kl"])), None)
+    alarm = "" if diverged is None else "its points are not finite"
+    return Outcome(case.name, seed, scores, alarm, diverged, str(place))
 
 
 def mean_scores(records: Sequence[dict[str, Any]]) -> dict[str, float]:

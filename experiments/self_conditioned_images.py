@@ -28,6 +28,7 @@ from torch import Tensor
 import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
+from everymode.data.order import random_permutation
 from everymode.metrics.features import find_extractor, image_batches
 from everymode.pictures import save_grid
 from everymode.recipe import Recipe
@@ -162,7 +163,10 @@ def draw_surest(
 
 def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, columns: int) -> Tensor:
     # A copy: the images may lie in a file that is open for reading only.
-    images = torch.from_numpy(np.array(data.images[: min(samples, len(data))]))
+    rows = np.sort(
+        random_permutation(0, "surest reals", 0, len(data))[:samples]
+    )  # folders open class by class
+    images = torch.from_numpy(np.array(data.images[rows]))
     sure = class_logits(classifier, image_batches(images)).double().softmax(1)[:, label]
     return images[sure.argsort(descending=True, stable=True)[:columns]]
 

@@ -16,6 +16,7 @@ from train_clusters import train_clusters
 import everymode
 from everymode import checkpoint as files
 from everymode.cli import main
+from everymode.data.opening import open_images
 from everymode.run_folder import RunFolder, read_lines
 
 
@@ -102,6 +103,22 @@ def test_the_clusters_command_reports_and_draws(
     assert len(list(tmp_path.glob("cluster-*.png"))) == occupied
     overview = Image.open(tmp_path / "clusters.png")
     assert overview.width > overview.height / occupied * 16
+
+
+def test_the_clusters_command_refuses_other_data(
+    whole: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many images, the same ones in another order: their clusters would be shown under other images."""
+    digits = open_images("digits:train", resolution=16)
+    order = np.random.default_rng(0).permutation(len(digits))
+    other = tmp_path / "other.npz"
+    np.savez(
+        other, images=np.asarray(digits.images)[order].transpose(0, 2, 3, 1), labels=digits.labels[order]
+    )
+    assert main(["clusters", str(whole.path), "--data", str(other), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "is not what" in said and "give that data with --data" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_runs_without_clusters_are_refused_in_a_sentence(

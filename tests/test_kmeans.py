@@ -248,6 +248,21 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
             assert found[name] == pytest.approx(numbers, rel=1e-10, abs=1e-12), name
 
 
+def test_half_precision_is_refused_where_squares_would_overflow() -> None:
+    points = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(ValueError, match=r"float32 or float64.*\.float\(\)"):
+            nearest_centers(points.to(dtype), points[:3])
+    with pytest.raises(ValueError, match="block_rows"):
+        kmeans(points, 2, block_rows=0)
+
+
+def test_the_spread_is_the_distance_to_the_mean() -> None:
+    points = torch.randn(50, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 3
+    assert kmeans(points, 4).spread == pytest.approx(float((points - points.mean(0)).square().sum()))
+    assert kmeans(points, 1).inertia == pytest.approx(kmeans(points, 1).spread)
+
+
 def test_what_cannot_be_clustered_is_refused() -> None:
     points = blobs(5)
     with pytest.raises(ValueError, match="5 points can't make 6 clusters: ask for fewer clusters"):

@@ -32,6 +32,7 @@ def clusters(
     Each picture has images of one cluster on the left and samples of it on the right.
     """
     own = None if recipe is None else find(recipe)
+    from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
     from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.generator import recipe_of
@@ -39,6 +40,7 @@ def clusters(
 
     config = RunFolder(run).read_config()
     numbers = recipe_of(config) if own is None else type(own).from_json(config["recipe"]["numbers"])
+    found = clusters_of(run)
     dataset = open_images(
         data or config["data"]["source"],
         resolution=None if numbers.takes_points else numbers.size,
@@ -46,7 +48,12 @@ def clusters(
         label_column=numbers.label_column or None,
         progress=False,
     )
-    found = clusters_of(run)
+    trained_on = with_few_labels(dataset, numbers.labelled_fraction, numbers.seed)
+    if trained_on.fingerprint != config["data"]["fingerprint"]:
+        raise ValueError(
+            f"{dataset.name} is not what {run} was trained on (its content, or the order of its files, differs): give "
+            "that data with --data"
+        )
     report = report_clusters(found, dataset)
     place = out or run / "clusters"
     paths = draw_clusters(found, dataset, place, recipe=own, seed=seed)

@@ -24,6 +24,8 @@ class KMeans(NamedTuple):
     """[K] int64: points of each label. Some may be 0 where there are fewer distinct points than clusters."""
     inertia: float
     """Sum of squared distances to the nearest center."""
+    spread: float
+    """Sum of squared distances to the mean of all points."""
     iterations: int
     """Iterations that were made in all F dimensions."""
 
@@ -67,10 +69,11 @@ def kmeans(
     Raises:
         ValueError: for fewer points than clusters, features that are not finite, or centers that don't fit.
     """
-    if k < 1 or starts < 1 or iterations < 1 or dimensions < 1 or tolerance < 0:
+    least = min(k, starts, iterations, dimensions, 1 if block_rows is None else block_rows)
+    if least < 1 or tolerance < 0:
         raise ValueError(
-            "k, starts, iterations and dimensions must be at least 1, and tolerance at least 0, not "
-            f"{k}, {starts}, {iterations}, {dimensions} and {tolerance}"
+            "k, starts, iterations, dimensions and block_rows must be at least 1, and tolerance at least 0, not "
+            f"{k}, {starts}, {iterations}, {dimensions}, {block_rows} and {tolerance}"
         )
     points, number, spread = around_mean(features, total=total, gather=gather, block_rows=block_rows)
     if number < k:
@@ -93,6 +96,7 @@ def kmeans(
         settled.labels,
         total(torch.bincount(settled.labels, minlength=k)),
         inertia(points, settled),
+        spread * number,
         settled.iterations,
     )
 

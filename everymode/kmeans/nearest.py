@@ -15,8 +15,12 @@ def nearest_centers(features: Tensor, centers: Tensor, *, block_rows: int | None
     Args:
         block_rows: rows that are computed at once; None = as many as suit the device.
 
-    Raises ValueError if the shapes don't fit.
+    Raises ValueError if the shapes don't fit, or for half precisions, in which squared lengths overflow.
     """
+    if features.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"features must be float32 or float64, not {features.dtype}: convert them by .float()"
+        )
     if features.dim() != 2 or centers.dim() != 2 or features.shape[1] != centers.shape[1] or not len(centers):
         raise ValueError(
             f"features [N, F] and centers [K, F] must agree in F, with at least one center; their shapes are "

@@ -125,7 +125,7 @@ class ClusterLabels(TableLabels):
         self.teacher.load_state_dict(discriminator.state_dict())
         rows, views = self._subset(random)
         mine = self._share(len(rows))
-        features = torch.cat([*self._features(data, rows[mine], views[mine])]).to(self.centers)
+        features = self._all_features(data, rows[mine], views[mine])
         old = self.table[views.to(self.table.device), rows.to(self.table.device)]
         again = bool(self.refreshes)
         across = {"total": self._total, "gather": self._gathered}
@@ -147,12 +147,12 @@ class ClusterLabels(TableLabels):
             centers = torch.empty_like(centers)
             centers[new_to_old.to(centers.device)] = found.centers
         self.centers.copy_(centers)
-        spread = float(self._total((features - self._total(features.sum(0)) / len(rows)).square().sum()))
         before = self.table.clone()
         self._label_everything(data)
+        self.count()
         self.refreshes += 1
         return self._numbers(before if again else None) | {
-            "spread within": found.inertia / max(spread, 1e-30)
+            "spread within": found.inertia / max(found.spread, 1e-30)
         }
 
     def _subset(self, random: Draws) -> tuple[Tensor, Tensor]:
@@ -170,6 +170,14 @@ class ClusterLabels(TableLabels):
             flip = mirror.bool().to(device) if len(self.table) == 2 else None
             yield self.features(data.gather(some.numpy(), device, mirror=flip, dtype=dtype))
 
+    def _all_features(self, data: Any, rows: Tensor, views: Tensor) -> Tensor:
+        """[n, F]: the same, in the one piece of memory that they need."""
+        found, done = self.centers.new_empty(len(rows), self.centers.shape[1]), 0
+        for features in self._features(data, rows, views):
+            found[done : done + len(features)] = features
+            done += len(features)
+        return found
+
     def _label_everything(self, data: Any) -> None:
         """The nearest center to each image and mirror image, each process labelling its share."""
         count = self.table.shape[1]
@@ -183,7 +191,6 @@ class ClusterLabels(TableLabels):
                 self.table[view, done : done + len(found)] = found
                 done += len(found)
         self.table.copy_(self._total(self.table))
-        self.count()
 
     def _numbers(self, before: Tensor | None) -> dict[str, float]:
         numbers = self.numbers()

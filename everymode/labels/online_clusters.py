@@ -7,6 +7,7 @@ zero, where the first image of a cluster would replace its center.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -23,11 +24,13 @@ class OnlineClusterLabels(ClusterLabels):
 
     Every batch is then labelled by the nearest centers in the discriminator's present features, which costs a pass
     without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
-    Further refreshes do nothing.
+    Further refreshes cluster nothing: they label all images as a batch would be labelled then, so that what is said and
+    shown of the clusters is what they have become.
     """
 
-    def __init__(self, discriminator: nn.Module, example: Tensor, **numbers: Any) -> None:
+    def __init__(self, discriminator: nn.Module, example: Tensor, *, memory: int = 0, **numbers: Any) -> None:
         super().__init__(discriminator, example, **numbers)
+        self.memory = memory or math.inf
         self._running = False
         self.register_load_state_dict_post_hook(_note_whether_running)
 
@@ -48,14 +51,19 @@ class OnlineClusterLabels(ClusterLabels):
         counts = torch.zeros_like(self.counts).index_add_(0, labels, torch.ones_like(features[:, 0]))
         sums, counts = self._total(sums), self._total(counts)
         self.counts += counts
-        self.centers += (sums - counts[:, None] * self.centers) / self.counts.clamp(min=1)[:, None]
+        weights = self.counts.clamp(max=self.memory).maximum(counts).clamp(min=1)
+        self.centers += (sums - counts[:, None] * self.centers) / weights[:, None]
 
+    @torch.no_grad()
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
-        if self._running:
-            return {}
-        numbers = super().refresh(discriminator, data, random)
-        _note_whether_running(self)
-        return numbers
+        if not self._running:
+            numbers = super().refresh(discriminator, data, random)
+            _note_whether_running(self)
+            return numbers
+        self.teacher.load_state_dict(discriminator.state_dict())
+        before = self.table.clone()
+        self._label_everything(data)
+        return self._numbers(before)
 
 
 def _note_whether_running(source: OnlineClusterLabels, incompatible: object = None) -> None:

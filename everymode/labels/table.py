@@ -55,11 +55,9 @@ class TableLabels(LabelSource):
         return random.choice(self.stream, self.counts.cpu())
 
     def numbers(self) -> dict[str, float]:
-        """Labels without an image, and the share of the most frequent one."""
-        return {
-            "empty": float((self.counts == 0).sum()),
-            "largest": float(self.counts.max() / self.counts.sum()),
-        }
+        """Labels without an image, and the share of the most frequent one, by the table."""
+        sizes = torch.bincount(self.table.flatten(), minlength=self.num_labels)
+        return {"empty": float((sizes == 0).sum()), "largest": float(sizes.max() / sizes.sum())}
 
     def sampling_state(self) -> dict[str, Tensor]:
         return {"counts": self.counts}

@@ -45,6 +45,8 @@ class ClusterNumbers(Recipe):
     """Give each new cluster the number of the old one that it shares most images with."""
     online: bool = False
     """After the second clustering, label each batch in D's present features and let the centers follow it."""
+    online_memory: int = 0
+    """Images that weigh in a center that follows, at most; 0 = all that it was ever given, as in the paper."""
 
     def check(self) -> None:
         super().check()
@@ -106,4 +108,6 @@ class ClusterNumbers(Recipe):
             "keep_centers": self.keep_centers,
             "match": self.match_clusters,
         }
-        return (OnlineClusterLabels if self.online else ClusterLabels)(discriminator, example, **numbers)
+        if self.online:
+            return OnlineClusterLabels(discriminator, example, memory=self.online_memory, **numbers)
+        return ClusterLabels(discriminator, example, **numbers)

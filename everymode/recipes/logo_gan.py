@@ -19,6 +19,7 @@ Command, and result to expect:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class LogoGANAE(FixedFeaturesGAN):
         for name in ("code_dim", "feature_steps", "feature_batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 < self.feature_lr < math.inf:
+            raise ValueError(f"feature_lr must be a number above 0, not {self.feature_lr}")
 
     def features_name(self) -> str:
         return "an autoencoder's codes"

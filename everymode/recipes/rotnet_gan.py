@@ -14,6 +14,7 @@ Command, and result to expect:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ class RotNetGAN(FixedFeaturesGAN):
         for name in ("feature_steps", "feature_batch", "feature_width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 < self.feature_lr < math.inf:
+            raise ValueError(f"feature_lr must be a number above 0, not {self.feature_lr}")
         if self.size[0] != self.size[1]:
             raise ValueError(
                 f"images are turned by quarter turns, so they must be square: choose one number as resolution, not "

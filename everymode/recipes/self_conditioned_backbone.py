@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import benchmark_numbers as numbers
 from everymode.recipes import omni_gan
@@ -34,16 +34,32 @@ if TYPE_CHECKING:
 class ClusteredBackbone(ClusterNumbers, BigGANBackbone):
     """BigGAN's networks, with the clusters as classes."""
 
+    fewest_clusters: ClassVar[int] = 1
+
+    def check(self) -> None:
+        super().check()
+        if 0 < self.clusters < self.fewest_clusters:
+            raise ValueError(
+                f"{self.name} tells clusters apart: ask for at least {self.fewest_clusters}, not {self.clusters}"
+            )
+
+    def build(self) -> Game:
+        if (
+            self.num_classes != self.number_of_clusters
+        ):  # a recipe that has seen no data since its clusters were chosen
+            return replace(self, num_classes=self.number_of_clusters).build()
+        return super().build()
+
     def needs_labels(self) -> bool:
         return False
 
     def for_data(self, facts: DataFacts) -> ClusteredBackbone:
         """As if each image came with its cluster as label; labels that it has are not used."""
-        clusters = self.clusters or clusters_for(facts.num_images)
+        clusters = self.clusters or max(clusters_for(facts.num_images), self.fewest_clusters)
         labelled = replace(
             facts, num_classes=clusters, class_counts=(), num_unlabelled=0, combination_counts=()
         )
-        fitted = super().for_data(labelled)
+        fitted = super(ClusteredBackbone, replace(self, clusters=clusters)).for_data(labelled)
         assert isinstance(fitted, ClusteredBackbone)
         return fitted
 
@@ -76,6 +92,8 @@ class SelfConditionedOmni(ClusteredBackbone, OmniGAN):
 @dataclass(frozen=True, kw_only=True)
 class SelfConditionedMultiHinge(ClusteredBackbone, MultiHingeGAN):
     """Hinge loss on a projection head, multi-hinge loss on the class head beside it."""
+
+    fewest_clusters: ClassVar[int] = 2
 
 
 DIGITS = SelfConditionedBigGAN(

@@ -83,6 +83,21 @@ def test_a_stopped_trial_goes_on_to_the_same_end(
     assert parts.scores == whole.scores
 
 
+def test_a_trial_that_diverges_is_a_row_of_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.setattr(
+        "experiments.point_trials.draw_points", lambda *_: torch.full((JUDGE.points, 2), torch.nan)
+    )
+    outcome = play_points(Case("self-conditioned, k = 3", small(), "grid:samples=500"), 0, tmp_path, JUDGE)
+    assert outcome.scores == {"modes": 0, "box": 0, "euclidean": 0, "fewest modes": 0}
+    assert outcome.alarm == "its points are not finite" and outcome.alarm_step == 5
+    assert "| 0.00 | - | 1 |" in trial_table(
+        [outcome], [Column("modes", "modes"), Column("spread", "spread")], {}, ()
+    )
+    assert draw_sweep([outcome], tmp_path / "sweep.png").is_file()
+
+
 def test_evaluations_are_denser_at_the_end() -> None:
     assert PointJudge().due(4000) == [1000, 2000, 3000, 3680, 3760, 3840, 3920, 4000]
     assert PointJudge().due(2) == [1, 2]

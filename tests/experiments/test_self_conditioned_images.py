@@ -17,6 +17,7 @@ from experiments import image_trials, self_conditioned_images
 from experiments.image_trials import (
     ImageJudge,
     cluster_scores,
+    discriminator_features,
     linear_probe,
     play_once,
     stability,
@@ -104,6 +105,36 @@ def test_a_linear_probe_sees_what_is_there_at_any_scale() -> None:
     seen = linear_probe(features, labels, passes=30, lr=1e-3)
     assert seen > 0.95
     assert linear_probe(1e-3 * features + 100, labels, passes=30, lr=1e-3) == pytest.approx(seen, abs=0.02)
+
+
+def test_packs_are_probed_image_by_image() -> None:
+    recipe = METHODS_OF_DIGITS[[case.name for case in METHODS_OF_DIGITS].index("pac-gan2")].recipe
+    data = open_images("digits:train", resolution=32)
+    discriminator = recipe.with_numbers(width=4).for_data(data.facts()).build().discriminator
+    rows = np.array([5, 0, 9])
+    features = discriminator_features(discriminator, data, rows)
+    twice = data.gather(rows).repeat_interleave(2, 0)
+    assert len(features) == 3
+    torch.testing.assert_close(features, discriminator.features(twice))  # type: ignore[operator]
+    with pytest.raises(ValueError, match="3 features for 6 labels"):
+        linear_probe(features, torch.zeros(6, dtype=torch.long))
+
+
+def test_the_surest_real_images_are_sought_among_all_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = open_images("digits:train", resolution=16)
+    by_class = digits.subset(np.argsort(digits.labels, kind="stable"))
+
+    def bright_below(_: object, batches: Any) -> Tensor:
+        level = torch.cat([*batches]).float().mean((1, 2, 3))
+        return torch.stack([torch.zeros_like(level), level], dim=1)
+
+    monkeypatch.setattr(self_conditioned_images, "class_logits", bright_below)
+    found = self_conditioned_images._surest_reals(by_class, Bright(), 1, 400, 400)
+    classes = {
+        int(by_class.labels[(np.asarray(by_class.images) == image.numpy()).all((1, 2, 3)).argmax()])
+        for image in found
+    }
+    assert classes == set(range(10))
 
 
 class Painter:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELLED, Batch
+from everymode.kmeans import nearest_centers
 from everymode.labels.clusters import ClusterLabels
 from everymode.labels.online_clusters import OnlineClusterLabels
 
@@ -269,7 +270,28 @@ def test_online_centers_are_running_means() -> None:
         expected[cluster] += (data.rows[row] - expected[cluster]) / counts[cluster]
     torch.testing.assert_close(labels.centers, expected, rtol=1e-12, atol=1e-12)
     assert torch.equal(labels.counts, counts)
-    assert labels.refresh(identity(), data, moment("10 refresh")) == {}
+    data.rows[:30] += 1000  # what they have become is told, and nothing is clustered anew
+    centers, counts = labels.centers.clone(), labels.counts.clone()
+    told = labels.refresh(identity(), data, moment("10 refresh"))
+    assert torch.equal(labels.centers, centers) and torch.equal(labels.counts, counts)
+    assert torch.equal(labels.table[0], nearest_centers(data.rows, centers))
+    assert told["kept"] < 1 and "spread within" not in told
+
+
+def test_online_centers_can_forget() -> None:
+    """With a memory of n images a center moves as if it had been given n so far, however many it was."""
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels, memory=5)
+    for name in ("0 refresh", "5 refresh"):
+        labels.refresh(identity(), data, moment(name))
+    rows = torch.tensor([0, 1])
+    before, (cluster, _) = labels.centers.clone(), labels.table[0, rows].tolist()
+    labels.assign(batch(rows, data), identity(), moment())
+    moved = before[cluster] + (data.rows[rows] - before[cluster]).sum(0) / 5
+    torch.testing.assert_close(labels.centers[cluster], moved, rtol=1e-12, atol=1e-12)
+    many = data.rows[torch.arange(8)]  # more than the memory: their mean
+    labels.move(many, torch.full((8,), cluster))
+    torch.testing.assert_close(labels.centers[cluster], many.mean(0), rtol=1e-12, atol=1e-12)
 
 
 def test_online_uses_the_present_features_and_resumes_running() -> None:

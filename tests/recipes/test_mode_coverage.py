@@ -244,3 +244,29 @@ def test_every_packs_recipe_keeps_its_pack_at_toy_size() -> None:
     for pack in (2, 3, 4):
         small = find(f"pac-gan{pack}-digits").shrunk()
         assert isinstance(small, PacGAN) and (small.pack, small.batch_size) == (pack, 4 * pack)
+
+
+@pytest.mark.parametrize("name", ["logo-gan-ae-digits", "rotnet-gan-digits"])
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_features_are_learnt_at_a_rate_above_0(name: str, rate: float) -> None:
+    with pytest.raises(ValueError, match="feature_lr must be a number above 0"):
+        find(name).with_numbers(feature_lr=rate)
+
+
+@pytest.mark.parametrize("name", ["biggan", "omni", "multi-hinge"])
+def test_other_clusters_make_other_networks(name: str) -> None:
+    """Also before the recipe has seen data: as many classes as there are clusters."""
+    recipe = find(f"self-conditioned-{name}-digits").with_numbers(clusters=40, width=4)
+    with torch.device("meta"):
+        game = recipe.build()
+    assert game.labels.num_labels == 40
+    assert any(40 in parameter.shape for parameter in game.generator.parameters())
+
+
+def test_few_images_are_at_least_two_clusters_where_clusters_are_told_apart() -> None:
+    facts = replace(open_images("digits:train", resolution=16).facts(), num_images=15)
+    recipe = find("self-conditioned-multi-hinge-digits").with_numbers(clusters=0)
+    fitted = recipe.for_data(facts)
+    assert (fitted.clusters, fitted.num_classes) == (2, 2)
+    with pytest.raises(ValueError, match="tells clusters apart: ask for at least 2, not 1"):
+        recipe.with_numbers(clusters=1)

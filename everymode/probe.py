@@ -49,7 +49,8 @@ class SampleProbe:
         layer's own weight; only where the network has such layers.
 
     Of several labels an image (label blocks), the first one makes the classes of `variety`, and labels_hit and the
-    accuracies are means over the blocks. Real examples without a label are left out where labels are compared.
+    accuracies are means over the blocks. Real examples without a label are left out where labels are compared, and
+    held-out ones also of realness, unless the data have such examples too.
     """
 
     def __init__(self, data: Dataset, *, count: int, seed: int, held_out: Dataset | None = None) -> None:
@@ -58,6 +59,7 @@ class SampleProbe:
         self._seed = seed
         self._reals = data.gather(rows)
         self._real_labels = data.labels[rows] if data.num_classes else None
+        self._wants_labels = bool(data.num_classes) and not data.num_unlabelled
         self._unseen: Drawn | None = None
         if held_out is not None and count:
             unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
@@ -88,6 +90,13 @@ class SampleProbe:
         examples, labels = self._unseen
         if not stepper.game.labels.names_classes:
             labels = None
+        elif (
+            labels is not None and self._wants_labels
+        ):  # a discriminator that never saw one without may not take it
+            known = (labels >= 0).reshape(len(labels), -1).all(1)
+            examples, labels = examples[torch.from_numpy(known)], labels[known]
+            if not known.any():
+                return {}
         with as_in_use(stepper.game.discriminator):
             seen = self._realness(stepper, self._reals, self._real_labels if labels is not None else None)
             unseen = self._realness(stepper, examples, labels)

@@ -48,8 +48,9 @@ class Recipe:
     """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
     labelled_fraction: float = 1.0
     """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
-    labelled_share: float = 0.0
-    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come."""
+    labelled_share: float | None = None
+    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come.
+    Left out, as the data come, but at least half where a loss has a term for each kind."""
     channels: int = field(default=3, metadata=FROM_DATA)
     num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
     class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
@@ -239,7 +240,7 @@ class Recipe:
                 "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
                 f"{self.labelled_fraction}"
             )
-        if not 0 <= self.labelled_share <= 1:
+        if self.labelled_share is not None and not 0 <= self.labelled_share <= 1:
             raise ValueError(
                 f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
             )

@@ -13,9 +13,11 @@ from torch import nn
 
 from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
+from everymode.data.errors import NoColumnsError
 from everymode.data.hiding import with_few_labels
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder, MixedOrder
+from everymode.device import find_device
 from everymode.distributed import World
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.game import UNLABELLED
@@ -82,7 +84,7 @@ def train(
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
-    place = _device(device)
+    place = find_device(device)
     world = World.from_environment(cuda=place.type == "cuda")
     created: RunFolder | None = None
     try:
@@ -105,7 +107,15 @@ def train(
                 "seed out, or start a new run"
             )
         with world.writer_first():
-            opened = _open(chosen, source, data, quiet=not progress_talk)
+            try:
+                opened = _open(chosen, source, data, quiet=not progress_talk)
+            except NoColumnsError:
+                if "label_column" in numbers:
+                    raise
+                chosen = replace(
+                    chosen, label_column=""
+                )  # the recipe's own, for a paper's file: folders need none
+                opened = _open(chosen, source, data, quiet=not progress_talk)
         if chosen.needs_labels() and not any(opened.class_counts):
             raise ValueError(
                 f"{source} has no labels, and {chosen.name or type(chosen).__name__} needs them: add labels (class "
@@ -200,24 +210,6 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
 
 
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {name!r}') from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "device cuda was asked for, but torch sees no GPU: leave --device out to use the CPU"
-        )
-    if device.type == "cuda":
-        local = World.local_rank()
-        device = torch.device("cuda", device.index if device.index is not None else local)
-        torch.cuda.set_device(device)
-    return device
-
-
 def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool) -> Dataset:
     if isinstance(data, Dataset):
         return data
@@ -284,10 +276,8 @@ def _measure(
 
 def _probe(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
     held_out = _open(recipe, recipe.held_out, None, quiet=quiet) if recipe.held_out else None
-    if held_out is not None and (held_out.image_shape, held_out.classes) != (
-        dataset.image_shape,
-        dataset.classes,
-    ):
+    kind = (dataset.image_shape, dataset.classes)
+    if held_out is not None and (held_out.image_shape, held_out.classes) != kind:
         raise ValueError(
             f"held_out {recipe.held_out} is of another kind than the training data: {held_out.image_shape} with "
             f"{len(held_out.classes)} classes, not {dataset.image_shape} with the same {len(dataset.classes)}"

@@ -8,7 +8,8 @@
 Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
 under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
 on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
-(AC-GAN and Omni-GAN with and without decay). `--decay` is the discriminator's in all cases that have one, `--numbers`
+(AC-GAN and Omni-GAN with and without decay), all (the cases of all figures, each run once, and a picture of each
+figure). `--decay` is the discriminator's in all cases that have one, `--numbers`
 changes numbers of all cases. What the paper shows as curves of IS and FID is shown here by the curves
 of the watch, and by the scores at the end.
 """
@@ -59,7 +60,7 @@ class PenalizedACGAN(ACGAN):
         return game
 
 
-FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few")
+FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
     "watch/coverage": "coverage of the reals by the raw generator",
     "watch/variety": "variety within a class (1 = as real images)",
@@ -120,6 +121,9 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         return both(multi_hinge_K1=k_plus_1) | {"omni, decay": decayed(omni)}
     if figure == "18":
         return both(omni=omni) | {"omni, decay of D only": replace(decayed(omni), generator_weight_decay=0.0)}
+    if figure == "all":
+        found = [recipes(each, on, decay=decay) for each in FIGURES[:-1]]
+        return {name: recipe for cases_of_figure in found for name, recipe in cases_of_figure.items()}
     if figure == "few":
         return both(omni=omni, AC_GAN=auxiliary)
     decays = (0.0, 1e-5, 1e-4, 5e-4, 2e-3)
@@ -168,6 +172,11 @@ def main() -> None:
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
     outcomes = run_all(wanted, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
     picture = plot(outcomes, SIGNALS, out / "curves.png")
+    for figure in FIGURES[:-1] if options.figure == "all" else ():
+        shown = recipes(figure, options.on, decay=options.decay)
+        mine = [outcome for outcome in outcomes if outcome.case in shown]
+        if mine:
+            plot(mine, SIGNALS, out / f"curves-{figure}.png")
     columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
     columns += ["best coverage", "last coverage", "last held_out_gap", "last self_accuracy"]
     facts = [

@@ -29,7 +29,7 @@ SIGNALS = {
 
 
 def cases(on: str, data: str, held_out: str, budget: float) -> list[Case]:
-    """When the class cost is switched on; what follows is as long in each."""
+    """When the class cost is switched on; what follows is as long in the middle as late, and the whole from scratch."""
     recipe = find(f"multi-hinge-shared-gan-{on}")
     assert isinstance(recipe, MultiHingeSharedGAN)
     # Without a decay of the learning rates, which would begin at another step in each.

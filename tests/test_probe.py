@@ -133,6 +133,30 @@ def test_accuracy_of_the_discriminators_class_scores(digits, offset: int, accura
     assert signals["self_accuracy"] == signals["validation_accuracy"] == accuracy
 
 
+class Embedded(nn.Module):
+    """A discriminator that looks its label up in a table, as projection does: there is no row -1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 12)
+
+    def forward(self, x, condition):
+        return self.table(condition)
+
+
+def test_held_out_examples_without_a_label_are_left_out_where_every_training_example_has_one(digits) -> None:
+    held_out = open_images("digits:held-out", resolution=16)
+    few = replace(held_out, labels=np.where(np.arange(len(held_out)) % 3 == 0, -1, held_out.labels))
+    none = replace(held_out, labels=np.full(len(held_out), -1))
+    steps = stepper(digits)
+    steps.game.discriminator = Embedded()
+    assert "held_out_gap" in SampleProbe(digits, count=70, seed=0, held_out=few)(steps)
+    assert "held_out_gap" not in SampleProbe(digits, count=70, seed=0, held_out=none)(steps)
+    steps.game.discriminator = Told(0)
+    signals = SampleProbe(digits, count=70, seed=0, held_out=few)(steps)
+    assert signals["validation_accuracy"] == 1.0
+
+
 def test_overfitting_by_hand() -> None:
     training = torch.tensor([2.0, 4.0], dtype=torch.float64).repeat(200)  # mean 3, variance 400/399
     noise = 2 * (2 * 400 / 399 / 400) ** 0.5

@@ -354,3 +354,29 @@ def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"
     with pytest.raises(ValueError, match="of another kind than the training data"):
         train(DIGITS, data="shapes:labels=shape,samples=64", held_out="digits:held-out", **small)
+
+
+def test_a_recipes_own_label_column_is_for_data_that_have_columns(tmp_path: Path) -> None:
+    """CIFAR-100 as a folder of classes needs no column; a column that was asked for is missed."""
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (32, 32), (60 * number, 0, 0)).save(tmp_path / "photos" / name / f"{number}.png")
+    numbers = {
+        "steps": 1,
+        "tick": 1,
+        "snapshot": 1,
+        "width": 4,
+        "batch_size": 4,
+        "watch_samples": 0,
+        "quiet": True,
+    }
+    run = everymode.train("omni-gan-cifar100", data=tmp_path / "photos", out=tmp_path / "runs", **numbers)
+    assert run.recipe.label_column == "" and run.recipe.num_classes == 2
+    more = numbers | {"steps": 2}
+    again = everymode.train("omni-gan-cifar100", tmp_path / "photos", resume=run.folder, **more)
+    assert again.steps == 2
+    with pytest.raises(ValueError, match='no column "coarse"'):
+        everymode.train(
+            "omni-gan-cifar100", data=tmp_path / "photos", out=tmp_path, label_column="coarse", **numbers
+        )

@@ -57,7 +57,6 @@ def partition(
     """
     settings = replace(settings_of(data, paper=paper), **numbers)
     size = None if resolution is None else parse_resolution(resolution)
-    import torch
 
     from everymode.data.opening import open_images
     from everymode.metrics.clustering import nmi, purity
@@ -67,7 +66,7 @@ def partition(
     from everymode.stopping import stop_on_signals
 
     dataset = open_images(data, resolution=size, limit=limit, label_column=label_column, progress=not quiet)
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    place = find_device(device)
     with stop_on_signals() as request:
         try:
             learn_partition(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DataWarning"]
+__all__ = ["DataError", "DataWarning", "NoColumnsError"]
 
 
 class DataError(ValueError):
     """The data can't be used as they are: empty, unreadable or inconsistent (exit code 3)."""
+
+
+class NoColumnsError(DataError):
+    """A column of labels was asked for, and this kind of data has no table of labels at all."""
 
 
 class DataWarning(UserWarning):

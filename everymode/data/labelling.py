@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from everymode.data.errors import DataError
+from everymode.data.errors import DataError, NoColumnsError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.source import numbered_classes
 from everymode.data.words import did_you_mean, listed
@@ -63,7 +63,7 @@ def label_images(
         columns = label_columns(label_column) or ("label",)
         return labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
     if label_column is not None:
-        raise DataError(
+        raise NoColumnsError(
             f'{where} has no labels.csv, so there is no column "{label_column}"; leave label_column out'
         )
     if json_bytes is not None:

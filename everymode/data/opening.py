@@ -14,6 +14,7 @@ from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
+from everymode.data.errors import NoColumnsError
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_name
 from everymode.data.parquet import parquet_source
@@ -122,7 +123,7 @@ def open_source(
                 stacklevel=3,
             )
         if label_column is not None:
-            raise ValueError(f"{path_or_name} has no columns; leave label_column out")
+            raise NoColumnsError(f"{path_or_name} has no columns; leave label_column out")
         return build_named(parsed, resolution)
     path = Path(path_or_name).expanduser()
     if not path.exists():
@@ -208,7 +209,7 @@ def _file_source(path: Path, label_column: str | None) -> Source | Dataset:
 
 def _without_columns(read: Callable[[Path], Source], path: Path, label_column: str | None) -> Source:
     if label_column is not None:
-        raise ValueError(f"{path} has no columns; leave label_column out")
+        raise NoColumnsError(f"{path} has no columns; leave label_column out")
     return read(path)
 
 

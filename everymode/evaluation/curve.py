@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from everymode.device import find_device
 from everymode.evaluation.judging import (
     FAST_IMAGES,
     MAX_FEATURES,
@@ -62,7 +61,7 @@ def truncation_curve(
     values = sorted(set(truncations))
     if not values:
         raise ValueError("a truncation curve needs at least one truncation, such as 0.5,1")
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = find_device(device)
     rules = [replace(sampling or Sampling(), truncation=value) for value in values]
     sides = open_sides(
         fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=rules[0]

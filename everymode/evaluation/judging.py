@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images, parse_resolution
+from everymode.device import find_device
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.points import points_card
 from everymode.evaluation.sampling import Sampling
@@ -80,7 +81,7 @@ def evaluate(
         FileNotFoundError: nothing at a path.
         everymode.data.DataError: images that can't be used.
     """
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = find_device(device)
     sampling = sampling or Sampling()
     sides = open_sides(
         fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=sampling

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
+from everymode.device import find_device
 from everymode.evaluation.judging import MAX_FEATURES, kept_reference, reference_of
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.sides import Side, open_data, open_sides
@@ -99,7 +100,7 @@ def memorization(
     Raises:
         ValueError: as `evaluate`; images of different sizes.
     """
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = find_device(device)
     sides = open_sides(
         fake,
         real,

@@ -12,7 +12,16 @@ from everymode.losses.contrastive import (
 )
 from everymode.losses.lecam import LeCam
 from everymode.losses.matching import feature_matching
-from everymode.losses.multi_hinge import complement_multi_hinge_loss, multi_hinge, multi_hinge_loss
+from everymode.losses.multi_hinge import (
+    activation_maximization,
+    any_real_class,
+    complement_multi_hinge_loss,
+    confusion,
+    fake_class_log_probability,
+    fake_class_score,
+    multi_hinge,
+    multi_hinge_loss,
+)
 from everymode.losses.omni import omni, omni_loss, omni_signs
 from everymode.losses.penalties import (
     dragan,
@@ -26,6 +35,8 @@ from everymode.losses.penalties import (
 
 __all__ = [
     "LeCam",
+    "activation_maximization",
+    "any_real_class",
     "auxiliary",
     "balanced_consistency",
     "class_cross_entropy",
@@ -33,11 +44,14 @@ __all__ = [
     "classification_of_fakes",
     "complement_multi_hinge_loss",
     "conditional_contrastive_loss",
+    "confusion",
     "consistency",
     "data_to_data_cross_entropy",
     "dragan",
     "embeddings_of_fakes",
     "embeddings_of_reals",
+    "fake_class_log_probability",
+    "fake_class_score",
     "feature_matching",
     "gradient_norm_squared",
     "hinge",

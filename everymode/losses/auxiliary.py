@@ -13,7 +13,7 @@ from torch import Tensor
 from everymode.game import AdversarialLoss, Condition
 from everymode.losses.adversarial import logistic
 from everymode.losses.classification import ClassCost, class_cross_entropy
-from everymode.losses.label_blocks import label_blocks
+from everymode.losses.label_blocks import label_blocks, require_one_block
 
 
 def auxiliary(
@@ -57,6 +57,7 @@ def improved_auxiliary(
 
     As `auxiliary`, but D's class cost sends all fakes to the class "fake"; G still asks for the label.
     """
+    require_one_block(num_classes, "an auxiliary classifier")
     return _with_classifier(
         num_classes,
         num_classes + 1,
@@ -79,6 +80,7 @@ def _with_classifier(
     discriminator_weight: float,
     generator_weight: float,
 ) -> AdversarialLoss:
+    require_one_block(num_classes, "an auxiliary classifier")
     if num_classes < 2:
         raise ValueError(
             f"an auxiliary classifier tells classes apart: it needs two or more, not {num_classes}"

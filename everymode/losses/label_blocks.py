@@ -23,6 +23,15 @@ def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
     return sizes
 
 
+def require_one_block(num_classes: int | tuple[int, ...], loss: str) -> None:
+    """Raise ValueError for several label blocks, where `loss` takes one label an image."""
+    if isinstance(num_classes, tuple):
+        raise ValueError(
+            f"{loss} takes one label an image, and num_classes={num_classes} means {len(num_classes)}: choose one of "
+            f"the blocks, or omni({num_classes}), which takes them all"
+        )
+
+
 def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple[Tensor, ...]:
     """One int64 tensor of labels per block, [B] or [B, H, W].
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import UNLABELLED, AdversarialLoss, Condition
-from everymode.losses.label_blocks import check_labels, label_blocks
+from everymode.losses.label_blocks import check_labels, label_blocks, require_one_block
 from everymode.losses.reduction import reduced
 
 RowCost = Callable[[Tensor, Tensor], Tensor]
@@ -110,6 +110,7 @@ def multi_hinge(
     Raises ValueError for fewer than two classes. Each function raises ValueError if the scores don't have K + 1 slots
     or there are no labels.
     """
+    require_one_block(num_classes, "the multi-hinge loss")
     if num_classes < 2:
         raise ValueError(f"the multi-hinge loss tells classes apart: it needs two or more, not {num_classes}")
     at_label = partial(multi_hinge_loss, margin=margin, reduction="none")

@@ -8,6 +8,7 @@ from everymode.networks.biggan import (
 )
 from everymode.networks.block_embedding import BlockEmbedding
 from everymode.networks.dcgan import DCGANGenerator, DeepDiscriminator, ShallowDiscriminator
+from everymode.networks.embedding_head import EmbeddingHead
 from everymode.networks.heads import (
     ClassifierHead,
     ProjectionClassifierHead,
@@ -36,6 +37,7 @@ __all__ = [
     "ClassifierHead",
     "DCGANGenerator",
     "DeepDiscriminator",
+    "EmbeddingHead",
     "ImplicitHead",
     "Initialization",
     "PackedDiscriminator",

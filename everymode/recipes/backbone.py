@@ -276,18 +276,41 @@ class BigGANBackbone(Recipe):
     def half_labelled(self, facts: DataFacts) -> BigGANBackbone:
         """With half of every batch of labelled images, where some images have no label and no share is asked for.
 
-        So the discriminator's term of reals is the mean of both kinds' (Multi-hinge GAN, equation 8).
+        So the discriminator's term of reals is the mean of both kinds' (Multi-hinge GAN, equation 8). Where more than
+        half of the images are labelled the batch has as many as the data: few strays are not shown again and again.
         """
-        if facts.num_unlabelled and not self.labelled_share:
-            return replace(self, labelled_share=0.5)
+        if facts.num_unlabelled and self.labelled_share is None:
+            labelled = 1 - facts.num_unlabelled / facts.num_images
+            return replace(self, labelled_share=max(0.5, labelled))
         return self
+
+    def notes(self) -> list[str]:
+        told = super().notes()
+        if not self.labelled_share or isinstance(self.num_classes, tuple):
+            return told
+        rows, unlabelled = self._labelled_rows, self.num_images - sum(self.class_counts)
+        if rows == self.batch_size:
+            return [
+                *told,
+                f"{unlabelled:,} images have no label, too few for a row of each batch: they are not shown",
+            ]
+        return [
+            *told,
+            f"{unlabelled:,} of {self.num_images:,} images have no label: {rows} rows of each batch of "
+            f"{self.batch_size} are of labelled images (labelled_share)",
+        ]
 
     @property
     def labelled_rows_share(self) -> float:
         """The share of a batch that really is labelled: `labelled_share` in whole rows; 1 where nothing is asked."""
         if not self.labelled_share:
             return 1.0
-        return int(self.labelled_share * self.batch_size + 0.5) / self.batch_size
+        return self._labelled_rows / self.batch_size
+
+    @property
+    def _labelled_rows(self) -> int:
+        """As `MixedOrder` rounds it."""
+        return int((self.labelled_share or 0.0) * self.batch_size + 0.5)
 
     def given_labels(self) -> LabelSource:
         """The data's labels; fakes' labels uniform or as frequent as in the data: several labels of an image together.

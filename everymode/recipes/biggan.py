@@ -1,7 +1,8 @@
 """BigGAN with a projection discriminator and the hinge loss: the baseline of Omni-GAN's tables.
 
 Paper: Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; numbers
-as PeterouZh/Omni-GAN-PyTorch runs it on CIFAR.
+as PeterouZh/Omni-GAN-PyTorch runs it on CIFAR. On digits its numbers are omni-gan-digits's, the weight decay of both
+networks included, so that losses are compared at equal numbers.
 Command, cost, and result to expect (TensorFlow Inception, 50,000 images):
   everymode train biggan-digits
       two minutes on two cores

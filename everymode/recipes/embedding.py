@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from everymode.recipes.backbone import BigGANBackbone
 
 if TYPE_CHECKING:
+    from everymode.data.facts import DataFacts
     from everymode.game import Game
     from everymode.losses.contrastive import EmbeddingCost
 
@@ -31,6 +32,12 @@ class EmbeddingGAN(BigGANBackbone):
                 f"{self.temperature}"
             )
 
+    def for_data(self, facts: DataFacts) -> EmbeddingGAN:
+        """Images without a label are judged by realness alone; at least half of every batch is then labelled."""
+        fitted = super().for_data(facts).half_labelled(facts)
+        assert isinstance(fitted, EmbeddingGAN)
+        return fitted
+
     def cost(self) -> EmbeddingCost:
         """(embeddings, proxies, labels) -> scalar."""
         raise NotImplementedError(f"{type(self).__name__} has no cost of embeddings: define cost()")
@@ -44,9 +51,11 @@ class EmbeddingGAN(BigGANBackbone):
         from everymode.networks.embedding_head import EmbeddingHead
 
         cost = self.cost()
+        # Unlabelled rows count in the mean, and cost nothing: the labelled ones are to weigh what they would alone.
+        of_reals = self.class_weight / self.labelled_rows_share
         objective = Objective(
             hinge(),
-            (Weighted("classes", embeddings_of_reals(cost), self.class_weight),),
+            (Weighted("classes", embeddings_of_reals(cost), of_reals),),
             (Weighted("classes", embeddings_of_fakes(cost), self.class_weight),),
         )
         classes = self.require_classes(2)

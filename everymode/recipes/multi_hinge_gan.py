@@ -11,6 +11,8 @@ Paper: Kavalerov, Czaja, Chellappa: cGANs with Multi-Hinge Loss, WACV 2021. Rele
 - multi-hinge-k1-gan: one head of K + 1 classes, "fake" last, with feature matching; what Omni-GAN's text calls
   Multi-hinge GAN.
 
+On digits all have omni-gan-digits's numbers, the weight decay of both networks included.
+
 Command, and result to expect (paper: 50,000 images):
   everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
       two minutes on two cores (multi-hinge-ssl-digits: five); measured: docs/results/class_margin.md; with 130 labels,
@@ -56,7 +58,7 @@ class MultiHingeGAN(BigGANBackbone):
     """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
 
     def for_data(self, facts: DataFacts) -> MultiHingeGAN:
-        """Images without a label are judged at the class head's guess; half of every batch is then labelled."""
+        """Images without a label are judged at the class head's guess; half of every batch, or more, is labelled."""
         fitted = super().for_data(facts).half_labelled(facts)
         assert isinstance(fitted, MultiHingeGAN)
         return fitted
@@ -98,6 +100,20 @@ class MultiHingeSharedGAN(MultiHingeGAN):
     hinge_start: int = 0
     """Step from which on the multi-hinge loss counts; 0 = from scratch."""
 
+    def check(self) -> None:
+        super().check()
+        if self.hinge_start < 0:
+            raise ValueError(f"hinge_start is a step, 0 or later, not {self.hinge_start}")
+
+    def notes(self) -> list[str]:
+        if self.hinge_start < self.steps:
+            return super().notes()
+        return [
+            *super().notes(),
+            f"the margins begin to count at step {self.hinge_start:,}, and training ends at {self.steps:,}: this is "
+            "projection alone; set hinge_start (--hinge-start) to less",
+        ]
+
     def for_data(self, facts: DataFacts) -> MultiHingeSharedGAN:
         """Raises ValueError for data of which some images have no label: projection needs one."""
         self.require_all_labelled(facts, "multi-hinge-ssl, which guesses their class")
@@ -133,6 +149,12 @@ class MultiHingeK1GAN(BigGANBackbone):
                 "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
                 "accumulation to 1, or matching_weight to 0"
             )
+
+    def for_data(self, facts: DataFacts) -> MultiHingeK1GAN:
+        """Of an image without a label any class but "fake" is asked; at least half of every batch is then labelled."""
+        fitted = super().for_data(facts).half_labelled(facts)
+        assert isinstance(fitted, MultiHingeK1GAN)
+        return fitted
 
     def build(self) -> Game:
         from everymode.game import Objective, Weighted
@@ -230,8 +252,8 @@ SSL_IMAGENET128 = replace(
     IMAGENET128, name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
 )
 SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
-SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32", labelled_share=0.5)
-SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64", labelled_share=0.5)
+SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32")
+SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64")
 # 600 steps pass before the class head, and with it the guessed labels, are worth anything.
 SSL_DIGITS = replace(
     DIGITS, name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5

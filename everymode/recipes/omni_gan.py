@@ -80,12 +80,13 @@ class OmniGANForImages(OmniGAN):
 
     def notes(self) -> list[str]:
         if not self.num_classes or self.discriminator_weight_decay is None:
-            return []
+            return super().notes()
         per_class = sum(self.class_counts) / sum(self.block_sizes)
         return [
+            *super().notes(),
             f"{per_class:,.0f} labelled images per class: discriminator weight decay "
             f"{self.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); "
-            f"generator weight decay {self.generator_weight_decay:.2g}"
+            f"generator weight decay {self.generator_weight_decay:.2g}",
         ]
 
 

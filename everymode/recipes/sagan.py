@@ -3,7 +3,8 @@
 Papers: Zhang et al., Self-Attention Generative Adversarial Networks (ICML 2019); numbers as Kavalerov et al., cGANs
 with Multi-Hinge Loss (WACV 2021), section 3, and `ilyakava/gan` run it: spectral normalization of all layers of both
 networks, Glorot initialization, attention at 32 pixels, no moving average. BigGAN's networks have the same blocks and,
-from 64 pixels on, the same widths. Departure: the epsilon of batch normalization is 1e-5, not TensorFlow's 1e-3.
+from 64 pixels on, the same widths. On digits the numbers are omni-gan-digits's, weight decay included. Departure: the
+epsilon of batch normalization is 1e-5, not TensorFlow's 1e-3.
 
 Command, and result to expect (50,000 images):
   everymode train sagan-digits

@@ -34,6 +34,8 @@ def all_cases() -> dict[str, Case]:
     found = {f"table 1: {case.name}": case for case in conditional_losses.cases("digits", "", 0.1, None)}
     for part in ("supervised", "labels"):
         found |= {case.name: case for case in class_margin.cases(part, "digits", "", "", 0.1, None)}
+    large = class_margin.cases("supervised", "imagenet64", "imagenet/train", "", 1e-4, 8)
+    found |= {f"ImageNet at 64 pixels: {case.name}": case for case in large}
     found |= {case.name: case for case in shared_hinge.cases("digits", "", "", 0.1)}
     for figure in early_collapse.FIGURES:
         for name, recipe in early_collapse.recipes(figure, "digits").items():
@@ -64,6 +66,7 @@ def test_margins_are_compared_on_equal_terms(part: str) -> None:
         "generator_margin",
         "class_weight",
         "aux_on_fake",
+        "hinge",
         "improved",
         "projection",
     }

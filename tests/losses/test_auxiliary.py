@@ -13,7 +13,7 @@ from everymode.game import AdversarialLoss
 from everymode.losses.adversarial import hinge, logistic
 from everymode.losses.auxiliary import auxiliary, improved_auxiliary
 from everymode.losses.classification import class_cross_entropy
-from everymode.losses.multi_hinge import multi_hinge_loss
+from everymode.losses.multi_hinge import multi_hinge, multi_hinge_loss
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,31 @@ def test_the_multi_hinge_paper_totals(reference: dict[str, Tensor]) -> None:
         loss = auxiliary(7, adversarial=hinge(), on_fake=on_fake, generator_weight=0.1)
         torch.testing.assert_close(loss.discriminator(real, fake, labels, asked), reference[f"mh.ac.{key}"])
     torch.testing.assert_close(loss.generator(fake, asked), reference["mh.ac.g_total_lambda01"])
+
+
+def test_the_multi_hinge_gradients_of_the_reference(reference: dict[str, Tensor]) -> None:
+    parts = {name: reference[f"mh.{name}"].double().clone() for name in ("adv_real", "adv_fake", "cls_fake")}
+    classes = reference["mh.cls_real"].double()
+    labels, asked = reference["mh.y_real"].long(), reference["mh.y_fake"].long()
+    for part in parts.values():
+        part.requires_grad_()
+    loss = auxiliary(7, adversarial=hinge(), cost=multi_hinge_loss, generator_weight=0.1)
+    real, fake = joined(classes, parts["adv_real"]), joined(parts["cls_fake"], parts["adv_fake"])
+    of_discriminator = torch.autograd.grad(
+        loss.discriminator(real, fake, labels, asked),
+        [parts["adv_real"], parts["adv_fake"]],
+        retain_graph=True,
+    )
+    of_generator = torch.autograd.grad(loss.generator(fake, asked), [parts["adv_fake"], parts["cls_fake"]])
+    names = ("d_grad_adv_real", "d_grad_adv_fake", "g_grad_adv_fake", "g_grad_cls_fake_lambda01")
+    for name, found in zip(names, (*of_discriminator, *of_generator), strict=True):
+        torch.testing.assert_close(found, reference[f"mh.{name}"].double(), rtol=1e-9, atol=1e-12)
+
+
+def test_several_labels_an_image_are_refused_in_a_sentence() -> None:
+    for loss in (auxiliary, improved_auxiliary, multi_hinge):
+        with pytest.raises(ValueError, match=r"takes one label an image.*omni\(\(10, 2\)\)"):
+            loss((10, 2))  # type: ignore[arg-type]
 
 
 def test_imac_gan_sends_fakes_to_a_class_of_their_own() -> None:

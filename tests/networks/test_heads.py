@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -102,3 +104,25 @@ def test_shared_class_scores_are_the_projection_without_its_common_part() -> Non
     torch.testing.assert_close(verdict.scores[0], plain(features, labels))
     torch.testing.assert_close(verdict.classes + plain.linear(features), plain.class_scores(features))
     assert verdict.features[-1] is features
+
+
+def test_projection_of_the_reference() -> None:
+    with np.load(Path(__file__).parents[1] / "vectors_conditional.npz") as arrays:
+        given = {
+            name.removeprefix("conditional.proj."): torch.from_numpy(arrays[name])
+            for name in arrays.files
+            if ".proj." in name
+        }
+    head = ProjectionHead(16, 5).double()
+    with torch.no_grad():
+        head.linear.weight.copy_(given["plain.linear_w"])
+        head.linear.bias.copy_(given["plain.linear_b"])
+        head.embedding.weight.copy_(given["plain.embed"])
+    pooled = given["feat"].double().relu().sum((2, 3))
+    torch.testing.assert_close(pooled, given["pooled"].double(), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        head(pooled, given["y"].long()), given["plain.out"].double(), rtol=1e-9, atol=1e-12
+    )
+    torch.testing.assert_close(
+        head.class_scores(pooled), given["plain.class_scores"].double(), rtol=1e-9, atol=1e-12
+    )

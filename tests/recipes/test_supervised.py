@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from toy_games import toy_data, toy_trainer
 
+from everymode.data.facts import DataFacts
 from everymode.data.hiding import hide_labels
 from everymode.game import Game
 from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead, ScalarHead
@@ -113,13 +115,25 @@ def test_combinations_that_make_no_sense() -> None:
         ACGAN(name="both", improved=True, projection=True)
     with pytest.raises(ValueError, match="set accumulation to 1, or matching_weight to 0"):
         replace(find("multi-hinge-k1-gan-digits"), accumulation=2)
-    half = hide_labels(toy_data(), 0.5).facts()
+    half = hide_labels(toy_data(), 0.4).facts()
     for name in ("biggan-digits", "multi-hinge-shared-gan-digits"):
         with pytest.raises(ValueError, match="have no label, and"):
             find(name).for_data(half)
-    for name in ("multi-hinge-gan-digits", "ac-gan-digits", "multi-hinge-ssl-64"):
+    halving = (
+        "multi-hinge-gan-digits",
+        "ac-gan-digits",
+        "multi-hinge-ssl-64",
+        "ac-gan-ssl-32",
+        "reacgan-digits",
+    )
+    for name in (*halving, "multi-hinge-k1-gan-digits"):
         assert find(name).for_data(half).labelled_share == 0.5
-        assert not find(name).for_data(toy_data().facts()).labelled_share or "ssl" in name
+        assert find(name).for_data(toy_data().facts()).labelled_share is None
+        assert replace(find(name), labelled_share=0.0).for_data(half).labelled_share == 0
+    with pytest.raises(ValueError, match="improved needs aux_on_fake"):
+        ACGAN(name="unlearnt", improved=True, aux_on_fake=False)
+    with pytest.raises(ValueError, match="hinge_start is a step, 0 or later, not -5"):
+        replace(find("multi-hinge-shared-gan-digits"), hinge_start=-5)
     third = replace(find("multi-hinge-gan-digits"), labelled_share=0.3, batch_size=64)
     assert third.for_data(half).labelled_share == 0.3
     assert third.labelled_rows_share == 19 / 64
@@ -159,3 +173,50 @@ def test_regularization_by_number() -> None:
     assert {"discriminator/r1", "discriminator/lecam", "discriminator/consistency"} <= means.keys()
     with pytest.raises(ValueError, match="lecam_weight must be 0"):
         replace(recipe, lecam_weight=-1.0)
+
+
+def strays(unlabelled: int) -> DataFacts:
+    """1,000 images of three classes, some without a label."""
+    counts = (300, 300, 400 - unlabelled)
+    facts = replace(toy_data().facts(), num_images=1000, num_unlabelled=unlabelled)
+    return replace(facts, num_classes=3, class_counts=counts)
+
+
+@pytest.mark.parametrize("name", ["multi-hinge-gan-32", "ac-gan-32", "imac-gan-64", "multi-hinge-ssl-32"])
+def test_a_few_strays_are_not_shown_again_and_again(name: str) -> None:
+    recipe = replace(find(name), batch_size=64)
+    fitted = recipe.for_data(strays(100))
+    assert fitted.labelled_share == 0.9 and fitted.labelled_rows_share == 58 / 64
+    assert "100 of 1,000 images have no label: 58 rows of each batch of 64" in " ".join(fitted.notes())
+    fitted = recipe.for_data(strays(3))
+    assert fitted.labelled_rows_share == 1
+    assert "3 images have no label, too few for a row of each batch: they are not shown" in fitted.notes()
+    assert not any("no label" in note for note in recipe.for_data(strays(0)).notes())
+
+
+def test_the_embeddings_cost_is_that_of_labelled_rows() -> None:
+    for share, weight in ((None, 1.0), (0.25, 4.0)):
+        recipe = replace(find("reacgan-digits"), labelled_share=share, batch_size=64)
+        terms = built(recipe).objective
+        assert terms.discriminator_terms[0].weight == pytest.approx(weight * recipe.class_weight)
+        assert terms.generator_terms[0].weight == recipe.class_weight
+
+
+def test_margins_that_never_count_are_told() -> None:
+    recipe = find("multi-hinge-shared-gan-digits")
+    assert not recipe.notes()
+    (note,) = replace(recipe, steps=300).notes()
+    assert "begin to count at step 600, and training ends at 300: this is projection alone" in note
+
+
+@pytest.mark.parametrize(
+    ("projection", "hinged", "realness"),
+    [(False, None, "logistic"), (True, None, "hinge"), (False, True, "hinge"), (True, False, "logistic")],
+)
+def test_ac_gan_with_and_without_projection_by_either_loss(
+    projection: bool, hinged: bool | None, realness: str
+) -> None:
+    recipe = replace(find("ac-gan-digits"), projection=projection, hinge=hinged)
+    score = torch.tensor([[3.0]])
+    cost = built(recipe).objective.adversarial.discriminator(score, -score, None, None)
+    assert float(cost) == pytest.approx(0 if realness == "hinge" else 2 * math.log1p(math.exp(-3)))

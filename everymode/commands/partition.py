@@ -59,6 +59,7 @@ def partition(
     size = None if resolution is None else parse_resolution(resolution)
 
     from everymode.data.opening import open_images
+    from everymode.device import find_device
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner.learning import learn_partition
     from everymode.partitioner.report import read_report, shown_report

@@ -26,6 +26,11 @@ class OnlineClusterLabels(ClusterLabels):
     without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
     Further refreshes cluster nothing: they label all images as a batch would be labelled then, so that what is said and
     shown of the clusters is what they have become.
+
+    Args:
+        memory: images that weigh in a center, at most (n stays there): centers then follow a discriminator that changes
+            fast, which a mean of all images can't. 0 = all, as published.
+        numbers: those of `ClusterLabels`.
     """
 
     def __init__(self, discriminator: nn.Module, example: Tensor, *, memory: int = 0, **numbers: Any) -> None:

@@ -165,6 +165,7 @@ SSL_DIGITS = replace(
     DIGITS,
     name="ac-gan-ssl-digits",
     steps=2500,
+    beta1=0.5,
     labelled_fraction=0.1,
     labelled_share=0.5,
     projection=True,

@@ -60,6 +60,10 @@ class ClusterNumbers(Recipe):
                 f"{self.clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or "
                 "ask for fewer clusters"
             )
+        if self.online_memory < 0:
+            raise ValueError(
+                f"online_memory is a number of images, 0 (all that a center was given) or more, not {self.online_memory}"
+            )
         if self.refresh_every < 1:
             raise ValueError(
                 f"{self.name or 'this recipe'} clusters its images every refresh_every steps, at least 1, not "

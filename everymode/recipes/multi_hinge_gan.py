@@ -254,7 +254,7 @@ SSL_IMAGENET128 = replace(
 SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
 SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32")
 SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64")
-# 600 steps pass before the class head, and with it the guessed labels, are worth anything.
+# Without momentum 600 steps pass before the class head, and with it the guessed labels, are worth anything.
 SSL_DIGITS = replace(
-    DIGITS, name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5
+    DIGITS, name="multi-hinge-ssl-digits", steps=2500, beta1=0.5, labelled_fraction=0.1, labelled_share=0.5
 )

@@ -270,3 +270,16 @@ def test_few_images_are_at_least_two_clusters_where_clusters_are_told_apart() ->
     assert (fitted.clusters, fitted.num_classes) == (2, 2)
     with pytest.raises(ValueError, match="tells clusters apart: ask for at least 2, not 1"):
         recipe.with_numbers(clusters=1)
+
+
+def test_numbers_of_clusters_are_checked() -> None:
+    recipe = find("online-self-conditioned-grid")
+    for numbers, said in (
+        ({"clusters": -1}, "clusters must be 0 .* or more"),
+        ({"cluster_images": 10}, "50 clusters can't be found in 10 images"),
+        ({"online_memory": -1}, "online_memory is a number of images, 0 .* or more, not -1"),
+        ({"refresh_every": 0}, "every refresh_every steps, at least 1, not 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            recipe.with_numbers(**numbers)
+    assert recipe.with_numbers(online_memory=300).build().labels.memory == 300

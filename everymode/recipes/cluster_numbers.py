@@ -62,7 +62,7 @@ class ClusterNumbers(Recipe):
             )
         if self.online_memory < 0:
             raise ValueError(
-                f"online_memory is a number of images, 0 (all that a center was given) or more, not {self.online_memory}"
+                f"online_memory is a number of images, 0 (all of a center) or more, not {self.online_memory}"
             )
         if self.refresh_every < 1:
             raise ValueError(

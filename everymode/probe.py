@@ -90,9 +90,8 @@ class SampleProbe:
         examples, labels = self._unseen
         if not stepper.game.labels.names_classes:
             labels = None
-        elif (
-            labels is not None and self._wants_labels
-        ):  # a discriminator that never saw one without may not take it
+        elif labels is not None and self._wants_labels:
+            # A discriminator that never saw an example without a label may not take one.
             known = (labels >= 0).reshape(len(labels), -1).all(1)
             examples, labels = examples[torch.from_numpy(known)], labels[known]
             if not known.any():

@@ -273,11 +273,14 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
     """Curves of the log, one panel a signal, one color a case: the mean over seeds, and all seeds thin beside it.
 
     Args:
-        signals: name in log.jsonl -> title.
+        signals: name in log.jsonl -> title; those that no run has are left out.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    logs = {outcome.folder: _lines(Path(outcome.folder) / "log.jsonl") for outcome in outcomes}
+    logged = {signal for log in logs.values() for line in log for signal in line}
+    signals = {signal: title for signal, title in signals.items() if signal in logged} or signals
     columns = min(3, len(signals))
     rows = -(-len(signals) // columns)
     figure = Figure(figsize=(5 * columns, 3.6 * rows), layout="constrained")
@@ -289,8 +292,7 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
             series = []
             for outcome in outcomes:
                 if outcome.case == name:
-                    log = _lines(Path(outcome.folder) / "log.jsonl")
-                    points = [(line["step"], line[signal]) for line in log if signal in line]
+                    points = [(line["step"], line[signal]) for line in logs[outcome.folder] if signal in line]
                     if points:
                         panel.plot(*zip(*points, strict=True), color=f"C{number}", linewidth=0.5, alpha=0.4)
                         series.append(dict(points))

@@ -16,8 +16,8 @@ On digits all have omni-gan-digits's numbers, the weight decay of both networks 
 Command, and result to expect (paper: 50,000 images):
   everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
       two minutes on two cores (multi-hinge-ssl-digits: five); measured: docs/results/class_margin.md; with 130 labels,
-      multi-hinge-ssl-digits (one seed): agreement 98.7 %, variety 0.80. In the first hundreds of steps D's hinge
-      loss may stand at 2.0; `--beta1 0.5` shortens that (one seed: docs/results/class_margin.md)
+      multi-hinge-ssl-digits (one seed): agreement 99.6 %, variety 0.83, fd 0.39. Without momentum D's hinge loss may
+      stand at 2.0 for some hundred steps
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet64 --data imagenet/train
       1 million steps of 1,024 images; paper IS 22.16, FID 13.29; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-gan-imagenet128 --data imagenet/train
@@ -244,7 +244,8 @@ K1_IMAGES32 = MultiHingeK1GAN(
 K1_IMAGES64 = MultiHingeK1GAN(
     **numbers_of(omni_gan.IMAGES64, name="multi-hinge-k1-gan-64", discriminator_weight_decay=1e-4)
 )
-K1_DIGITS = MultiHingeK1GAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits"))
+# With the released weight the class that was asked for is still ignored after 500 steps of a run of 1,000.
+K1_DIGITS = MultiHingeK1GAN(**numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits"), class_weight=1.0)
 
 # ---- one image in ten labelled
 

@@ -3,7 +3,8 @@
     python -m experiments.conditional_losses [--budget 0.3] [--seeds 3] [--only "omni-gan"]
     python -m experiments.conditional_losses --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.01
 
-On digits (the default) all recipes have the same numbers but for the loss. On CIFAR they have the paper's, and a width
+On digits (the default) all recipes have the same numbers but for the loss (K + 1 multi-hinge has momentum too, without
+which it does not learn its classes; `--numbers beta1=0.5` gives it to all). On CIFAR they have the paper's, and a width
 below 64 or a budget below 1 makes another experiment than the paper's: the report says so. FID and IS of the paper are
 of TensorFlow's Inception on 50,000 images; `fd` here is not that, and only its order can be compared. Collapse: the
 paper's by its curves, ours by the watch.

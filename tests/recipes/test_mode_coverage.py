@@ -233,7 +233,7 @@ def test_clusters_stand_for_the_classes_whatever_labels_there_are() -> None:
     unlabelled = replace(data.facts(), num_classes=0, class_counts=(), num_unlabelled=60, classes=())
     for facts in (data.facts(), unlabelled):
         taken = recipe.for_data(facts)
-        assert (taken.num_classes, taken.clusters, taken.labelled_share) == (5, 5, 0)
+        assert (taken.num_classes, taken.clusters, taken.labelled_share) == (5, 5, None)
         assert not taken.needs_labels()
     game = recipe.for_data(data.facts()).build()
     assert game.labels.num_labels == 5

@@ -162,10 +162,8 @@ def draw_surest(
 
 
 def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, columns: int) -> Tensor:
-    # A copy: the images may lie in a file that is open for reading only.
-    rows = np.sort(
-        random_permutation(0, "surest reals", 0, len(data))[:samples]
-    )  # folders open class by class
+    # Of all classes, since folders open class by class; a copy, since the file may be open for reading only.
+    rows = np.sort(random_permutation(0, "surest reals", 0, len(data))[:samples])
     images = torch.from_numpy(np.array(data.images[rows]))
     sure = class_logits(classifier, image_batches(images)).double().softmax(1)[:, label]
     return images[sure.argsort(descending=True, stable=True)[:columns]]

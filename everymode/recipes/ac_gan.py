@@ -33,19 +33,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import omni_gan, sagan
 from everymode.recipes.backbone import BigGANBackbone, numbers_of
 
 if TYPE_CHECKING:
-    from everymode.data.facts import DataFacts
     from everymode.game import Game
 
 
 @dataclass(frozen=True, kw_only=True)
 class ACGAN(BigGANBackbone):
-    """Cross-entropy of a class head, beside a scalar or a projection head."""
+    """Cross-entropy of a class head, beside a scalar or a projection head.
+
+    Images without a label are judged by realness alone or, beside projection, at the class head's guess.
+    """
+
+    averages_over_unlabelled: ClassVar[bool] = True
 
     improved: bool = False
     """ImAC-GAN: the classifier has a class for fakes, to which D's move sends them."""
@@ -64,14 +68,6 @@ class ACGAN(BigGANBackbone):
             raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
         if self.improved and not self.aux_on_fake:
             raise ValueError("improved needs aux_on_fake: ImAC-GAN's class for fakes is learnt from fakes")
-
-    def for_data(self, facts: DataFacts) -> ACGAN:
-        """Images without a label are judged by realness alone or, beside projection, at the class head's guess; at
-        least half of every batch is then labelled.
-        """
-        fitted = super().for_data(facts).half_labelled(facts)
-        assert isinstance(fitted, ACGAN)
-        return fitted
 
     def build(self) -> Game:
         from everymode.game import Objective, Weighted

@@ -28,6 +28,9 @@ class BigGANBackbone(Recipe):
 
     takes_label_blocks: ClassVar[bool] = False
     """Whether its images may have several labels each."""
+    averages_over_unlabelled: ClassVar[bool] = False
+    """Whether the discriminator's cost of reals is the mean of labelled and unlabelled ones: half of a batch, or more,
+    is then labelled (`half_labelled`)."""
 
     shared_dim: int = 0
     """Length of the label embedding that the generator's layers share; 0 = a table per layer (as on CIFAR)."""
@@ -107,7 +110,7 @@ class BigGANBackbone(Recipe):
             )
         fitted = super().for_data(facts)
         assert isinstance(fitted, BigGANBackbone)
-        return fitted
+        return fitted.half_labelled(facts) if self.averages_over_unlabelled else fitted
 
     def game(
         self,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes.backbone import BigGANBackbone
 
 if TYPE_CHECKING:
-    from everymode.data.facts import DataFacts
     from everymode.game import Game
     from everymode.losses.contrastive import EmbeddingCost
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingGAN(BigGANBackbone):
-    """The hinge loss, and a cost of embeddings: of reals in D's move, of fakes in G's."""
+    """The hinge loss, and a cost of embeddings: of reals in D's move, of fakes in G's.
+
+    Images without a label are judged by realness alone.
+    """
+
+    averages_over_unlabelled: ClassVar[bool] = True
 
     embedding_dim: int = 512
     """Length of the embedding."""
@@ -31,12 +35,6 @@ class EmbeddingGAN(BigGANBackbone):
                 f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "
                 f"{self.temperature}"
             )
-
-    def for_data(self, facts: DataFacts) -> EmbeddingGAN:
-        """Images without a label are judged by realness alone; at least half of every batch is then labelled."""
-        fitted = super().for_data(facts).half_labelled(facts)
-        assert isinstance(fitted, EmbeddingGAN)
-        return fitted
 
     def cost(self) -> EmbeddingCost:
         """(embeddings, proxies, labels) -> scalar."""

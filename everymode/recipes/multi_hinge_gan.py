@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import omni_gan, sagan
 from everymode.recipes.backbone import BigGANBackbone, numbers_of
@@ -47,7 +47,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiHingeGAN(BigGANBackbone):
-    """Hinge loss on a projection head, multi-hinge loss on the class head beside it."""
+    """Hinge loss on a projection head, multi-hinge loss on the class head beside it.
+
+    Images without a label are judged at the class head's guess.
+    """
+
+    averages_over_unlabelled: ClassVar[bool] = True
 
     margin: float = 1.0
     """By how much the right class must lead, in D's move."""
@@ -57,12 +62,6 @@ class MultiHingeGAN(BigGANBackbone):
     """Weight of the class cost in the generator's move."""
     aux_on_fake: bool = False
     """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
-
-    def for_data(self, facts: DataFacts) -> MultiHingeGAN:
-        """Images without a label are judged at the class head's guess; half of every batch, or more, is labelled."""
-        fitted = super().for_data(facts).half_labelled(facts)
-        assert isinstance(fitted, MultiHingeGAN)
-        return fitted
 
     def objective(self, *, start: int = 0) -> Objective:
         """The hinge loss, and the margins, which count from step `start` on."""
@@ -131,7 +130,12 @@ class MultiHingeSharedGAN(MultiHingeGAN):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiHingeK1GAN(BigGANBackbone):
-    """One head of K + 1 classes, of which the last is "fake"."""
+    """One head of K + 1 classes, of which the last is "fake".
+
+    Of an image without a label any class but "fake" is asked.
+    """
+
+    averages_over_unlabelled: ClassVar[bool] = True
 
     margin: float = 1.0
     """By how much the right class must lead."""
@@ -150,12 +154,6 @@ class MultiHingeK1GAN(BigGANBackbone):
                 "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
                 "accumulation to 1, or matching_weight to 0"
             )
-
-    def for_data(self, facts: DataFacts) -> MultiHingeK1GAN:
-        """Of an image without a label any class but "fake" is asked; at least half of every batch is then labelled."""
-        fitted = super().for_data(facts).half_labelled(facts)
-        assert isinstance(fitted, MultiHingeK1GAN)
-        return fitted
 
     def build(self) -> Game:
         from everymode.game import Objective, Weighted

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,23 @@ def newest_valid(folder: Path, say: Callable[[str], None], *, up_to: int | None 
             continue
         return checkpoint
     return None
+
+
+def newest_of_run(run: Path) -> Path:
+    """The newest whole checkpoint of a run folder. Damaged ones are named on stderr.
+
+    Raises FileNotFoundError if it has none, which is not the same as having damaged ones only.
+    """
+    folder = run / "checkpoints"
+    newest = newest_valid(folder, lambda text: print(text, file=sys.stderr))
+    if newest is not None:
+        return newest
+    if checkpoints(folder):
+        raise FileNotFoundError(
+            f"every checkpoint of {run} is damaged: give another run, or train again (its log and pictures are still "
+            "there)"
+        )
+    raise FileNotFoundError(f"{run} has no checkpoint yet: let it train until its first snapshot")
 
 
 def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None:

@@ -182,10 +182,7 @@ def find_generator(path: Path) -> Path:
     if (path / "generator.safetensors").is_file():
         return path
     if (path / "checkpoints").is_dir():
-        newest = files.newest_valid(path / "checkpoints", print)
-        if newest is not None:
-            return newest
-        raise FileNotFoundError(f"{path} has no valid checkpoint yet: let it train until its first snapshot")
+        return files.newest_of_run(path)
     raise FileNotFoundError(
         f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from everymode.checkpoint import write_text_whole
+from everymode.tensorboard_events import TensorBoardEvents
 
 
 class RunFolder:
@@ -17,6 +18,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._events = TensorBoardEvents(path / "tensorboard")
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
@@ -74,7 +76,7 @@ class RunFolder:
         return json.loads(path.read_text())
 
     def write_status(self, state: str, step: int, steps: int, **more: Any) -> None:
-        """status.json: running, stopped, done or diverged, and where."""
+        """status.json: preparing, running, stopped, done, diverged or collapsed, and where."""
         status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
         write_text_whole(self.path / "status.json", json.dumps(status, indent=1))
 
@@ -83,8 +85,11 @@ class RunFolder:
         return json.loads(path.read_text()) if path.is_file() else {}
 
     def add_line(self, file: Path, record: dict[str, Any]) -> None:
+        """Append to one of the .jsonl files; numbers of the log and the scores go to TensorBoard too, where it is."""
         with file.open("a") as out:
             out.write(json.dumps(record) + "\n")
+        if file in (self.log, self.metrics):
+            self._events.write(record)
 
     def cut_back(self, step: int) -> None:
         """Drop the lines of the logs that lie behind `step`: the run goes on from there."""

@@ -169,7 +169,7 @@ def test_a_folder_without_a_generator(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no generator: give a run folder"):
         load(tmp_path)
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(FileNotFoundError, match="has no valid checkpoint yet"):
+    with pytest.raises(FileNotFoundError, match="has no checkpoint yet"):
         load(tmp_path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DataWarning", "NoColumnsError"]
+__all__ = ["DataError", "DataWarning", "NoColumnsError", "NoLabelsError"]
 
 
 class DataError(ValueError):
@@ -11,6 +11,10 @@ class DataError(ValueError):
 
 class NoColumnsError(DataError):
     """A column of labels was asked for, and this kind of data has no table of labels at all."""
+
+
+class NoLabelsError(DataError):
+    """Labels are needed, and no image has one."""
 
 
 class DataWarning(UserWarning):

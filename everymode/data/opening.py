@@ -14,7 +14,7 @@ from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
-from everymode.data.errors import NoColumnsError
+from everymode.data.errors import NoColumnsError, NoLabelsError
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_name
 from everymode.data.parquet import parquet_source
@@ -45,6 +45,7 @@ def open_images(
     fit: Literal["crop", "pad", "stretch"] = "crop",
     background: tuple[int, int, int] = (255, 255, 255),
     limit: int | None = None,
+    labelled: bool = False,
     cache_dir: str | Path | None = None,
     progress: bool = True,
     workers: int | None = None,
@@ -63,6 +64,7 @@ def open_images(
         fit: how an image of another aspect is fitted: centre "crop", "pad" with background, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: keep a fixed random choice of at most this many images.
+        labelled: refuse data without a single label, before anything is decoded.
         cache_dir: where decoded images are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
         progress: show a bar on a terminal, or one line elsewhere, while decoding.
         workers: threads that decode; by default one for each processor, at most 16.
@@ -101,6 +103,10 @@ def open_images(
         return _as_wished(opened, channels, limit)
     if limit is not None:
         opened = limited(opened, limit)
+    if labelled and not (opened.labels >= 0).any():
+        raise NoLabelsError(
+            f"{opened.name} has no labels: add them (class sub-folders, or labels.csv with the columns file,label)"
+        )
     return prepare(opened, wish, cache_dir=cache_dir, workers=workers, progress=progress)
 
 

@@ -73,9 +73,7 @@ def clusters_of(run: Path) -> Found:
 
     Raises FileNotFoundError if there is no valid checkpoint, ValueError if the run found no clusters.
     """
-    newest = files.newest_valid(RunFolder(run).checkpoints, print)
-    if newest is None:
-        raise FileNotFoundError(f"{run} has no valid checkpoint yet: let it train until its first snapshot")
+    newest = files.newest_of_run(run)
     state = files.read_state(newest)["modules"]["labels"]
     if "table" not in state:
         raise ValueError(

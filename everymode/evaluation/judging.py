@@ -25,7 +25,7 @@ from everymode.metrics.extractors.extractor import Extractor
 from everymode.metrics.features import find_extractor
 from everymode.metrics.reference import Reference, reference_for
 from everymode.metrics.score_card import ScoreCard
-from everymode.metrics.scoring import QUICK_METRICS, Pair, score
+from everymode.metrics.scoring import QUICK_METRICS, Pair, chosen_metrics, score
 from everymode.metrics.statistics import Images, collect
 from everymode.recipe import Recipe
 
@@ -81,6 +81,11 @@ def evaluate(
         FileNotFoundError: nothing at a path.
         everymode.data.DataError: images that can't be used.
     """
+    # Whatever can be seen to be wrong is said before images are read and features taken.
+    names = None if metrics is None else chosen_metrics(metrics)
+    for name, count in (("num", num), ("num_real", num_real)):
+        if count is not None and count < 2:
+            raise ValueError(f"{name} is {count}; an evaluation needs at least 2 images on each side")
     place = find_device(device)
     sampling = sampling or Sampling()
     sides = open_sides(
@@ -90,7 +95,7 @@ def evaluate(
         return points_card(
             sides.require_generator(),
             sides.real,
-            num=num or REPORT_IMAGES,
+            num=REPORT_IMAGES if num is None else num,
             sampling=sampling,
             environment=environment(place),
             step=sides.step,
@@ -111,7 +116,7 @@ def evaluate(
     return evaluate_images(
         sides.fake_images(num, reference, most=most, fast=fast),
         reference,
-        metrics=QUICK_METRICS if fast and metrics is None else metrics,
+        metrics=QUICK_METRICS if fast and names is None else names,
         device=place,
         source=sides.fake_source,
         real_source=sides.real_source,
@@ -214,8 +219,7 @@ def evaluate_images(
         real.classes,
         fake.classes or real.classes,
     )
-    names = None if metrics is None else tuple(metrics.split(",") if isinstance(metrics, str) else metrics)
-    scores = score(pair, names)
+    scores = score(pair, None if metrics is None else chosen_metrics(metrics))
     seconds = {"real images": reference.seconds, "generated images": passed, **scores.seconds}
     return ScoreCard(
         metrics=scores.metrics,

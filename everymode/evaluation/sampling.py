@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -24,6 +24,11 @@ __all__ = ["IMAGES_PER_SEED", "Drawer", "Sampling", "truncated_normal"]
 
 IMAGES_PER_SEED = 10_000_000
 """Image i of evaluation seed s is image s * this + i of `Generator.sample`, so no two seeds share an image."""
+
+
+TruncationRule = Literal["scale", "resample"]
+LabelPrior = Literal["data", "uniform", "source"]
+BatchNormStatistics = Literal["running", "batch", "standing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +47,23 @@ class Sampling:
         standing_batches: batches for standing statistics.
         batch_size: images per pass; it changes the images only where batch_norm is not "running".
         rejection: draw an image that is not what was asked for again, at most so often; None = keep the first draw.
+
+    Raises ValueError for a value that is none of these.
     """
 
     seed: int = 0
     truncation: float = 1.0
-    truncation_rule: Literal["scale", "resample"] = "scale"
-    label_prior: Literal["data", "uniform", "source"] | None = None
-    batch_norm: Literal["running", "batch", "standing"] = "running"
+    truncation_rule: TruncationRule = "scale"
+    label_prior: LabelPrior | None = None
+    batch_norm: BatchNormStatistics = "running"
     standing_batches: int = 16
     batch_size: int = 64
     rejection: int | None = None
 
     def __post_init__(self) -> None:
+        _check_choice("truncation_rule", self.truncation_rule, get_args(TruncationRule))
+        _check_choice("label_prior", self.label_prior, (None, *get_args(LabelPrior)))
+        _check_choice("batch_norm", self.batch_norm, get_args(BatchNormStatistics))
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; it must be 0 or more")
         if not 0 < self.truncation < float("inf"):
@@ -239,6 +249,11 @@ def truncated_normal(z: Tensor, threshold: float) -> Tensor:
     share = torch.special.ndtr(z.double().cpu())
     placed = torch.special.ndtri(below + (1 - 2 * below) * share)
     return placed.clamp(-threshold, threshold).to(z)
+
+
+def _check_choice(field: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{field} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
 
 
 def _prior(

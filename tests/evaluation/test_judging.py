@@ -188,6 +188,16 @@ def test_mistakes_are_sentences(digits):
         evaluate("ring", digits, extractor="random:16")
 
 
+def test_mistakes_are_seen_before_anything_is_computed(digits, monkeypatch):
+    monkeypatch.setattr("everymode.evaluation.judging.open_sides", lambda *_, **__: pytest.fail("too late"))
+    with pytest.raises(ValueError, match="there is no metric 'fdd'"):
+        evaluate(digits, digits, metrics="fd,fdd")
+    with pytest.raises(ValueError, match="num is 1; an evaluation needs at least 2 images on each side"):
+        evaluate(digits, digits, num=1)
+    with pytest.raises(ValueError, match="num_real is 0"):
+        evaluate(digits, digits, num_real=0)
+
+
 def test_default_extractors():
     assert default_extractor("digits:train") == default_extractor("digits") == "digits"
     assert default_extractor("photos", fast=True) == "lite0:64"

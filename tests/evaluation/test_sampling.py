@@ -151,6 +151,15 @@ def test_numbers_out_of_range_are_refused(wrong):
         Sampling(**wrong)
 
 
+@pytest.mark.parametrize(
+    "typo", [{"truncation_rule": "resampled"}, {"label_prior": "unifrom"}, {"batch_norm": "batches"}]
+)
+def test_a_typo_is_not_taken_for_the_default(typo):
+    name, value = next(iter(typo.items()))
+    with pytest.raises(ValueError, match=f"{name} is '{value}'; it must be one of "):
+        Sampling(**typo)
+
+
 def test_a_diverged_generator_is_a_sentence():
     generator = painter(labels=False)
     generator.network.strength.data.fill_(float("nan"))

@@ -1,0 +1,89 @@
+"""What a run is trained on: its data set, the order of the images, and what the watch looks at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from everymode.data.dataset import Dataset
+from everymode.data.errors import NoColumnsError, NoLabelsError
+from everymode.data.opening import open_images
+from everymode.data.order import DataOrder, MixedOrder
+from everymode.probe import SampleProbe
+from everymode.recipe import Recipe
+
+
+def open_for(
+    recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool, own_column: bool = False
+) -> tuple[Dataset, Recipe]:
+    """The data at `source`, as the recipe takes them, or a Dataset as it is; and the recipe, as it fits them.
+
+    Args:
+        own_column: the label column is the recipe's own, for a paper's file, and nobody asked for it: data without
+            columns, such as a folder of classes, need none, and the recipe then has none.
+
+    Raises:
+        ValueError: no data are named.
+        FileNotFoundError, DataError: as `open_images`; NoLabelsError too, before anything is decoded.
+    """
+    called, needed = recipe.name or type(recipe).__name__, recipe.needs_labels()
+    if not isinstance(data, Dataset) and not source:
+        raise ValueError(f"{called} has no data set of its own: name one, as in --data photos")
+    try:
+        opened = data if isinstance(data, Dataset) else _open(recipe, source, labelled=needed, quiet=quiet)
+    except NoColumnsError:
+        if not own_column:
+            raise
+        recipe = replace(recipe, label_column="")
+        opened = _open(recipe, source, labelled=needed, quiet=quiet)
+    except NoLabelsError:
+        raise _unlabelled(source, called) from None
+    if needed and not any(opened.class_counts):
+        raise _unlabelled(source, called)
+    return opened, recipe
+
+
+def _open(recipe: Recipe, source: str, *, labelled: bool, quiet: bool) -> Dataset:
+    return open_images(
+        source,
+        resolution=None if recipe.takes_points else recipe.size,
+        fit=recipe.fit,
+        label_column=recipe.label_column or None,
+        labelled=labelled,
+        progress=not quiet,
+    )
+
+
+def _unlabelled(source: str, recipe: str) -> NoLabelsError:
+    return NoLabelsError(
+        f"{source} has no labels, and {recipe} needs them: add labels (class sub-folders, or labels.csv with the "
+        "columns file,label), or train without, as self-conditioned-32 and partition-guided-32 do"
+    )
+
+
+def order_of(recipe: Recipe, dataset: Dataset) -> DataOrder | MixedOrder:
+    """The order in which images are shown, by the recipe's batch size, seed and sampling of classes."""
+    if recipe.labelled_share:
+        return MixedOrder(
+            dataset.labels,
+            recipe.batch_size,
+            recipe.seed,
+            labelled_share=recipe.labelled_share,
+            sampling=recipe.class_sampling,
+        )
+    return DataOrder(dataset.labels, recipe.batch_size, recipe.seed, sampling=recipe.class_sampling)
+
+
+def probe_of(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
+    """What the watch looks at: images of the data set, and the recipe's held-out ones.
+
+    Raises ValueError where those are of another shape, or of other classes.
+    """
+    held_out = _open(recipe, recipe.held_out, labelled=False, quiet=quiet) if recipe.held_out else None
+    kind = (dataset.image_shape, dataset.classes)
+    if held_out is not None and (held_out.image_shape, held_out.classes) != kind:
+        raise ValueError(
+            f"held_out {recipe.held_out} is of another kind than the training data: {held_out.image_shape} with "
+            f"{len(held_out.classes)} classes, not {dataset.image_shape} with the same {len(dataset.classes)}"
+        )
+    return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)

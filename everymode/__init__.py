@@ -26,16 +26,20 @@ _HOME = {
     "save_grid": "everymode.pictures",
     "train": "everymode.run",
 }
-_FAMILIES = ("augment", "data", "evaluation", "labels", "losses", "metrics", "networks", "norms", "recipes")
+_BY_NAME = (
+    *("augment", "data", "evaluation", "kmeans", "labels", "losses", "metrics", "networks", "norms"),
+    *("partitioner", "recipes", "rejection", "schedules"),
+)
+"""Modules that can be used after `import everymode` alone."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
-    if name in _FAMILIES:
+    if name in _BY_NAME:
         return import_module(f"everymode.{name}")
     raise AttributeError(f"module 'everymode' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted((*__all__, *_FAMILIES))
+    return sorted((*__all__, *_BY_NAME))

@@ -125,7 +125,7 @@ def _compiler() -> str:
 def _extra(name: str, module: str, use: str) -> str:
     if importlib.util.find_spec(module) is not None:
         return f"present: {use}"
-    return f"missing ({use}): pip install everymode[{name}]"
+    return f"missing ({use}): pip install 'everymode[{name}]', or in a clone pip install -e '.[{name}]'"
 
 
 def _cache() -> str:

@@ -229,7 +229,7 @@ class Recipe:
                 raise ValueError(
                     f"{name} is a factor on a learning rate, above 0 and finite, not {getattr(self, name)}"
                 )
-        for name in ("refresh_every", "ema_start", "keep_best", "watch_samples"):
+        for name in ("seed", "refresh_every", "ema_start", "keep_best", "watch_samples"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         for name in ("ema_decay", "beta1", "beta2"):

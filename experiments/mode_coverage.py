@@ -6,7 +6,7 @@ Every method has the same networks, batch, optimizers, length and averaging. The
 text say differently; each such number is an argument, and `--preset released` or `--preset paper` takes them all:
 
              steps    re-clustering  learning rate  beta1  ring's radius  averaging, settling, decay of the rates
-  everymode  the recipe's: `everymode recipes self-conditioned-grid` lists them                (radius 1)
+  everymode  the recipe's: `everymode recipes show self-conditioned-grid`                    (radius 1)
   released   100,000  5,000          1e-4           0.8    2              none
   paper      400,000  10,000         1e-3           0.9    1              none
 

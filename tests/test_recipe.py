@@ -73,6 +73,7 @@ def test_an_unknown_number_names_the_nearest() -> None:
         ("beta1", -0.5, "beta1 must be at least 0 and below 1"),
         ("keep_best", -1, "keep_best must be at least 0, not -1"),
         ("watch_samples", -1, "watch_samples must be at least 0"),
+        ("seed", -1, "seed must be at least 0, not -1"),
         ("refresh_every", -5, "refresh_every must be at least 0"),
         ("ema_start", -1, "ema_start must be at least 0"),
         ("remedy_lr", -0.5, "remedy_lr is a factor on a learning rate, above 0"),

@@ -37,7 +37,7 @@ def train(
     resume: Annotated[
         str | None,
         Parameter(
-            help="Run folder to go on with, or auto: the newest run of this recipe on this data, if any.",
+            help="Run folder to go on with, or auto: the newest of this recipe, data and seed, if any.",
             metavar="auto|RUN",
         ),
     ] = None,

@@ -13,7 +13,7 @@ from torch import Tensor
 from everymode.game import AdversarialLoss, Condition
 from everymode.losses.adversarial import logistic
 from everymode.losses.classification import ClassCost, class_cross_entropy
-from everymode.losses.label_blocks import label_blocks, require_one_block
+from everymode.losses.label_blocks import check_labels, label_blocks, require_one_block
 
 
 def auxiliary(
@@ -98,9 +98,11 @@ def _with_classifier(
     def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
         (real_classes, real), (fake_classes, fake) = parts(real), parts(fake)
         (labels,) = label_blocks(condition, num_classes)
+        check_labels(labels, num_classes)  # K, ImAC-GAN's class of fakes, is no label
         total = cost(real_classes, labels)
         if on_fake:
             (asked,) = label_blocks(fake_condition, num_classes)
+            check_labels(asked, num_classes)
             if fake_class is not None:
                 asked = torch.full_like(asked, fake_class)
             total = total + cost(fake_classes, asked)
@@ -109,6 +111,7 @@ def _with_classifier(
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         classes, fake = parts(fake)
         (asked,) = label_blocks(fake_condition, num_classes)
+        check_labels(asked, num_classes)
         return base.generator(fake, fake_condition) + generator_weight * cost(classes, asked)
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:

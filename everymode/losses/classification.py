@@ -88,6 +88,7 @@ def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
 
 def _labels(condition: Condition, num_classes: int) -> Tensor:
     (labels,) = label_blocks(condition, num_classes)
+    check_labels(labels, num_classes)  # the class of fakes is no label
     return labels
 
 

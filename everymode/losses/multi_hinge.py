@@ -120,6 +120,7 @@ def multi_hinge(
     def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
         real, fake = _with_slots(real, num_classes), _with_slots(fake, num_classes)
         (labels,) = label_blocks(condition, num_classes)
+        check_labels(labels, num_classes)  # K, the slot of fakes, is no label
         unlabelled = labels == UNLABELLED
         on_real = torch.where(unlabelled, any_real_class(real, labels, margin=margin), at_label(real, labels))
         fake_class = torch.full((len(fake),), num_classes, device=fake.device)
@@ -128,6 +129,7 @@ def multi_hinge(
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         fake = _with_slots(fake, num_classes)
         (labels,) = label_blocks(fake_condition, num_classes)
+        check_labels(labels, num_classes)
         return generator_weight * of_generator(fake, labels).mean()
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:

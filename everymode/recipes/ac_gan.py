@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import omni_gan, sagan
 from everymode.recipes.backbone import BigGANBackbone, numbers_of
+from everymode.recipes.decay_by_images import DecayByImages
 
 if TYPE_CHECKING:
     from everymode.game import Game
@@ -64,6 +65,7 @@ class ACGAN(BigGANBackbone):
 
     def check(self) -> None:
         super().check()
+        self.require_at_least_0("class_weight")
         if self.improved and self.projection:
             raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
         if self.improved and not self.aux_on_fake:
@@ -99,6 +101,11 @@ class ACGAN(BigGANBackbone):
         return self.game(objective, ScalarHead, partial(ClassifierHead, num_outputs=logits))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ACGANForImages(DecayByImages, ACGAN):
+    """AC-GAN on a user's images."""
+
+
 CIFAR10 = ACGAN(**numbers_of(omni_gan.CIFAR10, name="ac-gan-cifar10"))
 CIFAR100 = ACGAN(**numbers_of(omni_gan.CIFAR100, name="ac-gan-cifar100"))
 IMPROVED_CIFAR10 = replace(CIFAR10, name="imac-gan-cifar10", improved=True)
@@ -115,8 +122,8 @@ IMAGENET64 = replace(IMAGENET128, name="ac-gan-imagenet64", resolution=64)
 DIGITS = ACGAN(**numbers_of(omni_gan.DIGITS, name="ac-gan-digits"))
 IMPROVED_DIGITS = replace(DIGITS, name="imac-gan-digits", improved=True)
 
-IMAGES32 = ACGAN(**numbers_of(omni_gan.IMAGES32, name="ac-gan-32", discriminator_weight_decay=1e-4))
-IMAGES64 = ACGAN(**numbers_of(omni_gan.IMAGES64, name="ac-gan-64", discriminator_weight_decay=1e-4))
+IMAGES32 = ACGANForImages(**numbers_of(omni_gan.IMAGES32, name="ac-gan-32"))
+IMAGES64 = ACGANForImages(**numbers_of(omni_gan.IMAGES64, name="ac-gan-64"))
 
 IMPROVED_IMAGES32 = replace(IMAGES32, name="imac-gan-32", improved=True)
 IMPROVED_IMAGES64 = replace(IMAGES64, name="imac-gan-64", improved=True)

@@ -83,7 +83,11 @@ class BigGANBackbone(Recipe):
 
     def check(self) -> None:
         super().check()
-        for name in ("r1_weight", "lecam_weight", "consistency_weight", "fake_consistency_weight"):
+        self.require_at_least_0("r1_weight", "lecam_weight", "consistency_weight", "fake_consistency_weight")
+
+    def require_at_least_0(self, *names: str) -> None:
+        """Raise ValueError for weights and margins that are negative, infinite or not a number."""
+        for name in names:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 (none) or more, not {getattr(self, name)}")
 

@@ -70,6 +70,15 @@ DIGITS = _IMAGES | {
     "snapshot": 250,
 }
 
+OWN_IMAGES = CIFAR10 | {
+    "steps": 100_000,
+    "ema_decay": 0.999,
+    "ema_start": 1000,
+    "initialization": "orthogonal",
+    "tick": 50,
+}
+"""A user's images at 32 pixels: our choice, with an average and a stop that a day on one GPU allows."""
+
 IMAGENET128 = _IMAGES | {
     "resolution": 128,
     "mirror": True,

@@ -17,7 +17,7 @@ Command, cost in images shown to D, and result to expect (paper: FID and IS, Tab
   everymode train omni-gan-cifar10 --data cifar10-train.parquet
       50 million (1,000 epochs); paper 5.57 and 9.79; measured here: not yet
   everymode train one-sided-omni-gan-cifar10 --data cifar10-train.parquet
-      50 million; paper: curves only (Figure 3); measured here: not yet
+      50 million; paper: curves only (Figure 15; on CIFAR-100 Figure 3); measured here: not yet
   everymode train omni-gan-cifar100 --data cifar100-train.parquet
       50 million (1,000 epochs); paper 8.41 and 13.30; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet128 --data imagenet/train
@@ -30,14 +30,13 @@ Command, cost in images shown to D, and result to expect (paper: FID and IS, Tab
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes.backbone import BigGANBackbone
+from everymode.recipes.decay_by_images import DecayByImages
 
 if TYPE_CHECKING:
-    from everymode.data.facts import DataFacts
     from everymode.game import Game
 
 
@@ -63,44 +62,8 @@ class OmniGAN(BigGANBackbone):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OmniGANForImages(OmniGAN):
-    """Omni-GAN on a user's images: D's weight decay follows the number of images per class."""
-
-    discriminator_weight_decay: float | None = None
-    """Weight decay of all discriminator parameters; left out, it follows the number of images per class."""
-
-    def for_data(self, facts: DataFacts) -> OmniGANForImages:
-        fitted = super().for_data(facts)
-        assert isinstance(fitted, OmniGANForImages)
-        if fitted.discriminator_weight_decay is None and facts.num_classes:
-            blocks = len(fitted.block_sizes)  # of several, the mean number of images and classes counts
-            decay = weight_decay_for(sum(fitted.class_counts) // blocks, sum(fitted.block_sizes) / blocks)
-            fitted = replace(fitted, discriminator_weight_decay=decay)
-        return fitted
-
-    def notes(self) -> list[str]:
-        if not self.num_classes or self.discriminator_weight_decay is None:
-            return super().notes()
-        per_class = sum(self.class_counts) / sum(self.block_sizes)
-        return [
-            *super().notes(),
-            f"{per_class:,.0f} labelled images per class: discriminator weight decay "
-            f"{self.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); "
-            f"generator weight decay {self.generator_weight_decay:.2g}",
-        ]
-
-
-def weight_decay_for(num_images: int, num_classes: float) -> float:
-    """The discriminator's weight decay for so many labelled images, from the three cases that the paper tuned (F.5).
-
-    Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);
-    a million images in all or more take ImageNet's value.
-    """
-    if num_images >= 1_000_000:
-        return 1e-5
-    per_class = min(max(num_images / num_classes, 500), 5000)
-    share = math.log(per_class / 500) / math.log(10)
-    return float(f"{5e-4 * (1e-4 / 5e-4) ** share:.3g}")
+class OmniGANForImages(DecayByImages, OmniGAN):
+    """Omni-GAN on a user's images."""
 
 
 CIFAR10 = OmniGAN(

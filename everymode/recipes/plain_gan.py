@@ -10,6 +10,8 @@ Command, and result to expect:
       table 2: FID 28.08 (23.56), IS 6.98 (7.44); measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train gan-imagenet128 --data imagenet/train   (conditional-gan-imagenet128)
       table 4: FID 54.17 (35.14), IS 14.01 (24.04); measured here: not yet
+  everymode train gan-64 --data photos
+      your own images, labels or not: the yardstick of self-conditioned-64, with the same networks and numbers
 """
 
 from __future__ import annotations
@@ -87,6 +89,9 @@ STACKED_DIGITS = ShallowGAN(**numbers.STACKED_DIGITS, name="gan-stacked-digits")
 CIFAR10 = DeepGAN(**numbers.CIFAR10, name="gan-cifar10")
 IMAGENET128 = ResidualGAN(**numbers.IMAGENET128, name="gan-imagenet128", r1_weight=numbers.R1_WEIGHT)
 PLACES128 = replace(IMAGENET128, name="gan-places128")
+IMAGES32 = DeepGAN(**numbers.OWN_IMAGES, name="gan-32")
+IMAGES64 = replace(IMAGES32, name="gan-64", resolution=64, r1_weight=0.1)
+IMAGES128 = replace(IMAGES64, name="gan-128", resolution=128)
 
 CONDITIONAL_DIGITS = replace(DIGITS, name="conditional-gan-digits", conditional=True)
 CONDITIONAL_STACKED_DIGITS = replace(STACKED_DIGITS, name="conditional-gan-stacked-digits", conditional=True)

@@ -8,7 +8,7 @@ Command, cost, and result to expect:
   everymode train self-conditioned-grid        (or -ring)
       the paper's table 1: 25.0 (8.0) modes, 99.5 (99.5) % of high quality, reverse KL 0.006 (0.001); measured here:
       docs/results/mode_coverage.md
-  everymode train self-conditioned-stacked-mnist --data t10k-images-idx3-ubyte.gz
+  everymode train self-conditioned-stacked-digits --data stacked:t10k-images-idx3-ubyte.gz
       table 2: 1,000 modes, reverse KL 0.08 (base 10); measured here, small and short: docs/results/stacked_digits.md
   everymode train self-conditioned-cifar10 --data cifar10-train.parquet
       400 passes over the data: FID 18.03, IS 7.72 (table 2); measured here, far too short for a FID:
@@ -98,16 +98,8 @@ IMAGENET128 = SelfConditionedResidual(
 
 PLACES128 = replace(IMAGENET128, name="self-conditioned-places128")
 
-IMAGES32 = replace(
-    CIFAR10,
-    name="self-conditioned-32",
-    steps=100_000,
-    clusters=0,
-    refresh_every=5000,
-    ema_decay=0.999,
-    ema_start=1000,
-    initialization="orthogonal",
-    tick=50,
+IMAGES32 = SelfConditionedDeep(
+    **numbers.OWN_IMAGES, name="self-conditioned-32", clusters=0, refresh_every=5000
 )
 
 IMAGES64 = replace(IMAGES32, name="self-conditioned-64", resolution=64, r1_weight=0.1)

@@ -113,6 +113,16 @@ def test_several_labels_an_image_are_refused_in_a_sentence() -> None:
             loss((10, 2))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("loss", "width"), [(improved_auxiliary(3), 5), (multi_hinge(3), 4)])
+def test_the_class_of_fakes_is_no_label(loss: AdversarialLoss, width: int) -> None:
+    scores, right, wrong = torch.zeros(2, width), torch.tensor([0, 2]), torch.tensor([0, 3])
+    loss.discriminator(scores, scores, right, right)
+    with pytest.raises(ValueError, match=r"labels must be 0\.\.2"):
+        loss.discriminator(scores, scores, wrong, right)
+    with pytest.raises(ValueError, match=r"labels must be 0\.\.2"):
+        loss.generator(scores, wrong)
+
+
 def test_imac_gan_sends_fakes_to_a_class_of_their_own() -> None:
     torch.manual_seed(0)
     real, fake = torch.randn(4, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)

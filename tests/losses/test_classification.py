@@ -57,6 +57,15 @@ def total(losses: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(losses.values())).sum()
 
 
+def test_the_class_of_fakes_is_no_label() -> None:
+    term = classification(class_cross_entropy, num_classes=3, fake_class=3)
+    images, right, wrong = torch.zeros(2, 5), torch.tensor([0, 2]), torch.tensor([0, 3])
+    objective = Objective(hinge(), (Weighted("classes", term),))
+    term(a_turn(objective, images, images, right, right))
+    with pytest.raises(ValueError, match=r"labels must be 0\.\.2"):
+        term(a_turn(objective, images, images, wrong, right))
+
+
 @pytest.mark.parametrize(
     ("cost", "on_fake", "key"),
     [

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from everymode.data.facts import DataFacts
+from everymode.recipes.decay_by_images import weight_decay_for
 from everymode.recipes.omni_gan import (
     CIFAR10,
     CIFAR100,
@@ -14,7 +15,6 @@ from everymode.recipes.omni_gan import (
     IMAGENET256,
     IMAGES64,
     ONE_SIDED_CIFAR10,
-    weight_decay_for,
 )
 
 

@@ -210,6 +210,35 @@ def test_margins_that_never_count_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("multi-hinge-gan-digits", number) for number in ("margin", "generator_margin", "class_weight")),
+        *(("multi-hinge-k1-gan-digits", number) for number in ("margin", "class_weight", "matching_weight")),
+        ("ac-gan-digits", "class_weight"),
+        ("reacgan-digits", "class_weight"),
+    ],
+)
+def test_weights_and_margins_are_numbers_from_0_on(name: str, number: str) -> None:
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"{number} must be 0"):
+            find(name).with_numbers(**{number: wrong})
+
+
+@pytest.mark.parametrize(
+    "name", ["omni-gan-32", "ac-gan-64", "imac-gan-32", "multi-hinge-k1-gan-32", "ac-gan-ssl-32"]
+)
+def test_fewer_images_a_class_more_decay(name: str) -> None:
+    for per_class, decay in ((500, 5e-4), (5000, 1e-4)):
+        facts = DataFacts(
+            "photos", 10 * per_class, (3, 64, 64), 10, (per_class,) * 10, 0, "photos", tuple("abcdefghij")
+        )
+        fitted = find(name).for_data(facts)
+        assert fitted.discriminator_weight_decay == decay
+        assert any("fewer images, more decay" in note for note in fitted.notes())
+    assert replace(find(name), discriminator_weight_decay=0.0).for_data(facts).discriminator_weight_decay == 0
+
+
+@pytest.mark.parametrize(
     ("projection", "hinged", "realness"),
     [(False, None, "logistic"), (True, None, "hinge"), (False, True, "hinge"), (True, False, "logistic")],
 )

@@ -15,6 +15,9 @@ MODE_COVERAGE: dict[str, tuple[str, str, str]] = {
     "gan-cifar10": (_PLAIN, "CIFAR10", "GAN without labels on CIFAR-10"),
     "gan-imagenet128": (_PLAIN, "IMAGENET128", "GAN without labels on ImageNet, 128 pixels"),
     "gan-places128": (_PLAIN, "PLACES128", "GAN without labels on Places, 128 pixels"),
+    "gan-32": (_PLAIN, "IMAGES32", "GAN without labels on your own images, 32 pixels"),
+    "gan-64": (_PLAIN, "IMAGES64", "GAN without labels on your own images, 64 pixels"),
+    "gan-128": (_PLAIN, "IMAGES128", "GAN without labels on your own images, 128 pixels"),
     "conditional-gan-digits": (
         _PLAIN,
         "CONDITIONAL_DIGITS",

@@ -20,6 +20,7 @@ from everymode.losses.adversarial import hinge
 from everymode.networks.biggan import BigGANDiscriminator
 from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead
 from everymode.recipe import Recipe
+from everymode.recipes import RECIPES
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.trainer import Trainer
 
@@ -137,3 +138,16 @@ def test_links_of_the_documents_lead_somewhere() -> None:
     for page in [root / "README.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_recipes_that_are_named_in_commands_exist() -> None:
+    root = DOCS.parent
+    texts = [root / "README.md", *DOCS.rglob("*.md"), *(root / "everymode").rglob("*.py")]
+    texts += [*(root / "experiments").rglob("*.py"), *(root / "benchmarks").rglob("*.py")]
+    named = [
+        (path.name, name)
+        for path in texts
+        for name in re.findall(r"everymode (?:train|recipes show) ([a-z][a-z0-9-]+)(?![\w.*-])", path.read_text())
+    ]
+    assert len(named) > 100
+    assert not [where for where in named if where[1] not in RECIPES]

@@ -3,7 +3,7 @@
     python -m experiments.class_margin [--budget 1] [--seeds 3]
     python -m experiments.class_margin --part labels
     python -m experiments.class_margin --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.001
-    python -m experiments.class_margin --on imagenet64 --data imagenet/train      (the paper's numbers: for many GPUs)
+    python -m experiments.class_margin --on imagenet128 --data imagenet/train     (or imagenet64; for many GPUs)
 
 Part supervised: SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection; `last self_accuracy` and
 `last validation_accuracy` are those of the class head, or of the argmax over k of D(x, k) for projection alone; the
@@ -43,7 +43,8 @@ SIGNALS = {
     "watch/labels_hit": "samples whose nearest reals are of the asked class",
     "watch/coverage": "coverage of the reals",
     "watch/variety": "variety within a class",
-    "judgement/real": "realness of reals",
+    "watch/training_above_0": "training images that D judges real (figure 7b)",
+    "watch/held_out_above_0": "held-out images that D judges real (figure 7b)",
 }
 LABELLED = 0.1
 
@@ -83,16 +84,15 @@ def on_equal_terms(recipe: Recipe, other: Recipe) -> Recipe:
 def supervised(on: str) -> dict[str, Recipe]:
     """Projection alone, with cross-entropy, with the multi-hinge loss, at the same numbers."""
     multi_hinge = find(f"multi-hinge-gan-{on}")
-    if on == "imagenet64":
-        auxiliary = find("ac-gan-imagenet64")
+    paper = on.startswith("imagenet")
+    if paper:
+        auxiliary = find(f"ac-gan-{on}")
     else:
         auxiliary = replace(find(f"ac-gan-ssl-{on}"), labelled_fraction=1.0, labelled_share=None)
     projection = find(f"biggan-{on}" if on == "digits" else f"sagan-{on}")
     if on == "digits":  # where the recipes of the three differ in more than the loss
         auxiliary, projection = (on_equal_terms(recipe, multi_hinge) for recipe in (auxiliary, projection))
-    shared = (
-        {"Multi-hinge GAN, shared": find("multi-hinge-shared-gan-imagenet64")} if on == "imagenet64" else {}
-    )
+    shared = {"Multi-hinge GAN, shared": find(f"multi-hinge-shared-gan-{on}")} if paper else {}
     return {
         "SAGAN": projection,
         "AC-GAN": auxiliary,
@@ -134,7 +134,7 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
 def main() -> None:
     flags = parser(__doc__, out="class-margin")
     flags.add_argument("--part", choices=("supervised", "labels"), default="supervised")
-    flags.add_argument("--on", choices=("digits", "cifar10", "imagenet64"), default="digits")
+    flags.add_argument("--on", choices=("digits", "cifar10", "imagenet64", "imagenet128"), default="digits")
     flags.add_argument("--data", default="", help="where CIFAR or ImageNet is")
     flags.add_argument(
         "--held-out", default="", help="where its test images are, for the validation accuracy"

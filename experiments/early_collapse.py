@@ -19,14 +19,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from everymode.game import Game, Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import ACGAN
 from experiments.conditional_losses import AUGMENTATION
-from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers
+from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import (
     Case,
     Judge,
@@ -95,9 +95,9 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             discriminator_weight_decay=omni.discriminator_weight_decay,
         )
 
-    def both(**those: Recipe) -> dict[str, Recipe]:
+    def both(those: dict[str, Recipe]) -> dict[str, Recipe]:
         return {
-            f"{name.replace('_', ' ')}, {how}": change(recipe)
+            f"{name}, {how}": change(recipe)
             for name, recipe in those.items()
             for how, change in (("no decay", plain), ("decay", decayed))
         }
@@ -107,25 +107,27 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         return PenalizedACGAN(**{**numbers, "name": f"ac-gan-{penalty}-{on}"})
 
     if figure == "3":
-        return both(omni=omni, one_sided=one_sided, projection=projection)
+        return both({"omni": omni, "one-sided": one_sided, "projection": projection})
     if figure == "4":
         augmented = replace(plain(auxiliary), augmentation=AUGMENTATION)
-        return both(AC_GAN=auxiliary, ImAC_GAN=improved) | {"AC-GAN, DiffAug, no decay": augmented}
+        return both({"AC-GAN": auxiliary, "ImAC-GAN": improved}) | {"AC-GAN, DiffAug, no decay": augmented}
     if figure == "10":
         penalties = {"WGAN-GP": ("wgan-gp", 10.0), "WGAN-div": ("wgan-div", 1.0), "R1": ("r1", 5.0)}
         penalized_cases = {f"AC-GAN, {name}": penalized(*numbers) for name, numbers in penalties.items()}
-        return both(AC_GAN=auxiliary) | penalized_cases
+        return both({"AC-GAN": auxiliary}) | penalized_cases
     if figure == "15":
-        return both(one_sided=one_sided, projection=projection) | {"omni, decay": decayed(omni)}
+        return both({"one-sided": one_sided, "projection": projection}) | {"omni, decay": decayed(omni)}
     if figure in ("16", "17"):
-        return both(multi_hinge_K1=k_plus_1) | {"omni, decay": decayed(omni)}
+        return both({"multi-hinge K+1": k_plus_1}) | {"omni, decay": decayed(omni)}
     if figure == "18":
-        return both(omni=omni) | {"omni, decay of D only": replace(decayed(omni), generator_weight_decay=0.0)}
+        return both({"omni": omni}) | {
+            "omni, decay of D only": replace(decayed(omni), generator_weight_decay=0.0)
+        }
     if figure == "all":
         found = [recipes(each, on, decay=decay) for each in FIGURES[:-1]]
         return {name: recipe for cases_of_figure in found for name, recipe in cases_of_figure.items()}
     if figure == "few":
-        return both(omni=omni, AC_GAN=auxiliary)
+        return both({"omni": omni, "AC-GAN": auxiliary})
     decays = (0.0, 1e-5, 1e-4, 5e-4, 2e-3)
     return {
         f"omni, decay of D {decay:g}": replace(decayed(omni), discriminator_weight_decay=decay)
@@ -135,18 +137,17 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
 
 def cases(options: argparse.Namespace) -> list[Case]:
     """The cases of the figure that is asked for, at the budget."""
-    numbers = named_numbers(options.numbers)
+    numbers: dict[str, Any] = {}
     if options.width is not None:
         numbers["width"] = options.width
     if options.data:
         numbers["held_out"] = options.held_out
     prepare = partial(few_images, images=options.images) if options.images else None
-    return [
-        Case(
-            name, scaled(recipe, options.budget).with_numbers(**numbers), options.data or recipe.data, prepare
-        )
+    found = [
+        Case(name, scaled(recipe, options.budget, **numbers), options.data or recipe.data, prepare)
         for name, recipe in recipes(options.figure, options.on, decay=options.decay).items()
     ]
+    return renumbered(found, options.numbers)
 
 
 def main() -> None:
@@ -166,6 +167,8 @@ def main() -> None:
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
+    if options.figure == "grid" and options.decay is not None:
+        flags.error("--figure grid goes over decays of its own: leave --decay out")
     digits = options.on == "digits" and not options.data
     wanted = chosen(cases(options), options.only)
     out = options.out / f"figure-{options.figure}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
-from experiments.repeated import Case
+from experiments.repeated import Case, scaled
 
 
 def named_numbers(text: str) -> dict[str, Any]:
@@ -39,16 +41,23 @@ def changed_numbers(text: str) -> str:
 
 
 def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
-    """The cases with the numbers of `text`, each given those that its recipe has.
+    """The cases with the numbers of `text`, each given those that its recipe has; with other steps, whatever a budget
+    scales follows them.
 
     Raises ValueError for a number that no recipe has, and as `named_numbers`.
     """
     numbers = named_numbers(text)
-    unknown = [name for name in numbers if not any(hasattr(case.recipe, name) for case in all_cases)]
-    if unknown:
-        raise ValueError(f"no method has a number called {', '.join(unknown)}")
+    for name in numbers:
+        if not any(hasattr(case.recipe, name) for case in all_cases):
+            known = {each.name for case in all_cases for each in fields(case.recipe)}
+            near = get_close_matches(name, known, n=1)
+            hint = f". Did you mean {near[0]}?" if near else ""
+            raise ValueError(f"no method has a number called {name}{hint}")
+    steps = numbers.pop("steps", None)
     found = []
     for case in all_cases:
+        if steps is not None:
+            case = case._replace(recipe=scaled(case.recipe, steps / case.recipe.steps))
         known = {name: value for name, value in numbers.items() if hasattr(case.recipe, name)}
         found.append(case._replace(recipe=case.recipe.with_numbers(**known)))
     return found

@@ -18,7 +18,7 @@ import numpy as np
 from everymode import checkpoint
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers, renumbered
 from experiments.repeated import Case, Judge, Outcome, chosen, parser, plot, report, run_all, scaled, table
 
 SIGNALS = {
@@ -86,15 +86,17 @@ def draw_spectra(outcomes: list[Outcome], path: Path) -> Path:
 
 def main() -> None:
     flags = parser(__doc__, out="shared-hinge")
-    flags.add_argument("--on", choices=("digits", "cifar10"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR is")
+    flags.add_argument("--on", choices=("digits", "cifar10", "imagenet64", "imagenet128"), default="digits")
+    flags.add_argument("--data", default="", help="where CIFAR or ImageNet is")
     flags.add_argument(
         "--held-out", default="", help="where its test images are, for the validation accuracy"
     )
     add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
-        flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
+        flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet or imagenet/train")
+    if "steps" in named_numbers(options.numbers):
+        flags.error("the cases differ by their steps, so --numbers can't set them: choose --budget")
     digits = options.on == "digits"
     judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
     every_case = cases(options.on, options.data, options.held_out, options.budget)

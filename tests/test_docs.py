@@ -147,7 +147,9 @@ def test_recipes_that_are_named_in_commands_exist() -> None:
     named = [
         (path.name, name)
         for path in texts
-        for name in re.findall(r"everymode (?:train|recipes show) ([a-z][a-z0-9-]+)(?![\w.*-])", path.read_text())
+        for name in re.findall(
+            r"everymode (?:train|recipes show) ([a-z][a-z0-9-]+)(?![\w.*-])", path.read_text()
+        )
     ]
     assert len(named) > 100
     assert not [where for where in named if where[1] not in RECIPES]

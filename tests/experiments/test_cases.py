@@ -14,7 +14,7 @@ import torch
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
-from experiments.renumbering import named_numbers
+from experiments.renumbering import named_numbers, renumbered
 from experiments.repeated import (
     Case,
     Judge,
@@ -80,7 +80,7 @@ def test_the_cases_of_a_figure_take_other_numbers() -> None:
     options = Namespace(figure="few", on="digits", data="", held_out="", images=100, width=4, budget=0.1)
     options.decay, options.numbers = 5e-3, "discriminator-steps=4, beta1=0.5,initialization=orthogonal"
     found = {case.name: case.recipe for case in early_collapse.cases(options)}
-    assert set(found) == {"omni, no decay", "omni, decay", "AC GAN, no decay", "AC GAN, decay"}
+    assert set(found) == {"omni, no decay", "omni, decay", "AC-GAN, no decay", "AC-GAN, decay"}
     for name, recipe in found.items():
         wanted = (5e-3, 1e-3) if name.endswith(", decay") else (0, 0)
         assert (recipe.discriminator_weight_decay, recipe.generator_weight_decay) == wanted
@@ -90,6 +90,23 @@ def test_the_cases_of_a_figure_take_other_numbers() -> None:
         early_collapse.cases(options)
     with pytest.raises(ValueError, match="names no number and its value"):
         named_numbers("width")
+
+
+def test_other_steps_take_the_ticks_and_the_switches_with_them() -> None:
+    cases = [Case(name, find(name), "") for name in ("multi-hinge-shared-gan-cifar10", "omni-gan-cifar10")]
+    for case in renumbered(cases, "steps=20000"):
+        assert (case.recipe.steps, case.recipe.tick, case.recipe.snapshot) == (20_000, 1000, 10_000)
+    assert renumbered(cases, "steps=20000")[0].recipe.hinge_start == round(580_000 * 20_000 / 585_000)
+
+
+def test_paper_sized_cases_of_imagenet() -> None:
+    large = {
+        case.name: case.recipe for case in class_margin.cases("supervised", "imagenet128", "x", "", 1.0, None)
+    }
+    assert large["AC-GAN"].name == "ac-gan-imagenet128" and large["AC-GAN"].discriminator_lr == 4e-4
+    assert large["Multi-hinge GAN, shared"].name == "multi-hinge-shared-gan-imagenet128"
+    assert len(class_margin.cases("labels", "imagenet128", "x", "", 1.0, None)) == 5
+    assert shared_hinge.cases("imagenet64", "x", "", 1.0)[2].recipe.hinge_start == 1_000_000
 
 
 def test_penalties_are_there() -> None:

@@ -18,6 +18,7 @@ from everymode.draws import Draws, Rows, stable_seed
 from everymode.ema import update_average
 from everymode.game import Batch, Game, Turn
 from everymode.moves import Part, Played, play_discriminator, play_generator
+from everymode.nonfinite import first_bad_weight
 from everymode.optimizers import (
     adam,
     learning_rate_share,
@@ -28,7 +29,7 @@ from everymode.optimizers import (
 from everymode.recipe import Recipe
 from everymode.recovery import Recovery
 from everymode.settling import keep_statistics, settles
-from everymode.tally import Tally
+from everymode.tally import BadStep, Tally
 
 
 class Data(Protocol):
@@ -97,7 +98,7 @@ class Stepper:
         """One generator step and its discriminator steps, after the label source's refresh where one is due."""
         recipe, step = self.recipe, self.completed
         self.refreshed = {}
-        if recipe.refresh_every and step % recipe.refresh_every == 0:
+        if self.refresh_is_due():
             random = self._draws(f"{step} refresh", Rows.all(1))
             self.refreshed = self.game.labels.refresh(self.game.discriminator, self.data, random)
         self._set_learning_rates(step)
@@ -198,6 +199,19 @@ class Stepper:
     def players(self) -> dict[str, nn.Module]:
         """Both networks, by name."""
         return {"generator": self.game.generator, "discriminator": self.game.discriminator}
+
+    def refresh_is_due(self) -> bool:
+        """Whether the next step begins with the label source's refresh."""
+        return bool(self.recipe.refresh_every) and self.completed % self.recipe.refresh_every == 0
+
+    def first_bad(self) -> BadStep | None:
+        """The first loss that was not finite since the tally was read, or else a weight. The host waits for it."""
+        return self.tally.first_bad(self.world) or self.bad_weight()
+
+    def bad_weight(self) -> BadStep | None:
+        """A weight that is not finite, though every loss was: no checkpoint may hold it."""
+        name = first_bad_weight(self.players() | {"averaged generator": self.average}, self.world)
+        return None if name is None else BadStep(name, self.completed - 1)
 
     def rows_seen(self, step: int) -> list[list[int]]:
         """Rows of the data set that each discriminator move of a step sees."""

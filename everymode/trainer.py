@@ -16,7 +16,7 @@ import torch
 
 from everymode import checkpoint as files
 from everymode.distributed import World
-from everymode.nonfinite import Diverged, first_bad_weight, write_evidence
+from everymode.nonfinite import Diverged, write_evidence
 from everymode.pictures import save_curves
 from everymode.progress import Progress, duration
 from everymode.recipe import Recipe
@@ -113,6 +113,8 @@ class Trainer(Stepper):
         self._tick_began = began
         try:
             while self.completed < recipe.steps:
+                if self.refresh_is_due() and not self._sound():
+                    continue  # rolled back: labels can't be found in what is not finite
                 self.step()
                 self.progress.step()
                 if self.refreshed:
@@ -156,7 +158,7 @@ class Trainer(Stepper):
         """Read the tally and log it. False if something was not finite and the run was rolled back."""
         numbers, bad = self.tally.read(self.world)
         if bad is None and saving:
-            bad = self._bad_weight()
+            bad = self.bad_weight()
         now = time.perf_counter()
         if bad is not None:
             self._handle_nonfinite(bad)
@@ -189,7 +191,7 @@ class Trainer(Stepper):
 
     def _sound(self) -> bool:
         """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
-        bad = self.tally.first_bad(self.world) or self._bad_weight()
+        bad = self.first_bad()
         if bad is not None:
             self._handle_nonfinite(bad)
         return bad is None
@@ -324,11 +326,6 @@ class Trainer(Stepper):
             files.drop_after(self.folder.checkpoints, self.completed)
         self.world.barrier()
         self._save()
-
-    def _bad_weight(self) -> BadStep | None:
-        """A weight that is not finite, though every loss was: no checkpoint may hold it."""
-        name = first_bad_weight(self.players() | {"averaged generator": self.average}, self.world)
-        return None if name is None else BadStep(name, self.completed - 1)
 
     # ---- state
 

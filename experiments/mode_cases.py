@@ -58,6 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 100_000,
         "batch_size": 100,
         "refresh_every": 5000,
+        "online_after": 25_000,
         "generator_lr": 1e-4,
         "discriminator_lr": 1e-4,
         "beta1": 0.8,
@@ -72,6 +73,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 400_000,
         "batch_size": 100,
         "refresh_every": 10_000,
+        "online_after": 25_000,
         "generator_lr": 1e-3,
         "discriminator_lr": 1e-3,
         "beta1": 0.9,
@@ -96,17 +98,24 @@ WIDE = {"grid": 0.05, "wide grid": 0.1**0.5}
 def numbers_of(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, Any]:
     """What all methods share on one data set: the self-conditioned recipe's numbers, the preset's, then `changed`."""
     recipe = find(f"self-conditioned-{on}")
-    own = {name: getattr(recipe, name) for name in (*TERMS, "refresh_every")} | {"radius": 1.0}
+    own = {name: getattr(recipe, name) for name in (*TERMS, "refresh_every")}
+    own |= {"online_after": recipe.refresh_every, "packs": False, "radius": 1.0}
     return own | PRESETS[preset] | {name: value for name, value in changed.items() if value is not None}
 
 
 def on_terms(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
-    """A recipe with the shared numbers: with their re-clustering if it clusters, and whole packs if it packs."""
+    """A recipe with the shared numbers: with their re-clustering if it clusters, and whole packs if it packs.
+
+    `packs`: as many packs as the others have examples, as in PacGAN's own code, in place of packs cut from the batch.
+    """
     shared = {name: numbers[name] for name in TERMS}
-    if isinstance(recipe, PacGAN):
+    if isinstance(recipe, PacGAN) and numbers["packs"]:
+        shared["packs"] = numbers["batch_size"]
+    elif isinstance(recipe, PacGAN):
         shared["batch_size"] -= shared["batch_size"] % recipe.pack
     if isinstance(recipe, ClusterNumbers):
-        shared["refresh_every"] = numbers["refresh_every"]
+        # Online, the first clustering stands that long, and nothing is clustered again after the second.
+        shared["refresh_every"] = numbers["online_after" if recipe.online else "refresh_every"]
     return replace(recipe, **shared)
 
 

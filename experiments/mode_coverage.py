@@ -22,8 +22,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,8 +78,20 @@ def evaluation_time(judge: PointJudge) -> float:
     return min(times)
 
 
-def tell_table(outcomes: list[Outcome], cases: list[Case], judge: PointJudge, out: Path) -> str:
-    """Table 1 beside the paper's, one table and one picture a data set."""
+def told(preset: str, changed: Mapping[str, Any], on: str) -> str:
+    """The numbers that all methods share on a data set."""
+    numbers = numbers_of(preset, changed, on).items()
+    return f"Preset {preset}: " + ", ".join(f"{name} {value:g}" for name, value in numbers)
+
+
+def tell_table(
+    outcomes: list[Outcome],
+    cases: list[Case],
+    judge: PointJudge,
+    out: Path,
+    numbers: Callable[[str], str],
+) -> str:
+    """Table 1 beside the paper's, one table and one picture a data set, with what `numbers` says of its numbers."""
     parts = []
     for on in dict.fromkeys(case.name.split(", ")[1] for case in cases):
         mine = [outcome for outcome in outcomes if outcome.case.endswith(f", {on}")]
@@ -90,6 +104,8 @@ def tell_table(outcomes: list[Outcome], cases: list[Case], judge: PointJudge, ou
         titles = ("paper: modes", "paper: %", "paper: reverse KL")
         parts += [
             f"## 2D-{on} ({data})",
+            "",
+            numbers(on),
             "",
             trial_table([*mine, *ideal], COLUMNS, paper, titles, names=names),
         ]
@@ -121,6 +137,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--preset", choices=tuple(PRESETS), default="everymode")
     made.add_argument("--steps", type=int, help="generator steps")
     made.add_argument("--refresh-every", type=int, help="steps between two clusterings")
+    made.add_argument(
+        "--online-after",
+        type=int,
+        help="steps after which the online variant's centers follow (paper: 25,000)",
+    )
+    made.add_argument(
+        "--packs",
+        action="store_true",
+        help="PacGAN judges as many packs as others judge points, as in its own code; else they are cut from the batch",
+    )
     made.add_argument("--batch-size", type=int)
     made.add_argument("--lr", type=float, help="learning rate of both networks")
     made.add_argument("--beta1", type=float)
@@ -145,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "steps": options.steps,
         "batch_size": options.batch_size,
         "refresh_every": options.refresh_every,
+        "online_after": options.online_after or options.refresh_every,
+        "packs": options.packs,
         "generator_lr": options.lr,
         "discriminator_lr": options.lr,
         "beta1": options.beta1,
@@ -176,14 +204,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     order = [case.name for case in cases]
     outcomes.sort(key=lambda outcome: (order.index(outcome.case), outcome.seed))
     if options.figure == "table-1":
-        text = tell_table(outcomes, cases, judge, options.out)
+        text = tell_table(outcomes, cases, judge, options.out, partial(told, options.preset, changed))
     else:
         draw = draw_sweep if options.figure == "6" else draw_variances
         picture = draw(outcomes, options.out / f"figure-{options.figure}.png")
         text = f"{trial_table(outcomes, COLUMNS, {}, ())}\n\nPicture: {picture.name}"
-    shown = numbers_of(options.preset, changed, on[0] if options.figure == "table-1" else "grid")
     facts = [
-        f"Preset {options.preset}: " + ", ".join(f"{name} {value:g}" for name, value in shown.items()),
+        *([] if options.figure == "table-1" else [told(options.preset, changed, "grid")]),
         f"Averaged generator; {judge.points:,} points; mean of the last {judge.last} evaluations, "
         f"{100 * judge.spacing:g} % of training apart; mean ± standard error over trials",
         f"Both rules on {judge.points:,} points took {1000 * evaluation_time(judge):.0f} ms",

@@ -106,9 +106,11 @@ def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcom
     for step in judge.due(stepper.recipe.steps):
         if step <= stepper.completed:
             continue
-        while stepper.completed < step:
+        while stepper.completed < step and not _has_diverged(stepper):
             stepper.step()
         points = draw_points(stepper.average, stepper.game.labels, judge.points)
+        if stepper.completed < step:
+            points = torch.full_like(points, math.nan)
         records.append({"step": step, **judge.score(points, data.mixture)})
         _keep(stepper, records, place)
         np.save(place / "points.npy", points[: judge.shown].numpy())
@@ -116,6 +118,11 @@ def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcom
     diverged = next((record["step"] for record in records if math.isnan(record["reverse kl"])), None)
     alarm = "" if diverged is None else "its points are not finite"
     return Outcome(case.name, seed, scores, alarm, diverged, str(place))
+
+
+def _has_diverged(stepper: Stepper) -> bool:
+    """Looked at where labels would be found next, which can't be done in what is not finite."""
+    return stepper.refresh_is_due() and stepper.first_bad() is not None
 
 
 def mean_scores(records: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -386,6 +386,19 @@ def test_weights_that_are_not_finite_are_not_saved_either(
     assert folder.read_status()["loss"] == "averaged generator's second.bias"
 
 
+def test_labels_are_not_looked_for_in_what_is_not_finite(
+    tmp_path: Path, planted: Callable[..., TermRecipe]
+) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    trainer = toy_trainer(planted(nan_at(3), tick=100, snapshot=100), folder=folder)
+    trainer.recipe = replace(trainer.recipe, refresh_every=5)
+    asked: list[int] = []
+    trainer.game.labels.refresh = lambda *_: asked.append(trainer.completed) or {}
+    with pytest.raises(Diverged, match="step 3"):
+        trainer.run()
+    assert asked == [0] and (folder.path / "nonfinite.json").is_file()
+
+
 def test_without_a_folder_divergence_is_reported_all_the_same(planted: Callable[..., TermRecipe]) -> None:
     with pytest.raises(Diverged, match="step 1"):
         toy_trainer(planted(nan_at(1)), on_nonfinite_rollback=True).run()

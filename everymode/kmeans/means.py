@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.kmeans.nearest import squared_distances
+from everymode.kmeans.nearest import nearest, squared_distances
 from everymode.kmeans.points import Gather, Points, Total, around_mean, same
 
 
@@ -47,6 +47,30 @@ def means_of_clusters(
         feed_starved(points, centers, labels, sums, counts, near=spread)
         centers = torch.where(empty[:, None], means(sums, counts, otherwise=centers), centers)
     return centers + points.origin, empty
+
+
+@torch.no_grad()
+def reseeded(
+    features: Tensor, centers: Tensor, empty: Tensor, *, total: Total = same, gather: Gather = same
+) -> Tensor:
+    """Centers [K, F], of which those that are `empty` [K] bool are put on points that are far from their own center.
+
+    They take the farthest of the features [N, F] first, as in `means_of_clusters`; where there are too few points that
+    can be told from their center, some stay where they are.
+
+    Args:
+        total, gather: as in `means_of_clusters`.
+    """
+    points, _, spread = around_mean(features, total=total, gather=gather)
+    around = (centers - points.origin).to(points.features.dtype)
+    labels = nearest(points, around)
+    gathered = Sums(len(centers), points)
+    for rows, block in points.blocks():
+        gathered.add(block, labels[rows])
+    sums, counts = gathered.over_processes()
+    feed_starved(points, around, labels, sums, counts, near=spread)
+    fed = empty & (counts > 0)
+    return torch.where(fed[:, None], means(sums, counts, otherwise=around) + points.origin, centers)
 
 
 class Sums:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws
 from everymode.game import Batch, Condition
-from everymode.kmeans import nearest_centers
+from everymode.kmeans import nearest_centers, reseeded
 from everymode.labels.clusters import ClusterLabels
 
 
@@ -25,7 +25,9 @@ class OnlineClusterLabels(ClusterLabels):
     Every batch is then labelled by the nearest centers in the discriminator's present features, which costs a pass
     without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
     Further refreshes cluster nothing: they label all images as a batch would be labelled then, so that what is said and
-    shown of the clusters is what they have become.
+    shown of the clusters is what they have become, and samples are drawn by their present sizes. A cluster that holds
+    no image by then is put on one that is far from its center (the released code leaves it, so that its number is drawn
+    and never learnt).
 
     Args:
         memory: images that weigh in a center, at most (n stays there): centers then follow a discriminator that changes
@@ -33,10 +35,14 @@ class OnlineClusterLabels(ClusterLabels):
         numbers: those of `ClusterLabels`.
     """
 
+    given: Tensor
+    """[K] float: n, the images that a center is the mean of."""
+
     def __init__(self, discriminator: nn.Module, example: Tensor, *, memory: int = 0, **numbers: Any) -> None:
         super().__init__(discriminator, example, **numbers)
         self.memory = memory or math.inf
         self._running = False
+        self.register_buffer("given", torch.ones(self.num_labels))
         self.register_load_state_dict_post_hook(_note_whether_running)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
@@ -53,22 +59,37 @@ class OnlineClusterLabels(ClusterLabels):
     def move(self, features: Tensor, labels: Tensor) -> None:
         """Move the centers by features [B, F] with labels [B]: as if one after the other, and over all processes."""
         sums = torch.zeros_like(self.centers).index_add_(0, labels, features)
-        counts = torch.zeros_like(self.counts).index_add_(0, labels, torch.ones_like(features[:, 0]))
+        counts = torch.zeros_like(self.given).index_add_(0, labels, torch.ones_like(features[:, 0]))
         sums, counts = self._total(sums), self._total(counts)
-        self.counts += counts
-        weights = self.counts.clamp(max=self.memory).maximum(counts).clamp(min=1)
+        self.given += counts
+        weights = self.given.clamp(max=self.memory).maximum(counts).clamp(min=1)
         self.centers += (sums - counts[:, None] * self.centers) / weights[:, None]
 
     @torch.no_grad()
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         if not self._running:
             numbers = super().refresh(discriminator, data, random)
+            self.given.copy_(self.counts)
             _note_whether_running(self)
             return numbers
         self.teacher.load_state_dict(discriminator.state_dict())
         before = self.table.clone()
         self._label_everything(data)
-        return self._numbers(before)
+        self.count()
+        empty = self.counts == 0
+        if empty.any():
+            self._reseed(empty, data, random)
+        return self._numbers(before) | {"reseeded": float(empty.sum())}
+
+    def _reseed(self, empty: Tensor, data: Any, random: Draws) -> None:
+        """Put the `empty` [K] clusters' centers on far images, each as the mean of that one, and label all anew."""
+        rows, views = self._subset(random)
+        mine = self._share(len(rows))
+        features = self._all_features(data, rows[mine], views[mine])
+        self.centers.copy_(reseeded(features, self.centers, empty, total=self._total, gather=self._gathered))
+        self.given[empty] = 1
+        self._label_everything(data)
+        self.count()
 
 
 def _note_whether_running(source: OnlineClusterLabels, incompatible: object = None) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from everymode.data.mixtures import grid_mixture, ring_mixture
+from everymode.data.opening import open_images
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
@@ -98,6 +99,21 @@ def test_a_trial_that_diverges_is_a_row_of_the_table(
     assert draw_sweep([outcome], tmp_path / "sweep.png").is_file()
 
 
+def test_a_discriminator_that_is_not_finite_is_not_clustered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    class Spoilt(Stepper):
+        def step(self) -> None:
+            super().step()
+            if self.completed == 7:
+                torch.nn.init.constant_(next(self.game.discriminator.parameters()), torch.nan)
+
+    monkeypatch.setattr("experiments.point_trials.Stepper", Spoilt)
+    outcome = play_points(Case("self-conditioned, k = 3", small(), "grid:samples=500"), 0, tmp_path, JUDGE)
+    assert outcome.alarm == "its points are not finite" and outcome.alarm_step is not None
+    assert outcome.scores["modes"] == 0 and outcome.scores["fewest modes"] == 0
+
+
 def test_evaluations_are_denser_at_the_end() -> None:
     assert PointJudge().due(4000) == [1000, 2000, 3000, 3680, 3760, 3840, 3920, 4000]
     assert PointJudge().due(2) == [1, 2]
@@ -141,9 +157,18 @@ def test_every_method_gets_the_same_terms() -> None:
         assert (recipe.steps, recipe.generator_lr, recipe.beta1, recipe.ema_decay) == (1234, 1e-4, 0.8, 0.0)
         assert case.data in ("ring:radius=2", "grid")
         if isinstance(recipe, ClusterNumbers):
-            assert (recipe.refresh_every, recipe.clusters) == (5000, 50)
+            fixed = 25_000 if recipe.online else 5000
+            assert (recipe.refresh_every, recipe.clusters) == (fixed, 50)
         with torch.device("meta"):
             replace(recipe, num_images=1000, num_classes=recipe.num_classes or 8).build()
+
+
+def test_either_convention_of_packing() -> None:
+    cut, whole = (
+        table_cases(["grid"], "everymode", {"packs": packs}, "pac-gan3")[0] for packs in (False, True)
+    )
+    assert (cut.recipe.batch_size, cut.recipe.packs) == (99, 0)
+    assert whole.recipe.for_data(open_images("grid:samples=500").facts()).batch_size == 300
 
 
 def test_presets_are_the_two_published_ones() -> None:

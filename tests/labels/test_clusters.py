@@ -262,6 +262,7 @@ def test_online_centers_are_running_means() -> None:
     assert torch.equal(labels.centers, before)  # still the fixed clustering
     labels.refresh(identity(), data, moment("5 refresh"))
     expected, counts = labels.centers.clone(), labels.counts.clone()
+    assert torch.equal(labels.given, counts)
     given = labels.table[0, rows]
     got = labels.assign(batch(rows, data), identity(), moment())
     assert torch.equal(got, given)
@@ -269,13 +270,34 @@ def test_online_centers_are_running_means() -> None:
         counts[cluster] += 1
         expected[cluster] += (data.rows[row] - expected[cluster]) / counts[cluster]
     torch.testing.assert_close(labels.centers, expected, rtol=1e-12, atol=1e-12)
-    assert torch.equal(labels.counts, counts)
-    data.rows[:30] += 1000  # what they have become is told, and nothing is clustered anew
-    centers, counts = labels.centers.clone(), labels.counts.clone()
+    assert torch.equal(labels.given, counts)
+    data.rows[:20] = data.rows[30:50]  # what they have become is told, and nothing is clustered anew
+    centers, counts = labels.centers.clone(), labels.given.clone()
     told = labels.refresh(identity(), data, moment("10 refresh"))
-    assert torch.equal(labels.centers, centers) and torch.equal(labels.counts, counts)
+    assert torch.equal(labels.centers, centers) and torch.equal(labels.given, counts)
     assert torch.equal(labels.table[0], nearest_centers(data.rows, centers))
-    assert told["kept"] < 1 and "spread within" not in told
+    assert told["kept"] < 1 and told["reseeded"] == 0 and "spread within" not in told
+    assert sorted(labels.counts.tolist()) == [10, 30, 50]  # samples are drawn by what the clusters hold now
+
+
+def test_an_online_cluster_that_has_died_is_put_on_a_far_image() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels)
+    for name in ("0 refresh", "5 refresh"):
+        labels.refresh(identity(), data, moment(name))
+    dead, second = int(labels.table[0, 0]), int(labels.table[0, 30])
+    data.rows[:30] = data.rows[30:60]  # the first blob has gone, and the second is twice as large
+    data.rows[5] = torch.tensor([14.0, 0])  # far from its center, the second one
+    centers, given = labels.centers.clone(), labels.given.clone()
+    told = labels.refresh(identity(), data, moment("10 refresh"))
+    assert told["reseeded"] == 1 and told["empty"] == 0
+    torch.testing.assert_close(labels.centers[dead], data.rows[5], rtol=0, atol=1e-12)
+    kept = torch.arange(3) != dead
+    assert torch.equal(labels.centers[kept], centers[kept]) and torch.equal(labels.given[kept], given[kept])
+    assert labels.given[dead] == 1 and labels.table[0, 5] == dead
+    assert labels.counts[dead] == 1 and labels.counts[second] == 59
+    drawn = labels.draw(Draws(0, "sample", Rows.all(1000)))
+    assert (drawn == dead).double().mean() < 0.05
 
 
 def test_online_centers_can_forget() -> None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from everymode.game import full_precision
 from everymode.norms.weight import Grid
+from everymode.precision import full_precision
 
 _WATCHED = "_everymode_watched"
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.utils import parametrize
 
-from everymode.game import full_precision
 from everymode.norms.weight import Grid, WeightRule
+from everymode.precision import full_precision
 
 
 def spectral_norm(*, iterations: int = 1, epsilon: float = 1e-8) -> WeightRule:

@@ -11,17 +11,15 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from everymode.resolution import Resolution, height_and_width, parse_resolution
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game
     from everymode.preparation import Preparation
-
-Resolution = int | tuple[int, int]
-"""Pixels: one number for squares, or (height, width)."""
 
 FROM_DATA: dict[str, bool] = {"from_data": True}
 
@@ -205,7 +203,7 @@ class Recipe:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
+        return height_and_width(self.resolution)
 
     def check(self) -> None:
         """Refuse impossible numbers, as sentences. Subclasses add theirs and call this one."""
@@ -304,20 +302,6 @@ class Recipe:
                 f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
             )
         return cls(**{name: _with_tuples(value) for name, value in numbers.items()})
-
-
-def parse_resolution(text: str | int | Sequence[int]) -> Resolution:
-    """64, "64", "64x48" or (64, 48) as a Resolution. Raises ValueError for anything else."""
-    if isinstance(text, str):
-        parts = [part.strip() for part in text.lower().split("x")]
-        sizes = [int(part) for part in parts if part.isdecimal()]
-        whole = len(sizes) == len(parts)
-    else:
-        sizes = list(text) if isinstance(text, (list, tuple)) else [text]
-        whole = all(type(size) is int for size in sizes)
-    if not whole or len(sizes) not in (1, 2):
-        raise ValueError(f"a resolution is a number or HEIGHTxWIDTH, such as 64 or 64x48, not {text!r}")
-    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
 
 
 AUGMENTATIONS = ("color", "translation", "cutout")

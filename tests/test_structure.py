@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "everymode"
 FAMILIES = {"losses", "labels", "norms", "networks", "augment", "data", "metrics", "partitioner"}
-BELOW = {"everymode.precision"}
-"""What even the game may import."""
+BELOW = {"everymode.precision", "everymode.resolution"}
+"""What anything may import, the game included: it imports nothing of ours."""
 SHARED = {
     "everymode.game",
     "everymode.draws",
@@ -24,7 +24,7 @@ SHARED = {
     "everymode.progress",
     *BELOW,
 }
-"""What any family may import: it imports nothing of ours but what is BELOW."""
+"""What any family may import. Of ours it imports what is BELOW and no more."""
 SIDEWAYS = {("networks", "norms")}
 NUMBERS = {"everymode.partitioner.settings"}
 """Nothing but numbers, without torch: what a recipe's head may import of a family."""
@@ -194,6 +194,7 @@ def test_recipes_and_command_heads_are_free_of_torch() -> None:
         "everymode.recipe",
         "everymode.cli",
         "everymode.commands",
+        "everymode.resolution",
         "everymode.schedules",
         "everymode.version",
     )

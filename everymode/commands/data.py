@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.recipe import parse_resolution
+from everymode.resolution import parse_resolution
 
 MOST_UNREADABLE = 0.01
 """Share of unreadable images above which training refuses a data set."""

@@ -14,6 +14,7 @@ import typing
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from everymode.augmentation_names import parse_augmentation
 from everymode.resolution import Resolution, height_and_width, parse_resolution
 
 if TYPE_CHECKING:
@@ -302,42 +303,6 @@ class Recipe:
                 f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
             )
         return cls(**{name: _with_tuples(value) for name, value in numbers.items()})
-
-
-AUGMENTATIONS = ("color", "translation", "cutout")
-"""Policies of differentiable augmentation."""
-ADAPTIVE = "ada"
-"""Adaptive augmentation."""
-ADAPTIVE_FURTHER = ("flip", "quarter-turn", "rotation", "luma-flip", "hue")
-"""What adaptive augmentation does only when asked to."""
-
-
-def parse_augmentation(text: str) -> tuple[str, ...]:
-    """Names joined by commas as a tuple, empty for empty text. Spaces around names don't matter.
-
-    Raises ValueError for an unknown name (naming the nearest), for one named twice, and for names that don't go
-    together.
-    """
-    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
-    known = (*AUGMENTATIONS, ADAPTIVE, *ADAPTIVE_FURTHER)
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Leave it empty for none."
-            raise ValueError(
-                f"augmentation takes any of {', '.join(AUGMENTATIONS)} joined by commas, or {ADAPTIVE} and after it "
-                f"any of {', '.join(ADAPTIVE_FURTHER)}; not {name!r}. {hint}"
-            )
-        if names.count(name) > 1:
-            raise ValueError(f"augmentation names {name} twice: name it once")
-        if (name in AUGMENTATIONS and ADAPTIVE in names) or (
-            name in ADAPTIVE_FURTHER and ADAPTIVE not in names
-        ):
-            raise ValueError(
-                f"augmentation {text!r} mixes two kinds: {', '.join(ADAPTIVE_FURTHER)} follow {ADAPTIVE} "
-                f"(such as {ADAPTIVE},flip), and {', '.join(AUGMENTATIONS)} stand without it"
-            )
-    return names
 
 
 def _with_tuples(value: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "everymode"
 FAMILIES = {"losses", "labels", "norms", "networks", "augment", "data", "metrics", "partitioner"}
-BELOW = {"everymode.precision", "everymode.resolution"}
+BELOW = {"everymode.augmentation_names", "everymode.precision", "everymode.resolution"}
 """What anything may import, the game included: it imports nothing of ours."""
 SHARED = {
     "everymode.game",
@@ -194,6 +194,7 @@ def test_recipes_and_command_heads_are_free_of_torch() -> None:
         "everymode.recipe",
         "everymode.cli",
         "everymode.commands",
+        "everymode.augmentation_names",
         "everymode.resolution",
         "everymode.schedules",
         "everymode.version",

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from everymode.commands.ending import say
 from everymode.commands.numbers import whole_number
-from everymode.commands.own_recipes import has_own_code, recipe_file
+from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 from everymode.resolution import height_and_width, parse_resolution
 
@@ -170,11 +170,8 @@ def _loaded(source: Path, recipe: str | None) -> Generator:
     from everymode.generator import find_generator, load
 
     folder = find_generator(source)
-    if own is None and has_own_code(folder):
-        raise ValueError(
-            f"{source} was trained with a recipe of your own, and its code is run only if you name it: "
-            f"--recipe {recipe_file(source)}"
-        )
+    if own is None:
+        require_named_recipe(source, folder)
     return load(folder, recipe=own)
 
 

@@ -25,6 +25,7 @@ from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
 from everymode.data.source import digest_of
 from everymode.evaluation import evaluate
+from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 
 
@@ -275,19 +276,14 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
     Args:
         signals: name in log.jsonl -> title; those that no run has are left out.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     logs = {outcome.folder: _lines(Path(outcome.folder) / "log.jsonl") for outcome in outcomes}
     logged = {signal for log in logs.values() for line in log for signal in line}
     signals = {signal: title for signal, title in signals.items() if signal in logged} or signals
     columns = min(3, len(signals))
     rows = -(-len(signals) // columns)
-    figure = Figure(figsize=(5 * columns, 3.6 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    figure, panels = new_figure(rows, columns, size=(5 * columns, 3.6 * rows))
     names = list(dict.fromkeys(outcome.case for outcome in outcomes))
-    for panel, (signal, title) in zip(axes, signals.items(), strict=False):
+    for panel, (signal, title) in zip(panels, signals.items(), strict=False):
         for number, name in enumerate(names):
             series = []
             for outcome in outcomes:
@@ -304,12 +300,10 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
         panel.set_xlabel("generator steps", fontsize=8)
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
-    axes[0].legend(fontsize=6)
-    for panel in axes[len(signals) :]:
+    panels[0].legend(fontsize=6)
+    for panel in panels[len(signals) :]:
         panel.set_axis_off()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from everymode import checkpoint
+from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
@@ -62,12 +63,7 @@ def spectrum(outcome: Outcome) -> np.ndarray:
 
 def draw_spectra(outcomes: list[Outcome], path: Path) -> Path:
     """One line a run: rank against singular value."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(size=(6, 4))
     names = list(dict.fromkeys(outcome.case for outcome in outcomes))
     for outcome in outcomes:
         values = spectrum(outcome)
@@ -79,9 +75,7 @@ def draw_spectra(outcomes: list[Outcome], path: Path) -> Path:
     panel.set_ylim(0, 1.05)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def main() -> None:

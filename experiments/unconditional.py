@@ -13,6 +13,7 @@ import numpy as np
 import everymode
 from everymode.checkpoint import newest_valid, read_state
 from everymode.data.opening import open_images
+from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
 from experiments.repeated import Judge, Outcome
@@ -77,12 +78,7 @@ def trained_critic(run: everymode.Run) -> nn.Module:
 
 def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path) -> Path:
     """A metric during training (metrics.jsonl), one color a case: the mean over seeds, and all seeds thin beside it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(size=(7, 4.2))
     for number, name in enumerate(dict.fromkeys(outcome.case for outcome in outcomes)):
         series = [metric_curve(outcome, metric) for outcome in outcomes if outcome.case == name]
         for curve in series:
@@ -96,9 +92,7 @@ def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def metric_curve(outcome: Outcome, metric: str) -> dict[int, float]:

@@ -28,8 +28,12 @@ import numpy as np
 from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.san_gan import SparsityAwareGAN
+from experiments.budget import scaled
 from experiments.critic_spectra import convolutions_of
-from experiments.repeated import Case, parser, report, run_all, scaled, table
+from experiments.flags import parser
+from experiments.repeated import Case, run_all
+from experiments.report import report
+from experiments.tables import table
 from experiments.unconditional import UnconditionalJudge, trained_critic, trained_run
 
 if TYPE_CHECKING:

@@ -19,8 +19,14 @@ from everymode import checkpoint
 from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
+from experiments.budget import scaled
+from experiments.curves import plot
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Judge, Outcome, chosen, parser, plot, report, run_all, scaled, table
+from experiments.repeated import Case, Outcome, run_all
+from experiments.report import report
+from experiments.tables import table
 
 SIGNALS = {
     "watch/self_accuracy": "samples whose class D sees",

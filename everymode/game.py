@@ -10,13 +10,14 @@ work. The trainer, in turn, knows no loss and no paper.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+from everymode.precision import at_least_float32
 
 if TYPE_CHECKING:
     from everymode.draws import Draws
@@ -61,8 +62,8 @@ class Verdict:
         """A Verdict with scores of at least single precision, whatever precision the network ran in."""
         verdict = answer if isinstance(answer, Verdict) else cls((answer,))
         return cls(
-            tuple(_at_least_float32(scores) for scores in verdict.scores),
-            None if verdict.classes is None else _at_least_float32(verdict.classes),
+            tuple(at_least_float32(scores) for scores in verdict.scores),
+            None if verdict.classes is None else at_least_float32(verdict.classes),
             verdict.features,
         )
 
@@ -357,19 +358,6 @@ class Game:
         """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""
         z = random.normal("z", self.generator.latent_dim)
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
-
-
-def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which autocast leaves operations on the tensor's device alone."""
-    device = tensor.device.type
-    # Tensors without values ("meta") have no autocast, and torch refuses to turn off what is not there.
-    if not torch.amp.is_autocast_available(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _mean(costs: list[Tensor]) -> Tensor:

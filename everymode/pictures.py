@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -74,18 +78,41 @@ def save_grid(
     return path
 
 
+def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """An empty figure, and its panels row by row.
+
+    Args:
+        size: (width, height) in inches.
+    """
+    # The object interface, not pyplot: no global state, no display needed, and nothing is imported before it is used.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = 110) -> Path:
+    """Save a figure, in a folder that is made if need be, and return its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=dpi)
+    return path
+
+
 def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, means: Any = None) -> Path:
     """Save points [N, 2] as a scatter plot, colored by label, with the true modes as crosses."""
-    figure, axes = _figure(1, 1, (5.0, 5.0))
+    figure, (panel,) = new_figure(size=(5.0, 5.0))
     shown = points.detach().float().cpu().numpy()
     colors = None if labels is None else labels.cpu().numpy()
     shading = {} if colors is None else {"c": colors, "cmap": "tab20"}
-    axes[0].scatter(shown[:, 0], shown[:, 1], s=3, linewidths=0, **shading)
+    panel.scatter(shown[:, 0], shown[:, 1], s=3, linewidths=0, **shading)
     if means is not None:
         centers = np.asarray(means)
-        axes[0].scatter(centers[:, 0], centers[:, 1], marker="+", c="black", s=30, linewidths=0.7)
-    axes[0].set_aspect("equal")
-    return _save(figure, path)
+        panel.scatter(centers[:, 0], centers[:, 1], marker="+", c="black", s=30, linewidths=0.7)
+    panel.set_aspect("equal")
+    return save_figure(figure, path)
 
 
 def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
@@ -101,8 +128,8 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
         return None
     columns = min(3, len(used))
     rows = -(-len(used) // columns)
-    figure, axes = _figure(rows, columns, (4.2 * columns, 3.0 * rows))
-    for panel, (title, mine) in zip(axes, used.items(), strict=False):
+    figure, panels = new_figure(rows, columns, size=(4.2 * columns, 3.0 * rows))
+    for panel, (title, mine) in zip(panels, used.items(), strict=False):
         for name in mine:
             points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
             panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[-1], linewidth=1)
@@ -111,9 +138,9 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
         panel.tick_params(labelsize=7)
         panel.legend(fontsize=6)
         panel.grid(alpha=0.3)
-    for panel in axes[len(used) :]:
+    for panel in panels[len(used) :]:
         panel.set_axis_off()
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 _ON_EXAMPLES = ("judgement/real", "judgement/fake", "watch/held_out")
@@ -149,20 +176,3 @@ def _is_number(name: str, value: Any) -> bool:
 def _require_shown(channels: int) -> None:
     if channels not in (1, 3, 4):
         raise ValueError(f"an image with {channels} channels has no picture: 1, 3 or 4 channels can be shown")
-
-
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
-    # The object interface, not pyplot: no global state, no display needed, and nothing is imported before it is used.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.flat)
-
-
-def _save(figure: Any, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path

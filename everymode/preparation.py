@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from everymode.stopping import StopRequest
 
@@ -24,3 +26,19 @@ class Preparation:
     """Prints a line, in the process that talks."""
     talk: bool
     """Whether this process talks: bars of its own would only be seen there."""
+
+    def keep(self, module: nn.Module, name: str) -> None:
+        """Write the module's state into the file `name` of the run's folder, whole or not at all."""
+        place = self.folder / name
+        beside = place.with_suffix(".part")
+        plain = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
+        save_file(plain, beside)
+        beside.replace(place)
+
+    def recall(self, module: nn.Module, name: str) -> bool:
+        """Give the module the state that `keep` wrote. False, and nothing is done, where there is none yet."""
+        place = self.folder / name
+        if not place.is_file():
+            return False
+        module.load_state_dict(load_file(place))
+        return True

@@ -11,17 +11,16 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from everymode.augmentation_names import parse_augmentation
+from everymode.resolution import Resolution, height_and_width, parse_resolution
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game
     from everymode.preparation import Preparation
-
-Resolution = int | tuple[int, int]
-"""Pixels: one number for squares, or (height, width)."""
 
 FROM_DATA: dict[str, bool] = {"from_data": True}
 
@@ -205,7 +204,7 @@ class Recipe:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
+        return height_and_width(self.resolution)
 
     def check(self) -> None:
         """Refuse impossible numbers, as sentences. Subclasses add theirs and call this one."""
@@ -304,56 +303,6 @@ class Recipe:
                 f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
             )
         return cls(**{name: _with_tuples(value) for name, value in numbers.items()})
-
-
-def parse_resolution(text: str | int | Sequence[int]) -> Resolution:
-    """64, "64", "64x48" or (64, 48) as a Resolution. Raises ValueError for anything else."""
-    if isinstance(text, str):
-        parts = [part.strip() for part in text.lower().split("x")]
-        sizes = [int(part) for part in parts if part.isdecimal()]
-        whole = len(sizes) == len(parts)
-    else:
-        sizes = list(text) if isinstance(text, (list, tuple)) else [text]
-        whole = all(type(size) is int for size in sizes)
-    if not whole or len(sizes) not in (1, 2):
-        raise ValueError(f"a resolution is a number or HEIGHTxWIDTH, such as 64 or 64x48, not {text!r}")
-    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
-AUGMENTATIONS = ("color", "translation", "cutout")
-"""Policies of differentiable augmentation."""
-ADAPTIVE = "ada"
-"""Adaptive augmentation."""
-ADAPTIVE_FURTHER = ("flip", "quarter-turn", "rotation", "luma-flip", "hue")
-"""What adaptive augmentation does only when asked to."""
-
-
-def parse_augmentation(text: str) -> tuple[str, ...]:
-    """Names joined by commas as a tuple, empty for empty text. Spaces around names don't matter.
-
-    Raises ValueError for an unknown name (naming the nearest), for one named twice, and for names that don't go
-    together.
-    """
-    names = tuple(name.strip() for name in text.split(",")) if text.strip() else ()
-    known = (*AUGMENTATIONS, ADAPTIVE, *ADAPTIVE_FURTHER)
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Leave it empty for none."
-            raise ValueError(
-                f"augmentation takes any of {', '.join(AUGMENTATIONS)} joined by commas, or {ADAPTIVE} and after it "
-                f"any of {', '.join(ADAPTIVE_FURTHER)}; not {name!r}. {hint}"
-            )
-        if names.count(name) > 1:
-            raise ValueError(f"augmentation names {name} twice: name it once")
-        if (name in AUGMENTATIONS and ADAPTIVE in names) or (
-            name in ADAPTIVE_FURTHER and ADAPTIVE not in names
-        ):
-            raise ValueError(
-                f"augmentation {text!r} mixes two kinds: {', '.join(ADAPTIVE_FURTHER)} follow {ADAPTIVE} "
-                f"(such as {ADAPTIVE},flip), and {', '.join(AUGMENTATIONS)} stand without it"
-            )
-    return names
 
 
 def _with_tuples(value: Any) -> Any:

@@ -25,8 +25,14 @@ from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.backbone import BigGANBackbone
+from experiments.budget import scaled
+from experiments.curves import plot
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Judge, chosen, parser, plot, report, run_all, scaled, table
+from experiments.repeated import Case, run_all
+from experiments.report import report
+from experiments.tables import table
 
 PAPER = {
     # ImageNet at 128 pixels, then at 64: IS and FID of 50,000 images

@@ -21,12 +21,16 @@ from everymode.data.opening import open_images
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.self_conditioned_backbone import DIGITS as CLUSTERED_BIGGAN
+from experiments.budget import scaled
+from experiments.digit_reader import digit_classes
+from experiments.flags import chosen, parser
 from experiments.image_trials import cluster_scores, run_state, stability
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Judge, chosen, parser, report, run_all, scaled
+from experiments.repeated import Case, run_all
+from experiments.report import report
 from experiments.stacked_digits import draw_samples
 from experiments.trial_tables import Column, trial_table
-from experiments.unconditional import digit_classes
 
 COLUMNS = (
     Column("fd", "fd"),

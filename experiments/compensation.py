@@ -25,10 +25,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.san_gan import SparsityAwareGAN
+from experiments.budget import scaled
 from experiments.critic_spectra import convolutions_of
-from experiments.repeated import Case, parser, report, run_all, scaled, table
+from experiments.flags import parser
+from experiments.repeated import Case, run_all
+from experiments.report import report
+from experiments.tables import table
 from experiments.unconditional import UnconditionalJudge, trained_critic, trained_run
 
 if TYPE_CHECKING:
@@ -124,14 +129,9 @@ def comparison(trained: Sequence[Layer], initial: Sequence[Layer]) -> str:
 
 def picture(trained: Sequence[Layer], initial: Sequence[Layer], path: Path) -> Path:
     """Compensation against the ratio for layers of several sizes; the histogram of the last layer's peaks."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     from everymode.norms import compensation
 
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    curves, *histograms = figure.subplots(1, 3)
+    figure, (curves, *histograms) = new_figure(1, 3, size=(13, 3.6))
     shares = np.linspace(0.02, 1, 50)
     for size in SIZES:
         curves.plot(
@@ -162,9 +162,7 @@ def picture(trained: Sequence[Layer], initial: Sequence[Layer], path: Path) -> P
     for panel in (curves, *histograms):
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def grid_cases(on: str, data: str, budget: float, numbers: Mapping[str, int]) -> list[Case]:

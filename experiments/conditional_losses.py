@@ -16,8 +16,13 @@ from dataclasses import replace
 
 from everymode.recipe import Recipe
 from everymode.recipes import find
+from experiments.budget import scaled
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Judge, chosen, parser, report, run_all, scaled, table
+from experiments.repeated import Case, run_all
+from experiments.report import report
+from experiments.tables import table
 
 METHODS = ("biggan", "ac-gan", "imac-gan", "omni-gan", "omni-inr-gan", "multi-hinge-k1-gan")
 AUGMENTATION = "translation,cutout"

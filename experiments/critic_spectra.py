@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import everymode
 from everymode.norms import layer_grids, operator_norm, sparsity_aware_sigma
+from everymode.pictures import new_figure, save_figure
 from experiments.unconditional import trained_critic
 
 
@@ -70,12 +71,7 @@ def spectra_table(found: Sequence[Spectra]) -> str:
 
 def spectra_picture(found: Sequence[Spectra], path: Path) -> Path:
     """The norms against the layer."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(size=(6.5, 3.6))
     panel.plot([each.exact for each in found], "k.-", label="exact")
     panel.plot([each.reshaped for each in found], "r.-", label="reshaped kernel (spectral normalization)")
     panel.plot([each.sparse for each in found], "C0.-", label="one-channel signals (SAN)")
@@ -85,6 +81,4 @@ def spectra_picture(found: Sequence[Spectra], path: Path) -> Path:
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)

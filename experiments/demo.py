@@ -16,59 +16,12 @@ import sys
 import time
 from pathlib import Path
 from textwrap import indent
-from typing import NamedTuple
-
-import numpy as np
-import torch
-import torch.nn.functional as F
-from scipy.spatial.distance import pdist
-from sklearn.svm import SVC
-from torch import Tensor
 
 import everymode
 from everymode.evaluation import evaluate
+from experiments.digit_reader import score
 
 SAMPLES = 1000
-
-
-class Scores(NamedTuple):
-    """What the demo says of a generator."""
-
-    agreement: float
-    """Share of samples in which the classifier sees the asked class."""
-    agreement_on_real: float
-    """The same classifier's accuracy on the digits that the GAN was trained on."""
-    variety: float
-    """Within-class distance of samples over that of the training digits."""
-
-
-def score(generator: everymode.Generator, *, samples: int = SAMPLES, seed: int = 10_000) -> Scores:
-    """Scores of a digits generator, from `samples` images, equally many of each class."""
-    labels = np.arange(samples) % 10
-    images = _pixels(generator.sample(samples, label=torch.from_numpy(labels), seed=seed))
-    training, training_labels = _digits("digits:train")
-    unseen, unseen_labels = _digits("digits:held-out")
-    classifier = SVC().fit(unseen, unseen_labels)
-    return Scores(
-        agreement=float((classifier.predict(images) == labels).mean()),
-        agreement_on_real=float(classifier.score(training, training_labels)),
-        variety=within_class_distance(images, labels) / within_class_distance(training, training_labels),
-    )
-
-
-def within_class_distance(pixels: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over classes of the mean Euclidean distance between two members. pixels [N, F]."""
-    return float(np.mean([pdist(pixels[labels == label]).mean() for label in np.unique(labels)]))
-
-
-def _digits(name: str) -> tuple[np.ndarray, np.ndarray]:
-    data = everymode.open_images(name, resolution=16)
-    return _pixels(data.gather(np.arange(len(data)))), data.labels
-
-
-def _pixels(images: Tensor) -> np.ndarray:
-    """[N, 64] from images [N, 1, 16, 16]: back to the 8x8 of the source."""
-    return F.avg_pool2d(images.clamp(-1, 1), 2).flatten(1).numpy()
 
 
 def main() -> None:
@@ -81,7 +34,7 @@ def main() -> None:
     began = time.perf_counter()
     run = everymode.train("omni-gan-digits", out=options.out, seed=options.seed)
     seconds = time.perf_counter() - began
-    scores = score(run.generator())
+    scores = score(run.generator(), samples=SAMPLES)
     print(
         "scoring against the training digits (the first time, a small classifier of digits is trained for its features)"
     )

@@ -25,20 +25,15 @@ from everymode.game import Game, Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import ACGAN
+from experiments.budget import scaled
 from experiments.conditional_losses import AUGMENTATION
+from experiments.curves import plot
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import (
-    Case,
-    Judge,
-    chosen,
-    few_images,
-    parser,
-    plot,
-    report,
-    run_all,
-    scaled,
-    table,
-)
+from experiments.repeated import Case, few_images, run_all
+from experiments.report import report
+from experiments.tables import table
 
 
 @dataclass(frozen=True, kw_only=True)

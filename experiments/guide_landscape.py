@@ -43,6 +43,7 @@ from everymode.partitioner.network import (
     multilayer_partitioner,
     plane_partitioner,
 )
+from everymode.pictures import new_figure, save_figure
 from everymode.recipes.partition_guided import GRID, PartitionGuidedPoints
 from experiments.guide_valleys import (
     MESH,
@@ -196,15 +197,11 @@ def picture(
     """Above: R_c of the part in which `mode` [1, 2] lies, false valleys marked. Below: what the GANs draw, where they
     were trained.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = max(len(networks), len(drawn))
-    figure = Figure(figsize=(3.6 * columns, 3.6 * (2 if drawn else 1)), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(2 if drawn else 1, columns, squeeze=False)
+    rows = 2 if drawn else 1
+    figure, panels = new_figure(rows, columns, size=(3.6 * columns, 3.6 * rows))
     places, line = mesh(), np.linspace(-REACH, REACH, MESH)
-    for panel, (kind, network) in zip(panels[0], networks.items(), strict=False):
+    for panel, (kind, network) in zip(panels, networks.items(), strict=False):
         part = int(network(mode).argmax())
         logits = network(places)
         values = guide_distance(logits, torch.full((len(places),), part)).view(MESH, MESH).numpy().T
@@ -217,16 +214,14 @@ def picture(
         if len(bottoms):
             panel.scatter(*bottoms.T, s=60, marker="x", color="orange")
         panel.set_title(f"{kind}: guide to the red points", fontsize=9)
-    for panel, (name, (samples, modes)) in zip(panels[-1] if drawn else (), drawn.items(), strict=False):
+    for panel, (name, (samples, modes)) in zip(panels[columns:], drawn.items(), strict=False):
         panel.scatter(*samples[:4000].T, s=0.7)
         panel.set_title(f"GAN, {name}: {modes['modes']} modes, {modes['high quality']:.1%}", fontsize=9)
-    for panel in panels.flat:
+    for panel in panels:
         panel.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
         panel.tick_params(labelsize=7)
         panel.set_visible(bool(panel.collections))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
-    return path
+    return save_figure(figure, path, dpi=90)
 
 
 def main() -> None:

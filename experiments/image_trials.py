@@ -24,6 +24,7 @@ from everymode.evaluation import evaluate
 from everymode.metrics.clustering import nmi, purity
 from everymode.metrics.features import extract, find_extractor, image_batches, quantized
 from everymode.metrics.modes import class_coverage
+from everymode.run_folder import read_lines
 from experiments.repeated import Case, Outcome, few_images, train_and_judge
 
 PASS = 250
@@ -120,8 +121,7 @@ def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float
 
 def stability(folder: Path) -> dict[str, float]:
     """Mean normalized mutual information of each clustering with the one before."""
-    lines = folder / "labels.jsonl"
-    records = [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
+    records = read_lines(folder / "labels.jsonl")
     found = [record["nmi with previous"] for record in records if "nmi with previous" in record]
     return {"nmi with previous": float(np.mean(found))} if found else {}
 

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from everymode.norms.weight import normalize_weights
+from everymode.pictures import new_figure, save_figure
 
 HIDDEN = 64
 SAMPLES = 256
@@ -125,12 +126,8 @@ def table(fits: dict[tuple[str, bool], Sequence[Fit]]) -> str:
 
 def picture(fits: dict[tuple[str, bool], Sequence[Fit]], path: Path) -> Path:
     """A panel a target: its samples, and both networks' fits of the first seed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(TARGETS), 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    for panel, target in zip(figure.subplots(1, len(TARGETS)), TARGETS, strict=True):
+    figure, panels = new_figure(1, len(TARGETS), size=(4 * len(TARGETS), 3.2))
+    for panel, target in zip(panels, TARGETS, strict=True):
         x = torch.linspace(-target.reach, target.reach, SAMPLES, dtype=torch.float64)
         panel.plot(x[::8], target.function(x)[::8], ".", label="samples", color="C0")
         for constrained, color in ((False, "C2"), (True, "C3")):
@@ -140,9 +137,7 @@ def picture(fits: dict[tuple[str, bool], Sequence[Fit]], path: Path) -> Path:
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
         panel.legend(fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def main() -> None:

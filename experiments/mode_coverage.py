@@ -31,6 +31,7 @@ import numpy as np
 
 from everymode.data.mixtures import Mixture
 from everymode.data.opening import open_images
+from experiments.flags import chosen
 from experiments.mode_cases import (
     METHODS,
     PAPER,
@@ -43,7 +44,8 @@ from experiments.mode_cases import (
 )
 from experiments.point_pictures import draw_panels, draw_sweep
 from experiments.point_trials import PointJudge, play_points
-from experiments.repeated import Case, Outcome, chosen, report, run_all
+from experiments.repeated import Case, Outcome, run_all
+from experiments.report import report
 from experiments.trial_tables import Column, trial_table
 
 COLUMNS = (

@@ -26,8 +26,13 @@ from everymode.recipes import biggan, rival_norms, san_gan, unconditional
 from everymode.recipes.rival_norms import ExactSpectralGAN, OrthonormalGAN, SpectralGAN
 from everymode.recipes.san_gan import SparsityAwareGAN
 from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
+from experiments.budget import scaled
 from experiments.critic_spectra import spectra_of, spectra_picture, spectra_table
-from experiments.repeated import Case, Judge, Outcome, chosen, parser, report, run_all, scaled, table
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
+from experiments.repeated import Case, Outcome, run_all
+from experiments.report import report
+from experiments.tables import table
 from experiments.unconditional import UnconditionalJudge, plot_metric, trained_run
 
 SAN, SPECTRAL, NONE = "SAN-GAN", "SN-GAN", "none"

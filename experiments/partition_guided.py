@@ -34,18 +34,11 @@ from everymode.partitioner import learn_partition
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.partition_guided import DIGITS, PartitionGuided
-from experiments.repeated import (
-    Case,
-    Outcome,
-    chosen,
-    mean_and_spread,
-    parser,
-    report,
-    run_all,
-    scaled,
-    table,
-    train_and_judge,
-)
+from experiments.budget import scaled
+from experiments.flags import chosen, parser
+from experiments.repeated import Case, Outcome, run_all, train_and_judge
+from experiments.report import report
+from experiments.tables import mean_and_spread, table
 
 if TYPE_CHECKING:
     from everymode.game import LabelSource
@@ -192,7 +185,8 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
             )
             found.append(json.loads((place / "report.json").read_text()))
         shown = [
-            mean_and_spread([each[name] for each in found if name in each]) for name in ("nmi", "purity")
+            mean_and_spread([each[name] for each in found if name in each], "standard deviation")
+            for name in ("nmi", "purity")
         ]
         largest = max(each["largest_part"] / each["images"] for each in found)
         empty = max(each["empty_parts"] for each in found)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from everymode.data.mixtures import Mixture, sample_mixture
+from everymode.pictures import new_figure, save_figure
 from experiments.repeated import Outcome
 
 
@@ -20,15 +21,15 @@ def draw_panels(
     are counted in the title.
     """
     data = sample_mixture(mixture, 2500, seed=7)[0]
-    panels = {"data": data}
+    shown = {"data": data}
     for outcome in outcomes:
         title = (names or {}).get(outcome.case, outcome.case)
-        if title not in panels:
-            panels[title] = np.load(Path(outcome.folder) / "points.npy")
+        if title not in shown:
+            shown[title] = np.load(Path(outcome.folder) / "points.npy")
     half = 1.15 * float(np.abs(data).max())
-    columns = min(5, len(panels))
-    figure, axes = _figure(-(-len(panels) // columns), columns, 3.0)
-    for panel, (title, points) in zip(axes, panels.items(), strict=False):
+    columns = min(5, len(shown))
+    figure, panels = _square_panels(-(-len(shown) // columns), columns, 3.0)
+    for panel, (title, points) in zip(panels, shown.items(), strict=False):
         outside = int((np.abs(points) > half).any(1).sum())
         panel.scatter(points[:, 0], points[:, 1], s=2, linewidths=0, alpha=0.6)
         panel.scatter(mixture.means[:, 0], mixture.means[:, 1], marker="+", c="black", s=18, linewidths=0.5)
@@ -37,9 +38,9 @@ def draw_panels(
         panel.set_ylim(-half, half)
         panel.set_aspect("equal")
         panel.tick_params(labelsize=6)
-    for panel in axes[len(panels) :]:
+    for panel in panels[len(shown) :]:
         panel.set_axis_off()
-    return _save(figure, path)
+    return save_figure(figure, path, dpi=100)
 
 
 SWEPT = {
@@ -52,9 +53,9 @@ SWEPT = {
 
 def draw_sweep(outcomes: Sequence[Outcome], path: Path) -> Path:
     """Scores against k for each method, of cases that are called "METHOD, k = NUMBER"; thin marks are single seeds."""
-    figure, axes = _figure(1, len(SWEPT), 3.2)
+    figure, panels = _square_panels(1, len(SWEPT), 3.2)
     methods = list(dict.fromkeys(outcome.case.split(", k = ")[0] for outcome in outcomes))
-    for panel, (score, title) in zip(axes, SWEPT.items(), strict=True):
+    for panel, (score, title) in zip(panels, SWEPT.items(), strict=True):
         for number, method in enumerate(methods):
             found: dict[int, list[float]] = {}
             for outcome in outcomes:
@@ -70,21 +71,10 @@ def draw_sweep(outcomes: Sequence[Outcome], path: Path) -> Path:
         panel.set_xlabel("k", fontsize=8)
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
-    axes[0].legend(fontsize=7)
-    return _save(figure, path)
+    panels[0].legend(fontsize=7)
+    return save_figure(figure, path, dpi=100)
 
 
-def _figure(rows: int, columns: int, side: float) -> tuple[Any, list[Any]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # Square panels, and room for two lines of title above each.
-    figure = Figure(figsize=(side * columns, (side + 0.4) * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(figure.subplots(rows, columns, squeeze=False).flatten())
-
-
-def _save(figure: Any, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
-    return path
+def _square_panels(rows: int, columns: int, side: float) -> tuple[Any, list[Any]]:
+    """With room for two lines of title above each."""
+    return new_figure(rows, columns, size=(side * columns, (side + 0.4) * rows))

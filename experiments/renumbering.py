@@ -9,7 +9,8 @@ from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
-from experiments.repeated import Case, scaled
+from experiments.budget import scaled
+from experiments.repeated import Case
 
 
 def named_numbers(text: str) -> dict[str, Any]:

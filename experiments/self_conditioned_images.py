@@ -34,6 +34,8 @@ from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
+from experiments.budget import scaled
+from experiments.flags import chosen, parser
 from experiments.image_trials import (
     ImageJudge,
     class_logits,
@@ -41,7 +43,8 @@ from experiments.image_trials import (
     surest,
 )
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
+from experiments.repeated import Case, Outcome, few_images, run_all
+from experiments.report import report
 from experiments.trial_tables import Column, trial_table
 
 METHODS = (

@@ -16,10 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from everymode import checkpoint
+from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
+from experiments.budget import scaled
+from experiments.curves import plot
+from experiments.flags import chosen, parser
+from experiments.judging import Judge
 from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers, renumbered
-from experiments.repeated import Case, Judge, Outcome, chosen, parser, plot, report, run_all, scaled, table
+from experiments.repeated import Case, Outcome, run_all
+from experiments.report import report
+from experiments.tables import table
 
 SIGNALS = {
     "watch/self_accuracy": "samples whose class D sees",
@@ -62,12 +69,7 @@ def spectrum(outcome: Outcome) -> np.ndarray:
 
 def draw_spectra(outcomes: list[Outcome], path: Path) -> Path:
     """One line a run: rank against singular value."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(size=(6, 4))
     names = list(dict.fromkeys(outcome.case for outcome in outcomes))
     for outcome in outcomes:
         values = spectrum(outcome)
@@ -79,9 +81,7 @@ def draw_spectra(outcomes: list[Outcome], path: Path) -> Path:
     panel.set_ylim(0, 1.05)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def main() -> None:

@@ -26,8 +26,11 @@ from everymode.metrics.features import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.pictures import save_grid
 from everymode.recipes import find
+from experiments.budget import scaled
+from experiments.flags import chosen, parser
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Outcome, chosen, few_images, parser, report, run_all, scaled
+from experiments.repeated import Case, Outcome, few_images, run_all
+from experiments.report import report
 from experiments.trial_tables import Column, trial_table
 
 METHODS = {

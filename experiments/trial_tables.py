@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.repeated import Outcome
+from experiments.tables import by_case, markdown, mean_and_spread, scores_of
 
 
 class Column(NamedTuple):
@@ -19,17 +18,6 @@ class Column(NamedTuple):
     """Whether it is a share, to be shown in percent."""
     digits: int = 2
     """After the decimal point."""
-
-
-def mean_and_error(values: Sequence[float], *, share: bool = False, digits: int = 2) -> str:
-    """ "24.80 ± 0.20": mean and standard error of the mean; one value alone; a dash for none."""
-    if not values:
-        return "-"
-    factor = 100 if share else 1
-    middle = f"{factor * statistics.fmean(values):.{digits}f}"
-    if len(values) == 1:
-        return middle
-    return f"{middle} ± {factor * statistics.stdev(values) / math.sqrt(len(values)):.{digits}f}"
 
 
 def trial_table(
@@ -46,18 +34,14 @@ def trial_table(
         paper: case -> its cells, as many as there are titles.
         names: case -> the name that its row is given.
     """
-    titles = ["method", *paper_titles, *[column.title for column in columns], "seeds"]
-    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    for case in dict.fromkeys(outcome.case for outcome in outcomes):
-        mine = [outcome.scores for outcome in outcomes if outcome.case == case]
+    rows = []
+    for case, mine in by_case(outcomes).items():
         ours = [
-            mean_and_error(
-                [scores[column.score] for scores in mine if column.score in scores],
-                share=column.share,
-                digits=column.digits,
+            mean_and_spread(
+                scores_of(mine, column.score), "standard error", share=column.share, digits=column.digits
             )
             for column in columns
         ]
-        row = [(names or {}).get(case, case), *paper.get(case, ["-"] * len(paper_titles)), *ours]
-        lines.append(f"| {' | '.join([*row, str(len(mine))])} |")
-    return "\n".join(lines)
+        cells = paper.get(case, ["-"] * len(paper_titles))
+        rows.append([(names or {}).get(case, case), *cells, *ours, str(len(mine))])
+    return markdown(["method", *paper_titles, *[column.title for column in columns], "seeds"], rows)

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 import everymode
 from everymode.checkpoint import newest_valid, read_state
-from everymode.data.opening import open_images
+from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
-from experiments.repeated import Judge, Outcome
+from experiments.digit_reader import digit_classes
+from experiments.judging import Judge
+from experiments.repeated import Outcome
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,6 @@ class UnconditionalJudge(Judge):
         if self.digits:
             scores |= digit_classes(run.generator(), self.samples)
         return scores
-
-
-def digit_classes(generator: everymode.Generator, samples: int) -> dict[str, float]:
-    """Classes shown by at least one sample in a hundred, and the reverse KL divergence of their shares."""
-    import torch.nn.functional as F
-    from sklearn.svm import SVC
-
-    from everymode.metrics.modes import class_counts, reverse_kl
-
-    def at_8_pixels(images: Tensor) -> np.ndarray:
-        return F.avg_pool2d(images, 2).flatten(1).numpy()
-
-    unseen = open_images("digits:held-out", resolution=16)
-    classifier = SVC().fit(at_8_pixels(unseen.gather(np.arange(len(unseen)))), unseen.labels)
-    predicted = classifier.predict(at_8_pixels(generator.sample(samples, seed=20_000)))
-    counts = class_counts(predicted, 10)
-    return {"classes": float(np.count_nonzero(counts >= samples / 100)), "class kl": reverse_kl(counts)}
 
 
 def trained_run(recipe: Recipe, data: str, out: Path) -> everymode.Run:
@@ -77,12 +60,7 @@ def trained_critic(run: everymode.Run) -> nn.Module:
 
 def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path) -> Path:
     """A metric during training (metrics.jsonl), one color a case: the mean over seeds, and all seeds thin beside it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, (panel,) = new_figure(size=(7, 4.2))
     for number, name in enumerate(dict.fromkeys(outcome.case for outcome in outcomes)):
         series = [metric_curve(outcome, metric) for outcome in outcomes if outcome.case == name]
         for curve in series:
@@ -96,9 +74,7 @@ def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def metric_curve(outcome: Outcome, metric: str) -> dict[int, float]:

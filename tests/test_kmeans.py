@@ -17,7 +17,7 @@ from everymode.distributed import World
 from everymode.kmeans import kmeans, means_of_clusters, nearest_centers
 from everymode.kmeans.points import around_mean
 from everymode.kmeans.projection import principal_directions, project
-from everymode.kmeans.seeding import _draw, seed_centers
+from everymode.kmeans.seeding import draw_rows, seed_centers
 
 
 def blobs(count: int = 600, width: int = 20, kinds: int = 8, *, spread: float = 1.0, seed: int = 0) -> Tensor:
@@ -219,7 +219,7 @@ def test_principal_directions_are_those_of_the_covariance() -> None:
 def test_rows_are_drawn_as_often_as_their_weights_say() -> None:
     weights = torch.tensor([[1.0, 3.0, 0.0, 4.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1e-30, 0.0]])
     uniform = ((torch.arange(800) + 0.5) / 800).double().expand(3, -1)
-    drawn = _draw(weights, uniform)
+    drawn = draw_rows(weights, uniform)
     assert torch.bincount(drawn[0], minlength=4).tolist() == [100, 300, 0, 400]
     assert ((drawn[1] >= 0) & (drawn[1] < 4)).all()
     assert (drawn[2] == 2).all()

@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, dataclass, fields, replace
 import pytest
 
 from everymode.data.facts import DataFacts
-from everymode.recipe import FROM_DATA, Recipe, parse_resolution
+from everymode.recipe import FROM_DATA, Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.omni_gan import CIFAR10
 
@@ -97,18 +97,9 @@ def test_kept_fakes_and_accumulation_exclude_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "meant", "size"),
-    [
-        (64, 64, (64, 64)),
-        ("64", 64, (64, 64)),
-        ("64x48", (64, 48), (64, 48)),
-        ((64, 48), (64, 48), (64, 48)),
-        ("64 X 48", (64, 48), (64, 48)),
-        ([64, 48], (64, 48), (64, 48)),
-    ],
+    ("given", "size"), [(64, (64, 64)), ("64", (64, 64)), ("64x48", (64, 48)), ([64, 48], (64, 48))]
 )
-def test_resolutions(given: object, meant: object, size: tuple[int, int]) -> None:
-    assert parse_resolution(given) == meant
+def test_resolutions(given: object, size: tuple[int, int]) -> None:
     assert CIFAR10.with_numbers(resolution=given).size == size
 
 

@@ -17,15 +17,10 @@ from everymode.augment.geometry import (
     slide,
     stretch,
 )
+from everymode.augmentation_names import ADAPTIVE, ADAPTIVE_FURTHER
 
 DIFFERENTIABLE: dict[str, Policy] = {"color": color, "translation": translation, "cutout": cutout}
-"""DiffAug's policies."""
-ADAPTIVE = "ada"
-"""Adaptive augmentation by what leaves an image's meaning alone: shift, scale, stretch, slide, brightness, contrast and
-saturation."""
-FURTHER = ("flip", "quarter-turn", "rotation", "luma-flip", "hue")
-"""What may follow ADAPTIVE. A mirrored or turned digit, say, is no digit, or another one; so they are asked for by
-name. All of them together give the paper's pipeline "bgc"."""
+"""DiffAug's policies by name."""
 
 
 def find_augmentation(
@@ -34,7 +29,7 @@ def find_augmentation(
     """The augmentation of a recipe: None for no names, DiffAug's policies in the order named, or ADA.
 
     Args:
-        names: as `everymode.recipe.parse_augmentation` gives them.
+        names: as `everymode.augmentation_names.parse_augmentation` gives them.
         batch_size: real images of one discriminator move, over all processes; with the last two, for ADA.
         target: see AdaptiveAugmentation, like the last.
 
@@ -42,7 +37,7 @@ def find_augmentation(
     """
     if not names:
         return None
-    allowed = (ADAPTIVE, *FURTHER) if ADAPTIVE in names else tuple(DIFFERENTIABLE)
+    allowed = (ADAPTIVE, *ADAPTIVE_FURTHER) if ADAPTIVE in names else tuple(DIFFERENTIABLE)
     unknown = [name for name in names if name not in allowed]
     if unknown:
         raise ValueError(f"no augmentation {unknown} here: choose from {', '.join(allowed)}")

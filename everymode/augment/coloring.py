@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from everymode.draws import Draws
-from everymode.game import full_precision
+from everymode.precision import full_precision
 
 
 class Coloring(NamedTuple):

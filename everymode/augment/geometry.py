@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.draws import Draws
-from everymode.game import full_precision
+from everymode.precision import at_least_float32, full_precision
 
 
 def _the_same(strength: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def warp(images: Tensor, maps: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     with full_precision(images):
-        exact = images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+        exact = at_least_float32(images)
         maps = maps.to(exact.dtype).view(-1, 3, 3, 1, 1)
         x = _from_center(width, exact).view(1, 1, -1)
         y = _from_center(height, exact).view(1, -1, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from everymode.commands.ending import say
+from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def clusters(
     from everymode.run_folder import RunFolder
 
     config = RunFolder(run).read_config()
+    if own is None:
+        require_named_recipe(run, run)
     numbers = recipe_of(config) if own is None else type(own).from_json(config["recipe"]["numbers"])
     found = clusters_of(run)
     dataset = open_images(

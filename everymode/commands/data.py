@@ -7,10 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.recipe import parse_resolution
-
-MOST_UNREADABLE = 0.01
-"""Share of unreadable images above which training refuses a data set."""
+from everymode.resolution import parse_resolution
 
 
 def check_data(
@@ -38,6 +35,7 @@ def check_data(
     """
     size = None if resolution is None else parse_resolution(resolution)
     from everymode.data import check, format_report
+    from everymode.data.prepare import MOST_UNREADABLE
 
     try:
         report = check(source, resolution=size, fit=fit, label_column=label_column, limit=limit)
@@ -50,7 +48,7 @@ def check_data(
     if lost > MOST_UNREADABLE * report.num_images:
         return fail(
             f"{report.name}: {lost:,} of {report.num_images:,} images can't be read, and training skips at "
-            "most 1 %: repair or remove them",
+            f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
     return Exit.DONE

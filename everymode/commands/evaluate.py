@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import whole_number
-from everymode.commands.own_recipes import has_own_code, recipe_file
+from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipe import Recipe
 from everymode.recipes import find
 
@@ -229,11 +229,8 @@ def _own_recipe(judged: str, recipe: str | None) -> Recipe | None:
         return find(recipe)
     folder = Path(judged).expanduser()
     trained = (folder / "generator.safetensors").is_file() or (folder / "checkpoints").is_dir()
-    if trained and has_own_code(folder):
-        raise ValueError(
-            f"{judged} was trained with a recipe of your own, and its code is run only if you name it: "
-            f"--recipe {recipe_file(folder)}"
-        )
+    if trained:
+        require_named_recipe(judged, folder)
     return None
 
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter, Token
 
 from everymode.partitioner.settings import PartitionSettings
-from everymode.recipe import FROM_DATA, Recipe, Resolution
+from everymode.recipe import FROM_DATA, Recipe
+from everymode.resolution import Resolution
 
 Numbers = Recipe | PartitionSettings
 

@@ -7,12 +7,31 @@ import shlex
 from pathlib import Path
 
 
+def require_named_recipe(given: str | Path, folder: Path) -> None:
+    """Refuse to go on where a recipe of the user's own is needed, and no flag has named it.
+
+    Args:
+        given: the run or checkpoint, as the command line has it.
+        folder: where its config.json lies.
+
+    Raises ValueError, with the flag to add.
+    """
+    if has_own_code(folder):
+        raise ValueError(
+            f"{given} was trained with a recipe of your own, and its code is run only if you name it: "
+            f"--recipe {recipe_file(Path(given).expanduser())}"
+        )
+
+
 def has_own_code(folder: Path) -> bool:
     """Whether the recipe of a run or checkpoint is a class that does not ship with everymode."""
     file = folder / "config.json"
     if not file.is_file():
         return False
-    return not json.loads(file.read_text())["recipe"]["module"].startswith("everymode.recipes.")
+    record = json.loads(file.read_text()).get("recipe")
+    if not isinstance(record, dict) or "module" not in record:
+        return False  # everymode did not write it, as whoever loads it will say
+    return not str(record["module"]).startswith("everymode.recipes.")
 
 
 def recipe_file(folder: Path) -> str:

@@ -14,7 +14,7 @@ from everymode.commands.ending import Exit, say
 from everymode.commands.numbers import number_flags
 from everymode.commands.own_recipes import quoted
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
-from everymode.recipe import parse_resolution
+from everymode.resolution import parse_resolution
 
 _OF_DATA = {"digits": DIGITS, "ring": replace(POINTS, k=8), "grid": POINTS}
 

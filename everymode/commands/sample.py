@@ -13,9 +13,9 @@ from cyclopts import Parameter
 
 from everymode.commands.ending import say
 from everymode.commands.numbers import whole_number
-from everymode.commands.own_recipes import has_own_code, recipe_file
-from everymode.recipe import parse_resolution
+from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
+from everymode.resolution import height_and_width, parse_resolution
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,7 +112,7 @@ def sample(
     if label and cluster:
         raise ValueError("--label and --cluster name the same thing: give one of the two")
     chosen_seeds = None if seeds is None else parse_seeds(seeds)
-    shape = None if size is None else _height_and_width(size)
+    shape = None if size is None else height_and_width(parse_resolution(size))
     _check_places(out, grid, columns)
     generator = _loaded(source, recipe)
     if reject is not None and size is not None:
@@ -170,11 +170,8 @@ def _loaded(source: Path, recipe: str | None) -> Generator:
     from everymode.generator import find_generator, load
 
     folder = find_generator(source)
-    if own is None and has_own_code(folder):
-        raise ValueError(
-            f"{source} was trained with a recipe of your own, and its code is run only if you name it: "
-            f"--recipe {recipe_file(source)}"
-        )
+    if own is None:
+        require_named_recipe(source, folder)
     return load(folder, recipe=own)
 
 
@@ -249,8 +246,3 @@ def _stem(wanted: Wanted, classes: Sequence[str]) -> str:
         label = str(classes.index(label))
     label = re.sub(r"[^\w.-]", "-", label)  # commas between the labels of one image
     return f"label-{label}-seed{wanted.seed:04d}"
-
-
-def _height_and_width(text: str) -> tuple[int, int]:
-    size = parse_resolution(text)
-    return (size, size) if isinstance(size, int) else size

@@ -14,11 +14,12 @@ from PIL import ImageOps
 
 from everymode.data.dataset import Dataset, Unreadable
 from everymode.data.decode import FITS, Header, enlargement, flattened, read_header
-from everymode.data.opening import STACKED, Resolution, open_images, open_source, parse_resolution
+from everymode.data.opening import STACKED, image_size, open_images, open_source
 from everymode.data.parallel import in_order
 from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
 from everymode.data.words import listed
+from everymode.resolution import AskedResolution
 
 __all__ = ["CheckReport", "check", "format_report"]
 
@@ -76,7 +77,7 @@ class _Seen(NamedTuple):
 def check(
     path_or_name: str | Path,
     *,
-    resolution: Resolution | None = None,
+    resolution: AskedResolution | None = None,
     label_column: str | None = None,
     fit: Literal["crop", "pad", "stretch"] = "crop",
     limit: int | None = None,
@@ -94,7 +95,7 @@ def check(
         FileNotFoundError: nothing at this path.
         ValueError: an unknown name or argument; labels that can't be understood; no images at all.
     """
-    target = parse_resolution(resolution)
+    target = image_size(resolution)
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
     if limit is not None and limit < 1:

@@ -25,21 +25,21 @@ from everymode.data.stacked import stacked
 from everymode.data.synthetic import with_channels
 from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
+from everymode.resolution import AskedResolution, height_and_width, parse_resolution
 
-__all__ = ["open_images", "open_source", "parse_resolution"]
+__all__ = ["image_size", "open_images", "open_source"]
 
 STACKED = "stacked:"
 PARQUET = (".parquet", ".pq")
 MAX_SIDE = 16384
 
 PathOrName = str | Path
-Resolution = int | str | Sequence[int]
 
 
 def open_images(
     path_or_name: PathOrName,
     *,
-    resolution: Resolution | None = None,
+    resolution: AskedResolution | None = None,
     channels: int | None = None,
     label_column: str | None = None,
     fit: Literal["crop", "pad", "stretch"] = "crop",
@@ -78,7 +78,7 @@ def open_images(
         everymode.data.DataError: the data themselves can't be used (empty, damaged, of several sizes,
         mislabelled).
     """
-    wish = Wish(parse_resolution(resolution), channels, fit, _color(background))
+    wish = Wish(image_size(resolution), channels, fit, _color(background))
     if channels not in (None, 1, 3, 4):
         raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
     if fit not in FITS:
@@ -137,7 +137,7 @@ def open_source(
     return _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
 
 
-def parse_resolution(resolution: Resolution | None) -> tuple[int, int] | None:
+def image_size(resolution: AskedResolution | None) -> tuple[int, int] | None:
     """64, "64", "64x96" or (64, 96) -> (H, W).
 
     Raises:
@@ -145,19 +145,10 @@ def parse_resolution(resolution: Resolution | None) -> tuple[int, int] | None:
     """
     if resolution is None:
         return None
-    sides: Sequence[object] = (resolution,) if isinstance(resolution, int | np.integer) else resolution
-    if isinstance(resolution, str):
-        sides = resolution.lower().split("x")
-    try:
-        numbers = [int(str(side)) for side in sides]
-    except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) not in (1, 2) or not all(1 <= number <= MAX_SIDE for number in numbers):
-        raise ValueError(
-            f'resolution is {resolution!r}; give 64, "64x96" (height x width) or (64, 96), sides 1 .. '
-            f"{MAX_SIDE}"
-        )
-    return numbers[0], numbers[-1]
+    size = height_and_width(parse_resolution(resolution))
+    if not all(1 <= side <= MAX_SIDE for side in size):
+        raise ValueError(f"a resolution has sides of 1 to {MAX_SIDE} pixels, not {resolution!r}")
+    return size
 
 
 def _color(background: Sequence[int]) -> tuple[int, int, int]:

@@ -28,6 +28,8 @@ CHUNK_BYTES = 2**22
 MOST_IN_A_CHUNK = 64
 IN_MEMORY_BYTES = 2**30
 LARGE_ENLARGEMENT = 2.0
+MOST_UNREADABLE = 0.01
+"""Share of unreadable images above which a data set is refused."""
 SHOWN = 3
 
 
@@ -198,7 +200,7 @@ def _decode_all(
                 message=f"decoding {source.name} into the cache",
             ):
                 unreadable.extend(part.unreadable)
-                if len(unreadable) * 100 > len(source):
+                if len(unreadable) > MOST_UNREADABLE * len(source):
                     _refuse(source, unreadable)
                 enlargements.extend(part.enlargements)
                 for digest in part.digests:
@@ -242,8 +244,8 @@ def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded
 
 def _refuse(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:
     raise DataError(
-        f"{_skipped_sentence(unreadable, len(source), skipped=False)}. At most 1 % may be unreadable; "
-        f"everymode.data.check lists them all, so that they can be repaired or removed"
+        f"{_skipped_sentence(unreadable, len(source), skipped=False)}. At most {100 * MOST_UNREADABLE:g} % may be "
+        "unreadable; everymode.data.check lists them all, so that they can be repaired or removed"
     )
 
 

@@ -22,6 +22,7 @@ from everymode.evaluation.sides import Side, open_sides
 from everymode.metrics.extractors.extractor import Extractor
 from everymode.metrics.score_card import ScoreCard
 from everymode.metrics.scoring import QUICK_METRICS
+from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 
 __all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve"]
@@ -123,23 +124,17 @@ def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
 
 
 def _plotted(cards: Sequence[ScoreCard], path: Path) -> Path:
-    # The object interface, not pyplot: no global state, no display needed.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = list(cards[0].metrics)
     pairs = [pair for pair in PAIRS if all(_named(cards[0], metric) for metric in pair)]
     columns = max(3, len(pairs))
     rows = -(-len(names) // columns) + bool(pairs)
-    figure = Figure(figsize=(3.4 * columns, 2.7 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = new_figure(rows, columns, size=(3.4 * columns, 2.7 * rows))
     truncations = [_truncation(card) for card in cards]
-    for panel, name in zip(panels.flat, names, strict=False):
+    for panel, name in zip(panels, names, strict=False):
         panel.plot(truncations, [_plain(card, name) for card in cards], marker=".", linewidth=1)
         panel.set_xlabel("truncation", fontsize=8)
         panel.set_title(f"{name} ({cards[0].metrics[name].better} is better)", fontsize=8)
-    for panel, pair in zip(panels[-1] if pairs else (), pairs, strict=False):
+    for panel, pair in zip(panels[-columns:] if pairs else (), pairs, strict=False):
         across, up = (_named(cards[0], metric) for metric in pair)
         xs, ys = ([_plain(card, name) for card in cards] for name in (across, up))
         panel.plot(xs, ys, marker=".", linewidth=1)
@@ -147,12 +142,11 @@ def _plotted(cards: Sequence[ScoreCard], path: Path) -> Path:
             panel.annotate(f"{truncation:g}", (x, y), fontsize=7)
         panel.set_xlabel(across, fontsize=8)
         panel.set_title(f"{up} against {across}", fontsize=8)
-    for panel in panels.flat:
+    for panel in panels:
         panel.tick_params(labelsize=7)
         panel.grid(alpha=0.3)
         panel.set_visible(bool(panel.lines))
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path)
 
 
 def _truncation(card: ScoreCard) -> float:

@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
-from everymode.data.opening import open_images, parse_resolution
+from everymode.data.opening import image_size, open_images
 from everymode.device import find_device
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.points import points_card
@@ -142,7 +142,7 @@ def prepare_reference(
 
     Args: as `evaluate`.
     """
-    size = None if resolution is None else parse_resolution(resolution)
+    size = image_size(resolution)
     dataset = open_data(real, resolution=size, fit=fit)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))

@@ -11,7 +11,7 @@ import torch
 
 from everymode.checkpoint import read_state, step_of
 from everymode.data.dataset import Dataset
-from everymode.data.opening import open_images, parse_resolution
+from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.streams import images_of_dataset, images_of_generator, recipe_numbers
@@ -132,7 +132,7 @@ def open_sides(
     if real is None:
         real = opened[1] = _training_data(opened[0])
     generators = [each for each in opened if isinstance(each, Opened)]
-    size = None if resolution is None else parse_resolution(resolution)
+    size = image_size(resolution)
     fit, label_column = "crop", ""
     if generators:
         shape = generators[0].generator.sample(1).shape

@@ -24,6 +24,18 @@ def seed_centers(rows: Tensor, k: int, starts: int, generator: torch.Generator) 
     return torch.cat([_seed_together(rows, part) for part in uniform.split(at_once)])
 
 
+def draw_rows(weights: Tensor, uniform: Tensor) -> Tensor:
+    """Row numbers, int64 [S, T], drawn as often as weights [S, N] of 0 or more say; any row where all weights are 0.
+
+    Args:
+        uniform: [S, T] in [0, 1); the same number draws the same row.
+    """
+    scale = (_WEIGHT_STEPS - 1) / weights.amax(1, keepdim=True).double().clamp(min=1e-300)
+    edges = (weights * scale).long().cumsum(1)
+    places = (uniform * edges[:, -1:]).long()
+    return torch.searchsorted(edges, places, right=True).clamp_(max=weights.shape[1] - 1)
+
+
 def _seed_together(rows: Tensor, uniform: Tensor) -> Tensor:
     """[S, K, d] centers from uniform numbers [S, K, T] in [0, 1)."""
     starts, k, candidates = uniform.shape
@@ -33,7 +45,7 @@ def _seed_together(rows: Tensor, uniform: Tensor) -> Tensor:
     nearest = _distances(rows, squared, chosen)
     each = torch.arange(starts, device=rows.device)
     for number in range(1, k):
-        drawn = _draw(nearest, uniform[:, number])
+        drawn = draw_rows(nearest, uniform[:, number])
         distances = _distances(rows, squared, drawn.flatten()).view(starts, candidates, -1)
         torch.minimum(distances, nearest[:, None], out=distances)
         best = distances.sum(2).argmin(1)
@@ -47,11 +59,3 @@ def _distances(rows: Tensor, squared: Tensor, chosen: Tensor) -> Tensor:
     distances = torch.addmm(squared, rows[chosen], rows.T, alpha=-2)
     distances.add_(squared[chosen, None]).clamp_(min=0)
     return distances.scatter_(1, chosen[:, None], 0.0)
-
-
-def _draw(weights: Tensor, uniform: Tensor) -> Tensor:
-    """[S, T] int64: row numbers, drawn as weights [S, N] say; any row where all weights are 0."""
-    scale = (_WEIGHT_STEPS - 1) / weights.amax(1, keepdim=True).double().clamp(min=1e-300)
-    edges = (weights * scale).long().cumsum(1)
-    places = (uniform * edges[:, -1:]).long()
-    return torch.searchsorted(edges, places, right=True).clamp_(max=weights.shape[1] - 1)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import Condition, Term, Turn, full_precision
+from everymode.game import Condition, Term, Turn
 from everymode.labels.table import TableLabels
+from everymode.precision import full_precision
 
 BATCH = 500
 """Images that go through the partitioner at once when all are labelled."""

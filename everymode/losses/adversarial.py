@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import AdversarialLoss, Condition
+from everymode.precision import at_least_float32
 
 Cost = Callable[[Tensor], Tensor]
 
@@ -128,4 +129,4 @@ def _one_score(scores: Tensor) -> Tensor:
         )
     if not len(scores):
         raise ValueError(f"there is no mean over an empty batch; scores have shape {list(scores.shape)}")
-    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    return at_least_float32(scores)

@@ -16,6 +16,7 @@ from torch import Tensor
 from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
 from everymode.losses.label_blocks import check_labels, label_blocks
 from everymode.losses.reduction import reduced
+from everymode.precision import at_least_float32
 
 ClassCost = Callable[[Tensor, Tensor], Tensor]
 """(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabelled ones (-1) cost 0 and count."""
@@ -35,8 +36,7 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
             f"{list(logits.shape)} and {list(labels.shape)}"
         )
     check_labels(labels, logits.shape[1])
-    if logits.dtype in (torch.float16, torch.bfloat16):
-        logits = logits.float()
+    logits = at_least_float32(logits)
     costs = F.cross_entropy(logits, labels.long(), ignore_index=UNLABELLED, reduction="none")
     return reduced(costs, reduction)
 

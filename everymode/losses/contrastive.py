@@ -20,9 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict, full_precision
+from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
 from everymode.losses.across_ranks import rows_of_all_ranks
 from everymode.losses.label_blocks import check_labels
+from everymode.precision import at_least_float32, full_precision
 
 EmbeddingCost = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(embeddings [B, F], proxies [K, F], labels [B]) -> scalar."""
@@ -152,8 +153,7 @@ def _similarities(
 
 
 def _directions(vectors: Tensor) -> Tensor:
-    vectors = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
-    return F.normalize(vectors, dim=1)
+    return F.normalize(at_least_float32(vectors), dim=1)
 
 
 def _mean_of_labelled(costs: Tensor, labels: Tensor) -> Tensor:

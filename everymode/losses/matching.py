@@ -6,11 +6,11 @@ that `ilyakava/BigGAN-PyTorch` uses beside its K + 1 multi-hinge loss.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from everymode.game import Term, Turn
 from everymode.losses.across_ranks import mean_of_all_ranks
+from everymode.precision import at_least_float32
 
 
 def feature_matching() -> Term:
@@ -39,6 +39,5 @@ def _mean_of_all(features: Tensor) -> Tensor:
 
     Gradients are averaged over processes afterwards, and the average of own means' gradients is the whole's.
     """
-    features = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-    own = features.mean(0)
+    own = at_least_float32(features).mean(0)
     return own + (mean_of_all_ranks(own) - own.detach())

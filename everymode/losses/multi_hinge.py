@@ -17,6 +17,7 @@ from torch import Tensor
 from everymode.game import UNLABELLED, AdversarialLoss, Condition
 from everymode.losses.label_blocks import check_labels, label_blocks, require_one_block
 from everymode.losses.reduction import reduced
+from everymode.precision import at_least_float32
 
 RowCost = Callable[[Tensor, Tensor], Tensor]
 """(class scores [B, K], labels [B]) -> [B]."""
@@ -147,8 +148,7 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             f"[B, H, W]); got {list(scores.shape)} and {list(labels.shape)}"
         )
     check_labels(labels, scores.shape[1])
-    if scores.dtype in (torch.float16, torch.bfloat16):
-        scores = scores.float()
+    scores = at_least_float32(scores)
     return scores, labels.long(), (labels != UNLABELLED).to(scores.dtype)
 
 

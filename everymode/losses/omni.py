@@ -20,6 +20,7 @@ from torch import Tensor
 
 from everymode.game import UNLABELLED, AdversarialLoss, Condition
 from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks
+from everymode.precision import at_least_float32
 
 
 def omni_loss(
@@ -58,8 +59,7 @@ def omni_loss(
     mean of no row is asked for.
     """
     _check_loss_arguments(scores, signs, scale, reduction)
-    if scores.dtype in (torch.float16, torch.bfloat16):
-        scores = scores.float()
+    scores = at_least_float32(scores)
     signs = signs.to(scores.dtype)
     excess = -signs * (scores + margin) if shift_threshold else margin - signs * scores
     excess = scale * excess

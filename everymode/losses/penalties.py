@@ -20,8 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import Condition, Term, Turn, Verdict, full_precision
+from everymode.game import Condition, Term, Turn, Verdict
 from everymode.losses.across_ranks import mean_of_all_ranks
+from everymode.precision import at_least_float32, full_precision
 
 Cost = Callable[[Tensor], Tensor]
 
@@ -117,7 +118,7 @@ def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
     """
 
     def term(turn: Turn) -> Tensor:
-        real = _at_least_float32(turn.judged_real.detach())
+        real = at_least_float32(turn.judged_real.detach())
         mean = mean_of_all_ranks(real.mean())
         std = mean_of_all_ranks((real - mean).square().mean()).sqrt()
         noise = turn.random.named("dragan").uniform("noise", *real.shape[1:]).to(real)
@@ -138,7 +139,7 @@ def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
                 "a penalty between reals and fakes needs as many fakes as reals, of one shape; got "
                 f"{list(real.shape)} and {list(fake.shape)}: use r1() or r2(), which take either side alone"
             )
-        real, fake = _at_least_float32(real.detach()), _at_least_float32(fake.detach())
+        real, fake = at_least_float32(real.detach()), at_least_float32(fake.detach())
         share = turn.random.named(stream).uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
         images = fake + share * (real - fake)
         return factor * _mean_cost(turn, images, turn.batch.condition, cost)
@@ -152,7 +153,7 @@ def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> 
     `forward` is called directly, because a network compiled in place can't be differentiated twice.
     """
     with full_precision(images):
-        images = _at_least_float32(images.detach()).requires_grad_()
+        images = at_least_float32(images.detach()).requires_grad_()
         verdict = Verdict.of(turn.game.discriminator.forward(images, condition))
         realness = turn.game.objective.adversarial.realness
         scales = [realness(scores, condition) for scores in verdict.scores]
@@ -188,7 +189,3 @@ def _squared_norm(gradients: Tensor) -> Tensor:
 
 def _distance_from_one(gradients: Tensor) -> Tensor:
     return (_norm(gradients) - 1).square()
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -4,11 +4,11 @@ al., NeurIPS 2021), as in `POSTECH-CVLab/PyTorch-StudioGAN:src/models/big_resnet
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from everymode.game import Verdict
+from everymode.precision import at_least_float32
 
 
 class EmbeddingHead(nn.Module):
@@ -33,7 +33,4 @@ class EmbeddingHead(nn.Module):
 
     def embed(self, features: Tensor) -> Tensor:
         """Embeddings of unit length: [B, F] -> [B, embedding_dim], in single precision at least."""
-        embedded = self.embedding(features)
-        if embedded.dtype in (torch.float16, torch.bfloat16):
-            embedded = embedded.float()
-        return F.normalize(embedded, dim=1)
+        return F.normalize(at_least_float32(self.embedding(features)), dim=1)

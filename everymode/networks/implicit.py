@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import full_precision
 from everymode.networks.sizes import Size, require_positive
+from everymode.precision import full_precision
 
 
 def pixel_centers(count: int, like: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from everymode.game import full_precision
 from everymode.norms.sparsity_aware import sparsity_aware_sigma
 from everymode.norms.spectral import power_iteration
 from everymode.norms.subsets import compensation, random_subset, subset_size
 from everymode.norms.weight import Grid, layer_grids
+from everymode.precision import full_precision
 
 Constraint = Callable[[nn.Module], None]
 """Changes a network's weights in place."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from everymode.norms.operator import operator_norm
 from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
 from everymode.norms.spectrum import bounds
 from everymode.norms.weight import Grid, layer_grids
+from everymode.pictures import new_figure, save_figure
 
 NEAR_ZERO = 0.1
 """A channel counts as quiet whose norm is below this share of the example's largest channel norm."""
@@ -121,15 +121,9 @@ class Diagnosis:
 
     def plot(self, path: str | Path) -> Path:
         """Saves histograms of the channel norms of each layer's input (as the paper's Figures 5 and 20)."""
-        # The object interface, not pyplot: no global state, no display needed.
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         columns = min(4, len(self.layers))
         rows = -(-len(self.layers) // columns)
-        figure = Figure(figsize=(3.2 * columns, 2.4 * rows), layout="constrained")
-        FigureCanvasAgg(figure)
-        panels: list[Any] = list(figure.subplots(rows, columns, squeeze=False).flat)
+        figure, panels = new_figure(rows, columns, size=(3.2 * columns, 2.4 * rows))
         for panel, layer in zip(panels, self.layers, strict=False):
             norms = layer.channel_norms.flatten().double().cpu().numpy()
             panel.hist(norms, bins=50, range=(0, 1), weights=[1 / len(norms)] * len(norms))
@@ -138,10 +132,7 @@ class Diagnosis:
             panel.tick_params(labelsize=6)
         for panel in panels[len(self.layers) :]:
             panel.set_axis_off()
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
-        return path
+        return save_figure(figure, path)
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from everymode.game import Term, Turn, full_precision
+from everymode.game import Term, Turn
+from everymode.precision import full_precision
 
 
 def orthonormal_penalty(*, include: Callable[[str, nn.Module], bool] | None = None) -> Term:

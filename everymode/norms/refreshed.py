@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from everymode.game import full_precision
-from everymode.norms.weight import Grid
+from everymode.norms.weight import Grid, Groupable
+from everymode.precision import full_precision
 
 _WATCHED = "_everymode_watched"
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-class RefreshedNorm(nn.Module):
+class RefreshedNorm(Groupable):
     """A parametrization weight -> weight / (gain * sigma), whose sigma is measured when the weights have changed.
 
     A subclass implements `measure`, and calls `start` at the end of its constructor. In training mode the first
@@ -61,7 +61,6 @@ class RefreshedNorm(nn.Module):
             raise ValueError(f"the momentum is {momentum}; it must be at least 0 and below 1")
         self.gain, self.interval, self.momentum, self.epsilon = float(gain), interval, momentum, epsilon
         self.stride = tuple(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else (1, 1)
-        self.prepared: Tensor | None = None
         self._seen: tuple[int, int] | None = None
         self._is_read = False
         self._changes = 0
@@ -99,11 +98,6 @@ class RefreshedNorm(nn.Module):
             self.checksum.copy_(checksum(weight))
 
     # ---- as torch and normalize_weights call it
-
-    def forward(self, weight: Tensor) -> Tensor:
-        if self.prepared is not None:
-            return self.prepared
-        return self.normalize_together([self], [weight])[0]
 
     def group_key(self, weight: Tensor) -> Hashable:
         return "refreshed"

@@ -29,6 +29,7 @@ from everymode.norms.spectrum import (
 )
 from everymode.norms.subsets import compensation, random_subset, subset_size
 from everymode.norms.weight import Grid, WeightRule
+from everymode.precision import at_least_float32
 
 Sigma = Callable[[Tensor, Grid], Tensor]
 """(weight [out, in, kh, kw], grid) -> scalar tensor."""
@@ -55,7 +56,7 @@ def sparsity_aware_sigma(
         ValueError: shapes or the grid do not fit.
     """
     _check(weight, grid, pairs)
-    weight = _at_least_float32(weight)
+    weight = at_least_float32(weight)
     if pairs is not None:
         weight = weight[pairs[:, 0], pairs[:, 1]].unsqueeze(0)
     basis = fourier_basis(weight, grid, dilation)
@@ -73,7 +74,7 @@ def filter_sigmas(weight: Tensor, grid: Grid, *, dilation: tuple[int, int] = (1,
     Args, errors: as `sparsity_aware_sigma`. Carries no gradient.
     """
     _check(weight, grid, None)
-    weight = _at_least_float32(weight)
+    weight = at_least_float32(weight)
     basis = fourier_basis(weight, grid, dilation)
     parts = weight.flatten(2).flatten(0, 1).split(rows_at_once(basis))
     peaks = [moduli_squared(part, basis).amax(1).sqrt_() for part in parts]
@@ -89,7 +90,7 @@ def released_sigma(weight: Tensor, grid: Grid) -> Tensor:
     Memory: chunks of kernels, so that large layers fit.
     """
     _check(weight, grid, None)
-    weight = _at_least_float32(weight)
+    weight = at_least_float32(weight)
     kernels = on_grid(weight, grid).flatten(0, 1)
     parts = kernels.split(max(1, CHUNK_BYTES // (16 * grid[0] * grid[1])))
     best = [torch.linalg.vector_norm(torch.fft.fft2(part), dim=-1).amax() for part in parts]
@@ -213,7 +214,7 @@ class SparsityAware(RefreshedNorm):
         self._late = LateFlag(bool(self.unsure))
 
     def measure(self, weight: Tensor) -> Tensor:
-        weight = _at_least_float32(weight)
+        weight = at_least_float32(weight)
         total = weight.shape[0] * weight.shape[1]
         rows = None
         if self.fraction < 1:
@@ -229,7 +230,7 @@ class SparsityAware(RefreshedNorm):
 
     def sigma_of(self, weight: Tensor) -> Tensor:
         factor = compensation(weight.shape[0] * weight.shape[1], self.fraction)
-        weight = _at_least_float32(weight)
+        weight = at_least_float32(weight)
         # Copies: the buffers may be overwritten before the gradient is computed.
         return factor * modulus_at(weight, self.row.clone(), self.frequency.clone(), self._basis(weight))
 
@@ -246,10 +247,6 @@ class SparsityAware(RefreshedNorm):
 
     def _basis(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         return fourier_basis(weight, self._grid, self.dilation)
-
-
-def _at_least_float32(weight: Tensor) -> Tensor:
-    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
 
 
 def _check(weight: Tensor, grid: Grid, pairs: Tensor | None) -> None:

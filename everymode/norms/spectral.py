@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn.utils import parametrize
 
-from everymode.game import full_precision
-from everymode.norms.weight import Grid, WeightRule
+from everymode.norms.weight import Grid, Groupable, WeightRule
+from everymode.precision import full_precision
 
 
 def spectral_norm(*, iterations: int = 1, epsilon: float = 1e-8) -> WeightRule:
@@ -70,7 +70,7 @@ def singular_values(network: nn.Module) -> dict[str, Tensor]:
     return values
 
 
-class SpectralNorm(nn.Module):
+class SpectralNorm(Groupable):
     """The parametrization behind `spectral_norm`: weight -> weight / sigma, of the weight's shape.
 
     Args:
@@ -85,13 +85,7 @@ class SpectralNorm(nn.Module):
         self.transposed = transposed
         self.iterations = iterations
         self.epsilon = epsilon
-        self.prepared: Tensor | None = None
         self.register_buffer("u", torch.randn(1, rows))
-
-    def forward(self, weight: Tensor) -> Tensor:
-        if self.prepared is not None:
-            return self.prepared
-        return self.normalize_together([self], [weight])[0]
 
     def group_key(self, weight: Tensor) -> Hashable:
         return (weight.shape, weight.dtype, weight.device, self.transposed, self.iterations, self.epsilon)

@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from everymode.precision import at_least_float32
+
 
 def world_size() -> int:
     """Number of ranks, 1 where torch.distributed is not initialized."""
@@ -22,8 +24,7 @@ def statistics_across_ranks(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Each rank's mean and sum of squared deviations from it are gathered and combined (Chan et al. 1979), which
     keeps the precision that a sum of squares loses. Half precision is computed in single precision.
     """
-    if x.dtype in (torch.float16, torch.bfloat16):
-        x = x.float()
+    x = at_least_float32(x)
     axes = [axis for axis in range(x.dim()) if axis != 1]
     count = x.numel() // x.shape[1]
     variance, mean = torch.var_mean(x, dim=axes, correction=0)

@@ -22,23 +22,29 @@ WeightRule = Callable[[nn.Module, Grid], nn.Module | None]
 _NORMALIZABLE = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
-@runtime_checkable
-class Groupable(Protocol):
+class Groupable(nn.Module):
     """A parametrization whose normalized weight can be computed together with those of its kind.
 
-    `prepared` holds the weight while the network's own forward runs, and None otherwise: the
-    parametrization's forward returns it where it is there, and computes the weight by itself where it is not.
+    `prepared` holds the weight while the network's own forward runs, and None otherwise: then the weight is computed
+    by itself. A subclass implements `group_key` and `normalize_together`.
     """
 
-    prepared: Tensor | None
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: Tensor | None = None
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if self.prepared is not None:
+            return self.prepared
+        return self.normalize_together([self], [weight])[0]
 
     def group_key(self, weight: Tensor) -> Hashable:
         """What two layers must share to be normalized in one computation."""
-        ...
+        raise NotImplementedError(f"{type(self).__name__} does not say which layers belong together")
 
     def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
         """Normalized weights of the members (of which this is the first), in their order."""
-        ...
+        raise NotImplementedError(f"{type(self).__name__} does not say how weights are normalized")
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import full_precision
+from everymode.precision import full_precision
 
 _EPSILON = 1e-12
 FIRST_ITERATIONS = 20

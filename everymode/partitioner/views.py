@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.draws import Draws
-from everymode.game import full_precision
+from everymode.precision import full_precision
 
 __all__ = ["Views"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from everymode.recipe import Recipe, parse_augmentation
+from everymode.augmentation_names import parse_augmentation
+from everymode.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor

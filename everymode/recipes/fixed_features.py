@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from everymode.recipes import benchmark_numbers as numbers
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from everymode.data.facts import DataFacts
-    from everymode.game import Game, LabelSource
+    from everymode.game import Game
     from everymode.preparation import Preparation
 
 KEPT = "clusters.safetensors"
@@ -99,36 +98,21 @@ class FixedFeaturesGAN(SmallGAN):
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn the features and cluster them, or load what was found; a run that was killed on the way goes on."""
-        from safetensors.torch import load_file
-
         from everymode.draws import Draws, Rows
         from everymode.labels.fixed_clusters import FixedClusters
 
         labels = game.labels
         assert isinstance(labels, FixedClusters)
-        kept = preparation.folder / KEPT
-        if kept.is_file():
-            labels.load_state_dict(load_file(kept))
-        else:
+        if not preparation.recall(labels, KEPT):
             self.learn_features(labels.teacher, data, preparation)
             preparation.say(
                 f"clustering {self.features_name()} of {min(self.cluster_images, len(data)):,} images"
             )
             draws = Draws(self.seed, "fixed clusters", Rows.all(1), preparation.device, labels.centers.dtype)
             labels.cluster(data, draws)
-            _save(labels, kept)
+            preparation.keep(labels, KEPT)
         largest = float(labels.counts.max() / labels.counts.sum())
         preparation.say(
             f"{self.clusters} clusters of {self.features_name()}: the largest has {largest:.1%} of the images, "
             f"{int((labels.counts == 0).sum())} have none"
         )
-
-
-def _save(labels: LabelSource, place: Path) -> None:
-    """Whole or not at all."""
-    from safetensors.torch import save_file
-
-    beside = place.with_suffix(".part")
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in labels.state_dict().items()}
-    save_file(plain, beside)
-    beside.replace(place)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from everymode.data.facts import DataFacts
     from everymode.game import Game, Weighted
-    from everymode.labels.partition import FixedParts, PartitionLabels
+    from everymode.labels.partition import FixedParts
     from everymode.partitioner.network import Partitioner
     from everymode.preparation import Preparation
 
@@ -196,8 +196,6 @@ class PartitionNumbers(Recipe):
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn the partition, or load it, and label all images; a run that was killed on the way goes on with it."""
-        from safetensors.torch import load_file
-
         from everymode.labels.partition import PartitionLabels
         from everymode.trainer import Stopped
 
@@ -210,13 +208,10 @@ class PartitionNumbers(Recipe):
 
         labels = game.labels
         assert isinstance(labels, PartitionLabels)
-        kept = preparation.folder / KEPT
-        if kept.is_file():
-            labels.load_state_dict(load_file(kept))
-        else:
+        if not preparation.recall(labels, KEPT):
             labels.adopt(self.learnt_partitioner(data, preparation), data, seed=self.seed)
             labels.take(labels.label_all(data, look))
-            _save(labels, kept)
+            preparation.keep(labels, KEPT)
         found = labels.numbers()
         preparation.say(
             f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
@@ -246,13 +241,3 @@ class PartitionNumbers(Recipe):
             raise Stopped(
                 f"stopped while the partition was learnt ({stopped})", preparation.folder
             ) from stopped
-
-
-def _save(labels: PartitionLabels, place: Path) -> None:
-    """Whole or not at all."""
-    from safetensors.torch import save_file
-
-    beside = place.with_suffix(".part")
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in labels.state_dict().items()}
-    save_file(plain, beside)
-    beside.replace(place)

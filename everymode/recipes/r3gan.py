@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everymode.recipe import ADAPTIVE, parse_augmentation
+from everymode.augmentation_names import ADAPTIVE, parse_augmentation
 from everymode.recipes import omni_gan
 from everymode.recipes.backbone import numbers_of
 from everymode.recipes.biggan import BigGAN

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from everymode.recipe import ADAPTIVE, parse_augmentation
+from everymode.augmentation_names import ADAPTIVE, parse_augmentation
 from everymode.recipes import unconditional
 from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
 

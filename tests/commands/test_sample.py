@@ -189,8 +189,17 @@ def test_the_code_of_a_recipe_of_ones_own_must_be_named(tmp_path, capsys):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "generator.safetensors").touch()
     (tmp_path / "recipe.py").write_text("raise SystemExit('run without being asked')")
-    assert main(["sample", str(tmp_path)]) == 2
-    assert f"--recipe {tmp_path / 'recipe.py'}" in capsys.readouterr().err
+    for command in ("sample", "evaluate", "clusters"):
+        assert main([command, str(tmp_path)]) == 2
+        assert f"--recipe {tmp_path / 'recipe.py'}" in capsys.readouterr().err
+
+
+def test_a_config_without_a_recipe_is_refused_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "generator.safetensors").touch()
+    for command in ("sample", "clusters"):
+        assert main([command, str(tmp_path)]) == 2
+        assert "names no recipe" in capsys.readouterr().err
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_in_a_sentence(painter, tmp_path, capsys):

@@ -14,18 +14,12 @@ import torch
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
+from experiments.budget import scaled
+from experiments.flags import chosen
+from experiments.judging import Judge
 from experiments.renumbering import named_numbers, renumbered
-from experiments.repeated import (
-    Case,
-    Judge,
-    Outcome,
-    chosen,
-    few_images,
-    mean_and_spread,
-    run_all,
-    scaled,
-    table,
-)
+from experiments.repeated import Case, Outcome, few_images, run_all
+from experiments.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
 
@@ -156,7 +150,7 @@ def test_tables_by_hand() -> None:
     assert lines[0] == "| case | paper FID | fd | agreement | alarms | seeds |"
     assert lines[2] == "| a | 7.27 | 2 ± 1.4 | 50 ± 0 % | 0 of 2 | 2 |"
     assert lines[3] == "| b | - | 2 | - | 1 of 1 | 1 |"
-    assert mean_and_spread([]) == "-"
+    assert mean_and_spread([], "standard deviation") == "-"
     several = [Case(name, DIGITS, "") for name in ("gan", "mgan", "pac-gan2")]
     assert chosen(several, "gan, pac") == [several[0], several[2]]
     assert chosen(several, "") == several and chosen(several, "n") == several

@@ -29,7 +29,8 @@ from experiments.mode_coverage import perfect
 from experiments.point_pictures import draw_panels, draw_sweep
 from experiments.point_trials import SCORES, PointJudge, mean_scores, play_points
 from experiments.repeated import Case, Outcome, run_all
-from experiments.trial_tables import Column, mean_and_error, trial_table
+from experiments.tables import mean_and_spread
+from experiments.trial_tables import Column, trial_table
 
 JUDGE = PointJudge(points=200, shown=50)
 
@@ -198,9 +199,11 @@ def test_figures_name_k_and_variance() -> None:
 
 
 def test_means_and_standard_errors_by_hand() -> None:
-    assert mean_and_error([1.0, 3.0]) == "2.00 ± 1.00"  # std sqrt(2), over sqrt(2)
-    assert mean_and_error([0.995], share=True) == "99.50"
-    assert mean_and_error([]) == "-"
+    assert (
+        mean_and_spread([1.0, 3.0], "standard error", digits=2) == "2.00 ± 1.00"
+    )  # std sqrt(2), over sqrt(2)
+    assert mean_and_spread([0.995], "standard error", share=True, digits=2) == "99.50"
+    assert mean_and_spread([], "standard error") == "-"
     outcomes = [
         Outcome("gan, grid", seed, {"modes": modes}, "", None, "") for seed, modes in enumerate((17, 19))
     ]

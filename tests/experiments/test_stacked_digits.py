@@ -13,7 +13,7 @@ import torch
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import stacked_digits
-from experiments.repeated import scaled
+from experiments.budget import scaled
 from experiments.stacked_digits import METHODS, PAPER, StackedJudge, cases, coverage, data_itself
 
 

@@ -99,7 +99,7 @@ def test_the_walk_sees_what_is_there() -> None:
     assert Import("everymode.game", "torch", "head", 18) in [each._replace(line=18) for each in ALL]
     found = {(each.target, each.place) for each in OURS if each.module == "everymode.recipes.omni_gan"}
     assert ("everymode.losses.omni", "function") in found
-    assert ("everymode.data.facts", "types") in found
+    assert ("everymode.game", "types") in found
     assert ("everymode.recipes.backbone", "head") in found
 
 

@@ -28,7 +28,7 @@ from everymode.recipes.backbone import BigGANBackbone
 from experiments.budget import scaled
 from experiments.curves import plot
 from experiments.flags import chosen, parser
-from experiments.judging import Judge
+from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, run_all
 from experiments.report import report
@@ -51,7 +51,7 @@ SIGNALS = {
     "watch/variety": "variety within a class",
     "watch/training_above_0": "training images that D judges real (figure 7b)",
     "watch/held_out_above_0": "held-out images that D judges real (figure 7b)",
-}
+} | CURVES
 LABELLED = 0.1
 
 
@@ -147,6 +147,7 @@ def main() -> None:
     )
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     add_numbers_flag(flags)
+    add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet or imagenet/train")
@@ -157,15 +158,14 @@ def main() -> None:
         options.part, options.on, options.data, options.held_out, options.budget, options.width
     )
     all_cases = chosen(renumbered(every_case, options.numbers), options.only)
-    digits = options.on == "digits"
     metrics = ("fd", "pr", "per-class")
-    judge = Judge(metrics=metrics) if digits else Judge(2000, metrics, options.data, "lite0:64")
+    judge = judge_of(options, metrics)
+    all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
     )
     picture = plot(outcomes, SIGNALS, out / "curves.png")
-    columns = ["fd", "fd-per-class", "precision", "recall", "agreement", *(["variety"] if digits else [])]
-    columns += ["last self_accuracy", "last validation_accuracy"]
+    columns = [*columns_of(options, metrics), "last self_accuracy", "last validation_accuracy"]
     facts = [
         f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's numbers are of ImageNet",
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,}); width "

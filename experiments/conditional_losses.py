@@ -18,7 +18,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from experiments.budget import scaled
 from experiments.flags import chosen, parser
-from experiments.judging import Judge
+from experiments.measuring import add_judging_flags, columns_of, is_of_digits, judge_of, measured
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, run_all
 from experiments.report import report
@@ -47,6 +47,7 @@ PAPER: dict[str, dict[str, list[str]]] = {
         "multi-hinge-k1-gan": ["14.62 13.35 yes", "- - -", "- - -", "- - -"],
     },
 }
+METRICS = ("fd", "pr")
 VARIANTS = ("plain", "decay", "DiffAug", "DiffAug decay")
 
 
@@ -81,13 +82,15 @@ def main() -> None:
     flags.add_argument("--data", default="", help="where CIFAR is")
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     add_numbers_flag(flags)
+    add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     every_case = cases(options.on, options.data, options.budget, options.width)
     all_cases = chosen(renumbered(every_case, options.numbers), options.only)
-    digits = options.on == "digits"
-    judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
+    digits = is_of_digits(options)
+    judge = judge_of(options, METRICS)
+    all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )
@@ -96,7 +99,7 @@ def main() -> None:
         for method in (METHODS if not digits else ())
         for number, variant in enumerate(VARIANTS)
     }
-    columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else []), "last coverage"]
+    columns = [*columns_of(options, METRICS), "last coverage"]
     head = "" if digits else "paper FID | paper IS | paper collapse"
     facts = [
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,} of the first); width "

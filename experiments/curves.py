@@ -5,19 +5,21 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from everymode.pictures import new_figure, save_figure
 from everymode.run_folder import read_lines
-from experiments.repeated import Outcome
+from experiments.repeated import Outcome, short
 
 
 def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) -> Path:
     """Curves of the log, one panel a signal, one color a case: the mean over seeds, and all seeds thin beside it.
 
     Args:
-        signals: name in log.jsonl -> title; those that no run has are left out.
+        signals: name in log.jsonl, or short name of a metric in metrics.jsonl (fd, is) -> title; those that no run has
+            are left out.
     """
-    logs = {outcome.folder: read_lines(Path(outcome.folder) / "log.jsonl") for outcome in outcomes}
+    logs = {outcome.folder: _lines(Path(outcome.folder)) for outcome in outcomes}
     logged = {signal for log in logs.values() for line in log for signal in line}
     signals = {signal: title for signal, title in signals.items() if signal in logged} or signals
     columns = min(3, len(signals))
@@ -45,3 +47,12 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
     for panel in panels[len(signals) :]:
         panel.set_axis_off()
     return save_figure(figure, path)
+
+
+def _lines(run: Path) -> list[dict[str, Any]]:
+    """Records of the log, and of the metrics by their short names."""
+    measured = read_lines(run / "metrics.jsonl")
+    return read_lines(run / "log.jsonl") + [
+        {short(name): value for name, value in line.items() if isinstance(value, int | float)}
+        for line in measured
+    ]

@@ -9,9 +9,10 @@ Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: 
 under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
 on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
 (AC-GAN and Omni-GAN with and without decay), all (the cases of all figures, each run once, and a picture of each
-figure). `--decay` is the discriminator's in all cases that have one, `--numbers`
-changes numbers of all cases. What the paper shows as curves of IS and FID is shown here by the curves
-of the watch, and by the scores at the end.
+figure). `--decay` is the discriminator's in all cases that have one, `--numbers` changes numbers of all cases.
+
+The curves are the watch's and, with `--measure 20`, the paper's too: FID and IS. The paper keeps the checkpoint with
+the best FID; the scores of a row are those of the last one, beside the best with `--measure`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import ACGAN
 from experiments.budget import scaled
-from experiments.conditional_losses import AUGMENTATION
+from experiments.conditional_losses import AUGMENTATION, PAPER, VARIANTS
 from experiments.curves import plot
 from experiments.flags import chosen, parser
-from experiments.judging import Judge
+from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, few_images, run_all
 from experiments.report import report
@@ -55,6 +56,15 @@ class PenalizedACGAN(ACGAN):
         return game
 
 
+TABLE_1 = {
+    "omni": "omni-gan",
+    "projection": "biggan",
+    "AC-GAN": "ac-gan",
+    "ImAC-GAN": "imac-gan",
+    "multi-hinge K+1": "multi-hinge-k1-gan",
+}
+"""Cases -> rows of Omni-GAN's Table 1."""
+METRICS = ("fd", "pr")
 FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
     "watch/coverage": "coverage of the reals by the raw generator",
@@ -63,7 +73,7 @@ SIGNALS = {
     "watch/self_accuracy": "samples whose class D sees",
     "watch/labels_hit": "samples whose nearest reals are of the asked class",
     "watch/overfitting": "overfitting of D (1 = held-out images look like fakes)",
-}
+} | CURVES
 
 
 def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Recipe]:
@@ -130,6 +140,15 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
     }
 
 
+def paper_cells(case: str, on: str) -> list[str]:
+    """FID, IS and collapse in Omni-GAN's Table 1 of a case on CIFAR; dashes where it has none."""
+    method, _, variant = case.partition(", ")
+    variants = {"no decay": "plain", "decay": "decay", "DiffAug, no decay": "DiffAug"}
+    if method not in TABLE_1 or variant not in variants or on not in PAPER:
+        return ["-"] * 3
+    return PAPER[on][TABLE_1[method]][VARIANTS.index(variants[variant])].split()
+
+
 def cases(options: argparse.Namespace) -> list[Case]:
     """The cases of the figure that is asked for, at the budget."""
     numbers: dict[str, Any] = {}
@@ -159,15 +178,16 @@ def main() -> None:
     flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
     flags.add_argument("--decay", type=float, help="the discriminator's weight decay where there is one")
     add_numbers_flag(flags)
+    add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     if options.figure == "grid" and options.decay is not None:
         flags.error("--figure grid goes over decays of its own: leave --decay out")
-    digits = options.on == "digits" and not options.data
     wanted = chosen(cases(options), options.only)
     out = options.out / f"figure-{options.figure}"
-    judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
+    judge = judge_of(options, METRICS)
+    wanted = measured(wanted, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(wanted, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
     picture = plot(outcomes, SIGNALS, out / "curves.png")
     for figure in FIGURES[:-1] if options.figure == "all" else ():
@@ -175,8 +195,13 @@ def main() -> None:
         mine = [outcome for outcome in outcomes if outcome.case in shown]
         if mine:
             plot(mine, SIGNALS, out / f"curves-{figure}.png")
-    columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
-    columns += ["best coverage", "last coverage", "last held_out_gap", "last self_accuracy"]
+    columns = [
+        *columns_of(options, METRICS),
+        "best coverage",
+        "last coverage",
+        "last held_out_gap",
+        "last self_accuracy",
+    ]
     facts = [
         f"Omni-GAN's figure {options.figure}, the numbers of {options.on}"
         + (f" on {options.data}" if options.data else "")
@@ -189,7 +214,9 @@ def main() -> None:
         f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
         f"Curves: {picture.name}",
     ]
-    report("Supervision against regularization", facts, table(outcomes, columns, {}, ""), out)
+    paper = {case.name: paper_cells(case.name, options.on) for case in wanted}
+    head = "" if options.on == "digits" else "paper FID | paper IS | paper collapse"
+    report("Supervision against regularization", facts, table(outcomes, columns, paper, head), out)
 
 
 if __name__ == "__main__":

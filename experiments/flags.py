@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +25,13 @@ def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
 
 def chosen(cases: Sequence[Case], only: str) -> list[Case]:
     """The cases that `--only` names: a case's whole name means that case alone. Raises ValueError if there are none."""
-    words = [word.strip() for word in only.split(",") if word.strip()]
-    whole = {case.name for case in cases}.intersection(words)
+    whole = set()
+    for name in sorted((case.name for case in cases), key=len, reverse=True):  # names may have commas too
+        found_whole = re.compile(rf"(^|,)\s*{re.escape(name)}\s*(?=,|$)")
+        if found_whole.search(only):
+            whole.add(name)
+            only = found_whole.sub("", only)
+    words = [*whole, *(word.strip() for word in only.split(",") if word.strip())]
     parts = [word for word in words if word not in whole]
     found = [
         case for case in cases if not words or case.name in whole or any(part in case.name for part in parts)

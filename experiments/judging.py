@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 import everymode
+from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.evaluation import evaluate
 from everymode.metrics.features import extract, find_extractor, image_batches, quantized
+from everymode.recipe import Recipe
 from experiments.digit_reader import score
 
 
-def agreement(generator: everymode.Generator, classifier: str, samples: int) -> float:
+def opened_for(recipe: Recipe) -> Callable[[str], Dataset]:
+    """Opens data by name as the recipe takes them: its size, its fit, its column of labels."""
+    return partial(
+        open_images,
+        resolution=recipe.size,
+        fit=recipe.fit,
+        label_column=recipe.label_column or None,
+        progress=False,
+    )
+
+
+def agreement(run: everymode.Run, classifier: str, samples: int) -> float:
     """Share of samples, equally many of each class, that the data set's classifier sees as the class asked for."""
-    extractor = find_extractor(f"classifier:{classifier}", open_data=open_images)
+    extractor = find_extractor(f"classifier:{classifier}", open_data=opened_for(run.recipe))
+    generator = run.generator()
     labels = torch.arange(samples) % generator.num_labels
     images = generator.sample(samples, label=labels, seed=20_000)
     logits = extract(extractor, image_batches(quantized(images))).logits
@@ -42,11 +58,10 @@ class Judge:
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
         scores = self.measured(run, data)
-        generator = run.generator()
         if self.classifier:
-            scores["agreement"] = agreement(generator, self.classifier, self.samples)
+            scores["agreement"] = agreement(run, self.classifier, self.samples)
         else:
-            of_digits = score(generator, samples=self.samples)
+            of_digits = score(run.generator(), samples=self.samples)
             scores |= {"agreement": float(of_digits.agreement), "variety": float(of_digits.variety)}
         return scores
 

@@ -21,6 +21,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
 from everymode.data.source import digest_of
+from everymode.nonfinite import Diverged
 from everymode.recipe import Recipe
 from everymode.run_folder import read_lines
 
@@ -73,7 +74,13 @@ def run_all(
             for case, seed in jobs
         }
         for future in as_completed(pending):
-            outcome = future.result()
+            try:
+                outcome = future.result()
+            except Exception as error:
+                pool.shutdown(wait=False, cancel_futures=True)  # not after all the others have run
+                name, seed = pending[future]
+                error.add_note(f"in the case {name}, seed {seed}")
+                raise
             done[pending[future]] = outcome
             shown = "  ".join(f"{name} {value:.4g}" for name, value in outcome.scores.items())
             print(
@@ -92,9 +99,13 @@ def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dic
         data = case.prepare(opened, seed)
     # A recipe drops its held-out images on other data than its own, unless they are named.
     numbers = {"seed": seed, "held_out": recipe.held_out}
-    run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
+    try:
+        run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
+    except Diverged as error:
+        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(place))
     alarms = read_lines(run.folder / "collapses.jsonl")
     scores = judge(run, case.data) | _watched(read_lines(run.folder / "log.jsonl"))
+    scores |= _best(read_lines(run.folder / "metrics.jsonl"))
     first = alarms[0] if alarms else {"text": "", "step": None}
     return Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
 
@@ -134,6 +145,24 @@ def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:
     if isinstance(prepare, partial):
         return f"{_described(prepare.func)} {prepare.args} {sorted(prepare.keywords.items())}"
     return "" if prepare is None else f"{prepare.__module__}.{prepare.__qualname__}"
+
+
+def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The best Frechet distance and inception score of a run that was measured on the way, and at which steps."""
+    found: dict[str, float] = {}
+    for metric, choose in (("fd", min), ("is", max)):
+        values = {
+            line["step"]: value for line in measured for name, value in line.items() if short(name) == metric
+        }
+        if values:
+            step = choose(values, key=values.__getitem__)
+            found |= {f"best {metric}": values[step], f"best {metric} at": step}
+    return found
+
+
+def short(metric: str) -> str:
+    """A metric's name without its extractor: fd of fd-lite0-64."""
+    return metric.split("-", 1)[0]
 
 
 def _watched(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:

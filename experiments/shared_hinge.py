@@ -22,17 +22,18 @@ from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
 from experiments.budget import scaled
 from experiments.curves import plot
 from experiments.flags import chosen, parser
-from experiments.judging import Judge
+from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
 from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers, renumbered
 from experiments.repeated import Case, Outcome, run_all
 from experiments.report import report
 from experiments.tables import table
 
+METRICS = ("fd", "pr")
 SIGNALS = {
     "watch/self_accuracy": "samples whose class D sees",
     "watch/coverage": "coverage of the reals",
     "watch/variety": "variety within a class",
-}
+} | CURVES
 
 
 def cases(on: str, data: str, held_out: str, budget: float) -> list[Case]:
@@ -92,15 +93,16 @@ def main() -> None:
         "--held-out", default="", help="where its test images are, for the validation accuracy"
     )
     add_numbers_flag(flags)
+    add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet or imagenet/train")
     if "steps" in named_numbers(options.numbers):
         flags.error("the cases differ by their steps, so --numbers can't set them: choose --budget")
-    digits = options.on == "digits"
-    judge = Judge() if digits else Judge(2000, ("fd", "pr"), options.data, "lite0:64")
+    judge = judge_of(options, METRICS)
     every_case = cases(options.on, options.data, options.held_out, options.budget)
     all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )
@@ -109,8 +111,12 @@ def main() -> None:
         outcomes[number] = outcome._replace(scores=outcome.scores | {"values above half": rank})
     plot(outcomes, SIGNALS, options.out / "curves.png")
     draw_spectra(outcomes, options.out / "spectra.png")
-    columns = ["fd", "precision", "recall", "agreement", *(["variety"] if digits else [])]
-    columns += ["last self_accuracy", "last validation_accuracy", "values above half"]
+    columns = [
+        *columns_of(options, METRICS),
+        "last self_accuracy",
+        "last validation_accuracy",
+        "values above half",
+    ]
     facts = [
         f"Multi-hinge GAN's section 3.2 on {options.on}; budget {options.budget:g}; {options.seeds} seeds"
         f"{changed_numbers(options.numbers)}",

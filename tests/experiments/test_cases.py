@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from argparse import Namespace
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
 from experiments.budget import scaled
+from experiments.curves import plot
 from experiments.flags import chosen
-from experiments.judging import Judge
+from experiments.judging import Judge, opened_for
+from experiments.measuring import columns_of, measured
 from experiments.renumbering import named_numbers, renumbered
-from experiments.repeated import Case, Outcome, few_images, run_all
+from experiments.repeated import Case, Outcome, few_images, run_all, train_and_judge
 from experiments.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
@@ -101,6 +107,61 @@ def test_paper_sized_cases_of_imagenet() -> None:
     assert large["Multi-hinge GAN, shared"].name == "multi-hinge-shared-gan-imagenet128"
     assert len(class_margin.cases("labels", "imagenet128", "x", "", 1.0, None)) == 5
     assert shared_hinge.cases("imagenet64", "x", "", 1.0)[2].recipe.hinge_start == 1_000_000
+
+
+def test_a_judge_opens_data_as_the_recipe_takes_them(tmp_path: Path) -> None:
+    rows = {"img": [], "fine_label": [], "coarse_label": []}
+    for i in range(12):
+        file = io.BytesIO()
+        Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(file, "PNG")
+        rows["img"].append({"bytes": file.getvalue()})
+        rows["fine_label"].append(i % 4)
+        rows["coarse_label"].append(i % 2)
+    pq.write_table(pa.table(rows), tmp_path / "cifar100-train.parquet")
+    opened = opened_for(find("omni-gan-cifar100"))(str(tmp_path / "cifar100-train.parquet"))
+    assert opened.class_counts[:4] == (3, 3, 3, 3)
+
+
+def test_measured_on_the_way(tmp_path: Path) -> None:
+    recipe = find("omni-gan-digits").with_numbers(
+        steps=4, width=2, batch_size=8, tick=2, held_out="", watch_samples=0
+    )
+    (case,) = measured([Case("omni", recipe, "digits:train")], 2, "random:16", 20)
+    outcome = train_and_judge(case, 0, tmp_path, lambda run, data: {"fd": 1.0})
+    assert outcome.scores["fd"] == 1.0 and outcome.scores["best fd"] > 0
+    assert outcome.scores["best fd at"] in (2, 4)
+    options = Namespace(on="digits", data="", measure=2)
+    assert columns_of(options, ("fd", "pr")) == [
+        *("fd", "precision", "recall", "best fd", "best fd at", "best is", "agreement", "variety")
+    ]
+    assert plot([outcome], {"fd": "distance"}, tmp_path / "curves.png").is_file()
+
+
+def test_a_run_that_diverges_is_a_row(tmp_path: Path) -> None:
+    recipe = find("omni-gan-digits").with_numbers(
+        steps=4, width=2, batch_size=8, tick=1, held_out="", watch_samples=0, discriminator_lr=1e30
+    )
+    outcome = train_and_judge(
+        Case("omni", recipe, "digits:train"), 0, tmp_path, lambda run, data: {"fd": 1.0}
+    )
+    assert outcome.scores == {} and outcome.alarm.startswith("diverged: ")
+    assert "| omni | - | 1 of 1 |" in table([outcome], ["fd"], {}, "")
+
+
+def test_the_paper_stands_beside_the_curves() -> None:
+    assert early_collapse.paper_cells("AC-GAN, DiffAug, no decay", "cifar10") == ["5.71", "9.76", "no"]
+    assert early_collapse.paper_cells("omni, decay", "cifar100") == ["8.41", "13.30", "no"]
+    assert early_collapse.paper_cells("omni, decay of D 0.0005", "cifar100") == ["-", "-", "-"]
+
+
+def test_only_takes_whole_names_with_commas() -> None:
+    cases = [
+        Case(name, DIGITS, "")
+        for name in ("omni, decay", "omni, decay of D only", "omni, no decay", "AC-GAN")
+    ]
+    assert [case.name for case in chosen(cases, "omni, decay")] == ["omni, decay"]
+    assert [case.name for case in chosen(cases, "omni, decay, AC")] == ["omni, decay", "AC-GAN"]
+    assert len(chosen(cases, "decay")) == 3
 
 
 def test_penalties_are_there() -> None:

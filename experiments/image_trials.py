@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +68,7 @@ class ImageJudge:
         scores |= cluster_scores(state, trained.labels) | stability(run.folder)
         if opened.num_classes > 1:
             scores["kl"] = class_divergence(run, data, opened.num_classes, self.samples)
+            scores["kl log10"] = scores["kl"] / math.log(10)
             if self.probed:
                 scores["probe"] = self.probe(run, state, trained)
         return scores

@@ -11,7 +11,8 @@ Parts:
 Each row has all scores: Frechet distance and inception score (the paper's are Inception's; ours are of --extractor),
 the reverse KL divergence of the samples' classes, the clusters' agreement with the classes (table 5) and with the
 clustering before, and the linear classifier. surest.png shows, per method, the samples that a classifier is most sure
-of for one class, surest first. Any folder will do for --data; without labels there are no classes to agree with.
+of for one class, surest first. Any folder will do for --data; without labels there are no classes to agree with, and
+rows that are told them are left out, as are those with more clusters than images.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ TRICKS = {
 COLUMNS = (
     Column("fd", "FD"),
     Column("is", "IS"),
-    Column("kl", "reverse KL of classes", digits=4),
+    Column("kl", "reverse KL of classes, nats", digits=4),
+    Column("kl log10", "base 10", digits=4),
     Column("nmi", "NMI with classes", digits=3),
     Column("purity", "purity", digits=3),
     Column("inverse purity", "inverse purity", digits=3),
@@ -141,6 +143,18 @@ def cases(
             numbers["cluster_images"] = max(min(recipe.cluster_images, images), recipe.clusters)
         found.append(Case(name, scaled(recipe, budget, **numbers), data, prepare))
     return found
+
+
+def possible(all_cases: Sequence[Case], data: Dataset, images: int) -> tuple[list[Case], list[str]]:
+    """The cases that these data allow, and a sentence for each of the others."""
+    count = min(images or len(data), len(data))
+    left = {}
+    for case in all_cases:
+        if case.recipe.needs_labels() and not any(data.class_counts):
+            left[case.name] = f"{case.name} is left out: it is told the classes, and {data.name} has none"
+        elif isinstance(case.recipe, ClusterNumbers) and case.recipe.clusters > count:
+            left[case.name] = f"{case.name} is left out: there are {count} images, fewer than clusters"
+    return [case for case in all_cases if case.name not in left], list(left.values())
 
 
 def draw_surest(
@@ -200,7 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images=options.images,
         width=options.width,
     )
-    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    named_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    recipe = named_cases[0].recipe
+    data = open_images(options.data, resolution=recipe.size, progress=False)
+    all_cases, left_out = possible(named_cases, data, options.images)
+    if not all_cases:
+        flags.error("; ".join(left_out))
     judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
     out = options.out / options.part
     outcomes = run_all(
@@ -211,8 +230,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judge=judge,
         play=play_once,
     )
-    recipe = all_cases[0].recipe
-    data = open_images(options.data, resolution=recipe.size, progress=False)
     named = options.classifier or (f"classifier:{options.data}" if data.num_classes > 1 else "lite0:128")
     classifier = find_extractor(named, open_data=partial(open_images, progress=False))
     draw_surest(
@@ -233,10 +250,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "mean ± standard error over seeds",
         f"Where R1 is on, its weight is {options.r1_weight:g} (the paper does not say which it used on CIFAR-10)",
         SAID[options.part],
+        *left_out,
         f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
         f"{data.classes[options.shown_class] if data.num_classes > 1 else options.shown_class}",
     ]
-    titles = ("paper: FID", "paper: IS", "paper: reverse KL")
+    titles = ("paper: FID", "paper: IS", "paper: reverse KL, base 10")
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
     report("Self-Conditioned GAN on images", facts, text, out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +26,7 @@ from experiments.image_trials import (
 )
 from experiments.renumbering import renumbered
 from experiments.repeated import Case, Outcome, few_images, train_and_judge
-from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest
+from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest, possible
 
 METHODS_OF_DIGITS = cases("methods", "digits", 0.001)
 
@@ -52,8 +53,21 @@ def test_other_numbers_reach_the_methods_that_have_them() -> None:
     assert {recipe.beta1 for recipe in found.values()} == {0.5}
     assert found["logo-gan-ae"].feature_steps == 3  # type: ignore[attr-defined]
     assert not hasattr(found["gan"], "feature_steps")
-    with pytest.raises(ValueError, match=r"no method has a number called feature_step$"):
+    with pytest.raises(
+        ValueError, match=r"no method has a number called feature_step\. Did you mean feature_steps"
+    ):
         renumbered(METHODS_OF_DIGITS, "feature_step=3")
+
+
+def test_rows_that_the_data_do_not_allow_are_left_out_and_told() -> None:
+    data = open_images("digits", resolution=16)
+    bare = replace(data, labels=np.full(len(data), -1), classes=())
+    kept, told = possible(cases("k", "photos", 0.001), bare, 300)
+    assert [case.name for case in kept] == ["gan", "k = 10", "k = 25", "k = 100", "k = 250"]
+    assert len(told) == 2 and "k = 1000 is left out: there are 300 images" in told[0]
+    assert "conditional-gan is left out: it is told the classes" in told[1]
+    kept, told = possible(cases("methods", "digits", 0.001), data, 0)
+    assert len(kept) == len(cases("methods", "digits", 0.001)) and not told
 
 
 def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,8 +61,8 @@ PAPER = {
 }
 """Table 2: modes and reverse KL divergence (base 10 but for PacGAN); mean and standard error of five trials.
 
-Two of its values fit base 10 badly: 2.97 (GAN, 133 modes) and 2.90 (random labels, 240 modes) would be as if all samples
-were of one mode. In nats they would be as if equal shares were of 51 and 55.
+Two of its values fit base 10 badly: 2.97 (GAN, 133 modes) and 2.90 (random labels, 240 modes) would be as if all
+samples were of one mode. In nats they would be as if equal shares were of 51 and 55.
 """
 COLUMNS = (
     Column("modes", "modes (of 1,000)", digits=1),

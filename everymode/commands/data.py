@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.numbers import whole_number
 from everymode.recipe import parse_resolution
 
 MOST_UNREADABLE = 0.01
@@ -30,7 +31,9 @@ def check_data(
             help="Column with the labels, for tables that have several; a,b,c: several labels an image."
         ),
     ] = None,
-    limit: Annotated[int | None, Parameter(help="Look at a random choice of this many images.")] = None,
+    limit: Annotated[
+        int | None, Parameter(help="Look at a random choice of this many images.", converter=whole_number)
+    ] = None,
 ) -> Exit:
     """Decode every image once, and report sizes, classes, damage and duplicates.
 

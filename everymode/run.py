@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from everymode import checkpoint as files
+from everymode.data.builtin import names_points
 from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError
 from everymode.data.hiding import with_few_labels
-from everymode.data.opening import open_images
+from everymode.data.opening import ARRAYS_INSTEAD, open_images
 from everymode.data.order import DataOrder, MixedOrder
 from everymode.device import find_device
 from everymode.distributed import World
@@ -77,13 +78,17 @@ def train(
         on_collapse: "warn", "stop" or "rollback" (back to the last healthy checkpoint, with the recipe's remedy).
         numbers: fields of the recipe to change.
 
-    Raises ValueError for wrong numbers, DataError for unusable data; Diverged, Collapsed and Stopped as the trainer
-    does.
+    Raises ValueError for wrong numbers, TypeError for arrays in place of a data set, DataError for unusable data;
+    Diverged, Collapsed and Stopped as the trainer does.
     """
     if on_nonfinite not in ("stop", "rollback"):
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
+    if data is not None and not isinstance(data, (str, Path, Dataset)):
+        raise TypeError(
+            f"data is a path, a name or an everymode.data.Dataset, not {type(data).__name__}: {ARRAYS_INSTEAD}"
+        )
     place = find_device(device)
     world = World.from_environment(cuda=place.type == "cuda")
     created: RunFolder | None = None
@@ -213,6 +218,12 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
 def _open(recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool) -> Dataset:
     if isinstance(data, Dataset):
         return data
+    if source and not recipe.takes_points and names_points(source):
+        name = recipe.name or type(recipe).__name__
+        raise ValueError(
+            f"{source} holds points in the plane, and {name} draws images: give images, or take a recipe for points, "
+            "such as gan-ring or self-conditioned-grid (`everymode recipes points` lists them)"
+        )
     if not source:
         raise ValueError(
             f"{recipe.name or type(recipe).__name__} has no data set of its own: name one, as in --data photos"

@@ -16,14 +16,13 @@ from everymode.commands.ending import say
 from everymode.commands.numbers import documentation, field_help, number_fields, shown
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
+from everymode.recipes.data_kinds import DataKind, data_kind
 
 
 def list_recipes(
     *words: Annotated[str, Parameter(name="WORD", help="List those with all these words only.")],
 ) -> None:
-    """List the recipes, by what data they are for; or those with all given words in their name or description."""
-    from everymode.recipes.data_kinds import DataKind, data_kind
-
+    """List the recipes, by what data they are for; or those with all given words in name, description or heading."""
     found = matching(words)
     width = max(map(len, found))
     groups: dict[DataKind, list[str]] = {kind: [] for kind in DataKind}
@@ -41,11 +40,16 @@ def list_recipes(
 
 
 def matching(words: Sequence[str]) -> list[str]:
-    """The recipes with all words (in upper or lower case) in their name or description.
+    """The recipes with all words (in upper or lower case) in their name, description or heading.
 
     Raises ValueError if there is none, with near names.
     """
-    texts = {name: f"{name} {line}".lower() for name, (_, _, line) in RECIPES.items()}
+    if not words:
+        return list(RECIPES)
+    texts = {
+        name: f"{name} {line} {data_kind(name).value.partition(' (')[0]}".lower()
+        for name, (_, _, line) in RECIPES.items()
+    }
     with_each = {word: [name for name, text in texts.items() if word.lower() in text] for word in words}
     found = [name for name in RECIPES if all(name in names for names in with_each.values())]
     if found:
@@ -54,12 +58,12 @@ def matching(words: Sequence[str]) -> list[str]:
     if not unknown:
         counts = ", ".join(f'{len(names)} have "{word}"' for word, names in with_each.items())
         raise ValueError(
-            f"no recipe has all of these words in its name or description ({counts}): leave one out"
+            f"no recipe has all of these words in its name, description or heading ({counts}): leave one out"
         )
     known = sorted({piece for name in RECIPES for piece in (name, *name.split("-"))})
     near = difflib.get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "`everymode recipes` lists them all."
-    raise ValueError(f'no recipe has "{unknown[0]}" in its name or description. {hint}')
+    raise ValueError(f'no recipe has "{unknown[0]}" in its name, description or heading. {hint}')
 
 
 def show_recipe(

@@ -14,7 +14,14 @@ from PIL import ImageOps
 
 from everymode.data.dataset import Dataset, Unreadable
 from everymode.data.decode import FITS, Header, enlargement, flattened, read_header
-from everymode.data.opening import STACKED, Resolution, open_images, open_source, parse_resolution
+from everymode.data.opening import (
+    STACKED,
+    Resolution,
+    open_images,
+    open_source,
+    parse_resolution,
+    require_limit,
+)
 from everymode.data.parallel import in_order
 from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
@@ -114,14 +121,14 @@ def check(
         label_column, limit, progress, workers: as for `open_images`.
 
     Raises:
-        FileNotFoundError: nothing at this path.
-        ValueError: an unknown name or argument; labels that can't be understood; no images at all.
+        FileNotFoundError: nothing at this path or of this name.
+        TypeError: something else than a path or a name, or a limit that is no whole number.
+        ValueError: an unknown argument; labels that can't be understood; no images at all.
     """
     target = parse_resolution(resolution)
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
+    require_limit(limit)
     if str(path_or_name).startswith(STACKED):
         opened: Source | Dataset = open_images(
             path_or_name, resolution=target, progress=progress, workers=workers

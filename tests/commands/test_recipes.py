@@ -58,16 +58,18 @@ def test_words_pick_recipes_by_name_and_description(capsys):
     assert ("ac-gan-cifar10", "AC-GAN on CIFAR-10, as Omni-GAN compares it") in found
     assert all("omni" in f"{name} {line}".lower() and "cifar-10" in line.lower() for name, line in found)
     assert list(listing(capsys, "guided", "grid")) == ["points in the plane"]
+    assert len(listing(capsys, "points")["points in the plane"]) == 20
+    assert list(listing(capsys, "without", "labels", "64")) == [DataKind.NO_LABELS.value]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["omny"], 'no recipe has "omny" in its name or description. Did you mean omni?'),
+        (["omny"], 'no recipe has "omny" in its name, description or heading. Did you mean omni?'),
         (["omnigan-cifar10"], "omni-gan-cifar10"),
         (
             ["ring", "qqqq"],
-            'no recipe has "qqqq" in its name or description. `everymode recipes` lists them all.',
+            'no recipe has "qqqq" in its name, description or heading. `everymode recipes` lists them all.',
         ),
         (["omni", "places"], 'have "omni", 10 have "places"): leave one out'),
     ],

@@ -93,7 +93,12 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
-    recipes = App(name="recipes", help="List the recipes, or show one.", help_epilogue="")
+    recipes = App(
+        name="recipes",
+        help="List the recipes, or show one.",
+        usage=_usage("recipes [WORD ...] | recipes show NAME"),
+        help_epilogue="",
+    )
     recipes.default(list_recipes)
     recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json]"))
     app.command(recipes)

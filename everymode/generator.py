@@ -71,7 +71,7 @@ class Generator:
         self,
         n: int,
         label: Asked = None,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         truncation: float = 1.0,
         size: tuple[int, int] | None = None,
         *,
@@ -84,14 +84,17 @@ class Generator:
             label: one class for all (number or name), one for each, or None: drawn as the label source draws. Where
                 images have several labels, one of each kind, as "circle,red,large" or (0, 1, None); an empty place, or
                 None, is drawn.
-            seed: image i is a function of seed + i, so any of them can be drawn again alone.
+            seed: image i is a function of seed + i, so any of them can be drawn again alone; or a seed for each image.
             truncation: factor on the latent code: below 1 trades variety for typicality.
             size: (height, width), for generators that draw any size; at most MOST_PIXELS in all.
-            batch_size: images per pass, fewer where they are large; it bounds the memory and changes nothing else.
+            batch_size: images per pass, fewer where they are large; it bounds the memory and changes nothing else
+                (but the last bits: a pass of several images adds up in another order than a pass of one).
 
         Raises ValueError for labels that the generator does not know, for labels where it knows none, and for sizes
-        that it can't draw.
+        that it can't draw; TypeError for a number of images, a label or a seed of another kind.
         """
+        if not isinstance(n, Integral):
+            raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
         if n < 1 or batch_size < 1:
             raise ValueError(
                 f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
@@ -101,10 +104,11 @@ class Generator:
         if size is not None:
             batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
         given = label_numbers(label, n, self.num_labels, self.classes)
+        seeds = seeds_of(seed, n)
         images = []
         for start in range(0, n, batch_size):
             rows = slice(start, min(start + batch_size, n))
-            draws = self.draws(range(seed + rows.start, seed + rows.stop))
+            draws = self.draws(seeds[rows])
             z = self.latent_codes(draws) * truncation
             condition = self.conditions(None if given is None else given[rows], draws)
             drawn = self.network(z, condition) if size is None else self.network(z, condition, size)
@@ -168,6 +172,23 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
         game.labels.load_sampling_state(_weights(folder / "labels.safetensors"))
     classes = config.get("data", {}).get("classes", ())
     return Generator(game.generator, game.labels, classes=classes, config=config).to(device)
+
+
+def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
+    """The seeds of n images: seed + i for image i, or those that were given.
+
+    Raises TypeError for anything but whole numbers, ValueError for a wrong number of them.
+    """
+    listed = seed.tolist() if hasattr(seed, "tolist") else seed
+    if isinstance(listed, Integral):
+        return range(int(listed), int(listed) + n)
+    if not isinstance(listed, Sequence) or not all(isinstance(each, Integral) for each in listed):
+        raise TypeError(f"seed is a whole number, or a sequence of one for each image, not {seed!r}")
+    if len(listed) != n:
+        raise ValueError(
+            f"{len(listed)} seeds for {n} images: give one that they count from, or one for each"
+        )
+    return listed
 
 
 def _weights(file: Path) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -31,7 +31,8 @@ def label_numbers(
         num_labels: classes; a tuple for several label blocks; 0 where there are none.
         classes: their names, blocks in order; () if they have none.
 
-    Raises ValueError for a label that is not known, for labels where there are none, and for a wrong number of them.
+    Raises ValueError for a label that is not known, for labels where there are none, and for a wrong number of them;
+    TypeError for what is neither a label nor a sequence of labels.
     """
     if asked is None:
         return None
@@ -44,6 +45,10 @@ def label_numbers(
     else:
         names = [tuple(classes)]
         one_for_all = isinstance(listed, (int, str, Integral))
+    if not one_for_all and not isinstance(listed, Iterable):
+        raise TypeError(
+            f"label is a class by number or name, or a sequence of one for each image, not {asked!r}"
+        )
     several = [listed] * n if one_for_all else list(listed)
     if len(several) != n:
         raise ValueError(f"{len(several)} labels for {n} images: give one label for all, or one for each")
@@ -63,7 +68,7 @@ def _is_combination(asked: Any, classes: Sequence[str]) -> bool:
     """Whether it is one combination of labels, and not a sequence of them."""
     if asked is None or isinstance(asked, (str, Integral)):
         return True
-    return all(
+    return isinstance(asked, Sequence) and all(
         each is None or isinstance(each, Integral) or (isinstance(each, str) and _is_one(each, classes))
         for each in asked
     )

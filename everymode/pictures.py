@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as uint8, rounded, values outside clipped. Same shape, on the CPU."""
+    """Images in [-1, 1] as uint8, rounded, values outside clipped; uint8 images as they are. Same shape, on the CPU.
+
+    Raises TypeError for images of another kind.
+    """
+    _require_pixels(images)
+    if images.dtype == torch.uint8:
+        return images.cpu()
     return images.detach().float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8).cpu()
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """One image [C, H, W] in [-1, 1] as a picture: grey (C = 1), RGB (3) or RGBA (4)."""
+    """One image [C, H, W] in [-1, 1], or uint8, as a picture: grey (C = 1), RGB (3) or RGBA (4)."""
     _require_shown(len(image))
     array = to_uint8(image).numpy()
     if array.shape[0] == 1:
@@ -33,13 +39,16 @@ def to_pil(image: Tensor) -> Image.Image:
 def grid(
     images: Tensor, *, columns: int, row_names: Sequence[str] = (), scale: int | None = None, gap: int = 2
 ) -> Image.Image:
-    """Images [N, C, H, W] in [-1, 1] laid out row by row.
+    """Images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, laid out row by row.
 
     Args:
         columns: images per row.
         row_names: text at the left of each row.
         scale: whole-number enlargement (nearest pixel); by default small images are enlarged to be seen.
+
+    Raises ValueError for a shape that is no set of pictures, TypeError for images of another kind.
     """
+    _require_pixels(images)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"a grid needs images [N, C, H, W] with N > 0, not shape {tuple(images.shape)}")
     if columns < 1:
@@ -70,7 +79,7 @@ def grid(
 def save_grid(
     images: Tensor, path: str | Path, *, columns: int | None = None, row_names: Sequence[str] = ()
 ) -> Path:
-    """Save images [N, C, H, W] in [-1, 1] as one picture, and return its path."""
+    """Save images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, as one picture, and return its path."""
     columns = columns or max(1, round(len(images) ** 0.5))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +180,18 @@ _PANELS: dict[str, Callable[[str], bool]] = {
 def _is_number(name: str, value: Any) -> bool:
     not_curves = ("step", "images", "seconds", "rank", "card")
     return name not in not_curves and isinstance(value, (int, float))
+
+
+def _require_pixels(images: Any) -> None:
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"images are a torch tensor, not {type(images).__name__}: torch.as_tensor(images) makes one of an array"
+        )
+    if not images.is_floating_point() and images.dtype != torch.uint8:
+        raise TypeError(
+            f"images are numbers in [-1, 1], or uint8 in 0 .. 255, not {images.dtype}: convert those in 0 .. 255 by "
+            ".to(torch.uint8)"
+        )
 
 
 def _require_shown(channels: int) -> None:

@@ -7,13 +7,15 @@ the label stays, the proportions of the labels do too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from everymode.game import Condition
-from everymode.generator import Generator
+from everymode.generator import Generator, seeds_of
 from everymode.label_names import Asked, label_numbers
 
 __all__ = ["Redrawn", "redraw_rejected", "sample_accepted"]
@@ -43,15 +45,15 @@ def sample_accepted(
     n: int,
     *,
     label: Asked = None,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     retries: int = RETRIES,
     truncation: float = 1.0,
     batch_size: int = 64,
 ) -> tuple[Tensor, Tensor]:
     """As `Generator.sample`, but what is rejected is drawn again, at most `retries` times.
 
-    Image i is still a function of seed + i (and `retries`), and the same as `Generator.sample`'s where its first draw
-    is accepted.
+    Image i is still a function of seed + i, or of its own seed where each is given one (and of `retries`), and the same
+    as `Generator.sample`'s where its first draw is accepted.
 
     Returns:
         The images, and [n] bool: which of them are accepted.
@@ -70,12 +72,14 @@ def redraw_rejected(
     n: int,
     *,
     label: Asked = None,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     retries: int = RETRIES,
     truncation: float = 1.0,
     batch_size: int = 64,
 ) -> Redrawn:
     """`sample_accepted`, with the number of draws of each image."""
+    if not isinstance(n, Integral):
+        raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
     if n < 1 or batch_size < 1 or retries < 0:
         raise ValueError(
             f"ask for at least one image, in batches of at least one, redrawn 0 times or more, not {n} by "
@@ -84,9 +88,10 @@ def redraw_rejected(
     if truncation < 0:
         raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
     given = label_numbers(label, n, generator.num_labels, generator.classes)
+    every = seeds_of(seed, n)
     batches = []
     for start in range(0, n, batch_size):
-        seeds = range(seed + start, seed + min(start + batch_size, n))
+        seeds = every[start : start + batch_size]
         condition = generator.conditions(
             None if given is None else given[start : start + batch_size], generator.draws(seeds)
         )
@@ -95,7 +100,7 @@ def redraw_rejected(
 
 
 def _accepted_batch(
-    generator: Generator, seeds: range, condition: Condition, *, retries: int, truncation: float
+    generator: Generator, seeds: Sequence[int], condition: Condition, *, retries: int, truncation: float
 ) -> Redrawn:
     if not isinstance(condition, Tensor):
         raise ValueError(_CANT_TELL)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from everymode import checkpoint as files
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
+from everymode.data.opening import ARRAYS_INSTEAD
 from everymode.device import find_device
 from everymode.distributed import World
 from everymode.generator import Generator, load
@@ -69,13 +70,17 @@ def train(
         on_collapse: "warn", "stop" or "rollback" (back to the last healthy checkpoint, with the recipe's remedy).
         numbers: fields of the recipe to change.
 
-    Raises ValueError for wrong numbers, DataError for unusable data; Diverged, Collapsed and Stopped as the trainer
-    does.
+    Raises ValueError for wrong numbers, TypeError for arrays in place of a data set, DataError for unusable data;
+    Diverged, Collapsed and Stopped as the trainer does.
     """
     if on_nonfinite not in ("stop", "rollback"):
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
+    if data is not None and not isinstance(data, (str, Path, Dataset)):
+        raise TypeError(
+            f"data is a path, a name or an everymode.data.Dataset, not {type(data).__name__}: {ARRAYS_INSTEAD}"
+        )
     place = find_device(device)
     world = World.from_environment(cuda=place.type == "cuda")
     talk = world.is_writer and not quiet

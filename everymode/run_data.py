@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from everymode.data.builtin import names_points
 from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError, NoLabelsError
 from everymode.data.opening import open_images
@@ -29,6 +30,11 @@ def open_for(
     called, needed = recipe.name or type(recipe).__name__, recipe.needs_labels()
     if not isinstance(data, Dataset) and not source:
         raise ValueError(f"{called} has no data set of its own: name one, as in --data photos")
+    if source and not isinstance(data, Dataset) and not recipe.takes_points and names_points(source):
+        raise ValueError(
+            f"{source} holds points in the plane, and {called} draws images: give images, or take a recipe for points, "
+            "such as gan-ring or self-conditioned-grid (`everymode recipes points` lists them)"
+        )
     try:
         opened = data if isinstance(data, Dataset) else _open(recipe, source, labelled=needed, quiet=quiet)
     except NoColumnsError:

@@ -113,6 +113,42 @@ def test_other_mistakes_are_one_line_and_code_2(words, expected, capsys):
     assert expected in error_of(capsys)
 
 
+@pytest.mark.parametrize("data", ["nothere", "./nothere", "nothere.zip"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "omni-gan-digits", "--data"],
+        ["partition", "--out", "parts", "--data"],
+        ["data", "check"],
+        ["evaluate", "--real", "digits", "--fake"],
+        ["evaluate", "digits", "--real"],
+    ],
+)
+def test_data_that_are_not_there_end_with_3_however_they_are_named(
+    words, data, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, data]) == 3
+    assert "nothere" in error_of(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("recipe", ["omni-gan-32", "self-conditioned-32", "san-gan-cnn-digits", "gan-digits"])
+def test_points_for_a_recipe_of_images_are_refused_from_the_users_view(recipe, tmp_path, capsys):
+    assert main(["train", recipe, "--data", "ring", "--out", str(tmp_path)]) == 2
+    said = error_of(capsys)
+    assert f"ring holds points in the plane, and {recipe} draws images" in said
+    assert "gan-ring" in said and "`everymode recipes points`" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_help_of_evaluate_names_its_argument_as_its_usage_does(capsys):
+    assert main(["evaluate", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Usage: everymode evaluate RUN" in shown and "RUN  What to judge" in shown
+    assert "FAKE" not in shown.replace("--fake", "")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -76,6 +76,32 @@ def test_image_i_depends_on_seed_plus_i_alone(generator: Generator) -> None:
     assert torch.equal(generator.sample(5, seed=10, batch_size=2), images)
 
 
+def test_each_image_may_have_a_seed_of_its_own(generator: Generator) -> None:
+    whole = generator.sample(6, label=2, seed=10)
+    picked = generator.sample(3, label=2, seed=[15, 10, 12], batch_size=2)
+    torch.testing.assert_close(picked, whole[[5, 0, 2]], rtol=0, atol=1e-5)
+    assert torch.equal(generator.sample(3, label=2, seed=np.array([15, 10, 12]), batch_size=2), picked)
+    assert torch.equal(generator.sample(6, label=2, seed=range(10, 16)), whole)
+    with pytest.raises(ValueError, match="2 seeds for 3 images"):
+        generator.sample(3, seed=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"n": 2.0}, "n is how many to draw, a whole number such as 16, not 2.0"),
+        ({"n": 2, "label": 1.5}, "label is a class by number or name, .* not 1.5"),
+        ({"n": 2, "seed": 1.5}, "seed is a whole number, .* not 1.5"),
+        ({"n": 2, "seed": [1, "2"]}, "seed is a whole number, .* not "),
+    ],
+)
+def test_things_of_another_kind_are_refused_in_a_sentence(
+    generator: Generator, asked: dict[str, object], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        generator.sample(**asked)
+
+
 def test_sampling_leaves_the_generator_and_the_draws_of_others_alone(generator: Generator) -> None:
     before = {name: value.clone() for name, value in generator.network.state_dict().items()}
     torch.manual_seed(0)

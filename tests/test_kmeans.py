@@ -263,6 +263,13 @@ def test_the_spread_is_the_distance_to_the_mean() -> None:
     assert kmeans(points, 1).inertia == pytest.approx(kmeans(points, 1).spread)
 
 
+def test_an_array_is_no_tensor() -> None:
+    with pytest.raises(
+        TypeError, match=r"features are a torch tensor \[N, F\], not ndarray: torch.as_tensor"
+    ):
+        kmeans(np.zeros((4, 2)), 2)
+
+
 def test_what_cannot_be_clustered_is_refused() -> None:
     points = blobs(5)
     with pytest.raises(ValueError, match="5 points can't make 6 clusters: ask for fewer clusters"):

@@ -28,6 +28,29 @@ def test_every_level_comes_back() -> None:
     assert given.tolist() == [0, 0]
 
 
+def test_bytes_are_pictures_as_they_are(tmp_path: Path) -> None:
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert torch.equal(to_uint8(levels), levels)
+    assert np.array_equal(np.asarray(to_pil(levels[0])), levels[0, 0].numpy())
+    path = save_grid(levels.repeat_interleave(3, 2).repeat_interleave(3, 3), tmp_path / "grid.png")
+    with Image.open(path) as picture:
+        assert np.array_equal(np.asarray(picture)[2:-2:3, 2:-2:3][:16, :16], levels[0, 0].numpy())
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int8, torch.bool])
+def test_other_whole_numbers_are_no_pictures(dtype: torch.dtype, tmp_path: Path) -> None:
+    said = rf"numbers in \[-1, 1\], or uint8 in 0 .. 255, not {dtype}"
+    for draw in (to_uint8, lambda images: save_grid(images, tmp_path / "grid.png")):
+        with pytest.raises(TypeError, match=said):
+            draw(torch.ones(1, 1, 4, 4, dtype=dtype))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_array_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="images are a torch tensor, not ndarray"):
+        save_grid(np.zeros((1, 1, 4, 4)), tmp_path / "grid.png")
+
+
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
 def test_one_image_as_a_picture(channels: int, mode: str) -> None:
     image = torch.linspace(-1, 1, channels * 6).view(channels, 2, 3)

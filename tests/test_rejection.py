@@ -63,6 +63,14 @@ def test_image_i_is_a_function_of_its_seed_alone() -> None:
         assert torch.equal(alone[0], whole[number])
 
 
+def test_each_image_may_have_a_seed_of_its_own() -> None:
+    whole, _ = sample_accepted(generator(), 12, seed=5)
+    picked, _ = sample_accepted(generator(), 3, seed=[16, 5, 12], batch_size=2)
+    assert torch.equal(picked, whole[[11, 0, 7]])
+    with pytest.raises(TypeError, match="n is how many to draw"):
+        sample_accepted(generator(), 2.0)
+
+
 def test_the_last_draw_is_kept_where_all_are_rejected() -> None:
     source = generator()
     once = redraw_rejected(source, 60, label=0, retries=0)
@@ -129,7 +137,7 @@ def test_rejection_that_makes_no_sense_is_refused() -> None:
 
 def test_sample_rejects(monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setattr("everymode.generator.find_generator", lambda path: path)
-    monkeypatch.setattr("everymode.generator.load", lambda path, recipe=None: generator())
+    monkeypatch.setattr("everymode.generator.load", lambda path, recipe=None, device=None: generator())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     command = ["sample", "run", "--label", "1", "--seeds", "0-9", "--grid", "grid.png"]

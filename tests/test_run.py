@@ -68,6 +68,14 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert differences(*states) == []
 
 
+@pytest.mark.parametrize("data", [np.zeros((4, 3, 8, 8), np.uint8), torch.zeros(4, 3, 8, 8), [1, 2]])
+def test_arrays_in_place_of_data_are_refused_with_what_to_do(data: object, tmp_path: Path) -> None:
+    said = rf"an everymode.data.Dataset, not {type(data).__name__}: save arrays in an .npz.*synthetic.in_memory\("
+    with pytest.raises(TypeError, match=said):
+        train(IMAGES32, data, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_quiet_is_quiet(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
     toy()
     captured = capsys.readouterr()

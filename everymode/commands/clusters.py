@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from everymode.commands.ending import say
+from everymode.commands.numbers import whole_number
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 
@@ -23,7 +24,7 @@ def clusters(
         str | None, Parameter(help="The data it was trained on, if it has moved since.", metavar="PATH")
     ] = None,
     out: Annotated[Path | None, Parameter(help="Folder for the pictures; left out, RUN/clusters.")] = None,
-    seed: Annotated[int, Parameter(help="Of the samples.")] = 0,
+    seed: Annotated[int, Parameter(help="Of the samples.", converter=whole_number)] = 0,
     recipe: Annotated[
         str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
     ] = None,

@@ -80,6 +80,11 @@ def card_files(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no file or folder {path}: name score cards (.json), or runs that have some; `everymode evaluate "
+            "RUN` writes one"
+        )
     folder = path / "evaluations" if (path / "evaluations").is_dir() else path
     found = sorted(file for file in folder.glob("*.json") if not file.name.startswith((".", "truncation-")))
     if not found or ((path / "config.json").is_file() and folder == path):

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from everymode.commands.advice import advice
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.numbers import whole_number
 from everymode.resolution import parse_resolution
 
 
@@ -27,15 +29,18 @@ def check_data(
             help="Column with the labels, for tables that have several; a,b,c: several labels an image."
         ),
     ] = None,
-    limit: Annotated[int | None, Parameter(help="Look at a random choice of this many images.")] = None,
+    limit: Annotated[
+        int | None, Parameter(help="Look at a random choice of this many images.", converter=whole_number)
+    ] = None,
 ) -> Exit:
-    """Decode every image once, and report sizes, classes, damage and duplicates.
+    """Decode every image once, report sizes, classes, damage and duplicates, and say what to train with.
 
     Ends with code 3 if no image can be read, or more than 1 % can't (training would refuse them).
     """
     size = None if resolution is None else parse_resolution(resolution)
     from everymode.data import check, format_report
     from everymode.data.prepare import MOST_UNREADABLE
+    from everymode.data.words import counted
 
     try:
         report = check(source, resolution=size, fit=fit, label_column=label_column, limit=limit)
@@ -44,11 +49,13 @@ def check_data(
     say(format_report(report))
     lost = len(report.unreadable)
     if lost == report.num_images:
-        return fail(f"{report.name}: not one of {report.num_images:,} images can be read", Exit.DATA)
+        count = counted(report.num_images, "image")
+        return fail(f"{report.name} has {count}, and none that can be read", Exit.DATA)
     if lost > MOST_UNREADABLE * report.num_images:
         return fail(
             f"{report.name}: {lost:,} of {report.num_images:,} images can't be read, and training skips at "
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
+    say("\n" + advice(report, source, resolution=size, label_column=label_column, fit=fit))
     return Exit.DONE

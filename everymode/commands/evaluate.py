@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    judged: Annotated[str | None, Parameter(name="FAKE", help="The same as --fake.")] = None,
+    judged: Annotated[
+        str | None,
+        Parameter(
+            name="RUN",
+            help="What to judge: a run, checkpoint or saved generator; or images, as a folder, .zip, .npz, .parquet or "
+            "name.",
+        ),
+    ] = None,
     /,
     *,
     fake: Annotated[
         str | None,
-        Parameter(help="Run, checkpoint, saved generator; or images: folder, .zip, .npz, .parquet, name."),
+        Parameter(help="The same as RUN, which reads better for images."),
     ] = None,
     real: Annotated[
         str | None, Parameter(help="Real images, likewise; left out, what the run was trained on.")

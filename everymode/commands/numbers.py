@@ -86,6 +86,11 @@ def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
     raise ValueError(f"{text!r} is not a whole number")
 
 
+def each_whole_number(kind: Any, tokens: Sequence[Token]) -> list[int]:
+    """What was typed for a flag that may be repeated, as whole numbers. Raises ValueError for anything else."""
+    return [whole_number(int, [token]) for token in tokens]
+
+
 def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
     """What was typed as whole numbers joined by commas, such as 2,2,2. Raises ValueError for anything else."""
     try:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, say
-from everymode.commands.numbers import number_flags
+from everymode.commands.numbers import number_flags, whole_number
 from everymode.commands.own_recipes import quoted
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
 from everymode.resolution import parse_resolution
@@ -30,7 +30,9 @@ def partition(
             metavar="SIZE",
         ),
     ] = None,
-    limit: Annotated[int | None, Parameter(help="Take a random choice of this many images.")] = None,
+    limit: Annotated[
+        int | None, Parameter(help="Take a random choice of this many images.", converter=whole_number)
+    ] = None,
     label_column: Annotated[
         str | None,
         Parameter(help="Column with the labels, for tables that have several; for the report only."),
@@ -41,7 +43,7 @@ def partition(
             help="Begin from the paper's numbers for CIFAR-10 (for a GPU).", negative="", show_default=False
         ),
     ] = False,
-    seed: Annotated[int, Parameter(help="Of every random draw.")] = 0,
+    seed: Annotated[int, Parameter(help="Of every random draw.", converter=whole_number)] = 0,
     device: Annotated[
         str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
     ] = None,

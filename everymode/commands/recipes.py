@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -14,14 +16,54 @@ from everymode.commands.ending import say
 from everymode.commands.numbers import documentation, field_help, number_fields, shown
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
+from everymode.recipes.data_kinds import DataKind, data_kind
 
 
-def list_recipes() -> None:
-    """List the recipes, or show one."""
-    width = max(map(len, RECIPES))
-    for name, (_, _, line) in RECIPES.items():
-        say(f"{name:<{width}}  {line}")
-    say("\n`everymode recipes show NAME` tells more; `everymode train NAME --data PATH` trains it.")
+def list_recipes(
+    *words: Annotated[str, Parameter(name="WORD", help="List those with all these words only.")],
+) -> None:
+    """List the recipes, by what data they are for; or those with all given words in name, description or heading."""
+    found = matching(words)
+    width = max(map(len, found))
+    groups: dict[DataKind, list[str]] = {kind: [] for kind in DataKind}
+    for name in found:
+        groups[data_kind(name)].append(name)
+    for kind, names in groups.items():
+        if names:
+            say(f"{kind.value}:")
+            say("\n".join(f"  {name:<{width}}  {RECIPES[name][2]}" for name in names) + "\n")
+    say("`everymode recipes show NAME` tells more; `everymode train NAME --data PATH` trains it.")
+    if not words:
+        say(
+            "`everymode recipes WORD WORD` lists those with all these words, as in `everymode recipes omni cifar10`."
+        )
+
+
+def matching(words: Sequence[str]) -> list[str]:
+    """The recipes with all words (in upper or lower case) in their name, description or heading.
+
+    Raises ValueError if there is none, with near names.
+    """
+    if not words:
+        return list(RECIPES)
+    texts = {
+        name: f"{name} {line} {data_kind(name).value.partition(' (')[0]}".lower()
+        for name, (_, _, line) in RECIPES.items()
+    }
+    with_each = {word: [name for name, text in texts.items() if word.lower() in text] for word in words}
+    found = [name for name in RECIPES if all(name in names for names in with_each.values())]
+    if found:
+        return found
+    unknown = [word for word, names in with_each.items() if not names]
+    if not unknown:
+        counts = ", ".join(f'{len(names)} have "{word}"' for word, names in with_each.items())
+        raise ValueError(
+            f"no recipe has all of these words in its name, description or heading ({counts}): leave one out"
+        )
+    known = sorted({piece for name in RECIPES for piece in (name, *name.split("-"))})
+    near = difflib.get_close_matches(unknown[0].lower(), known, n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`everymode recipes` lists them all."
+    raise ValueError(f'no recipe has "{unknown[0]}" in its name, description or heading. {hint}')
 
 
 def show_recipe(

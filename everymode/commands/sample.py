@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from everymode.commands.drawing import AT_ONCE, Drawing, Wanted
 from everymode.commands.ending import say
-from everymode.commands.numbers import whole_number
+from everymode.commands.numbers import each_whole_number, whole_number
 from everymode.commands.own_recipes import require_named_recipe
+from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
+from everymode.commands.seeds import parse_seeds
+from everymode.commands.waiting import with_progress
 from everymode.recipes import find
 from everymode.resolution import height_and_width, parse_resolution
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from everymode.generator import Generator
 
 IMAGES = 16
 POINTS = 2000
-
-
-class Wanted(NamedTuple):
-    """One sample to draw: its label (None: drawn too) and its seed."""
-
-    label: str | None
-    seed: int
-
-
-@dataclass
-class Tally:
-    """What rejection came to."""
-
-    images: int = 0
-    accepted: int = 0
-    draws: int = 0
-
-    def draw(self, generator: Generator, wanted: Wanted, retries: int, truncation: float) -> Tensor:
-        """One sample, counted."""
-        from everymode.rejection import redraw_rejected
-
-        drawn = redraw_rejected(
-            generator, 1, label=wanted.label, seed=wanted.seed, retries=retries, truncation=truncation
-        )
-        self.images += 1
-        self.accepted += int(drawn.accepted.sum())
-        self.draws += int(drawn.draws.sum())
-        return drawn.images
-
-    def sentence(self) -> str:
-        """For people."""
-        return f"{self.accepted} of {self.images} are in their part, after {self.draws} draws"
+MOST_IN_A_GRID = 10_000
+NO_FOLDERS = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".npy", ".zip", ".tar", ".gz", ".pt", ".pth", ".h5", ".hdf5", ".parquet", ".csv"),
+)
+"""Endings of files: whoever gives --out one of them means something else than a folder."""
 
 
 def sample(
@@ -75,6 +49,7 @@ def sample(
         Parameter(
             help="Number of a cluster, where clusters stand for labels; several by repeating the flag.",
             negative="",
+            converter=each_whole_number,
         ),
     ] = None,
     seeds: Annotated[
@@ -96,56 +71,70 @@ def sample(
     ] = None,
     out: Annotated[
         Path | None,
-        Parameter(help="Folder for one PNG each; left out, the run's `samples`, or ./samples without a run."),
+        Parameter(
+            help="Folder for one PNG each; left out, the run's `samples`, or ./samples without a run. FILE.npz: one "
+            "array with all of them."
+        ),
     ] = None,
     grid: Annotated[Path | None, Parameter(help="Write one picture with all of them instead.")] = None,
-    columns: Annotated[int | None, Parameter(help="Columns of that picture.")] = None,
+    columns: Annotated[int | None, Parameter(help="Columns of that picture.", converter=whole_number)] = None,
+    batch_size: Annotated[
+        int, Parameter(help="Drawn in one pass; 1: one by one, slowly.", converter=whole_number)
+    ] = AT_ONCE,
+    device: Annotated[str, Parameter(help="cpu, cuda or cuda:1.")] = "cpu",
     recipe: Annotated[
         str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
     ] = None,
 ) -> None:
     """Draw from a trained generator.
 
-    The image of seed S is the same whichever others are drawn with it: seed0003.png, label-7-seed0003.png.
+    The image of seed S is the same whichever others are drawn with it: seed0003.png, label-7-seed0003.png. (Up to
+    rounding: a rare pixel may be one level of 255 off; not with --batch-size 1.)
     Points are written as a scatter plot and a .npy file.
     """
     if label and cluster:
         raise ValueError("--label and --cluster name the same thing: give one of the two")
-    chosen_seeds = None if seeds is None else parse_seeds(seeds)
+    ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
     _check_places(out, grid, columns)
-    generator = _loaded(source, recipe)
+    if batch_size < 1:
+        raise ValueError(f"--batch-size is how many are drawn in a pass, 1 or more, not {batch_size}")
+    generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject looks at images of the size of training: leave --size out")
-    tally = Tally()
-
-    def draw(wanted: Wanted) -> Tensor:
-        if reject is not None:
-            return tally.draw(generator, wanted, reject, truncation)
-        return generator.sample(1, label=wanted.label, seed=wanted.seed, truncation=truncation, size=shape)
-
     chosen = label or _numbers_of(cluster, generator)
     if not isinstance(generator.num_labels, tuple):
         chosen = chosen_labels(chosen, generator.classes)
     labels: list[str | None] = [*chosen] or [None]
+    drawing = Drawing(
+        generator, labels, truncation=truncation, size=shape, retries=reject, batch_size=batch_size
+    )
     # The first is drawn before anything is written, to see what it is, and that it can be drawn.
-    first = draw(Wanted(labels[0], (chosen_seeds or [0])[0]))
-    points = first.ndim == 2
-    numbers = chosen_seeds or range(POINTS if points else IMAGES)
-    wanted = [Wanted(each, seed) for each in labels for seed in numbers]
-    drawn = chain([(wanted[0], first)], ((each, draw(each)) for each in wanted[1:]))
+    first = drawing.together([Wanted(labels[0], 0 if ranges is None else ranges[0][0])])
+    points = first.samples.ndim == 2
+    numbers = ranges or [range(POINTS if points else IMAGES)]
+    per_label = sum(map(len, numbers))
+    total = len(labels) * per_label
+    _check_kind(out, grid, points=points, total=total)
+    wanted = (Wanted(each, seed) for each in labels for seed in chain.from_iterable(numbers))
+    passes = chain([first], drawing.passes(islice(wanted, 1, None)))
+    drawn = with_progress(passes, total, lambda together: len(together.wanted))
     if points:
         write_points(drawn, grid or (out or samples_folder(source)) / "points.png")
     elif grid is not None:
         rows = [] if not chosen or columns else [str(each) for each in labels]
-        write_grid(drawn, grid, columns or (len(numbers) if chosen else None), rows)
+        write_grid(drawn, grid, columns or (per_label if chosen else None), rows)
+    elif out is not None and _is_archive(out):
+        write_archive(drawn, out, total, drawing.labels)
     else:
         write_each(drawn, out or samples_folder(source), generator.classes)
     if reject is not None:
-        say(tally.sentence())
+        say(drawing.rejection())
 
 
 def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
+    if cluster and not generator.num_labels:
+        raise ValueError("--cluster is for generators whose labels are clusters: this one has no labels")
     if cluster and generator.labels.names_classes:
         raise ValueError(
             "--cluster is for generators whose labels are clusters: this one's are classes, so use --label"
@@ -160,30 +149,46 @@ def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> N
         raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
     if grid is not None and grid.suffix.lower() != ".png":
         raise ValueError(f"--grid names a .png file, such as grid.png, not {grid}")
-    for folder in (out, None if grid is None else grid.parent):
+    if out is not None and out.suffix.lower() in NO_FOLDERS and not out.is_dir():
+        raise ValueError(
+            f"--out is a folder for one PNG each, or a .npz file for one array of all, such as samples.npz, not {out}; "
+            "for one picture of all, use --grid FILE.png"
+        )
+    if out is not None and _is_archive(out) and out.is_dir():
+        raise ValueError(f"{out} is a folder, not a file to write an array to: choose another place")
+    of_out = out.parent if out is not None and _is_archive(out) else out
+    for folder in (of_out, None if grid is None else grid.parent):
         if folder is not None and folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file, not a folder to write pictures to: choose another place")
 
 
-def _loaded(source: Path, recipe: str | None) -> Generator:
+def _check_kind(out: Path | None, grid: Path | None, *, points: bool, total: int) -> None:
+    """What can only be said once the first sample is seen."""
+    if points and out is not None and _is_archive(out):
+        raise ValueError(
+            f"this generator draws points, which are written as points.npy: give --out a folder, not {out}"
+        )
+    if not points and grid is not None and total > MOST_IN_A_GRID:
+        raise ValueError(
+            f"--grid lays at most {MOST_IN_A_GRID:,} images out in one picture, not {total:,}: give fewer seeds, or "
+            "--out samples.npz for one array of all"
+        )
+
+
+def _is_archive(out: Path) -> bool:
+    return out.suffix.lower() == ".npz"
+
+
+def _loaded(source: Path, recipe: str | None, device: str) -> Generator:
     own = None if recipe is None else find(recipe)
+    from everymode.device import find_device
     from everymode.generator import find_generator, load
 
+    place = find_device(device)
     folder = find_generator(source)
     if own is None:
         require_named_recipe(source, folder)
-    return load(folder, recipe=own)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """ "0-3,8" as [0, 1, 2, 3, 8]. Raises ValueError for anything else."""
-    seeds: list[int] = []
-    for piece in text.split(","):
-        first, dash, last = (part.strip() for part in piece.partition("-"))
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise ValueError(f'--seeds is a list such as 0-31 or 1,5,7, not "{text}"')
-        seeds += range(int(first), int(last or first) + 1)
-    return seeds
+    return load(folder, recipe=own, device=place)
 
 
 def chosen_labels(given: Sequence[str], classes: Sequence[str]) -> list[str]:
@@ -197,52 +202,3 @@ def samples_folder(source: Path) -> Path:
         if (folder / "checkpoints").is_dir():
             return folder / "samples"
     return Path("samples")
-
-
-def write_each(drawn: Iterable[tuple[Wanted, Tensor]], folder: Path, classes: Sequence[str]) -> None:
-    """One PNG each, and a line each that says where."""
-    from everymode.pictures import to_pil
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for wanted, images in drawn:
-        path = folder / f"{_stem(wanted, classes)}.png"
-        to_pil(images[0]).save(path)
-        say(str(path))
-
-
-def write_grid(
-    drawn: Iterable[tuple[Wanted, Tensor]], path: Path, columns: int | None, rows: Sequence[str]
-) -> None:
-    """All of them in one picture, its rows named, and a line that says where."""
-    import torch
-
-    from everymode.pictures import save_grid
-
-    images = torch.cat([images for _, images in drawn])
-    say(str(save_grid(images, path, columns=columns, row_names=rows)))
-
-
-def write_points(drawn: Iterable[tuple[Wanted, Tensor]], path: Path) -> None:
-    """A scatter plot, colored by label, and the points [N, 2] as .npy beside it."""
-    import numpy as np
-    import torch
-
-    from everymode.pictures import save_scatter
-
-    wanted, points = zip(*drawn, strict=True)
-    colors = {label: color for color, label in enumerate(dict.fromkeys(each.label for each in wanted))}
-    together = torch.cat(points)
-    labels = torch.tensor([colors[each.label] for each in wanted]) if len(colors) > 1 else None
-    say(str(save_scatter(together, path, labels=labels)))
-    np.save(path.with_suffix(".npy"), together.numpy())
-    say(str(path.with_suffix(".npy")))
-
-
-def _stem(wanted: Wanted, classes: Sequence[str]) -> str:
-    label = wanted.label
-    if label is None:
-        return f"seed{wanted.seed:04d}"
-    if label in classes and not re.fullmatch(r"[\w.-]+", label):  # no file name: its number stands for it
-        label = str(classes.index(label))
-    label = re.sub(r"[^\w.-]", "-", label)  # commas between the labels of one image
-    return f"label-{label}-seed{wanted.seed:04d}"

@@ -13,7 +13,7 @@ from everymode.data.stacked import stacked_digits
 from everymode.data.synthetic import digits, grid, ring
 from everymode.data.words import did_you_mean
 
-__all__ = ["BUILTIN", "BuiltinName", "build_named", "parse_name"]
+__all__ = ["BUILTIN", "BuiltinName", "build_named", "names_points", "parse_name"]
 
 BUILTIN: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
@@ -60,6 +60,15 @@ def parse_name(text: str) -> BuiltinName | None:
         except (TypeError, ValueError):
             raise ValueError(f'"{text}": {key} must be of type {kind.__name__}, not "{value}"') from None
     return BuiltinName(name, options)
+
+
+def names_points(text: str) -> bool:
+    """Whether this is the name of a built-in data set of points in the plane.
+
+    Raises ValueError as `parse_name`.
+    """
+    parsed = parse_name(text)
+    return parsed is not None and "resolution" not in inspect.signature(BUILTIN[parsed.name]).parameters
 
 
 def build_named(parsed: BuiltinName, resolution: tuple[int, int] | None) -> Dataset:

@@ -14,17 +14,35 @@ from PIL import ImageOps
 
 from everymode.data.dataset import Dataset, Unreadable
 from everymode.data.decode import FITS, Header, enlargement, flattened, read_header
-from everymode.data.opening import STACKED, image_size, open_images, open_source
+from everymode.data.opening import STACKED, image_size, open_images, open_source, require_limit
 from everymode.data.parallel import in_order
 from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
-from everymode.data.words import listed
+from everymode.data.words import counted, listed
 from everymode.resolution import AskedResolution
 
 __all__ = ["CheckReport", "check", "format_report"]
 
 CHUNK = 32
 WHITE = (255, 255, 255)
+POINT = "point"
+KINDS_OF_PIXELS = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "La": "grey with alpha",
+    "P": "palette",
+    "PA": "palette with alpha",
+    "RGBA": "RGB with alpha",
+    "RGBa": "RGB with alpha",
+    "I;16": "16-bit grey",
+    "I;16L": "16-bit grey",
+    "I;16B": "16-bit grey",
+    "I;16N": "16-bit grey",
+    "I": "32-bit grey",
+    "F": "floating-point grey",
+}
+"""Pillow's modes as people say them; others, such as RGB and CMYK, speak for themselves."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,11 @@ class CheckReport:
     notes: tuple[str, ...]
 
     @property
+    def is_points(self) -> bool:
+        """Whether these are points in the plane, not images."""
+        return any(mode == POINT for mode, _ in self.modes)
+
+    @property
     def smallest_class(self) -> tuple[str, int] | None:
         """Name and size of the class with the fewest images."""
         if not self.classes:
@@ -92,14 +115,14 @@ def check(
         label_column, limit, progress, workers: as for `open_images`.
 
     Raises:
-        FileNotFoundError: nothing at this path.
-        ValueError: an unknown name or argument; labels that can't be understood; no images at all.
+        FileNotFoundError: nothing at this path or of this name.
+        TypeError: something else than a path or a name, or a limit that is no whole number.
+        ValueError: an unknown argument; labels that can't be understood; no images at all.
     """
     target = image_size(resolution)
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
+    require_limit(limit)
     if str(path_or_name).startswith(STACKED):
         opened: Source | Dataset = open_images(
             path_or_name, resolution=target, progress=progress, workers=workers
@@ -147,7 +170,7 @@ def _look(source: Source, i: int) -> _Seen | Unreadable:
 
 
 def _rows_seen(dataset: Dataset) -> Iterable[_Seen]:
-    mode = "point" if dataset.is_points else {1: "L", 3: "RGB", 4: "RGBA"}[dataset.image_shape[0]]
+    mode = POINT if dataset.is_points else {1: "L", 3: "RGB", 4: "RGBA"}[dataset.image_shape[0]]
     height, width = (0, 0) if dataset.is_points else dataset.image_shape[1:]
     header = Header(height, width, mode, mode == "L")
     for i in range(len(dataset)):
@@ -210,7 +233,8 @@ def _report(
 
 def format_report(report: CheckReport, *, most: int = 10) -> str:
     """The report as text for a terminal; long lists are cut after `most` entries."""
-    lines = [f"{report.name}: {report.num_images:,} images, {len(report.classes)} classes"]
+    things = counted(report.num_images, "point" if report.is_points else "image")
+    lines = [f"{report.name}: {things}, {counted(len(report.classes), 'class', 'classes')}"]
     if report.classes:
         pairs = sorted(zip(report.classes, report.class_counts, strict=True), key=lambda pair: -pair[1])
         lines.append("classes: " + listed([f"{name} {count:,}" for name, count in pairs], most))
@@ -221,7 +245,12 @@ def format_report(report: CheckReport, *, most: int = 10) -> str:
         lines.append(
             "sizes (height x width): " + listed([f"{h}x{w} {n:,}" for (h, w), n in report.sizes], most)
         )
-    lines.append("modes: " + (listed([f"{mode} {n:,}" for mode, n in report.modes], most) or "none"))
+    pixels: Counter[str] = Counter()
+    for mode, count in report.modes:
+        pixels[KINDS_OF_PIXELS.get(mode, mode)] += count
+    if not report.is_points:
+        shown = listed([f"{kind} {n:,}" for kind, n in pixels.most_common()], most)
+        lines.append(f"pixels: {shown or 'none'}")
     if report.enlarged is not None:
         lines.append(f"enlarged more than {LARGE_ENLARGEMENT:g}x: {report.enlarged:,}")
     lines.append(f"unreadable: {len(report.unreadable):,}")

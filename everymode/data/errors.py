@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DataWarning", "NoColumnsError", "NoLabelsError"]
+__all__ = ["DataError", "DataWarning", "MissingDataError", "NoColumnsError", "NoLabelsError"]
 
 
 class DataError(ValueError):
     """The data can't be used as they are: empty, unreadable or inconsistent (exit code 3)."""
+
+
+class MissingDataError(DataError, FileNotFoundError):
+    """There is no such file, folder or built-in data set."""
 
 
 class NoColumnsError(DataError):

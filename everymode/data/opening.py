@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from numbers import Integral
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
-from everymode.data.errors import NoColumnsError, NoLabelsError
+from everymode.data.errors import MissingDataError, NoColumnsError, NoLabelsError
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_name
 from everymode.data.parquet import parquet_source
@@ -27,11 +29,16 @@ from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
 from everymode.resolution import AskedResolution, height_and_width, parse_resolution
 
-__all__ = ["image_size", "open_images", "open_source"]
+__all__ = ["ARRAYS_INSTEAD", "image_size", "open_images", "open_source", "require_limit"]
 
 STACKED = "stacked:"
 PARQUET = (".parquet", ".pq")
 MAX_SIDE = 16384
+ARRAYS_INSTEAD = (
+    "save arrays in an .npz, as images and labels, and give its path, or make a Dataset of them by "
+    "everymode.data.synthetic.in_memory(name, images, labels, classes) and train on that"
+)
+"""For those who have arrays or tensors at hand where a path is wanted."""
 
 PathOrName = str | Path
 
@@ -73,8 +80,9 @@ def open_images(
         The data set, images uint8 [N, C, H, W] or points float32 [N, 2].
 
     Raises:
-        FileNotFoundError: nothing at this path.
-        ValueError: an unknown name, or an argument outside its range.
+        FileNotFoundError: nothing at this path or of this name.
+        ValueError: an argument outside its range, or an option that a built-in data set does not have.
+        TypeError: something else than a path or a name, or a limit that is no whole number.
         everymode.data.DataError: the data themselves can't be used (empty, damaged, of several sizes,
         mislabelled).
     """
@@ -83,8 +91,7 @@ def open_images(
         raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
+    require_limit(limit)
     if isinstance(path_or_name, str) and path_or_name.startswith(STACKED):
         digits = open_images(
             path_or_name.removeprefix(STACKED),
@@ -116,10 +123,15 @@ def open_source(
     """What a path or a name stands for: a source still to be decoded, or a finished built-in data set.
 
     Raises:
-        FileNotFoundError: nothing at this path.
-        ValueError: an unknown name.
+        FileNotFoundError: nothing at this path or of this name.
+        ValueError: an option that a built-in data set does not have.
+        TypeError: something else than a path or a name.
         DataError: a data set that can't be understood.
     """
+    if not isinstance(path_or_name, str | PathLike):
+        raise TypeError(
+            f"give the path or the name of a data set, not {type(path_or_name).__name__}: {ARRAYS_INSTEAD}"
+        )
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
             warnings.warn(
@@ -135,6 +147,14 @@ def open_source(
     if not path.exists():
         raise _missing(str(path_or_name), path)
     return _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+
+
+def require_limit(limit: int | None) -> None:
+    """Raise TypeError or ValueError if `limit` is neither None nor a whole number from 1 on."""
+    if limit is not None and not isinstance(limit, Integral):
+        raise TypeError(f"limit is {limit!r}; give a whole number of images, or leave it out")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
 
 
 def image_size(resolution: AskedResolution | None) -> tuple[int, int] | None:
@@ -160,12 +180,12 @@ def _color(background: Sequence[int]) -> tuple[int, int, int]:
 
 def _missing(text: str, path: Path) -> Exception:
     if re.search(r"[/\\.~]", text):
-        return FileNotFoundError(
+        return MissingDataError(
             f"there is no file or folder {path} (looked for {path.absolute()}); check the spelling and "
             "the disk"
         )
     near = did_you_mean(text.split(":")[0], BUILTIN)
-    return ValueError(
+    return MissingDataError(
         f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set{near}; '
         f"built in are {listed(sorted(BUILTIN))}, and stacked:PATH"
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["did_you_mean", "listed"]
+__all__ = ["counted", "did_you_mean", "listed"]
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """'1 image', '2,000 images'. `several` is what several are called, if not `one` with an s."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -7,15 +7,14 @@ import re
 from pathlib import Path
 
 from everymode.data.builtin import BUILTIN, parse_name
+from everymode.data.errors import MissingDataError
 from everymode.data.opening import STACKED
 
 __all__ = ["require_there"]
 
 
 def require_there(named: str | Path) -> None:
-    """Raise, with the nearest names, for what is neither a path nor a built-in data set: FileNotFoundError for what is
-    written as a path, ValueError for a name.
-    """
+    """Raise FileNotFoundError, with the nearest names, for what is neither a path nor a built-in data set."""
     text = str(named)
     path = Path(named).expanduser()
     if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
@@ -27,8 +26,8 @@ def require_there(named: str | Path) -> None:
         f"{', '.join(sorted(BUILTIN))}, stacked:PATH."
     )
     if re.search(r"[/\\.~]", text):
-        raise FileNotFoundError(f"there is no file or folder {text}. {allowed}{hint}")
-    raise ValueError(
+        raise MissingDataError(f"there is no file or folder {text}. {allowed}{hint}")
+    raise MissingDataError(
         f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set. {allowed}{hint}'
     )
 

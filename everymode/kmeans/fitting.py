@@ -67,8 +67,13 @@ def kmeans(
         block_rows: rows that are computed at once; None = as many as suit the device.
 
     Raises:
+        TypeError: for features that are no tensor.
         ValueError: for fewer points than clusters, features that are not finite, or centers that don't fit.
     """
+    if not isinstance(features, Tensor):
+        raise TypeError(
+            f"features are a torch tensor [N, F], not {type(features).__name__}: torch.as_tensor(features) makes one"
+        )
     least = min(k, starts, iterations, dimensions, 1 if block_rows is None else block_rows)
     if least < 1 or tolerance < 0:
         raise ValueError(

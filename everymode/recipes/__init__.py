@@ -10,6 +10,7 @@ from pathlib import Path
 
 from everymode.recipe import Recipe
 from everymode.recipes.tables.clusters import CLUSTERS
+from everymode.recipes.tables.few_labels import FEW_LABELS
 from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
 from everymode.recipes.tables.normalization import NORMALIZATION
 from everymode.recipes.tables.partition import PARTITION
@@ -18,6 +19,7 @@ from everymode.recipes.tables.supervised import SUPERVISED
 
 RECIPES: dict[str, tuple[str, str, str]] = {
     **SUPERVISED,
+    **FEW_LABELS,
     **CLUSTERS,
     **MODE_COVERAGE,
     **PARTITION,

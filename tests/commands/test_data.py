@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from everymode.cli import main
+from everymode.recipes import RECIPES
 
 
 @pytest.fixture
@@ -43,7 +44,9 @@ def test_more_than_one_percent_unreadable_ends_with_3(photos, capsys):
 def test_nothing_readable_ends_with_3(tmp_path, capsys):
     (tmp_path / "a.png").write_bytes(b"torn")
     assert main(["data", "check", str(tmp_path)]) == 3
-    assert "not one of 1 images can be read" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "has 1 image, and none that can be read" in said.err
+    assert "everymode train" not in said.out
 
 
 def test_no_such_path_ends_with_3_and_a_wrong_resolution_with_2(tmp_path, capsys):
@@ -51,3 +54,74 @@ def test_no_such_path_ends_with_3_and_a_wrong_resolution_with_2(tmp_path, capsys
     assert "nowhere" in capsys.readouterr().err
     assert main(["data", "check", "digits", "--resolution", "big"]) == 2
     assert "HEIGHTxWIDTH" in capsys.readouterr().err
+
+
+# ---- what to do next
+
+
+def make(folder, names, size=(8, 8)):
+    """Images by name, each of its own pixels."""
+    random = np.random.default_rng(1)
+    for name in names:
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+def advised(capsys, *words):
+    """What follows the report, and the recipes that it names, all of which there are."""
+    assert main(["data", "check", *map(str, words)]) == 0
+    text = capsys.readouterr().out.rstrip().split("\n\n")[-1]
+    commands = [line.split() for line in text.splitlines() if line.startswith("  everymode train ")]
+    names = [command[2] for command in commands]
+    assert names and set(names) <= set(RECIPES)
+    assert all(command[3:] == ["--data", str(words[0])] for command in commands)
+    return text, names
+
+
+def test_labelled_images_are_for_omni_gan(photos, capsys):
+    text, names = advised(capsys, photos)
+    assert names == ["omni-gan-32"]
+    assert text == f"there are labels, so train with:\n  everymode train omni-gan-32 --data {photos}"
+
+
+def test_unlabelled_images_are_for_recipes_that_find_classes(tmp_path, capsys):
+    folder = make(tmp_path / "flat", "abc", (90, 70))
+    text, names = advised(capsys, folder)
+    assert names == ["self-conditioned-64", "partition-guided-64"]
+    assert text.startswith("there are no labels, so train with one of:\n")
+    assert advised(capsys, folder, "--resolution", "48")[1] == ["self-conditioned-32", "partition-guided-32"]
+    assert advised(capsys, folder, "--resolution", "128x256")[1][0] == "self-conditioned-128"
+    one = make(tmp_path / "one", ["cat/a", "cat/b"])
+    text, names = advised(capsys, one)
+    assert "one class tells nothing apart" in text and names[0] == "self-conditioned-32"
+
+
+def test_a_few_labels_are_for_recipes_that_guess_the_others(tmp_path, capsys):
+    folder = make(tmp_path / "few", ["cat/a", "dog/b", "c", "d", "e"], (300, 200))
+    assert advised(capsys, folder)[1] == ["multi-hinge-ssl-64", "omni-gan-64"]
+    assert advised(capsys, folder, "--resolution", "128")[1] == ["multi-hinge-ssl-64", "omni-gan-128"]
+
+
+def test_built_in_data_have_recipes_of_their_own(capsys):
+    assert advised(capsys, "digits:train")[1] == ["omni-gan-digits"]
+    assert advised(capsys, "shapes:samples=20")[1] == ["omni-gan-shapes"]
+    assert advised(capsys, "ring:samples=50")[1] == ["self-conditioned-ring", "gan-ring"]
+    assert advised(capsys, "grid:samples=50")[1] == ["self-conditioned-grid", "gan-grid"]
+
+
+def test_the_users_own_options_are_handed_on(tmp_path, capsys):
+    folder = make(tmp_path / "my photos", "ab")
+    (folder / "labels.csv").write_text("file,kind,color\na.png,1,2\nb.png,2,1\n")
+    words = ["data", "check", str(folder), "--label-column", "kind,color", "--fit", "pad"]
+    assert main(words) == 0
+    expected = f"  everymode train omni-gan-32 --data '{folder}' --label-column kind,color --fit pad"
+    assert capsys.readouterr().out.rstrip().splitlines()[-1] == expected
+
+
+def test_sizes_that_differ_ask_for_a_resolution(photos, capsys):
+    assert "sizes differ" not in advised(capsys, photos)[0]
+    make(photos, ["cat/large"], (50, 40))
+    assert advised(capsys, photos)[0].startswith("sizes differ: give --resolution 32 to see ")
+    assert "sizes differ" not in advised(capsys, photos, "--resolution", "64")[0]

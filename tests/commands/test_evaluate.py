@@ -196,7 +196,7 @@ def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
         (["digits"], 2, "name the real images"),
         (["./nowhere", "--real", "digits"], 3, "nowhere"),
         (["digits", "--real", "./nowhere"], 3, "nowhere"),
-        (["digitss", "--real", "digits"], 2, "neither a file or folder"),
+        (["digitss", "--real", "digits"], 3, "neither a file or folder"),
         (["digits", "--real", "digits", "--metrics", "fid"], 2, "there is no metric 'fid'"),
         (["digits", "--real", "digits", "--extractor", "inception:none.pth"], 2, "none.pth"),
         (["digits", "--real", "digits", "--truncation", "0"], 2, "truncation is 0"),
@@ -208,11 +208,12 @@ def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
         (["digits", "--real", "digits", "--truncations", "a"], 2, "--truncations is a list"),
         (["digits", "--real", "digits", "--truncation-curve", "--memorization"], 2, "one of the two"),
         (["digits", "--real", "digits", "--out", "card.txt"], 2, ".json file"),
-        (["digits", "--real", "digits", "--num", "1"], 2, "2 to"),
+        (["digits", "--real", "digits", "--num", "1"], 2, "at least 2 images"),
         (["digits", "--real", "digits", "--num", "20.5"], 2, "'20.5' is not a whole number"),
         (["digits", "--real", "digits", "--seed", "many"], 2, "'many' is not a whole number"),
-        (["nope"], 2, "Name a run, a checkpoint"),
-        (["digitss"], 2, "Did you mean digits?"),
+        (["nope"], 3, "Name a run, a checkpoint"),
+        (["digits", "--real", "nope"], 3, "neither a file or folder"),
+        (["digitss"], 3, "Did you mean digits?"),
         (
             ["digits", "--real", "digits", "--out", "config.json"],
             2,
@@ -236,7 +237,11 @@ def test_mistakes_are_one_line_and_a_code(words, code, said, elsewhere, capsys):
 
 def test_mistakes_of_compare(elsewhere, capsys):
     assert main(["compare"]) == 2
-    assert main(["compare", "none.json"]) == 2
+    for gone in ("none.json", "runs/none"):
+        assert main(["compare", gone]) == 2
+        said = read(capsys)[1]
+        assert f"there is no file or folder {gone}: name score cards (.json), or runs that have some" in said
+        assert f"evaluate {gone}" not in said
     (elsewhere / "bad.json").write_text("{}")
     (elsewhere / "worse.json").write_text("[")
     assert main(["compare", "bad.json", "worse.json"]) == 2

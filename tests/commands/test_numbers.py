@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import typing
 from dataclasses import dataclass, field, fields
 
 import pytest
 from cyclopts import Token
 
-from everymode.cli import main
+from everymode.cli import application, main
 from everymode.commands.numbers import documentation, field_help, number_flags, shown, whole_number
 from everymode.recipe import FROM_DATA, Recipe
 from everymode.recipes import RECIPES, find
@@ -57,6 +58,69 @@ def test_nothing_is_rounded_to_a_whole_number(text):
 def test_a_share_is_refused_where_a_whole_number_is_wanted(flag, capsys):
     assert main(["train", "omni-gan-digits", flag, "1.5"]) == 2
     assert capsys.readouterr().err == f"error: Invalid value for {flag}: '1.5' is not a whole number\n"
+
+
+# Words that let each command with flags for whole numbers get as far as reading them.
+NEEDED = {
+    ("train",): ["omni-gan-digits"],
+    ("partition",): ["--data", "photos", "--out", "parts"],
+    ("sample",): ["run"],
+    ("evaluate",): ["run"],
+    ("clusters",): ["run"],
+    ("data", "check"): ["photos"],
+}
+
+
+def commands(app, words=()):
+    """Every command of the command line by its words."""
+    for name in app:
+        if not name.startswith("-"):
+            if app[name].default_command is not None:
+                yield (*words, name), app[name]
+            yield from commands(app[name], (*words, name))
+
+
+def wants_whole_numbers(kind):
+    return kind is int or any(wants_whole_numbers(each) for each in typing.get_args(kind))
+
+
+def flags_for_whole_numbers():
+    return [
+        (words, argument.name)
+        for words, app in commands(application(["train", "omni-gan-digits"]))
+        for argument in app.assemble_argument_collection()
+        if wants_whole_numbers(argument.hint)
+    ]
+
+
+def test_the_walk_over_commands_sees_what_is_there():
+    found = flags_for_whole_numbers()
+    assert {words for words, _ in found} == set(NEEDED)
+    expected = (
+        (("sample",), "--cluster"),
+        (("sample",), "--columns"),
+        (("data", "check"), "--limit"),
+        (("evaluate",), "--num"),
+        (("partition",), "--k"),
+        (("train",), "--steps"),
+    )
+    assert set(expected) <= set(found)
+
+
+@pytest.mark.parametrize(("words", "flag"), flags_for_whole_numbers())
+def test_every_flag_for_whole_numbers_of_every_command_refuses_others(words, flag, capsys):
+    for wrong in ("1.5", "10.4"):
+        assert main([*words, *NEEDED[words], flag, wrong]) == 2
+        assert (
+            capsys.readouterr().err == f"error: Invalid value for {flag}: '{wrong}' is not a whole number\n"
+        )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_whole_number_of_every_recipe_is_read_as_one(name):
+    for flag in number_flags(find(name), reserved=()):
+        kind, parameter = typing.get_args(flag.annotation)
+        assert parameter.converter is not None or not wants_whole_numbers(kind), flag.name
 
 
 def test_a_subclass_adds_its_own_help_and_keeps_its_parents():

@@ -11,9 +11,13 @@ from PIL import Image
 from torch import nn
 
 from everymode.cli import main
-from everymode.commands.sample import chosen_labels, parse_seeds, samples_folder
+from everymode.commands import waiting
+from everymode.commands.drawing import Drawing, Wanted
+from everymode.commands.sample import chosen_labels, samples_folder
+from everymode.commands.seeds import parse_seeds
+from everymode.data.opening import open_images
 from everymode.generator import Generator
-from everymode.labels.given import GivenLabels
+from everymode.labels.given import GivenLabels, NoLabels
 from everymode.pictures import to_uint8
 
 CLASSES = ("cat", "red fox", "a,b")
@@ -61,7 +65,9 @@ def _stand_in(network, monkeypatch, tmp_path):
     generator = Generator(network, GivenLabels(3), classes=CLASSES)
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     monkeypatch.setattr("everymode.generator.find_generator", lambda path: path)
-    monkeypatch.setattr("everymode.generator.load", lambda path, recipe=None: generator)
+    monkeypatch.setattr(
+        "everymode.generator.load", lambda path, recipe=None, device="cpu": generator.to(device)
+    )
     monkeypatch.chdir(tmp_path)
     return generator
 
@@ -70,10 +76,11 @@ def pixels(path):
     return torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1)
 
 
-def test_seeds_are_ranges_and_lists():
-    assert parse_seeds("0-3,8") == [0, 1, 2, 3, 8]
-    assert parse_seeds("1, 5,7") == [1, 5, 7]
-    for wrong in ("", "3-1", "-2", "a", "1-2-3", "1.5"):
+def test_seeds_are_ranges_and_lists_that_are_never_listed():
+    assert parse_seeds("0-3,8") == [range(4), range(8, 9)]
+    assert parse_seeds("1, 5,7") == [range(1, 2), range(5, 6), range(7, 8)]
+    assert parse_seeds("0-100000000") == [range(100_000_001)]
+    for wrong in ("", "3-1", "-2", "a", "1-2-3", "1.5", "0-99999999999999999999"):
         with pytest.raises(ValueError, match="--seeds"):
             parse_seeds(wrong)
 
@@ -126,17 +133,135 @@ def test_a_size_is_height_by_width(painter):
     assert pixels("o/seed0000.png").shape == (3, 6, 5)
 
 
-def test_each_image_is_drawn_once(painter, monkeypatch):
-    drawn = []
+@pytest.fixture
+def drawn(painter, monkeypatch):
+    """The (labels, seeds, size) of every pass."""
+    passes = []
     sample = painter.sample
 
     def counted(n, **options):
-        drawn.append((options["label"], options["seed"], options["size"]))
+        label = options["label"]
+        passes.append((None if label is None else label.tolist(), options["seed"], options["size"]))
         return sample(n, **options)
 
     monkeypatch.setattr(painter, "sample", counted)
+    return passes
+
+
+def test_each_image_is_drawn_once_and_the_first_one_before_the_others(drawn):
     assert main(["sample", "run", "--label", "cat,2", "--seeds", "7,3", "--size", "3x2", "--out", "o"]) == 0
-    assert drawn == [(label, seed, (3, 2)) for label in ("cat", "2") for seed in (7, 3)]
+    assert drawn == [([0], [7], (3, 2)), ([0, 2, 2], [3, 7, 3], (3, 2))]
+
+
+def test_passes_hold_64_images_or_as_many_as_asked(drawn):
+    assert main(["sample", "run", "--seeds", "0-99", "--grid", "g.png"]) == 0
+    assert [len(seeds) for _, seeds, _ in drawn] == [1, 64, 35]
+    assert [seed for _, seeds, _ in drawn for seed in seeds] == list(range(100))
+    drawn.clear()
+    assert main(["sample", "run", "--seeds", "0-4", "--grid", "g.png", "--batch-size", "1"]) == 0
+    assert drawn == [(None, [seed], None) for seed in range(5)]
+
+
+def test_large_images_are_few_in_a_pass(painter, monkeypatch):
+    monkeypatch.setattr("everymode.generator.MOST_PIXELS", 40)
+    drawing = Drawing(painter, [None], size=(3, 4))
+    wanted = [Wanted(None, seed) for seed in range(5)]
+    assert [len(each.wanted) for each in drawing.passes(wanted)] == [3, 2]
+
+
+def test_a_long_range_begins_at_once(painter):
+    wanted = (Wanted(None, seed) for seed in parse_seeds("5-999999999")[0])
+    first = next(Drawing(painter, [None]).passes(wanted))
+    assert [each.seed for each in first.wanted] == list(range(5, 69))
+    assert torch.equal(first.samples, painter.sample(64, seed=5))
+
+
+def test_the_device_is_the_cpu_unless_another_is_named(painter, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("everymode.device.find_device", lambda name: asked.append(name) or "cpu")
+    assert main(["sample", "run", "--seeds", "0"]) == 0
+    assert main(["sample", "run", "--seeds", "0", "--device", "cuda:1"]) == 0
+    assert asked == ["cpu", "cuda:1"]
+    monkeypatch.undo()
+    assert main(["sample", "run", "--device", "gpu"]) == 2
+    assert 'device is "cpu", "cuda" or "cuda:1"' in capsys.readouterr().err
+
+
+def test_what_takes_long_says_how_long(painter, monkeypatch, capsys):
+    monkeypatch.setattr(waiting, "SECONDS_TO_LINE", 0)
+    assert main(["sample", "run", "--seeds", "0-129", "--grid", "g.png"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "g.png\n"
+    lines = said.err.splitlines()
+    assert [line.split(" samples")[0] for line in lines] == ["1 of 130", "65 of 130", "129 of 130"]
+    assert all(line.endswith("left") for line in lines)
+
+
+# ---- one array of all
+
+
+def test_an_archive_holds_the_images_and_their_labels(painter, capsys):
+    words = ["sample", "run", "--label", "2,cat", "--seeds", "0-69", "--size", "5x6", "--out", "made/s.npz"]
+    assert main(words) == 0
+    assert capsys.readouterr().out == "made/s.npz\n"
+    with np.load("made/s.npz") as found:
+        assert sorted(found) == ["images", "labels"]
+        images, labels = found["images"], found["labels"]
+    assert images.dtype == np.uint8 and images.shape == (140, 3, 5, 6)
+    assert labels.dtype == np.int64 and labels.tolist() == [2] * 70 + [0] * 70
+    expected = [to_uint8(painter.sample(70, label=label, size=(5, 6))) for label in (2, 0)]
+    assert np.array_equal(images, torch.cat(expected))
+    opened = open_images("made/s.npz", progress=False)
+    assert opened.image_shape == (3, 5, 6) and opened.class_counts == (70, 0, 70)
+
+
+def test_labels_that_were_drawn_are_in_the_archive_too(painter):
+    assert main(["sample", "run", "--seeds", "3-40", "--out", "s.npz"]) == 0
+    with np.load("s.npz") as found:
+        images, labels = found["images"], found["labels"]
+    assert len(set(labels.tolist())) == 3
+    for row in (0, 37):
+        again = painter.sample(1, label=int(labels[row]), seed=3 + row)
+        assert np.array_equal(images[row], to_uint8(again)[0])
+
+
+def test_without_labels_the_archive_has_none_and_with_several_an_array_for_each(
+    painter, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(painter, "labels", NoLabels())
+    monkeypatch.setattr(
+        painter.network, "forward", lambda z, condition: z[:, :, None, None].expand(-1, 3, 4, 4)
+    )
+    assert main(["sample", "run", "--seeds", "0-1", "--out", "s.npz"]) == 0
+    with np.load("s.npz") as found:
+        assert list(found) == ["images"]
+    monkeypatch.setattr(painter, "labels", GivenLabels((2, 3)))
+    assert main(["sample", "run", "--label", "1,2", "--seeds", "0-1", "--out", "s.npz"]) == 0
+    with np.load("s.npz") as found:
+        assert sorted(found) == ["images", "labels_0", "labels_1"]
+        assert found["labels_0"].tolist() == [1, 1] and found["labels_1"].tolist() == [2, 2]
+
+
+def test_an_archive_that_is_not_finished_leaves_the_old_one(painter, monkeypatch, tmp_path, capsys):
+    (tmp_path / "s.npz").write_text("old")
+    sample = painter.sample
+
+    def failing(n, **options):
+        if n > 1:
+            raise ValueError("no more")
+        return sample(n, **options)
+
+    monkeypatch.setattr(painter, "sample", failing)
+    assert main(["sample", "run", "--out", "s.npz"]) == 2
+    assert "no more" in capsys.readouterr().err
+    assert (tmp_path / "s.npz").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "s.npz"]
+
+
+def test_points_are_no_array_of_images(pointer, capsys, tmp_path):
+    assert main(["sample", "run", "--out", "s.npz"]) == 2
+    assert "written as points.npy: give --out a folder, not s.npz" in capsys.readouterr().err
+    assert not (tmp_path / "s.npz").exists()
 
 
 def test_a_size_that_can_not_be_drawn_leaves_nothing_behind(painter, monkeypatch, capsys, tmp_path):
@@ -167,12 +292,19 @@ def test_points_are_plotted_and_saved(pointer, capsys):
         (["--columns", "0", "--grid", "g.png"], "--columns"),
         (["--grid", "g.png", "--out", "o"], "one of the two"),
         (["--grid", "g"], "grid.png"),
+        (["--grid", "g.png", "--seeds", "0-99999"], "at most 10,000 images out in one picture, not 100,000"),
+        (["--out", "s.npy"], "or a .npz file for one array of all, such as samples.npz, not s.npy"),
+        (["--out", "s.png"], "use --grid FILE.png"),
+        (["--out", "run.npz"], "run.npz is a folder, not a file"),
+        (["--batch-size", "0"], "--batch-size is how many are drawn in a pass, 1 or more, not 0"),
+        (["--label", "cat,wolf"], "there is no label 'wolf'"),
         (["--size", "4x"], "HEIGHTxWIDTH"),
         (["--size", "0x4"], "an image of 0x4 can't be drawn"),
         (["--size", "100000"], "at most 67,108,864 (8192x8192)"),
     ],
 )
-def test_mistakes_are_one_line_and_code_2(painter, words, expected, capsys):
+def test_mistakes_are_one_line_and_code_2(painter, words, expected, capsys, tmp_path):
+    (tmp_path / "run.npz").mkdir()
     assert main(["sample", "run", *words]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
@@ -206,5 +338,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused_in_a_sentence(painter, tmp
     (tmp_path / "file").write_text("")
     assert main(["sample", "run", "--out", "file"]) == 2
     assert "file is a file, not a folder to write pictures to" in capsys.readouterr().err
+    assert main(["sample", "run", "--out", "file/s.npz"]) == 2
+    assert "file is a file, not a folder" in capsys.readouterr().err
     assert main(["sample", "run", "--grid", "file/grid.png"]) == 2
     assert "file is a file, not a folder" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from everymode.data import DataError, check, format_report
+from everymode.data.words import counted
 
 
 def _write(path: Path, value: int, size: tuple[int, int] = (4, 4), mode: str = "L") -> None:
@@ -50,7 +51,7 @@ def test_the_report_as_text(photos: Path) -> None:
         "photos: 6 images, 2 classes",
         "classes: cat 3, dog 3",
         "sizes (height x width): 4x4 4, 6x8 1",
-        "modes: L 3, RGB 1, I;16 1",
+        "pixels: grey 3, RGB 1, 16-bit grey 1",
         "enlarged more than 2x: 4",
         "unreadable: 1",
         "groups of exact duplicates: 1",
@@ -58,6 +59,12 @@ def test_the_report_as_text(photos: Path) -> None:
     ):
         assert line in text.split("\n")
     assert "  dog/f.png: " in text
+
+
+def test_one_of_something_is_not_called_several(tmp_path: Path) -> None:
+    _write(tmp_path / "cat/a.png", 1)
+    assert format_report(check(tmp_path, progress=False)).startswith(f"{tmp_path.name}: 1 image, 1 class\n")
+    assert counted(2, "image") == "2 images" and counted(0, "class", "classes") == "0 classes"
 
 
 def test_nothing_but_damage_is_still_a_report(tmp_path: Path) -> None:
@@ -88,6 +95,9 @@ def test_every_kind_of_source(tmp_path: Path) -> None:
     points = check("ring:samples=50", progress=False)
     assert points.sizes == ()
     assert points.modes == (("point", 50),)
+    assert points.is_points and not built_in.is_points
+    assert format_report(points).startswith("ring: 50 points, 8 classes\n")
+    assert "pixels" not in format_report(points)
     blocks = check("shapes:samples=20,labels=shape+size", progress=False)
     assert sum(blocks.class_counts) == 40
     np.savez(tmp_path / "e.npz", images=np.zeros((10, 4, 4), np.uint8), labels=np.arange(10))

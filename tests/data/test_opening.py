@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from everymode.data import open_images
+from everymode.data import DataError, check, open_images
+from everymode.data.builtin import names_points
 from everymode.data.errors import NoLabelsError
 from everymode.data.opening import image_size
 
@@ -105,8 +107,31 @@ def test_names_that_are_not_understood(text: str, message: str) -> None:
 
 def test_missing_paths(tmp_path: Path) -> None:
     for path in (tmp_path / "photos", "photos/cats", "cats.zip"):
-        with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+        with pytest.raises(FileNotFoundError, match="there is no file or folder") as caught:
             open_images(path)
+        assert isinstance(caught.value, DataError)
+    with pytest.raises(FileNotFoundError, match="neither a file or folder here"):
+        open_images("photoz")
+
+
+@pytest.mark.parametrize("given", [np.zeros((2, 1, 4, 4), np.uint8), torch.zeros(2, 1, 4, 4), [1], None])
+def test_what_is_neither_a_path_nor_a_name_is_refused_in_a_sentence(given: object) -> None:
+    said = f"give the path or the name of a data set, not {type(given).__name__}: save arrays in an .npz"
+    for door in (open_images, check):
+        with pytest.raises(TypeError, match=said):
+            door(given)
+
+
+def test_a_limit_is_a_whole_number() -> None:
+    for door in (open_images, check):
+        with pytest.raises(TypeError, match=r"limit is 1.5; give a whole number of images, or leave it out"):
+            door("digits", limit=1.5)
+    assert len(open_images("digits", limit=np.int64(3))) == 3
+
+
+def test_built_in_points_are_known_by_name() -> None:
+    assert names_points("ring") and names_points("grid:side=3")
+    assert not names_points("digits") and not names_points("photos") and not names_points("stacked:ring")
 
 
 def test_files_of_other_kinds(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_paths_and_names_that_are_there_are_passed_over(name):
     ],
 )
 def test_a_name_that_is_nothing_is_refused_with_the_nearest(name, near, elsewhere):
-    with pytest.raises(ValueError, match="neither a file or folder here") as caught:
+    with pytest.raises(FileNotFoundError, match="neither a file or folder here") as caught:
         require_there(name)
     said = str(caught.value)
     assert str(elsewhere) in said and said.endswith(near)
@@ -58,6 +58,6 @@ def test_a_path_that_is_nothing_is_a_file_not_found():
 
 
 def test_nothing_like_it():
-    with pytest.raises(ValueError, match="stacked:PATH") as caught:
+    with pytest.raises(FileNotFoundError, match="stacked:PATH") as caught:
         require_there("qqqqqqq")
     assert "Did you mean" not in str(caught.value)

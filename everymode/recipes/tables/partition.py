@@ -10,8 +10,16 @@ PARTITION: dict[str, tuple[str, str, str]] = {
         "DIGITS",
         "no labels: parts of a learnt partition, and a guide, on digits",
     ),
-    "partition-gan-digits": (_GUIDED, "PARTITION_DIGITS", "the same without the guide"),
-    "random-partition-gan-digits": (_GUIDED, "RANDOM_DIGITS", "the same with random parts"),
+    "partition-gan-digits": (
+        _GUIDED,
+        "PARTITION_DIGITS",
+        "Partition GAN (parts of a learnt partition, no guide) on the bundled digits",
+    ),
+    "random-partition-gan-digits": (
+        _GUIDED,
+        "RANDOM_DIGITS",
+        "Partition GAN with random parts, no guide, on the bundled digits",
+    ),
     "partition-guided-classes-digits": (
         _GUIDED,
         "CLASSES_DIGITS",
@@ -25,8 +33,16 @@ PARTITION: dict[str, tuple[str, str, str]] = {
         "Partition-Guided GAN on 1,000 stacked modes",
     ),
     "partition-guided-cifar10": (_GUIDED, "CIFAR10", "Partition-Guided GAN on CIFAR-10"),
-    "partition-gan-cifar10": (_GUIDED, "PARTITION_CIFAR10", "the same without the guide"),
-    "random-partition-gan-cifar10": (_GUIDED, "RANDOM_CIFAR10", "the same with random parts"),
+    "partition-gan-cifar10": (
+        _GUIDED,
+        "PARTITION_CIFAR10",
+        "Partition GAN (parts of a learnt partition, no guide) on CIFAR-10",
+    ),
+    "random-partition-gan-cifar10": (
+        _GUIDED,
+        "RANDOM_CIFAR10",
+        "Partition GAN with random parts, no guide, on CIFAR-10",
+    ),
     "partition-guided-dcgan-cifar10": (
         _GUIDED,
         "DCGAN_CIFAR10",

@@ -1,4 +1,4 @@
-"""Recipes for images with labels, with few of them, or with several each."""
+"""Recipes for images with labels, one or several each."""
 
 from __future__ import annotations
 
@@ -76,11 +76,6 @@ SUPERVISED: dict[str, tuple[str, str, str]] = {
     "ac-gan-imagenet128": (_AC_GAN, "IMAGENET128", "AC-GAN with projection on ImageNet at 128 pixels"),
     "ac-gan-32": (_AC_GAN, "IMAGES32", "AC-GAN on your own labelled images, 32 pixels"),
     "ac-gan-64": (_AC_GAN, "IMAGES64", "AC-GAN on your own labelled images, 64 pixels"),
-    "ac-gan-ssl-digits": (_AC_GAN, "SSL_DIGITS", "AC-GAN, one digit in ten labelled"),
-    "ac-gan-ssl-cifar10": (_AC_GAN, "SSL_CIFAR10", "AC-GAN on CIFAR-10, one image in ten labelled"),
-    "ac-gan-ssl-imagenet128": (_AC_GAN, "SSL_IMAGENET128", "AC-GAN on ImageNet, one image in ten labelled"),
-    "ac-gan-ssl-32": (_AC_GAN, "SSL_IMAGES32", "AC-GAN, your own images, a few of them labelled, 32 pixels"),
-    "ac-gan-ssl-64": (_AC_GAN, "SSL_IMAGES64", "AC-GAN, your own images, a few of them labelled, 64 pixels"),
     "imac-gan-digits": (_AC_GAN, "IMPROVED_DIGITS", "ImAC-GAN (fakes are a class) on the bundled digits"),
     "imac-gan-cifar10": (_AC_GAN, "IMPROVED_CIFAR10", "ImAC-GAN on CIFAR-10"),
     "imac-gan-cifar100": (_AC_GAN, "IMPROVED_CIFAR100", "ImAC-GAN on CIFAR-100"),
@@ -110,7 +105,11 @@ SUPERVISED: dict[str, tuple[str, str, str]] = {
         "SHARED_IMAGES32",
         "projection, then also a classifier, on your own images, 32 pixels",
     ),
-    "multi-hinge-shared-gan-64": (_MULTI_HINGE, "SHARED_IMAGES64", "the same at 64 pixels"),
+    "multi-hinge-shared-gan-64": (
+        _MULTI_HINGE,
+        "SHARED_IMAGES64",
+        "projection, then also a classifier, on your own images, 64 pixels",
+    ),
     "multi-hinge-shared-gan-digits": (
         _MULTI_HINGE,
         "SHARED_DIGITS",
@@ -124,12 +123,12 @@ SUPERVISED: dict[str, tuple[str, str, str]] = {
     "multi-hinge-shared-gan-imagenet64": (
         _MULTI_HINGE,
         "SHARED_IMAGENET64",
-        "the same on ImageNet at 64 pixels",
+        "projection, then also a classifier, on ImageNet at 64 pixels",
     ),
     "multi-hinge-shared-gan-imagenet128": (
         _MULTI_HINGE,
         "SHARED_IMAGENET128",
-        "the same on ImageNet at 128 pixels",
+        "projection, then also a classifier, on ImageNet at 128 pixels",
     ),
     "multi-hinge-k1-gan-digits": (
         _MULTI_HINGE,
@@ -151,27 +150,10 @@ SUPERVISED: dict[str, tuple[str, str, str]] = {
         "K1_IMAGES32",
         "K + 1 classes with feature matching on your own images, 32 pixels",
     ),
-    "multi-hinge-k1-gan-64": (_MULTI_HINGE, "K1_IMAGES64", "the same at 64 pixels"),
-    "multi-hinge-ssl-digits": (_MULTI_HINGE, "SSL_DIGITS", "Multi-hinge GAN, one digit in ten labelled"),
-    "multi-hinge-ssl-cifar10": (
+    "multi-hinge-k1-gan-64": (
         _MULTI_HINGE,
-        "SSL_CIFAR10",
-        "Multi-hinge GAN on CIFAR-10, one image in ten labelled",
-    ),
-    "multi-hinge-ssl-32": (
-        _MULTI_HINGE,
-        "SSL_IMAGES32",
-        "your own images, a few of them labelled, 32 pixels",
-    ),
-    "multi-hinge-ssl-64": (
-        _MULTI_HINGE,
-        "SSL_IMAGES64",
-        "your own images, a few of them labelled, 64 pixels",
-    ),
-    "multi-hinge-ssl-imagenet128": (
-        _MULTI_HINGE,
-        "SSL_IMAGENET128",
-        "Multi-hinge GAN on ImageNet, one in ten labelled",
+        "K1_IMAGES64",
+        "K + 1 classes with feature matching on your own images, 64 pixels",
     ),
     "reacgan-digits": (_REACGAN, "DIGITS", "ReACGAN (D2D-CE) on the bundled digits"),
     "reacgan-cifar10": (_REACGAN, "CIFAR10", "ReACGAN on CIFAR-10"),

@@ -319,6 +319,13 @@ class LabelSource(nn.Module):
         """What drawing samples needs beyond the recipe's numbers: it is shared beside the generator's weights."""
         return {}
 
+    def take_over(self, state: dict[str, Tensor]) -> str:
+        """Take what fits of another run's labels (their state dict), so that numbers keep their meaning on other data.
+
+        Returns a sentence on what was taken, or "" where a label means the same in every run.
+        """
+        return ""
+
     def load_sampling_state(self, state: dict[str, Tensor]) -> None:
         """Take what `sampling_state` gave. Raises RuntimeError if it does not fit."""
 

@@ -120,3 +120,6 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         if name != "averaged generator":
             shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
             say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
+    taken = trainer.game.labels.take_over(state["modules"].get("labels", {}))
+    if taken:
+        say(f"labels: {taken}")

@@ -30,6 +30,7 @@ from everymode.preparation import Preparation
 from everymode.probe import as_in_use
 from everymode.stepper import Stepper
 from everymode.stopping import StopRequest
+from experiments.image_trials import cluster_scores
 from experiments.repeated import Case, Outcome
 
 SCORES = ("modes", "box", "euclidean", "reverse kl", "spread")
@@ -115,6 +116,7 @@ def play_points(case: Case, seed: int, place: Path, judge: PointJudge) -> Outcom
         _keep(stepper, records, place)
         np.save(place / "points.npy", points[: judge.shown].numpy())
     scores = mean_scores(records[-judge.last :])
+    scores |= cluster_scores({"modules": {"labels": stepper.game.labels.state_dict()}}, data.labels)
     diverged = next((record["step"] for record in records if math.isnan(record["reverse kl"])), None)
     alarm = "" if diverged is None else "its points are not finite"
     return Outcome(case.name, seed, scores, alarm, diverged, str(place))

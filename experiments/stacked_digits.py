@@ -28,6 +28,7 @@ from everymode.pictures import save_grid
 from everymode.recipes import find
 from experiments.budget import scaled
 from experiments.flags import chosen, parser
+from experiments.image_trials import cluster_scores, run_state
 from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.repeated import Case, Outcome, few_images, run_all
 from experiments.report import report
@@ -68,6 +69,8 @@ COLUMNS = (
     Column("modes", "modes (of 1,000)", digits=1),
     Column("kl nats", "reverse KL, nats", digits=3),
     Column("kl log10", "reverse KL, base 10", digits=3),
+    Column("nmi", "NMI with modes", digits=3),
+    Column("purity", "purity", digits=3),
 )
 
 
@@ -78,14 +81,20 @@ class StackedJudge:
     Attributes:
         samples: generated images.
         digits: the single digits that the classifier learns: "digits", or the file that is stacked.
+        triples: how many were trained on, if not all.
     """
 
     samples: int
     digits: str
+    triples: int = 0
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
         images = quantized(run.generator().sample(self.samples, seed=30_000))
-        return coverage(classifier_for(self.digits, partial(open_images, progress=False)), images)
+        scores = coverage(classifier_for(self.digits, partial(open_images, progress=False)), images)
+        trained = open_images(data, resolution=run.recipe.size, progress=False)
+        if self.triples:
+            trained = few_images(trained, run.recipe.seed, images=self.triples)
+        return scores | cluster_scores(run_state(run), trained.labels)
 
 
 def coverage(classifier: Classifier, images: object) -> dict[str, float]:
@@ -140,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--triples", type=int, default=0, help="train on so many only (default: 100,000)")
     add_numbers_flag(flags)
     options = flags.parse_args(arguments)
-    judge = StackedJudge(options.samples, options.data or "digits")
+    judge = StackedJudge(options.samples, options.data or "digits", options.triples)
     data = f"stacked:{options.data}" if options.data else "stacked-digits"
     every_case = cases(data, options.budget, options.width, options.triples)
     all_cases = chosen(renumbered(every_case, options.numbers), options.only)

@@ -133,6 +133,17 @@ def test_a_part_in_ones_own_loop(extending: list[dict[str, Any]]) -> None:
     assert last["d_cost"].isfinite() and last["g_cost"].isfinite()
 
 
+def test_clusters_in_ones_own_loop() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "clusters.md").read_text(), flags=re.DOTALL)
+    discriminator = BigGANDiscriminator(
+        (16, 16), head=partial(ClassifierHead, num_outputs=12), widths=(8, 8), halvings=1, channels=1
+    )
+    space = {"torch": torch, "discriminator": discriminator}
+    exec(compile(block, "docs/clusters.md", "exec"), space)
+    assert space["clusters"].shape == (8,) and int(space["labels"].refreshes) == 2
+    assert space["told"]["empty"] == 0
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
     root = DOCS.parent
     for page in [root / "README.md", *DOCS.rglob("*.md")]:

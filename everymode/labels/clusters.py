@@ -112,22 +112,45 @@ class ClusterLabels(TableLabels):
         with torch.no_grad():
             return nearest_centers(self.features(examples).to(self.centers), self.centers)
 
+    def take_over(self, state: dict[str, Tensor]) -> str:
+        """Teacher and centers of another run: the first refresh starts from its clusters and keeps their numbers."""
+        own = {
+            key: value.shape
+            for key, value in self.state_dict().items()
+            if key.startswith(("teacher.", "centers"))
+        }
+        if any(key not in state or state[key].shape != shape for key, shape in own.items()):
+            return (
+                "its clusters are not of this kind or number, so clusters are found anew, under other numbers"
+            )
+        self.load_state_dict({key: state[key] for key in own}, strict=False)
+        return f"its {self.num_labels} clusters keep their numbers"
+
     # ---- re-clustering
 
     @torch.no_grad()
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         """Cluster anew by the discriminator's present features; see the class.
 
+        Args:
+            data: with `len`, and gather(rows, device, mirror=, dtype=) -> images [n, ...], as data sets have it.
+            random: draws of this moment, such as Draws(seed, "500 refresh", Rows.all(1)).
+
         Returns: clusters without an image, the share of the largest, the mean squared distance to the center over
         the subset's mean squared distance to its mean, and, from the second time on, the share of images that keep
         their cluster and the normalized mutual information with the clusters before.
         """
+        again = bool(self.refreshes)
+        if not again and bool(
+            self.centers.any()
+        ):  # another run's, taken over: they say what the old labels are
+            self._label_everything(data)
+            again = True
         self.teacher.load_state_dict(discriminator.state_dict())
         rows, views = self._subset(random)
         mine = self._share(len(rows))
         features = self._all_features(data, rows[mine], views[mine])
         old = self.table[views.to(self.table.device), rows.to(self.table.device)]
-        again = bool(self.refreshes)
         across = {"total": self._total, "gather": self._gathered}
         initial = None
         if again and self.keep_centers:

@@ -14,6 +14,7 @@ from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import stacked_digits
 from experiments.budget import scaled
+from experiments.repeated import few_images
 from experiments.stacked_digits import METHODS, PAPER, StackedJudge, cases, coverage, data_itself
 
 
@@ -41,13 +42,20 @@ def test_modes_and_divergence_by_hand(brightness: None) -> None:
     }
 
 
-def test_a_runs_samples_are_judged(brightness: None) -> None:
+def test_a_runs_samples_are_judged(brightness: None, monkeypatch: pytest.MonkeyPatch) -> None:
     class Half:
         def sample(self, count: int, *, seed: int) -> torch.Tensor:
             return torch.full((count, 3, 8, 8), -1.0)
 
-    scores = StackedJudge(10, "digits")(SimpleNamespace(generator=Half), "stacked-digits")  # type: ignore[arg-type]
+    recipe = find("self-conditioned-stacked-digits").with_numbers(resolution=8, seed=3)
+    data = "stacked-digits:samples=2000"
+    trained = few_images(open_images(data, resolution=8), 3, images=500)  # one cluster for each mode there
+    clusters = {"modules": {"labels": {"table": torch.from_numpy(trained.labels)[None]}}}
+    monkeypatch.setattr("experiments.stacked_digits.run_state", lambda run: clusters)
+    run = SimpleNamespace(generator=Half, recipe=recipe)
+    scores = StackedJudge(10, "digits", 500)(run, data)  # type: ignore[arg-type]
     assert (scores["modes"], scores["kl nats"]) == (1, pytest.approx(math.log(1000)))
+    assert (scores["nmi"], scores["purity"]) == (pytest.approx(1), 1)
 
 
 def test_the_data_itself_is_the_last_row(monkeypatch: pytest.MonkeyPatch) -> None:

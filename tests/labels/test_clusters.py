@@ -249,6 +249,21 @@ def test_the_state_resumes_exactly() -> None:
         assert torch.equal(value, second.state_dict()[name]), name
 
 
+def test_another_runs_clusters_keep_their_numbers_on_other_data() -> None:
+    data, _ = blobs()
+    first = source(data, identity())
+    first.refresh(identity(), data, moment())
+    numbers = [int(first.table[0, 30 * blob]) for blob in range(3)]
+    other, _ = blobs(per=40)
+    second = source(other, identity())
+    assert second.take_over(first.state_dict()) == "its 3 clusters keep their numbers"
+    told = second.refresh(identity(), other, Draws(77, "0 refresh", Rows.all(1), dtype=torch.float64))
+    assert second.table[0, ::40].tolist() == numbers and told["kept"] > 0.9
+    assert int(second.refreshes) == 1 and second.counts.tolist() == [40, 40, 40]
+    more = source(other, identity(), 4)
+    assert "found anew" in more.take_over(first.state_dict()) and not more.centers.any()
+
+
 # ---- online
 
 

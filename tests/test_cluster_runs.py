@@ -121,6 +121,24 @@ def test_the_clusters_command_refuses_other_data(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_flat_folder_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(60):
+        color = tuple(int(value) for value in np.random.default_rng(number).integers(256, size=3))
+        Image.new("RGB", (40, 36), color).save(photos / f"{number}.png")
+    out = tmp_path / "runs"
+    small = ["--steps", "2", "--width", "4", "--batch-size", "8", "--watch-samples", "0", "--device", "cpu"]
+    assert main(["train", "self-conditioned-32", "--data", str(photos), "--out", str(out), *small]) == 0
+    said = capsys.readouterr().out
+    assert "6 clusters stand for labels" in said and "labels refreshed at step 0" in said
+    (run_folder,) = out.iterdir()
+    assert main(["clusters", str(run_folder), "--data", str(photos), "--out", str(tmp_path / "shown")]) == 0
+    assert len(list((tmp_path / "shown").glob("cluster-*.png"))) == 6
+    assert main(["sample", str(run_folder), "--cluster", "4", "--grid", str(tmp_path / "four.png")]) == 0
+    assert Image.open(tmp_path / "four.png").size[0] > 32
+
+
 def test_runs_without_clusters_are_refused_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

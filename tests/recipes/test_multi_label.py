@@ -101,7 +101,7 @@ def test_samples_are_asked_for_by_names_or_numbers(shapes_run: Run) -> None:
     assert (asked[:, 0] == 4).all() and (asked[:, 2] == 0).all() and len(asked[:, 1].unique()) == 6
     alone = generator.sample(1, label="cross,,small", seed=7)
     assert torch.equal(seen[-1], asked[7:8]), "what is drawn depends on the seed of the image alone"
-    assert alone.shape == (1, 3, 32, 32)
+    assert alone.shape == (1, 3, 16, 16)
     generator.sample(200)
     assert [len(torch.cat(seen[-4:])[:, block].unique()) for block in range(3)] == [5, 6, 3]
     with pytest.raises(ValueError, match=r"knows 0 to 5 \(red, green, blue"):

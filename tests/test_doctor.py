@@ -21,7 +21,8 @@ def test_the_findings_name_versions_devices_extras_and_disk():
 
 def test_a_missing_extra_comes_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(doctor._EXTRAS, "parquet", ("no_such_module_here", "opens tables"))
-    assert dict(doctor.findings())["extra parquet"].endswith("pip install everymode[parquet]")
+    found = dict(doctor.findings())["extra parquet"]
+    assert found.endswith("pip install 'everymode[parquet]', or in a clone pip install -e '.[parquet]'")
 
 
 def test_a_question_that_fails_leaves_the_others(monkeypatch, capsys):

@@ -69,7 +69,7 @@ def test_a_folder_without_labels(tmp_path, capsys):
         (["--data", "digits", "--k", "3.5"], 2, "not a whole number"),
         (["--data", "digits", "--blocks", "2,b"], 2, "list of whole numbers such as 2,2,2"),
         (["--data", "digits", "--neighbors", "5"], 2, "Did you mean --neighbours"),
-        (["--data", "nowhere/at/all"], 2, "no file or folder"),
+        (["--data", "nowhere/at/all"], 3, "no file or folder"),
         ([], 2, "--data"),
     ],
 )

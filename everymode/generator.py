@@ -179,7 +179,8 @@ def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
 
     Raises TypeError for anything but whole numbers, ValueError for a wrong number of them.
     """
-    listed = seed.tolist() if hasattr(seed, "tolist") else seed
+    arrays: Any = seed
+    listed = arrays.tolist() if hasattr(arrays, "tolist") else arrays
     if isinstance(listed, Integral):
         return range(int(listed), int(listed) + n)
     if not isinstance(listed, Sequence) or not all(isinstance(each, Integral) for each in listed):

@@ -99,8 +99,9 @@ class Drawing:
 
         draws = self._generator.draws([each.seed for each in wanted])
         condition = self._generator.conditions(self._asked(wanted), draws)
-        whole = isinstance(condition, torch.Tensor) and not condition.is_floating_point()
-        return condition.cpu() if whole else None
+        if not isinstance(condition, torch.Tensor) or condition.is_floating_point():
+            return None
+        return condition.cpu()
 
     def rejection(self) -> str:
         """What rejection came to, for people."""
@@ -110,4 +111,5 @@ class Drawing:
         import torch
 
         numbers = [self._numbers[each.label] for each in wanted]
-        return None if numbers[0] is None else torch.cat(numbers)
+        given = [each for each in numbers if each is not None]
+        return torch.cat(given) if given else None

@@ -41,7 +41,7 @@ def open_for(
         if not own_column:
             raise
         recipe = replace(recipe, label_column="")
-        opened = _open(recipe, source, labelled=needed, quiet=quiet)
+        opened = _open(recipe, source, labelled=False, quiet=quiet)
     except NoLabelsError:
         raise _unlabelled(source, called) from None
     if needed and not any(opened.class_counts):

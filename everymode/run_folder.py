@@ -93,6 +93,7 @@ class RunFolder:
 
     def cut_back(self, step: int) -> None:
         """Drop the lines of the logs that lie behind `step`: the run goes on from there."""
+        self._events.restart()
         for file in (self.log, self.metrics):
             if file.is_file():
                 _keep(file, [record for record in read_lines(file) if record["step"] <= step])

@@ -102,7 +102,8 @@ def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dic
     try:
         run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
     except Diverged as error:
-        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(place))
+        folder = max(place.glob("[0-9]*-*"), default=place)
+        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(folder))
     alarms = read_lines(run.folder / "collapses.jsonl")
     scores = judge(run, case.data) | _watched(read_lines(run.folder / "log.jsonl"))
     scores |= _best(read_lines(run.folder / "metrics.jsonl"))

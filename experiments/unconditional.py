@@ -65,7 +65,8 @@ def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path
         series = [metric_curve(outcome, metric) for outcome in outcomes if outcome.case == name]
         for curve in series:
             panel.plot(list(curve), list(curve.values()), color=f"C{number}", linewidth=0.5, alpha=0.4)
-        steps = sorted(set.intersection(*(set(curve) for curve in series)))
+        series = [curve for curve in series if curve]  # a run that diverged at once has none
+        steps = sorted(set.intersection(*(set(curve) for curve in series))) if series else []
         means = [statistics.fmean(curve[step] for curve in series) for step in steps]
         panel.plot(steps, means, color=f"C{number}", linewidth=1.6, label=name)
     panel.set_yscale("log")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from everymode.run_folder import RunFolder
 
 
 def test_nothing_is_written_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     folder = RunFolder(tmp_path)
     folder.add_line(folder.log, {"step": 1, "loss": 0.5})
     assert not (tmp_path / "tensorboard").exists()

@@ -199,6 +199,7 @@ def evaluate_images(
     talk: bool = False,
 ) -> ScoreCard:
     """One pass over the generated side, then the metrics."""
+    names = None if metrics is None else chosen_metrics(metrics)  # before the expensive pass
     begin = time.perf_counter()
     real, extractor = reference.images, reference.extractor
     with _bar(f"generated images, {extractor.name}", fake.count, talk) as progress:
@@ -219,7 +220,7 @@ def evaluate_images(
         real.classes,
         fake.classes or real.classes,
     )
-    scores = score(pair, None if metrics is None else chosen_metrics(metrics))
+    scores = score(pair, names)
     seconds = {"real images": reference.seconds, "generated images": passed, **scores.seconds}
     return ScoreCard(
         metrics=scores.metrics,

@@ -204,8 +204,11 @@ def by_seed(outcomes: list[Outcome], metric: str) -> str:
     seeds = sorted({outcome.seed for outcome in outcomes})
     lines = [f"| case | {' | '.join(f'seed {seed}' for seed in seeds)} |", "|" + "---|" * (len(seeds) + 1)]
     for name in dict.fromkeys(outcome.case for outcome in outcomes):
-        mine = {outcome.seed: outcome.scores[metric] for outcome in outcomes if outcome.case == name}
-        lines.append(f"| {name} | {' | '.join(f'{mine[seed]:.4g}' for seed in seeds)} |")
+        mine = {
+            each.seed: each.scores[metric] for each in outcomes if each.case == name and metric in each.scores
+        }
+        cells = [f"{mine[seed]:.4g}" if seed in mine else "-" for seed in seeds]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -264,7 +267,11 @@ def main() -> None:
     if PARTS[options.part].curves:
         facts.append(f"Curves: {plot_metric(outcomes, 'fd', 'fd', out / 'curves.png').name}")
     columns = ["fd"]
-    columns += [name for name in ("precision", "recall", "classes", "class kl") if name in outcomes[0].scores]
+    columns += [
+        name
+        for name in ("precision", "recall", "classes", "class kl")
+        if any(name in each.scores for each in outcomes)
+    ]
     text = table(outcomes, columns, PAPER, "paper IS, CIFAR-10 | paper IS, STL-10")
     if options.part == "seeds":
         text += "\n\n" + by_seed(outcomes, "fd")

@@ -55,6 +55,8 @@ def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
             hint = f". Did you mean {near[0]}?" if near else ""
             raise ValueError(f"no method has a number called {name}{hint}")
     steps = numbers.pop("steps", None)
+    if steps is not None and (not isinstance(steps, int) or steps < 20):
+        raise ValueError(f"steps is {steps}; it must be a whole number from 20 on")
     found = []
     for case in all_cases:
         if steps is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import everymode
-from everymode.checkpoint import newest_valid, read_state
+from everymode.checkpoint import newest_of_run, read_state
 from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
@@ -48,11 +48,9 @@ def trained_run(recipe: Recipe, data: str, out: Path) -> everymode.Run:
 def trained_critic(run: everymode.Run) -> nn.Module:
     """The critic of the run's newest checkpoint, in evaluation mode.
 
-    Raises ValueError where the run has no whole checkpoint.
+    Raises FileNotFoundError where the run has no whole checkpoint.
     """
-    checkpoint = newest_valid(RunFolder(run.folder).checkpoints, print)
-    if checkpoint is None:
-        raise ValueError(f"{run.folder} has no whole checkpoint: run it again")
+    checkpoint = newest_of_run(run.folder)
     critic = run.recipe.build().discriminator
     critic.load_state_dict(read_state(checkpoint)["modules"]["discriminator"])
     return critic.eval()

@@ -144,6 +144,10 @@ def test_clusters_in_ones_own_loop() -> None:
     assert space["told"]["empty"] == 0
 
 
+def test_no_document_is_empty() -> None:
+    assert not [path.name for path in DOCS.rglob("*.md") if len(path.read_text()) < 300]
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
     root = DOCS.parent
     for page in [root / "README.md", *DOCS.rglob("*.md")]:

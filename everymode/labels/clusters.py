@@ -119,6 +119,10 @@ class ClusterLabels(TableLabels):
             for key, value in self.state_dict().items()
             if key.startswith(("teacher.", "centers"))
         }
+        if "centers" not in state or not (self.match or self.keep_centers):
+            return ""
+        if not state["centers"].any():
+            return "that run had not clustered yet, so clusters are found anew"
         if any(key not in state or state[key].shape != shape for key, shape in own.items()):
             return (
                 "its clusters are not of this kind or number, so clusters are found anew, under other numbers"

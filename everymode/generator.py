@@ -93,8 +93,7 @@ class Generator:
         Raises ValueError for labels that the generator does not know, for labels where it knows none, and for sizes
         that it can't draw; TypeError for a number of images, a label or a seed of another kind.
         """
-        if not isinstance(n, Integral):
-            raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
+        seeds = seeds_of(seed, n)
         if n < 1 or batch_size < 1:
             raise ValueError(
                 f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
@@ -104,7 +103,6 @@ class Generator:
         if size is not None:
             batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
         given = label_numbers(label, n, self.num_labels, self.classes)
-        seeds = seeds_of(seed, n)
         images = []
         for start in range(0, n, batch_size):
             rows = slice(start, min(start + batch_size, n))
@@ -179,6 +177,8 @@ def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
 
     Raises TypeError for anything but whole numbers, ValueError for a wrong number of them.
     """
+    if not isinstance(n, Integral):
+        raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
     arrays: Any = seed
     listed = arrays.tolist() if hasattr(arrays, "tolist") else arrays
     if isinstance(listed, Integral):

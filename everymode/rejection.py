@@ -8,7 +8,6 @@ the label stays, the proportions of the labels do too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -78,8 +77,7 @@ def redraw_rejected(
     batch_size: int = 64,
 ) -> Redrawn:
     """`sample_accepted`, with the number of draws of each image."""
-    if not isinstance(n, Integral):
-        raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
+    every = seeds_of(seed, n)
     if n < 1 or batch_size < 1 or retries < 0:
         raise ValueError(
             f"ask for at least one image, in batches of at least one, redrawn 0 times or more, not {n} by "
@@ -88,7 +86,6 @@ def redraw_rejected(
     if truncation < 0:
         raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
     given = label_numbers(label, n, generator.num_labels, generator.classes)
-    every = seeds_of(seed, n)
     batches = []
     for start in range(0, n, batch_size):
         seeds = every[start : start + batch_size]

@@ -28,25 +28,34 @@ def open_for(
         FileNotFoundError, DataError: as `open_images`; NoLabelsError too, before anything is decoded.
     """
     called, needed = recipe.name or type(recipe).__name__, recipe.needs_labels()
-    if not isinstance(data, Dataset) and not source:
+    if isinstance(data, Dataset):
+        opened = data
+    elif not source:
         raise ValueError(f"{called} has no data set of its own: name one, as in --data photos")
-    if source and not isinstance(data, Dataset) and not recipe.takes_points and names_points(source):
+    elif names_points(source) and not recipe.takes_points:
         raise ValueError(
             f"{source} holds points in the plane, and {called} draws images: give images, or take a recipe for points, "
             "such as gan-ring or self-conditioned-grid (`everymode recipes points` lists them)"
         )
-    try:
-        opened = data if isinstance(data, Dataset) else _open(recipe, source, labelled=needed, quiet=quiet)
-    except NoColumnsError:
-        if not own_column:
-            raise
-        recipe = replace(recipe, label_column="")
-        opened = _open(recipe, source, labelled=False, quiet=quiet)
-    except NoLabelsError:
-        raise _unlabelled(source, called) from None
+    else:
+        try:
+            opened, recipe = _open_by_column(recipe, source, own_column=own_column, quiet=quiet)
+        except NoLabelsError:
+            raise _unlabelled(source, called) from None
     if needed and not any(opened.class_counts):
         raise _unlabelled(source, called)
     return opened, recipe
+
+
+def _open_by_column(recipe: Recipe, source: str, *, own_column: bool, quiet: bool) -> tuple[Dataset, Recipe]:
+    needed = recipe.needs_labels()
+    try:
+        return _open(recipe, source, labelled=needed, quiet=quiet), recipe
+    except NoColumnsError:
+        if not own_column:
+            raise
+    recipe = replace(recipe, label_column="")
+    return _open(recipe, source, labelled=needed, quiet=quiet), recipe
 
 
 def _open(recipe: Recipe, source: str, *, labelled: bool, quiet: bool) -> Dataset:

@@ -8,7 +8,7 @@
 Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
 under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
 on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
-(AC-GAN and Omni-GAN with and without decay), all (the cases of all figures, each run once, and a picture of each
+(AC-GAN and Omni-GAN with and without decay), all (the cases of all figures, each name once, and a picture of each
 figure). `--decay` is the discriminator's in all cases that have one, `--numbers` changes numbers of all cases.
 
 The curves are the watch's and, with `--measure 20`, the paper's too: FID and IS. The paper keeps the checkpoint with

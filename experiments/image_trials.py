@@ -102,9 +102,7 @@ def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
 
 def run_state(run: everymode.Run) -> dict[str, Any]:
     """Weights and the like of the run's newest checkpoint."""
-    folder = checkpoint.newest_valid(run.folder / "checkpoints", print)
-    assert folder is not None
-    return checkpoint.read_state(folder)
+    return checkpoint.read_state(checkpoint.newest_of_run(run.folder))
 
 
 def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float]:

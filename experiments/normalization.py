@@ -32,7 +32,7 @@ from experiments.flags import chosen, parser
 from experiments.judging import Judge
 from experiments.repeated import Case, Outcome, run_all
 from experiments.report import report
-from experiments.tables import table
+from experiments.tables import by_case, markdown, table
 from experiments.unconditional import UnconditionalJudge, plot_metric, trained_run
 
 SAN, SPECTRAL, NONE = "SAN-GAN", "SN-GAN", "none"
@@ -202,14 +202,11 @@ def cases(part: str, on: str, data: str, budget: float, width: int | None) -> li
 def by_seed(outcomes: list[Outcome], metric: str) -> str:
     """Markdown: a row a case, a column a seed (figure 17)."""
     seeds = sorted({outcome.seed for outcome in outcomes})
-    lines = [f"| case | {' | '.join(f'seed {seed}' for seed in seeds)} |", "|" + "---|" * (len(seeds) + 1)]
-    for name in dict.fromkeys(outcome.case for outcome in outcomes):
-        mine = {
-            each.seed: each.scores[metric] for each in outcomes if each.case == name and metric in each.scores
-        }
-        cells = [f"{mine[seed]:.4g}" if seed in mine else "-" for seed in seeds]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = []
+    for name, mine in by_case(outcomes).items():
+        found = {each.seed: each.scores[metric] for each in mine if metric in each.scores}
+        rows.append([name, *[f"{found[seed]:.4g}" if seed in found else "-" for seed in seeds]])
+    return markdown(["case", *[f"seed {seed}" for seed in seeds]], rows)
 
 
 def judge_for(part: str, on: str, data: str) -> Judge:

@@ -152,13 +152,21 @@ def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The best Frechet distance and inception score of a run that was measured on the way, and at which steps."""
     found: dict[str, float] = {}
     for metric, choose in (("fd", min), ("is", max)):
-        values = {
-            line["step"]: value for line in measured for name, value in line.items() if short(name) == metric
-        }
+        values = values_of(measured, metric)
         if values:
             step = choose(values, key=values.__getitem__)
             found |= {f"best {metric}": values[step], f"best {metric} at": step}
     return found
+
+
+def values_of(measured: Sequence[Mapping[str, Any]], metric: str) -> dict[int, float]:
+    """Step -> value of a metric, by its short name, in the records of metrics.jsonl."""
+    return {
+        int(line["step"]): value
+        for line in measured
+        for name, value in line.items()
+        if short(name) == metric and isinstance(value, float)
+    }
 
 
 def short(metric: str) -> str:

@@ -56,9 +56,9 @@ def cases(on: str, data: str, held_out: str, budget: float) -> list[Case]:
 
 def spectrum(outcome: Outcome) -> np.ndarray:
     """Singular values of the projection's embedding at the end of a run, over the largest."""
-    folder = checkpoint.newest_valid(Path(outcome.folder) / "checkpoints", print)
-    assert folder is not None
-    weights = checkpoint.read_state(folder)["modules"]["discriminator"]
+    weights = checkpoint.read_state(checkpoint.newest_of_run(Path(outcome.folder)))["modules"][
+        "discriminator"
+    ]
     (table_of_classes,) = [
         tensor
         for name, tensor in weights.items()

@@ -15,7 +15,7 @@ from everymode.recipe import Recipe
 from everymode.run_folder import RunFolder, read_lines
 from experiments.digit_reader import digit_classes
 from experiments.judging import Judge
-from experiments.repeated import Outcome
+from experiments.repeated import Outcome, values_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,9 +78,4 @@ def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path
 
 def metric_curve(outcome: Outcome, metric: str) -> dict[int, float]:
     """Step -> value of a metric that was measured at the run's snapshots."""
-    curve = {}
-    for record in read_lines(RunFolder(Path(outcome.folder)).metrics):
-        for name, value in record.items():
-            if name.split("-", 1)[0] == metric and isinstance(value, float):
-                curve[int(record["step"])] = value
-    return curve
+    return values_of(read_lines(RunFolder(Path(outcome.folder)).metrics), metric)

@@ -113,6 +113,19 @@ def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
         train(IMAGES32, bare, tmp_path, device="cpu", quiet=True)
 
 
+def test_a_papers_label_column_does_not_hide_that_labels_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("everymode.data.opening.prepare", lambda *_, **__: pytest.fail("decoded"))
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / "photos" / f"{number}.png")
+    with pytest.raises(
+        ValueError, match="photos has no labels, and omni-gan-cifar100 needs them: add labels"
+    ):
+        train("omni-gan-cifar100", str(tmp_path / "photos"), tmp_path / "runs", device="cpu", quiet=True)
+
+
 def test_a_recipe_without_data_asks_for_some(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="omni-gan-32 has no data set of its own: name one"):
         train("omni-gan-32", out=tmp_path, device="cpu", quiet=True)

@@ -1,8 +1,17 @@
 """k-means for many points and many clusters: on the points' device, in bounded memory, over several processes."""
 
 from everymode.kmeans.fitting import KMeans, kmeans
-from everymode.kmeans.means import means_of_clusters, reseeded
+from everymode.kmeans.means import means_of_clusters, reseed_centers
 from everymode.kmeans.nearest import nearest_centers
 from everymode.kmeans.points import Gather, Total, same
 
-__all__ = ["Gather", "KMeans", "Total", "kmeans", "means_of_clusters", "nearest_centers", "reseeded", "same"]
+__all__ = [
+    "Gather",
+    "KMeans",
+    "Total",
+    "kmeans",
+    "means_of_clusters",
+    "nearest_centers",
+    "reseed_centers",
+    "same",
+]

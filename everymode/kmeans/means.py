@@ -50,10 +50,10 @@ def means_of_clusters(
 
 
 @torch.no_grad()
-def reseeded(
+def reseed_centers(
     features: Tensor, centers: Tensor, empty: Tensor, *, total: Total = same, gather: Gather = same
-) -> Tensor:
-    """Centers [K, F], of which those that are `empty` [K] bool are put on points that are far from their own center.
+) -> tuple[Tensor, Tensor]:
+    """([K, F] centers, [K] bool: which have moved): the `empty` [K] bool are put on points far from their own center.
 
     They take the farthest of the features [N, F] first, as in `means_of_clusters`; where there are too few points that
     can be told from their center, some stay where they are.
@@ -70,7 +70,7 @@ def reseeded(
     sums, counts = gathered.over_processes()
     feed_starved(points, around, labels, sums, counts, near=spread)
     fed = empty & (counts > 0)
-    return torch.where(fed[:, None], means(sums, counts, otherwise=around) + points.origin, centers)
+    return torch.where(fed[:, None], means(sums, counts, otherwise=around) + points.origin, centers), fed
 
 
 class Sums:

@@ -114,20 +114,16 @@ class ClusterLabels(TableLabels):
 
     def take_over(self, state: dict[str, Tensor]) -> str:
         """Teacher and centers of another run: the first refresh starts from its clusters and keeps their numbers."""
-        own = {
-            key: value.shape
-            for key, value in self.state_dict().items()
-            if key.startswith(("teacher.", "centers"))
-        }
         if "centers" not in state or not (self.match or self.keep_centers):
             return ""
         if not state["centers"].any():
             return "that run had not clustered yet, so clusters are found anew"
-        if any(key not in state or state[key].shape != shape for key, shape in own.items()):
+        own = {k: value for k, value in self.state_dict().items() if k.startswith(("teacher.", "centers"))}
+        if any(name not in state or state[name].shape != value.shape for name, value in own.items()):
             return (
                 "its clusters are not of this kind or number, so clusters are found anew, under other numbers"
             )
-        self.load_state_dict({key: state[key] for key in own}, strict=False)
+        self.load_state_dict({name: state[name] for name in own}, strict=False)
         return f"its {self.num_labels} clusters keep their numbers"
 
     # ---- re-clustering
@@ -145,9 +141,8 @@ class ClusterLabels(TableLabels):
         their cluster and the normalized mutual information with the clusters before.
         """
         again = bool(self.refreshes)
-        if not again and bool(
-            self.centers.any()
-        ):  # another run's, taken over: they say what the old labels are
+        if not again and self.centers.any():
+            # Another run's, taken over: they say what the old labels are.
             self._label_everything(data)
             again = True
         self.teacher.load_state_dict(discriminator.state_dict())

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws
 from everymode.game import Batch, Condition
-from everymode.kmeans import nearest_centers, reseeded
+from everymode.kmeans import nearest_centers, reseed_centers
 from everymode.labels.clusters import ClusterLabels
 
 
@@ -26,8 +26,8 @@ class OnlineClusterLabels(ClusterLabels):
     without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
     Further refreshes cluster nothing: they label all images as a batch would be labelled then, so that what is said and
     shown of the clusters is what they have become, and samples are drawn by their present sizes. A cluster that holds
-    no image by then is put on one that is far from its center (the released code leaves it, so that its number is drawn
-    and never learnt).
+    no image by then is put on one that is far from its center, if there is such an image (the released code leaves it,
+    so that its number is drawn and never learnt).
 
     Args:
         memory: images that weigh in a center, at most (n stays there): centers then follow a discriminator that changes
@@ -43,6 +43,7 @@ class OnlineClusterLabels(ClusterLabels):
         self.memory = memory or math.inf
         self._running = False
         self.register_buffer("given", torch.ones(self.num_labels))
+        self.register_load_state_dict_pre_hook(_take_counts_for_given)
         self.register_load_state_dict_post_hook(_note_whether_running)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
@@ -77,19 +78,30 @@ class OnlineClusterLabels(ClusterLabels):
         self._label_everything(data)
         self.count()
         empty = self.counts == 0
-        if empty.any():
-            self._reseed(empty, data, random)
-        return self._numbers(before) | {"reseeded": float(empty.sum())}
+        reseeded = self._reseed(empty, data, random) if empty.any() else 0
+        return self._numbers(before) | {"reseeded": float(reseeded)}
 
-    def _reseed(self, empty: Tensor, data: Any, random: Draws) -> None:
-        """Put the `empty` [K] clusters' centers on far images, each as the mean of that one, and label all anew."""
+    def _reseed(self, empty: Tensor, data: Any, random: Draws) -> int:
+        """Put the `empty` [K] clusters' centers on far images, each as the mean of that one, as far as there are such
+        images, and label all anew. Returns how many were moved.
+        """
         rows, views = self._subset(random)
         mine = self._share(len(rows))
         features = self._all_features(data, rows[mine], views[mine])
-        self.centers.copy_(reseeded(features, self.centers, empty, total=self._total, gather=self._gathered))
-        self.given[empty] = 1
+        centers, moved = reseed_centers(
+            features, self.centers, empty, total=self._total, gather=self._gathered
+        )
+        self.centers.copy_(centers)
+        self.given[moved] = 1
         self._label_everything(data)
         self.count()
+        return int(moved.sum())
+
+
+def _take_counts_for_given(source: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Checkpoints from before `given` had its place in `counts`."""
+    if f"{prefix}counts" in state:
+        state.setdefault(f"{prefix}given", state[f"{prefix}counts"])
 
 
 def _note_whether_running(source: OnlineClusterLabels, incompatible: object = None) -> None:

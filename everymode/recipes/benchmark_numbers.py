@@ -77,7 +77,7 @@ OWN_IMAGES = CIFAR10 | {
     "initialization": "orthogonal",
     "tick": 50,
 }
-"""A user's images at 32 pixels: our choice, with an average and a stop that a day on one GPU allows."""
+"""A user's images at 32 pixels: our choice, shorter and with an average."""
 
 IMAGENET128 = _IMAGES | {
     "resolution": 128,

@@ -10,8 +10,7 @@ Command, and result to expect:
   everymode train logo-gan-ae-digits        (logo-gan-rc-digits)
       some minutes on two cores
   everymode train logo-gan-ae-stacked-digits        (logo-gan-rc-stacked-digits)
-      table 2, on stacked MNIST: 1,000 modes; measured here,
-      small and short: docs/results/stacked_digits.md
+      table 2, on stacked MNIST: 1,000 modes; measured here, small and short: docs/results/stacked_digits.md
   everymode train logo-gan-ae-cifar10 --data cifar10-train.parquet        (logo-gan-rc-cifar10)
       table 2: FID 32.49 (28.83), IS 7.05 (7.12); measured here: not yet
   everymode train logo-gan-ae-imagenet128 --data imagenet/train        (logo-gan-rc-imagenet128)

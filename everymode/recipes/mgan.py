@@ -9,8 +9,7 @@ Command, and result to expect:
   everymode train mgan-grid        (-ring, -digits)
       table 1, grid: 25.0 modes, 40.7 % of high quality; measured here: docs/results/mode_coverage.md
   everymode train mgan-stacked-digits        mgan-cifar10 --data cifar10-train.parquet
-      not in the paper's table 2; measured here,
-      small and short: docs/results/stacked_digits.md
+      not in the paper's table 2; measured here, small and short: docs/results/stacked_digits.md
   torchrun --nproc-per-node 8 -m everymode train mgan-imagenet128 --data imagenet/train
       table 4: FID 58.88, IS 13.22; measured here: not yet
 """

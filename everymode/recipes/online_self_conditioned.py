@@ -6,8 +6,7 @@ Command, and result to expect:
   everymode train online-self-conditioned-grid        (-ring, -digits)
       table 1, grid: 25.0 modes, 99.7 % of high quality; measured here: docs/results/mode_coverage.md
   everymode train online-self-conditioned-stacked-digits
-      table 2, on stacked MNIST: 995.8 modes; measured here,
-      small and short: docs/results/stacked_digits.md
+      table 2, on stacked MNIST: 995.8 modes; measured here, small and short: docs/results/stacked_digits.md
   everymode train online-self-conditioned-cifar10 --data cifar10-train.parquet
       table 2: FID 31.56, IS 6.82; measured here: not yet
 """

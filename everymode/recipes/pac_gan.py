@@ -9,8 +9,7 @@ Command, and result to expect:
   everymode train pac-gan2-grid        (-ring, -digits; pac-gan3, pac-gan4)
       table 1, grid: 23.8 (24.6, 24.8) modes; measured here: docs/results/mode_coverage.md
   everymode train pac-gan2-stacked-digits
-      table 2, on stacked MNIST: 1,000 modes; measured here,
-      small and short: docs/results/stacked_digits.md
+      table 2, on stacked MNIST: 1,000 modes; measured here, small and short: docs/results/stacked_digits.md
   everymode train pac-gan2-cifar10 --data cifar10-train.parquet
       table 2: FID 27.97 (32.55, 34.16), IS 7.12 (6.77, 6.77); measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train pac-gan2-imagenet128 --data imagenet/train

@@ -5,8 +5,7 @@ Command, and result to expect:
   everymode train gan-digits        (or conditional-gan-digits)
       a few minutes on two cores
   everymode train gan-stacked-digits        (or conditional-gan-stacked-digits)
-      table 2, on stacked MNIST: 133 (1,000) modes; measured here,
-      small and short: docs/results/stacked_digits.md
+      table 2, on stacked MNIST: 133 (1,000) modes; measured here, small and short: docs/results/stacked_digits.md
   everymode train gan-cifar10 --data cifar10-train.parquet        (or conditional-gan-cifar10)
       table 2: FID 28.08 (23.56), IS 6.98 (7.44); measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train gan-imagenet128 --data imagenet/train   (conditional-gan-imagenet128)

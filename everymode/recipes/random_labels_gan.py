@@ -6,8 +6,7 @@ Command, and result to expect:
   everymode train random-labels-gan-grid        (-ring, -digits)
       table 1, grid: 16.0 modes; measured here: docs/results/mode_coverage.md
   everymode train random-labels-gan-stacked-digits
-      table 2, on stacked MNIST: 240 modes; measured here,
-      small and short: docs/results/stacked_digits.md
+      table 2, on stacked MNIST: 240 modes; measured here, small and short: docs/results/stacked_digits.md
   everymode train random-labels-gan-cifar10 --data cifar10-train.parquet
       table 2: FID 29.04, IS 6.97; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train random-labels-gan-imagenet128 --data imagenet/train

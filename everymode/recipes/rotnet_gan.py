@@ -7,8 +7,7 @@ Command, and result to expect:
   everymode train rotnet-gan-digits
       some minutes on two cores
   everymode train rotnet-gan-stacked-digits        rotnet-gan-cifar10 --data cifar10-train.parquet
-      not in the paper's table 2; measured here,
-      small and short: docs/results/stacked_digits.md
+      not in the paper's table 2; measured here, small and short: docs/results/stacked_digits.md
   everymode train rotnet-gan-imagenet128 --data imagenet/train
       table 4: FID 53.75, IS 13.76; measured here: not yet
 """

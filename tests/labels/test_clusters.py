@@ -249,6 +249,32 @@ def test_the_state_resumes_exactly() -> None:
         assert torch.equal(value, second.state_dict()[name]), name
 
 
+def test_online_clusters_that_no_image_is_far_from_stay_and_are_not_counted() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels)
+    for name in ("0 refresh", "5 refresh"):
+        labels.refresh(identity(), data, moment(name))
+    data.rows[:] = labels.centers[
+        0
+    ]  # all images alike: two clusters are empty, and can't be put anywhere else
+    centers, given = labels.centers.clone(), labels.given.clone()
+    told = labels.refresh(identity(), data, moment("10 refresh"))
+    assert (told["empty"], told["reseeded"]) == (2, 0)
+    assert torch.equal(labels.centers, centers) and torch.equal(labels.given, given)
+
+
+def test_online_checkpoints_from_when_counts_were_the_weights_still_load() -> None:
+    data, _ = blobs()
+    labels = source(data, identity(), kind=OnlineClusterLabels)
+    for name in ("0 refresh", "5 refresh"):
+        labels.refresh(identity(), data, moment(name))
+    state = labels.state_dict()
+    del state["given"]
+    resumed = source(data, identity(), kind=OnlineClusterLabels)
+    resumed.load_state_dict(state)
+    assert torch.equal(resumed.given, labels.counts) and torch.equal(resumed.centers, labels.centers)
+
+
 def test_another_runs_clusters_keep_their_numbers_on_other_data() -> None:
     data, _ = blobs()
     first = source(data, identity())

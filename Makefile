@@ -1,4 +1,4 @@
-# everymode: `make demo` trains a GAN in two minutes, `make test` runs the tests. `make help` lists everything.
+# everymode: `make demo` trains a GAN in two to three minutes, `make test` runs the tests. `make help` lists everything.
 
 PYTHON ?= python3
 # Another package index, for CPU or CUDA builds of torch: make setup INDEX=https://download.pytorch.org/whl/cpu
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[eval,parquet,dev]'
 	@touch $(READY)
 
-demo: setup ## train on handwritten digits for two minutes, and look at the picture
+demo: setup ## train on handwritten digits for two to three minutes, and look at the picture
 	@$(BIN)/python -m experiments.demo
 
 test: setup ## run the tests (under five minutes on two cores)

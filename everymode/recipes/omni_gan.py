@@ -13,7 +13,7 @@ million images in all (ImageNet) 1e-5. Recipes for your own images follow that.
 
 Command, cost in images shown to D, and result to expect (paper: FID and IS, Tables 1 and 2, 50,000 images):
   everymode train omni-gan-digits
-      128,000 images, two minutes on two cores; measured: docs/results/demo.md
+      128,000 images, two to three minutes on two cores; measured: docs/results/demo.md
   everymode train omni-gan-cifar10 --data cifar10-train.parquet
       50 million (1,000 epochs); paper 5.57 and 9.79; measured here: not yet
   everymode train one-sided-omni-gan-cifar10 --data cifar10-train.parquet

@@ -48,7 +48,7 @@ class SampleProbe:
     discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
         layer's own weight; only where the network has such layers.
 
-    Of several labels an image (label blocks), the first one makes the classes of `variety`, and labels_hit and the
+    Of several labels an image (label blocks), their combinations are the classes of `variety`, and labels_hit and the
     accuracies are means over the blocks. Real examples without a label are left out where labels are compared, and
     held-out ones also of realness, unless the data have such examples too.
     """
@@ -247,12 +247,18 @@ def coarse(examples: Tensor) -> Tensor:
 def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
     """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels.
 
-    Of several label blocks [N, blocks] the first one counts; members without a label (-1) are left out.
+    Of several label blocks [N, blocks] a class is a combination of labels: a generator that draws one image for each
+    has no variety, however many combinations there are. Members that lack a label (-1) are left out.
     """
-    column = None if labels is None or labels.ndim > 2 else _columns(labels)[0]
-    if column is None or not (column >= 0).any():
+    rows = None if labels is None or labels.ndim > 2 else labels.reshape(len(labels), -1)
+    if rows is None or not (rows >= 0).all(1).any():
         return float(torch.pdist(features).mean())
-    groups = [features[torch.from_numpy(column == label)] for label in np.unique(column[column >= 0])]
+    known = (rows >= 0).all(1)
+    _, group_of = np.unique(rows[known], axis=0, return_inverse=True)
+    members = features[torch.from_numpy(known)]
+    groups = [
+        members[torch.from_numpy(group_of.reshape(-1) == group)] for group in range(int(group_of.max()) + 1)
+    ]
     means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
     return float(np.mean(means)) if means else float("nan")
 

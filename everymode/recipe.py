@@ -312,6 +312,8 @@ def _with_tuples(value: Any) -> Any:
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """The value as its field's type, or a ValueError that says what is allowed."""
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()  # a number out of a sweep
     if kind == Resolution:
         return parse_resolution(value)
     if typing.get_origin(kind) is Literal:

@@ -112,7 +112,8 @@ def train(
         if folder is None:
             folder = created = _new_folder(Path(out), chosen, source, recipe_file, world)
         else:
-            check_same_data(folder, dataset, source)
+            start_anew = ", or start a new run, perhaps with --init-from this one"
+            check_same_data(folder, dataset, source, otherwise=start_anew)
         with stop_on_signals() as stop:
             trainer = Trainer(
                 chosen,

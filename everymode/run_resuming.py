@@ -66,13 +66,17 @@ def resumed(
     return numbers, source if given or data is not None else str(config["data"]["source"]), record["file"]
 
 
-def check_same_data(folder: RunFolder, dataset: Dataset, source: str) -> None:
-    """Raises ValueError for other data than the run was trained on."""
+def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwise: str = "") -> None:
+    """Raises ValueError for other data than the run was trained on.
+
+    Args:
+        otherwise: what can be done in place of giving that data, for the sentence.
+    """
     before = folder.read_config()["data"]["fingerprint"]
     if before != dataset.fingerprint:
         raise ValueError(
-            f"{source} is not the data that {folder.path} was trained on (its content differs, or how many labels "
-            "are kept): give that data with --data, or start a new run, perhaps with --init-from this one"
+            f"{source} is not the data that {folder.path} was trained on (its content differs, or the order of its "
+            f"files, or how many labels are kept): give that data with --data{otherwise}"
         )
 
 
@@ -99,7 +103,7 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
     """Load what fits of another run's generator, average and discriminator, and say what does not."""
     if (path / "checkpoints").is_dir():
-        path = files.newest_valid(path / "checkpoints", say) or path
+        path = files.newest_of_run(path)
     if not (path / "state").is_dir():
         raise FileNotFoundError(
             f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"

@@ -62,11 +62,17 @@ def run_all(
 ) -> list[Outcome]:
     """Train and judge every case with every seed, some at a time, and say each as it ends.
 
+    Cases that are one recipe on one data set under two names are trained once.
+
     Args:
         judge: called with (run, data) for its scores, or whatever `play` takes; its `repr` says all that it does.
         play: None = `train_and_judge`.
     """
-    jobs = [(case, seed) for seed in seeds for case in cases]
+    seeds = list(seeds)
+    played: dict[str, Case] = {}
+    for case in cases:
+        played.setdefault(_terms(case, judge), case)
+    jobs = [(case, seed) for seed in seeds for case in played.values()]
     done: dict[tuple[str, int], Outcome] = {}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         pending = {
@@ -87,7 +93,11 @@ def run_all(
                 f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
                 flush=True,
             )
-    return [done[case.name, seed] for case, seed in jobs]
+    return [
+        done[played[_terms(case, judge)].name, seed]._replace(case=case.name)
+        for seed in seeds
+        for case in cases
+    ]
 
 
 def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
@@ -127,15 +137,20 @@ def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcom
 
     torch.set_num_threads(1)
     # Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
-    numbers_of_case = json.dumps(case.recipe.as_json(), sort_keys=True)
-    terms = digest_of(numbers_of_case, case.data, _described(case.prepare), repr(judge))
-    place = out / f"{case.name.replace(' ', '-').replace(',', '')}-seed{seed}-{terms[:8]}"
+    name = case.name.replace(" ", "-").replace(",", "")
+    place = out / f"{name}-seed{seed}-{_terms(case, judge)[:8]}"
     record = place / "outcome.json"
     if record.is_file():
         return Outcome(**json.loads(record.read_text()))
     outcome = play(case, seed, place, judge)
     record.write_text(json.dumps(outcome._asdict(), indent=1))
     return outcome
+
+
+def _terms(case: Case, judge: Any) -> str:
+    """A digest of all that makes a case's runs what they are, but for the seed."""
+    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
+    return digest_of(numbers, case.data, _described(case.prepare), repr(judge))
 
 
 def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:

@@ -200,6 +200,18 @@ def test_an_empty_clusters_mean_is_a_far_point() -> None:
     assert torch.equal(means, torch.ones(3, 2)) and empty.tolist() == [True, False, True]
 
 
+def test_empty_clusters_get_what_others_can_spare() -> None:
+    # The farthest two are one cluster's, which can give but one of them.
+    x = torch.tensor([[0.0, 0], [100, 0], [10, 0], [10, 1], [10, 2]])
+    labels = torch.tensor([0, 0, 1, 1, 1])
+    means, empty = means_of_clusters(x, labels, 4)
+    assert empty.tolist() == [False, False, True, True]
+    assert means[2].tolist() == [0, 0]
+    assert means[3].tolist() in ([10, 0], [10, 2])
+    means, _ = means_of_clusters(x, labels, 5)
+    assert len(means.unique(dim=0)) == 5
+
+
 def test_principal_directions_are_those_of_the_covariance() -> None:
     generator = torch.Generator().manual_seed(0)
     scales = 0.9 ** torch.arange(120, dtype=torch.float64)

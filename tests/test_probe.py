@@ -353,9 +353,11 @@ def test_signals_of_several_labels_are_means_over_them() -> None:
     assert signals["labels_hit"] == pytest.approx(sum(hits) / 2)
 
 
-def test_distances_go_by_the_first_label_and_pass_over_missing_ones() -> None:
+def test_distances_go_by_combinations_of_labels_and_pass_over_missing_ones() -> None:
     points = torch.tensor([[0.0, 0], [0, 1], [0, 5], [3, 5], [90, 90]], dtype=torch.float64)
-    blocks = np.array([[0, 1], [0, 0], [1, 1], [1, 0], [-1, 0]])
-    assert within_class_distance(points, blocks) == pytest.approx(2.0)
-    assert within_class_distance(points, blocks[:, 0]) == pytest.approx(2.0)
+    blocks = np.array([[0, 1], [0, 1], [0, 0], [0, 0], [0, -1]])
+    assert within_class_distance(points, blocks) == pytest.approx((1 + 3) / 2)
+    assert within_class_distance(points, np.array([0, 0, 1, 1, -1])) == pytest.approx(2.0)
+    # One image for each combination: no variety, though the first label alone would show some.
+    assert within_class_distance(points[[0, 0, 2, 2]], blocks[:4]) == 0
     assert within_class_distance(points[:2], np.array([-1, -1])) == pytest.approx(1.0)

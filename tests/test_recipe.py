@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import FrozenInstanceError, dataclass, fields, replace
 
+import numpy as np
 import pytest
 
 from everymode.data.facts import DataFacts
@@ -26,6 +27,17 @@ def test_numbers_are_changed_by_name() -> None:
     assert (changed.steps, changed.generator_lr, changed.mirror, changed.fit) == (7, 1.0, True, "pad")
     assert isinstance(changed.generator_lr, float) and isinstance(changed.batch_size, int)
     assert CIFAR10.steps == 520_000
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    recipe = find("omni-gan-digits").with_numbers(
+        steps=np.int64(7), generator_lr=np.float32(0.5), mirror=np.True_
+    )
+    assert (
+        recipe.as_json()
+        == find("omni-gan-digits").with_numbers(steps=7, generator_lr=0.5, mirror=True).as_json()
+    )
+    assert type(recipe.steps) is int
 
 
 def test_none_where_it_is_allowed() -> None:

@@ -308,6 +308,14 @@ def test_init_from_something_else_is_refused(toy: Callable[..., Run], tmp_path: 
         toy(init_from=tmp_path)
 
 
+def test_init_from_a_run_with_damaged_checkpoints_only_says_so(toy: Callable[..., Run]) -> None:
+    first = toy()
+    for file in first.folder.glob("checkpoints/*/**/*.safetensors"):
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(FileNotFoundError, match=r"every checkpoint of .* is damaged"):
+        toy(init_from=first.folder)
+
+
 # ---- other kinds of data
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from everymode.recipes import RECIPES
 from everymode.resolution import Resolution
 
 if TYPE_CHECKING:
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
 
 SIZES = (32, 64, 128)
 """Of the recipes for images of one's own, in pixels."""
+BUILT_IN = {"digits": "digits", "shapes": "shapes", "two-domain-digits": "two-domains"}
+"""Labelled data that everymode brings -> how the names of its recipes end."""
 
 
 def advice(
@@ -49,8 +50,7 @@ def _recipes(report: CheckReport, source: str, size: int, *, several: bool) -> t
     if report.is_points:
         ending = "ring" if source.split(":")[0] == "ring" else "grid"
         return "these are points in the plane", [f"self-conditioned-{ending}", f"gan-{ending}"]
-    word = source.split(":")[0]
-    ending = word if f"omni-gan-{word}" in RECIPES else str(size)
+    ending = BUILT_IN.get(source.split(":")[0], str(size))
     classes = sum(count > 0 for count in report.class_counts)
     if classes == 0:
         return "there are no labels", [f"self-conditioned-{size}", f"partition-guided-{size}"]

@@ -39,6 +39,7 @@ def clusters(
     from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.generator import recipe_of
     from everymode.run_folder import RunFolder
+    from everymode.run_resuming import check_same_data
 
     config = RunFolder(run).read_config()
     if own is None:
@@ -53,11 +54,7 @@ def clusters(
         progress=False,
     )
     trained_on = with_few_labels(dataset, numbers.labelled_fraction, numbers.seed)
-    if trained_on.fingerprint != config["data"]["fingerprint"]:
-        raise ValueError(
-            f"{dataset.name} is not what {run} was trained on (its content, or the order of its files, differs): give "
-            "that data with --data"
-        )
+    check_same_data(RunFolder(run), trained_on, dataset.name)
     report = report_clusters(found, dataset)
     place = out or run / "clusters"
     paths = draw_clusters(found, dataset, place, recipe=own, seed=seed)

@@ -98,7 +98,7 @@ class _Seen(NamedTuple):
 
 
 def check(
-    path_or_name: str | Path,
+    path: str | Path,
     *,
     resolution: AskedResolution | None = None,
     label_column: str | None = None,
@@ -110,7 +110,7 @@ def check(
     """Decode every image once, at its own size, and report.
 
     Args:
-        path_or_name: whatever `open_images` opens.
+        path: whatever `open_images` opens.
         resolution, fit: as for `open_images`, to count the images that would be enlarged more than twice.
         label_column, limit, progress, workers: as for `open_images`.
 
@@ -123,12 +123,10 @@ def check(
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
     require_limit(limit)
-    if str(path_or_name).startswith(STACKED):
-        opened: Source | Dataset = open_images(
-            path_or_name, resolution=target, progress=progress, workers=workers
-        )
+    if str(path).startswith(STACKED):
+        opened: Source | Dataset = open_images(path, resolution=target, progress=progress, workers=workers)
     else:
-        opened = open_source(path_or_name, resolution=None, label_column=label_column)
+        opened = open_source(path, resolution=None, label_column=label_column)
     if isinstance(opened, Dataset):
         if limit is not None and limit < len(opened):
             opened = opened.subset(limited_rows(len(opened), limit))

@@ -44,7 +44,7 @@ PathOrName = str | Path
 
 
 def open_images(
-    path_or_name: PathOrName,
+    path: PathOrName,
     *,
     resolution: AskedResolution | None = None,
     channels: int | None = None,
@@ -60,7 +60,7 @@ def open_images(
     """Open images for training; files are decoded once, into a cache that is memory-mapped from then on.
 
     Args:
-        path_or_name: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's
+        path: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's
             .bin, SVHN's .mat, or a built-in name: digits, digits:train, digits:held-out, ring, grid,
             stacked-digits, two-domain-digits, shapes (with options, as in "ring:modes=8,std=0.02"), or
             stacked:PATH for triples of the grey images at PATH.
@@ -92,9 +92,9 @@ def open_images(
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
     require_limit(limit)
-    if isinstance(path_or_name, str) and path_or_name.startswith(STACKED):
+    if isinstance(path, str) and path.startswith(STACKED):
         digits = open_images(
-            path_or_name.removeprefix(STACKED),
+            path.removeprefix(STACKED),
             resolution=resolution,
             channels=1,
             label_column=label_column,
@@ -104,8 +104,8 @@ def open_images(
             progress=progress,
             workers=workers,
         )
-        return _as_wished(stacked(digits, name=path_or_name), channels, limit)
-    opened = open_source(path_or_name, resolution=wish.resolution, label_column=label_column)
+        return _as_wished(stacked(digits, name=path), channels, limit)
+    opened = open_source(path, resolution=wish.resolution, label_column=label_column)
     if isinstance(opened, Dataset):
         return _as_wished(opened, channels, limit)
     if limit is not None:

@@ -116,14 +116,16 @@ def feed_starved(
     starved = (counts == 0).nonzero()[:, 0].tolist()
     distances = squared_distances(points, centers, labels)
     distances = torch.where(counts[labels] > 1, distances, torch.zeros_like(distances))
-    farthest = distances.argsort(descending=True, stable=True)[: len(starved)]
+    # A cluster can give all of its points but one, which may be among the farthest.
+    wanted = len(starved) + int((counts > 0).sum())
+    farthest = distances.argsort(descending=True, stable=True)[:wanted]
     rows = points.features[farthest] - points.origin
     distances, owners, rows = (points.gather(part) for part in (distances[farthest], labels[farthest], rows))
-    order = distances.argsort(descending=True, stable=True)[: len(starved)]
+    order = distances.argsort(descending=True, stable=True)[:wanted]
     order = order[distances[order] > near * torch.finfo(distances.dtype).eps]
     sizes = counts.tolist()
     for row, owner in zip(order.tolist(), owners[order].tolist(), strict=True):
-        if sizes[owner] > 1:
+        if starved and sizes[owner] > 1:
             cluster = starved.pop(0)
             sizes[owner], sizes[cluster] = sizes[owner] - 1, 1
             sums[owner] -= rows[row]

@@ -6,6 +6,7 @@ from everymode.labels.generators import GeneratorLabels
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.labels.matching import induced_means, match_clusters
 from everymode.labels.online_clusters import OnlineClusterLabels
+from everymode.labels.partition import guide_distance
 from everymode.labels.random_labels import RandomLabels
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "NoLabels",
     "OnlineClusterLabels",
     "RandomLabels",
+    "guide_distance",
     "induced_means",
     "match_clusters",
 ]

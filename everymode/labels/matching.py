@@ -21,7 +21,8 @@ def induced_means(
     """([K, F] mean of the features [N, F] of each label's examples, [K] bool: which labels have none); equation 2.
 
     The row of a label without examples is an example that is far from its own label's mean: the farthest, the next
-    for a second such label, and so on. Examples with a negative label (UNLABELLED) are left out.
+    for a second such label, and so on; if none is left (each lies on its label's mean or is its label's last one), it
+    is the mean of all examples. Examples with a negative label (UNLABELLED) are left out.
 
     Args:
         total: sums a tensor over processes that hold different rows; the result is then the same in all of them.
@@ -43,13 +44,17 @@ def match_clusters(old: Tensor, new: Tensor, k: int) -> tuple[Tensor, int]:
     Args:
         old, new: [N] clusters 0..K - 1 of the same examples.
 
-    Raises ValueError if the lengths differ, or a number is K or more.
+    Raises ValueError if the lengths differ, a number is K or more, or they aren't whole numbers.
     """
     if old.dim() != 1 or old.shape != new.shape:
         raise ValueError(
             f"old and new clusters must be of the same examples, shape [N] each, not {list(old.shape)} and "
             f"{list(new.shape)}"
         )
+    if k < 1:
+        raise ValueError(f"there are {k} clusters to match: give k of 1 or more")
+    if len(old) and (old.is_floating_point() or new.is_floating_point()):
+        raise ValueError(f"clusters are whole numbers, not {old.dtype} and {new.dtype}")
     device = new.device
     old, new = old.cpu().long(), new.cpu().long()
     known = (old >= 0) & (new >= 0)

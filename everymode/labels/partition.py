@@ -33,13 +33,13 @@ def guide_distance(logits: Tensor, labels: Tensor, *, reduction: Reduction = "su
 
     Args:
         logits: s, [B, K].
-        labels: c, [B] int64 in 0..K - 1.
+        labels: c, [B] whole numbers 0..K - 1 (looked at on the CPU only: elsewhere that would make the host wait).
         reduction: "sum" over the parts as in the paper, or "mean", the sum over K as in the released code, whose
             weights of 6 and less go with it.
     Returns:
         [B], at least 0.
     Raises:
-        ValueError: shapes that don't fit, or another reduction.
+        ValueError: shapes that don't fit, labels outside the range, or another reduction.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
@@ -47,8 +47,21 @@ def guide_distance(logits: Tensor, labels: Tensor, *, reduction: Reduction = "su
         )
     if reduction not in ("sum", "mean"):
         raise ValueError(f'reduction is "sum" (over the parts) or "mean", not {reduction!r}')
-    ahead = (logits - logits.gather(1, labels.unsqueeze(1))).relu()
+    ahead = (logits - logits.gather(1, _part_numbers(labels, logits.shape[1]).unsqueeze(1))).relu()
     return ahead.sum(1) if reduction == "sum" else ahead.mean(1)
+
+
+def _part_numbers(labels: Tensor, count: int) -> Tensor:
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be whole numbers, not {labels.dtype}")
+    labels = labels.long()
+    if labels.device.type == "cpu" and len(labels) and not torch.compiler.is_compiling():
+        lowest, highest = (int(value) for value in labels.aminmax())
+        if lowest < 0 or highest >= count:
+            raise ValueError(
+                f"labels must be 0..{count - 1}, one of the parts, but they span {lowest}..{highest}"
+            )
+    return labels
 
 
 class FixedParts(TableLabels):

@@ -70,11 +70,13 @@ def relativistic() -> AdversarialLoss:
     these scores mean anything, so realness has no natural zero.
     """
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
         return _softplus_of_minus(_margin(real, fake)).mean()
 
     def paired_generator(
-        real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
         return _softplus_of_minus(-_margin(real, fake)).mean()
 
@@ -89,7 +91,9 @@ def relativistic() -> AdversarialLoss:
 def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: float = 0.0) -> AdversarialLoss:
     """A loss whose costs of reals and of fakes don't depend on each other."""
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
         return on_real(_one_score(real)).mean() + on_fake(_one_score(fake)).mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from everymode.game import AdversarialLoss, Condition
 from everymode.losses.adversarial import logistic
 from everymode.losses.classification import ClassCost, class_cross_entropy
-from everymode.losses.label_blocks import check_labels, label_blocks, require_one_block
+from everymode.losses.label_blocks import check_labels, label_blocks, one_block
 
 
 def auxiliary(
@@ -40,6 +40,7 @@ def auxiliary(
     Realness is the adversarial loss's, of the last column.
     Raises ValueError for fewer than two classes; each function for scores of another width, or no labels.
     """
+    num_classes = one_block(num_classes, "an auxiliary classifier")
     return _with_classifier(
         num_classes, num_classes, adversarial, cost, on_fake, None, discriminator_weight, generator_weight
     )
@@ -57,7 +58,7 @@ def improved_auxiliary(
 
     As `auxiliary`, but D's class cost sends all fakes to the class "fake"; G still asks for the label.
     """
-    require_one_block(num_classes, "an auxiliary classifier")
+    num_classes = one_block(num_classes, "an auxiliary classifier")
     return _with_classifier(
         num_classes,
         num_classes + 1,
@@ -80,11 +81,6 @@ def _with_classifier(
     discriminator_weight: float,
     generator_weight: float,
 ) -> AdversarialLoss:
-    require_one_block(num_classes, "an auxiliary classifier")
-    if num_classes < 2:
-        raise ValueError(
-            f"an auxiliary classifier tells classes apart: it needs two or more, not {num_classes}"
-        )
     base = logistic() if adversarial is None else adversarial
 
     def parts(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,9 +91,11 @@ def _with_classifier(
             )
         return scores[:, :-1], scores[:, -1]
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
         (real_classes, real), (fake_classes, fake) = parts(real), parts(fake)
-        (labels,) = label_blocks(condition, num_classes)
+        (labels,) = label_blocks(real_condition, num_classes)
         check_labels(labels, num_classes)  # K, ImAC-GAN's class of fakes, is no label
         total = cost(real_classes, labels)
         if on_fake:
@@ -106,7 +104,7 @@ def _with_classifier(
             if fake_class is not None:
                 asked = torch.full_like(asked, fake_class)
             total = total + cost(fake_classes, asked)
-        return base.discriminator(real, fake, condition, fake_condition) + discriminator_weight * total
+        return base.discriminator(real, fake, real_condition, fake_condition) + discriminator_weight * total
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         classes, fake = parts(fake)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
-from everymode.losses.label_blocks import check_labels, label_blocks
+from everymode.losses.label_blocks import check_labels, label_blocks, one_block, whole_labels
 from everymode.losses.reduction import reduced
 from everymode.precision import at_least_float32
 
@@ -35,9 +35,10 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
             "a classifier's cross-entropy needs logits [B, K] of two or more classes and labels [B]; got "
             f"{list(logits.shape)} and {list(labels.shape)}"
         )
+    labels = whole_labels(labels)
     check_labels(labels, logits.shape[1])
     logits = at_least_float32(logits)
-    costs = F.cross_entropy(logits, labels.long(), ignore_index=UNLABELLED, reduction="none")
+    costs = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="none")
     return reduced(costs, reduction)
 
 
@@ -59,8 +60,10 @@ def classification(
         labelled_share: share of the reals in a batch that have labels. The cost of reals is divided by it, so that it
             is their mean over labelled rows where every batch holds the same number of them.
 
-    Raises ValueError for a share outside (0, 1]. The term raises ValueError where the discriminator has no class head.
+    Raises ValueError for a share outside (0, 1], fewer than two classes, or several label blocks. The term raises
+    ValueError where the discriminator has no class head.
     """
+    num_classes = one_block(num_classes, "an auxiliary classifier")
     if not 0 < labelled_share <= 1:
         raise ValueError(f"labelled_share is above 0 and at most 1, not {labelled_share}")
 
@@ -78,7 +81,11 @@ def classification(
 
 
 def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
-    """What the class head says of fakes, at the label they were asked for: for the generator's move."""
+    """What the class head says of fakes, at the label they were asked for: for the generator's move.
+
+    Raises ValueError for fewer than two classes, or several label blocks.
+    """
+    num_classes = one_block(num_classes, "an auxiliary classifier")
 
     def term(turn: Turn) -> Tensor:
         return cost(_classes(turn.fake_verdict), _labels(turn.fake_condition, num_classes))

@@ -6,6 +6,8 @@ domain, say) are several blocks, and `num_classes` is then a tuple with one numb
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -15,21 +17,30 @@ from everymode.game import UNLABELLED, Condition
 def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
     """The number of classes of every block. Raises ValueError unless these are positive whole numbers."""
     sizes = num_classes if isinstance(num_classes, tuple) else (num_classes,)
-    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
+    if not sizes or any(
+        isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes
+    ):
         raise ValueError(
             f"num_classes must be a positive whole number, or a tuple of them for several label blocks, "
             f"not {num_classes!r}"
         )
-    return sizes
+    return tuple(int(size) for size in sizes)
 
 
-def require_one_block(num_classes: int | tuple[int, ...], loss: str) -> None:
-    """Raise ValueError for several label blocks, where `loss` takes one label an image."""
+def one_block(num_classes: int | tuple[int, ...], loss: str) -> int:
+    """The number of classes of the only block.
+
+    Raises ValueError for several label blocks, where `loss` takes one label an image, and for fewer than two classes.
+    """
     if isinstance(num_classes, tuple):
         raise ValueError(
             f"{loss} takes one label an image, and num_classes={num_classes} means {len(num_classes)}: choose one of "
             f"the blocks, or omni({num_classes}), which takes them all"
         )
+    if isinstance(num_classes, Integral) and num_classes < 2:
+        raise ValueError(f"{loss} tells classes apart: it needs two or more, not {num_classes}")
+    (size,) = block_sizes(num_classes)
+    return size
 
 
 def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -58,12 +69,21 @@ def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple
             f"num_classes={num_classes} needs {len(sizes)} block(s) of labels, one per column; "
             f"got {len(blocks)}"
         )
-    for block in blocks:
-        if block.dtype == torch.bool or block.is_floating_point() or block.is_complex() or block.dim() == 0:
-            raise ValueError(
-                f"labels must be integers, [B] or [B, H, W] per block, not {block.dtype} {list(block.shape)}"
-            )
-    return tuple(block.long() for block in blocks)
+    return tuple(whole_labels(block) for block in blocks)
+
+
+def whole_labels(labels: Tensor) -> Tensor:
+    """Labels of one block as int64. Raises ValueError unless they are whole numbers."""
+    if (
+        labels.dtype == torch.bool
+        or labels.is_floating_point()
+        or labels.is_complex()
+        or labels.dim() not in (1, 3)
+    ):
+        raise ValueError(
+            f"labels must be integers, [B] or [B, H, W] per block, not {labels.dtype} {list(labels.shape)}"
+        )
+    return labels.long()
 
 
 def at_positions(labels: Tensor, scores: Tensor) -> Tensor:

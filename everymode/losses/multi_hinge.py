@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import UNLABELLED, AdversarialLoss, Condition
-from everymode.losses.label_blocks import check_labels, label_blocks, require_one_block
+from everymode.losses.label_blocks import check_labels, label_blocks, one_block, whole_labels
 from everymode.losses.reduction import reduced
 from everymode.precision import at_least_float32
 
@@ -111,16 +111,16 @@ def multi_hinge(
     Raises ValueError for fewer than two classes. Each function raises ValueError if the scores don't have K + 1 slots
     or there are no labels.
     """
-    require_one_block(num_classes, "the multi-hinge loss")
-    if num_classes < 2:
-        raise ValueError(f"the multi-hinge loss tells classes apart: it needs two or more, not {num_classes}")
+    num_classes = one_block(num_classes, "the multi-hinge loss")
     at_label = partial(multi_hinge_loss, margin=margin, reduction="none")
     own_margin = margin if generator_margin is None else generator_margin
     of_generator = generator_cost or partial(multi_hinge_loss, margin=own_margin, reduction="none")
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
         real, fake = _with_slots(real, num_classes), _with_slots(fake, num_classes)
-        (labels,) = label_blocks(condition, num_classes)
+        (labels,) = label_blocks(real_condition, num_classes)
         check_labels(labels, num_classes)  # K, the slot of fakes, is no label
         unlabelled = labels == UNLABELLED
         on_real = torch.where(unlabelled, any_real_class(real, labels, margin=margin), at_label(real, labels))
@@ -147,15 +147,17 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             "the multi-hinge loss needs scores [B, K] of two or more classes, and labels [B] (or [B, K, H, W] and "
             f"[B, H, W]); got {list(scores.shape)} and {list(labels.shape)}"
         )
+    labels = whole_labels(labels)
     check_labels(labels, scores.shape[1])
     scores = at_least_float32(scores)
-    return scores, labels.long(), (labels != UNLABELLED).to(scores.dtype)
+    return scores, labels, (labels != UNLABELLED).to(scores.dtype)
 
 
 def _with_slots(scores: Tensor, num_classes: int) -> Tensor:
+    """The scores in single precision at least."""
     if scores.dim() != 2 or scores.shape[1] != num_classes + 1:
         raise ValueError(
             f"the K + 1 multi-hinge loss needs one score per class, then one for fake: [B, {num_classes + 1}], not "
             f"{list(scores.shape)}; give the discriminator {num_classes + 1} outputs"
         )
-    return scores
+    return at_least_float32(scores)

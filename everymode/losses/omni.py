@@ -156,14 +156,17 @@ def omni(
             signs = signs.view(*signs.shape, *[1] * (scores.dim() - 2)).expand_as(scores)
         return loss(scores, signs)
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
-        return cost("d_real", real, condition) + cost("d_fake", fake, fake_condition)
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
+        return cost("d_real", real, real_condition) + cost("d_fake", fake, fake_condition)
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         return cost("g_fake", fake, fake_condition)
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:
         _check_slots(scores, sizes)
+        scores = at_least_float32(scores)
         real, fake = scores[:, -2], scores[:, -1]
         return (real if one_sided else real - fake).reshape(len(scores), -1).mean(1)
 

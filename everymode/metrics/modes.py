@@ -75,6 +75,7 @@ def mode_coverage(
         raise ValueError(
             f"points are {list(samples.shape)} and means {list(centers.shape)}; columns must agree"
         )
+    std, within = float(std), float(within)
     if not (std > 0 and within > 0):
         raise ValueError(f"std={std} and within={within} must both be positive")
     if rule not in RULES:
@@ -104,12 +105,12 @@ def mode_coverage(
     )
 
 
-def reverse_kl(counts: Values, base: str = "e") -> float:
+def reverse_kl(counts: Values, base: str | int = "e") -> float:
     """KL divergence of the shares counts / sum from equal shares over all of them, sum_i p_i log(K p_i), 0 log 0 = 0.
 
     Args:
         counts: samples per mode, [K], at least 0; modes with 0 belong in it.
-        base: "e" gives nats; "10" is what Self-Conditioned GAN's released code uses for images (table 2).
+        base: "e" gives nats; "10" (or 10) is what Self-Conditioned GAN's released code uses for images (table 2).
 
     Returns:
         0 (all alike) to log K (one mode).
@@ -117,7 +118,7 @@ def reverse_kl(counts: Values, base: str = "e") -> float:
     Raises:
         ValueError: for negative counts, no sample at all, or another base.
     """
-    logarithms = {"e": 1.0, "10": math.log(10)}
+    logarithms = {"e": 1.0, "10": math.log(10), 10: math.log(10)}
     if base not in logarithms:
         raise ValueError(f"base is {base!r}; known bases are 'e' (nats) and '10'")
     numbers = as_tensor("counts", counts).double()

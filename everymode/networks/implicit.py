@@ -90,8 +90,8 @@ class ImplicitHead(nn.Module):
             ablations.
         coordinates: feed row and column.
         cell: feed the cell.
-        max_points: pixels, over the whole batch, that are computed at once where no gradient is needed; it
-            bounds the memory and changes no value.
+        max_points: pixels, over the whole batch, that are computed at once where no gradient is needed; it bounds
+            the memory (but for what grows with a side, not with the area) and changes no value but in the last bits.
     Raises:
         ValueError: widths, channels or max_points below 1.
     """
@@ -157,7 +157,8 @@ class ImplicitHead(nn.Module):
         if not first.requires_grad:
             points = max(self.max_points // max(len(features), 1), 1)
             across = min(width, points)
-            down = max(points // across, 1)
+            # A row is looked up in the whole width of the features before its columns are.
+            down = max(points // max(across, grid[1]), 1)
         strips = [
             _joined([drawn(rows, columns) for columns in _parts(width, across)], 3)
             for rows in _parts(height, down)

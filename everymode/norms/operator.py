@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from everymode.norms.refreshed import RefreshedNorm
 from everymode.norms.spectral import spectral_norm
 from everymode.norms.spectrum import CHUNK_BYTES, fourier_basis
-from everymode.norms.weight import Grid, WeightRule
+from everymode.norms.weight import Grid, WeightRule, as_grid
 
 _FIRST_ITERATIONS = 20
 """Power iterations when a layer is put under `convolution_spectral_norm`, from a random image."""
@@ -33,16 +33,19 @@ def operator_norm(
     Args:
         weight: [out, in / groups, kh, kw], or a matrix [out, in]. grid: (H, W) of the input, before padding.
     Returns:
-        A scalar of the weight's precision (float32 for half precisions), without gradient.
+        A scalar of the weight's precision (float32 for half precisions and whole numbers), without gradient.
+    Raises:
+        ValueError: another shape of the weight, or no grid.
     """
-    precision = torch.float32 if weight.element_size() == 2 else weight.dtype
+    half_or_whole = weight.element_size() == 2 or not weight.is_floating_point()
+    precision = torch.float32 if half_or_whole else weight.dtype
     if weight.dim() == 2:
         return torch.linalg.matrix_norm(weight.double(), 2).to(precision)
-    if weight.dim() != 4 or len(grid) != 2 or min(grid) < 1:
+    if weight.dim() != 4 or weight.numel() == 0:
         raise ValueError(
-            f"the weight has shape {list(weight.shape)} and the grid is {tuple(grid)}; operator_norm takes "
-            "[out, in, kh, kw] and (height, width), or a matrix [out, in]"
+            f"the weight has shape {list(weight.shape)}; operator_norm takes [out, in, kh, kw], or a matrix [out, in]"
         )
+    grid = as_grid(grid)
     basis = fourier_basis(weight, grid, dilation)
     kernels = weight.to(basis[0].dtype).flatten(2).unflatten(0, (groups, -1))
     step = max(1, CHUNK_BYTES // (16 * weight.shape[0] * weight.shape[1]))

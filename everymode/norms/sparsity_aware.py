@@ -28,7 +28,7 @@ from everymode.norms.spectrum import (
     search_without_waiting,
 )
 from everymode.norms.subsets import compensation, random_subset, subset_size
-from everymode.norms.weight import Grid, WeightRule
+from everymode.norms.weight import Grid, WeightRule, as_grid
 from everymode.precision import at_least_float32
 
 Sigma = Callable[[Tensor, Grid], Tensor]
@@ -53,12 +53,12 @@ def sparsity_aware_sigma(
     Returns:
         A scalar of the weight's precision (float32 for half precisions).
     Raises:
-        ValueError: shapes or the grid do not fit.
+        ValueError: shapes, the grid or (on the CPU) the pairs do not fit.
     """
-    _check(weight, grid, pairs)
+    grid = _checked(weight, grid)
     weight = at_least_float32(weight)
     if pairs is not None:
-        weight = weight[pairs[:, 0], pairs[:, 1]].unsqueeze(0)
+        weight = _chosen_kernels(weight, pairs)
     basis = fourier_basis(weight, grid, dilation)
     with torch.no_grad():
         peak = search(weight.detach(), basis).peak
@@ -73,7 +73,7 @@ def filter_sigmas(weight: Tensor, grid: Grid, *, dilation: tuple[int, int] = (1,
 
     Args, errors: as `sparsity_aware_sigma`. Carries no gradient.
     """
-    _check(weight, grid, None)
+    grid = _checked(weight, grid)
     weight = at_least_float32(weight)
     basis = fourier_basis(weight, grid, dilation)
     parts = weight.flatten(2).flatten(0, 1).split(rows_at_once(basis))
@@ -89,7 +89,7 @@ def released_sigma(weight: Tensor, grid: Grid) -> Tensor:
     the released code also swaps height and width, and it crops kernels that exceed the map: not done here.
     Memory: chunks of kernels, so that large layers fit.
     """
-    _check(weight, grid, None)
+    grid = _checked(weight, grid)
     weight = at_least_float32(weight)
     kernels = on_grid(weight, grid).flatten(0, 1)
     parts = kernels.split(max(1, CHUNK_BYTES // (16 * grid[0] * grid[1])))
@@ -249,15 +249,29 @@ class SparsityAware(RefreshedNorm):
         return fourier_basis(weight, self._grid, self.dilation)
 
 
-def _check(weight: Tensor, grid: Grid, pairs: Tensor | None) -> None:
+def _checked(weight: Tensor, grid: Grid) -> Grid:
+    """The grid as a pair of ints, whatever sequence it came in."""
     if weight.dim() != 4 or weight.numel() == 0 or not weight.is_floating_point():
         raise ValueError(
             f"the weight has shape {list(weight.shape)} and type {weight.dtype}; sigma is defined for the real "
             "kernels of a convolution, [out, in, kh, kw] (a linear layer takes spectral_norm)"
         )
-    if len(grid) != 2 or min(grid) < 1:
-        raise ValueError(f"the grid is {tuple(grid)}; it must be the (height, width) of the layer's input")
-    if pairs is not None and (pairs.dim() != 2 or pairs.shape[1] != 2 or len(pairs) == 0):
+    return as_grid(grid)
+
+
+def _chosen_kernels(weight: Tensor, pairs: Tensor) -> Tensor:
+    """[1, P, kh, kw]: the kernels of the pairs."""
+    pairs = torch.as_tensor(pairs, device=weight.device)
+    if pairs.dim() != 2 or pairs.shape[1] != 2 or len(pairs) == 0 or pairs.is_floating_point():
         raise ValueError(
-            f"pairs has shape {list(pairs.shape)}; it must be [P, 2] with P > 0: (out, in) of each kernel"
+            f"pairs has shape {list(pairs.shape)} and type {pairs.dtype}; it must be whole numbers [P, 2] with P > 0: "
+            "(out, in) of each kernel"
         )
+    outputs, inputs = pairs.long().unbind(1)  # bytes would be taken for a mask
+    if weight.device.type == "cpu":  # elsewhere looking would make the host wait
+        last = torch.tensor(weight.shape[:2])
+        if (pairs < 0).any() or (pairs.long() >= last).any():
+            raise ValueError(
+                f"pairs must be below {tuple(weight.shape[:2])}, the layer's (out, in), and at least 0"
+            )
+    return weight[outputs, inputs].unsqueeze(0)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 
-@lru_cache(maxsize=1024)
 def compensation(num_filters: int, fraction: float) -> float:
     """g = H(N) / H(ceil(N r)), H the harmonic numbers: how far the maximum over a random subset falls short.
 
@@ -20,13 +19,15 @@ def compensation(num_filters: int, fraction: float) -> float:
     peaks are exponentially distributed.
 
     Args:
-        num_filters: N = out * in, the kernels of the layer. fraction: r in (0, 1], the share that is looked at.
+        num_filters: N = out * in, the kernels of the layer; a whole number of any type.
+        fraction: r in (0, 1], the share that is looked at.
     Raises:
-        ValueError: no filters, or a fraction outside (0, 1].
+        ValueError: no filters, part of one, or a fraction outside (0, 1].
     """
-    if num_filters < 1:
+    count = int(num_filters)
+    if count < 1 or count != num_filters:
         raise ValueError(f"compensation needs a layer with at least 1 filter, not {num_filters}")
-    return _harmonic(num_filters) / _harmonic(subset_size(num_filters, fraction))
+    return _harmonic(count) / _harmonic(subset_size(count, float(fraction)))
 
 
 def subset_size(num_filters: int, fraction: float) -> int:
@@ -44,5 +45,6 @@ def random_subset(seed: int, total: int, fraction: float) -> Tensor:
     return torch.randperm(total, generator=generator)[: subset_size(total, fraction)]
 
 
+@lru_cache(maxsize=1024)
 def _harmonic(count: int) -> float:
     return math.fsum(1 / number for number in range(1, count + 1))

@@ -112,6 +112,17 @@ def layer_grids(
     return {name: _largest(seen) for name, seen in grids.items()}
 
 
+def as_grid(grid: Sequence[int]) -> Grid:
+    """(height, width) in whole numbers of Python, from any sequence of two.
+
+    Raises ValueError for anything else.
+    """
+    sizes = list(grid) if hasattr(grid, "__len__") else []
+    if len(sizes) != 2 or any(int(size) != size or size < 1 for size in sizes):
+        raise ValueError(f"the grid is {grid!r}; it must be the (height, width) of the layer's input")
+    return int(sizes[0]), int(sizes[1])
+
+
 def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) -> nn.Module:
     """Takes the parametrizations of all weights away, in place, and returns the network.
 

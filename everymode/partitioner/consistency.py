@@ -47,11 +47,17 @@ def partition_terms(anchor_logits: Tensor, neighbour_logits: Tensor) -> Partitio
     anchors, neighbours = F.log_softmax(anchor_logits, dim=1), F.log_softmax(neighbour_logits, dim=1)
     probabilities = anchors.exp()
     mean = anchors.logsumexp(0) - math.log(shape[0])
+    mean_probabilities = mean.exp()
     return PartitionTerms(
         consistency=-(anchors + neighbours).logsumexp(1).mean(),
-        sample_entropy=-(probabilities * anchors).sum(1).mean(),
-        mean_entropy=-(mean.exp() * mean).sum(),
+        sample_entropy=-_product(probabilities, anchors).sum(1).mean(),
+        mean_entropy=-_product(mean_probabilities, mean).sum(),
     )
+
+
+def _product(probabilities: Tensor, logarithms: Tensor) -> Tensor:
+    """p log p, with 0 log 0 = 0 for logits of minus infinity."""
+    return probabilities * logarithms.masked_fill(probabilities == 0, 0)
 
 
 def partition_loss(

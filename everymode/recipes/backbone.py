@@ -84,6 +84,11 @@ class BigGANBackbone(Recipe):
     def check(self) -> None:
         super().check()
         self.require_at_least_0("r1_weight", "lecam_weight", "consistency_weight", "fake_consistency_weight")
+        if self.labelled_share and not self._labelled_rows:
+            raise ValueError(
+                f"labelled_share is {self.labelled_share}, which is not one row of a batch of {self.batch_size}: give "
+                f"at least {1 / self.batch_size:.3g}, or 0 to show images as the data have them"
+            )
 
     def require_at_least_0(self, *names: str) -> None:
         """Raise ValueError for weights and margins that are negative, infinite or not a number."""

@@ -30,6 +30,7 @@ class EmbeddingGAN(BigGANBackbone):
 
     def check(self) -> None:
         super().check()
+        self.require_at_least_0("class_weight")
         if self.embedding_dim < 1 or self.temperature <= 0:
             raise ValueError(
                 f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "

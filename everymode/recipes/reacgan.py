@@ -43,10 +43,6 @@ class ReACGAN(EmbeddingGAN):
     released_scaling: bool = False
     """Weaken the push as the released code does."""
 
-    def check(self) -> None:
-        super().check()
-        self.require_at_least_0("class_weight")
-
     def cost(self) -> EmbeddingCost:
         from functools import partial
 

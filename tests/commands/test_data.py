@@ -86,6 +86,14 @@ def test_labelled_images_are_for_omni_gan(photos, capsys):
     assert text == f"there are labels, so train with:\n  everymode train omni-gan-32 --data {photos}"
 
 
+@pytest.mark.parametrize(
+    ("source", "recipe"),
+    [("digits", "omni-gan-digits"), ("two-domain-digits", "omni-gan-two-domains")],
+)
+def test_data_that_come_with_everymode_have_recipes_of_their_own(source, recipe, capsys):
+    assert advised(capsys, source)[1] == [recipe]
+
+
 def test_unlabelled_images_are_for_recipes_that_find_classes(tmp_path, capsys):
     folder = make(tmp_path / "flat", "abc", (90, 70))
     text, names = advised(capsys, folder)

@@ -208,6 +208,20 @@ def test_a_set_goes_on_and_takes_no_other_sets_results(tmp_path: Path) -> None:
     assert other.folder != first.folder and other.scores == {}
 
 
+def test_one_recipe_under_two_names_is_trained_once(tmp_path: Path) -> None:
+    cases = [
+        Case("decay", DIGITS, "digits"),
+        Case("wide", replace(DIGITS, width=64), "digits"),
+        Case("decay of D 5e-4", DIGITS, "digits"),
+    ]
+    outcomes = run_all(cases, seeds=iter([0, 1]), out=tmp_path, processes=1, judge=1, play=only_named)
+    assert [(outcome.case, outcome.seed) for outcome in outcomes] == [
+        (case.name, seed) for seed in (0, 1) for case in cases
+    ]
+    assert len(list(tmp_path.glob("*/outcome.json"))) == 4
+    assert outcomes[0].folder == outcomes[2].folder != outcomes[1].folder
+
+
 def test_tables_by_hand() -> None:
     rows = [
         Outcome("a", seed, {"fd": fd, "agreement": 0.5}, "", None, "") for seed, fd in enumerate((1.0, 3.0))

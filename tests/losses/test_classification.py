@@ -121,6 +121,14 @@ def test_fakes_of_imac_gan_are_a_class() -> None:
     torch.testing.assert_close(term(turn), expected)
 
 
+def test_classes_that_no_classifier_could_tell_are_refused_at_once() -> None:
+    for term in (classification, classification_of_fakes):
+        with pytest.raises(ValueError, match="tells classes apart: it needs two or more, not 1"):
+            term(class_cross_entropy, num_classes=1)
+        with pytest.raises(ValueError, match="takes one label an image"):
+            term(class_cross_entropy, num_classes=(3, 2))
+
+
 def test_a_discriminator_without_class_head_is_named() -> None:
     turn = a_turn(
         Objective(hinge()), torch.randn(2, 4), torch.randn(2, 4), torch.tensor([0, 1]), torch.tensor([0, 1])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks
+from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks, one_block
 
 
 def test_block_sizes() -> None:
@@ -21,8 +22,15 @@ def test_blocks_come_by_column_or_as_they_are() -> None:
     columns = label_blocks(labels, (3, 2))
     assert [block.tolist() for block in columns] == [[1, 2], [0, 1]]
     assert all(block.dtype == torch.int64 for block in columns)
-    (whole,) = label_blocks(labels, 3)
-    assert whole.tolist() == labels.tolist()
+    with pytest.raises(ValueError, match=r"\[B\] or \[B, H, W\] per block, not torch.int32 \[2, 2\]"):
+        label_blocks(labels, 3)  # the tuple was forgotten
+
+
+def test_class_counts_of_numpy_are_whole_numbers_too() -> None:
+    assert block_sizes((np.int64(10), np.int32(2))) == (10, 2)  # type: ignore[arg-type]
+    assert one_block(np.int64(3), "this loss") == 3  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="num_classes must be"):
+        one_block(3.0, "this loss")  # type: ignore[arg-type]
 
 
 def test_labels_off_the_cpu_are_not_looked_at() -> None:

@@ -105,6 +105,13 @@ def test_reverse_kl_by_hand_and_its_bases() -> None:
     assert reverse_kl([0.3, 0.1]) == pytest.approx(reverse_kl([3, 1]))
 
 
+def test_numbers_may_come_as_tensors() -> None:
+    points, means = torch.zeros(4, 2), torch.tensor([[0.0, 0], [1, 0]])
+    assert mode_coverage(points, means, torch.tensor(0.05)) == mode_coverage(points, means, 0.05)
+    assert type(mode_coverage(points, means, np.float32(0.05)).spread) is float
+    assert reverse_kl([3, 1], base=10) == reverse_kl([3, 1], base="10")
+
+
 def test_predicted_classes() -> None:
     labels = torch.tensor([0, 2, 2, 5])
     assert modes_hit(labels, 10) == 3

@@ -61,6 +61,12 @@ def test_contradicting_neighbours_and_an_unused_part_stay_finite():
     assert all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
+def test_a_logit_of_minus_infinity_is_a_part_of_no_probability():
+    anchors, neighbours = torch.tensor([[1.0, -torch.inf]]), torch.zeros(1, 2)
+    loss = partition_loss(anchors, neighbours, sample_entropy_weight=1, mean_entropy_weight=1)
+    assert loss.item() == pytest.approx(math.log(2))
+
+
 def test_gradients():
     logits = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
     weights = {"sample_entropy_weight": 0.2, "mean_entropy_weight": 3.0}

@@ -157,7 +157,7 @@ def main() -> None:
     every_case = cases(
         options.part, options.on, options.data, options.held_out, options.budget, options.width
     )
-    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     metrics = ("fd", "pr", "per-class")
     judge = judge_of(options, metrics)
     all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--samples", type=int, default=2000, help="samples of each run (default: 2,000)")
     add_numbers_flag(flags)
     options = flags.parse_args(arguments)
-    all_cases = chosen(renumbered(cases(options.budget), options.numbers), options.only)
+    all_cases = renumbered(chosen(cases(options.budget), options.only), options.numbers)
     judge = ClusterJudge(options.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge

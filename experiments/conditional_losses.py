@@ -87,7 +87,7 @@ def main() -> None:
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     every_case = cases(options.on, options.data, options.budget, options.width)
-    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     digits = is_of_digits(options)
     judge = judge_of(options, METRICS)
     all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)

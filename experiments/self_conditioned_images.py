@@ -35,6 +35,7 @@ from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
+from everymode.recipes.fixed_features import FixedFeaturesGAN
 from experiments.budget import scaled
 from experiments.flags import chosen, parser
 from experiments.image_trials import (
@@ -152,7 +153,7 @@ def possible(all_cases: Sequence[Case], data: Dataset, images: int) -> tuple[lis
     for case in all_cases:
         if case.recipe.needs_labels() and not any(data.class_counts):
             left[case.name] = f"{case.name} is left out: it is told the classes, and {data.name} has none"
-        elif isinstance(case.recipe, ClusterNumbers) and case.recipe.clusters > count:
+        elif isinstance(case.recipe, ClusterNumbers | FixedFeaturesGAN) and case.recipe.clusters > count:
             left[case.name] = f"{case.name} is left out: there are {count} images, fewer than clusters"
     return [case for case in all_cases if case.name not in left], list(left.values())
 
@@ -214,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images=options.images,
         width=options.width,
     )
-    named_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    named_cases = renumbered(chosen(every_case, options.only), options.numbers)
     recipe = named_cases[0].recipe
     data = open_images(options.data, resolution=recipe.size, progress=False)
     all_cases, left_out = possible(named_cases, data, options.images)

@@ -105,7 +105,7 @@ def main() -> None:
         flags.error("the cases differ by their steps, so --numbers can't set them: choose --budget")
     judge = judge_of(options, METRICS)
     every_case = cases(options.on, options.data, options.held_out, options.budget)
-    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge

@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     judge = StackedJudge(options.samples, options.data or "digits", options.triples)
     data = f"stacked:{options.data}" if options.data else "stacked-digits"
     every_case = cases(data, options.budget, options.width, options.triples)
-    all_cases = chosen(renumbered(every_case, options.numbers), options.only)
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )

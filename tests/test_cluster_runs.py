@@ -85,7 +85,7 @@ def test_a_cluster_is_not_asked_for_twice_or_where_there_is_none(
     assert main(["sample", str(whole.path), "--cluster", "2", "--label", "2"]) == 2
     assert "name the same thing" in capsys.readouterr().err
     assert main(["sample", str(whole.path), "--cluster", "5"]) == 2
-    assert "5" in capsys.readouterr().err
+    assert "there is no cluster 5: they are numbered 0 to 4" in capsys.readouterr().err
 
 
 def test_the_clusters_command_reports_and_draws(
@@ -93,10 +93,10 @@ def test_the_clusters_command_reports_and_draws(
 ) -> None:
     assert main(["clusters", str(whole.path), "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "5 clusters of 1,297 examples at step 12" in said
+    assert "5 clusters of 1,297 examples and their mirror images at step 12" in said
     assert "(step 10)" in said
     report = json.loads((tmp_path / "report.json").read_text())
-    assert sum(report["sizes"]) == 1297
+    assert sum(report["sizes"]) == 2 * 1297
     assert 0 < report["nmi"] < 1
     assert 0.1 < report["purity"] < 1
     occupied = sum(size > 0 for size in report["sizes"])
@@ -119,6 +119,50 @@ def test_the_clusters_command_refuses_other_data(
     said = capsys.readouterr().err
     assert "is not the data" in said and "--init-from" not in said and "give that data with --data" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_clusters_of_mirror_images_are_reported_and_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.zeros((40, 32, 32, 3), np.uint8)
+    images[:, :, :16, 0] = images[:, :, 16:, 2] = (
+        200  # red on the left, blue on the right: mirrored, another image
+    )
+    np.savez(tmp_path / "flags.npz", images=images)
+    small = "--clusters 2 --steps 3 --refresh-every 2 --width 4 --batch-size 8 --watch-samples 0"
+    out = tmp_path / "runs"
+    data = ["--data", str(tmp_path / "flags.npz"), "--out", str(out)]
+    assert main(["train", "self-conditioned-32", *small.split(), *data]) == 0
+    (run,) = out.iterdir()
+    capsys.readouterr()
+    assert main(["clusters", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "2 clusters of 40 examples and their mirror images at step 3: 40 to 40, the middle one has 40, 0 empty"
+        in said
+    )
+    left = [np.asarray(Image.open(run / "clusters" / f"cluster-00{i}.png"))[16, 8] for i in (0, 1)]
+    assert sorted(int(pixel.argmax()) for pixel in left) == [0, 2]  # one begins red, one blue
+
+
+def test_a_cluster_without_images_is_named_before_it_is_drawn(
+    whole: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = everymode.load(whole.path)
+    saved.labels.counts[3] = 0
+    saved.save(tmp_path / "saved")
+    asked = ["--cluster", "3", "--seeds", "0", "--out", str(tmp_path / "out")]
+    assert main(["sample", str(tmp_path / "saved"), *asked]) == 0
+    assert "cluster 3 has no image, so nothing was learnt for it" in capsys.readouterr().out
+
+
+def test_generators_are_no_clusters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = everymode.train("mgan-ring", out=tmp_path, steps=2, quiet=True)
+    capsys.readouterr()
+    assert main(["clusters", str(run.folder)]) == 2
+    assert "name generators" in capsys.readouterr().err
+    assert main(["sample", str(run.folder), "--cluster", "1"]) == 2
+    assert "this one's are generators, so use --label" in capsys.readouterr().err
 
 
 def test_a_flat_folder_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,10 +65,15 @@ def clusters(
 
 def in_words(report: ClusterReport) -> str:
     """The report for a terminal."""
-    sizes = sorted(size for size in report.sizes)
+    sizes = sorted(report.sizes)
+    examples = (
+        f"{sum(sizes) // 2:,} examples and their mirror images"
+        if report.mirrored
+        else f"{sum(sizes):,} examples"
+    )
     lines = [
-        f"{len(sizes)} clusters of {sum(sizes):,} examples at step {report.step}: {sizes[0]:,} to {sizes[-1]:,}, half "
-        f"of them below {sizes[len(sizes) // 2]:,}, {report.empty} empty; the largest holds {report.largest:.1%}"
+        f"{len(sizes)} clusters of {examples} at step {report.step}: {sizes[0]:,} to {sizes[-1]:,}, the middle one has "
+        f"{sizes[len(sizes) // 2]:,}, {report.empty} empty; the largest holds {report.largest:.1%}"
     ]
     steady = [record for record in report.history if "nmi with previous" in record]
     if steady:

@@ -135,10 +135,19 @@ def sample(
 def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
     if cluster and not generator.num_labels:
         raise ValueError("--cluster is for generators whose labels are clusters: this one has no labels")
-    if cluster and generator.labels.names_classes:
+    counts = getattr(generator.labels, "counts", None)  # of images in each cluster
+    if cluster and (generator.labels.names_classes or counts is None):
+        kind = "classes" if generator.labels.names_classes else "generators"
         raise ValueError(
-            "--cluster is for generators whose labels are clusters: this one's are classes, so use --label"
+            f"--cluster is for generators whose labels are clusters: this one's are {kind}, so use --label"
         )
+    for each in cluster or ():
+        if not 0 <= each < len(counts):
+            raise ValueError(f"there is no cluster {each}: they are numbered 0 to {len(counts) - 1}")
+        if not counts[each]:
+            say(
+                f"cluster {each} has no image, so nothing was learnt for it: what is drawn is left from the start"
+            )
     return [str(each) for each in cluster or ()]
 
 

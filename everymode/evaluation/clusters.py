@@ -33,7 +33,8 @@ class ClusterReport:
 
     Attributes:
         step: of the checkpoint that was read.
-        sizes: images per cluster.
+        sizes: images per cluster, mirror images included where they are labelled too.
+        mirrored: whether they are.
         history: what each refresh of the labels said (`labels.jsonl`), oldest first.
         nmi, purity: agreement with the data's classes, over images that have one; None without.
         classes: for each cluster the class that most of its images have, and that share; empty without classes.
@@ -41,6 +42,7 @@ class ClusterReport:
 
     step: int
     sizes: tuple[int, ...]
+    mirrored: bool
     history: tuple[dict[str, Any], ...]
     nmi: float | None
     purity: float | None
@@ -63,7 +65,7 @@ class Found(NamedTuple):
     run: Path
     step: int
     labels: np.ndarray
-    """[N] int64, the cluster of every image."""
+    """[1, N] int64, the cluster of every image, or [2, N] with those of the mirror images."""
     count: int
     """Clusters, empty ones included."""
 
@@ -77,10 +79,10 @@ def clusters_of(run: Path) -> Found:
     state = files.read_state(newest)["modules"]["labels"]
     if "table" not in state:
         raise ValueError(
-            f"{run} has no clusters: its labels came with the data, or it has none; choose a run of a recipe such as "
-            "self-conditioned-32"
+            f"{run} has no clusters: its labels came with the data or name generators, or it has none; choose a run "
+            "of a recipe such as self-conditioned-32"
         )
-    labels = state["table"][0].numpy()
+    labels = state["table"].numpy()
     if (labels < 0).all():
         raise ValueError(f"{run} has not clustered its images yet: let it train a step")
     return Found(run, files.step_of(newest) or 0, labels, len(state["counts"]))
@@ -92,17 +94,18 @@ def report_clusters(found: Found, data: Dataset) -> ClusterReport:
     Raises ValueError for another number of examples than were clustered.
     """
     run, step, labels, count = found
-    if len(labels) != len(data):
+    views, clustered = labels.shape
+    if clustered != len(data):
         raise ValueError(
-            f"{data.name} holds {len(data):,} examples and {run} clustered {len(labels):,}: give the data that it was "
+            f"{data.name} holds {len(data):,} examples and {run} clustered {clustered:,}: give the data that it was "
             "trained on"
         )
-    sizes = tuple(np.bincount(labels, minlength=count).tolist())
+    sizes = tuple(np.bincount(labels.ravel(), minlength=count).tolist())
     history = tuple(read_lines(RunFolder(run).labels))
     known = data.labels >= 0 if data.labels.ndim == 1 and data.num_classes else np.zeros(len(data), bool)
     if not known.any():
-        return ClusterReport(step, sizes, history, None, None, ())
-    mine, theirs = labels[known], data.labels[known]
+        return ClusterReport(step, sizes, views == 2, history, None, None, ())
+    mine, theirs = labels[:, known].ravel(), np.tile(data.labels[known], views)
     most: list[tuple[str, float]] = []
     for cluster in range(count):
         members = np.bincount(theirs[mine == cluster], minlength=len(data.classes))
@@ -110,7 +113,8 @@ def report_clusters(found: Found, data: Dataset) -> ClusterReport:
         most.append(
             (data.classes[int(members.argmax())], float(members.max() / total)) if total else ("", 0.0)
         )
-    return ClusterReport(step, sizes, history, nmi(mine, theirs), purity(mine, theirs), tuple(most))
+    agreement = (nmi(mine, theirs), purity(mine, theirs))
+    return ClusterReport(step, sizes, views == 2, history, *agreement, tuple(most))
 
 
 def draw_clusters(
@@ -123,7 +127,7 @@ def draw_clusters(
     generator = load(found.run, recipe=recipe)
     out.mkdir(parents=True, exist_ok=True)
     if data.is_points:
-        return _scatter(generator, data, labels, out, seed)
+        return _scatter(generator, data, labels[0], out, seed)
     occupied = [int(cluster) for cluster in np.unique(labels)]
     overview = sorted(occupied, key=lambda cluster: -int((labels == cluster).sum()))[:OVERVIEW_ROWS]
     pairs = [_pair(generator, data, labels, cluster, COLUMNS, seed) for cluster in overview]
@@ -141,10 +145,11 @@ def draw_clusters(
 def _pair(
     generator: Generator, data: Dataset, labels: np.ndarray, cluster: int, count: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Images of a cluster, evenly spaced over its members, and as many samples."""
-    members = np.flatnonzero(labels == cluster)
-    chosen = members[np.linspace(0, len(members) - 1, min(count, len(members))).astype(np.int64)]
-    return data.gather(chosen), generator.sample(count, label=cluster, seed=seed)
+    """Images of a cluster, evenly spaced over its members, as they are clustered (mirrored or not), and samples."""
+    rows, views = np.nonzero(np.equal(labels.T, cluster))
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)
+    images = data.gather(rows[chosen], mirror=torch.from_numpy(views[chosen] == 1))
+    return images, generator.sample(count, label=cluster, seed=seed)
 
 
 def _side_by_side(pairs: list[tuple[Tensor, Tensor]], names: list[str], path: Path) -> None:

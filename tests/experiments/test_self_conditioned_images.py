@@ -68,6 +68,9 @@ def test_rows_that_the_data_do_not_allow_are_left_out_and_told() -> None:
     assert "conditional-gan is left out: it is told the classes" in told[1]
     kept, told = possible(cases("methods", "digits", 0.001), data, 0)
     assert len(kept) == len(cases("methods", "digits", 0.001)) and not told
+    kept, told = possible(cases("methods", "digits", 0.001), data, 70)
+    fitting = {case.name for case in kept}
+    assert "random-labels-gan" in fitting and not fitting & {"logo-gan-ae", "logo-gan-rc", "rotnet-gan"}
 
 
 def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

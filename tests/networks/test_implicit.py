@@ -17,6 +17,7 @@ from everymode.networks import (
     DCGANGenerator,
     ImplicitHead,
     ResNetGenerator,
+    implicit,
     orthogonal_initialization,
 )
 from everymode.networks.implicit import bilinear_lookup, cell_size, lookup_matrix, pixel_centers
@@ -178,6 +179,22 @@ def test_no_chunk_holds_more_points_than_allowed(monkeypatch: pytest.MonkeyPatch
     seen.clear()
     head(x, (9, 14))
     assert seen == [3 * 9 * 14]
+
+
+def test_narrow_images_are_looked_up_in_no_more_rows_than_the_features_width_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Rows are looked up in the whole width of the features, whatever the width of the image.
+    head, held = double_head(max_points=50), []
+    lookup = implicit.bilinear_lookup
+    monkeypatch.setattr(
+        implicit,
+        "bilinear_lookup",
+        lambda x, rows, columns: held.append(len(rows)) or lookup(x, rows, columns),
+    )
+    with torch.no_grad():
+        head(features(3, 3, 4, 6), (60, 1))
+    assert max(held) * 6 * 3 <= 50 and sum(held) == 60
 
 
 def test_held_borders_have_no_edge_and_faded_ones_do() -> None:

@@ -3,9 +3,9 @@
 Paper: Lin, Khetan, Fanti, Oh: PacGAN: The power of two samples in generative adversarial networks (NeurIPS 2018);
 numbers and networks of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020). There packs are cut
 from the batch, so that D judges a half, a third or a quarter as many; in fjxmlzn/PacGAN there are as many packs as
-other methods have examples, and so more examples: `packs` asks for that (there the members of a pack are drawn anew for
-each place in it, in passes of their own; here all come in one batch, none twice). Three does not divide the batches of the
-others: pac-gan3 has the next smaller one.
+other methods have examples, and so more examples: `packs` asks for that (there each place in a pack is drawn anew, in a
+pass of its own; here all come in one batch, none twice). Three does not divide the batches of the others: pac-gan3 has
+the next smaller one.
 Command, and result to expect:
   everymode train pac-gan2-grid        (-ring, -digits; pac-gan3, pac-gan4)
       table 1, grid: 23.8 (24.6, 24.8) modes; measured here: docs/results/mode_coverage.md

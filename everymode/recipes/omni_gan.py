@@ -23,7 +23,7 @@ Command, cost in images shown to D, and result to expect (paper: FID and IS, Tab
   torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet128 --data imagenet/train
       128 million (100 epochs); paper 8.30 and 190.94; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train omni-gan-imagenet256 --data imagenet/train
-      256 million (200 epochs); paper 6.03 and 304.05; measured here: not yet
+      128 million (100 epochs); paper 6.03 and 304.05; measured here: not yet
   everymode train omni-gan-64 --data photos
       your own images, one folder per class; 13 million at the default length
 """
@@ -119,6 +119,7 @@ IMAGENET256 = replace(
     IMAGENET128,
     name="omni-gan-imagenet256",
     resolution=256,
+    steps=250_000,  # 100 epochs too: D sees two batches a step
     discriminator_steps=2,
     generator_weight_decay=1e-4,
 )

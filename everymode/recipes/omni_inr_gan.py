@@ -19,7 +19,7 @@ checkpoint in the released code's notes has both of the values for ImageNet at 1
   torchrun --nproc-per-node 8 -m everymode train omni-inr-gan-imagenet128 --data imagenet/train
       128 million (100 epochs); paper 6.53 and 262.85; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train omni-inr-gan-imagenet256 --data imagenet/train
-      256 million (200 epochs); paper 4.93 and 343.22; measured here: not yet
+      128 million (100 epochs); paper 4.93 and 343.22; measured here: not yet
   everymode train omni-inr-gan-64 --data photos
       your own images, one folder per class; 13 million at the default length
   everymode sample RUN --size 96x160

@@ -123,7 +123,8 @@ def _compiler() -> str:
 
 
 def _extra(name: str, module: str, use: str) -> str:
-    if importlib.util.find_spec(module) is not None:
+    found = importlib.util.find_spec(module)
+    if found is not None and found.origin is not None:  # a mere folder of that name has none
         return f"present: {use}"
     return f"missing ({use}): pip install 'everymode[{name}]', or in a clone pip install -e '.[{name}]'"
 

@@ -98,8 +98,7 @@ class Generator:
             raise ValueError(
                 f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
             )
-        if truncation < 0:
-            raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
+        require_truncation(truncation)
         if size is not None:
             batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
         given = label_numbers(label, n, self.num_labels, self.classes)
@@ -170,6 +169,12 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
         game.labels.load_sampling_state(_weights(folder / "labels.safetensors"))
     classes = config.get("data", {}).get("classes", ())
     return Generator(game.generator, game.labels, classes=classes, config=config).to(device)
+
+
+def require_truncation(truncation: float) -> None:
+    """Raise ValueError for a factor on z below 0."""
+    if truncation < 0:
+        raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
 
 
 def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from everymode.game import Condition
-from everymode.generator import Generator, seeds_of
+from everymode.generator import Generator, require_truncation, seeds_of
 from everymode.label_names import Asked, label_numbers
 
 __all__ = ["Redrawn", "redraw_rejected", "sample_accepted"]
@@ -83,8 +83,7 @@ def redraw_rejected(
             f"ask for at least one image, in batches of at least one, redrawn 0 times or more, not {n} by "
             f"{batch_size} and {retries} times"
         )
-    if truncation < 0:
-        raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
+    require_truncation(truncation)
     given = label_numbers(label, n, generator.num_labels, generator.classes)
     batches = []
     for start in range(0, n, batch_size):

@@ -145,14 +145,19 @@ def newest_of_run(run: Path) -> Path:
     """
     folder = run / "checkpoints"
     newest = newest_valid(folder, lambda text: print(text, file=sys.stderr))
-    if newest is not None:
-        return newest
-    if checkpoints(folder):
-        raise FileNotFoundError(
+    if newest is None:
+        raise no_checkpoint(run)
+    return newest
+
+
+def no_checkpoint(run: Path) -> FileNotFoundError:
+    """What to raise for a run folder without a whole checkpoint."""
+    if checkpoints(run / "checkpoints"):
+        return FileNotFoundError(
             f"every checkpoint of {run} is damaged: give another run, or train again (its log and pictures are still "
             "there)"
         )
-    raise FileNotFoundError(f"{run} has no checkpoint yet: let it train until its first snapshot")
+    return FileNotFoundError(f"{run} has no checkpoint yet: let it train until its first snapshot")
 
 
 def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None:

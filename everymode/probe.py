@@ -48,7 +48,8 @@ class SampleProbe:
     discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
         layer's own weight; only where the network has such layers.
 
-    Of several labels an image (label blocks), their combinations are the classes of `variety`, and labels_hit and the
+    Of several labels an image (label blocks), their combinations are the classes of `variety` (those of the first few
+    blocks, where so many are combined that most examples would be the only one of theirs), and labels_hit and the
     accuracies are means over the blocks. Real examples without a label are left out where labels are compared, and
     held-out ones also of realness, unless the data have such examples too.
     """
@@ -129,7 +130,12 @@ class SampleProbe:
             labels = None
         known = self._real_labels if labels is not None else None
         signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
-        variety = within_class_distance(fake, labels) / max(within_class_distance(real, known), 1e-12)
+        if labels is not None and known is not None:
+            labels_compared, known_compared = comparable(labels, known)
+        else:
+            labels_compared, known_compared = labels, known
+        variety = within_class_distance(fake, labels_compared)
+        variety /= max(within_class_distance(real, known_compared), 1e-12)
         if np.isfinite(variety):  # with very many classes, no two of these samples are of one
             signals["variety"] = variety
         if labels is not None and known is not None and known.shape[1:] == labels.shape[1:]:
@@ -242,6 +248,27 @@ def coarse(examples: Tensor) -> Tensor:
         size = [min(SIDE, side) for side in examples.shape[2:]]
         examples = F.adaptive_avg_pool2d(examples.float(), size)
     return examples.flatten(1).double()
+
+
+def comparable(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of two sides, [N] or [N, blocks], cut to as many of the first blocks as leave at least half of each
+    side in a combination with another member of that side; one block at the least.
+    """
+    if first.ndim != 2 or second.ndim != 2:
+        return first, second
+    for blocks in range(first.shape[1], 1, -1):
+        if min(_share_in_company(side[:, :blocks]) for side in (first, second)) >= 0.5:
+            return first[:, :blocks], second[:, :blocks]
+    return first[:, :1], second[:, :1]
+
+
+def _share_in_company(labels: np.ndarray) -> float:
+    """Of the rows [N, blocks] that have all labels, the share with the same ones as another row."""
+    known = labels[(labels >= 0).all(1)]
+    if not len(known):
+        return 0.0
+    _, counts = np.unique(known, axis=0, return_counts=True)
+    return float(counts[counts > 1].sum() / len(known))
 
 
 def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:

@@ -103,7 +103,10 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
     """Load what fits of another run's generator, average and discriminator, and say what does not."""
     if (path / "checkpoints").is_dir():
-        path = files.newest_of_run(path)
+        newest = files.newest_valid(path / "checkpoints", say)
+        if newest is None:
+            raise files.no_checkpoint(path)
+        path = newest
     if not (path / "state").is_dir():
         raise FileNotFoundError(
             f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"

@@ -214,8 +214,10 @@ def main() -> None:
         f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
         f"Curves: {picture.name}",
     ]
-    paper = {case.name: paper_cells(case.name, options.on) for case in wanted}
-    head = "" if options.on == "digits" else "paper FID | paper IS | paper collapse"
+    paper, head = {}, ""
+    if options.on in PAPER:
+        paper = {case.name: paper_cells(case.name, options.on) for case in wanted}
+        head = "paper FID | paper IS | paper collapse"
     report("Supervision against regularization", facts, table(outcomes, columns, paper, head), out)
 
 

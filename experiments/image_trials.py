@@ -89,7 +89,8 @@ def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
     Tables share rows: k = 100 of one is "full" of the next. Runs lie in the folder `shared`, beside the tables'.
     """
     numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
-    terms = digest_of(numbers, case.data, str(judge.images))
+    kind = type(case.recipe).__qualname__  # others may have equal numbers
+    terms = digest_of(kind, numbers, case.data, str(judge.images))
     shared = place.parent.parent / "shared" / f"{case.recipe.name}-seed{seed}-{terms[:8]}"
     record = shared / f"outcome-{digest_of(repr(judge))[:8]}.json"
     place.mkdir(parents=True, exist_ok=True)
@@ -111,11 +112,12 @@ def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float
     if table is None or labels.ndim != 1 or not (labels >= 0).any():
         return {}
     known = labels >= 0
-    clusters = table[0].numpy()[known]
+    clusters = table.numpy()[:, known].ravel()  # of mirror images too, where they have clusters of their own
+    classes = np.tile(labels[known], len(table))
     return {
-        "nmi": nmi(clusters, labels[known]),
-        "purity": purity(clusters, labels[known]),
-        "inverse purity": purity(clusters, labels[known], inverse=True),
+        "nmi": nmi(clusters, classes),
+        "purity": purity(clusters, classes),
+        "inverse purity": purity(clusters, classes, inverse=True),
     }
 
 

@@ -69,10 +69,15 @@ def run_all(
         play: None = `train_and_judge`.
     """
     seeds = list(seeds)
-    played: dict[str, Case] = {}
+    same: dict[tuple[type[Recipe], str], list[Case]] = {}
     for case in cases:
-        played.setdefault(_terms(case, judge), case)
-    jobs = [(case, seed) for seed in seeds for case in played.values()]
+        same.setdefault((type(case.recipe), _terms(case, judge)), []).append(case)
+    # Of several names the one under which an earlier set was finished, as far as there is one.
+    jobs = [
+        (next((case for case in names if _record(case, seed, out, judge).is_file()), names[0]), seed)
+        for seed in seeds
+        for names in same.values()
+    ]
     done: dict[tuple[str, int], Outcome] = {}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         pending = {
@@ -93,8 +98,9 @@ def run_all(
                 f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
                 flush=True,
             )
+    played = {(type(case.recipe), _terms(case, judge), seed): done[case.name, seed] for case, seed in jobs}
     return [
-        done[played[_terms(case, judge)].name, seed]._replace(case=case.name)
+        played[type(case.recipe), _terms(case, judge), seed]._replace(case=case.name)
         for seed in seeds
         for case in cases
     ]
@@ -136,15 +142,21 @@ def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcom
     import torch
 
     torch.set_num_threads(1)
-    # Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
-    name = case.name.replace(" ", "-").replace(",", "")
-    place = out / f"{name}-seed{seed}-{_terms(case, judge)[:8]}"
-    record = place / "outcome.json"
+    record = _record(case, seed, out, judge)
     if record.is_file():
         return Outcome(**json.loads(record.read_text()))
-    outcome = play(case, seed, place, judge)
+    outcome = play(case, seed, record.parent, judge)
     record.write_text(json.dumps(outcome._asdict(), indent=1))
     return outcome
+
+
+def _record(case: Case, seed: int, out: Path, judge: Any) -> Path:
+    """Where the outcome of a run is kept.
+
+    Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
+    """
+    name = case.name.replace(" ", "-").replace(",", "")
+    return out / f"{name}-seed{seed}-{_terms(case, judge)[:8]}" / "outcome.json"
 
 
 def _terms(case: Case, judge: Any) -> str:

@@ -24,8 +24,14 @@ def table(
         columns: names of scores.
         paper: case -> its cells, as many as `head` names.
         head: titles of the paper's columns, joined by " | ".
+
+    Raises ValueError where a case has more of the paper's cells, or fewer, than there are titles.
     """
     paper_titles = head.split(" | ") if head else []
+    if any(len(cells) != len(paper_titles) for cells in paper.values()):
+        raise ValueError(
+            f"the paper's columns are {paper_titles}, and some case has another number of cells: {paper}"
+        )
     rows = []
     for name, mine in by_case(outcomes).items():
         ours = []

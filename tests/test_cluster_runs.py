@@ -153,7 +153,7 @@ def test_a_cluster_without_images_is_named_before_it_is_drawn(
     saved.save(tmp_path / "saved")
     asked = ["--cluster", "3", "--seeds", "0", "--out", str(tmp_path / "out")]
     assert main(["sample", str(tmp_path / "saved"), *asked]) == 0
-    assert "cluster 3 has no image, so nothing was learnt for it" in capsys.readouterr().out
+    assert "cluster 3 has no image at this checkpoint" in capsys.readouterr().out
 
 
 def test_generators_are_no_clusters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -260,8 +260,10 @@ def test_scales_are_averaged() -> None:
 def test_adversarial_loss_gets_the_conditions_of_its_side() -> None:
     seen: dict[str, Any] = {}
 
-    def discriminator(real: Tensor, fake: Tensor, condition: Condition, fake_condition: Condition) -> Tensor:
-        seen["discriminator"] = (condition, fake_condition)
+    def discriminator(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> Tensor:
+        seen["discriminator"] = (real_condition, fake_condition)
         return real.mean() - fake.mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:

@@ -22,6 +22,7 @@ from everymode.probe import (
     as_in_use,
     class_scores,
     coarse,
+    comparable,
     label_agreement,
     overfitting,
     within_class_distance,
@@ -351,6 +352,18 @@ def test_signals_of_several_labels_are_means_over_them() -> None:
     real, fake, known = coarse(data.gather(rows)), coarse(samples), data.labels[rows]
     hits = [label_agreement(real, known[:, i], fake, asked[:, i].numpy()) for i in (0, 1)]
     assert signals["labels_hit"] == pytest.approx(sum(hits) / 2)
+
+
+def test_where_combinations_have_one_member_each_fewer_labels_make_the_classes() -> None:
+    random = np.random.default_rng(0)
+    many, few = random.integers(0, 2, (256, 40)), random.integers(0, 2, (256, 4))
+    for sides in (comparable(many, many), comparable(many, random.integers(0, 2, (200, 40)))):
+        assert 4 <= sides[0].shape[1] <= 8 and sides[0].shape[1] == sides[1].shape[1]
+    assert comparable(few, few)[0].shape == (256, 4)
+    lacking = many.copy()
+    lacking[:, 1] = -1
+    assert comparable(many, lacking)[0].shape[1] == 1
+    assert comparable(many[:, 0], many[:, 1])[0].shape == (256,)
 
 
 def test_distances_go_by_combinations_of_labels_and_pass_over_missing_ones() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_a_grid_is_any_two_whole_numbers() -> None:
         expected = measure(weight, (5, 4))
         for grid in ([5, 4], np.array([5, 4]), torch.tensor([5, 4]), torch.Size([5, 4])):
             assert measure(weight, grid) == expected
-        for wrong in (8, (5,), (4.5, 4), (0, 4)):
+        for wrong in (8, (5,), (4.5, 4), (0, 4), (math.nan, 4), (math.inf, 4)):
             with pytest.raises(ValueError, match=r"the grid is .* it must be the"):
                 measure(weight, wrong)
 
@@ -90,8 +91,9 @@ def test_the_compensation_takes_numbers_of_any_type(count: object) -> None:
 
     harmonic = [sum(1 / i for i in range(1, n + 1)) for n in (12, 6)]
     assert compensation(count, np.float32(0.5)) == pytest.approx(harmonic[0] / harmonic[1])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="at least 1 filter"):
-        compensation(12.5, 0.5)  # type: ignore[arg-type]
+    for wrong in (12.5, math.inf, math.nan):
+        with pytest.raises(ValueError, match="at least 1 filter"):
+            compensation(wrong, 0.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int16, torch.int32])

@@ -85,9 +85,10 @@ def in_words(report: ClusterReport) -> str:
         lines.append(
             f"with the data's classes: normalized mutual information {report.nmi:.3f}, purity {report.purity:.3f}"
         )
+        kind = "examples or mirror images" if report.mirrored else "examples"
         largest = sorted(range(len(report.sizes)), key=lambda cluster: -report.sizes[cluster])[:10]
         lines += [
-            f"  cluster {cluster}: {report.sizes[cluster]:,} examples, {report.classes[cluster][1]:.0%} of them "
+            f"  cluster {cluster}: {report.sizes[cluster]:,} {kind}, {report.classes[cluster][1]:.0%} of them "
             f"{report.classes[cluster][0]}"
             for cluster in largest
         ]

@@ -146,7 +146,7 @@ def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str
             raise ValueError(f"there is no cluster {each}: they are numbered 0 to {len(counts) - 1}")
         if not counts[each]:
             say(
-                f"cluster {each} has no image, so nothing was learnt for it: what is drawn is left from the start"
+                f"cluster {each} has no image at this checkpoint: what is drawn is what it held before, if anything"
             )
     return [str(each) for each in cluster or ()]
 

@@ -17,8 +17,8 @@ def means_of_clusters(
     """([K, F] mean of the features [N, F] with each label [N], [K] bool: which clusters have none).
 
     A cluster without a point is put on a point that is far from its own cluster's mean: the farthest, the next for a
-    second such cluster, and so on; if there is none (all points lie on their means), on the mean of all points.
-    Points with a negative label (UNLABELLED) are left out of all that.
+    second such cluster, and so on; if none is left (each lies on its cluster's mean or is its cluster's last one), on
+    the mean of all points. Points with a negative label (UNLABELLED) are left out of all that.
 
     Args:
         total: sums a tensor over processes that hold different points; the result is then the same in all of them.
@@ -116,8 +116,8 @@ def feed_starved(
     starved = (counts == 0).nonzero()[:, 0].tolist()
     distances = squared_distances(points, centers, labels)
     distances = torch.where(counts[labels] > 1, distances, torch.zeros_like(distances))
-    # A cluster can give all of its points but one, which may be among the farthest.
-    wanted = len(starved) + int((counts > 0).sum())
+    # A cluster gives all of its points but one, which may be among the farthest: each that gives is passed over once.
+    wanted = 2 * len(starved)
     farthest = distances.argsort(descending=True, stable=True)[:wanted]
     rows = points.features[farthest] - points.origin
     distances, owners, rows = (points.gather(part) for part in (distances[farthest], labels[farthest], rows))

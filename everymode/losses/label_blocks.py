@@ -74,12 +74,7 @@ def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple
 
 def whole_labels(labels: Tensor) -> Tensor:
     """Labels of one block as int64. Raises ValueError unless they are whole numbers."""
-    if (
-        labels.dtype == torch.bool
-        or labels.is_floating_point()
-        or labels.is_complex()
-        or labels.dim() not in (1, 3)
-    ):
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex() or labels.dim() == 0:
         raise ValueError(
             f"labels must be integers, [B] or [B, H, W] per block, not {labels.dtype} {list(labels.shape)}"
         )

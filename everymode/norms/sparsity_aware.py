@@ -262,13 +262,20 @@ def _checked(weight: Tensor, grid: Grid) -> Grid:
 def _chosen_kernels(weight: Tensor, pairs: Tensor) -> Tensor:
     """[1, P, kh, kw]: the kernels of the pairs."""
     pairs = torch.as_tensor(pairs, device=weight.device)
-    if pairs.dim() != 2 or pairs.shape[1] != 2 or len(pairs) == 0 or pairs.is_floating_point():
+    if (
+        pairs.dim() != 2
+        or pairs.shape[1] != 2
+        or len(pairs) == 0
+        or pairs.is_floating_point()
+        or pairs.dtype == torch.bool
+    ):
         raise ValueError(
             f"pairs has shape {list(pairs.shape)} and type {pairs.dtype}; it must be whole numbers [P, 2] with P > 0: "
             "(out, in) of each kernel"
         )
     outputs, inputs = pairs.long().unbind(1)  # bytes would be taken for a mask
-    if weight.device.type == "cpu":  # elsewhere looking would make the host wait
+    # Elsewhere looking would make the host wait.
+    if weight.device.type == "cpu" and not torch.compiler.is_compiling():
         last = torch.tensor(weight.shape[:2])
         if (pairs < 0).any() or (pairs.long() >= last).any():
             raise ValueError(

@@ -24,9 +24,9 @@ def compensation(num_filters: int, fraction: float) -> float:
     Raises:
         ValueError: no filters, part of one, or a fraction outside (0, 1].
     """
-    count = int(num_filters)
-    if count < 1 or count != num_filters:
+    if not (num_filters >= 1 and num_filters % 1 == 0):
         raise ValueError(f"compensation needs a layer with at least 1 filter, not {num_filters}")
+    count = int(num_filters)
     return _harmonic(count) / _harmonic(subset_size(count, float(fraction)))
 
 

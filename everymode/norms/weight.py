@@ -118,7 +118,7 @@ def as_grid(grid: Sequence[int]) -> Grid:
     Raises ValueError for anything else.
     """
     sizes = list(grid) if hasattr(grid, "__len__") else []
-    if len(sizes) != 2 or any(int(size) != size or size < 1 for size in sizes):
+    if len(sizes) != 2 or not all(size >= 1 and size % 1 == 0 for size in sizes):
         raise ValueError(f"the grid is {grid!r}; it must be the (height, width) of the layer's input")
     return int(sizes[0]), int(sizes[1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -31,7 +32,8 @@ class PartitionTerms(NamedTuple):
 
 
 def partition_terms(anchor_logits: Tensor, neighbour_logits: Tensor) -> PartitionTerms:
-    """The parts of `partition_loss`. Computed from logarithms, so nothing is clamped and nothing overflows.
+    """The parts of `partition_loss`. Computed from logarithms, so nothing overflows; a part of no probability (a
+    logit of minus infinity) has no entropy, and takes no gradient.
 
     Args:
         anchor_logits, neighbour_logits: [B, K]; row i of the second is a neighbour of row i of the first.
@@ -45,19 +47,13 @@ def partition_terms(anchor_logits: Tensor, neighbour_logits: Tensor) -> Partitio
             f"{list(shape)} and {list(neighbour_logits.shape)}"
         )
     anchors, neighbours = F.log_softmax(anchor_logits, dim=1), F.log_softmax(neighbour_logits, dim=1)
-    probabilities = anchors.exp()
-    mean = anchors.logsumexp(0) - math.log(shape[0])
-    mean_probabilities = mean.exp()
+    finite = anchors.clamp_min(torch.finfo(anchors.dtype).min / 4)
+    mean = finite.logsumexp(0) - math.log(shape[0])
     return PartitionTerms(
         consistency=-(anchors + neighbours).logsumexp(1).mean(),
-        sample_entropy=-_product(probabilities, anchors).sum(1).mean(),
-        mean_entropy=-_product(mean_probabilities, mean).sum(),
+        sample_entropy=-(finite.exp() * finite).sum(1).mean(),
+        mean_entropy=-(mean.exp() * mean).sum(),
     )
-
-
-def _product(probabilities: Tensor, logarithms: Tensor) -> Tensor:
-    """p log p, with 0 log 0 = 0 for logits of minus infinity."""
-    return probabilities * logarithms.masked_fill(probabilities == 0, 0)
 
 
 def partition_loss(

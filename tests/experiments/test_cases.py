@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from argparse import Namespace
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from everymode.data.opening import open_images
 from everymode.recipes import find
+from everymode.recipes.biggan import BigGAN
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
 from experiments.budget import scaled
 from experiments.curves import plot
@@ -28,6 +29,11 @@ from experiments.repeated import Case, Outcome, few_images, run_all, train_and_j
 from experiments.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherBigGAN(BigGAN):
+    """Another method with the same numbers."""
 
 
 def all_cases() -> dict[str, Case]:
@@ -220,6 +226,20 @@ def test_one_recipe_under_two_names_is_trained_once(tmp_path: Path) -> None:
     ]
     assert len(list(tmp_path.glob("*/outcome.json"))) == 4
     assert outcomes[0].folder == outcomes[2].folder != outcomes[1].folder
+
+
+def test_recipes_of_two_kinds_with_equal_numbers_are_two(tmp_path: Path) -> None:
+    cases = [Case("one", DIGITS, "digits"), Case("another", OtherBigGAN(**vars(DIGITS)), "digits")]
+    assert cases[0].recipe.as_json() == cases[1].recipe.as_json()
+    outcomes = run_all(cases, seeds=[0], out=tmp_path, processes=1, judge=1, play=only_named)
+    assert outcomes[0].folder != outcomes[1].folder
+
+
+def test_what_was_finished_under_another_name_is_taken(tmp_path: Path) -> None:
+    run = partial(run_all, seeds=[0], out=tmp_path, processes=1, judge=1, play=only_named)
+    (first,) = run([Case("second name", DIGITS, "digits")])
+    both = run([Case("first name", DIGITS, "digits"), Case("second name", DIGITS, "digits")])
+    assert [outcome.folder for outcome in both] == [first.folder] * 2
 
 
 def test_tables_by_hand() -> None:

@@ -22,8 +22,8 @@ def test_blocks_come_by_column_or_as_they_are() -> None:
     columns = label_blocks(labels, (3, 2))
     assert [block.tolist() for block in columns] == [[1, 2], [0, 1]]
     assert all(block.dtype == torch.int64 for block in columns)
-    with pytest.raises(ValueError, match=r"\[B\] or \[B, H, W\] per block, not torch.int32 \[2, 2\]"):
-        label_blocks(labels, 3)  # the tuple was forgotten
+    (whole,) = label_blocks(labels, 3)
+    assert whole.tolist() == labels.tolist()
 
 
 def test_class_counts_of_numpy_are_whole_numbers_too() -> None:

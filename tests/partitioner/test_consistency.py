@@ -61,10 +61,17 @@ def test_contradicting_neighbours_and_an_unused_part_stay_finite():
     assert all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
-def test_a_logit_of_minus_infinity_is_a_part_of_no_probability():
-    anchors, neighbours = torch.tensor([[1.0, -torch.inf]]), torch.zeros(1, 2)
-    loss = partition_loss(anchors, neighbours, sample_entropy_weight=1, mean_entropy_weight=1)
-    assert loss.item() == pytest.approx(math.log(2))
+@pytest.mark.parametrize("second", [[0.5, -torch.inf], [0.5, 0.0]])
+def test_a_logit_of_minus_infinity_is_a_part_of_no_probability(second):
+    anchors = torch.tensor([[1.0, -torch.inf], second], dtype=torch.float64, requires_grad=True)
+    loss = partition_loss(anchors, torch.zeros(2, 2), sample_entropy_weight=1, mean_entropy_weight=1)
+    # As a logit so low that its probability is 0 to the last digit.
+    low = anchors.detach().clamp_min(-1e4).requires_grad_(True)
+    same = partition_loss(low, torch.zeros(2, 2), sample_entropy_weight=1, mean_entropy_weight=1)
+    assert loss.item() == pytest.approx(same.item())
+    loss.backward()
+    same.backward()
+    torch.testing.assert_close(anchors.grad, low.grad)
 
 
 def test_gradients():

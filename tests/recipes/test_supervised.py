@@ -216,6 +216,7 @@ def test_margins_that_never_count_are_told() -> None:
         *(("multi-hinge-k1-gan-digits", number) for number in ("margin", "class_weight", "matching_weight")),
         ("ac-gan-digits", "class_weight"),
         ("reacgan-digits", "class_weight"),
+        ("contragan-digits", "class_weight"),
     ],
 )
 def test_weights_and_margins_are_numbers_from_0_on(name: str, number: str) -> None:

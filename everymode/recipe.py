@@ -306,14 +306,18 @@ class Recipe:
 
 
 def _with_tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were."""
-    return tuple(_with_tuples(each) for each in value) if isinstance(value, list) else value
+    """JSON's lists as the tuples they were, and numpy's numbers (out of a sweep) as Python's."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_with_tuples(each) for each in value)
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        return value.item()
+    return value
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """The value as its field's type, or a ValueError that says what is allowed."""
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()  # a number out of a sweep
+    if not isinstance(value, (list, tuple)):
+        value = _with_tuples(value)
     if kind == Resolution:
         return parse_resolution(value)
     if typing.get_origin(kind) is Literal:

@@ -25,6 +25,13 @@ def test_a_missing_extra_comes_with_the_line_that_installs_it(monkeypatch):
     assert found.endswith("pip install 'everymode[parquet]', or in a clone pip install -e '.[parquet]'")
 
 
+def test_a_mere_folder_is_no_extra(monkeypatch, tmp_path):
+    (tmp_path / "a_folder_of_that_name").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(doctor._EXTRAS, "parquet", ("a_folder_of_that_name", "opens tables"))
+    assert dict(doctor.findings())["extra parquet"].startswith("missing (opens tables)")
+
+
 def test_a_question_that_fails_leaves_the_others(monkeypatch, capsys):
     def broken():
         raise OSError("no such device")

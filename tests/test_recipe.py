@@ -38,6 +38,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
         == find("omni-gan-digits").with_numbers(steps=7, generator_lr=0.5, mirror=True).as_json()
     )
     assert type(recipe.steps) is int
+    several = find("omni-gan-two-domains").with_numbers(num_classes=(np.int64(10), np.int32(2)))
+    assert json.dumps(several.as_json()) and several.num_classes == (10, 2)
 
 
 def test_none_where_it_is_allowed() -> None:

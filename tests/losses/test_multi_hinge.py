@@ -135,6 +135,20 @@ def test_half_precision_is_computed_in_single() -> None:
     loss = multi_hinge_loss(scores, labels)
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, multi_hinge_loss(scores.float(), labels))
+    for cost in (
+        any_real_class,
+        fake_class_score,
+        fake_class_log_probability,
+        activation_maximization,
+        confusion,
+    ):
+        game = multi_hinge(2, generator_cost=cost)
+        for of in (
+            lambda loss, x: loss.generator(x, labels % 2),
+            lambda loss, x: loss.realness(x, labels % 2),
+        ):
+            assert of(game, scores).dtype == torch.float32
+            torch.testing.assert_close(of(game, scores), of(game, scores.float()))
 
 
 def test_mistakes_are_sentences() -> None:

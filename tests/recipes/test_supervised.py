@@ -225,6 +225,16 @@ def test_weights_and_margins_are_numbers_from_0_on(name: str, number: str) -> No
             find(name).with_numbers(**{number: wrong})
 
 
+def test_a_share_of_labelled_images_below_one_row_is_refused_at_once() -> None:
+    for name in ("omni-gan-digits", "reacgan-digits", "multi-hinge-k1-gan-digits"):
+        with pytest.raises(
+            ValueError,
+            match=r"labelled_share is 0.004, which is not one row of a batch of 64: give at least 0.0156",
+        ):
+            find(name).with_numbers(labelled_share=0.004)
+        assert find(name).with_numbers(labelled_share=0.01).labelled_share == 0.01
+
+
 @pytest.mark.parametrize(
     "name", ["omni-gan-32", "ac-gan-64", "imac-gan-32", "multi-hinge-k1-gan-32", "ac-gan-ssl-32"]
 )

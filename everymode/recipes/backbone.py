@@ -266,6 +266,10 @@ class BigGANBackbone(Recipe):
             raise ValueError(
                 f"{self.name} conditions on labels, and the data has none: choose another recipe"
             )
+        if fewest < at_least and isinstance(self.num_classes, tuple):
+            raise ValueError(
+                f"{self.name} tells classes apart, and one of an image's labels has {fewest}: leave that label out"
+            )
         if fewest < at_least:
             raise ValueError(
                 f"{self.name} tells classes apart, and the data has {fewest}: choose another recipe, such as "

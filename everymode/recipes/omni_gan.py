@@ -56,7 +56,7 @@ class OmniGAN(BigGANBackbone):
         from everymode.losses.omni import omni
         from everymode.networks.heads import ClassifierHead
 
-        self.require_classes(1)
+        self.require_classes(2)
         objective = Objective(omni(self.num_classes, one_sided=self.one_sided))
         return self.game(objective, partial(ClassifierHead, num_outputs=sum(self.block_sizes) + 2))
 

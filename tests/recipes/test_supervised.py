@@ -18,7 +18,7 @@ from everymode.recipes import RECIPES, find
 from everymode.recipes.ac_gan import ACGAN
 from everymode.recipes.multi_hinge_gan import MultiHingeGAN, MultiHingeK1GAN, MultiHingeSharedGAN
 
-TELLS_CLASSES_APART = ("ac-gan", "imac-gan", "multi-hinge")
+TELLS_CLASSES_APART = ("ac-gan", "imac-gan", "multi-hinge", "omni", "one-sided")
 
 
 def built(recipe: Recipe) -> Game:
@@ -108,6 +108,11 @@ def test_the_shared_margin_costs_nothing_before_its_step() -> None:
 def test_a_class_head_needs_two_classes(name: str) -> None:
     with pytest.raises(ValueError, match="tells classes apart, and the data has 1: choose another recipe"):
         replace(find(name), num_classes=1).build()
+
+
+def test_a_label_that_can_only_be_one_class_is_named() -> None:
+    with pytest.raises(ValueError, match="one of an image's labels has 1: leave that label out"):
+        replace(find("omni-gan-digits"), num_classes=(10, 1)).build()
 
 
 def test_combinations_that_make_no_sense() -> None:

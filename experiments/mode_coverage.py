@@ -10,6 +10,8 @@ text say differently; each such number is an argument, and `--preset released` o
   released   100,000  5,000          1e-4           0.8    2              none
   paper      400,000  10,000         1e-3           0.9    1              none
 
+(The paper's length at the code's rates: `--preset released --steps 400000 --refresh-every 10000 --radius 1`.)
+
 Both rules for "high quality" are always given: the text's (a disc of 3 std) and the released code's (a box). A
 perfect sampler has 98.89 % and 99.46 %, so more than that means modes that are too narrow: hence the spread, which no
 paper has.
@@ -146,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--online-after",
         type=int,
-        help="steps after which the online variant's centers follow (paper: 25,000)",
+        help="steps after which the online variant's centers follow (paper: 25,000; default: --refresh-every, if given)",
     )
     made.add_argument(
         "--packs",

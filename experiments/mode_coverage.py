@@ -148,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--online-after",
         type=int,
-        help="steps after which the online variant's centers follow (paper: 25,000; default: --refresh-every, if given)",
+        help="steps after which the online variant's centers follow (paper: 25,000; left out: --refresh-every)",
     )
     made.add_argument(
         "--packs",

@@ -6,6 +6,7 @@ going back where a loss was not finite or the run collapsed.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -263,6 +264,9 @@ class Trainer(Stepper):
             on_reals, on_fakes = (numbers.get(f"judgement/{name}_above_0") for name in ("real", "fake"))
             if on_reals is not None and on_fakes is not None:
                 signals["saturation"] = min(on_reals, 1 - on_fakes)
+            gradient = numbers.get("gradient_norm/generator")
+            if gradient is not None and math.isfinite(gradient):
+                signals["generator_gradient"] = gradient
             alarm = self.watch.look(self.completed, signals)
             self._say_cautions()
         alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]

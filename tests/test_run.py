@@ -284,6 +284,13 @@ def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -
     assert everymode.load(run.folder, recipe=run.recipe).sample(1).shape == (1, 1, 16, 16)
 
 
+def test_the_watch_reads_the_generators_gradient(toy: Callable[..., Run]) -> None:
+    lines = read_lines(toy(watch_samples=20, tick=2).folder / "log.jsonl")
+    assert len(lines) == 2
+    for line in lines:
+        assert line["watch/generator_gradient"] == line["gradient_norm/generator"] > 0
+
+
 # ---- starting from another run
 
 

@@ -41,6 +41,19 @@ def test_growth_is_measured_from_the_third_tick() -> None:
     assert rule.broken(50.0, Course(best=1.0, first=1.0, seen=2)) is None
 
 
+def test_a_game_that_stands_still_is_seen() -> None:
+    # The generator's gradient of a run whose discriminator came to judge everything alike, and of one that went on.
+    dead = [14.7, 6.4, 2.9, 1.2, 0.54, 0.064, 0.002, 0.0005, 0.0002]
+    alarms = looked(CollapseWatch(), "generator_gradient", dead)
+    assert alarms[:-2] == [None] * 7
+    assert alarms[-2] == Alarm(80, "generator_gradient fell from 14.7 to 0.0005", last_healthy=50)
+    assert (
+        looked(CollapseWatch(), "generator_gradient", [24.5, 14.7, 13.4, 7.6, 0.9, 0.5, 0.4, 6.4])
+        == [None] * 8
+    )
+    assert looked(CollapseWatch(), "generator_gradient", [0.0] * 8) == [None] * 8
+
+
 def test_signals_without_a_rule_and_rules_without_a_signal_are_passed_over() -> None:
     assert CollapseWatch().look(1, {"something": 3.0}) is None
     assert CollapseWatch().look(1, {}) is None

@@ -122,8 +122,8 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     if part == "supervised":
         return [case(name, recipe) for name, recipe in found.items()]
     guessing = find(f"multi-hinge-ssl-{on}")
-    # On digits guessing takes longer, and momentum: all are compared at equal numbers.
-    same = {"steps": guessing.steps, "beta1": guessing.beta1}
+    # On digits guessing takes longer: all are compared at equal numbers.
+    same = {"steps": guessing.steps, "beta1": guessing.beta1, "initialization": guessing.initialization}
 
     def supervised_case(name: str, method: str, prepare: object) -> Case:
         return case(name, replace(found[method], **same), prepare)

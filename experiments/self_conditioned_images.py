@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
         f"{data.classes[options.shown_class] if data.num_classes > 1 else options.shown_class}",
     ]
-    titles = ("paper: FID", "paper: IS", "paper: reverse KL, base 10")
+    titles = ("paper, CIFAR-10: FID", "paper, CIFAR-10: IS", "paper, CIFAR-10: reverse KL, base 10")
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
     report("Self-Conditioned GAN on images", facts, text, out)
 

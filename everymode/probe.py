@@ -130,12 +130,8 @@ class SampleProbe:
             labels = None
         known = self._real_labels if labels is not None else None
         signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
-        if labels is not None and known is not None:
-            labels_compared, known_compared = comparable(labels, known)
-        else:
-            labels_compared, known_compared = labels, known
-        variety = within_class_distance(fake, labels_compared)
-        variety /= max(within_class_distance(real, known_compared), 1e-12)
+        asked, of_reals = comparable(labels, known)
+        variety = within_class_distance(fake, asked) / max(within_class_distance(real, of_reals), 1e-12)
         if np.isfinite(variety):  # with very many classes, no two of these samples are of one
             signals["variety"] = variety
         if labels is not None and known is not None and known.shape[1:] == labels.shape[1:]:
@@ -250,11 +246,13 @@ def coarse(examples: Tensor) -> Tensor:
     return examples.flatten(1).double()
 
 
-def comparable(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of two sides, [N] or [N, blocks], cut to as many of the first blocks as leave at least half of each
-    side in a combination with another member of that side; one block at the least.
+def comparable(
+    first: np.ndarray | None, second: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The labels of two sides, [N] or [N, blocks] or None, cut to as many of the first blocks as leave at least half of
+    each side in a combination with another member of that side; one block at the least.
     """
-    if first.ndim != 2 or second.ndim != 2:
+    if first is None or second is None or first.ndim != 2 or second.ndim != 2:
         return first, second
     for blocks in range(first.shape[1], 1, -1):
         if min(_share_in_company(side[:, :blocks]) for side in (first, second)) >= 0.5:
@@ -281,11 +279,8 @@ def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
     if rows is None or not (rows >= 0).all(1).any():
         return float(torch.pdist(features).mean())
     known = (rows >= 0).all(1)
-    _, group_of = np.unique(rows[known], axis=0, return_inverse=True)
-    members = features[torch.from_numpy(known)]
-    groups = [
-        members[torch.from_numpy(group_of.reshape(-1) == group)] for group in range(int(group_of.max()) + 1)
-    ]
+    classes, members = np.unique(rows[known], axis=0), features[torch.from_numpy(known)]
+    groups = [members[torch.from_numpy((rows[known] == each).all(1))] for each in classes]
     means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
     return float(np.mean(means)) if means else float("nan")
 

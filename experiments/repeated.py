@@ -69,15 +69,17 @@ def run_all(
         play: None = `train_and_judge`.
     """
     seeds = list(seeds)
-    same: dict[tuple[type[Recipe], str], list[Case]] = {}
-    for case in cases:
-        same.setdefault((type(case.recipe), _terms(case, judge)), []).append(case)
+    kinds = [(type(case.recipe), _terms(case, judge)) for case in cases]
+    names: dict[tuple[type[Recipe], str], list[Case]] = {}
+    for kind, case in zip(kinds, cases, strict=True):
+        names.setdefault(kind, []).append(case)
     # Of several names the one under which an earlier set was finished, as far as there is one.
-    jobs = [
-        (next((case for case in names if _record(case, seed, out, judge).is_file()), names[0]), seed)
+    played = {
+        (kind, seed): next((case for case in same if _record(case, seed, out, judge).is_file()), same[0])
         for seed in seeds
-        for names in same.values()
-    ]
+        for kind, same in names.items()
+    }
+    jobs = [(case, seed) for (_, seed), case in played.items()]
     done: dict[tuple[str, int], Outcome] = {}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         pending = {
@@ -98,11 +100,10 @@ def run_all(
                 f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
                 flush=True,
             )
-    played = {(type(case.recipe), _terms(case, judge), seed): done[case.name, seed] for case, seed in jobs}
     return [
-        played[type(case.recipe), _terms(case, judge), seed]._replace(case=case.name)
+        done[played[kind, seed].name, seed]._replace(case=case.name)
         for seed in seeds
-        for case in cases
+        for kind, case in zip(kinds, cases, strict=True)
     ]
 
 

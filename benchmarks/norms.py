@@ -28,8 +28,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.checkpoint import newest_valid, read_state
-from everymode.generator import recipe_of
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.heads import ScalarHead
 from everymode.networks.standard_cnn import SLOPE, StandardCritic
@@ -37,7 +35,9 @@ from everymode.norms import layer_grids, normalize_weights, sparsity_aware_norm,
 from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
 from everymode.norms.spectrum import bounds, fourier_basis, search
 from everymode.norms.weight import Grid, WeightRule
-from everymode.run_folder import RunFolder
+from everymode.sampling.generator import recipe_of
+from everymode.storage.checkpoint import newest_valid, read_state
+from everymode.storage.run_folder import RunFolder
 
 Work = Callable[[], object]
 GRIDS = (4, 8, 16, 32, 64)

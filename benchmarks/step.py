@@ -30,7 +30,7 @@ from benchmarks.plain_biggan import build_plain, plain_iteration
 from everymode.data.dataset import Dataset
 from everymode.data.order import DataOrder
 from everymode.recipes.biggan import CIFAR10
-from everymode.trainer import Trainer
+from everymode.training.trainer import Trainer
 
 
 class Variant(NamedTuple):

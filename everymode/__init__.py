@@ -12,23 +12,23 @@ from everymode.version import __version__
 
 if TYPE_CHECKING:
     from everymode.data.opening import open_images
-    from everymode.generator import Generator, load
     from everymode.pictures import save_grid
-    from everymode.run import Run, train
+    from everymode.runs.run import Run, train
+    from everymode.sampling.generator import Generator, load
 
 __all__ = ["Generator", "Run", "__version__", "load", "open_images", "save_grid", "train"]
 
 _HOME = {
-    "Generator": "everymode.generator",
-    "Run": "everymode.run",
-    "load": "everymode.generator",
+    "Generator": "everymode.sampling.generator",
+    "Run": "everymode.runs.run",
+    "load": "everymode.sampling.generator",
     "open_images": "everymode.data.opening",
     "save_grid": "everymode.pictures",
-    "train": "everymode.run",
+    "train": "everymode.runs.run",
 }
 _BY_NAME = (
-    *("augment", "data", "evaluation", "kmeans", "labels", "losses", "metrics", "networks", "norms"),
-    *("partitioner", "recipes", "rejection", "schedules"),
+    *("augment", "data", "evaluation", "exchange", "extractors", "kmeans", "labels", "losses", "metrics"),
+    *("networks", "norms", "partitioner", "recipes", "sampling", "schedules"),
 )
 """Modules that can be used after `import everymode` alone."""
 
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_HOME[name]), name)
     if name in _BY_NAME:
         return import_module(f"everymode.{name}")
-    raise AttributeError(f"module 'everymode' has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

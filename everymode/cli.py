@@ -111,7 +111,7 @@ def application(words: Sequence[str] = ()) -> App:
 
 def doctor() -> None:
     """Show versions, devices, compiler, extras and disk space."""
-    from everymode.doctor import report
+    from everymode.commands.doctor import report
 
     say(report())
 

@@ -20,7 +20,7 @@ from everymode.resolution import Resolution, height_and_width, parse_resolution
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game
-    from everymode.preparation import Preparation
+    from everymode.training.preparation import Preparation
 
 FROM_DATA: dict[str, bool] = {"from_data": True}
 

@@ -25,14 +25,14 @@ from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.backbone import BigGANBackbone
-from experiments.budget import scaled
-from experiments.curves import plot
-from experiments.flags import chosen, parser
-from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, run_all
-from experiments.report import report
-from experiments.tables import table
+from experiments.harness.budget import scaled
+from experiments.harness.curves import plot
+from experiments.harness.flags import chosen, parser
+from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.harness.repeated import Case, run_all
+from experiments.harness.report import report
+from experiments.harness.tables import table
 
 PAPER = {
     # ImageNet at 128 pixels, then at 64: IS and FID of 50,000 images
@@ -63,7 +63,7 @@ def labelled_only(data: Dataset, seed: int) -> Dataset:
 
 def labelled_beforehand(data: Dataset, seed: int) -> Dataset:
     """All images: a tenth with their own labels, the others with those that a classifier of that tenth gives them."""
-    from everymode.metrics.classifiers import predicted_labels, train_classifier
+    from everymode.extractors.classifiers import predicted_labels, train_classifier
 
     known = labelled_only(data, seed)
     hidden = hide_labels(data, LABELLED, seed)

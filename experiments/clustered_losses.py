@@ -21,16 +21,16 @@ from everymode.data.opening import open_images
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.self_conditioned_backbone import DIGITS as CLUSTERED_BIGGAN
-from experiments.budget import scaled
-from experiments.digit_reader import digit_classes
-from experiments.flags import chosen, parser
-from experiments.image_trials import cluster_scores, run_state, stability
-from experiments.judging import Judge
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, run_all
-from experiments.report import report
+from experiments.harness.budget import scaled
+from experiments.harness.digit_reader import digit_classes
+from experiments.harness.flags import chosen, parser
+from experiments.harness.image_trials import cluster_scores, run_state, stability
+from experiments.harness.judging import Judge
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.harness.repeated import Case, run_all
+from experiments.harness.report import report
+from experiments.harness.trial_tables import Column, trial_table
 from experiments.stacked_digits import draw_samples
-from experiments.trial_tables import Column, trial_table
 
 COLUMNS = (
     Column("fd", "fd"),

@@ -28,8 +28,8 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.recipes.points import CONDITIONAL_GRID
-from everymode.run_folder import read_lines
 from everymode.schedules import switched_on
+from everymode.storage.run_folder import read_lines
 
 BEGINS = 400
 """Step at which the collapsing runs are pulled onto one image."""

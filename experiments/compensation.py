@@ -28,13 +28,13 @@ import numpy as np
 from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.san_gan import SparsityAwareGAN
-from experiments.budget import scaled
 from experiments.critic_spectra import convolutions_of
-from experiments.flags import parser
-from experiments.repeated import Case, run_all
-from experiments.report import report
-from experiments.tables import table
-from experiments.unconditional import UnconditionalJudge, trained_critic, trained_run
+from experiments.harness.budget import scaled
+from experiments.harness.flags import parser
+from experiments.harness.repeated import Case, run_all
+from experiments.harness.report import report
+from experiments.harness.tables import table
+from experiments.harness.unconditional import UnconditionalJudge, trained_critic, trained_run
 
 if TYPE_CHECKING:
     from torch import nn

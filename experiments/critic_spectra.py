@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import everymode
 from everymode.norms import layer_grids, operator_norm, sparsity_aware_sigma
 from everymode.pictures import new_figure, save_figure
-from experiments.unconditional import trained_critic
+from experiments.harness.unconditional import trained_critic
 
 
 class Convolution(NamedTuple):

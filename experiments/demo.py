@@ -19,7 +19,7 @@ from textwrap import indent
 
 import everymode
 from everymode.evaluation import evaluate
-from experiments.digit_reader import score
+from experiments.harness.digit_reader import score
 
 SAMPLES = 1000
 

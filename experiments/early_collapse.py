@@ -26,15 +26,15 @@ from everymode.game import Game, Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import ACGAN
-from experiments.budget import scaled
 from experiments.conditional_losses import AUGMENTATION, PAPER, VARIANTS
-from experiments.curves import plot
-from experiments.flags import chosen, parser
-from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, few_images, run_all
-from experiments.report import report
-from experiments.tables import table
+from experiments.harness.budget import scaled
+from experiments.harness.curves import plot
+from experiments.harness.flags import chosen, parser
+from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.harness.repeated import Case, few_images, run_all
+from experiments.harness.report import report
+from experiments.harness.tables import table
 
 
 @dataclass(frozen=True, kw_only=True)

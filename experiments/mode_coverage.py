@@ -35,7 +35,12 @@ import numpy as np
 
 from everymode.data.mixtures import Mixture
 from everymode.data.opening import open_images
-from experiments.flags import chosen
+from experiments.harness.flags import chosen
+from experiments.harness.point_pictures import draw_panels, draw_sweep
+from experiments.harness.point_trials import PointJudge, play_points
+from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.report import report
+from experiments.harness.trial_tables import Column, trial_table
 from experiments.mode_cases import (
     METHODS,
     PAPER,
@@ -46,11 +51,6 @@ from experiments.mode_cases import (
     table_cases,
     variance_cases,
 )
-from experiments.point_pictures import draw_panels, draw_sweep
-from experiments.point_trials import PointJudge, play_points
-from experiments.repeated import Case, Outcome, run_all
-from experiments.report import report
-from experiments.trial_tables import Column, trial_table
 
 COLUMNS = (
     Column("modes", "modes"),

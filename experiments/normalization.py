@@ -26,14 +26,14 @@ from everymode.recipes import biggan, rival_norms, san_gan, unconditional
 from everymode.recipes.rival_norms import ExactSpectralGAN, OrthonormalGAN, SpectralGAN
 from everymode.recipes.san_gan import SparsityAwareGAN
 from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
-from experiments.budget import scaled
 from experiments.critic_spectra import spectra_of, spectra_picture, spectra_table
-from experiments.flags import chosen, parser
-from experiments.judging import Judge
-from experiments.repeated import Case, Outcome, run_all
-from experiments.report import report
-from experiments.tables import by_case, markdown, table
-from experiments.unconditional import UnconditionalJudge, plot_metric, trained_run
+from experiments.harness.budget import scaled
+from experiments.harness.flags import chosen, parser
+from experiments.harness.judging import Judge
+from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.report import report
+from experiments.harness.tables import by_case, markdown, table
+from experiments.harness.unconditional import UnconditionalJudge, plot_metric, trained_run
 
 SAN, SPECTRAL, NONE = "SAN-GAN", "SN-GAN", "none"
 PLAIN: dict[str, type[UnconditionalGAN]] = {

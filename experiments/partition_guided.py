@@ -26,19 +26,19 @@ from typing import TYPE_CHECKING, Any
 import everymode
 from everymode.data.opening import open_images
 from everymode.evaluation import Sampling, evaluate
-from everymode.metrics.classifiers import classifier_for, predicted_labels
+from everymode.extractors.classifiers import classifier_for, predicted_labels
+from everymode.extractors.finding import quantized
 from everymode.metrics.clustering import nmi, purity
-from everymode.metrics.features import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.partitioner import learn_partition
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.partition_guided import DIGITS, PartitionGuided
-from experiments.budget import scaled
-from experiments.flags import chosen, parser
-from experiments.repeated import Case, Outcome, run_all, train_and_judge
-from experiments.report import report
-from experiments.tables import mean_and_spread, table
+from experiments.harness.budget import scaled
+from experiments.harness.flags import chosen, parser
+from experiments.harness.repeated import Case, Outcome, run_all, train_and_judge
+from experiments.harness.report import report
+from experiments.harness.tables import mean_and_spread, table
 
 if TYPE_CHECKING:
     from everymode.game import LabelSource

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.data.opening import open_images
+from everymode.extractors.finding import extract, find_extractor, image_batches, quantized
 from everymode.kmeans import kmeans
 from everymode.metrics.clustering import nmi, purity
-from everymode.metrics.features import extract, find_extractor, image_batches, quantized
 from everymode.partitioner import load_partitioner, parts_of
 from everymode.partitioner.images import PartitionData, answers
 
@@ -54,7 +54,7 @@ def rivals(
 
     Args:
         images: [N, C, H, W] in [-1, 1].
-        extractor: as `everymode.metrics.features.find_extractor` names it.
+        extractor: as `everymode.extractors.finding.find_extractor` names it.
     """
     network = find_extractor(extractor, open_data=open_images)
     (features,) = extract(network, image_batches(quantized(images))).features.values()

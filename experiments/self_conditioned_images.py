@@ -30,24 +30,24 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
-from everymode.metrics.features import find_extractor, image_batches
+from everymode.extractors.finding import find_extractor, image_batches
 from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
 from everymode.recipes.fixed_features import FixedFeaturesGAN
-from experiments.budget import scaled
-from experiments.flags import chosen, parser
-from experiments.image_trials import (
+from experiments.harness.budget import scaled
+from experiments.harness.flags import chosen, parser
+from experiments.harness.image_trials import (
     ImageJudge,
     class_logits,
     play_once,
     surest,
 )
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Outcome, few_images, run_all
-from experiments.report import report
-from experiments.trial_tables import Column, trial_table
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.harness.repeated import Case, Outcome, few_images, run_all
+from experiments.harness.report import report
+from experiments.harness.trial_tables import Column, trial_table
 
 METHODS = (
     *("gan", "pac-gan2", "pac-gan3", "pac-gan4", "logo-gan-ae", "random-labels-gan", "rotnet-gan"),

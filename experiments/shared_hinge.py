@@ -15,18 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from everymode import checkpoint
 from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
 from everymode.recipes.multi_hinge_gan import MultiHingeSharedGAN
-from experiments.budget import scaled
-from experiments.curves import plot
-from experiments.flags import chosen, parser
-from experiments.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
-from experiments.renumbering import add_numbers_flag, changed_numbers, named_numbers, renumbered
-from experiments.repeated import Case, Outcome, run_all
-from experiments.report import report
-from experiments.tables import table
+from everymode.storage import checkpoint
+from experiments.harness.budget import scaled
+from experiments.harness.curves import plot
+from experiments.harness.flags import chosen, parser
+from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, named_numbers, renumbered
+from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.report import report
+from experiments.harness.tables import table
 
 PAPER = {
     "imagenet128": {"before the switch": ["47.79", "17.10"], "in the middle": ["169.68", "8.87"]},

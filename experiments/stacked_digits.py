@@ -21,18 +21,18 @@ import numpy as np
 
 import everymode
 from everymode.data.opening import open_images
-from everymode.metrics.classifiers import Classifier, classifier_for, stacked_digit_labels
-from everymode.metrics.features import quantized
+from everymode.extractors.classifiers import Classifier, classifier_for, stacked_digit_labels
+from everymode.extractors.finding import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.pictures import save_grid
 from everymode.recipes import find
-from experiments.budget import scaled
-from experiments.flags import chosen, parser
-from experiments.image_trials import cluster_scores, run_state
-from experiments.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.repeated import Case, Outcome, few_images, run_all
-from experiments.report import report
-from experiments.trial_tables import Column, trial_table
+from experiments.harness.budget import scaled
+from experiments.harness.flags import chosen, parser
+from experiments.harness.image_trials import cluster_scores, run_state
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
+from experiments.harness.repeated import Case, Outcome, few_images, run_all
+from experiments.harness.report import report
+from experiments.harness.trial_tables import Column, trial_table
 
 METHODS = {
     "gan": "GAN",

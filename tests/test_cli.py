@@ -16,13 +16,13 @@ from everymode.data.errors import DataError
 
 @pytest.fixture
 def train_raises(monkeypatch):
-    """Makes everymode.run.train raise what it is given."""
+    """Makes everymode.runs.run.train raise what it is given."""
 
     def patch(error):
         def refuse(*arguments, **options):
             raise error
 
-        monkeypatch.setattr("everymode.run.train", refuse)
+        monkeypatch.setattr("everymode.runs.run.train", refuse)
 
     return patch
 

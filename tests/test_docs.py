@@ -22,7 +22,7 @@ from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
-from everymode.trainer import Trainer
+from everymode.training.trainer import Trainer
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -13,11 +13,11 @@ from kmeans_on_ranks import clusterings, save_clusterings
 from sklearn.cluster import KMeans as Yardstick
 from torch import Tensor
 
-from everymode.distributed import World
 from everymode.kmeans import kmeans, means_of_clusters, nearest_centers
 from everymode.kmeans.points import around_mean
 from everymode.kmeans.projection import principal_directions, project
 from everymode.kmeans.seeding import draw_rows, seed_centers
+from everymode.machine.distributed import World
 
 
 def blobs(count: int = 600, width: int = 20, kinds: int = 8, *, spread: float = 1.0, seed: int = 0) -> Tensor:

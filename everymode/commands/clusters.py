@@ -37,9 +37,9 @@ def clusters(
     from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
     from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
-    from everymode.generator import recipe_of
-    from everymode.run_folder import RunFolder
-    from everymode.run_resuming import check_same_data
+    from everymode.runs.resuming import check_same_data
+    from everymode.sampling.generator import recipe_of
+    from everymode.storage.run_folder import RunFolder
 
     config = RunFolder(run).read_config()
     if own is None:

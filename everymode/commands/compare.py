@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from everymode.commands.ending import Exit, fail, say
 
 if TYPE_CHECKING:
-    from everymode.metrics.comparison import NamedCard
+    from everymode.evaluation.comparison import NamedCard
 
 
 def compare(
@@ -34,7 +34,7 @@ def compare(
     Numbers are ranked only where the protocols are equal; otherwise the fields that differ are named. Ends with code 2
     if no two cards could be ranked in any metric.
     """
-    from everymode.metrics.comparison import NamedCard, compare_cards, comparison_table, short_names
+    from everymode.evaluation.comparison import NamedCard, compare_cards, comparison_table, short_names
 
     found_cards: dict[Path, NamedCard] = {}
     for path in cards:
@@ -62,9 +62,9 @@ def compare(
 
 def _chosen(path: Path, *, every: bool) -> dict[Path, NamedCard]:
     """The cards that a path stands for, by file; says so where older ones are left out."""
-    from everymode.metrics.comparison import NamedCard
-    from everymode.metrics.newest_cards import newest_cards
-    from everymode.metrics.score_card import read_card
+    from everymode.evaluation.comparison import NamedCard
+    from everymode.evaluation.newest_cards import newest_cards
+    from everymode.evaluation.score_card import read_card
 
     cards = {str(file): NamedCard(str(file), read_card(file)) for file in card_files(path)}
     kept = list(cards.values()) if every or path.is_file() else newest_cards(list(cards.values()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from everymode.generator import Generator
+    from everymode.sampling.generator import Generator
 
 AT_ONCE = 64
 """Samples in a pass."""
@@ -52,8 +52,8 @@ class Drawing:
         retries: int | None = None,
         batch_size: int = AT_ONCE,
     ) -> None:
-        from everymode.generator import MOST_PIXELS
-        from everymode.label_names import label_numbers
+        from everymode.sampling.generator import MOST_PIXELS
+        from everymode.sampling.label_names import label_numbers
 
         self._generator = generator
         self._numbers = {
@@ -83,7 +83,7 @@ class Drawing:
         }
         if self._retries is None:
             return Pass(wanted, self._generator.sample(len(wanted), size=self._size, **options))
-        from everymode.rejection import redraw_rejected
+        from everymode.sampling.rejection import redraw_rejected
 
         drawn = redraw_rejected(self._generator, len(wanted), retries=self._retries, **options)
         self._samples += len(wanted)

@@ -15,7 +15,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
-    from everymode.metrics.score_card import ScoreCard
+    from everymode.evaluation.score_card import ScoreCard
 
 
 def evaluate(

@@ -61,12 +61,12 @@ def partition(
     size = None if resolution is None else parse_resolution(resolution)
 
     from everymode.data.opening import open_images
-    from everymode.device import find_device
+    from everymode.machine.device import find_device
+    from everymode.machine.stopping import stop_on_signals
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner.learning import learn_partition
     from everymode.partitioner.report import read_report, shown_report
     from everymode.partitioner.running import PartitionStopped
-    from everymode.stopping import stop_on_signals
 
     dataset = open_images(data, resolution=size, limit=limit, label_column=label_column, progress=not quiet)
     place = find_device(device)

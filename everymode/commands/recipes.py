@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from everymode.commands.data_kinds import DataKind, data_kind
 from everymode.commands.ending import say
 from everymode.commands.numbers import documentation, field_help, number_fields, shown
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
-from everymode.recipes.data_kinds import DataKind, data_kind
 
 
 def list_recipes(

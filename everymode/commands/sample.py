@@ -20,7 +20,7 @@ from everymode.recipes import find
 from everymode.resolution import height_and_width, parse_resolution
 
 if TYPE_CHECKING:
-    from everymode.generator import Generator
+    from everymode.sampling.generator import Generator
 
 IMAGES = 16
 POINTS = 2000
@@ -190,8 +190,8 @@ def _is_archive(out: Path) -> bool:
 
 def _loaded(source: Path, recipe: str | None, device: str) -> Generator:
     own = None if recipe is None else find(recipe)
-    from everymode.device import find_device
-    from everymode.generator import find_generator, load
+    from everymode.machine.device import find_device
+    from everymode.sampling.generator import find_generator, load
 
     place = find_device(device)
     folder = find_generator(source)

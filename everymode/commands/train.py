@@ -17,7 +17,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 
 if TYPE_CHECKING:
-    from everymode.run import Run
+    from everymode.runs.run import Run
 
 _VALUED = ("--data", "--out", "--resume", "--init-from", "--name")
 
@@ -76,9 +76,10 @@ def train(
         "on_collapse": on_collapse,
     }
     chosen = recipe or recipe_of_run(resume)
-    from everymode.nonfinite import Diverged
-    from everymode.run import train as train_run
-    from everymode.trainer import Collapsed, Stopped
+    from everymode.machine.stopping import Stopped
+    from everymode.runs.run import train as train_run
+    from everymode.training.nonfinite import Diverged
+    from everymode.training.trainer import Collapsed
 
     try:
         run = train_run(chosen, data, out, quiet=quiet, **settings, **numbers)
@@ -154,8 +155,8 @@ def recipe_of_run(resume: str | None) -> Recipe:
             f"{folder} was trained with a recipe of your own, and its code is run only if you name it: "
             f"everymode train {recipe_file(folder)} --resume {quoted(folder)}"
         )
-    from everymode.generator import recipe_of
-    from everymode.run_folder import RunFolder
+    from everymode.sampling.generator import recipe_of
+    from everymode.storage.run_folder import RunFolder
 
     return recipe_of(RunFolder(folder).read_config())
 

@@ -19,7 +19,7 @@ def with_progress(pieces: Iterable[Piece], total: int, size: Callable[[Piece], i
     """The pieces as they come, while saying how many samples of `total` are done, and how long the rest will take."""
     from tqdm import tqdm
 
-    from everymode.progress import duration
+    from everymode.machine.progress import duration
 
     terminal = sys.stderr.isatty()
     begin = spoke = time.perf_counter()

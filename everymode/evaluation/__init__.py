@@ -1,4 +1,4 @@
-"""Evaluation: joins data, generators and metrics into score cards."""
+"""Evaluation: joins data, generators and metrics into score cards, and compares these."""
 
 from __future__ import annotations
 
@@ -6,26 +6,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from everymode.evaluation.comparison import compare_cards
     from everymode.evaluation.curve import truncation_curve
     from everymode.evaluation.judging import evaluate, evaluate_generator, prepare_reference
     from everymode.evaluation.nearest import memorization
+    from everymode.evaluation.reference import Reference
     from everymode.evaluation.sampling import Sampling
+    from everymode.evaluation.score_card import ScoreCard, read_card
 
 __all__ = [
+    "Reference",
     "Sampling",
+    "ScoreCard",
+    "compare_cards",
     "evaluate",
     "evaluate_generator",
     "memorization",
     "prepare_reference",
+    "read_card",
     "truncation_curve",
 ]
 
 _HOME = {
+    "Reference": "reference",
     "Sampling": "sampling",
+    "ScoreCard": "score_card",
+    "compare_cards": "comparison",
     "evaluate": "judging",
     "evaluate_generator": "judging",
     "memorization": "nearest",
     "prepare_reference": "judging",
+    "read_card": "score_card",
     "truncation_curve": "curve",
 }
 

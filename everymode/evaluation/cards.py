@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
-from everymode.metrics.reference import Reference
-from everymode.metrics.statistics import RESERVOIR_SEED, Images
+from everymode.evaluation.statistics import RESERVOIR_SEED, Images
 from everymode.version import __version__
 
 UNKNOWN = "not known"

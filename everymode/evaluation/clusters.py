@@ -12,14 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from everymode import checkpoint as files
-from everymode.checkpoint import write_text_whole
 from everymode.data.dataset import Dataset
-from everymode.generator import Generator, load
 from everymode.metrics.clustering import nmi, purity
 from everymode.pictures import grid, save_scatter
 from everymode.recipe import Recipe
-from everymode.run_folder import RunFolder, read_lines
+from everymode.sampling.generator import Generator, load
+from everymode.storage import checkpoint as files
+from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["ClusterReport", "Found", "clusters_of", "draw_clusters", "report_clusters"]
 

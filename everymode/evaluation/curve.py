@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from everymode.device import find_device
 from everymode.evaluation.judging import (
     FAST_IMAGES,
     MAX_FEATURES,
@@ -18,10 +17,11 @@ from everymode.evaluation.judging import (
     reference_of,
 )
 from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.score_card import ScoreCard
+from everymode.evaluation.scoring import QUICK_METRICS
 from everymode.evaluation.sides import Side, open_sides
-from everymode.metrics.extractors.extractor import Extractor
-from everymode.metrics.score_card import ScoreCard
-from everymode.metrics.scoring import QUICK_METRICS
+from everymode.extractors.extractor import Extractor
+from everymode.machine.device import find_device
 from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
 

@@ -14,20 +14,20 @@ from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
 from everymode.data.opening import image_size, open_images
-from everymode.device import find_device
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.points import points_card
+from everymode.evaluation.reference import Reference, reference_for
 from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.score_card import ScoreCard
+from everymode.evaluation.scoring import QUICK_METRICS, Pair, chosen_metrics, score
 from everymode.evaluation.sides import Side, Sides, open_data, open_sides
+from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset, images_of_generator
-from everymode.generator import Generator
-from everymode.metrics.extractors.extractor import Extractor
-from everymode.metrics.features import find_extractor
-from everymode.metrics.reference import Reference, reference_for
-from everymode.metrics.score_card import ScoreCard
-from everymode.metrics.scoring import QUICK_METRICS, Pair, chosen_metrics, score
-from everymode.metrics.statistics import Images, collect
+from everymode.extractors.extractor import Extractor
+from everymode.extractors.finding import find_extractor
+from everymode.machine.device import find_device
 from everymode.recipe import Recipe
+from everymode.sampling.generator import Generator
 
 __all__ = ["default_extractor", "evaluate", "evaluate_generator", "evaluate_images", "prepare_reference"]
 

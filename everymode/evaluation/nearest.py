@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.device import find_device
 from everymode.evaluation.judging import MAX_FEATURES, kept_reference, reference_of
+from everymode.evaluation.reference import Reference
+from everymode.evaluation.reservoir import random_rows
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.sides import Side, open_data, open_sides
+from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset
-from everymode.metrics.extractors.extractor import Extractor
+from everymode.extractors.extractor import Extractor
+from everymode.machine.device import find_device
 from everymode.metrics.nearest import MemorizationGap, memorization_gap, nearest_rows
-from everymode.metrics.reference import Reference
-from everymode.metrics.reservoir import random_rows
-from everymode.metrics.statistics import Images, collect
 from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 

@@ -10,11 +10,11 @@ from typing import Any
 from everymode.data.dataset import Dataset
 from everymode.evaluation.cards import times_of
 from everymode.evaluation.sampling import Drawer, Sampling
-from everymode.generator import Generator
-from everymode.metrics.extractors.hashing import tensors_hash
+from everymode.evaluation.score_card import ScoreCard
+from everymode.evaluation.scoring import Measured
+from everymode.extractors.hashing import tensors_hash
 from everymode.metrics.modes import mode_coverage
-from everymode.metrics.score_card import ScoreCard
-from everymode.metrics.scoring import Measured
+from everymode.sampling.generator import Generator
 
 __all__ = ["points_card"]
 

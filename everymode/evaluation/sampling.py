@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.generator import Generator
+from everymode.extractors.pixels import quantized
 from everymode.labels.given import GivenLabels
-from everymode.metrics.extractors.pixels import quantized
-from everymode.rejection import redraw_rejected
+from everymode.sampling.generator import Generator
+from everymode.sampling.rejection import redraw_rejected
 
 __all__ = ["IMAGES_PER_SEED", "Drawer", "Sampling", "truncated_normal"]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import torch
 
-from everymode.checkpoint import read_state, step_of
 from everymode.data.dataset import Dataset
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
+from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
+from everymode.evaluation.statistics import Images
 from everymode.evaluation.streams import images_of_dataset, images_of_generator, recipe_numbers
-from everymode.generator import Generator, find_generator, load
-from everymode.metrics.reference import Reference
-from everymode.metrics.statistics import Images
 from everymode.recipe import Recipe
+from everymode.sampling.generator import Generator, find_generator, load
+from everymode.storage.checkpoint import read_state, step_of
 
 __all__ = ["Opened", "Side", "Sides", "is_generator", "open_data", "open_generator", "open_sides"]
 

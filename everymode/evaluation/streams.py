@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
+from everymode.evaluation.reservoir import random_rows
 from everymode.evaluation.sampling import IMAGES_PER_SEED, Drawer, Sampling
-from everymode.generator import Generator
-from everymode.metrics.extractors.hashing import tensors_hash
-from everymode.metrics.reservoir import random_rows
-from everymode.metrics.statistics import Images
+from everymode.evaluation.statistics import Images
+from everymode.extractors.hashing import tensors_hash
+from everymode.sampling.generator import Generator
 
 __all__ = ["images_of_dataset", "images_of_generator", "recipe_numbers"]
 

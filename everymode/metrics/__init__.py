@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from everymode.metrics.classifier_score import inception_score, inception_score_from_logits
-    from everymode.metrics.classifiers import Classifier, train_classifier
     from everymode.metrics.clustering import adjusted_rand, matched_accuracy, nmi, purity
-    from everymode.metrics.comparison import compare_cards
-    from everymode.metrics.features import Extractor, extract, find_extractor, quantized, resize_images
     from everymode.metrics.fidelity import (
         DensityCoverage,
         PrecisionRecall,
@@ -50,32 +47,23 @@ if TYPE_CHECKING:
     )
     from everymode.metrics.moments import StreamingMoments
     from everymode.metrics.nearest import memorization_gap, nearest_rows
-    from everymode.metrics.reference import Reference
-    from everymode.metrics.score_card import ScoreCard, read_card
 
 # Loaded on first use. No module here may have the name of a function: importing it would hide the function.
 _HOME = {
     "ClassCoverage": "modes",
     "ClassDistances": "frechet_variants",
-    "Classifier": "classifiers",
     "DensityCoverage": "fidelity",
-    "Extractor": "features",
     "Extrapolation": "frechet_variants",
     "FrechetParts": "frechet",
     "ModeCoverage": "modes",
     "PrecisionRecall": "fidelity",
-    "Reference": "reference",
-    "ScoreCard": "score_card",
     "StreamingMoments": "moments",
     "adjusted_rand": "clustering",
     "class_counts": "modes",
     "class_coverage": "modes",
     "cmmd": "kernel",
-    "compare_cards": "comparison",
     "density_coverage": "fidelity",
     "eight_bit": "image_quality",
-    "extract": "features",
-    "find_extractor": "features",
     "frechet_by_class": "frechet_variants",
     "frechet_distance": "frechet",
     "frechet_distance_extrapolated": "frechet_variants",
@@ -96,38 +84,27 @@ _HOME = {
     "precision_recall": "fidelity",
     "psnr": "image_quality",
     "purity": "clustering",
-    "quantized": "features",
-    "read_card": "score_card",
-    "resize_images": "features",
     "reverse_kl": "modes",
     "ssim": "image_quality",
     "super_resolution_view": "image_quality",
-    "train_classifier": "classifiers",
     "without_border": "image_quality",
 }
 
 __all__ = [
     "ClassCoverage",
     "ClassDistances",
-    "Classifier",
     "DensityCoverage",
-    "Extractor",
     "Extrapolation",
     "FrechetParts",
     "ModeCoverage",
     "PrecisionRecall",
-    "Reference",
-    "ScoreCard",
     "StreamingMoments",
     "adjusted_rand",
     "class_counts",
     "class_coverage",
     "cmmd",
-    "compare_cards",
     "density_coverage",
     "eight_bit",
-    "extract",
-    "find_extractor",
     "frechet_by_class",
     "frechet_distance",
     "frechet_distance_extrapolated",
@@ -148,13 +125,9 @@ __all__ = [
     "precision_recall",
     "psnr",
     "purity",
-    "quantized",
-    "read_card",
-    "resize_images",
     "reverse_kl",
     "ssim",
     "super_resolution_view",
-    "train_classifier",
     "without_border",
 ]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
+from everymode.machine.progress import Progress
 from everymode.partitioner.saving import read_state, write_state
 from everymode.partitioner.stage import Stage
-from everymode.progress import Progress
 
 __all__ = ["PartitionStopped", "Runner", "Saved"]
 

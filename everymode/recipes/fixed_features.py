@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from everymode.data.facts import DataFacts
     from everymode.game import Game
-    from everymode.preparation import Preparation
+    from everymode.training.preparation import Preparation
 
 KEPT = "clusters.safetensors"
 """The file of a run's folder with the extractor, the centers and the cluster of each image."""

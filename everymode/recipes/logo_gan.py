@@ -31,7 +31,7 @@ from everymode.recipes.small_gan import DeepNetworks, ShallowNetworks
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from everymode.preparation import Preparation
+    from everymode.training.preparation import Preparation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class LogoGANAE(FixedFeaturesGAN):
 
         from everymode.draws import stable_seed
         from everymode.networks.autoencoder import Autoencoder, reconstruction_cost
-        from everymode.pretraining import Pretraining, pretrain
+        from everymode.training.pretraining import Pretraining, pretrain
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stable_seed(self.seed, "decoder"))
@@ -110,8 +110,8 @@ class LogoGANRC(FixedFeaturesGAN):
         return "an ImageNet classifier's features"
 
     def extractor(self) -> nn.Module:
+        from everymode.extractors.lite0 import LAYERS
         from everymode.labels.fixed_clusters import FeatureFunction
-        from everymode.metrics.extractors.lite0 import LAYERS
 
         return FeatureFunction(self.classifier_features, LAYERS["pool"])
 
@@ -121,9 +121,9 @@ class LogoGANRC(FixedFeaturesGAN):
 
     def classifier_features(self, images: Tensor) -> Tensor:
         """[B, 1280] features of images [B, C, H, W] in [-1, 1]."""
-        from everymode.metrics.extractors.extraction import extract
-        from everymode.metrics.extractors.lite0 import lite0
-        from everymode.metrics.extractors.pixels import quantized
+        from everymode.extractors.extraction import extract
+        from everymode.extractors.lite0 import lite0
+        from everymode.extractors.pixels import quantized
 
         extractor = lite0(self.feature_size)
         found = extract(extractor, [quantized(images)], device=images.device)

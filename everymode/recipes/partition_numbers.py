@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from everymode.game import Game, Weighted
     from everymode.labels.partition import FixedParts
     from everymode.partitioner.network import Partitioner
-    from everymode.preparation import Preparation
+    from everymode.training.preparation import Preparation
 
 FEWEST_PARTS, MOST_PARTS = 10, 200
 """Between these lies the default number of parts; 200 is the paper's, for 50,000 images and more."""
@@ -197,7 +197,7 @@ class PartitionNumbers(Recipe):
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn the partition, or load it, and label all images; a run that was killed on the way goes on with it."""
         from everymode.labels.partition import PartitionLabels
-        from everymode.trainer import Stopped
+        from everymode.machine.stopping import Stopped
 
         if self.random_parts:
             return
@@ -220,9 +220,9 @@ class PartitionNumbers(Recipe):
 
     def learnt_partitioner(self, data: Any, preparation: Preparation) -> nn.Module:
         """The partitioner of the folder that is given, or one learnt here and now."""
+        from everymode.machine.stopping import Stopped
         from everymode.metrics.clustering import nmi, purity
         from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
-        from everymode.trainer import Stopped
 
         if self.partitioner:
             return load_partitioner(self.partitioner)

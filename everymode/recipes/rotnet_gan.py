@@ -26,7 +26,7 @@ from everymode.recipes.small_gan import DeepNetworks, ShallowNetworks
 if TYPE_CHECKING:
     from torch import nn
 
-    from everymode.preparation import Preparation
+    from everymode.training.preparation import Preparation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class RotNetGAN(FixedFeaturesGAN):
 
     def learn_features(self, extractor: nn.Module, data: Any, preparation: Preparation) -> None:
         from everymode.networks.rotation import rotation_cost
-        from everymode.pretraining import Pretraining, pretrain
+        from everymode.training.pretraining import Pretraining, pretrain
 
         how = Pretraining(
             name="rotation",

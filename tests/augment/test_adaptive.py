@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from toy_games import differences, toy_trainer
 from train_digits import train_digits
 
-from everymode import checkpoint as files
 from everymode.augment.adaptive import AdaptiveAugmentation
 from everymode.augment.choosing import find_augmentation
 from everymode.augment.coloring import brightness, contrast, luma_flip
@@ -24,8 +23,9 @@ from everymode.data.opening import open_images
 from everymode.draws import Draws, Rows
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.run_folder import RunFolder, read_lines
-from everymode.trainer import Trainer
+from everymode.storage import checkpoint as files
+from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.training.trainer import Trainer
 
 ALL = ("ada", "flip", "quarter-turn", "rotation", "luma-flip", "hue")
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from everymode.cli import main
+from everymode.commands.data_kinds import DataKind
 from everymode.recipes import RECIPES
-from everymode.recipes.data_kinds import DataKind
 
 
 def listing(capsys, *words):

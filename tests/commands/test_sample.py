@@ -16,9 +16,9 @@ from everymode.commands.drawing import Drawing, Wanted
 from everymode.commands.sample import chosen_labels, samples_folder
 from everymode.commands.seeds import parse_seeds
 from everymode.data.opening import open_images
-from everymode.generator import Generator
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.pictures import to_uint8
+from everymode.sampling.generator import Generator
 
 CLASSES = ("cat", "red fox", "a,b")
 
@@ -64,9 +64,9 @@ def pointer(monkeypatch, tmp_path):
 def _stand_in(network, monkeypatch, tmp_path):
     generator = Generator(network, GivenLabels(3), classes=CLASSES)
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    monkeypatch.setattr("everymode.generator.find_generator", lambda path: path)
+    monkeypatch.setattr("everymode.sampling.generator.find_generator", lambda path: path)
     monkeypatch.setattr(
-        "everymode.generator.load", lambda path, recipe=None, device="cpu": generator.to(device)
+        "everymode.sampling.generator.load", lambda path, recipe=None, device="cpu": generator.to(device)
     )
     monkeypatch.chdir(tmp_path)
     return generator
@@ -163,7 +163,7 @@ def test_passes_hold_64_images_or_as_many_as_asked(drawn):
 
 
 def test_large_images_are_few_in_a_pass(painter, monkeypatch):
-    monkeypatch.setattr("everymode.generator.MOST_PIXELS", 40)
+    monkeypatch.setattr("everymode.sampling.generator.MOST_PIXELS", 40)
     drawing = Drawing(painter, [None], size=(3, 4))
     wanted = [Wanted(None, seed) for seed in range(5)]
     assert [len(each.wanted) for each in drawing.passes(wanted)] == [3, 2]
@@ -178,7 +178,7 @@ def test_a_long_range_begins_at_once(painter):
 
 def test_the_device_is_the_cpu_unless_another_is_named(painter, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("everymode.device.find_device", lambda name: asked.append(name) or "cpu")
+    monkeypatch.setattr("everymode.machine.device.find_device", lambda name: asked.append(name) or "cpu")
     assert main(["sample", "run", "--seeds", "0"]) == 0
     assert main(["sample", "run", "--seeds", "0", "--device", "cuda:1"]) == 0
     assert asked == ["cpu", "cuda:1"]

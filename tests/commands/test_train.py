@@ -13,8 +13,9 @@ import pytest
 
 from everymode.cli import main
 from everymode.commands.train import named_recipe
-from everymode.tally import BadStep
-from everymode.trainer import Diverged, Stopped
+from everymode.machine.stopping import Stopped
+from everymode.training.tally import BadStep
+from everymode.training.trainer import Diverged
 
 OWN = """
 from dataclasses import dataclass, replace
@@ -31,14 +32,14 @@ RECIPE = Mine(**(DIGITS.as_json() | {"name": "mine", "width": 4, "batch_size": 1
 
 @pytest.fixture
 def calls(monkeypatch, tmp_path):
-    """What everymode.run.train was called with; it trains nothing."""
+    """What everymode.runs.run.train was called with; it trains nothing."""
     made = []
 
     def note(recipe, data, out, **options):
         made.append((recipe, data, str(out), options))
         return SimpleNamespace(folder=tmp_path, recipe=recipe, steps=7)
 
-    monkeypatch.setattr("everymode.run.train", note)
+    monkeypatch.setattr("everymode.runs.run.train", note)
     return made
 
 
@@ -48,7 +49,7 @@ def ends_with(monkeypatch):
         def end(*arguments, **options):
             raise error
 
-        monkeypatch.setattr("everymode.run.train", end)
+        monkeypatch.setattr("everymode.runs.run.train", end)
 
     return patch
 

@@ -22,10 +22,10 @@ from everymode.evaluation import (
 )
 from everymode.evaluation.curve import curve_table, save_curve
 from everymode.evaluation.judging import default_extractor
-from everymode.generator import Generator
+from everymode.extractors.extractor import Activations
+from everymode.extractors.random_convolutions import random_convolutions
 from everymode.labels.given import NoLabels
-from everymode.metrics.extractors.extractor import Activations
-from everymode.metrics.extractors.random_convolutions import random_convolutions
+from everymode.sampling.generator import Generator
 
 
 @pytest.fixture(autouse=True)

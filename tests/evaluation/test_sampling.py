@@ -11,9 +11,9 @@ from torch import nn
 
 from everymode.evaluation.sampling import IMAGES_PER_SEED, Drawer, Sampling, truncated_normal
 from everymode.game import LabelSource
-from everymode.generator import Generator
 from everymode.labels.given import GivenLabels
 from everymode.pictures import to_uint8
+from everymode.sampling.generator import Generator
 
 
 def images(drawer, num):

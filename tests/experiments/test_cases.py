@@ -19,14 +19,14 @@ from everymode.data.opening import open_images
 from everymode.recipes import find
 from everymode.recipes.biggan import BigGAN
 from experiments import class_margin, conditional_losses, early_collapse, shared_hinge
-from experiments.budget import scaled
-from experiments.curves import plot
-from experiments.flags import chosen
-from experiments.judging import Judge, opened_for
-from experiments.measuring import columns_of, measured
-from experiments.renumbering import named_numbers, renumbered
-from experiments.repeated import Case, Outcome, few_images, run_all, train_and_judge
-from experiments.tables import mean_and_spread, table
+from experiments.harness.budget import scaled
+from experiments.harness.curves import plot
+from experiments.harness.flags import chosen
+from experiments.harness.judging import Judge, opened_for
+from experiments.harness.measuring import columns_of, measured
+from experiments.harness.renumbering import named_numbers, renumbered
+from experiments.harness.repeated import Case, Outcome, few_images, run_all, train_and_judge
+from experiments.harness.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
 

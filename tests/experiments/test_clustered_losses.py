@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from experiments.clustered_losses import COLUMNS, ClusterJudge, cases
-from experiments.repeated import train_and_judge
+from experiments.harness.repeated import train_and_judge
 
 
 def test_every_row_sees_as_many_images_and_builds() -> None:

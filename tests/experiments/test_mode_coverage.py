@@ -14,8 +14,13 @@ from everymode.data.opening import open_images
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
-from everymode.stepper import Stepper
+from everymode.training.stepper import Stepper
 from experiments import mode_coverage
+from experiments.harness.point_pictures import draw_panels, draw_sweep
+from experiments.harness.point_trials import SCORES, PointJudge, mean_scores, play_points
+from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.tables import mean_and_spread
+from experiments.harness.trial_tables import Column, trial_table
 from experiments.mode_cases import (
     METHODS,
     PAPER,
@@ -26,11 +31,6 @@ from experiments.mode_cases import (
     variance_cases,
 )
 from experiments.mode_coverage import perfect
-from experiments.point_pictures import draw_panels, draw_sweep
-from experiments.point_trials import SCORES, PointJudge, mean_scores, play_points
-from experiments.repeated import Case, Outcome, run_all
-from experiments.tables import mean_and_spread
-from experiments.trial_tables import Column, trial_table
 
 JUDGE = PointJudge(points=200, shown=50)
 
@@ -89,7 +89,7 @@ def test_a_trial_that_diverges_is_a_row_of_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     monkeypatch.setattr(
-        "experiments.point_trials.draw_points", lambda *_: torch.full((JUDGE.points, 2), torch.nan)
+        "experiments.harness.point_trials.draw_points", lambda *_: torch.full((JUDGE.points, 2), torch.nan)
     )
     outcome = play_points(Case("self-conditioned, k = 3", small(), "grid:samples=500"), 0, tmp_path, JUDGE)
     judged = {name: outcome.scores[name] for name in ("modes", "box", "euclidean", "fewest modes")}
@@ -111,7 +111,7 @@ def test_a_discriminator_that_is_not_finite_is_not_clustered(
             if self.completed == 7:
                 torch.nn.init.constant_(next(self.game.discriminator.parameters()), torch.nan)
 
-    monkeypatch.setattr("experiments.point_trials.Stepper", Spoilt)
+    monkeypatch.setattr("experiments.harness.point_trials.Stepper", Spoilt)
     outcome = play_points(Case("self-conditioned, k = 3", small(), "grid:samples=500"), 0, tmp_path, JUDGE)
     assert outcome.alarm == "its points are not finite" and outcome.alarm_step is not None
     assert outcome.scores["modes"] == 0 and outcome.scores["fewest modes"] == 0

@@ -16,9 +16,9 @@ from everymode.recipes.san_gan import SparsityAwareGAN
 from experiments import compensation as subsets
 from experiments import lipschitz_example
 from experiments.critic_spectra import convolutions_of, spectra_of, spectra_table
+from experiments.harness.repeated import Outcome
+from experiments.harness.unconditional import metric_curve, trained_run
 from experiments.normalization import CONSTANTS, PAPER, PARTS, PLAIN, by_seed, cases, judge_for, normalized
-from experiments.repeated import Outcome
-from experiments.unconditional import metric_curve, trained_run
 
 ON = [(part, on) for part in PARTS for on in CONSTANTS if (part, on) != ("table1-biggan", "stl10")]
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from everymode.data.opening import open_images
-from experiments import image_trials, self_conditioned_images
-from experiments.image_trials import (
+from experiments import self_conditioned_images
+from experiments.harness import image_trials
+from experiments.harness.image_trials import (
     ImageJudge,
     cluster_scores,
     discriminator_features,
@@ -24,8 +25,8 @@ from experiments.image_trials import (
     stability,
     surest,
 )
-from experiments.renumbering import renumbered
-from experiments.repeated import Case, Outcome, few_images, train_and_judge
+from experiments.harness.renumbering import renumbered
+from experiments.harness.repeated import Case, Outcome, few_images, train_and_judge
 from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest, possible
 
 METHODS_OF_DIGITS = cases("methods", "digits", 0.001)

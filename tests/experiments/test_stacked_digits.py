@@ -13,8 +13,8 @@ import torch
 from everymode.data.opening import open_images
 from everymode.recipes import find
 from experiments import stacked_digits
-from experiments.budget import scaled
-from experiments.repeated import few_images
+from experiments.harness.budget import scaled
+from experiments.harness.repeated import few_images
 from experiments.stacked_digits import METHODS, PAPER, StackedJudge, cases, coverage, data_itself
 
 

@@ -377,7 +377,7 @@ def test_online_uses_the_present_features_and_resumes_running() -> None:
 
 def refresh_on_two_ranks(out: Path) -> None:
     """Two refreshes and one online batch, each process with its share of the data."""
-    from everymode.distributed import World
+    from everymode.machine.distributed import World
 
     torch.set_num_threads(1)
     world = World.from_environment()

@@ -10,8 +10,8 @@ import torch
 from children import run_ranks
 from losses_on_ranks import gradients_of_terms, save_gradients_of_terms
 
-from everymode.distributed import World
 from everymode.losses.across_ranks import mean_of_all_ranks, number_of_ranks, rows_of_all_ranks
+from everymode.machine.distributed import World
 
 
 def test_two_processes_agree_with_one(tmp_path: Path) -> None:

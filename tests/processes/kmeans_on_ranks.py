@@ -9,9 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from everymode.distributed import World
 from everymode.kmeans import kmeans
 from everymode.labels.matching import induced_means
+from everymode.machine.distributed import World
 
 POINTS, WIDTH, CLUSTERS, FIRST = 500, 80, 9, 180
 

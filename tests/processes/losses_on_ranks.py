@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from everymode.distributed import World
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, LabelSource, Objective, Term, Turn
 from everymode.losses import (
@@ -25,6 +24,7 @@ from everymode.losses import (
     hinge,
     wgan_gp,
 )
+from everymode.machine.distributed import World
 from everymode.networks.embedding_head import EmbeddingHead
 from everymode.networks.heads import judge
 

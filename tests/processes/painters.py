@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from everymode.generator import Generator
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.norms.conditional import BatchNorm
+from everymode.sampling.generator import Generator
 
 CLASSES = ("red", "green", "blue")
 

@@ -6,6 +6,6 @@ import os
 from importlib import import_module
 
 os.environ["OMP_NUM_THREADS"] = "1"
-for name in ("torch._dynamo", "everymode.run", "toy_games", "train_digits"):
+for name in ("torch._dynamo", "everymode.runs.run", "toy_games", "train_digits"):
     import_module(name)
 import_module("torch").set_num_threads(1)

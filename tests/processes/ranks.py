@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from toy_games import ToyRecipe, toy_trainer
 
-from everymode import checkpoint as files
-from everymode.distributed import World
-from everymode.trainer import Trainer
+from everymode.machine.distributed import World
+from everymode.storage import checkpoint as files
+from everymode.training.trainer import Trainer
 
 PLAIN = ToyRecipe(
     precision="float64", discriminator_steps=2, r1_weight=0.5, mirror=True, generator_weight_decay=1e-2

@@ -25,7 +25,7 @@ from everymode.norms.conditional import BatchNorm
 from everymode.norms.spectral import spectral_norm
 from everymode.norms.weight import normalize_weights
 from everymode.recipe import Recipe
-from everymode.trainer import Trainer
+from everymode.training.trainer import Trainer
 
 
 class ToyGenerator(nn.Module):

@@ -10,7 +10,7 @@ import torch
 
 import everymode
 from everymode.labels import clusters
-from everymode.trainer import Trainer
+from everymode.training.trainer import Trainer
 
 NUMBERS = {
     "steps": 12,

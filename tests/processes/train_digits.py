@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 import everymode
-from everymode.trainer import Stopped, Trainer
+from everymode.machine.stopping import Stopped
+from everymode.training.trainer import Trainer
 
 STEPS = 12
 

@@ -13,7 +13,7 @@ from toy_games import toy_data, toy_trainer
 
 from everymode.data.opening import open_images
 from everymode.game import Game
-from everymode.preparation import Preparation
+from everymode.machine.stopping import Stopped, StopRequest
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, benchmark_numbers, find
 from everymode.recipes.fixed_features import FixedFeaturesGAN
@@ -23,8 +23,7 @@ from everymode.recipes.pac_gan import PacGAN
 from everymode.recipes.points import PointGAN
 from everymode.recipes.self_conditioned_backbone import OMNI_DIGITS
 from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
-from everymode.stopping import StopRequest
-from everymode.trainer import Stopped
+from everymode.training.preparation import Preparation
 
 SETS = {
     "ring": benchmark_numbers.RING,

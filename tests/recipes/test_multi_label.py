@@ -25,7 +25,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.multi_label import SHAPES, TWO_DOMAINS
 from everymode.recipes.omni_gan import IMAGES32
-from everymode.run import Run, train
+from everymode.runs.run import Run, train
 
 SMALL = {
     "steps": 3,

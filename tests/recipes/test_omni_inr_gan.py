@@ -13,10 +13,10 @@ from toy_games import toy_data, toy_trainer
 
 from everymode.cli import main
 from everymode.data.facts import DataFacts
-from everymode.generator import Generator, load
 from everymode.networks import ImplicitHead
 from everymode.recipes import omni_gan, omni_inr_gan
 from everymode.recipes.omni_inr_gan import OmniINRGAN, OmniINRGANForImages
+from everymode.sampling.generator import Generator, load
 
 PAIRS = {
     name: (getattr(omni_inr_gan, name), getattr(omni_gan, name))
@@ -116,7 +116,7 @@ def test_odd_factors_keep_the_native_pixels_centers(saved: Path) -> None:
 
 
 def test_large_images_are_drawn_in_smaller_passes(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everymode.generator.MOST_PIXELS", 2000)
+    monkeypatch.setattr("everymode.sampling.generator.MOST_PIXELS", 2000)
     generator = load(saved)
     passes: list[int] = []
     forward = generator.network.forward

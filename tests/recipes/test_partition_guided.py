@@ -20,12 +20,12 @@ from everymode.data.dataset import Dataset
 from everymode.game import Game
 from everymode.labels.class_parts import ClassPartLabels
 from everymode.labels.partition import PartitionLabels
+from everymode.machine.stopping import Stopped
 from everymode.partitioner import PartitionStopped, learn_partition
 from everymode.recipes import find
 from everymode.recipes.partition_guided import PartitionGuided
 from everymode.recipes.partition_numbers import PartitionNumbers, parts_for
-from everymode.rejection import sample_accepted
-from everymode.trainer import Stopped
+from everymode.sampling.rejection import sample_accepted
 
 
 def built(name: str, **numbers: Any) -> Game:

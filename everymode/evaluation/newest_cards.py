@@ -1,0 +1,39 @@
+"""Which of a run's many score cards stand for it: of each protocol, those of the state that was trained longest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from everymode.evaluation.comparison import NamedCard
+from everymode.evaluation.score_card import ScoreCard
+
+__all__ = ["newest_cards"]
+
+
+def newest_cards(cards: Sequence[NamedCard]) -> list[NamedCard]:
+    """Of each protocol the newest card (by training step, then by date), and all others of the same weights or images,
+    which differ in the seed of sampling or in the metrics. The order stays.
+    """
+    newest: dict[str, NamedCard] = {}
+    for named in cards:
+        before = newest.setdefault(_protocol(named.card), named)
+        if _age(named) > _age(before):
+            newest[_protocol(named.card)] = named
+    return [named for named in cards if _state(named.card) == _state(newest[_protocol(named.card)].card)]
+
+
+def _protocol(card: ScoreCard) -> str:
+    return json.dumps(card.protocol, sort_keys=True)
+
+
+def _age(named: NamedCard) -> tuple[int, str, str]:
+    card = named.card
+    return int(card.subject.get("facts", {}).get("step") or 0), str(card.times.get("date", "")), named.name
+
+
+def _state(card: ScoreCard) -> tuple[str, Any]:
+    """What was judged: the identity of a subject leaves the seed of its training out, its weights do not."""
+    identity = json.dumps(card.subject.get("identity", {}), sort_keys=True)
+    return identity, card.subject.get("facts", {}).get("weights")

@@ -1,0 +1,95 @@
+"""The record of a feature extractor: which weights, at which size, resized how, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from everymode.extractors.resizing import ResizeRule
+
+__all__ = ["Activations", "Extractor"]
+
+
+class Activations(NamedTuple):
+    """What a network says of some images.
+
+    Attributes:
+        features: layer -> [N, D] float.
+        logits: [N, K] float, for networks that classify.
+    """
+
+    features: Mapping[str, Tensor]
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network with everything that a number computed from its features depends on.
+
+    Attributes:
+        name: family and size, such as "lite0-128"; part of every metric's name.
+        weights_hash: SHA-256 of the weights, 64 hexadecimal digits.
+        input_size: (H, W) of the network's input; images of another size or aspect are stretched to it.
+        resize: how.
+        layers: width D of each layer; the first one is the default.
+        network: resized images [N, channels, H, W], float32 in 0 .. 255, to `Activations`. It normalizes its
+            input itself, must not depend on the other images of a batch, and is used in eval mode.
+        channels: 1 (grey) or 3 (RGB) that the network reads.
+        num_classes: K where the network classifies, else None.
+        published_names: names that the literature reserves for a metric over this extractor's default
+            layer, such as {"fd": "fid"} for TensorFlow's Inception and for no other network.
+    """
+
+    name: str
+    weights_hash: str
+    input_size: tuple[int, int]
+    resize: ResizeRule
+    layers: Mapping[str, int]
+    network: Callable[[Tensor], Activations] = field(repr=False)
+    channels: int = 3
+    num_classes: int | None = None
+    published_names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError(f"the extractor {self.name} names no layer; give at least one, layer -> width")
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"the extractor {self.name} reads {self.channels} channels; choose 1 (grey) or 3 (RGB)"
+            )
+        if min(self.input_size) < 1:
+            raise ValueError(f"the extractor {self.name} has input size {self.input_size}; give (H, W) >= 1")
+
+    @property
+    def default_layer(self) -> str:
+        return next(iter(self.layers))
+
+    def metric_name(self, metric: str, layer: str | None = None) -> str:
+        """The full name of a metric over these features: "fd" -> "fd-lite0-128", or "fid" where it is one.
+
+        Args:
+            metric: short name, such as "fd" (Frechet distance), "kd" (kernel distance) or "is" (inception score).
+            layer: of the features; another one than the default is added to the name.
+        """
+        if layer is not None and layer not in self.layers:
+            raise ValueError(
+                f"the extractor {self.name} has no layer {layer!r}; choose one of {', '.join(self.layers)}"
+            )
+        if layer is not None and layer != self.default_layer:
+            return f"{metric}-{self.name}-{layer}"
+        return self.published_names.get(metric, f"{metric}-{self.name}")
+
+    def facts(self) -> dict[str, Any]:
+        """What a stored number must say of its extractor (ready for JSON)."""
+        return {
+            "name": self.name,
+            "weights_hash": self.weights_hash,
+            "input_size": list(self.input_size),
+            "resize": self.resize.name,
+            "layers": dict(self.layers),
+            "channels": self.channels,
+            "num_classes": self.num_classes,
+        }

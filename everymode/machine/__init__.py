@@ -1,0 +1,1 @@
+"""The machine: its device, its processes, progress in words, and stopping when asked."""

@@ -1,0 +1,84 @@
+"""What a run says of itself: config.json, from which it can be repeated, and its first lines on the terminal."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from everymode.data.dataset import Dataset
+from everymode.machine.distributed import World
+from everymode.recipe import Recipe
+from everymode.storage.run_folder import RunFolder
+from everymode.training.trainer import Trainer
+from everymode.version import __version__
+
+
+def config_of(
+    recipe: Recipe,
+    source: str,
+    dataset: Dataset,
+    device: torch.device,
+    world: World,
+    recipe_file: str | None,
+) -> dict[str, Any]:
+    """What config.json says: enough to repeat the run and to build its generator."""
+    kind = type(recipe)
+    return {
+        "everymode": __version__,
+        "recipe": {
+            "module": kind.__module__,
+            "class": kind.__name__,
+            "file": recipe_file,
+            "numbers": recipe.as_json(),
+        },
+        "data": {
+            "source": source,
+            "fingerprint": dataset.fingerprint,
+            "num_images": len(dataset),
+            "image_shape": list(dataset.image_shape),
+            "classes": list(dataset.classes),
+            "skipped": dataset.num_skipped,
+        },
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "device": str(device),
+        "processes": world.size,
+        "command": sys.argv,
+    }
+
+
+def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callable[[str], None]) -> None:
+    """What runs, on what, how large."""
+    recipe = trainer.recipe
+    shape = "x".join(map(str, dataset.image_shape))
+    sizes = dataset.num_classes if isinstance(dataset.num_classes, tuple) else (dataset.num_classes,)
+    labels = f"{' + '.join(map(str, sizes))} classes" if any(sizes) else "no labels"
+    say(f"run {folder.path}")
+    say(f"data {dataset.name}: {len(dataset):,} examples of {shape}, {labels}")
+    for note in (*dataset.notes, *recipe.notes()):
+        say(note)
+    processes = f" x {trainer.world.size} processes" if trainer.world.size > 1 else ""
+    say(
+        f"device {trainer.device}{processes}, generator {_count(trainer.game.generator)}, discriminator "
+        f"{_count(trainer.game.discriminator)} parameters, batch {recipe.batch_size}, "
+        f"{recipe.discriminator_steps} discriminator steps"
+    )
+    if trainer.completed:
+        say(f"going on at step {trainer.completed} of {recipe.steps}")
+
+
+def say_changes(before: Recipe, now: Recipe, say: Callable[[str], None]) -> None:
+    """Which numbers of a run that goes on are not those it had."""
+    had = before.as_json()
+    for name, value in now.as_json().items():
+        if value != had[name]:
+            say(f"changed from here on: {name} {had[name]} -> {value}")
+
+
+def _count(network: nn.Module) -> str:
+    total = sum(parameter.numel() for parameter in network.parameters())
+    return f"{total / 1e6:.2f} M" if total >= 1e5 else f"{total:,}"

@@ -1,0 +1,132 @@
+"""Going on with a run, or starting from another one's networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from everymode.data.dataset import Dataset
+from everymode.machine.distributed import World
+from everymode.recipe import Recipe
+from everymode.storage import checkpoint as files
+from everymode.storage.run_folder import RunFolder
+from everymode.training.trainer import Trainer
+
+
+def folder_to_resume(
+    resume: str | Path | None, out: Path, name: str, source: str, seed: int, world: World
+) -> RunFolder | None:
+    """The run folder to go on with, the same on every rank: the one that is named, or with "auto" the newest in `out`
+    of this recipe on this data with this seed, if any.
+
+    Raises FileNotFoundError for a path that is no run folder.
+    """
+    if resume is None:
+        return None
+    if str(resume) != "auto":
+        folder = RunFolder(Path(resume))
+        folder.read_config()
+        return folder
+    found = str(world.share(_newest_run(out, name, source, seed) if world.is_writer else ""))
+    return RunFolder(Path(found)) if found else None
+
+
+def _newest_run(out: Path, name: str, source: str, seed: int) -> str:
+    """The newest run folder in `out` of a recipe of this name on this data with this seed, or ""."""
+    for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
+        if (path / "config.json").is_file():
+            config = RunFolder(path).read_config()
+            numbers = config["recipe"]["numbers"]
+            same = (numbers["name"], numbers["seed"], config["data"]["source"]) == (name, seed, source)
+            if same:
+                return str(path)
+    return ""
+
+
+def resumed(
+    folder: RunFolder, chosen: Recipe, name: str, source: str, data: str | Path | Dataset | None
+) -> tuple[Recipe, str, str | None]:
+    """The recipe of the run to go on with (its config's, whatever the recipe says today), the data, the recipe's file.
+
+    Raises ValueError if the run was made with another kind of recipe.
+    """
+    config = folder.read_config()
+    record = config["recipe"]
+    kind = type(chosen)
+    if (record["class"], record["numbers"]["name"]) != (kind.__name__, name):
+        raise ValueError(
+            f"{folder.path} was trained with {record['numbers']['name'] or record['class']}, not with "
+            f"{name or kind.__name__}: leave the recipe out to go on with that run, or start a new one"
+        )
+    numbers = kind.from_json(record["numbers"])
+    given = isinstance(data, (str, Path))
+    return numbers, source if given or data is not None else str(config["data"]["source"]), record["file"]
+
+
+def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwise: str = "") -> None:
+    """Raises ValueError for other data than the run was trained on.
+
+    Args:
+        otherwise: what can be done in place of giving that data, for the sentence.
+    """
+    before = folder.read_config()["data"]["fingerprint"]
+    if before != dataset.fingerprint:
+        raise ValueError(
+            f"{source} is not the data that {folder.path} was trained on (its content differs, or the order of its "
+            f"files, or how many labels are kept): give that data with --data{otherwise}"
+        )
+
+
+def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
+    """Put the trainer where the checkpoint stands.
+
+    Raises ValueError where numbers that shape the networks are others now, or fewer steps are asked for than are done.
+    """
+    state = files.read_state(checkpoint)
+    try:
+        trainer.restore(state)
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"{checkpoint} does not fit this recipe: numbers that shape the networks can't be changed on resume. Leave "
+            f"them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
+        ) from error
+    if trainer.completed > trainer.recipe.steps:
+        raise ValueError(
+            f"{folder.path} already stands at step {trainer.completed}, beyond the {trainer.recipe.steps} steps asked "
+            f"for: ask for more, as in --steps {2 * trainer.completed}"
+        )
+
+
+def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
+    """Load what fits of another run's generator, average and discriminator, and say what does not."""
+    if (path / "checkpoints").is_dir():
+        newest = files.newest_valid(path / "checkpoints", say)
+        if newest is None:
+            raise files.no_checkpoint(path)
+        path = newest
+    if not (path / "state").is_dir():
+        raise FileNotFoundError(
+            f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"
+        )
+    state = files.read_state(path)
+    targets: dict[str, tuple[nn.Module, dict[str, Any]]] = {
+        "generator": (trainer.game.generator, state["modules"]["generator"]),
+        "averaged generator": (trainer.average, state["average"]),
+        "discriminator": (trainer.game.discriminator, state["modules"]["discriminator"]),
+    }
+    for name, (network, weights) in targets.items():
+        own = network.state_dict()
+        fitting = {
+            key: value for key, value in weights.items() if key in own and own[key].shape == value.shape
+        }
+        network.load_state_dict(fitting, strict=False)
+        left = [key for key in own if key not in fitting]
+        if name != "averaged generator":
+            shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
+            say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
+    taken = trainer.game.labels.take_over(state["modules"].get("labels", {}))
+    if taken:
+        say(f"labels: {taken}")

@@ -1,0 +1,99 @@
+"""What a run shows of itself at every snapshot: a picture of samples, and scores where the recipe asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from everymode.data.dataset import Dataset
+from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
+from everymode.evaluation.scoring import chosen_metrics
+from everymode.game import UNLABELLED
+from everymode.machine.distributed import World
+from everymode.pictures import save_grid, save_scatter
+from everymode.recipe import Recipe
+from everymode.runs.data import open_source
+from everymode.sampling.generator import Generator
+from everymode.storage.run_folder import RunFolder
+from everymode.training.moves import as_in_use
+from everymode.training.probe import SampleProbe
+from everymode.training.trainer import Measure, Trainer
+
+SAMPLE_COLUMNS = 10
+MAX_SAMPLE_ROWS = 20
+
+
+def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
+    """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points.
+
+    Of several label blocks the first one gives the rows, and the other labels are drawn.
+    """
+    path = folder.samples / f"step-{trainer.completed:07d}.png"
+    with as_in_use(trainer.average):
+        generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
+        if dataset.is_points:
+            means = None if dataset.mixture is None else dataset.mixture.means
+            return save_scatter(generator.sample(2500, batch_size=500), path, means=means)
+        sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
+        rows = min(sizes[0], MAX_SAMPLE_ROWS)
+        if rows == 0:
+            return save_grid(generator.sample(100), path, columns=SAMPLE_COLUMNS)
+        labels = torch.arange(rows).repeat_interleave(SAMPLE_COLUMNS)
+        if isinstance(generator.num_labels, tuple):
+            labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
+        names = generator.classes[:rows] if len(generator.classes) >= rows else ()
+        images = generator.sample(len(labels), label=labels)
+        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
+
+
+def measure_of(
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, world: World, *, talk: bool
+) -> Measure | None:
+    """Scores of the averaged generator against the training data, by the recipe's metrics."""
+    if not recipe.metrics:
+        return None
+    names = chosen_metrics(recipe.metrics)
+    if not world.is_writer:
+        return lambda trainer: {}  # one process measures
+    reference = prepare_reference(
+        dataset,
+        extractor=recipe.metric_extractor or default_extractor(dataset.name, fast=True, device=device),
+        device=device,
+        talk=talk,
+    )
+
+    def measure(trainer: Trainer) -> dict[str, Any]:
+        with as_in_use(trainer.average):
+            generator = Generator(
+                trainer.average, trainer.game.labels, classes=dataset.classes, config=trainer.config
+            )
+            card = evaluate_generator(
+                generator, reference, num=recipe.metric_images, metrics=names, step=trainer.completed
+            )
+        place = card.save(folder.path / "evaluations" / f"step-{trainer.completed:07d}.json")
+        first = next(iter(card.metrics.values()))
+        rank = None if first.value is None else first.value * (1 if first.better == "lower" else -1)
+        values = {name: each.value for name, each in card.metrics.items()}
+        trainer.progress.say(
+            "  ".join(f"{name} {value:.4g}" for name, value in values.items() if value is not None)
+        )
+        return {"rank": rank, **values, "card": str(place.relative_to(folder.path))}
+
+    return measure
+
+
+def probe_of(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
+    """What the watch looks at: images of the data set, and the recipe's held-out ones.
+
+    Raises ValueError where those are of another shape, or of other classes.
+    """
+    held_out = open_source(recipe, recipe.held_out, labelled=False, quiet=quiet) if recipe.held_out else None
+    kind = (dataset.image_shape, dataset.classes)
+    if held_out is not None and (held_out.image_shape, held_out.classes) != kind:
+        raise ValueError(
+            f"held_out {recipe.held_out} is of another kind than the training data: {held_out.image_shape} with "
+            f"{len(held_out.classes)} classes, not {dataset.image_shape} with the same {len(dataset.classes)}"
+        )
+    return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)

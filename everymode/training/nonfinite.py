@@ -1,0 +1,71 @@
+"""Numbers that stopped being finite: where they are, and what is kept to look into it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from everymode.machine.distributed import World
+from everymode.storage.whole_files import write_text_whole
+from everymode.training.tally import BadStep
+
+
+class Diverged(RuntimeError):
+    """A loss or a weight was not finite."""
+
+    def __init__(self, bad: BadStep, advice: str) -> None:
+        super().__init__(f"{bad.name} was not finite at step {bad.step}. {advice}")
+        self.bad = bad
+
+
+def first_bad_weight(networks: Mapping[str, nn.Module], world: World) -> str | None:
+    """The name of a weight or buffer that is not finite on some rank, or None. Waits for the device once."""
+    named = {
+        f"{player}'s {name}": tensor
+        for player, network in networks.items()
+        for name, tensor in network.state_dict().items()
+        if tensor.is_floating_point()
+    }
+    finite = torch.stack([torch.isfinite(tensor).all() for tensor in named.values()])
+    for name, good in zip(named, world.least(finite.int()).tolist(), strict=True):
+        if not good:
+            return name
+    return None
+
+
+def write_evidence(
+    path: Path,
+    bad: BadStep,
+    *,
+    found_at: int,
+    last_good: str | None,
+    rows: list[list[int]],
+    seed: int,
+    networks: Mapping[str, nn.Module],
+) -> None:
+    """What is needed to look into a bad step. Draws are functions of the step, so it can be replayed.
+
+    Args:
+        rows: rows of the data set that each of the step's discriminator moves saw.
+    """
+    evidence: dict[str, Any] = {
+        "loss": bad.name,
+        "step": bad.step,
+        "found_at_step": found_at,
+        "last_good_checkpoint": last_good,
+        "data_rows_of_each_discriminator_move": rows,
+        "seed": seed,
+        "parameters_that_are_not_finite": [
+            f"{player}.{name}"
+            for player, network in networks.items()
+            for name, parameter in network.named_parameters()
+            if not torch.isfinite(parameter).all()
+        ],
+        "how_to_replay": "resume from the last good checkpoint: the same draws lead to the same step",
+    }
+    write_text_whole(path, json.dumps(evidence, indent=1))

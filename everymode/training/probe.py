@@ -1,0 +1,293 @@
+"""The signals of the watch for collapse: how a few samples compare with a few real examples, once per tick.
+
+Everything is fixed at the start (which reals, which latent codes and labels), so the signals of two ticks differ by the
+networks alone. They are read off the generator as it is, because its average would show a collapse late; networks and
+draws of the training are left as they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from everymode.data.dataset import Dataset
+from everymode.data.order import random_permutation
+from everymode.draws import Draws, Rows
+from everymode.game import Condition
+from everymode.metrics.fidelity import density_coverage
+from everymode.norms.spectral import singular_values
+from everymode.training.moves import as_in_use
+from everymode.training.stepper import Stepper
+
+Drawn = tuple[Tensor, np.ndarray | None]
+"""Examples and their labels, if they have any."""
+
+NEIGHBOURS = 5
+SIDE = 8
+"""Images are compared at this many pixels a side: coarse, cheap, and enough to see a collapse."""
+BATCH = 64
+
+
+class SampleProbe:
+    """Signals of one run, by name.
+
+    coverage: share of the reals that have a sample in their neighbourhood (Naeem et al. 2020, k = 5; 8x8 pixels).
+    variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
+    labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
+    held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it.
+        training_above_0, held_out_above_0: the shares of each with a realness above 0. Only where `held_out` is given.
+    overfitting: that gap as a share of the distance from training examples down to samples (`overfitting` below).
+        0 = no difference, 1 = held-out examples look as fake as samples: D knows its data by heart. Likewise.
+    self_accuracy: share of samples in which D's own class scores see the asked class, and validation_accuracy: the same
+        for `held_out` examples and their labels; only where D scores classes (`class_scores`).
+    discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
+        layer's own weight; only where the network has such layers.
+
+    Of several labels an image (label blocks), their combinations are the classes of `variety` (those of the first few
+    blocks, where so many are combined that most examples would be the only one of theirs), and labels_hit and the
+    accuracies are means over the blocks. Real examples without a label are left out where labels are compared, and
+    held-out ones also of realness, unless the data have such examples too.
+    """
+
+    def __init__(self, data: Dataset, *, count: int, seed: int, held_out: Dataset | None = None) -> None:
+        rows = random_permutation(seed, "watch", 0, len(data))[:count]
+        self._count = len(rows)
+        self._seed = seed
+        self._reals = data.gather(rows)
+        self._real_labels = data.labels[rows] if data.num_classes else None
+        self._wants_labels = bool(data.num_classes) and not data.num_unlabelled
+        self._unseen: Drawn | None = None
+        if held_out is not None and count:
+            unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
+            self._unseen = (held_out.gather(unseen), held_out.labels[unseen])
+
+    @torch.no_grad()
+    def __call__(self, stepper: Stepper) -> dict[str, float]:
+        """Look at the networks as they are now."""
+        signals: dict[str, float] = {}
+        drawn: Drawn | None = None
+        if self._count > NEIGHBOURS + 1:
+            with as_in_use(stepper.game.generator):
+                fakes, labels = self._samples(stepper)
+            if torch.isfinite(fakes).all():
+                signals |= self._compared(fakes, labels, stepper.game.labels.names_classes)
+                if stepper.game.labels.names_classes:
+                    signals |= _accuracy("self_accuracy", stepper, fakes, labels)
+                drawn = (fakes, labels)
+        if self._unseen is not None:
+            signals |= self._on_unseen(stepper, drawn)
+            if stepper.game.labels.names_classes:
+                signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
+        return signals | _largest_singular_values(stepper)
+
+    def _on_unseen(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
+        """What D makes of held-out examples beside training examples and samples."""
+        assert self._unseen is not None
+        examples, labels = self._unseen
+        if not stepper.game.labels.names_classes:
+            labels = None
+        elif labels is not None and self._wants_labels:
+            # A discriminator that never saw an example without a label may not take one.
+            known = (labels >= 0).reshape(len(labels), -1).all(1)
+            examples, labels = examples[torch.from_numpy(known)], labels[known]
+            if not known.any():
+                return {}
+        with as_in_use(stepper.game.discriminator):
+            seen = self._realness(stepper, self._reals, self._real_labels if labels is not None else None)
+            unseen = self._realness(stepper, examples, labels)
+            signals = {
+                "held_out": float(unseen.mean()),
+                "held_out_gap": float(seen.mean() - unseen.mean()),
+                "training_above_0": float((seen > 0).double().mean()),
+                "held_out_above_0": float((unseen > 0).double().mean()),
+            }
+            # Where D wants a condition, it must be one that can be handed on with the samples.
+            shown = drawn is not None and (drawn[1] is not None or not stepper.game.labels.num_labels)
+            if drawn is not None and shown and min(len(seen), len(unseen)) > 1:
+                share = overfitting(seen, unseen, self._realness(stepper, *drawn))
+                signals |= {"overfitting": share} if np.isfinite(share) else {}
+        return signals
+
+    def _samples(self, stepper: Stepper) -> Drawn:
+        images, labels = [], []
+        for start in range(0, self._count, BATCH):
+            rows = Rows(start, min(start + BATCH, self._count), self._count)
+            draws = Draws(self._seed, "watch", rows, stepper.device, stepper.dtype)
+            condition = stepper.game.labels.draw(draws)
+            images.append(stepper.game.generate(draws, condition).float().cpu())
+            if isinstance(condition, Tensor) and condition.ndim <= 2:
+                labels.append(condition.cpu().numpy())
+        return torch.cat(images), np.concatenate(labels) if labels else None
+
+    def _compared(self, fakes: Tensor, labels: np.ndarray | None, names_classes: bool) -> dict[str, float]:
+        real, fake = coarse(self._reals), coarse(fakes)
+        if not names_classes:  # clusters, say: nothing that the data's own labels could be compared with
+            labels = None
+        known = self._real_labels if labels is not None else None
+        signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
+        asked, of_reals = comparable(labels, known)
+        variety = within_class_distance(fake, asked) / max(within_class_distance(real, of_reals), 1e-12)
+        if np.isfinite(variety):  # with very many classes, no two of these samples are of one
+            signals["variety"] = variety
+        if labels is not None and known is not None and known.shape[1:] == labels.shape[1:]:
+            shares = _labels_hit(real, _columns(known), fake, _columns(labels))
+            signals |= {"labels_hit": float(np.mean(shares))} if shares else {}
+        return signals
+
+    def _realness(self, stepper: Stepper, images: Tensor, labels: np.ndarray | None) -> Tensor:
+        levels = []
+        for start in range(0, len(images), BATCH):
+            shown = images[start : start + BATCH].to(stepper.device, stepper.dtype)
+            condition: Condition = None
+            if labels is not None and stepper.game.labels.num_labels:
+                condition = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
+            elif labels is None:
+                condition = stepper.game.labels.label_unseen(shown)
+            answer = stepper.game.discriminator(shown, condition)
+            scores = answer if isinstance(answer, Tensor) else answer.scores[0]
+            levels.append(stepper.game.objective.adversarial.realness(scores.float(), condition))
+        return torch.cat(levels).double().cpu()
+
+
+def overfitting(training: Tensor, held_out: Tensor, fake: Tensor) -> float:
+    """How much of the way from training examples down to fakes the discriminator's realness of held-out ones has gone.
+
+    (mean training - mean held-out) / (mean training - mean fake) is 0 where held-out examples look like training ones,
+    and 1 where they look like fakes (the quantity r_v of Karras et al. 2020, equation 1). Here the numerator is first
+    lowered by two standard errors, and the denominator is no less than these, so that noise alone gives about 0 even
+    where the discriminator can't tell anything apart. Can exceed 1; never negative.
+
+    Args:
+        training, held_out, fake: [N], at least two of each of the first two.
+    """
+    noise = 2 * (training.var() / len(training) + held_out.var() / len(held_out)).sqrt()
+    gap = (training.mean() - held_out.mean() - noise).clamp(min=0)
+    if gap == 0:
+        return 0.0
+    return float(gap / torch.maximum(training.mean() - fake.mean(), noise.clamp(min=1e-12)))
+
+
+def class_scores(
+    discriminator: nn.Module, examples: Tensor, labels: Tensor, num_labels: int
+) -> Tensor | None:
+    """[B, K] scores of a discriminator for each class, or None if it scores none.
+
+    An auxiliary head's logits; else D(x, k) for every k of a head that has them (projection: Multi-hinge GAN finds its
+    argmax no better than chance); else the first K of more than K scores (omni-loss, classification).
+    """
+    answer = discriminator(examples, labels)
+    if not isinstance(answer, Tensor) and answer.classes is not None:
+        return answer.classes[:, :num_labels]  # ImAC-GAN's has a class for fakes behind them
+    head = getattr(discriminator, "head", None)
+    if hasattr(head, "class_scores"):
+        return head.class_scores(discriminator.features(examples))
+    scores = answer if isinstance(answer, Tensor) else answer.scores[0]
+    return scores[:, :num_labels] if scores.ndim == 2 and scores.shape[1] >= num_labels > 1 else None
+
+
+def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray | None) -> dict[str, float]:
+    """The share of examples in which D's highest class score is that of their label, by name; {} where it has none."""
+    count = stepper.game.labels.num_labels
+    sizes = count if isinstance(count, tuple) else (count,)
+    if labels is None or labels.ndim > 2 or len(_columns(labels)) != len(sizes) or max(sizes) < 2:
+        return {}
+    hits, seen = np.zeros(len(sizes)), np.zeros(len(sizes))
+    with as_in_use(stepper.game.discriminator):
+        for start in range(0, len(examples), BATCH):
+            shown = examples[start : start + BATCH].to(stepper.device, stepper.dtype)
+            asked = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
+            scores = class_scores(stepper.game.discriminator, shown, asked.clamp(min=0), sum(sizes))
+            if scores is None:
+                return {}
+            blocks = scores.split(sizes, dim=1) if len(sizes) > 1 else (scores,)
+            for block, wanted in enumerate(_columns(asked)):
+                hits[block] += int((blocks[block].argmax(1) == wanted).sum())
+                seen[block] += int((wanted >= 0).sum())
+    return {name: float((hits[seen > 0] / seen[seen > 0]).mean())} if seen.any() else {}
+
+
+def _labels_hit(real: Tensor, known: list[np.ndarray], fake: Tensor, asked: list[np.ndarray]) -> list[float]:
+    """`label_agreement` in each block of which enough real examples have the label."""
+    shares = []
+    for mine, wanted in zip(known, asked, strict=True):
+        labelled = mine >= 0
+        if labelled.sum() >= NEIGHBOURS:
+            shares.append(label_agreement(real[torch.from_numpy(labelled)], mine[labelled], fake, wanted))
+    return shares
+
+
+def _columns(labels: Any) -> list[Any]:
+    """The labels of each block, [N] each."""
+    return [labels] if labels.ndim == 1 else [labels[:, block] for block in range(labels.shape[1])]
+
+
+def coarse(examples: Tensor) -> Tensor:
+    """[N, F] double: points as they are, images [N, C, H, W] at no more than 8x8 pixels."""
+    if examples.ndim == 4:
+        size = [min(SIDE, side) for side in examples.shape[2:]]
+        examples = F.adaptive_avg_pool2d(examples.float(), size)
+    return examples.flatten(1).double()
+
+
+def comparable(
+    first: np.ndarray | None, second: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The labels of two sides, [N] or [N, blocks] or None, cut to as many of the first blocks as leave at least half of
+    each side in a combination with another member of that side; one block at the least.
+    """
+    if first is None or second is None or first.ndim != 2 or second.ndim != 2:
+        return first, second
+    for blocks in range(first.shape[1], 1, -1):
+        if min(_share_in_company(side[:, :blocks]) for side in (first, second)) >= 0.5:
+            return first[:, :blocks], second[:, :blocks]
+    return first[:, :1], second[:, :1]
+
+
+def _share_in_company(labels: np.ndarray) -> float:
+    """Of the rows [N, blocks] that have all labels, the share with the same ones as another row."""
+    known = labels[(labels >= 0).all(1)]
+    if not len(known):
+        return 0.0
+    _, counts = np.unique(known, axis=0, return_counts=True)
+    return float(counts[counts > 1].sum() / len(known))
+
+
+def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
+    """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels.
+
+    Of several label blocks [N, blocks] a class is a combination of labels: a generator that draws one image for each
+    has no variety, however many combinations there are. Members that lack a label (-1) are left out.
+    """
+    rows = None if labels is None or labels.ndim > 2 else labels.reshape(len(labels), -1)
+    if rows is None or not (rows >= 0).all(1).any():
+        return float(torch.pdist(features).mean())
+    known = (rows >= 0).all(1)
+    classes, members = np.unique(rows[known], axis=0), features[torch.from_numpy(known)]
+    groups = [members[torch.from_numpy((rows[known] == each).all(1))] for each in classes]
+    means = [float(torch.pdist(group).mean()) for group in groups if len(group) > 1]
+    return float(np.mean(means)) if means else float("nan")
+
+
+def label_agreement(
+    real: Tensor, real_labels: np.ndarray, fake: Tensor, asked: np.ndarray, *, neighbours: int = NEIGHBOURS
+) -> float:
+    """Share of fakes for which the asked label is among the most frequent labels of their nearest reals."""
+    nearest = torch.cdist(fake, real).topk(neighbours, largest=False).indices.numpy()
+    votes = real_labels[nearest]
+    counts = np.stack([(votes == label).sum(1) for label in range(int(real_labels.max()) + 1)], axis=1)
+    inside = asked < counts.shape[1]
+    mine = counts[np.arange(len(asked)), np.where(inside, asked, 0)]
+    return float((inside & (mine == counts.max(1)) & (mine > 0)).mean())
+
+
+def _largest_singular_values(stepper: Stepper) -> dict[str, float]:
+    found = {player: singular_values(network) for player, network in stepper.players().items()}
+    return {
+        f"{player}_singular_value": float(torch.stack([*values.values()]).max())
+        for player, values in found.items()
+        if values
+    }

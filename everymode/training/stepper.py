@@ -1,0 +1,314 @@
+"""Makes the steps of a recipe's game: networks, optimizers, the averaged generator, and their state.
+
+No step waits for the device: losses go into a tally that stays there.
+"""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from everymode.draws import Draws, Rows, stable_seed
+from everymode.game import Batch, Game, Turn
+from everymode.machine.distributed import World
+from everymode.recipe import Recipe
+from everymode.training.ema import update_average
+from everymode.training.moves import Part, Played, play_discriminator, play_generator
+from everymode.training.nonfinite import first_bad_weight
+from everymode.training.optimizers import (
+    adam,
+    learning_rate_share,
+    optimizer_state,
+    restore_optimizer,
+    set_learning_rate,
+)
+from everymode.training.recovery import Recovery
+from everymode.training.settling import keep_statistics, settles
+from everymode.training.tally import BadStep, Tally
+
+
+class Data(Protocol):
+    """What the trainer asks of a data set."""
+
+    def __len__(self) -> int: ...
+    def gather(
+        self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
+    ) -> Tensor: ...
+    def gather_labels(self, indices: np.ndarray, device: torch.device) -> Tensor: ...
+
+
+class Order(Protocol):
+    """Which rows of the data set each discriminator move sees."""
+
+    def indices(self, move: int) -> np.ndarray: ...
+
+
+class Stepper:
+    """Steps one recipe on one data set, in one process of `world`. Knows no loss and no paper.
+
+    Args:
+        order: rows of the data set by discriminator move.
+
+    Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: Data, order: Order, device: torch.device | str, world: World
+    ) -> None:
+        self.recipe = recipe
+        self.data = data
+        self.order = order
+        self.device = torch.device(device)
+        self.world = world
+        self.completed = 0
+        """Generator steps made so far."""
+        self.refreshed: dict[str, float] = {}
+        """What the label source said of its refresh, if this step began with one."""
+        self.recovery = Recovery()
+        self._settling = False
+        choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
+        precision = choice.get(recipe.precision, recipe.precision)
+        self.dtype = torch.float64 if precision == "float64" else torch.float32
+        self._autocast = precision == "bf16"
+        self._part_rows = self.world.parts(recipe.batch_size, recipe.accumulation)
+        self.game = self._build_game(precision)
+        self.average = copy.deepcopy(self.game.generator).requires_grad_(False)
+        self.generator_optimizer = adam(
+            self.game.generator,
+            recipe,
+            lr=recipe.generator_lr,
+            weight_decay=recipe.generator_weight_decay,
+        )
+        self.discriminator_optimizer = adam(
+            self.game.discriminator,
+            recipe,
+            lr=recipe.discriminator_lr,
+            # None stands for "as the data say": a trainer that was given no facts of its data has no decay.
+            weight_decay=recipe.discriminator_weight_decay or 0.0,
+        )
+        self._compile()
+        self.tally = Tally(self.device)
+
+    def step(self) -> None:
+        """One generator step and its discriminator steps, after the label source's refresh where one is due."""
+        recipe, step = self.recipe, self.completed
+        self.refreshed = {}
+        if self.refresh_is_due():
+            random = self._draws(f"{step} refresh", Rows.all(1))
+            self.refreshed = self.game.labels.refresh(self.game.discriminator, self.data, random)
+        self._set_learning_rates(step)
+        self._settle(step)
+        played: Played | None = None
+        for index in range(recipe.discriminator_steps):
+            last = index == recipe.discriminator_steps - 1
+            played = play_discriminator(
+                self.game,
+                self.discriminator_optimizer,
+                self.parts(step, index),
+                step=step,
+                one_pass=recipe.one_pass,
+                keep_fakes=recipe.reuse_fakes and last,
+                precision=self._precision,
+                average=self.world.average_gradients,
+            )
+            numbers = self._discriminator_numbers(played) | self._adapt_augmentation(played)
+            self.tally.add(numbers, step)
+        assert played is not None
+        moment = f"{step} generator"
+        parts = [
+            Part(turn.batch, self._draws(moment, rows))
+            for turn, rows in zip(played.turns, self._part_rows, strict=True)
+        ]
+        answered = play_generator(
+            self.game,
+            self.generator_optimizer,
+            parts,
+            step=step,
+            reused=played if recipe.reuse_fakes else None,
+            precision=self._precision,
+            average=self.world.average_gradients,
+        )
+        self.tally.add(_prefixed("generator", answered.losses) | self._gradient("generator", answered), step)
+        self.completed = step + 1
+        decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
+        update_average(self.average, self.game.generator, decay)
+
+    def parts(self, step: int, index: int) -> list[Part]:
+        """The real batches and draws of step's index-th discriminator move: this rank's rows, part by part."""
+        rows_of_move = self.order.indices(step * self.recipe.discriminator_steps + index)
+        moment = f"{step} discriminator {index}"
+        return [self._part(rows_of_move, moment, rows) for rows in self._part_rows]
+
+    def _part(self, rows_of_move: np.ndarray, moment: str, rows: Rows) -> Part:
+        random = self._draws(moment, rows)
+        indices = rows_of_move[rows.start : rows.stop]
+        mirror = None
+        if self.recipe.mirror:
+            mirror = random.uniform("mirror") < 0.5
+        real = self.data.gather(indices, self.device, mirror=mirror, dtype=self.dtype)
+        if self._channels_last and real.ndim == 4:
+            real = real.contiguous(memory_format=torch.channels_last)
+        labels = self.data.gather_labels(indices, self.device)
+        index = torch.from_numpy(indices)
+        if self.device.type == "cuda":
+            index = index.pin_memory().to(self.device, non_blocking=True)
+        return Part(Batch(real, labels, index, mirror), random)
+
+    def _draws(self, moment: str, rows: Rows) -> Draws:
+        return Draws(self.recipe.seed, moment, rows, self.device, self.dtype)
+
+    def _discriminator_numbers(self, played: Played) -> dict[str, Tensor]:
+        numbers = _prefixed("discriminator", played.losses)
+        with torch.no_grad():
+            for name in ("real", "fake"):
+                parts = [self._realness(turn, name) for turn in played.turns]
+                levels = parts[0] if len(parts) == 1 else torch.cat(parts)
+                numbers[f"judgement/{name}"] = levels.mean().to(self.dtype)
+                numbers[f"judgement/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
+        return numbers | self._gradient("discriminator", played)
+
+    def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:
+        # A prefix of its own: what stands under a player's name are the terms whose sum that player minimizes.
+        return {f"gradient_norm/{player}": played.gradient_norm.to(self.device, self.dtype)}
+
+    def _adapt_augmentation(self, played: Played) -> dict[str, Tensor]:
+        """Tell an augmentation that adapts how D judged this move's reals; its strength in this move, for the log."""
+        augment = self.game.augment
+        if not hasattr(augment, "observe"):
+            return {}
+        strength = augment.strength.clone()
+        with torch.no_grad():
+            signs = torch.cat([self._realness(turn, "real").sign() for turn in played.turns])
+            # A sum of signs is exact, so any number of processes gets the same one.
+            total = self.world.total(signs.to(self.dtype).sum())
+            # Packs of examples have one sign each, so these are counted, and not the examples.
+            augment.observe(total / (len(signs) * self.world.size))
+        return {"augmentation/strength": strength.to(self.dtype)}
+
+    def _realness(self, turn: Turn, name: str) -> Tensor:
+        realness = self.game.objective.adversarial.realness
+        if name == "real":
+            return realness(turn.real_verdict.scores[0], turn.batch.condition)
+        return realness(turn.fake_verdict.scores[0], turn.fake_condition)
+
+    def players(self) -> dict[str, nn.Module]:
+        """Both networks, by name."""
+        return {"generator": self.game.generator, "discriminator": self.game.discriminator}
+
+    def refresh_is_due(self) -> bool:
+        """Whether the next step begins with the label source's refresh."""
+        return bool(self.recipe.refresh_every) and self.completed % self.recipe.refresh_every == 0
+
+    def first_bad(self) -> BadStep | None:
+        """The first loss that was not finite since the tally was read, or else a weight. The host waits for it."""
+        return self.tally.first_bad(self.world) or self.bad_weight()
+
+    def bad_weight(self) -> BadStep | None:
+        """A weight that is not finite, though every loss was: no checkpoint may hold it."""
+        name = first_bad_weight(self.players() | {"averaged generator": self.average}, self.world)
+        return None if name is None else BadStep(name, self.completed - 1)
+
+    def rows_seen(self, step: int) -> list[list[int]]:
+        """Rows of the data set that each discriminator move of a step sees."""
+        moves = self.recipe.discriminator_steps
+        return [self.order.indices(step * moves + index).tolist() for index in range(moves)]
+
+    # ---- state
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a resumed run needs: nested dicts of tensors and JSON values."""
+        return {
+            "completed": self.completed,
+            "recovery": self.recovery.state(),
+            "modules": {name: module.state_dict() for name, module in self.game.modules.items()},
+            "average": self.average.state_dict(),
+            "tally": self.tally.state(),
+            "optimizers": {
+                player: optimizer_state(self.game.modules[player], optimizer)
+                for player, optimizer in self._optimizers().items()
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state. Raises RuntimeError, naming the tensors, if it does not fit this game."""
+        self.completed = int(state["completed"])
+        for name, module in self.game.modules.items():
+            module.load_state_dict(state["modules"][name])
+        self.average.load_state_dict(state["average"])
+        for player, optimizer in self._optimizers().items():
+            restore_optimizer(self.game.modules[player], optimizer, state["optimizers"][player])
+        self.recover_with(Recovery(**state["recovery"]))
+        self.tally = Tally(self.device)
+        self.tally.restore(state["tally"])
+
+    def recover_with(self, recovery: Recovery) -> None:
+        """Put a recovery's factors on the discriminator's numbers."""
+        self.recovery = recovery
+        decay = recovery.weight_decay(self.recipe.discriminator_weight_decay or 0.0)
+        for group in self.discriminator_optimizer.param_groups:
+            group["weight_decay"] = decay
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "generator": self.generator_optimizer,
+            "discriminator": self.discriminator_optimizer,
+        }
+
+    # ---- set-up
+
+    def _build_game(self, precision: str) -> Game:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stable_seed(self.recipe.seed, "initial weights"))
+            game = self.recipe.build()
+        if self.recipe.augmentation and game.augment is None:
+            raise ValueError(
+                f"{self.recipe.name or type(self.recipe).__name__} builds its game without the augmentation "
+                f"{self.recipe.augmentation!r}: leave it empty, or pass the game find_augmentation(...)"
+            )
+        choice = {"auto": self.device.type == "cuda" or precision == "bf16", "yes": True, "no": False}
+        self._channels_last = choice[self.recipe.channels_last]
+        for module in game.modules.values():
+            module.to(device=self.device, dtype=self.dtype)
+            if self._channels_last:
+                module.to(memory_format=torch.channels_last)
+            self.world.broadcast(module)
+            self.world.synchronize_statistics(module)
+            module.train()
+        return game
+
+    def _compile(self) -> None:
+        choice = {"auto": self.device.type == "cuda", "yes": True, "no": False}
+        if choice[self.recipe.compile]:
+            # In place, so that names, copies and the uncompiled forward (which penalties use) survive.
+            self.game.generator.compile()
+            self.game.discriminator.compile()
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if not self._autocast:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _set_learning_rates(self, step: int) -> None:
+        share = learning_rate_share(self.recipe, step)
+        settling = self.recipe.settling_lr if settles(self.recipe, step) else 1.0
+        set_learning_rate(self.generator_optimizer, self.recipe.generator_lr * share * settling)
+        set_learning_rate(
+            self.discriminator_optimizer,
+            self.recipe.discriminator_lr * share * self.recovery.discriminator_lr,
+        )
+
+    def _settle(self, step: int) -> None:
+        """Keep the statistics of the generator's batch normalization from the step on in which it begins to settle."""
+        settling = settles(self.recipe, step)
+        if settling != self._settling:
+            keep_statistics(self.game.generator, settling)
+            self._settling = settling
+
+
+def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": loss for name, loss in losses.items()}

@@ -1,0 +1,390 @@
+"""The trainer: runs a recipe's game to its last step, and knows no loss and no paper.
+
+It owns what a run is beyond its steps (everymode/training/stepper.py): ticks and logs, checkpoints, pictures, stopping,
+and going back where a loss was not finite or the run collapsed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from everymode.machine.distributed import World
+from everymode.machine.progress import Progress, duration
+from everymode.machine.stopping import Stopped, StopRequest
+from everymode.pictures import save_curves
+from everymode.recipe import Recipe
+from everymode.storage import checkpoint as files
+from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.training.nonfinite import Diverged, write_evidence
+from everymode.training.recovery import Recovery
+from everymode.training.stepper import Data, Order, Stepper
+from everymode.training.tally import BadStep
+from everymode.training.watch import Alarm, Collapsed, CollapseWatch, OnCollapse
+
+Probe = Callable[["Trainer"], dict[str, float]]
+"""Called at every tick in the writing process: signals for the watch, by name."""
+
+Measure = Callable[["Trainer"], dict[str, Any]]
+"""Called at every snapshot in the writing process: a JSON record for metrics.jsonl, with "rank": less is better."""
+
+Snapshot = Callable[["Trainer"], object]
+"""Called at every snapshot in the writing process, with the averaged generator up to date: draws the pictures."""
+
+
+class Trainer(Stepper):
+    """Trains one recipe on one data set, in one process of `world`.
+
+    Args:
+        order: rows of the data set by discriminator move.
+        folder: where to write, or None to write nothing (a trainer in a test or notebook).
+        config: JSON values that say how to build the generator again; written into every checkpoint.
+        on_nonfinite_rollback: go back to the last good checkpoint with half the discriminator's learning rate, at most
+            three times, in place of stopping.
+        probe: gives the watch for collapse its signals, beside those of the log; None = no watch.
+        on_collapse: what an alarm does.
+        measure: scores the averaged generator at every snapshot; the checkpoints of the best are kept.
+
+    Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Data,
+        order: Order,
+        *,
+        folder: RunFolder | None = None,
+        config: dict[str, Any] | None = None,
+        device: torch.device | str = "cpu",
+        world: World | None = None,
+        progress: Progress | None = None,
+        stop: StopRequest | None = None,
+        snapshot: Snapshot | None = None,
+        on_nonfinite_rollback: bool = False,
+        probe: Probe | None = None,
+        on_collapse: OnCollapse = OnCollapse.WARN,
+        measure: Measure | None = None,
+    ) -> None:
+        super().__init__(recipe, data, order, device, world or World())
+        self.folder = folder
+        self.config = config or {}
+        self.progress = progress or Progress(recipe.steps, talk=False)
+        self._stop = stop or StopRequest()
+        self._snapshot = snapshot
+        self._rollback = on_nonfinite_rollback
+        self._probe = probe
+        self._on_collapse = on_collapse
+        self._measure = measure
+        self.watch = CollapseWatch()
+        self._alarm: Alarm | None = None
+        self._new_alarm = False
+        self._alarmed = False
+        self._tick_began = time.perf_counter()
+
+    # ---- the run
+
+    def run(self) -> None:
+        """Train to the recipe's last step, from wherever this trainer stands.
+
+        Raises Stopped after a signal (with a checkpoint written), Diverged where a loss was not finite, and Collapsed
+        where the watch's alarm is to end the run.
+        """
+        recipe = self.recipe
+        if self.completed == 0:
+            self._save()
+        self._write_status("running")
+        self.progress.start(self.completed)
+        first, began = self.completed, time.perf_counter()
+        self._tick_began = began
+        try:
+            while self.completed < recipe.steps:
+                if self.refresh_is_due() and not self._sound():
+                    continue  # rolled back: labels can't be found in what is not finite
+                self.step()
+                self.progress.step()
+                if self.refreshed:
+                    self._record_refresh()
+                if self.completed <= first + 2 and self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)  # two steps that are timed
+                if self.completed == first + 1:
+                    began = time.perf_counter()  # the first step warms up
+                if self.completed == first + 2 and recipe.steps - self.completed > 10:
+                    self._say_estimate(time.perf_counter() - began)
+                at_end = self.completed == recipe.steps
+                at_tick = at_end or self.completed % recipe.tick == 0
+                at_snapshot = at_end or self.completed % recipe.snapshot == 0
+                stopping = self._agree_to_stop()
+                saving = at_snapshot or stopping
+                if (at_tick or at_snapshot) and not self._tick(saving=saving):
+                    continue  # rolled back
+                if stopping and not (at_tick or at_snapshot) and not self._sound():
+                    continue  # rolled back
+                if at_snapshot:
+                    self._score()
+                if saving:
+                    self._save(last=at_end or stopping)
+                if at_snapshot:
+                    self._draw_pictures()
+                if stopping and not at_end:
+                    self._write_status("stopped")
+                    where = self.folder.path if self.folder else None
+                    raise Stopped(f"stopped at step {self.completed} of {recipe.steps}", where)
+        finally:
+            self.progress.close()
+        self._write_status("done")
+
+    def _agree_to_stop(self) -> bool:
+        # Agreeing costs a round trip between ranks, so several of them ask only on some steps, the same ones on all.
+        if self.world.size > 1 and self.completed % 5:
+            return False
+        return self.world.any(self._stop.requested)
+
+    def _tick(self, *, saving: bool) -> bool:
+        """Read the tally and log it. False if something was not finite and the run was rolled back."""
+        numbers, bad = self.tally.read(self.world)
+        if bad is None and saving:
+            bad = self.bad_weight()
+        now = time.perf_counter()
+        if bad is not None:
+            self._handle_nonfinite(bad)
+            return False
+        if not numbers:
+            return True
+        numbers |= self._look_for_collapse(numbers)
+        record = {
+            "step": self.completed,
+            "images": self.completed * self.recipe.discriminator_steps * self.recipe.batch_size,
+            "seconds": round(now - self._tick_began, 4),
+            **{name: float(f"{value:.6g}") for name, value in numbers.items()},
+        }
+        self._tick_began = now
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("a line of the log"):
+                self.folder.add_line(self.folder.log, record)
+            self._write_status("running")
+        self.progress.tick(self.completed, numbers)
+        return self._alarm is None or not self._handle_collapse(self._alarm)
+
+    def _record_refresh(self) -> None:
+        """What the label source found before the step that was just made: said, and written to labels.jsonl."""
+        step = self.completed - 1
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in self.refreshed.items())
+        self.progress.say(f"labels refreshed at step {step}: {shown}")
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("a line of labels.jsonl"):
+                self.folder.add_line(self.folder.labels, {"step": step, **self.refreshed})
+
+    def _sound(self) -> bool:
+        """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
+        bad = self.first_bad()
+        if bad is not None:
+            self._handle_nonfinite(bad)
+        return bad is None
+
+    def _say_estimate(self, seconds_per_step: float) -> None:
+        left = (self.recipe.steps - self.completed) * seconds_per_step
+        self.progress.say(
+            f"about {seconds_per_step:.3g} s a step: {duration(left)} for the {self.recipe.steps - self.completed} "
+            "steps that remain"
+        )
+
+    def _draw_pictures(self) -> None:
+        if not (self.folder and self.world.is_writer):
+            return
+        with self._saying_if_refused("the pictures"):
+            if self._snapshot is not None:
+                self._snapshot(self)
+            records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
+            save_curves(records, self.folder.path / "curves.png")
+
+    def _write_status(self, state: str, **more: Any) -> None:
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("status.json"):
+                self.folder.write_status(state, self.completed, self.recipe.steps, **more)
+
+    # ---- losses that are not finite
+
+    def _handle_nonfinite(self, bad: BadStep) -> None:
+        good = None
+        if self.folder:
+            good = ""
+            if self.world.is_writer:
+                good = str(files.newest_valid(self.folder.checkpoints, self.progress.say) or "")
+            good = self.world.share(good)
+            if self.world.is_writer:
+                with self._saying_if_refused("nonfinite.json"):
+                    write_evidence(
+                        self.folder.path / "nonfinite.json",
+                        bad,
+                        found_at=self.completed,
+                        last_good=str(good) or None,
+                        rows=self.rows_seen(bad.step),
+                        seed=self.recipe.seed,
+                        networks=self.players(),
+                    )
+        if self._rollback and good and not self.recovery.exhausted:
+            self._roll_back(Path(str(good)), self.recovery.remedy(lr=0.5))
+            self.progress.say(
+                f"{bad.name} was not finite at step {bad.step}: back to step {self.completed}, with {self.recovery}"
+            )
+            return
+        self._write_status("diverged", loss=bad.name, bad_step=bad.step)
+        where = f" {self.folder.path / 'nonfinite.json'} says how to look into it." if self.folder else ""
+        raise Diverged(
+            bad,
+            f"Lower the learning rates or raise the weight decay, or go on with --on-nonfinite rollback.{where}",
+        )
+
+    # ---- collapse
+
+    def _look_for_collapse(self, numbers: dict[str, float]) -> dict[str, float]:
+        """The signals of this tick, for the log. The alarm they raise, if any, is kept for `_handle_collapse`."""
+        if self._probe is None:
+            return {}
+        signals: dict[str, float] = {}
+        alarm: Alarm | None = None
+        if self.world.is_writer:
+            signals = self._probe(self)
+            on_reals, on_fakes = (numbers.get(f"judgement/{name}_above_0") for name in ("real", "fake"))
+            if on_reals is not None and on_fakes is not None:
+                signals["saturation"] = min(on_reals, 1 - on_fakes)
+            gradient = numbers.get("gradient_norm/generator")
+            if gradient is not None and math.isfinite(gradient):
+                signals["generator_gradient"] = gradient
+            alarm = self.watch.look(self.completed, signals)
+            self._say_cautions()
+        alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
+        self.watch.restore(state)
+        self._new_alarm = alarm is not None and not self._alarmed
+        self._alarm, self._alarmed = alarm, alarm is not None
+        return {f"watch/{name}": value for name, value in signals.items()}
+
+    def _say_cautions(self) -> None:
+        """What the watch warns of at this tick: said and written down, whatever an alarm would do."""
+        for caution in self.watch.cautions:
+            self.progress.say(f"at step {caution.step} {caution.text}")
+            if self.folder:
+                with self._saying_if_refused("a line of warnings.jsonl"):
+                    self.folder.add_line(self.folder.path / "warnings.jsonl", caution._asdict())
+
+    def _handle_collapse(self, alarm: Alarm) -> bool:
+        """Whether the run was rolled back. Raises Collapsed where it is to stop."""
+        healthy = self._last_healthy_checkpoint(alarm)
+        if self._new_alarm:
+            self._note_collapse(alarm, healthy)
+        where = f"the last healthy checkpoint is {healthy}" if healthy else "there is no healthy checkpoint"
+        if self._on_collapse is OnCollapse.WARN:
+            if self._new_alarm:
+                self.progress.say(f"this looks like a collapse: {alarm.text} at step {alarm.step}; {where}")
+            return False
+        if self._on_collapse is OnCollapse.ROLLBACK and healthy and not self.recovery.exhausted:
+            recipe = self.recipe
+            remedy = self.recovery.remedy(lr=recipe.remedy_lr, weight_decay=recipe.remedy_weight_decay)
+            self._roll_back(healthy, remedy)
+            self.progress.say(
+                f"collapse: {alarm.text} at step {alarm.step}: back to step {self.completed}, with {remedy}"
+            )
+            return True
+        self._write_status("collapsed", alarm=alarm.text)
+        raise Collapsed(alarm, f"Raise the weight decay or lower the discriminator's learning rate; {where}.")
+
+    def _note_collapse(self, alarm: Alarm, healthy: Path | None) -> None:
+        if self.folder and self.world.is_writer:
+            with self._saying_if_refused("a line of collapses.jsonl"):
+                self.folder.add_line(
+                    self.folder.path / "collapses.jsonl",
+                    {**alarm._asdict(), "healthy_checkpoint": healthy.name if healthy else None},
+                )
+
+    def _last_healthy_checkpoint(self, alarm: Alarm) -> Path | None:
+        if not self.folder:
+            return None
+        found = ""
+        if self.world.is_writer:
+            healthy = files.newest_valid(self.folder.checkpoints, self.progress.say, up_to=alarm.last_healthy)
+            found = str(healthy or "")
+        found = str(self.world.share(found))
+        return Path(found) if found else None
+
+    def _roll_back(self, checkpoint: Path, remedy: Recovery) -> None:
+        self.restore(files.read_state(checkpoint))
+        self.recover_with(remedy)
+        if self.folder and self.world.is_writer:
+            # What lies behind belongs to the abandoned course: nobody may resume from it, or load it.
+            files.drop_after(self.folder.checkpoints, self.completed)
+        self.world.barrier()
+        self._save()
+
+    # ---- state
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"watch": self.watch.state(), "alarmed": self._alarmed}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.watch.restore(state["watch"])
+        self._alarmed = bool(state["alarmed"])
+        if self.folder and self.world.is_writer:
+            self.folder.cut_back(self.completed)
+
+    def _save(self, *, last: bool = False) -> None:
+        """Write a checkpoint, and delete all but the last two, the best, and the last healthy one.
+
+        Raises OSError if the run's last one is refused.
+        """
+        if self.folder and self.world.is_writer:
+            what = f"the checkpoint of step {self.completed}"
+            with nullcontext() if last else self._saying_if_refused(what):
+                files.write_checkpoint(
+                    self.folder.checkpoints,
+                    self.completed,
+                    generator=self.average.state_dict(),
+                    config=self.config | {"step": self.completed},
+                    state=self.state(),
+                    labels=self.game.labels.sampling_state(),
+                )
+                files.prune(self.folder.checkpoints, keep=[*self._healthy_steps(), *self._best_steps()])
+        self.world.barrier()
+
+    @contextmanager
+    def _saying_if_refused(self, what: str) -> Iterator[None]:
+        """A full disk costs what was to be written, not the run."""
+        try:
+            yield
+        except OSError as error:
+            self.progress.say(
+                f"{what} could not be written ({error}): training goes on from memory; free some space"
+            )
+
+    def _score(self) -> None:
+        """Measure the averaged generator, and write its numbers down."""
+        if self._measure is None:
+            return
+        if self.folder and self.world.is_writer:
+            record = {"step": self.completed, **self._measure(self)}
+            with self._saying_if_refused("a line of metrics.jsonl"):
+                self.folder.add_line(self.folder.metrics, record)
+        self.world.barrier()
+
+    def _best_steps(self) -> list[int]:
+        """The steps of the checkpoints that measured best: of equal ones, the earlier."""
+        assert self.folder is not None
+        there = {files.step_of(path) for path in files.checkpoints(self.folder.checkpoints)}
+        ranks = {record["step"]: record["rank"] for record in read_lines(self.folder.metrics)}
+        measured = [step for step in ranks if step in there and ranks[step] is not None]
+        return sorted(measured, key=lambda step: (ranks[step], step))[: self.recipe.keep_best]
+
+    def _healthy_steps(self) -> list[int]:
+        """The step of the newest checkpoint at which nothing looked wrong: kept to go back to."""
+        assert self.folder is not None
+        if self._probe is None:
+            return []
+        steps = [files.step_of(path) or 0 for path in files.checkpoints(self.folder.checkpoints)]
+        return [step for step in steps if step <= self.watch.last_healthy][-1:]

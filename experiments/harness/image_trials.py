@@ -1,0 +1,209 @@
+"""How a run on images is judged where its labels are clusters: samples, classes, clusters, and D's features."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import everymode
+from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images
+from everymode.data.order import random_permutation
+from everymode.data.source import digest_of
+from everymode.evaluation import evaluate
+from everymode.extractors.finding import extract, find_extractor, image_batches, quantized
+from everymode.metrics.clustering import nmi, purity
+from everymode.metrics.modes import class_coverage
+from everymode.storage import checkpoint
+from everymode.storage.run_folder import read_lines
+from experiments.harness.repeated import Case, Outcome, few_images, train_and_judge
+
+PASS = 250
+
+
+@dataclass(frozen=True)
+class ImageJudge:
+    """How a finished run is scored.
+
+    Attributes:
+        samples: generated images.
+        extractor: of the Frechet distance and the inception score; None = the default.
+        images: the run's training images, where they are a few of each class (`few_images`); 0 = all.
+        reals: real images that samples are compared with; 0 = all.
+        probed: images on which a linear classifier of D's features is trained, and tested; 0 = none.
+        passes: of that training over its images.
+    """
+
+    samples: int = 10_000
+    extractor: str | None = None
+    images: int = 0
+    reals: int = 0
+    probed: int = 20_000
+    passes: int = 20
+
+    def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
+        opened = open_images(data, resolution=run.recipe.size, progress=False)
+        trained = few_images(opened, run.recipe.seed, images=self.images) if self.images else opened
+        card = evaluate(
+            run.folder,
+            opened,
+            num=self.samples,
+            num_real=self.reals or None,
+            metrics=("fd", "is"),
+            extractor=self.extractor,
+            recipe=run.recipe,
+        )
+        scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
+        state = run_state(run)
+        scores |= cluster_scores(state, trained.labels) | stability(run.folder)
+        if opened.num_classes > 1:
+            scores["kl"] = class_divergence(run, data, opened.num_classes, self.samples)
+            scores["kl log10"] = scores["kl"] / math.log(10)
+            if self.probed:
+                scores["probe"] = self.probe(run, state, trained)
+        return scores
+
+    def probe(self, run: everymode.Run, state: dict[str, Any], data: Dataset) -> float:
+        """Accuracy of a linear classifier of the discriminator's features, on a fifth of the images held out."""
+        discriminator = run.recipe.build().discriminator
+        discriminator.load_state_dict(state["modules"]["discriminator"])
+        rows = random_permutation(0, "probe", 0, len(data))[: self.probed]
+        rows = rows[data.labels[rows] >= 0]
+        features = discriminator_features(discriminator, data, rows)
+        return linear_probe(features, torch.from_numpy(data.labels[rows]), passes=self.passes)
+
+
+def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
+    """Train and judge a case, unless the same recipe was on the same data with that seed, under whatever name.
+
+    Tables share rows: k = 100 of one is "full" of the next. Runs lie in the folder `shared`, beside the tables'.
+    """
+    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
+    kind = type(case.recipe).__qualname__  # others may have equal numbers
+    terms = digest_of(kind, numbers, case.data, str(judge.images))
+    shared = place.parent.parent / "shared" / f"{case.recipe.name}-seed{seed}-{terms[:8]}"
+    record = shared / f"outcome-{digest_of(repr(judge))[:8]}.json"
+    place.mkdir(parents=True, exist_ok=True)
+    if record.is_file():
+        return Outcome(**json.loads(record.read_text()))._replace(case=case.name)
+    outcome = train_and_judge(case, seed, shared, judge)
+    record.write_text(json.dumps(outcome._asdict(), indent=1))
+    return outcome
+
+
+def run_state(run: everymode.Run) -> dict[str, Any]:
+    """Weights and the like of the run's newest checkpoint."""
+    return checkpoint.read_state(checkpoint.newest_of_run(run.folder))
+
+
+def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float]:
+    """Agreement of a run's clusters with the true classes [N]; empty for runs without clusters, or classes."""
+    table = state["modules"]["labels"].get("table")
+    if table is None or labels.ndim != 1 or not (labels >= 0).any():
+        return {}
+    known = labels >= 0
+    clusters = table.numpy()[:, known].ravel()  # of mirror images too, where they have clusters of their own
+    classes = np.tile(labels[known], len(table))
+    return {
+        "nmi": nmi(clusters, classes),
+        "purity": purity(clusters, classes),
+        "inverse purity": purity(clusters, classes, inverse=True),
+    }
+
+
+def stability(folder: Path) -> dict[str, float]:
+    """Mean normalized mutual information of each clustering with the one before."""
+    records = read_lines(folder / "labels.jsonl")
+    found = [record["nmi with previous"] for record in records if "nmi with previous" in record]
+    return {"nmi with previous": float(np.mean(found))} if found else {}
+
+
+def class_divergence(run: everymode.Run, data: str, num_classes: int, samples: int) -> float:
+    """Reverse KL divergence (nats) of the classes of samples, by the data set's own classifier."""
+    extractor = find_extractor(f"classifier:{data}", open_data=partial(open_images, progress=False))
+    logits = class_logits(extractor, _drawn(run.generator(), samples))
+    return class_coverage(logits.argmax(1), num_classes).reverse_kl
+
+
+def _drawn(generator: everymode.Generator, samples: int, *, seed: int = 40_000) -> Iterator[Tensor]:
+    for start in range(0, samples, PASS):
+        yield quantized(generator.sample(min(PASS, samples - start), seed=seed + start))
+
+
+def class_logits(extractor: Any, batches: Iterator[Tensor]) -> Tensor:
+    """[N, K] of uint8 images. Raises ValueError for an extractor that does not classify."""
+    logits = extract(extractor, batches).logits
+    if logits is None:
+        raise ValueError(f"{extractor.name} does not classify: name another classifier, such as lite0:128")
+    return logits
+
+
+def surest(
+    generator: everymode.Generator, extractor: Any, label: int, *, samples: int, shown: int
+) -> tuple[Tensor, Tensor]:
+    """The samples of which a classifier is most sure that they show a class, surest first.
+
+    Returns: uint8 images [shown, C, H, W], and the classifier's probabilities [shown].
+    """
+    images = torch.cat([*_drawn(generator, samples)])
+    sure = class_logits(extractor, image_batches(images)).double().softmax(1)[:, label]
+    best = sure.argsort(descending=True, stable=True)[:shown]
+    return images[best], sure[best]
+
+
+@torch.no_grad()
+def discriminator_features(discriminator: nn.Module, data: Dataset, rows: np.ndarray) -> Tensor:
+    """[n, F] of real images, in evaluation mode; one that judges packs is shown packs of the same image."""
+    discriminator.eval()
+    pack = getattr(discriminator, "pack", 1)
+    parts = [rows[start : start + PASS] for start in range(0, len(rows), PASS)]
+    return torch.cat([discriminator.features(data.gather(part).repeat_interleave(pack, 0)) for part in parts])
+
+
+def linear_probe(
+    features: Tensor,
+    labels: Tensor,
+    *,
+    passes: int = 20,
+    lr: float = 1e-4,
+    batch_size: int = 128,
+    held_out: float = 0.2,
+    seed: int = 0,
+) -> float:
+    """Accuracy of a linear classifier on the last share of the rows, trained on the others.
+
+    Appendix C.5's numbers (Adam 1e-4, betas 0.9 and 0.99, batch 128); features [N, F] are first given mean 0 and, all
+    in all, variance 1, so that their scale, which R1 changes, is not what is measured.
+
+    Raises ValueError unless there is a label for each row.
+    """
+    if len(features) != len(labels):
+        raise ValueError(
+            f"there are {len(features)} features for {len(labels)} labels: give one row for each"
+        )
+    count = round(len(features) * (1 - held_out))
+    middle = features[:count].mean(0)
+    scale = (features[:count] - middle).square().mean().sqrt().clamp(min=1e-12)
+    inputs = (features - middle) / scale
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layer = nn.Linear(features.shape[1], int(labels.max()) + 1)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=lr, betas=(0.9, 0.99))
+    for turn in range(passes):
+        order = torch.from_numpy(random_permutation(seed, "probe order", turn, count))
+        for part in order.split(batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(layer(inputs[part]), labels[part]).backward()
+            optimizer.step()
+    with torch.no_grad():
+        return float((layer(inputs[count:]).argmax(1) == labels[count:]).double().mean())

@@ -1,0 +1,71 @@
+"""Flags that say how runs with labels are judged: samples, extractor, and `--measure` during training.
+
+A paper that keeps the checkpoint with the best FID reports a number of another kind than the last checkpoint's, above
+all of runs that collapse. With this, a table has both.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+from experiments.harness.judging import Judge
+from experiments.harness.repeated import Case
+
+CURVES = {"fd": "Frechet distance", "is": "inception score"}
+
+
+def add_judging_flags(flags: argparse.ArgumentParser) -> None:
+    """`--measure`, for the curves of a paper; `--samples` and `--extractor`, for its protocol."""
+    flags.add_argument("--samples", type=int, help="samples of a run (default: 1,000 of digits, else 2,000)")
+    flags.add_argument(
+        "--extractor",
+        help="of FD and IS, such as inception:PATH (default: the digits classifier, else lite0:64)",
+    )
+    flags.add_argument(
+        "--measure",
+        type=int,
+        default=0,
+        help="measure FD and IS so many times during training (default: at the end)",
+    )
+
+
+def judge_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> Judge:
+    """How the runs are scored: on the bundled digits by their own classifiers, elsewhere with the inception score too.
+
+    Args:
+        options: with `on` and `data`, and what `add_judging_flags` added.
+        metrics: of `everymode evaluate`.
+    """
+    if is_of_digits(options):
+        return Judge(options.samples or 1000, metrics, "", options.extractor)
+    return Judge(options.samples or 2000, (*metrics, "is"), options.data, options.extractor or "lite0:64")
+
+
+def is_of_digits(options: argparse.Namespace) -> bool:
+    """Whether the set runs on the bundled digits."""
+    return options.on == "digits" and not options.data
+
+
+def columns_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> list[str]:
+    """The scores that a table begins with: the last checkpoint's, and the best where runs were measured on the way."""
+    whole = {"fd": ["fd"], "pr": ["precision", "recall"], "per-class": ["fd-per-class"]}
+    digits = is_of_digits(options)
+    return [
+        *(name for metric in metrics for name in whole[metric]),
+        *([] if digits else ["is"]),
+        *(["best fd", "best fd at", "best is"] if options.measure else []),
+        *(["agreement", "variety"] if digits else ["agreement"]),
+    ]
+
+
+def measured(cases: Sequence[Case], times: int, extractor: str | None, samples: int) -> list[Case]:
+    """The cases with so many measurements, against the images that a run is trained on; 0 = as they are."""
+    if not times:
+        return list(cases)
+    numbers = {"metrics": "fd,is", "metric_extractor": extractor or "", "metric_images": samples}
+    return [
+        case._replace(recipe=replace(case.recipe, snapshot=max(1, case.recipe.steps // times), **numbers))
+        for case in cases
+    ]

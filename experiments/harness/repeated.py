@@ -1,0 +1,214 @@
+"""Sets of runs: several cases over several seeds, in processes of one thread.
+
+A set lives in a folder. What is finished there is not done again, and a run that was interrupted goes on where its last
+checkpoint stands, so a set can be stopped and started at will.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import everymode
+from everymode.data.dataset import Dataset
+from everymode.data.opening import open_images
+from everymode.data.order import random_permutation
+from everymode.data.source import digest_of
+from everymode.recipe import Recipe
+from everymode.storage.run_folder import read_lines
+from everymode.training.nonfinite import Diverged
+
+
+class Case(NamedTuple):
+    """One row of a table: a recipe on a data set."""
+
+    name: str
+    recipe: Recipe
+    data: str
+    prepare: Callable[[Dataset, int], Dataset] | None = None
+    """(the data, the seed) -> what to train on; a function of a module, or a partial of one."""
+
+
+class Outcome(NamedTuple):
+    """One finished run: its scores by name, the watch's first alarm ("" where there was none), its curves' file."""
+
+    case: str
+    seed: int
+    scores: dict[str, float]
+    alarm: str
+    alarm_step: int | None
+    folder: str
+
+
+Play = Callable[[Case, int, Path, Any], Outcome]
+"""(case, seed, folder, judge) -> the outcome of one run; a function of a module."""
+
+
+def run_all(
+    cases: Sequence[Case],
+    *,
+    seeds: Iterable[int],
+    out: Path,
+    processes: int,
+    judge: Any,
+    play: Play | None = None,
+) -> list[Outcome]:
+    """Train and judge every case with every seed, some at a time, and say each as it ends.
+
+    Cases that are one recipe on one data set under two names are trained once.
+
+    Args:
+        judge: called with (run, data) for its scores, or whatever `play` takes; its `repr` says all that it does.
+        play: None = `train_and_judge`.
+    """
+    seeds = list(seeds)
+    kinds = [(type(case.recipe), _terms(case, judge)) for case in cases]
+    names: dict[tuple[type[Recipe], str], list[Case]] = {}
+    for kind, case in zip(kinds, cases, strict=True):
+        names.setdefault(kind, []).append(case)
+    # Of several names the one under which an earlier set was finished, as far as there is one.
+    played = {
+        (kind, seed): next((case for case in same if _record(case, seed, out, judge).is_file()), same[0])
+        for seed in seeds
+        for kind, same in names.items()
+    }
+    jobs = [(case, seed) for (_, seed), case in played.items()]
+    done: dict[tuple[str, int], Outcome] = {}
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        pending = {
+            pool.submit(_run_one, case, seed, out, judge, play or train_and_judge): (case.name, seed)
+            for case, seed in jobs
+        }
+        for future in as_completed(pending):
+            try:
+                outcome = future.result()
+            except Exception as error:
+                pool.shutdown(wait=False, cancel_futures=True)  # not after all the others have run
+                name, seed = pending[future]
+                error.add_note(f"in the case {name}, seed {seed}")
+                raise
+            done[pending[future]] = outcome
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in outcome.scores.items())
+            print(
+                f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
+                flush=True,
+            )
+    return [
+        done[played[kind, seed].name, seed]._replace(case=case.name)
+        for seed in seeds
+        for kind, case in zip(kinds, cases, strict=True)
+    ]
+
+
+def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
+    """Train a case with a seed in the folder `place`, or go on there, and call judge(run, data)."""
+    recipe = case.recipe
+    data: str | Dataset = case.data
+    if case.prepare is not None:
+        opened = open_images(case.data, resolution=recipe.size, label_column=recipe.label_column or None)
+        data = case.prepare(opened, seed)
+    # A recipe drops its held-out images on other data than its own, unless they are named.
+    numbers = {"seed": seed, "held_out": recipe.held_out}
+    try:
+        run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
+    except Diverged as error:
+        folder = max(place.glob("[0-9]*-*"), default=place)
+        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(folder))
+    alarms = read_lines(run.folder / "collapses.jsonl")
+    scores = judge(run, case.data) | _watched(read_lines(run.folder / "log.jsonl"))
+    scores |= _best(read_lines(run.folder / "metrics.jsonl"))
+    first = alarms[0] if alarms else {"text": "", "step": None}
+    return Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
+
+
+def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:
+    """Some images of a data set, equally many of each class as far as they go, chosen by the seed."""
+    order = random_permutation(seed, "few images", 0, len(data))
+    labels = data.labels[order]
+    rank = np.zeros(len(order), dtype=np.int64)  # how many of its class come before it
+    for label in np.unique(labels):
+        mine = labels == label
+        rank[mine] = np.arange(mine.sum())
+    return data.subset(np.sort(order[np.argsort(rank, kind="stable")[:images]]))
+
+
+def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcome:
+    import torch
+
+    torch.set_num_threads(1)
+    record = _record(case, seed, out, judge)
+    if record.is_file():
+        return Outcome(**json.loads(record.read_text()))
+    outcome = play(case, seed, record.parent, judge)
+    record.write_text(json.dumps(outcome._asdict(), indent=1))
+    return outcome
+
+
+def _record(case: Case, seed: int, out: Path, judge: Any) -> Path:
+    """Where the outcome of a run is kept.
+
+    Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
+    """
+    name = case.name.replace(" ", "-").replace(",", "")
+    return out / f"{name}-seed{seed}-{_terms(case, judge)[:8]}" / "outcome.json"
+
+
+def _terms(case: Case, judge: Any) -> str:
+    """A digest of all that makes a case's runs what they are, but for the seed."""
+    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
+    return digest_of(numbers, case.data, _described(case.prepare), repr(judge))
+
+
+def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:
+    """The function's name and what it is given: the same in every process, unlike its address.
+
+    Its module is part of the name, so a set is trained anew when such a function moves to another one.
+    """
+    if isinstance(prepare, partial):
+        return f"{_described(prepare.func)} {prepare.args} {sorted(prepare.keywords.items())}"
+    return "" if prepare is None else f"{prepare.__module__}.{prepare.__qualname__}"
+
+
+def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The best Frechet distance and inception score of a run that was measured on the way, and at which steps."""
+    found: dict[str, float] = {}
+    for metric, choose in (("fd", min), ("is", max)):
+        values = values_of(measured, metric)
+        if values:
+            step = choose(values, key=values.__getitem__)
+            found |= {f"best {metric}": values[step], f"best {metric} at": step}
+    return found
+
+
+def values_of(measured: Sequence[Mapping[str, Any]], metric: str) -> dict[int, float]:
+    """Step -> value of a metric, by its short name, in the records of metrics.jsonl."""
+    return {
+        int(line["step"]): value
+        for line in measured
+        for name, value in line.items()
+        if short(name) == metric and isinstance(value, float)
+    }
+
+
+def short(metric: str) -> str:
+    """A metric's name without its extractor: fd of fd-lite0-64."""
+    return metric.split("-", 1)[0]
+
+
+def _watched(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The last, and the worst since they were best, of the watch's signals."""
+    found: dict[str, float] = {}
+    for name in ("coverage", "self_accuracy", "validation_accuracy", "held_out_gap"):
+        values = [line[f"watch/{name}"] for line in log if f"watch/{name}" in line]
+        if values:
+            found[f"last {name}"] = values[-1]
+            if name == "coverage":
+                found["best coverage"] = max(values)
+    return found

@@ -1,0 +1,145 @@
+"""Metrics of an evaluation by short name: equal to the plain functions, with N, settings and warnings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from everymode.evaluation.scoring import Pair, chosen_metrics, score
+from everymode.evaluation.statistics import Statistics
+from everymode.extractors.random_convolutions import random_convolutions
+from everymode.metrics.classifier_score import inception_score_from_logits
+from everymode.metrics.fidelity import density_coverage, precision_recall
+from everymode.metrics.frechet import frechet_distance
+from everymode.metrics.kernel import kernel_distance
+
+EXTRACTOR = random_convolutions(16)
+
+
+def statistics(features, *, labels=None, logits=None, kept=None):
+    rows = torch.arange(len(features)) if kept is None else torch.arange(kept)
+    wide = features.double().numpy()
+    return Statistics(
+        count=len(features),
+        mean=torch.from_numpy(wide.mean(0)),
+        covariance=torch.from_numpy(np.cov(wide.T)),
+        features=features[rows],
+        rows=rows,
+        labels=(torch.full((len(features),), -1) if labels is None else labels)[rows],
+        logits=None if logits is None else logits[rows],
+    )
+
+
+def drawn(count, seed, shift=0.0):
+    return torch.randn(count, 64, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def pair(real, fake, **more):
+    return Pair(real, fake, EXTRACTOR, "pool", **more)
+
+
+def test_numbers_are_those_of_the_plain_functions():
+    real, fake = drawn(200, 0), drawn(150, 1, 0.3)
+    logits = drawn(150, 2)[:, :10]
+    found = score(pair(statistics(real), statistics(fake, logits=logits))).metrics
+    assert list(found) == [
+        f"{name}-random-16" for name in ("fd", "kd", "precision", "recall", "density", "coverage", "is")
+    ]
+    fidelity, reach = precision_recall(real, fake), density_coverage(real, fake)
+    expected = [
+        frechet_distance(real, fake),
+        kernel_distance(real, fake),
+        *fidelity,
+        *reach,
+        inception_score_from_logits(logits)[0],
+    ]
+    assert [each.value for each in found.values()] == pytest.approx(expected, rel=1e-9)
+    assert {(each.real, each.fake) for each in found.values()} == {(200, 150), (0, 150)}
+    assert found["precision-random-16"].settings == {"k": 3}
+    assert found["coverage-random-16"].settings == {"k": 5}
+
+
+def test_the_frechet_distance_takes_all_images_and_the_others_those_kept():
+    real, fake = drawn(300, 0), drawn(200, 1)
+    scores = score(pair(statistics(real, kept=80), statistics(fake)), ["fd", "kd"])
+    assert scores.metrics["fd-random-16"].value == pytest.approx(frechet_distance(real, fake), rel=1e-9)
+    assert scores.metrics["fd-random-16"].real == 300
+    assert scores.metrics["kd-random-16"].real == 80
+    assert scores.metrics["kd-random-16"].value == pytest.approx(kernel_distance(real[:80], fake), rel=1e-9)
+    assert any("80 of 300 real features" in sentence for sentence in scores.warnings)
+
+
+def test_few_images_are_exact_and_flagged():
+    real, fake = drawn(300, 0), drawn(30, 1)
+    scores = score(pair(statistics(real), statistics(fake)), ["fd"])
+    assert scores.metrics["fd-random-16"].value == pytest.approx(frechet_distance(real, fake), rel=1e-9)
+    assert any("30 fake images for 64 features" in sentence for sentence in scores.warnings)
+
+
+def test_equal_sides():
+    real = drawn(200, 0)
+    found = score(pair(statistics(real), statistics(real)), ["fd", "pr"]).metrics
+    assert found["fd-random-16"].value == pytest.approx(0, abs=1e-9)
+    assert found["precision-random-16"].value == found["recall-random-16"].value == 1
+
+
+def test_without_classes_the_default_leaves_the_classifier_score_out():
+    sides = pair(statistics(drawn(100, 0)), statistics(drawn(100, 1)))
+    assert "is-random-16" not in score(sides).metrics
+    with pytest.raises(ValueError, match="names no classes"):
+        score(sides, ["is"])
+
+
+def test_classes_are_matched_by_name_and_missing_ones_are_flagged():
+    real, fake = drawn(400, 0), drawn(300, 1)
+    labels = torch.arange(400) % 4
+    fake_labels = torch.arange(300) % 3
+    both = pair(
+        statistics(real, labels=labels),
+        statistics(fake, labels=fake_labels),
+        real_classes=("ant", "bee", "cat", "dog"),
+        fake_classes=("dog", "ant", "cat"),
+    )
+    scores = score(both, ["per-class"])
+    measured = scores.metrics["fd-per-class-random-16"]
+    classes = measured.details["classes"]
+    for name, fake_number in (("ant", 1), ("cat", 2), ("dog", 0)):
+        number = ("ant", "bee", "cat", "dog").index(name)
+        expected = frechet_distance(real[labels == number], fake[fake_labels == fake_number])
+        assert classes[name]["value"] == pytest.approx(expected, rel=1e-9)
+        assert (classes[name]["real"], classes[name]["fake"]) == (100, 100)
+    assert classes["bee"]["value"] is None
+    assert measured.value == pytest.approx(
+        np.mean([row["value"] for row in classes.values() if row["value"] is not None])
+    )
+    assert any("bee" in sentence for sentence in scores.warnings)
+
+
+def test_per_class_needs_the_same_labels_on_both_sides():
+    labels = torch.arange(100) % 2
+    labelled, bare = statistics(drawn(100, 0), labels=labels), statistics(drawn(100, 1))
+    with pytest.raises(ValueError, match="real side has no labels"):
+        score(pair(bare, labelled), ["per-class"])
+    with pytest.raises(ValueError, match="fake side has no labels"):
+        score(pair(labelled, bare, real_classes=("a", "b")), ["per-class"])
+    with pytest.raises(ValueError, match="lacks \\(c\\)"):
+        score(pair(labelled, labelled, real_classes=("a", "b"), fake_classes=("a", "c")), ["per-class"])
+
+
+def test_extrapolation_is_measured_on_request():
+    found = score(pair(statistics(drawn(600, 0)), statistics(drawn(600, 1))), ["fd-inf"]).metrics
+    measured = found["fd-inf-random-16"]
+    assert math.isfinite(measured.value)
+    assert measured.details["residual"] >= 0
+    assert abs(measured.value) < frechet_distance(drawn(600, 0), drawn(600, 1)) / 2
+
+
+def test_names_are_checked():
+    assert chosen_metrics("kd, fd,kd") == ("kd", "fd")
+    with pytest.raises(ValueError, match="'fid'; choose from fd"):
+        chosen_metrics("fid")
+    with pytest.raises(ValueError, match="choose from"):
+        chosen_metrics([])

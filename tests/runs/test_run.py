@@ -1,0 +1,418 @@
+"""`everymode.train`: what it makes of its arguments, what it writes, and what it goes on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toy_games import ToyRecipe, differences, toy_data
+
+import everymode
+from everymode.data.dataset import Dataset
+from everymode.machine.stopping import Stopped
+from everymode.recipes.omni_gan import DIGITS, IMAGES32
+from everymode.runs.run import Run, train
+from everymode.storage import checkpoint as files
+from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.training.preparation import Preparation
+
+TOY = ToyRecipe(steps=4, tick=1, snapshot=2)
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Callable[..., Run]:
+    """Trains the toy in tmp_path, quietly, on the CPU."""
+
+    def run(recipe: ToyRecipe = TOY, **options: object) -> Run:
+        given = {"data": toy_data(), "out": tmp_path / "runs", "device": "cpu", "quiet": True}
+        return train(recipe, **(given | options))
+
+    return run
+
+
+def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = everymode.train(
+        "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
+    )
+    assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
+    assert (run.steps, run.recipe.width) == (4, 4)
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {"config.json", "status.json", "log.jsonl", "curves.png", "samples", "checkpoints"}
+    assert [path.name for path in sorted((run.folder / "samples").iterdir())] == [
+        "step-0000002.png",
+        "step-0000004.png",
+    ]
+    with Image.open(run.folder / "samples" / "step-0000004.png") as picture:
+        assert picture.mode == "L"
+        assert picture.height == 10 * (16 * 3 + 2) + 2
+    config = json.loads((run.folder / "config.json").read_text())
+    assert config["recipe"]["numbers"] == json.loads(json.dumps(run.recipe.as_json()))
+    assert config["data"]["source"] == "digits:train"
+    assert len(config["data"]["classes"]) == 10 and config["data"]["fingerprint"]
+    assert config["versions"]["torch"] == torch.__version__
+    said = capsys.readouterr().out
+    assert f"run {run.folder}" in said and "10 classes" in said and "discriminator steps" in said
+    assert run.generator().sample(2, label=3).shape == (2, 1, 16, 16)
+    assert torch.equal(everymode.load(run.folder).sample(2), run.generator().sample(2))
+    repeated = train(run.recipe, out=tmp_path, device="cpu", quiet=True)
+    states = [files.read_state(each.folder / "checkpoints" / "step-0000004") for each in (run, repeated)]
+    assert differences(*states) == []
+
+
+@pytest.mark.parametrize("data", [np.zeros((4, 3, 8, 8), np.uint8), torch.zeros(4, 3, 8, 8), [1, 2]])
+def test_arrays_in_place_of_data_are_refused_with_what_to_do(data: object, tmp_path: Path) -> None:
+    said = rf"an everymode.data.Dataset, not {type(data).__name__}: save arrays in an .npz.*synthetic.in_memory\("
+    with pytest.raises(TypeError, match=said):
+        train(IMAGES32, data, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_quiet_is_quiet(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
+    toy()
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_numbers_are_checked_before_a_folder_is_made(toy: Callable[..., Run], tmp_path: Path) -> None:
+    for wrong, words in (
+        ({"stepz": 3}, "Did you mean steps?"),
+        ({"steps": "3"}, "steps must be of type int"),
+        ({"on_nonfinite": "ignore"}, 'on_nonfinite is "stop" or "rollback"'),
+        ({"device": "tpu9"}, "device is"),
+        ({"batch_size": 400}, "fewer than a batch of 400"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            toy(**wrong)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_batch_that_can_not_be_cut_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="can't be cut into 3"):
+        toy(accumulation=3)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
+def test_a_gpu_that_is_not_there(toy: Callable[..., Run]) -> None:
+    with pytest.raises(ValueError, match="torch sees no GPU"):
+        toy(device="cuda")
+
+
+def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
+    bare = replace(toy_data(), labels=np.full(40, -1), classes=())
+    with pytest.raises(ValueError, match=r"toy has no labels, and omni-gan-32 needs them: add labels"):
+        train(IMAGES32, bare, tmp_path, device="cpu", quiet=True)
+
+
+def test_a_papers_label_column_does_not_hide_that_labels_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("everymode.data.opening.prepare", lambda *_, **__: pytest.fail("decoded"))
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(tmp_path / "photos" / f"{number}.png")
+    with pytest.raises(
+        ValueError, match="photos has no labels, and omni-gan-cifar100 needs them: add labels"
+    ):
+        train("omni-gan-cifar100", str(tmp_path / "photos"), tmp_path / "runs", device="cpu", quiet=True)
+
+
+def test_a_recipe_without_data_asks_for_some(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="omni-gan-32 has no data set of its own: name one"):
+        train("omni-gan-32", out=tmp_path, device="cpu", quiet=True)
+
+
+def test_facts_of_the_data_reach_the_recipe(toy: Callable[..., Run]) -> None:
+    run = toy(num_classes=99)
+    assert run.recipe.num_classes == 3
+    assert run.recipe.class_counts == toy_data().class_counts
+
+
+# ---- going on
+
+
+def test_a_new_run_is_prepared_once_before_its_first_step(
+    toy: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Path] = []
+
+    def prepare(recipe: ToyRecipe, game: object, data: Dataset, preparation: Preparation) -> None:
+        assert (preparation.folder / "config.json").is_file()  # a run that is killed here can be resumed
+        assert not list((preparation.folder / "checkpoints").iterdir())
+        game.generator.second.bias.data.fill_(0.25)
+        prepared.append(preparation.folder)
+
+    monkeypatch.setattr(ToyRecipe, "prepare", prepare)
+    run = toy()
+    assert prepared == [run.folder]
+    first = files.read_state(run.folder / "checkpoints" / "step-0000002")
+    assert float((first["modules"]["generator"]["second.bias"] - 0.25).abs().max()) < 0.05
+    toy(resume=run.folder, steps=6)
+    assert prepared == [run.folder]
+
+
+def test_a_run_that_stops_while_it_is_prepared_keeps_its_folder(
+    toy: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = ToyRecipe.prepare
+
+    def stopping(recipe: ToyRecipe, game: object, data: Dataset, preparation: Preparation) -> None:
+        raise Stopped("stopped while preparing", preparation.folder)
+
+    monkeypatch.setattr(ToyRecipe, "prepare", stopping)
+    with pytest.raises(Stopped) as stopped:
+        toy()
+    assert stopped.value.folder is not None and stopped.value.folder.is_dir()
+    monkeypatch.setattr(ToyRecipe, "prepare", prepare)
+    run = toy(resume="auto")
+    assert run.folder == stopped.value.folder
+    assert run.steps == TOY.steps
+
+
+def test_resume_goes_on_with_more_steps(toy: Callable[..., Run]) -> None:
+    first = toy()
+    again = toy(resume=first.folder, steps=8)
+    assert again.folder == first.folder
+    assert again.steps == 8
+    assert [record["step"] for record in read_lines(first.folder / "log.jsonl")] == list(range(1, 9))
+    whole = toy(steps=8)
+    assert whole.folder != first.folder
+    ends = [files.read_state(run.folder / "checkpoints" / "step-0000008") for run in (again, whole)]
+    assert differences(*ends) == []
+
+
+def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[..., Run]) -> None:
+    fresh = toy(resume="auto")
+    other = toy(replace(TOY, name="other"))
+    unfinished = toy()
+    assert len({fresh.folder, other.folder, unfinished.folder}) == 3
+    assert toy(resume="auto").folder == unfinished.folder
+    assert toy(data=replace(toy_data(), name="elsewhere"), resume="auto").folder.name.endswith(
+        "toy-elsewhere"
+    )
+
+
+def test_a_finished_run_is_left_as_it_is(toy: Callable[..., Run]) -> None:
+    first = toy()
+    state = files.read_state(first.folder / "checkpoints" / "step-0000004")
+    log = (first.folder / "log.jsonl").read_text()
+    again = toy(resume="auto")
+    assert again.folder == first.folder and again.steps == 4
+    assert differences(state, files.read_state(first.folder / "checkpoints" / "step-0000004")) == []
+    assert (first.folder / "log.jsonl").read_text() == log
+
+
+def test_the_numbers_of_the_run_count_not_those_of_today(toy: Callable[..., Run]) -> None:
+    first = toy(width=6)
+    again = toy(replace(TOY, generator_lr=0.5), resume=first.folder, steps=6)
+    assert again.recipe.width == 6
+    assert again.recipe.generator_lr == TOY.generator_lr
+
+
+def test_resuming_what_is_no_run(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not a run folder"):
+        toy(resume=tmp_path)
+
+
+def test_resuming_on_other_data_is_refused(toy: Callable[..., Run]) -> None:
+    first = toy()
+    config = (first.folder / "config.json").read_text()
+    with pytest.raises(ValueError, match=r"is not the data that .* was trained on"):
+        toy(resume=first.folder, data=replace(toy_data(), fingerprint="other"))
+    assert (first.folder / "config.json").read_text() == config
+
+
+def test_a_run_of_another_recipe_is_not_gone_on_with(toy: Callable[..., Run]) -> None:
+    first = toy()
+    with pytest.raises(ValueError, match=r"was trained with toy, not with other: leave the recipe out"):
+        toy(replace(TOY, name="other"), resume=first.folder)
+
+
+def test_fewer_steps_than_a_run_has_made_are_refused(toy: Callable[..., Run]) -> None:
+    first = toy()
+    with pytest.raises(ValueError, match=r"already stands at step 4, beyond the 3 steps asked for"):
+        toy(resume=first.folder, steps=3)
+
+
+def test_numbers_that_shape_the_networks_stay(toy: Callable[..., Run]) -> None:
+    first = toy()
+    with pytest.raises(ValueError, match=r"does not fit this recipe: .*can't be changed on resume"):
+        toy(resume=first.folder, width=9)
+    again = toy(resume=first.folder, steps=5)
+    assert (again.recipe.width, again.steps) == (4, 5)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_starts_over(toy: Callable[..., Run]) -> None:
+    first = toy()
+    state = files.read_state(first.folder / "checkpoints" / "step-0000004")
+    for checkpoint in files.checkpoints(first.folder / "checkpoints"):
+        (checkpoint / files.MANIFEST).unlink()
+    again = toy(resume=first.folder)
+    assert [record["step"] for record in read_lines(again.folder / "log.jsonl")] == [1, 2, 3, 4]
+    assert differences(state, files.read_state(again.folder / "checkpoints" / "step-0000004")) == []
+
+
+def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dataclasses import dataclass, replace\n"
+        "from everymode.recipes import omni_gan\n\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Mine(omni_gan.OmniGAN):\n"
+        "    extra: float = 0.5\n\n"
+        "NUMBERS = omni_gan.DIGITS.as_json() | {'name': 'mine', 'width': 4, 'batch_size': 8, 'steps': 2}\n"
+        "RECIPE = Mine(**NUMBERS)\n"
+    )
+    options = {"out": tmp_path / "runs", "device": "cpu", "quiet": True, "snapshot": 2}
+    run = train(str(path), **options, extra=0.25)
+    assert (run.folder / "recipe.py").read_text() == path.read_text()
+    assert json.loads((run.folder / "config.json").read_text())["recipe"]["file"] == str(path)
+    kept = run.folder / "recipe.py"
+    again = train(str(kept), **options, resume=run.folder, steps=3)
+    assert again.recipe.extra == 0.25 and again.steps == 3
+    with pytest.raises(ValueError, match="a recipe of your own"):
+        everymode.load(run.folder)
+    assert everymode.load(run.folder, recipe=run.recipe).sample(1).shape == (1, 1, 16, 16)
+
+
+def test_the_watch_reads_the_generators_gradient(toy: Callable[..., Run]) -> None:
+    lines = read_lines(toy(watch_samples=20, tick=2).folder / "log.jsonl")
+    assert len(lines) == 2
+    for line in lines:
+        assert line["watch/generator_gradient"] == line["gradient_norm/generator"] > 0
+
+
+# ---- starting from another run
+
+
+def test_init_from_takes_weights_but_not_the_step(toy: Callable[..., Run]) -> None:
+    first = toy()
+    second = toy(init_from=first.folder, steps=2, generator_lr=0.0, discriminator_lr=0.0)
+    old = files.read_state(first.folder / "checkpoints" / "step-0000004")
+    new = files.read_state(second.folder / "checkpoints" / "step-0000002")
+    assert differences(old["modules"]["generator"], new["modules"]["generator"]) == []
+    assert new["completed"] == 2
+
+
+def test_init_from_says_what_did_not_fit(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
+    first = toy()
+    toy(init_from=first.folder / "checkpoints" / "step-0000002", quiet=False, latent_dim=7)
+    said = capsys.readouterr().out
+    assert "generator: 4 of 5 tensors taken from" in said and "not: first.weight" in said
+
+
+def test_init_from_something_else_is_refused(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no checkpoint with a discriminator"):
+        toy(init_from=tmp_path)
+
+
+def test_init_from_a_run_with_damaged_checkpoints_only_says_so(toy: Callable[..., Run]) -> None:
+    first = toy()
+    for file in first.folder.glob("checkpoints/*/**/*.safetensors"):
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(FileNotFoundError, match=r"every checkpoint of .* is damaged"):
+        toy(init_from=first.folder)
+
+
+# ---- other kinds of data
+
+
+@pytest.mark.parametrize("precision", ["bf16", "float64"])
+def test_samples_are_drawn_in_any_precision(toy: Callable[..., Run], precision: str) -> None:
+    run = toy(precision=precision, steps=2)
+    assert (run.folder / "samples" / "step-0000002.png").is_file()
+
+
+def test_more_classes_than_rows_of_the_picture(toy: Callable[..., Run]) -> None:
+    run = toy(data=many_classes(), steps=2)
+    with Image.open(run.folder / "samples" / "step-0000002.png") as picture:
+        assert picture.height == 20 * (8 * 6 + 2) + 2
+
+
+def many_classes() -> Dataset:
+    names = tuple(f"class {number}" for number in range(25))
+    return replace(toy_data(50), labels=np.arange(50) % 25, classes=names)
+
+
+def test_a_run_can_be_moved(toy: Callable[..., Run], tmp_path: Path) -> None:
+    first = toy()
+    moved = tmp_path / "moved" / "run"
+    shutil.move(first.folder, moved)
+    again = toy(resume=moved, steps=6)
+    assert again.folder == moved
+    assert RunFolder(moved).read_status() == RunFolder(moved).read_status() | {"state": "done", "step": 6}
+
+
+def test_the_digits_recipe_is_what_the_name_stands_for() -> None:
+    from everymode.recipes import find
+
+    assert find("omni-gan-digits") is DIGITS
+
+
+def test_auto_never_goes_on_with_another_seed(toy: Callable[..., Run]) -> None:
+    first = toy(resume="auto", seed=0)
+    second = toy(resume="auto", seed=1)
+    assert first.folder != second.folder
+    with pytest.raises(ValueError, match="was trained with seed 0"):
+        toy(resume=first.folder, seed=1)
+
+
+def test_numbers_that_change_on_resume_are_said(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = toy()
+    toy(resume=first.folder, steps=5, generator_lr=1e-5, quiet=False)
+    said = capsys.readouterr().out
+    assert "changed from here on: steps 4 -> 5" in said
+    assert "changed from here on: generator_lr" in said
+
+
+def test_a_run_that_does_not_begin_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no metric 'nonsense'"):
+        toy(metrics="nonsense")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
+    small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
+    run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
+    assert run.recipe.held_out == ""
+    mine = replace(DIGITS, data="", held_out="digits:held-out")
+    assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"
+    with pytest.raises(ValueError, match="of another kind than the training data"):
+        train(DIGITS, data="shapes:labels=shape,samples=64", held_out="digits:held-out", **small)
+
+
+def test_a_recipes_own_label_column_is_for_data_that_have_columns(tmp_path: Path) -> None:
+    """CIFAR-100 as a folder of classes needs no column; a column that was asked for is missed."""
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (32, 32), (60 * number, 0, 0)).save(tmp_path / "photos" / name / f"{number}.png")
+    numbers = {
+        "steps": 1,
+        "tick": 1,
+        "snapshot": 1,
+        "width": 4,
+        "batch_size": 4,
+        "watch_samples": 0,
+        "quiet": True,
+    }
+    run = everymode.train("omni-gan-cifar100", data=tmp_path / "photos", out=tmp_path / "runs", **numbers)
+    assert run.recipe.label_column == "" and run.recipe.num_classes == 2
+    more = numbers | {"steps": 2}
+    again = everymode.train("omni-gan-cifar100", tmp_path / "photos", resume=run.folder, **more)
+    assert again.steps == 2
+    with pytest.raises(ValueError, match='no column "coarse"'):
+        everymode.train(
+            "omni-gan-cifar100", data=tmp_path / "photos", out=tmp_path, label_column="coarse", **numbers
+        )

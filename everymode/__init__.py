@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from everymode import old_names
 from everymode.version import __version__
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ _BY_NAME = (
 )
 """Modules that can be used after `import everymode` alone."""
 
+old_names.install()
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     if name in _BY_NAME:
         return import_module(f"everymode.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return old_names.found(__name__, name)
 
 
 def __dir__() -> list[str]:

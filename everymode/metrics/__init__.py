@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from everymode import old_names
+
 if TYPE_CHECKING:
     from everymode.metrics.classifier_score import inception_score, inception_score_from_logits
     from everymode.metrics.clustering import adjusted_rand, matched_accuracy, nmi, purity
@@ -134,5 +136,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return old_names.found(__name__, name)
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,129 @@
+"""Names from before the package had rooms: they work until 0.3, with a warning that names the new ones."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MODULES = {
+    "everymode.checkpoint": "everymode.storage.checkpoint",
+    "everymode.device": "everymode.machine.device",
+    "everymode.distributed": "everymode.machine.distributed",
+    "everymode.doctor": "everymode.commands.doctor",
+    "everymode.ema": "everymode.training.ema",
+    "everymode.generator": "everymode.sampling.generator",
+    "everymode.label_names": "everymode.sampling.label_names",
+    "everymode.metrics.classifiers": "everymode.extractors.classifiers",
+    "everymode.metrics.comparison": "everymode.evaluation.comparison",
+    "everymode.metrics.extractors": "everymode.extractors",
+    "everymode.metrics.extractors.classifier_network": "everymode.extractors.classifier_network",
+    "everymode.metrics.extractors.classifier_training": "everymode.extractors.classifier_training",
+    "everymode.metrics.extractors.dinov2": "everymode.extractors.dinov2",
+    "everymode.metrics.extractors.extraction": "everymode.extractors.extraction",
+    "everymode.metrics.extractors.extractor": "everymode.extractors.extractor",
+    "everymode.metrics.extractors.hashing": "everymode.extractors.hashing",
+    "everymode.metrics.extractors.inception": "everymode.extractors.inception",
+    "everymode.metrics.extractors.kept": "everymode.extractors.kept",
+    "everymode.metrics.extractors.labelled_arrays": "everymode.extractors.labelled_arrays",
+    "everymode.metrics.extractors.lite0": "everymode.extractors.lite0",
+    "everymode.metrics.extractors.pixels": "everymode.extractors.pixels",
+    "everymode.metrics.extractors.precision": "everymode.extractors.precision",
+    "everymode.metrics.extractors.random_convolutions": "everymode.extractors.random_convolutions",
+    "everymode.metrics.extractors.resizing": "everymode.extractors.resizing",
+    "everymode.metrics.extractors.weights": "everymode.extractors.weights",
+    "everymode.metrics.features": "everymode.extractors.finding",
+    "everymode.metrics.newest_cards": "everymode.evaluation.newest_cards",
+    "everymode.metrics.reference": "everymode.evaluation.reference",
+    "everymode.metrics.repetitions": "everymode.evaluation.repetitions",
+    "everymode.metrics.reservoir": "everymode.evaluation.reservoir",
+    "everymode.metrics.score_card": "everymode.evaluation.score_card",
+    "everymode.metrics.scoring": "everymode.evaluation.scoring",
+    "everymode.metrics.statistics": "everymode.evaluation.statistics",
+    "everymode.moves": "everymode.training.moves",
+    "everymode.networks.released": "everymode.exchange.released",
+    "everymode.nonfinite": "everymode.training.nonfinite",
+    "everymode.optimizers": "everymode.training.optimizers",
+    "everymode.preparation": "everymode.training.preparation",
+    "everymode.pretraining": "everymode.training.pretraining",
+    "everymode.probe": "everymode.training.probe",
+    "everymode.progress": "everymode.machine.progress",
+    "everymode.recipes.data_kinds": "everymode.commands.data_kinds",
+    "everymode.recovery": "everymode.training.recovery",
+    "everymode.rejection": "everymode.sampling.rejection",
+    "everymode.run": "everymode.runs.run",
+    "everymode.run_data": "everymode.runs.data",
+    "everymode.run_folder": "everymode.storage.run_folder",
+    "everymode.run_record": "everymode.runs.record",
+    "everymode.run_resuming": "everymode.runs.resuming",
+    "everymode.run_snapshots": "everymode.runs.snapshots",
+    "everymode.settling": "everymode.training.settling",
+    "everymode.stepper": "everymode.training.stepper",
+    "everymode.stopping": "everymode.machine.stopping",
+    "everymode.tally": "everymode.training.tally",
+    "everymode.tensorboard_events": "everymode.storage.tensorboard_events",
+    "everymode.trainer": "everymode.training.trainer",
+    "everymode.watch": "everymode.training.watch",
+}
+"""Modules that moved: old name -> new name."""
+
+NAMES = {
+    "everymode.metrics.Classifier": "everymode.extractors.Classifier",
+    "everymode.metrics.Extractor": "everymode.extractors.Extractor",
+    "everymode.metrics.Reference": "everymode.evaluation.Reference",
+    "everymode.metrics.ScoreCard": "everymode.evaluation.ScoreCard",
+    "everymode.metrics.compare_cards": "everymode.evaluation.compare_cards",
+    "everymode.metrics.extract": "everymode.extractors.extract",
+    "everymode.metrics.find_extractor": "everymode.extractors.find_extractor",
+    "everymode.metrics.quantized": "everymode.extractors.quantized",
+    "everymode.metrics.read_card": "everymode.evaluation.read_card",
+    "everymode.metrics.resize_images": "everymode.extractors.resize_images",
+    "everymode.metrics.train_classifier": "everymode.extractors.train_classifier",
+}
+"""What else left a package: old name -> new name."""
+
+
+def found(package: str, name: str) -> Any:
+    """What `package.name` is called today, with a warning: for a package's `__getattr__`.
+
+    Raises AttributeError where it never was a name of the package's.
+    """
+    old = f"{package}.{name}"
+    if old in MODULES:
+        _warn(old, MODULES[old], stacklevel=4)
+        return import_module(MODULES[old])
+    if old in NAMES:
+        _warn(old, NAMES[old], stacklevel=4)
+        home, _, attribute = NAMES[old].rpartition(".")
+        return getattr(import_module(home), attribute)
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+
+def install() -> None:
+    """Have imports of old modules give the new ones: the same objects."""
+    if not any(isinstance(finder, _OldModules) for finder in sys.meta_path):
+        # First, for the files of a package that moved would also be found under its old name, and loaded twice.
+        sys.meta_path.insert(0, _OldModules())
+
+
+class _OldModules(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, _Renamed()) if fullname in MODULES else None
+
+
+class _Renamed(Loader):
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        old = module.__name__
+        _warn(old, MODULES[old], stacklevel=3)
+        sys.modules[old] = import_module(MODULES[old])  # in the place of the empty one
+
+
+def _warn(old: str, new: str, *, stacklevel: int) -> None:
+    warnings.warn(f"{old} is called {new} now; the old name goes in 0.3", DeprecationWarning, stacklevel)

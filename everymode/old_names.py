@@ -61,6 +61,7 @@ MODULES = {
     "everymode.run_record": "everymode.runs.record",
     "everymode.run_resuming": "everymode.runs.resuming",
     "everymode.run_snapshots": "everymode.runs.snapshots",
+    "everymode.schedules": "everymode.training.schedules",
     "everymode.settling": "everymode.training.settling",
     "everymode.stepper": "everymode.training.stepper",
     "everymode.stopping": "everymode.machine.stopping",

@@ -1,36 +1,53 @@
-"""Recipe: every number of one experiment, and how its game is built. This module and every recipe's head are free of
-torch, so that the command line can list, show and check recipes at once.
+"""Recipe: one experiment as values. This module and the recipes' heads are free of torch, so that the command line can
+list, show and check recipes at once.
 
-One subclass per paper adds that paper's numbers and its `build`. A recipe is changed with `dataclasses.replace` or, by
-field name with checks, with `with_numbers`.
+A recipe holds the numbers of the data, of training and of the run, and its parts (`everymode.part`), each of which
+knows its own numbers and builds its own piece. A paper is a part and a few literals; a mixture of papers is
+`replace(omni_gan.IMAGES64, labels=Clusters(), norm=SparsityAware())`. Numbers are changed by name, whichever part they
+belong to, with `with_numbers`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-import types
-import typing
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from everymode import fit
 from everymode.augmentation_names import parse_augmentation
-from everymode.resolution import Resolution, height_and_width, parse_resolution
+from everymode.decay import weight_decay_for
+from everymode.numbers import FROM_DATA, changed, explaining, names_of
+from everymode.part import Labels, Loss, NetworkNeeds, Networks, Norm, Part, Terms
+from everymode.resolution import Resolution, height_and_width
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game
     from everymode.training.preparation import Preparation
 
-FROM_DATA: dict[str, bool] = {"from_data": True}
+KINDS = ("networks", "loss", "labels", "norm", "terms")
+"""The fields that hold parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The numbers that every experiment has. The defaults are neutral: a paper's own numbers stand in its recipe."""
+    """The numbers that every experiment has, and its parts. The defaults are neutral: a paper's own numbers stand in
+    its recipe. A subclass with its own `build` may leave the parts out.
+    """
 
     name: str = ""
     """What the run is called."""
+
+    # ---- parts
+    networks: Networks | None = None
+    """Which generator and discriminator play."""
+    loss: Loss | None = None
+    """The objective of both players."""
+    labels: Labels | None = None
+    """How many labels there are, and where they come from."""
+    norm: Norm | None = None
+    """What normalizes the discriminator."""
+    terms: Terms | None = None
+    """Further costs."""
 
     # ---- data
     data: str = ""
@@ -47,22 +64,12 @@ class Recipe:
     """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
     labelled_fraction: float = 1.0
     """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
-    labelled_share: float | None = None
-    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come.
-    Left out, as the data come, but at least half where a loss has a term for each kind."""
     channels: int = field(default=3, metadata=FROM_DATA)
     num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
     class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
     combination_counts: tuple[tuple[int, ...], ...] = field(default=(), metadata=FROM_DATA)
     num_images: int = field(default=0, metadata=FROM_DATA)
-
-    # ---- game
-    width: int = 64
-    """Base number of channels of the networks."""
-    latent_dim: int = 128
-    """Length of the latent code z."""
-    fake_labels: Literal["uniform", "data"] = "uniform"
-    """Labels of generated images in training: all equally likely, or as frequent as in the data."""
+    automatic_decay: bool = field(default=False, metadata=FROM_DATA)
 
     # ---- length of training
     steps: int = 100_000
@@ -77,8 +84,6 @@ class Recipe:
     """Keep the images, z and labels of the discriminator's last move for the generator's move."""
     one_pass: bool = True
     """The discriminator judges reals and fakes in one concatenated pass, not in two."""
-    refresh_every: int = 0
-    """Steps between two refreshes of the label source, of which the first comes before the first step; 0 = never."""
 
     # ---- augmentation
     augmentation: str = ""
@@ -103,8 +108,8 @@ class Recipe:
     """Adam's epsilon."""
     generator_weight_decay: float = 0.0
     """Weight decay of all generator parameters."""
-    discriminator_weight_decay: float = 0.0
-    """Weight decay of all discriminator parameters."""
+    discriminator_weight_decay: float | None = 0.0
+    """Weight decay of all discriminator parameters; auto = by the number of images per label, none without labels."""
     decoupled_weight_decay: bool = False
     """Decoupled decay (AdamW) in place of L2 added to the gradient (what Omni-GAN means by weight decay)."""
     lr_decay: float = 0.0
@@ -126,8 +131,8 @@ class Recipe:
     """Metrics at every snapshot, such as fd,kd; the first one picks the best checkpoints. Empty: none."""
     metric_images: int = 2000
     """Generated images per evaluation during training."""
-    metric_extractor: str = ""
-    """Feature extractor of the evaluations; empty: digits for the bundled digits, else lite0:64."""
+    metric_extractor: str | None = None
+    """Feature extractor of the evaluations; auto = digits for the bundled digits, else lite0:64."""
     keep_best: int = 1
     """Best checkpoints to keep beside the last two."""
 
@@ -158,48 +163,154 @@ class Recipe:
     def __post_init__(self) -> None:
         self.check()
 
-    takes_points: ClassVar[bool] = False
-    """Whether it draws points in the plane, not images."""
+    # ---- what the parts say together
+
+    def parts(self) -> list[Part]:
+        """The parts that there are."""
+        return [part for part in (getattr(self, kind) for kind in KINDS) if isinstance(part, Part)]
+
+    @property
+    def called(self) -> str:
+        """What sentences call this recipe."""
+        return self.name or "this recipe"
+
+    @property
+    def takes_points(self) -> bool:
+        """Whether it draws points in the plane, not images."""
+        return self.networks is not None and self.networks.takes_points
+
+    @property
+    def num_labels(self) -> int | tuple[int, ...] | None:
+        """Labels that the networks are told; a tuple for several an image; None = none; 0 = only the data say."""
+        return None if self.labels is None else self.labels.num_labels(self)
+
+    @property
+    def refresh_every(self) -> int:
+        """Steps between two refreshes of the label source; the first comes before the first step; 0 = never."""
+        return 0 if self.labels is None else self.labels.refresh_interval
+
+    @property
+    def labelled_share(self) -> float | None:
+        """Share of every batch that is drawn from labelled images; 0 or None = as the data come."""
+        return None if self.labels is None else self.labels.share_labelled
+
+    def labelled_rows(self) -> int:
+        """Rows of a batch that are drawn from labelled images, as `MixedOrder` rounds it."""
+        return int((self.labelled_share or 0.0) * self.batch_size + 0.5)
+
+    def labelled_rows_share(self) -> float:
+        """The share of a batch that really is labelled: `labelled_share` in whole rows; 1 where nothing is asked."""
+        return self.labelled_rows() / self.batch_size if self.labelled_share else 1.0
+
+    def needs_labels(self) -> bool:
+        """Whether training can't do without labelled images."""
+        return self.labels is not None and self.labels.needs_given
+
+    # ---- the game
 
     def build(self) -> Game:
-        """The game of this recipe, with freshly initialized networks (from torch's global generator)."""
-        raise NotImplementedError(f"{type(self).__name__} has no build(): subclass Recipe and define it")
+        """The game of this recipe, with freshly initialized networks (from torch's global generator).
+
+        Raises ValueError for parts that don't fit the data, NotImplementedError for a recipe without parts.
+        """
+        from everymode.augment.choosing import find_augmentation
+        from everymode.game import Game, Objective
+
+        networks, loss, labels, norm = self.networks, self.loss, self.labels, self.norm or Norm()
+        if networks is None or loss is None or labels is None:
+            raise NotImplementedError(
+                f"{self.called} has no networks, loss or labels: give them, or subclass Recipe and define build()"
+            )
+        fit.check_data(self)
+        pieces = loss.pieces(self)
+        early = None if labels.follows_discriminator else labels.source(self)
+        needs = NetworkNeeds(
+            self.size,
+            self.channels,
+            self.num_labels,
+            pieces.head,
+            pieces.class_head or labels.class_head(),
+            labels.first_layer(),
+            norm.feature_norm(),
+        )
+        generator, discriminator = networks.pair(needs)
+        if networks.pack > 1:
+            from everymode.networks.packing import PackedDiscriminator
+
+            discriminator = PackedDiscriminator(discriminator, networks.pack)
+        example = networks.example(needs)
+        norm.normalize(discriminator, *example)
+        source = labels.source(self, discriminator) if early is None else early
+        of_labels, of_terms = labels.terms(source), (self.terms or Terms()).build(self)
+        objective = Objective(
+            pieces.adversarial,
+            (*pieces.discriminator_terms, *of_labels[0], *norm.terms(), *of_terms[0]),
+            (*pieces.generator_terms, *of_labels[1], *of_terms[1]),
+        )
+        augment = find_augmentation(
+            parse_augmentation(self.augmentation),
+            batch_size=self.batch_size,
+            target=self.augmentation_target,
+            images_to_one=self.augmentation_images,
+        )
+        return Game(
+            generator, discriminator, source, objective, augment, norm.constraint(discriminator, *example)
+        )
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
-        """Fill in, once and before the first step of a new run, what must be learnt before the game can begin.
+        """Learn, once and before the first step of a new run, what must be known before the game can begin.
 
         Every process calls it, the writing one first: it keeps what it learnt in the run's folder, where the others,
         and a run that was killed on the way, find it. What it puts into the game must be buffers or parameters.
         """
+        if self.labels is not None:
+            self.labels.prepare(self, game, data, preparation)
 
     def for_data(self, facts: DataFacts) -> Recipe:
-        """This recipe with what only the data knows filled in. Subclasses derive further numbers from it."""
-        channels = facts.image_shape[0]
-        return replace(
-            self,
-            channels=channels,
+        """This recipe with what only the data knows filled in.
+
+        Raises ValueError for data that its parts can't do with.
+        """
+        fitted = self
+        for part in self.parts():
+            fitted = getattr(fitted, part.kind).for_data(fitted, facts)
+        fitted = replace(
+            fitted,
+            channels=facts.image_shape[0],
             num_classes=facts.num_classes,
             class_counts=tuple(int(count) for count in facts.class_counts),
             combination_counts=facts.combination_counts,
             num_images=facts.num_images,
         )
+        fit.check_data(fitted, facts)
+        if fitted.discriminator_weight_decay is None and fitted.labels is not None:
+            counted = fitted.labels.images_per_label(fitted)
+            decay = weight_decay_for(*counted) if counted else 0.0
+            fitted = replace(fitted, discriminator_weight_decay=decay, automatic_decay=True)
+        return fitted
 
     def notes(self) -> list[str]:
         """Sentences that `train` prints first: what was derived from the data, and why."""
-        return []
+        told = [note for part in self.parts() for note in part.notes(self)]
+        if not self.automatic_decay or self.labels is None:
+            return told
+        decay, counted = self.discriminator_weight_decay or 0.0, self.labels.images_per_label(self)
+        if counted is None:
+            return [*told, "there are no labels, so the discriminator has no weight decay (automatic)"]
+        return [
+            *told,
+            f"{counted[0] / counted[1]:,.0f} labelled images per label: discriminator weight decay {decay:.2g} (fewer "
+            f"images, more decay: Omni-GAN, section F.5); generator weight decay {self.generator_weight_decay:.2g}",
+        ]
 
     def shrunk(self) -> Recipe:
         """The same game at toy size: three steps in seconds, for tests and first contact."""
-        return replace(
-            self,
-            width=8,
-            steps=3,
-            batch_size=8,
-            accumulation=1,
-            tick=1,
-            snapshot=3,
-            ema_start=0,
-        )
+        pack = 1 if self.networks is None else self.networks.pack
+        rows = 8 if pack == 1 else 4 * pack
+        small = replace(self, steps=3, batch_size=rows, accumulation=1, tick=1, snapshot=3, ema_start=0)
+        for part in self.parts():
+            small = getattr(small, part.kind).shrunk(small)
+        return small
 
     @property
     def size(self) -> tuple[int, int]:
@@ -207,135 +318,27 @@ class Recipe:
         return height_and_width(self.resolution)
 
     def check(self) -> None:
-        """Refuse impossible numbers, as sentences. Subclasses add theirs and call this one."""
-        positive = ("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot")
-        positive += ("width", "latent_dim")
-        for name in positive:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in (
-            "generator_lr",
-            "discriminator_lr",
-            "generator_weight_decay",
-            "discriminator_weight_decay",
-            "adam_epsilon",
-            "remedy_weight_decay",
-        ):
-            if not 0 <= (getattr(self, name) or 0) < math.inf:
-                raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
-        for name in ("remedy_lr", "settling_lr"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(
-                    f"{name} is a factor on a learning rate, above 0 and finite, not {getattr(self, name)}"
-                )
-        for name in ("seed", "refresh_every", "ema_start", "keep_best", "watch_samples"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
-        for name in ("ema_decay", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, not {getattr(self, name)}")
-        if not 0 < self.labelled_fraction <= 1:
-            raise ValueError(
-                "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
-                f"{self.labelled_fraction}"
-            )
-        if self.labelled_share is not None and not 0 <= self.labelled_share <= 1:
-            raise ValueError(
-                f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
-            )
-        for name in ("lr_decay", "settling"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share of training between 0 and 1, not {getattr(self, name)}")
-        parse_augmentation(self.augmentation)
-        if not 0 < self.augmentation_target < 1:
-            raise ValueError(
-                f"augmentation_target is a mean sign between 0 and 1, not {self.augmentation_target}"
-            )
-        if self.augmentation_images < 1:
-            raise ValueError(f"augmentation_images must be at least 1, not {self.augmentation_images}")
-        if self.metrics and self.metric_images < 10:
-            raise ValueError(
-                f"metric_images must be at least 10 to measure anything, not {self.metric_images}"
-            )
-        if self.reuse_fakes and self.accumulation > 1:
-            raise ValueError(
-                "reuse_fakes can't be combined with accumulation: keeping the generator's pass for its own move would "
-                "keep the graphs of all parts in memory. Set accumulation to 1, or reuse_fakes to False"
-            )
-        if self.batch_size % self.accumulation:
-            raise ValueError(
-                f"a batch of {self.batch_size} can't be cut into {self.accumulation} equal parts: choose an "
-                "accumulation that divides the batch size"
-            )
-        if min(self.size) < 1:
-            raise ValueError(f"resolution must be positive, not {self.resolution}")
+        """Refuse impossible numbers, and parts that don't fit, in sentences. A subclass calls this one too."""
+        fit.check_numbers(self)
+        fit.check_parts(self)
 
-    def needs_labels(self) -> bool:
-        """Whether training can't do without labelled images."""
-        return False
+    # ---- numbers by name
+
+    def flat_numbers(self) -> dict[str, Any]:
+        """All numbers by name: its own, and those of its parts."""
+        own = {name: getattr(self, name) for name in names_of(self) if name not in KINDS}
+        for part in self.parts():
+            own |= {name: getattr(part, name) for name in names_of(part)}
+        return own
 
     def with_numbers(self, **numbers: Any) -> Recipe:
-        """This recipe with some fields changed.
+        """This recipe with some numbers changed, its own or those of its parts; one that two parts have is changed in
+        both. Parts are changed likewise (`labels=Clusters()`), before the numbers are.
 
-        Raises ValueError for an unknown field (naming the nearest) and for a value of the wrong kind.
+        Raises UnknownNumber (a ValueError) for an unknown name, with the nearest; ValueError for a value of the wrong
+        kind, or for parts that don't fit.
         """
-        kinds = typing.get_type_hints(type(self))
-        known = [f.name for f in fields(self)]
-        for name, value in numbers.items():
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
-                raise ValueError(f"{self.name or type(self).__name__} has no number called {name!r}.{hint}")
-            numbers[name] = _checked(name, value, kinds[name])
-        return replace(self, **numbers)
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields, as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, numbers: dict[str, Any]) -> Recipe:
-        """The recipe that `as_json` described. Raises ValueError for fields that this class does not have."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(numbers) - known)
-        if unknown:
-            raise ValueError(
-                f"{cls.__name__} has no fields {unknown}: the run was written by another version of everymode"
-            )
-        return cls(**{name: _with_tuples(value) for name, value in numbers.items()})
+        return replace(self, **changed(self, KINDS, numbers))
 
 
-def _with_tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were, and numpy's numbers (out of a sweep) as Python's."""
-    if isinstance(value, (list, tuple)):
-        return tuple(_with_tuples(each) for each in value)
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        return value.item()
-    return value
-
-
-def _checked(name: str, value: Any, kind: Any) -> Any:
-    """The value as its field's type, or a ValueError that says what is allowed."""
-    if not isinstance(value, (list, tuple)):
-        value = _with_tuples(value)
-    if kind == Resolution:
-        return parse_resolution(value)
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        if value not in choices:
-            raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
-        return value
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        if value is None and type(None) in typing.get_args(kind):
-            return None
-        if isinstance(value, (tuple, list)) and tuple in map(typing.get_origin, typing.get_args(kind)):
-            return _with_tuples(list(value))
-        kind = next(choice for choice in typing.get_args(kind) if choice is not type(None))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    plain = typing.get_origin(kind) or kind
-    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        raise ValueError(f"{name} must be of type {getattr(plain, '__name__', plain)}, not {value!r}")
-    return value
+Recipe.__init__ = explaining(Recipe.__init__)  # type: ignore[method-assign]

@@ -28,7 +28,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
 from everymode.recipes.points import CONDITIONAL_GRID
-from everymode.schedules import switched_on
+from everymode.training.schedules import switched_on
 from everymode.storage.run_folder import read_lines
 
 BEGINS = 400

@@ -37,14 +37,14 @@ def clusters(
     from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
     from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
+    from everymode.recipes.record import recipe_of
     from everymode.runs.resuming import check_same_data
-    from everymode.sampling.generator import recipe_of
     from everymode.storage.run_folder import RunFolder
 
     config = RunFolder(run).read_config()
     if own is None:
         require_named_recipe(run, run)
-    numbers = recipe_of(config) if own is None else type(own).from_json(config["recipe"]["numbers"])
+    numbers = recipe_of(config, own, run)
     found = clusters_of(run)
     dataset = open_images(
         data or config["data"]["source"],

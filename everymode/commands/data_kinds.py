@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from everymode.recipes import find
-from everymode.recipes.tables.few_labels import FEW_LABELS
+from everymode.recipe import Recipe
 
 
 class DataKind(Enum):
@@ -19,11 +18,11 @@ class DataKind(Enum):
     POINTS = "points in the plane"
 
 
-def data_kind(name: str) -> DataKind:
-    """What the recipe of that name is for. Raises ValueError if there is none."""
-    recipe = find(name)
+def data_kind(recipe: Recipe) -> DataKind:
+    """What a recipe is for, by its parts; those for a few labels also say so in their name."""
     if recipe.takes_points:
         return DataKind.POINTS
-    if name in FEW_LABELS:
-        return DataKind.FEW_LABELS
-    return DataKind.LABELS if recipe.needs_labels() else DataKind.NO_LABELS
+    if not recipe.needs_labels():
+        return DataKind.NO_LABELS
+    few = recipe.labelled_fraction < 1 or "-ssl-" in recipe.name
+    return DataKind.FEW_LABELS if few else DataKind.LABELS

@@ -6,6 +6,8 @@ import json
 import shlex
 from pathlib import Path
 
+from everymode.recipes.record import own_classes
+
 
 def require_named_recipe(given: str | Path, folder: Path) -> None:
     """Refuse to go on where a recipe of the user's own is needed, and no flag has named it.
@@ -24,14 +26,14 @@ def require_named_recipe(given: str | Path, folder: Path) -> None:
 
 
 def has_own_code(folder: Path) -> bool:
-    """Whether the recipe of a run or checkpoint is a class that does not ship with everymode."""
+    """Whether the recipe of a run or checkpoint has classes that do not ship with everymode."""
     file = folder / "config.json"
     if not file.is_file():
         return False
     record = json.loads(file.read_text()).get("recipe")
-    if not isinstance(record, dict) or "module" not in record:
+    if not isinstance(record, dict):
         return False  # everymode did not write it, as whoever loads it will say
-    return not str(record["module"]).startswith("everymode.recipes.")
+    return bool(own_classes(record))
 
 
 def recipe_file(folder: Path) -> str:

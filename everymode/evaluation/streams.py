@@ -155,7 +155,7 @@ def _digest_without_seed(generator: Generator) -> str | None:
     if not record:
         return None
     kept = {name: value for name, value in record["numbers"].items() if name != "seed"}
-    text = json.dumps([record["module"], record["class"], kept], sort_keys=True)
+    text = json.dumps([record.get("own"), record.get("parts"), kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

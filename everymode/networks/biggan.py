@@ -29,8 +29,9 @@ class BigGANGenerator(nn.Module):
     """Latent codes and labels to images: z [B, latent_dim], condition [B] (or [B, blocks]) int64 -> [B, channels, H, W]
     in [-1, 1].
 
-    Three kinds of conditioning: none (`num_classes` None; the condition is then ignored); a table of gains
-    and biases per class in every batch normalization (`shared_dim` None; the 32-pixel layout); or linear maps
+    Three kinds of conditioning: none (`num_classes` None; the condition is then ignored, and with `hierarchical` the
+    chunks of z feed the norms alone); a table of gains and biases per class in every batch normalization
+    (`shared_dim` None; the 32-pixel layout); or linear maps
     of a label embedding that all layers share (`shared_dim`), to which `hierarchical` appends a chunk of z
     per block. With a shared embedding, a float condition [B, shared_dim] is taken as the embedding itself,
     for interpolation between classes.
@@ -72,7 +73,7 @@ class BigGANGenerator(nn.Module):
             raise ValueError(
                 "shared_dim is given without num_classes; a shared embedding needs classes to embed."
             )
-        if hierarchical and shared_dim is None:
+        if hierarchical and shared_dim is None and num_classes is not None:
             raise ValueError(
                 "hierarchical=True appends chunks of z to the shared embedding; give shared_dim too."
             )
@@ -87,8 +88,8 @@ class BigGANGenerator(nn.Module):
                 f"latent_dim {latent_dim} can't be cut into {blocks + 1} chunks; give at least as many."
             )
         norm: Callable[[int], nn.Module] = BatchNorm
-        if shared_dim is not None:
-            code_dim = shared_dim + (self.chunk or 0)
+        if shared_dim is not None or (num_classes is None and self.chunk):
+            code_dim = (shared_dim or 0) + (self.chunk or 0)
             norm = partial(ConditionalBatchNorm2d, table=partial(nn.Linear, code_dim, bias=False))
         elif num_classes is not None:
             norm = partial(ConditionalBatchNorm2d, table=partial(label_embedding, num_classes))
@@ -123,8 +124,11 @@ class BigGANGenerator(nn.Module):
 
     def _codes(self, z: Tensor, condition: Tensor | None) -> tuple[Tensor, Sequence[Tensor | None]]:
         """What feeds the first layer, and the condition of each block."""
-        if self.num_classes is None:
+        if self.num_classes is None and self.chunk is None:
             return z, [None] * len(self.blocks)
+        if self.num_classes is None:
+            first, *chunks = z.split(self.chunk, dim=1)
+            return first, chunks
         if self.shared is None:
             return z, [require_labels(condition, type(self).__name__)] * len(self.blocks)
         if isinstance(condition, Tensor) and condition.is_floating_point():

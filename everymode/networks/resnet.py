@@ -140,10 +140,17 @@ class ResNetDiscriminator(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the heads, without a label: [B, widths[-1]]."""
+        x = self._last_maps(x)
+        return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
+
+    def unpooled_features(self, x: Tensor) -> Tensor:
+        """The same before they are pooled over the last grid: [B, widths[-1] * h * w]. They still tell where."""
+        return self._last_maps(x).flatten(1)
+
+    def _last_maps(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x)
-        x = F.relu(x)
-        return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
+        return F.relu(x)
 
 
 def resnet_generator_widths(size: Size, base: int = 64) -> tuple[int, ...]:

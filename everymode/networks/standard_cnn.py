@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,22 +17,24 @@ from torch import Tensor, nn
 
 from everymode.game import Verdict
 from everymode.networks.circular import CircularConv2d
-from everymode.networks.heads import judge
+from everymode.networks.heads import judge, require_labels
 from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
-from everymode.norms.conditional import BatchNorm
+from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 SLOPE = 0.1
 """Of the critic's leaky ReLU, for negative inputs."""
 
 
 class StandardGenerator(nn.Module):
-    """Latent codes to images: z [B, latent_dim] -> [B, channels, H, W] in [-1, 1]; the condition is ignored.
+    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in [-1, 1].
 
     Linear to the first grid, then per doubling a 3x3 transposed convolution (without bias, which would have no effect),
     batch normalization and ReLU, then a 3x3 convolution and tanh.
 
     Args:
         size: (H, W) of the images.
+        num_classes: rows of the gains' and biases' tables in every batch normalization; None for an unconditional
+            generator, which ignores the condition.
         base: channels at full size; they double towards the first grid, up to 8 times base.
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
     Raises:
@@ -42,6 +45,7 @@ class StandardGenerator(nn.Module):
         self,
         size: Size,
         *,
+        num_classes: int | None = None,
         latent_dim: int = 128,
         channels: int = 3,
         base: int = 64,
@@ -58,15 +62,21 @@ class StandardGenerator(nn.Module):
             nn.ConvTranspose2d(widths[i], widths[i + 1], 3, stride=2, padding=1, output_padding=1, bias=False)
             for i in range(doublings)
         )
-        self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:])
+        self.num_classes = num_classes
+        norm: Callable[[int], nn.Module] = BatchNorm
+        if num_classes is not None:
+            norm = partial(ConditionalBatchNorm2d, table=partial(nn.Embedding, num_classes))
+        self.norms = nn.ModuleList(norm(width) for width in widths[1:])
         self.output = nn.Conv2d(base, channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: object = None, size: Size | None = None) -> Tensor:
+    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
         require_native(size, self.size)
         require_latent(z, self.latent_dim)
+        if self.num_classes is not None:
+            condition = require_labels(condition, type(self).__name__)
         hidden = self.linear(z).unflatten(1, (-1, *self.grid))
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            hidden = F.relu(norm(convolution(hidden)))
+            hidden = F.relu(norm(convolution(hidden), condition))
         return torch.tanh(self.output(hidden))
 
 
@@ -76,6 +86,7 @@ class StandardCritic(nn.Module):
     Args:
         size: (H, W) of the images.
         head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features, condition).
+        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
         base: channels of the first two convolutions; they double after each halving, up to 8 times base.
         halvings: as many as keep the shorter side at 4 or more, where None.
         circular: circular padding, as in all critics of the paper; zeros otherwise.
@@ -90,6 +101,7 @@ class StandardCritic(nn.Module):
         size: Size,
         *,
         head: Callable[[int], nn.Module],
+        class_head: Callable[[int], nn.Module] | None = None,
         channels: int = 3,
         base: int = 64,
         halvings: int | None = None,
@@ -118,10 +130,12 @@ class StandardCritic(nn.Module):
             nn.Identity() if norm is None or index == 0 else norm(layer.out_channels)
             for index, layer in enumerate(convolutions)
         )
-        self.head = head(widths[-1] * grid[0] * grid[1])
+        in_features = widths[-1] * grid[0] * grid[1]
+        self.head = head(in_features)
+        self.class_head = None if class_head is None else class_head(in_features)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
-        return judge(self.features(x), condition, self.head)
+        return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the head, without a label: [B, F], the last activations flattened."""

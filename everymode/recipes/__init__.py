@@ -1,4 +1,4 @@
-"""The recipes by name: the one table with strings as keys. Nothing here imports torch."""
+"""The recipes by name, or from a file. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,9 @@ import sys
 from pathlib import Path
 
 from everymode.recipe import Recipe
-from everymode.recipes.tables.clusters import CLUSTERS
-from everymode.recipes.tables.few_labels import FEW_LABELS
-from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
-from everymode.recipes.tables.normalization import NORMALIZATION
-from everymode.recipes.tables.partition import PARTITION
-from everymode.recipes.tables.points import POINTS
-from everymode.recipes.tables.supervised import SUPERVISED
+from everymode.recipes.catalogue import RECIPES
 
-RECIPES: dict[str, tuple[str, str, str]] = {
-    **SUPERVISED,
-    **FEW_LABELS,
-    **CLUSTERS,
-    **MODE_COVERAGE,
-    **PARTITION,
-    **NORMALIZATION,
-    **POINTS,
-}
-"""Name -> (module, constant, one line)."""
+__all__ = ["RECIPES", "find", "from_file"]
 
 
 def find(name: str) -> Recipe:

@@ -31,25 +31,26 @@ Command, and result to expect (Omni-GAN's Table 1: with weight decay; TensorFlow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from everymode.part import Loss, LossPieces
 from everymode.recipes import omni_gan, sagan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
-from everymode.recipes.decay_by_images import DecayByImages
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from everymode.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class ACGAN(BigGANBackbone):
+class AuxiliaryClassifier(Loss):
     """Cross-entropy of a class head, beside a scalar or a projection head.
 
     Images without a label are judged by realness alone or, beside projection, at the class head's guess.
     """
 
+    called: ClassVar[str] = "the auxiliary classifier"
+    tells_apart: ClassVar[bool] = True
     averages_over_unlabelled: ClassVar[bool] = True
 
     improved: bool = False
@@ -57,22 +58,21 @@ class ACGAN(BigGANBackbone):
     projection: bool = False
     """Projection beside the classifier, in place of a scalar head."""
     hinge: bool | None = None
-    """The hinge loss in place of the logistic one; left out, beside projection only."""
+    """The hinge loss in place of the logistic one; auto = beside projection only."""
     aux_on_fake: bool = True
     """Whether D's move classifies fakes too."""
     class_weight: float = 1.0
     """Weight of the class cost in the generator's move."""
 
     def check(self) -> None:
-        super().check()
         self.require_at_least_0("class_weight")
         if self.improved and self.projection:
             raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
         if self.improved and not self.aux_on_fake:
             raise ValueError("improved needs aux_on_fake: ImAC-GAN's class for fakes is learnt from fakes")
 
-    def build(self) -> Game:
-        from everymode.game import Objective, Weighted
+    def pieces(self, recipe: Recipe) -> LossPieces:
+        from everymode.game import Weighted
         from everymode.losses.adversarial import hinge, logistic
         from everymode.losses.classification import (
             class_cross_entropy,
@@ -81,97 +81,70 @@ class ACGAN(BigGANBackbone):
         )
         from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead, ScalarHead
 
-        classes = self.require_classes(2)
+        classes = recipe.num_labels
+        assert isinstance(classes, int)
         of_discriminator = classification(
             class_cross_entropy,
             num_classes=classes,
             on_fake=self.aux_on_fake,
             fake_class=classes if self.improved else None,
-            labelled_share=self.labelled_rows_share,
+            labelled_share=recipe.labelled_rows_share(),
         )
         of_generator = classification_of_fakes(class_cross_entropy, num_classes=classes)
-        objective = Objective(
-            hinge() if (self.projection if self.hinge is None else self.hinge) else logistic(),
+        adversarial = hinge() if (self.projection if self.hinge is None else self.hinge) else logistic()
+        terms = (
             (Weighted("classes", of_discriminator),),
             (Weighted("classes", of_generator, self.class_weight),),
         )
         if self.projection:
-            return self.game(objective, partial(ProjectionClassifierHead, num_classes=classes))
+            head = partial(ProjectionClassifierHead, num_classes=classes)
+            return LossPieces(adversarial, head, None, *terms)
         logits = classes + 1 if self.improved else classes
-        return self.game(objective, ScalarHead, partial(ClassifierHead, num_outputs=logits))
+        return LossPieces(adversarial, ScalarHead, partial(ClassifierHead, num_outputs=logits), *terms)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ACGANForImages(DecayByImages, ACGAN):
-    """AC-GAN on a user's images."""
+BESIDE_PROJECTION = AuxiliaryClassifier(projection=True, aux_on_fake=False, class_weight=0.1)
+"""As Multi-hinge GAN compares it."""
 
-
-CIFAR10 = ACGAN(**numbers_of(omni_gan.CIFAR10, name="ac-gan-cifar10"))
-CIFAR100 = ACGAN(**numbers_of(omni_gan.CIFAR100, name="ac-gan-cifar100"))
-IMPROVED_CIFAR10 = replace(CIFAR10, name="imac-gan-cifar10", improved=True)
-IMPROVED_CIFAR100 = replace(CIFAR100, name="imac-gan-cifar100", improved=True)
-
-IMAGENET128 = ACGAN(
-    **numbers_of(sagan.IMAGENET128, name="ac-gan-imagenet128", discriminator_steps=2),
-    projection=True,
-    aux_on_fake=False,
-    class_weight=0.1,
+CIFAR10 = omni_gan.CIFAR10.with_numbers(name="ac-gan-cifar10", loss=AuxiliaryClassifier())
+CIFAR100 = omni_gan.CIFAR100.with_numbers(name="ac-gan-cifar100", loss=AuxiliaryClassifier())
+IMAGENET128 = sagan.IMAGENET128.with_numbers(
+    name="ac-gan-imagenet128", loss=BESIDE_PROJECTION, discriminator_steps=2
 )
-IMAGENET64 = replace(IMAGENET128, name="ac-gan-imagenet64", resolution=64)
+IMAGENET64 = IMAGENET128.with_numbers(name="ac-gan-imagenet64", resolution=64)
+DIGITS = omni_gan.DIGITS.with_numbers(name="ac-gan-digits", loss=AuxiliaryClassifier())
+IMAGES32 = omni_gan.IMAGES32.with_numbers(name="ac-gan-32", loss=AuxiliaryClassifier())
+IMAGES64 = omni_gan.IMAGES64.with_numbers(name="ac-gan-64", loss=AuxiliaryClassifier())
 
-DIGITS = ACGAN(**numbers_of(omni_gan.DIGITS, name="ac-gan-digits"))
-IMPROVED_DIGITS = replace(DIGITS, name="imac-gan-digits", improved=True)
-
-IMAGES32 = ACGANForImages(**numbers_of(omni_gan.IMAGES32, name="ac-gan-32"))
-IMAGES64 = ACGANForImages(**numbers_of(omni_gan.IMAGES64, name="ac-gan-64"))
-
-IMPROVED_IMAGES32 = replace(IMAGES32, name="imac-gan-32", improved=True)
-IMPROVED_IMAGES64 = replace(IMAGES64, name="imac-gan-64", improved=True)
+IMPROVED_CIFAR10 = CIFAR10.with_numbers(name="imac-gan-cifar10", improved=True)
+IMPROVED_CIFAR100 = CIFAR100.with_numbers(name="imac-gan-cifar100", improved=True)
+IMPROVED_DIGITS = DIGITS.with_numbers(name="imac-gan-digits", improved=True)
+IMPROVED_IMAGES32 = IMAGES32.with_numbers(name="imac-gan-32", improved=True)
+IMPROVED_IMAGES64 = IMAGES64.with_numbers(name="imac-gan-64", improved=True)
 
 # ---- one image in ten labelled; of your own images, those that are
 
-SSL_IMAGENET128 = replace(
-    IMAGENET128,
+SSL_IMAGENET128 = IMAGENET128.with_numbers(
     name="ac-gan-ssl-imagenet128",
     labelled_fraction=0.1,
     labelled_share=0.5,
     discriminator_lr=5e-4,
     latent_dim=120,
 )
-SSL_CIFAR10 = ACGAN(
-    **numbers_of(
-        sagan.CIFAR10,
-        name="ac-gan-ssl-cifar10",
-        discriminator_steps=2,
-        labelled_fraction=0.1,
-        labelled_share=0.5,
-    ),
-    projection=True,
-    aux_on_fake=False,
-    class_weight=0.1,
+SSL_CIFAR10 = sagan.CIFAR10.with_numbers(
+    name="ac-gan-ssl-cifar10",
+    loss=BESIDE_PROJECTION,
+    discriminator_steps=2,
+    labelled_fraction=0.1,
+    labelled_share=0.5,
 )
-SSL_IMAGES32 = replace(
-    IMAGES32,
-    name="ac-gan-ssl-32",
-    projection=True,
-    aux_on_fake=False,
-    class_weight=0.1,
-)
-SSL_IMAGES64 = replace(
-    IMAGES64,
-    name="ac-gan-ssl-64",
-    projection=True,
-    aux_on_fake=False,
-    class_weight=0.1,
-)
-SSL_DIGITS = replace(
-    DIGITS,
+SSL_IMAGES32 = IMAGES32.with_numbers(name="ac-gan-ssl-32", loss=BESIDE_PROJECTION)
+SSL_IMAGES64 = IMAGES64.with_numbers(name="ac-gan-ssl-64", loss=BESIDE_PROJECTION)
+SSL_DIGITS = DIGITS.with_numbers(
     name="ac-gan-ssl-digits",
+    loss=BESIDE_PROJECTION,
     steps=2500,
     beta1=0.5,
     labelled_fraction=0.1,
     labelled_share=0.5,
-    projection=True,
-    aux_on_fake=False,
-    class_weight=0.1,
 )

@@ -12,86 +12,94 @@ their trembling.
 
 from __future__ import annotations
 
-from typing import Any
+from everymode.recipe import Recipe
+from everymode.recipes.parts.given_labels import NoLabels
+from everymode.recipes.parts.norms import NoNorm
+from everymode.recipes.parts.plain_losses import Logistic
+from everymode.recipes.parts.small_networks import DeepDCGAN, PointNetworks, ShallowDCGAN, StabilityResNet
+from everymode.recipes.parts.terms import Weights
 
-GRID: dict[str, Any] = {
-    "data": "grid",
-    "channels": 2,
-    "width": 400,
-    "latent_dim": 2,
-    "steps": 4000,
-    "batch_size": 100,
-    "reuse_fakes": True,
-    "generator_lr": 1e-4,
-    "discriminator_lr": 1e-3,
-    "beta1": 0.0,
-    "lr_decay": 0.75,
-    "settling": 0.75,
-    "settling_lr": 0.2,
-    "ema_decay": 0.99,
-    "tick": 200,
-    "snapshot": 1000,
-}
-OF_RING: dict[str, Any] = {"data": "ring", "settling_lr": 0.17}
+GRID = Recipe(
+    networks=PointNetworks(),
+    loss=Logistic(),
+    labels=NoLabels(),
+    norm=NoNorm(),
+    terms=Weights(),
+    data="grid",
+    channels=2,
+    steps=4000,
+    batch_size=100,
+    reuse_fakes=True,
+    generator_lr=1e-4,
+    discriminator_lr=1e-3,
+    beta1=0.0,
+    lr_decay=0.75,
+    settling=0.75,
+    settling_lr=0.2,
+    ema_decay=0.99,
+    tick=200,
+    snapshot=1000,
+)
+OF_RING = {"data": "ring", "settling_lr": 0.17}
 """What differs on the ring: its modes are a fifth as wide."""
-RING = GRID | OF_RING
+RING = GRID.with_numbers(**OF_RING)
 
-_IMAGES: dict[str, Any] = {
-    "resolution": 32,
-    "width": 64,
-    "latent_dim": 128,
-    "batch_size": 64,
-    "reuse_fakes": True,
-    "generator_lr": 1e-4,
-    "discriminator_lr": 1e-4,
-    "beta2": 0.99,
-    "ema_decay": 0.0,
-}
+CIFAR10 = Recipe(
+    networks=DeepDCGAN(width=64, latent_dim=128),
+    loss=Logistic(),
+    labels=NoLabels(),
+    norm=NoNorm(),
+    terms=Weights(),
+    resolution=32,
+    mirror=True,
+    steps=312_000,
+    batch_size=64,
+    reuse_fakes=True,
+    generator_lr=1e-4,
+    discriminator_lr=1e-4,
+    beta2=0.99,
+    ema_decay=0.0,
+)
 
-STACKED_DIGITS = _IMAGES | {"data": "stacked-digits", "steps": 78_000}
-CIFAR10 = _IMAGES | {"mirror": True, "steps": 312_000}
+STACKED_DIGITS = CIFAR10.with_numbers(
+    networks=ShallowDCGAN(width=64, latent_dim=128), data="stacked-digits", mirror=False, steps=78_000
+)
 
-DIGITS = _IMAGES | {
-    "data": "digits:train",
-    "held_out": "digits:held-out",
-    "resolution": 16,
-    "channels": 1,
-    "width": 16,
-    "latent_dim": 64,
-    "steps": 2000,
-    "generator_lr": 5e-4,
-    "discriminator_lr": 5e-4,
-    "beta1": 0.5,
-    "initialization": "orthogonal",
-    "lr_decay": 0.3,
-    "ema_decay": 0.99,
-    "ema_start": 50,
-    "tick": 50,
-    "snapshot": 250,
-}
+DIGITS = CIFAR10.with_numbers(
+    data="digits:train",
+    held_out="digits:held-out",
+    resolution=16,
+    mirror=False,
+    channels=1,
+    width=16,
+    latent_dim=64,
+    steps=2000,
+    generator_lr=5e-4,
+    discriminator_lr=5e-4,
+    beta1=0.5,
+    initialization="orthogonal",
+    lr_decay=0.3,
+    ema_decay=0.99,
+    ema_start=50,
+    tick=50,
+    snapshot=250,
+)
 
-OWN_IMAGES = CIFAR10 | {
-    "steps": 100_000,
-    "ema_decay": 0.999,
-    "ema_start": 1000,
-    "initialization": "orthogonal",
-    "tick": 50,
-}
+OWN_IMAGES = CIFAR10.with_numbers(
+    steps=100_000, ema_decay=0.999, ema_start=1000, initialization="orthogonal", tick=50
+)
 """A user's images at 32 pixels: our choice, shorter and with an average."""
 
-IMAGENET128 = _IMAGES | {
-    "resolution": 128,
-    "mirror": True,
-    "latent_dim": 256,
-    "steps": 200_000,
-    "batch_size": 128,
-    "ema_decay": 0.999,
-}
-"""ImageNet and Places at 128 pixels: 1.2 and 1.8 million images."""
-
-R1_WEIGHT = 10.0
-"""Weight of R1 at 128 pixels, for every method but self-conditioning, which needs less (the code's reg_param, without a
-factor 1/2)."""
+IMAGENET128 = CIFAR10.with_numbers(
+    networks=StabilityResNet(width=64, latent_dim=256),
+    terms=Weights(r1_weight=10.0),
+    resolution=128,
+    steps=200_000,
+    batch_size=128,
+    ema_decay=0.999,
+)
+"""ImageNet and Places at 128 pixels: 1.2 and 1.8 million images. R1's weight is every method's but
+self-conditioning's, which needs less (the code's reg_param, without a factor 1/2)."""
 
 POINT_LABELS = 50
 """Clusters, random labels and generators in the plane."""

@@ -19,86 +19,23 @@ Command, cost, and result to expect (TensorFlow Inception, 50,000 images):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
 from everymode.recipes import omni_gan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
+from everymode.recipes.parts.plain_losses import PROJECTION
 
-if TYPE_CHECKING:
-    from everymode.data.facts import DataFacts
-    from everymode.game import Game
+NO_DECAY = {"generator_weight_decay": 0.0, "discriminator_weight_decay": 0.0}
 
-
-@dataclass(frozen=True, kw_only=True)
-class BigGAN(BigGANBackbone):
-    """Projection discriminator, hinge loss, spectral normalization in both networks."""
-
-    def for_data(self, facts: DataFacts) -> BigGAN:
-        """Raises ValueError for data of which some images have no label: projection needs one."""
-        self.require_all_labelled(facts, "omni-gan, which passes over their class")
-        fitted = super().for_data(facts)
-        assert isinstance(fitted, BigGAN)
-        return fitted
-
-    def build(self) -> Game:
-        from functools import partial
-
-        from everymode.game import Objective
-        from everymode.losses.adversarial import hinge
-        from everymode.networks.heads import ProjectionHead
-
-        return self.game(Objective(hinge()), partial(ProjectionHead, num_classes=self.num_classes))
-
-
-CIFAR10 = BigGAN(
+CIFAR10 = omni_gan.CIFAR10.with_numbers(
     name="biggan-cifar10",
-    resolution=32,
-    num_classes=10,
-    width=64,
-    latent_dim=128,
+    loss=PROJECTION,
     steps=195_000,
-    batch_size=32,
     discriminator_steps=4,
     ema_start=1000,
+    **NO_DECAY,
 )
-
-CIFAR100 = replace(CIFAR10, name="biggan-cifar100", num_classes=100, label_column="fine_label")
-
-IMAGENET128 = BigGAN(
-    **numbers_of(
-        omni_gan.IMAGENET128,
-        name="biggan-imagenet128",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
-)
-
-IMAGENET256 = BigGAN(
-    **numbers_of(
-        omni_gan.IMAGENET256,
-        name="biggan-imagenet256",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
-)
-
-DIGITS = BigGAN(**numbers_of(omni_gan.DIGITS, name="biggan-digits"))
-
-IMAGES32 = BigGAN(
-    **numbers_of(
-        omni_gan.IMAGES32, name="biggan-32", generator_weight_decay=0.0, discriminator_weight_decay=0.0
-    )
-)
-
-IMAGES64 = BigGAN(
-    **numbers_of(
-        omni_gan.IMAGES64, name="biggan-64", generator_weight_decay=0.0, discriminator_weight_decay=0.0
-    )
-)
-
-IMAGES128 = BigGAN(
-    **numbers_of(
-        omni_gan.IMAGES128, name="biggan-128", generator_weight_decay=0.0, discriminator_weight_decay=0.0
-    )
-)
+CIFAR100 = CIFAR10.with_numbers(name="biggan-cifar100", num_classes=100, label_column="fine_label")
+IMAGENET128 = omni_gan.IMAGENET128.with_numbers(name="biggan-imagenet128", loss=PROJECTION, **NO_DECAY)
+IMAGENET256 = omni_gan.IMAGENET256.with_numbers(name="biggan-imagenet256", loss=PROJECTION, **NO_DECAY)
+DIGITS = omni_gan.DIGITS.with_numbers(name="biggan-digits", loss=PROJECTION)
+IMAGES32 = omni_gan.IMAGES32.with_numbers(name="biggan-32", loss=PROJECTION, **NO_DECAY)
+IMAGES64 = omni_gan.IMAGES64.with_numbers(name="biggan-64", loss=PROJECTION, **NO_DECAY)
+IMAGES128 = omni_gan.IMAGES128.with_numbers(name="biggan-128", loss=PROJECTION, **NO_DECAY)

@@ -24,19 +24,20 @@ Command, cost, and result to expect:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import omni_gan, reacgan
-from everymode.recipes.backbone import numbers_of
-from everymode.recipes.embedding import EmbeddingGAN
+from everymode.recipes.parts.embedding_loss import EmbeddingLoss
 
 if TYPE_CHECKING:
     from everymode.losses.contrastive import EmbeddingCost
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContraGAN(EmbeddingGAN):
+class Contrastive(EmbeddingLoss):
     """Embeddings sorted by the 2C loss."""
+
+    called: ClassVar[str] = "2C"
 
     def cost(self) -> EmbeddingCost:
         from functools import partial
@@ -46,14 +47,12 @@ class ContraGAN(EmbeddingGAN):
         return partial(conditional_contrastive_loss, temperature=self.temperature)
 
 
-CIFAR10 = ContraGAN(
-    **numbers_of(
-        reacgan.CIFAR10,
-        name="contragan-cifar10",
-        batch_size=64,
-        generator_lr=2e-4,
-        discriminator_lr=2e-4,
-    )
+CIFAR10 = reacgan.CIFAR10.with_numbers(
+    name="contragan-cifar10",
+    loss=Contrastive(),
+    batch_size=64,
+    generator_lr=2e-4,
+    discriminator_lr=2e-4,
 )
 
-DIGITS = ContraGAN(**numbers_of(omni_gan.DIGITS, name="contragan-digits"), embedding_dim=64)
+DIGITS = omni_gan.DIGITS.with_numbers(name="contragan-digits", loss=Contrastive(embedding_dim=64))

@@ -1,22 +1,54 @@
-"""A partition that a recipe is given: the settings that it was learnt with, and whether it suits the data."""
+"""What a partition's numbers derive from: the data, or a partitioner that was learnt before."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from everymode.partitioner.settings import PartitionSettings
+from everymode.partitioner.settings import DIGITS, IMAGES, POINTS, PartitionSettings
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from everymode.data.facts import DataFacts
+    from everymode.recipe import Recipe
+    from everymode.training.preparation import Preparation
+
+FEWEST_PARTS, MOST_PARTS = 10, 200
+"""Between these lies the default number of parts; 200 is the paper's, for 50,000 images and more."""
+IMAGES_PER_PART = 250
+"""What the default number of parts aims at: the paper's, on CIFAR-10."""
 
 
-def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings:
+def parts_for(num_images: int) -> int:
+    """The default number of parts: one for 250 images, but 10 at least and 200 at most, and never more than one for
+    ten images (but two).
+    """
+    wanted = min(max(num_images // IMAGES_PER_PART, FEWEST_PARTS), MOST_PARTS)
+    return max(2, min(wanted, num_images // 10))
+
+
+def settings_for(recipe: Recipe) -> PartitionSettings:
+    """The settings that suit what a recipe draws: points, or images of its size."""
+    if recipe.takes_points:
+        return POINTS
+    side = min(recipe.size)
+    if side < 32:
+        return DIGITS
+    if side < 64:
+        return IMAGES
+    if side < 128:
+        return replace(IMAGES, blocks=(2, 2, 2, 2))
+    return replace(IMAGES, blocks=(2, 2, 2, 2, 2), pooled=True)
+
+
+def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionSettings:
     """The settings of a partitioner that was learnt.
 
     Args:
-        parts: how many are asked for, or 0.
+        parts: how many are asked for, or None.
     Raises:
         FileNotFoundError: there is none in the folder.
         ValueError: it is of other images, or has another number of parts.
@@ -36,9 +68,34 @@ def settings_of(folder: Path, facts: DataFacts, parts: int) -> PartitionSettings
             f"the partition in {folder} is of examples of shape {shape}, and those of {facts.name} are "
             f"{facts.image_shape}: learn one of these, or leave partitioner out"
         )
-    if parts not in (0, settings.k):
+    if parts not in (None, settings.k):
         raise ValueError(
             f"the partition in {folder} has {settings.k} parts, and {parts} are asked for: set parts to {settings.k} "
-            "(or to 0, as many as there are), or give another partition"
+            "(or to auto, as many as there are), or give another partition"
         )
     return settings
+
+
+def learnt_partitioner(
+    folder: str, settings: PartitionSettings, data: Any, preparation: Preparation, seed: int
+) -> nn.Module:
+    """The partitioner in `folder`, or where that is empty one learnt here and now."""
+    from everymode.machine.stopping import Stopped
+    from everymode.metrics.clustering import nmi, purity
+    from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
+
+    if folder:
+        return load_partitioner(folder)
+    try:
+        return learn_partition(
+            data,
+            settings,
+            preparation.folder / "partitioner",
+            device=preparation.device,
+            seed=seed,
+            talk=preparation.talk,
+            stop=lambda: preparation.stop.requested,
+            scores={"nmi": nmi, "purity": purity},
+        )
+    except PartitionStopped as stopped:
+        raise Stopped(f"stopped while the partition was learnt ({stopped})", preparation.folder) from stopped

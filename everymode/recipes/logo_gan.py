@@ -19,24 +19,24 @@ Command, and result to expect:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from everymode.part import NetworkNeeds
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.fixed_features import FixedFeaturesGAN
-from everymode.recipes.residual_networks import ResidualNetworks
-from everymode.recipes.small_gan import DeepNetworks, ShallowNetworks
+from everymode.recipes.parts.fixed_features import FixedFeatures, LearntFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from everymode.recipe import Recipe
     from everymode.training.preparation import Preparation
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogoGANAE(FixedFeaturesGAN):
-    """Clusters of an autoencoder's codes."""
+class AutoencoderClusters(LearntFeatures):
+    """Clusters of the codes of an autoencoder with the layout of the recipe's networks."""
 
     code_dim: int = 512
     """Length of the autoencoder's codes."""
@@ -49,54 +49,50 @@ class LogoGANAE(FixedFeaturesGAN):
 
     def check(self) -> None:
         super().check()
-        for name in ("code_dim", "feature_steps", "feature_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 < self.feature_lr < math.inf:
-            raise ValueError(f"feature_lr must be a number above 0, not {self.feature_lr}")
+        self.require_at_least_1("code_dim")
 
     def features_name(self) -> str:
         return "an autoencoder's codes"
 
-    def shrunk(self) -> LogoGANAE:
-        smaller = replace(super().shrunk(), code_dim=8, feature_steps=2, feature_batch=8)
-        assert isinstance(smaller, LogoGANAE)
-        return smaller
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, code_dim=8)
+        return super(AutoencoderClusters, small).shrunk(recipe)
 
-    def extractor(self) -> nn.Module:
-        from functools import partial
-
+    def extractor(self, recipe: Recipe) -> nn.Module:
         from everymode.networks.autoencoder import CodeEncoder
         from everymode.networks.heads import ClassifierHead
 
-        _, encoder = self.networks(None, head=partial(ClassifierHead, num_outputs=self.code_dim))
+        head = partial(ClassifierHead, num_outputs=self.code_dim)
+        assert recipe.networks is not None
+        plain = replace(recipe.networks, pack=1, packs=None)
+        _, encoder = plain.pair(NetworkNeeds(recipe.size, recipe.channels, None, head))
         return CodeEncoder(encoder)
 
-    def learn_features(self, extractor: nn.Module, data: Any, preparation: Preparation) -> None:
+    def learn_features(
+        self, recipe: Recipe, extractor: nn.Module, data: Any, preparation: Preparation
+    ) -> None:
         import torch
 
         from everymode.draws import stable_seed
         from everymode.networks.autoencoder import Autoencoder, reconstruction_cost
-        from everymode.training.pretraining import Pretraining, pretrain
+        from everymode.networks.heads import ScalarHead
+        from everymode.training.pretraining import pretrain
 
+        assert recipe.networks is not None
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stable_seed(self.seed, "decoder"))
-            decoder, _ = replace(self, latent_dim=self.code_dim).networks(None)
-        how = Pretraining(
-            name="autoencoder",
-            steps=self.feature_steps,
-            batch_size=self.feature_batch,
-            learning_rate=self.feature_lr,
-            mirror=self.mirror,
-            seed=self.seed,
-        )
+            torch.manual_seed(stable_seed(recipe.seed, "decoder"))
+            decoder, _ = recipe.networks.for_codes(self.code_dim).pair(
+                NetworkNeeds(recipe.size, recipe.channels, None, ScalarHead)
+            )
         network = Autoencoder(extractor, decoder.to(next(extractor.parameters()).dtype))
-        pretrain(network, reconstruction_cost, data, how, preparation)
+        pretrain(network, reconstruction_cost, data, self.pretraining(recipe, "autoencoder"), preparation)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogoGANRC(FixedFeaturesGAN):
+class ClassifierClusters(FixedFeatures):
     """Clusters of the features of EfficientNet-Lite0, trained on ImageNet."""
+
+    needs_pixels: ClassVar[bool] = True
 
     feature_size: int = 64
     """Pixels to which images are stretched for the classifier, at least 32."""
@@ -109,15 +105,15 @@ class LogoGANRC(FixedFeaturesGAN):
     def features_name(self) -> str:
         return "an ImageNet classifier's features"
 
-    def extractor(self) -> nn.Module:
+    def extractor(self, recipe: Recipe) -> nn.Module:
         from everymode.extractors.lite0 import LAYERS
         from everymode.labels.fixed_clusters import FeatureFunction
 
         return FeatureFunction(self.classifier_features, LAYERS["pool"])
 
-    def extractor_example(self) -> Tensor:
+    def extractor_example(self, recipe: Recipe) -> Tensor:
         # Without values: the classifier's weights are read when there are images to cluster, not before.
-        return self.example().to("meta")
+        return super().extractor_example(recipe).to("meta")
 
     def classifier_features(self, images: Tensor) -> Tensor:
         """[B, 1280] features of images [B, C, H, W] in [-1, 1]."""
@@ -130,58 +126,30 @@ class LogoGANRC(FixedFeaturesGAN):
         return found.features[extractor.default_layer].to(images.device)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogoGANAEShallow(LogoGANAE, ShallowNetworks):
-    """Stacked digits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogoGANAEDeep(LogoGANAE, DeepNetworks):
-    """Photographs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogoGANAEResidual(LogoGANAE, ResidualNetworks):
-    """Photographs at 128 pixels."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogoGANRCShallow(LogoGANRC, ShallowNetworks):
-    """Stacked digits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogoGANRCDeep(LogoGANRC, DeepNetworks):
-    """Photographs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogoGANRCResidual(LogoGANRC, ResidualNetworks):
-    """Photographs at 128 pixels."""
-
-
-AE_DIGITS = LogoGANAEDeep(
-    **numbers.DIGITS,
+AE_DIGITS = numbers.DIGITS.with_numbers(
     name="logo-gan-ae-digits",
-    clusters=numbers.DIGIT_LABELS,
-    code_dim=64,
-    feature_steps=2000,
-    feature_lr=1e-3,
+    labels=AutoencoderClusters(
+        clusters=numbers.DIGIT_LABELS, code_dim=64, feature_steps=2000, feature_lr=1e-3
+    ),
 )
-AE_STACKED_DIGITS = LogoGANAEShallow(**numbers.STACKED_DIGITS, name="logo-gan-ae-stacked-digits")
-AE_CIFAR10 = LogoGANAEDeep(**numbers.CIFAR10, name="logo-gan-ae-cifar10")
-AE_IMAGENET128 = LogoGANAEResidual(
-    **numbers.IMAGENET128, name="logo-gan-ae-imagenet128", r1_weight=numbers.R1_WEIGHT
+AE_STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(
+    name="logo-gan-ae-stacked-digits", labels=AutoencoderClusters()
 )
-AE_PLACES128 = replace(AE_IMAGENET128, name="logo-gan-ae-places128")
+AE_CIFAR10 = numbers.CIFAR10.with_numbers(name="logo-gan-ae-cifar10", labels=AutoencoderClusters())
+AE_IMAGENET128 = numbers.IMAGENET128.with_numbers(
+    name="logo-gan-ae-imagenet128", labels=AutoencoderClusters()
+)
+AE_PLACES128 = AE_IMAGENET128.with_numbers(name="logo-gan-ae-places128")
 
 # To judge held-out images, the watch would run the classifier at every tick, for longer than the steps between take.
-RC_DIGITS = LogoGANRCDeep(
-    **(numbers.DIGITS | {"held_out": ""}), name="logo-gan-rc-digits", clusters=numbers.DIGIT_LABELS
+RC_DIGITS = numbers.DIGITS.with_numbers(
+    name="logo-gan-rc-digits", held_out="", labels=ClassifierClusters(clusters=numbers.DIGIT_LABELS)
 )
-RC_STACKED_DIGITS = LogoGANRCShallow(**numbers.STACKED_DIGITS, name="logo-gan-rc-stacked-digits")
-RC_CIFAR10 = LogoGANRCDeep(**numbers.CIFAR10, name="logo-gan-rc-cifar10")
-RC_IMAGENET128 = LogoGANRCResidual(
-    **numbers.IMAGENET128, name="logo-gan-rc-imagenet128", r1_weight=numbers.R1_WEIGHT, feature_size=128
+RC_STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(
+    name="logo-gan-rc-stacked-digits", labels=ClassifierClusters()
 )
-RC_PLACES128 = replace(RC_IMAGENET128, name="logo-gan-rc-places128")
+RC_CIFAR10 = numbers.CIFAR10.with_numbers(name="logo-gan-rc-cifar10", labels=ClassifierClusters())
+RC_IMAGENET128 = numbers.IMAGENET128.with_numbers(
+    name="logo-gan-rc-imagenet128", labels=ClassifierClusters(feature_size=128)
+)
+RC_PLACES128 = RC_IMAGENET128.with_numbers(name="logo-gan-rc-places128")

@@ -16,21 +16,25 @@ Command, and result to expect:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
+from everymode.part import FirstLayer, Head, Labels
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.residual_networks import ResidualNetworks
-from everymode.recipes.small_gan import DeepNetworks, PointNetworks, ShallowNetworks, SmallGAN
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from torch import nn
+
+    from everymode.game import LabelSource, Weighted
+    from everymode.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class MGAN(SmallGAN):
-    """The unconditional GAN's loss; a class head on D's features predicts the generator of each fake."""
+class Generators(Labels):
+    """The label of a fake is its generator, which a class head on D's features predicts; reals have none."""
+
+    several_generators: ClassVar[bool] = True
 
     generators: int = 10
     """Number of generators; each makes an equal share of the batch."""
@@ -40,73 +44,52 @@ class MGAN(SmallGAN):
     """Weight of the classifier's own cost in D's move (beta in the paper's equations, 1 in the released code)."""
 
     def check(self) -> None:
-        super().check()
         if self.generators < 2:
             raise ValueError(
-                f"generators must be at least 2, not {self.generators}: for one, choose the recipe gan"
+                f"generators must be at least 2, not {self.generators}: for one, set labels to none"
             )
-        for name in ("diversity_weight", "classifier_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        self.require_at_least_0("diversity_weight", "classifier_weight")
 
-    def shrunk(self) -> MGAN:
-        smaller = replace(super().shrunk(), generators=3)
-        assert isinstance(smaller, MGAN)
-        return smaller
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        return replace(recipe, labels=replace(self, generators=3))
 
-    def build(self) -> Game:
-        from functools import partial
+    def num_labels(self, recipe: Recipe) -> None:
+        """None: the first layer is told the generator, and D nothing."""
+        return
 
-        from everymode.game import Weighted
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.generators import GeneratorLabels
-        from everymode.losses.classification import class_cross_entropy, classification_of_fakes
+
+        return GeneratorLabels(self.generators)
+
+    def class_head(self) -> Head:
         from everymode.networks.heads import ClassifierHead
+
+        return partial(ClassifierHead, num_outputs=self.generators)
+
+    def first_layer(self) -> FirstLayer:
         from everymode.networks.per_generator import PerGeneratorLinear
 
-        networks = self.networks(
-            None,
-            class_head=partial(ClassifierHead, num_outputs=self.generators),
-            first=partial(PerGeneratorLinear, num_generators=self.generators),
-        )
+        return partial(PerGeneratorLinear, num_generators=self.generators)
+
+    def terms(self, source: LabelSource) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
+        from everymode.game import Weighted
+        from everymode.losses.classification import class_cross_entropy, classification_of_fakes
+
         told_apart = classification_of_fakes(class_cross_entropy, num_classes=self.generators)
-        return self.game(
-            networks,
-            GeneratorLabels(self.generators),
-            discriminator_terms=(Weighted("generator of fakes", told_apart, self.classifier_weight),),
-            generator_terms=(Weighted("generator of fakes", told_apart, self.diversity_weight),),
+        return (
+            (Weighted("generator of fakes", told_apart, self.classifier_weight),),
+            (Weighted("generator of fakes", told_apart, self.diversity_weight),),
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class MGANPoints(MGAN, PointNetworks):
-    """Points in the plane."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MGANShallow(MGAN, ShallowNetworks):
-    """Stacked digits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MGANDeep(MGAN, DeepNetworks):
-    """Photographs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MGANResidual(MGAN, ResidualNetworks):
-    """Photographs at 128 pixels."""
-
-
-GRID = MGANPoints(
-    **numbers.GRID,
+GRID = numbers.GRID.with_numbers(
     name="mgan-grid",
-    generators=numbers.POINT_LABELS,
-    diversity_weight=0.125,
-    classifier_weight=0.125,
+    labels=Generators(generators=numbers.POINT_LABELS, diversity_weight=0.125, classifier_weight=0.125),
 )
-RING = replace(GRID, **numbers.OF_RING, name="mgan-ring")
-DIGITS = MGANDeep(**numbers.DIGITS, name="mgan-digits")
-STACKED_DIGITS = MGANShallow(**numbers.STACKED_DIGITS, name="mgan-stacked-digits")
-CIFAR10 = MGANDeep(**numbers.CIFAR10, name="mgan-cifar10")
-IMAGENET128 = MGANResidual(**numbers.IMAGENET128, name="mgan-imagenet128", r1_weight=numbers.R1_WEIGHT)
-PLACES128 = replace(IMAGENET128, name="mgan-places128")
+RING = GRID.with_numbers(**numbers.OF_RING, name="mgan-ring")
+DIGITS = numbers.DIGITS.with_numbers(name="mgan-digits", labels=Generators())
+STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(name="mgan-stacked-digits", labels=Generators())
+CIFAR10 = numbers.CIFAR10.with_numbers(name="mgan-cifar10", labels=Generators())
+IMAGENET128 = numbers.IMAGENET128.with_numbers(name="mgan-imagenet128", labels=Generators())
+PLACES128 = IMAGENET128.with_numbers(name="mgan-places128")

@@ -34,26 +34,28 @@ Command, and result to expect (paper: 50,000 images):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from everymode.part import Loss, LossPieces
 from everymode.recipes import omni_gan, sagan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
-from everymode.recipes.decay_by_images import DecayByImages
+from everymode.recipes.biggan import NO_DECAY
 
 if TYPE_CHECKING:
-    from everymode.data.facts import DataFacts
-    from everymode.game import Game, Objective
+    from everymode.game import Weighted
+    from everymode.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiHingeGAN(BigGANBackbone):
+class MultiHinge(Loss):
     """Hinge loss on a projection head, multi-hinge loss on the class head beside it.
 
     Images without a label are judged at the class head's guess.
     """
 
+    called: ClassVar[str] = "multi-hinge"
+    tells_apart: ClassVar[bool] = True
     averages_over_unlabelled: ClassVar[bool] = True
 
     margin: float = 1.0
@@ -66,42 +68,45 @@ class MultiHingeGAN(BigGANBackbone):
     """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
 
     def check(self) -> None:
-        super().check()
         self.require_at_least_0("margin", "generator_margin", "class_weight")
 
-    def objective(self, *, start: int = 0) -> Objective:
-        """The hinge loss, and the margins, which count from step `start` on."""
-        from everymode.game import Objective, Weighted
+    def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.adversarial import hinge
+        from everymode.networks.heads import ProjectionClassifierHead
+
+        head = partial(ProjectionClassifierHead, num_classes=recipe.num_labels)
+        return LossPieces(hinge(), head, None, *self.margin_terms(recipe))
+
+    def margin_terms(
+        self, recipe: Recipe, *, start: int = 0
+    ) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
+        """The margins of both players, which count from step `start` on."""
+        from everymode.game import Weighted
         from everymode.losses.classification import classification, classification_of_fakes
         from everymode.losses.multi_hinge import multi_hinge_loss
-        from everymode.schedules import switched_on
+        from everymode.training.schedules import switched_on
 
-        classes = self.require_classes(2)
+        classes = recipe.num_labels
         of_discriminator = classification(
             partial(multi_hinge_loss, margin=self.margin),
             num_classes=classes,
             on_fake=self.aux_on_fake,
-            labelled_share=self.labelled_rows_share,
+            labelled_share=recipe.labelled_rows_share(),
         )
         of_generator = classification_of_fakes(
             partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
         )
-        return Objective(
-            hinge(),
+        return (
             (Weighted("classes", of_discriminator, switched_on(1.0, at=start)),),
             (Weighted("classes", of_generator, switched_on(self.class_weight, at=start)),),
         )
 
-    def build(self) -> Game:
-        from everymode.networks.heads import ProjectionClassifierHead
-
-        return self.game(self.objective(), partial(ProjectionClassifierHead, num_classes=self.num_classes))
-
 
 @dataclass(frozen=True, kw_only=True)
-class MultiHingeSharedGAN(MultiHingeGAN):
+class SharedMultiHinge(MultiHinge):
     """Projection alone until `hinge_start`; from then on its own class scores have to keep the margins too."""
+
+    called: ClassVar[str] = "shared multi-hinge"
 
     hinge_start: int = 0
     """Step from which on the multi-hinge loss counts; 0 = from scratch."""
@@ -111,162 +116,125 @@ class MultiHingeSharedGAN(MultiHingeGAN):
         if self.hinge_start < 0:
             raise ValueError(f"hinge_start is a step, 0 or later, not {self.hinge_start}")
 
-    def notes(self) -> list[str]:
-        if self.hinge_start < self.steps:
-            return super().notes()
+    def notes(self, recipe: Recipe) -> list[str]:
+        if self.hinge_start < recipe.steps:
+            return []
         return [
-            *super().notes(),
-            f"the margins begin to count at step {self.hinge_start:,}, and training ends at {self.steps:,}: this is "
+            f"the margins begin to count at step {self.hinge_start:,}, and training ends at {recipe.steps:,}: this is "
             "projection alone; set hinge_start (--hinge-start) to less",
         ]
 
-    def for_data(self, facts: DataFacts) -> MultiHingeSharedGAN:
-        """Raises ValueError for data of which some images have no label: projection needs one."""
-        self.require_all_labelled(facts, "multi-hinge-ssl, which guesses their class")
-        fitted = super().for_data(facts)
-        assert isinstance(fitted, MultiHingeSharedGAN)
-        return fitted
+    def takes_unlabelled(self, recipe: Recipe) -> bool:
+        """Not: before the class scores are trained, their likeliest class is no guess."""
+        return False
 
-    def build(self) -> Game:
+    def pieces(self, recipe: Recipe) -> LossPieces:
+        from everymode.losses.adversarial import hinge
         from everymode.networks.heads import SharedProjectionHead
 
-        objective = self.objective(start=self.hinge_start)
-        return self.game(objective, partial(SharedProjectionHead, num_classes=self.num_classes))
+        head = partial(SharedProjectionHead, num_classes=recipe.num_labels)
+        return LossPieces(hinge(), head, None, *self.margin_terms(recipe, start=self.hinge_start))
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiHingeK1GAN(BigGANBackbone):
-    """One head of K + 1 classes, of which the last is "fake".
+class FakeClass(Loss):
+    """Multi-hinge loss on one head of K + 1 classes, of which the last is "fake". Published with feature matching
+    (matching_weight 1).
 
     Of an image without a label any class but "fake" is asked.
     """
 
+    called: ClassVar[str] = "K + 1 classes"
+    tells_apart: ClassVar[bool] = True
     averages_over_unlabelled: ClassVar[bool] = True
 
     margin: float = 1.0
     """By how much the right class must lead."""
     class_weight: float = 0.05
     """Weight of the multi-hinge loss in the generator's move."""
-    matching_weight: float = 1.0
-    """Weight of feature matching in the generator's move."""
     complement: bool = False
     """The generator asks for any class but "fake", not for the label (alone, as released: matching_weight 0 and
     class_weight 1)."""
 
     def check(self) -> None:
-        super().check()
-        self.require_at_least_0("margin", "class_weight", "matching_weight")
-        if self.accumulation > 1 and self.matching_weight:
-            raise ValueError(
-                "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
-                "accumulation to 1, or matching_weight to 0"
-            )
+        self.require_at_least_0("margin", "class_weight")
 
-    def build(self) -> Game:
-        from everymode.game import Objective, Weighted
-        from everymode.losses.matching import feature_matching
+    def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.multi_hinge import any_real_class, multi_hinge
         from everymode.networks.heads import ClassifierHead
 
-        classes = self.require_classes(2)
+        classes = recipe.num_labels
+        assert isinstance(classes, int)
         adversarial = multi_hinge(
             classes,
             margin=self.margin,
             generator_weight=self.class_weight,
             generator_cost=partial(any_real_class, margin=self.margin) if self.complement else None,
         )
-        matching = Weighted("feature_matching", feature_matching(), self.matching_weight)
-        objective = Objective(adversarial, generator_terms=(matching,) if self.matching_weight else ())
-        return self.game(objective, partial(ClassifierHead, num_outputs=classes + 1))
+        return LossPieces(adversarial, partial(ClassifierHead, num_outputs=classes + 1))
 
 
-@dataclass(frozen=True, kw_only=True)
-class MultiHingeK1GANForImages(DecayByImages, MultiHingeK1GAN):
-    """K + 1 classes on a user's images. With few images a class, the paper says, decay cures the collapse."""
-
-
-IMAGENET128 = MultiHingeGAN(**numbers_of(sagan.IMAGENET128, name="multi-hinge-gan-imagenet128"))
-IMAGENET64 = replace(IMAGENET128, name="multi-hinge-gan-imagenet64", resolution=64)
-CIFAR10 = MultiHingeGAN(**numbers_of(sagan.CIFAR10, name="multi-hinge-gan-cifar10"))
+IMAGENET128 = sagan.IMAGENET128.with_numbers(name="multi-hinge-gan-imagenet128", loss=MultiHinge())
+IMAGENET64 = IMAGENET128.with_numbers(name="multi-hinge-gan-imagenet64", resolution=64)
+CIFAR10 = sagan.CIFAR10.with_numbers(name="multi-hinge-gan-cifar10", loss=MultiHinge())
 # With normal weights or without momentum the game stands still for hundreds of steps, and in one seed of six for ever.
-DIGITS = MultiHingeGAN(
-    **numbers_of(omni_gan.DIGITS, name="multi-hinge-gan-digits", beta1=0.5, initialization="orthogonal")
+DIGITS = omni_gan.DIGITS.with_numbers(
+    name="multi-hinge-gan-digits", loss=MultiHinge(), beta1=0.5, initialization="orthogonal"
 )
-IMAGES32 = MultiHingeGAN(
-    **numbers_of(
-        omni_gan.IMAGES32,
-        name="multi-hinge-gan-32",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
-)
-IMAGES64 = MultiHingeGAN(
-    **numbers_of(
-        omni_gan.IMAGES64,
-        name="multi-hinge-gan-64",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
-)
-IMAGES128 = MultiHingeGAN(
-    **numbers_of(
-        omni_gan.IMAGES128,
-        name="multi-hinge-gan-128",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
-)
+IMAGES32 = omni_gan.IMAGES32.with_numbers(name="multi-hinge-gan-32", loss=MultiHinge(), **NO_DECAY)
+IMAGES64 = omni_gan.IMAGES64.with_numbers(name="multi-hinge-gan-64", loss=MultiHinge(), **NO_DECAY)
+IMAGES128 = omni_gan.IMAGES128.with_numbers(name="multi-hinge-gan-128", loss=MultiHinge(), **NO_DECAY)
 
 # ---- shared: after SAGAN's 580,000 steps, 5,000 more
 
-SHARED_IMAGENET128 = MultiHingeSharedGAN(
-    **numbers_of(sagan.IMAGENET128, name="multi-hinge-shared-gan-imagenet128", steps=585_000),
-    hinge_start=580_000,
+SHARED_IMAGENET128 = sagan.IMAGENET128.with_numbers(
+    name="multi-hinge-shared-gan-imagenet128", loss=SharedMultiHinge(hinge_start=580_000), steps=585_000
 )
-SHARED_IMAGENET64 = MultiHingeSharedGAN(
-    **numbers_of(sagan.IMAGENET64, name="multi-hinge-shared-gan-imagenet64", steps=1_015_000),
-    hinge_start=1_000_000,
+SHARED_IMAGENET64 = sagan.IMAGENET64.with_numbers(
+    name="multi-hinge-shared-gan-imagenet64", loss=SharedMultiHinge(hinge_start=1_000_000), steps=1_015_000
 )
-SHARED_CIFAR10 = MultiHingeSharedGAN(
-    **numbers_of(sagan.CIFAR10, name="multi-hinge-shared-gan-cifar10", steps=585_000), hinge_start=580_000
+SHARED_CIFAR10 = sagan.CIFAR10.with_numbers(
+    name="multi-hinge-shared-gan-cifar10", loss=SharedMultiHinge(hinge_start=580_000), steps=585_000
 )
-SHARED_IMAGES32 = MultiHingeSharedGAN(
-    **numbers_of(IMAGES32, name="multi-hinge-shared-gan-32"), hinge_start=95_000
+SHARED_IMAGES32 = IMAGES32.with_numbers(
+    name="multi-hinge-shared-gan-32", loss=SharedMultiHinge(hinge_start=95_000)
 )
-SHARED_IMAGES64 = MultiHingeSharedGAN(
-    **numbers_of(IMAGES64, name="multi-hinge-shared-gan-64"), hinge_start=95_000
+SHARED_IMAGES64 = IMAGES64.with_numbers(
+    name="multi-hinge-shared-gan-64", loss=SharedMultiHinge(hinge_start=95_000)
 )
-SHARED_DIGITS = MultiHingeSharedGAN(
-    **numbers_of(omni_gan.DIGITS, name="multi-hinge-shared-gan-digits"), hinge_start=600
+SHARED_DIGITS = omni_gan.DIGITS.with_numbers(
+    name="multi-hinge-shared-gan-digits", loss=SharedMultiHinge(hinge_start=600)
 )
 
 # ---- K + 1 classes
 
-# On CIFAR-10 the paper finds that decay makes it worse, on CIFAR-100 that it prevents its collapse (figures 16, 17).
-K1_CIFAR10 = MultiHingeK1GAN(
-    **numbers_of(
-        omni_gan.CIFAR10,
-        name="multi-hinge-k1-gan-cifar10",
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    )
+# On CIFAR-10 the paper finds that decay makes it worse, on CIFAR-100 that it prevents its collapse (figures 16, 17);
+# with few images a class decay cures the collapse.
+K1_CIFAR10 = omni_gan.CIFAR10.with_numbers(
+    name="multi-hinge-k1-gan-cifar10", loss=FakeClass(), matching_weight=1.0, **NO_DECAY
 )
-K1_CIFAR100 = MultiHingeK1GAN(**numbers_of(omni_gan.CIFAR100, name="multi-hinge-k1-gan-cifar100"))
-K1_IMAGES32 = MultiHingeK1GANForImages(**numbers_of(omni_gan.IMAGES32, name="multi-hinge-k1-gan-32"))
-K1_IMAGES64 = MultiHingeK1GANForImages(**numbers_of(omni_gan.IMAGES64, name="multi-hinge-k1-gan-64"))
+K1_CIFAR100 = omni_gan.CIFAR100.with_numbers(
+    name="multi-hinge-k1-gan-cifar100", loss=FakeClass(), matching_weight=1.0
+)
+K1_IMAGES32 = omni_gan.IMAGES32.with_numbers(
+    name="multi-hinge-k1-gan-32", loss=FakeClass(), matching_weight=1.0
+)
+K1_IMAGES64 = omni_gan.IMAGES64.with_numbers(
+    name="multi-hinge-k1-gan-64", loss=FakeClass(), matching_weight=1.0
+)
 # With the released weight, and without momentum, the class that was asked for is still ignored after 500 steps.
-K1_DIGITS = MultiHingeK1GAN(
-    **numbers_of(omni_gan.DIGITS, name="multi-hinge-k1-gan-digits", beta1=0.5), class_weight=0.3
+K1_DIGITS = omni_gan.DIGITS.with_numbers(
+    name="multi-hinge-k1-gan-digits", loss=FakeClass(class_weight=0.3), matching_weight=1.0, beta1=0.5
 )
 
 # ---- one image in ten labelled
 
-SSL_IMAGENET128 = replace(
-    IMAGENET128, name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
+SSL_IMAGENET128 = IMAGENET128.with_numbers(
+    name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
 )
-SSL_CIFAR10 = replace(CIFAR10, name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
-SSL_IMAGES32 = replace(IMAGES32, name="multi-hinge-ssl-32")
-SSL_IMAGES64 = replace(IMAGES64, name="multi-hinge-ssl-64")
-SSL_DIGITS = replace(
-    DIGITS, name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5
+SSL_CIFAR10 = CIFAR10.with_numbers(name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
+SSL_IMAGES32 = IMAGES32.with_numbers(name="multi-hinge-ssl-32")
+SSL_IMAGES64 = IMAGES64.with_numbers(name="multi-hinge-ssl-64")
+SSL_DIGITS = DIGITS.with_numbers(
+    name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5
 )

@@ -22,20 +22,16 @@ Command, cost in images shown to D, and result to expect:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from everymode.recipes import omni_gan
 
-TWO_DOMAINS = replace(
-    omni_gan.DIGITS,
+TWO_DOMAINS = omni_gan.DIGITS.with_numbers(
     name="omni-gan-two-domains",
     data="two-domain-digits",
     held_out="two-domain-digits:held-out",
     num_classes=(10, 2),
 )
 
-SHAPES = replace(
-    omni_gan.DIGITS,
+SHAPES = omni_gan.DIGITS.with_numbers(
     name="omni-gan-shapes",
     data="shapes:labels=shape+color+size",
     held_out="shapes:labels=shape+color+size,samples=500,seed=1",

@@ -30,48 +30,50 @@ Command, cost in images shown to D, and result to expect (paper: FID and IS, Tab
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
-from everymode.recipes.backbone import BigGANBackbone
-from everymode.recipes.decay_by_images import DecayByImages
-
-if TYPE_CHECKING:
-    from everymode.game import Game
+from everymode.part import Loss, LossPieces
+from everymode.recipe import Recipe
+from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.parts.given_labels import Given
+from everymode.recipes.parts.norms import Spectral
+from everymode.recipes.parts.terms import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class OmniGAN(BigGANBackbone):
+class Omni(Loss):
     """Omni-loss on K + 2 scores: the classes (of every kind, where images have several labels), "real" and "fake"."""
 
+    called: ClassVar[str] = "omni-loss"
+    tells_apart: ClassVar[bool] = True
     takes_label_blocks: ClassVar[bool] = True
 
     one_sided: bool = False
     """Only the image's own class and "real" take part: projection written as omni-loss."""
 
-    def build(self) -> Game:
-        from functools import partial
-
-        from everymode.game import Objective
+    def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.omni import omni
         from everymode.networks.heads import ClassifierHead
 
-        self.require_classes(2)
-        objective = Objective(omni(self.num_classes, one_sided=self.one_sided))
-        return self.game(objective, partial(ClassifierHead, num_outputs=sum(self.block_sizes) + 2))
+        labels = recipe.num_labels
+        assert labels is not None
+        classes = sum(labels) if isinstance(labels, tuple) else labels
+        return LossPieces(
+            omni(labels, one_sided=self.one_sided), partial(ClassifierHead, num_outputs=classes + 2)
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OmniGANForImages(DecayByImages, OmniGAN):
-    """Omni-GAN on a user's images."""
-
-
-CIFAR10 = OmniGAN(
+CIFAR10 = Recipe(
     name="omni-gan-cifar10",
+    networks=BigGAN(width=64, latent_dim=128),
+    loss=Omni(),
+    labels=Given(),
+    norm=Spectral(),
+    terms=Weights(),
     resolution=32,
     num_classes=10,
-    width=64,
-    latent_dim=128,
     steps=520_000,
     batch_size=32,
     discriminator_steps=3,
@@ -80,8 +82,7 @@ CIFAR10 = OmniGAN(
     ema_start=5000,
 )
 
-CIFAR100 = replace(
-    CIFAR10,
+CIFAR100 = CIFAR10.with_numbers(
     name="omni-gan-cifar100",
     num_classes=100,
     steps=390_000,
@@ -90,10 +91,7 @@ CIFAR100 = replace(
     label_column="fine_label",
 )
 
-ONE_SIDED_CIFAR10 = replace(CIFAR10, name="one-sided-omni-gan-cifar10", one_sided=True)
-ONE_SIDED_CIFAR100 = replace(CIFAR100, name="one-sided-omni-gan-cifar100", one_sided=True)
-
-IMAGENET128 = OmniGAN(
+IMAGENET128 = CIFAR10.with_numbers(
     name="omni-gan-imagenet128",
     resolution=128,
     num_classes=1000,
@@ -108,15 +106,14 @@ IMAGENET128 = OmniGAN(
     adam_epsilon=1e-6,
     steps=500_000,
     batch_size=256,
+    discriminator_steps=1,
     generator_lr=1e-4,
     discriminator_lr=4e-4,
-    generator_weight_decay=1e-3,
     discriminator_weight_decay=1e-5,
     ema_start=20_000,
 )
 
-IMAGENET256 = replace(
-    IMAGENET128,
+IMAGENET256 = IMAGENET128.with_numbers(
     name="omni-gan-imagenet256",
     resolution=256,
     steps=250_000,  # 100 epochs too: D sees two batches a step
@@ -124,24 +121,20 @@ IMAGENET256 = replace(
     generator_weight_decay=1e-4,
 )
 
-IMAGES32 = OmniGANForImages(
+IMAGES32 = CIFAR10.with_numbers(
     name="omni-gan-32",
-    resolution=32,
     mirror=True,
-    width=64,
-    latent_dim=128,
+    num_classes=0,
     steps=100_000,
     batch_size=64,
     discriminator_steps=2,
-    generator_weight_decay=1e-3,
+    discriminator_weight_decay=None,
     ema_decay=0.999,
     ema_start=1000,
     tick=50,
-    snapshot=1000,
 )
 
-IMAGES64 = replace(
-    IMAGES32,
+IMAGES64 = IMAGES32.with_numbers(
     name="omni-gan-64",
     resolution=64,
     width=32,
@@ -151,8 +144,7 @@ IMAGES64 = replace(
     initialization="orthogonal",
 )
 
-IMAGES128 = replace(
-    IMAGES64,
+IMAGES128 = IMAGES64.with_numbers(
     name="omni-gan-128",
     resolution=128,
     generator_attention=32,
@@ -161,16 +153,12 @@ IMAGES128 = replace(
     steps=200_000,
 )
 
-ONE_SIDED_IMAGES32 = replace(IMAGES32, name="one-sided-omni-gan-32", one_sided=True)
-ONE_SIDED_IMAGES64 = replace(IMAGES64, name="one-sided-omni-gan-64", one_sided=True)
-
-DIGITS = OmniGAN(
+DIGITS = CIFAR10.with_numbers(
     name="omni-gan-digits",
     data="digits:train",
     held_out="digits:held-out",
     resolution=16,
     channels=1,
-    num_classes=10,
     width=8,
     latent_dim=64,
     steps=1000,
@@ -178,7 +166,6 @@ DIGITS = OmniGAN(
     discriminator_steps=2,
     generator_lr=8e-4,
     discriminator_lr=8e-4,
-    generator_weight_decay=1e-3,
     discriminator_weight_decay=5e-4,
     lr_decay=0.3,
     ema_decay=0.99,
@@ -187,4 +174,8 @@ DIGITS = OmniGAN(
     snapshot=250,
 )
 
-ONE_SIDED_DIGITS = replace(DIGITS, name="one-sided-omni-gan-digits", one_sided=True)
+ONE_SIDED_CIFAR10 = CIFAR10.with_numbers(name="one-sided-omni-gan-cifar10", one_sided=True)
+ONE_SIDED_CIFAR100 = CIFAR100.with_numbers(name="one-sided-omni-gan-cifar100", one_sided=True)
+ONE_SIDED_IMAGES32 = IMAGES32.with_numbers(name="one-sided-omni-gan-32", one_sided=True)
+ONE_SIDED_IMAGES64 = IMAGES64.with_numbers(name="one-sided-omni-gan-64", one_sided=True)
+ONE_SIDED_DIGITS = DIGITS.with_numbers(name="one-sided-omni-gan-digits", one_sided=True)

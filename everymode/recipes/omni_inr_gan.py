@@ -29,69 +29,68 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from everymode.numbers import names_of
+from everymode.recipe import Recipe
 from everymode.recipes import omni_gan
-from everymode.recipes.backbone import numbers_of
-from everymode.recipes.omni_gan import OmniGAN, OmniGANForImages
+from everymode.recipes.parts.biggan_networks import BigGAN
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class OmniINRGAN(OmniGAN):
-    """Omni-GAN with the implicit output head."""
+class ImplicitBigGAN(BigGAN):
+    """BigGAN's networks with an implicit neural representation as the generator's output head."""
 
     head_width: int = 96
     """Width of the two hidden layers of the output head."""
     border_padding: bool = True
     """At other sizes, hold the features beyond the outermost pixel centers; the released code fades them to zero."""
 
-    def shrunk(self) -> OmniINRGAN:
-        smaller = replace(super().shrunk(), head_width=8)
-        assert isinstance(smaller, OmniINRGAN)
-        return smaller
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, head_width=8)
+        return super(ImplicitBigGAN, small).shrunk(recipe)
 
     def check(self) -> None:
         super().check()
-        if self.head_width < 1:
-            raise ValueError(f"head_width must be at least 1, not {self.head_width}")
+        self.require_at_least_1("head_width")
 
     def output_head(self) -> Callable[[int, int], nn.Module]:
-        from functools import partial
-
         from everymode.networks.implicit import ImplicitHead
 
         hidden = (self.head_width, self.head_width)
         return partial(ImplicitHead, hidden=hidden, border_padding=self.border_padding)
 
 
-@dataclass(frozen=True, kw_only=True)
-class OmniINRGANForImages(OmniGANForImages, OmniINRGAN):
-    """Omni-INR-GAN on a user's images: D's weight decay follows the number of images per class."""
+def with_implicit_head(recipe: Recipe) -> ImplicitBigGAN:
+    """The recipe's BigGAN networks with the implicit head; the discriminator has no attention."""
+    numbers = {name: getattr(recipe.networks, name) for name in names_of(recipe.networks)}
+    return ImplicitBigGAN(**numbers | {"discriminator_attention": 0})
 
 
-CIFAR10 = OmniINRGAN(**numbers_of(omni_gan.CIFAR10, name="omni-inr-gan-cifar10"))
-
-CIFAR100 = OmniINRGAN(**numbers_of(omni_gan.CIFAR100, name="omni-inr-gan-cifar100"))
-
-IMAGENET128 = OmniINRGAN(
-    **numbers_of(omni_gan.IMAGENET128, name="omni-inr-gan-imagenet128", discriminator_attention=0)
+CIFAR10 = replace(
+    omni_gan.CIFAR10, name="omni-inr-gan-cifar10", networks=with_implicit_head(omni_gan.CIFAR10)
 )
-
-IMAGENET256 = OmniINRGAN(
-    **numbers_of(
-        omni_gan.IMAGENET256, name="omni-inr-gan-imagenet256", discriminator_attention=0, accumulation=2
-    )
+CIFAR100 = replace(
+    omni_gan.CIFAR100, name="omni-inr-gan-cifar100", networks=with_implicit_head(omni_gan.CIFAR100)
 )
-
-IMAGES32 = OmniINRGANForImages(**numbers_of(omni_gan.IMAGES32, name="omni-inr-gan-32"))
-
-IMAGES64 = OmniINRGANForImages(**numbers_of(omni_gan.IMAGES64, name="omni-inr-gan-64"))
-
-IMAGES128 = OmniINRGANForImages(
-    **numbers_of(omni_gan.IMAGES128, name="omni-inr-gan-128", discriminator_attention=0)
+IMAGENET128 = replace(
+    omni_gan.IMAGENET128, name="omni-inr-gan-imagenet128", networks=with_implicit_head(omni_gan.IMAGENET128)
 )
-
-DIGITS = OmniINRGAN(**numbers_of(omni_gan.DIGITS, name="omni-inr-gan-digits"), head_width=32)
+IMAGENET256 = replace(
+    omni_gan.IMAGENET256,
+    name="omni-inr-gan-imagenet256",
+    networks=with_implicit_head(omni_gan.IMAGENET256),
+    accumulation=2,
+)
+IMAGES32 = replace(omni_gan.IMAGES32, name="omni-inr-gan-32", networks=with_implicit_head(omni_gan.IMAGES32))
+IMAGES64 = replace(omni_gan.IMAGES64, name="omni-inr-gan-64", networks=with_implicit_head(omni_gan.IMAGES64))
+IMAGES128 = replace(
+    omni_gan.IMAGES128, name="omni-inr-gan-128", networks=with_implicit_head(omni_gan.IMAGES128)
+)
+DIGITS = replace(
+    omni_gan.DIGITS, name="omni-inr-gan-digits", networks=with_implicit_head(omni_gan.DIGITS)
+).with_numbers(head_width=32)

@@ -13,14 +13,12 @@ Command, and result to expect:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from everymode.recipes import self_conditioned
 
-RING = replace(self_conditioned.RING, name="online-self-conditioned-ring", online=True)
-GRID = replace(self_conditioned.GRID, name="online-self-conditioned-grid", online=True)
-DIGITS = replace(self_conditioned.DIGITS, name="online-self-conditioned-digits", online=True)
-STACKED_DIGITS = replace(
-    self_conditioned.STACKED_DIGITS, name="online-self-conditioned-stacked-digits", online=True
+RING = self_conditioned.RING.with_numbers(name="online-self-conditioned-ring", online=True)
+GRID = self_conditioned.GRID.with_numbers(name="online-self-conditioned-grid", online=True)
+DIGITS = self_conditioned.DIGITS.with_numbers(name="online-self-conditioned-digits", online=True)
+STACKED_DIGITS = self_conditioned.STACKED_DIGITS.with_numbers(
+    name="online-self-conditioned-stacked-digits", online=True
 )
-CIFAR10 = replace(self_conditioned.CIFAR10, name="online-self-conditioned-cifar10", online=True)
+CIFAR10 = self_conditioned.CIFAR10.with_numbers(name="online-self-conditioned-cifar10", online=True)

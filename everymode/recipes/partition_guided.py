@@ -28,137 +28,236 @@ Command, cost, and result to expect (FID and IS of 50,000 images, as others quot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from everymode.numbers import FROM_DATA
+from everymode.part import Labels
 from everymode.partitioner import settings
+from everymode.partitioner.settings import PartitionSettings
+from everymode.recipe import Recipe
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes import omni_gan
-from everymode.recipes.backbone import BigGANBackbone, numbers_of
-from everymode.recipes.partition_numbers import PartitionNumbers
-from everymode.recipes.small_gan import DeepNetworks, PointNetworks, SmallGAN
+from everymode.recipes import biggan
+from everymode.recipes.given_partition import learnt_partitioner, parts_for, settings_for, settings_of
+from everymode.recipes.parts.plain_losses import Hinge
 
 if TYPE_CHECKING:
-    from everymode.game import Game
-    from everymode.labels.partition import FixedParts
+    from torch import nn
+
+    from everymode.data.facts import DataFacts
+    from everymode.game import Game, LabelSource, Weighted
+    from everymode.training.preparation import Preparation
+
+KEPT = "parts.safetensors"
+"""In the run's folder: the frozen partitioner and the part of each image, once both are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartitionGuided(PartitionNumbers, BigGANBackbone):
-    """Hinge loss and spectral normalization in both networks, on SN-GAN's layouts (BigGAN's at 64 pixels and above):
-    the generator's batch normalization has a row for each part, the discriminator a projection.
-    """
+class Partition(Labels):
+    """The parts of a partition stand for labels, and a guide pulls each sample to the part that it is drawn for."""
 
-    takes_label_blocks: ClassVar[bool] = True  # labels, of whatever kind, are not looked at
-
-    def needs_labels(self) -> bool:
-        return False
+    parts: int | None = None
+    """Number of parts; auto = one for 250 images, between 10 and 200, and never more than one for ten images."""
+    parts_per_class: int = 0
+    """Split each class of labelled images into so many parts by the partitioner's features, which the paper leaves to
+    future work; 0 = parts of all images, whatever their labels."""
+    partitioner: str = ""
+    """Folder of a partition that `everymode partition` has learnt; empty: it is learnt first."""
+    pretext_steps: int | None = None
+    """Steps of the partition's first stage, where it is learnt first; auto = as many as the settings say."""
+    partition_steps: int | None = None
+    """Steps of the partition's second stage, likewise."""
+    random_parts: bool = False
+    """Draw each image's part at random, by the seed: a baseline without any partitioner."""
+    guide_weight: float = 6.0
+    """Weight of the guide, which pulls each sample to its part, at the first step; 0 = no guide."""
+    guide_floor: float = 0.0
+    """What the weight never falls below."""
+    guide_steps: int = 50_000
+    """Generator steps after which the weight, falling linearly, would be 0."""
+    guide_reduction: Literal["sum", "mean"] = "mean"
+    """Whether the guide sums over the parts, as in the paper, or takes their mean, as in the released code, to which
+    the weight of 6 belongs."""
+    partition: PartitionSettings | None = field(default=None, metadata=FROM_DATA)
 
     @property
-    def num_labels(self) -> int:
-        """How many labels the networks know."""
-        return self.num_parts
-
-    def build(self) -> Game:
-        from functools import partial
-
-        from everymode.game import Objective
-        from everymode.losses.adversarial import hinge
-        from everymode.networks.heads import ProjectionHead
-
-        labels = self.part_labels()
-        by_part = replace(self, num_classes=self.num_labels, class_counts=(), combination_counts=())
-        head = partial(ProjectionHead, num_classes=self.num_labels, class_bias=True)
-        objective = Objective(hinge(), generator_terms=self.guide_terms(labels))
-        return by_part.game(objective, head, find_labels=lambda discriminator: labels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionGuidedClasses(PartitionGuided):
-    """Labelled images: each class is split into parts by the partitioner's features, which the paper leaves to future
-    work. Label class * parts_per_class + part.
-    """
-
-    takes_label_blocks: ClassVar[bool] = False
-
-    parts_per_class: int = 3
-    """Parts that each class is split into."""
+    def needs_given(self) -> bool:
+        return bool(self.parts_per_class)
 
     def check(self) -> None:
-        super().check()
-        if self.parts_per_class < 2:
+        if self.parts is not None and (self.parts < 1 or (self.parts == 1 and not self.random_parts)):
             raise ValueError(
-                f"parts_per_class is {self.parts_per_class}: split each class into 2 or more, or choose biggan"
+                f"parts must be 2 or more (with random_parts also 1: a plain GAN), not {self.parts}"
             )
-        if self.random_parts:
+        if self.parts_per_class < 0 or self.parts_per_class == 1:
+            raise ValueError(
+                f"parts_per_class is {self.parts_per_class}: split each class into 2 or more, or choose given labels"
+            )
+        self.require_at_least_1("pretext_steps", "partition_steps")
+        if not 0 <= self.guide_floor <= self.guide_weight < float("inf") or self.guide_steps < 1:
+            raise ValueError(
+                "the guide's weight falls from guide_weight to guide_floor, 0 or more, in guide_steps steps, 1 or "
+                f"more, not from {self.guide_weight} to {self.guide_floor} in {self.guide_steps}"
+            )
+        if self.random_parts and self.parts_per_class:
             raise ValueError("classes can't be split at random: leave random_parts off")
+        if self.random_parts and (self.guide_weight or self.partitioner):
+            raise ValueError(
+                "random_parts needs no partitioner, and there is none to guide samples: set guide_weight and "
+                "guide_floor to 0, and leave partitioner out"
+            )
 
-    def needs_labels(self) -> bool:
-        return True
+    def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
+        """With the number of parts, and the network of the partitioner that is given.
 
-    @property
-    def num_labels(self) -> int:
-        return self.require_classes(1) * self.parts_per_class
+        Raises ValueError where there are fewer images than parts, or for a partitioner of other images;
+        FileNotFoundError where there is none.
+        """
+        parts, chosen = self.parts or parts_for(facts.num_images), self.settings(recipe)
+        if self.partitioner and not recipe.num_images:  # a run that goes on has read it before
+            chosen = settings_of(Path(self.partitioner), facts, self.parts)
+            parts = chosen.k
+        elif not self.random_parts:
+            chosen = replace(
+                chosen,
+                k=parts,
+                neighbours=max(1, min(chosen.neighbours, facts.num_images - 1)),
+                pretext_steps=self.pretext_steps or chosen.pretext_steps,
+                partition_steps=self.partition_steps or chosen.partition_steps,
+            )
+        if parts > facts.num_images:
+            raise ValueError(
+                f"the {facts.num_images:,} examples of {facts.name} can't be divided into {parts} parts: ask for "
+                "fewer (the default suits the data), or give more images"
+            )
+        return replace(recipe, labels=replace(self, partition=chosen, parts=parts))
 
-    def notes(self) -> list[str]:
-        return [*super().notes(), f"each class is split into {self.parts_per_class} parts by its features"]
+    def notes(self, recipe: Recipe) -> list[str]:
+        how = f"read from {self.partitioner}" if self.partitioner else "learnt first, in the run's folder"
+        how = "drawn at random" if self.random_parts else how
+        told = [f"{self.num_parts(recipe)} parts of a partition stand for labels: {how}"]
+        split = f"each class is split into {self.parts_per_class} parts by its features"
+        return [*told, split] if self.parts_per_class else told
 
-    def part_labels(self) -> FixedParts:
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(
+            self.settings(recipe),
+            k=3,
+            blocks=(1, 1),
+            width=4,
+            full_blocks=1,
+            full_width=8,
+            pretext_steps=2,
+            starts=1,
+            start_steps=2,
+            partition_steps=2,
+            neighbours=3,
+        )
+        labels = replace(self, parts=3, partition=small, partitioner="")
+        return replace(recipe, labels=labels, num_images=40)
+
+    # ---- the game
+
+    def settings(self, recipe: Recipe) -> PartitionSettings:
+        """As chosen, or what suits the recipe's images."""
+        return self.partition or settings_for(recipe)
+
+    def num_parts(self, recipe: Recipe) -> int:
+        """As chosen; for a recipe that has seen no data yet, that of its settings."""
+        return self.parts or self.settings(recipe).k
+
+    def num_labels(self, recipe: Recipe) -> int | tuple[int, ...]:
+        """Parts, or classes times the parts of each (label class * parts_per_class + part)."""
+        if not self.parts_per_class:
+            return self.num_parts(recipe)
+        classes = recipe.num_classes
+        return classes if isinstance(classes, tuple) else classes * self.parts_per_class
+
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.class_parts import ClassPartLabels
+        from everymode.labels.partition import PartitionLabels, random_parts
+        from everymode.partitioner.building import partitioner_for
 
-        partitioner = self.new_partitioner()
+        parts, images = self.num_parts(recipe), max(recipe.num_images, 1)
+        if self.random_parts:
+            return random_parts(parts, images, seed=recipe.seed, mirrored=recipe.mirror)
+        shape = (2,) if recipe.takes_points else (recipe.channels, *recipe.size)
+        partitioner = partitioner_for(replace(self.settings(recipe), k=parts), shape)
+        if not self.parts_per_class:
+            return PartitionLabels(partitioner, parts, images, mirrored=recipe.mirror)
+        assert isinstance(recipe.num_classes, int)
         return ClassPartLabels(
             partitioner,
             partitioner.read_out.in_features,
-            num_classes=self.require_classes(1),
+            num_classes=recipe.num_classes,
             parts_per_class=self.parts_per_class,
-            num_images=max(self.num_images, 1),
-            mirrored=self.mirror,
+            num_images=images,
+            mirrored=recipe.mirror,
+        )
+
+    def terms(self, source: LabelSource) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
+        """The guide as a term of the generator, where its weight is not 0."""
+        from everymode.game import Weighted
+        from everymode.labels.partition import PartitionLabels
+        from everymode.training.schedules import falling
+
+        if not self.guide_weight:
+            return (), ()
+        assert isinstance(source, PartitionLabels)
+        weight = falling(self.guide_weight, self.guide_floor, over=self.guide_steps)
+        return (), (Weighted("guide", source.guide(self.guide_reduction), weight),)
+
+    def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
+        """Learn the partition, or load it, and label all images; a run that was killed on the way goes on with it."""
+        from everymode.labels.partition import PartitionLabels
+        from everymode.machine.stopping import Stopped
+
+        if self.random_parts:
+            return
+
+        def look(done: int) -> None:
+            if preparation.stop.requested:
+                raise Stopped(f"stopped when {done:,} images had got their part", preparation.folder)
+
+        labels = game.labels
+        assert isinstance(labels, PartitionLabels)
+        if not preparation.recall(labels, KEPT):
+            learnt = learnt_partitioner(
+                self.partitioner, self.settings(recipe), data, preparation, recipe.seed
+            )
+            labels.adopt(learnt, data, seed=recipe.seed)
+            labels.take(labels.label_all(data, look))
+            preparation.keep(labels, KEPT)
+        found = labels.numbers()
+        preparation.say(
+            f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
+            "have none"
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartitionGuidedSmall(PartitionNumbers, SmallGAN):
-    """The non-saturating logistic loss on Self-Conditioned GAN's networks: the part is a unit vector beside z, and
-    picks one of D's outputs.
-    """
+BIASED_PROJECTION = Hinge(head="projection", class_bias=True)
+"""The second term of a projection is a linear layer's output, as released."""
 
-    def build(self) -> Game:
-        labels = self.part_labels()
-        return self.game(self.networks(self.num_parts), labels, generator_terms=self.guide_terms(labels))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionGuidedPoints(PartitionGuidedSmall, PointNetworks):
-    """Points in the plane."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionGuidedDCGAN(PartitionGuidedSmall, DeepNetworks):
-    """Photographs, on the networks of Self-Conditioned GAN."""
-
-
-CIFAR10 = PartitionGuided(
+# On SN-GAN's layouts: hinge loss, spectral normalization in both networks.
+CIFAR10 = biggan.CIFAR10.with_numbers(
     name="partition-guided-cifar10",
-    resolution=32,
+    loss=BIASED_PROJECTION,
+    labels=Partition(parts=200, partition=settings.PAPER),
+    num_classes=0,
     mirror=True,
-    width=64,
-    latent_dim=128,
     steps=375_000,
     batch_size=100,
-    discriminator_steps=4,
     reuse_fakes=True,
     ema_decay=0.0,
-    parts=200,
-    partition=settings.PAPER,
+    ema_start=0,
 )
 
-PARTITION_CIFAR10 = replace(CIFAR10, name="partition-gan-cifar10", guide_weight=0.0)
+PARTITION_CIFAR10 = CIFAR10.with_numbers(name="partition-gan-cifar10", guide_weight=0.0)
 
-RANDOM_CIFAR10 = replace(PARTITION_CIFAR10, name="random-partition-gan-cifar10", random_parts=True)
+RANDOM_CIFAR10 = PARTITION_CIFAR10.with_numbers(name="random-partition-gan-cifar10", random_parts=True)
 
-STACKED_DIGITS = replace(
-    CIFAR10,
+STACKED_DIGITS = CIFAR10.with_numbers(
     name="partition-guided-stacked-digits",
     data="stacked-digits",
     mirror=False,
@@ -166,8 +265,7 @@ STACKED_DIGITS = replace(
     partition=replace(settings.PAPER, mirror=False, jitter=0.0, hue=0.0, grey=0.0),
 )
 
-STL10 = replace(
-    CIFAR10,
+STL10 = CIFAR10.with_numbers(
     name="partition-guided-stl10",
     resolution=48,
     doublings=4,
@@ -175,40 +273,33 @@ STL10 = replace(
     partition=replace(settings.PAPER, pretext_steps=262_500, pretext_batch=200, partition_steps=82_000),
 )
 
-DCGAN_CIFAR10 = PartitionGuidedDCGAN(
-    **numbers.CIFAR10, name="partition-guided-dcgan-cifar10", parts=200, partition=settings.PAPER
+DCGAN_CIFAR10 = numbers.CIFAR10.with_numbers(
+    name="partition-guided-dcgan-cifar10", labels=Partition(parts=200, partition=settings.PAPER)
 )
 
-IMAGENET128 = PartitionGuided(
-    **numbers_of(
-        omni_gan.IMAGENET128,
-        name="partition-guided-imagenet128",
-        num_classes=0,
-        batch_size=2048,
-        accumulation=8,
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-    ),
-    parts=200,
-    partition=settings.PAPER,
+IMAGENET128 = biggan.IMAGENET128.with_numbers(
+    name="partition-guided-imagenet128",
+    loss=BIASED_PROJECTION,
+    labels=Partition(parts=200, partition=settings.PAPER),
+    num_classes=0,
+    batch_size=2048,
+    accumulation=8,
 )
 
-IMAGES32 = replace(
-    CIFAR10,
+IMAGES32 = CIFAR10.with_numbers(
     name="partition-guided-32",
     steps=100_000,
     batch_size=64,
     ema_decay=0.999,
     ema_start=1000,
     tick=50,
-    parts=0,
+    parts=None,
     guide_weight=0.03,  # the released 6 on a mean over 200 parts, whatever the number of parts is here
     guide_reduction="sum",
     partition=settings.IMAGES,
 )
 
-IMAGES64 = replace(
-    IMAGES32,
+IMAGES64 = IMAGES32.with_numbers(
     name="partition-guided-64",
     resolution=64,
     width=32,
@@ -219,8 +310,7 @@ IMAGES64 = replace(
     partition=replace(settings.IMAGES, blocks=(2, 2, 2, 2)),
 )
 
-IMAGES128 = replace(
-    IMAGES64,
+IMAGES128 = IMAGES64.with_numbers(
     name="partition-guided-128",
     resolution=128,
     generator_attention=32,
@@ -230,47 +320,26 @@ IMAGES128 = replace(
     partition=replace(settings.IMAGES, blocks=(2, 2, 2, 2, 2), pooled=True),
 )
 
-DIGITS = PartitionGuided(
+DIGITS = biggan.DIGITS.with_numbers(
     name="partition-guided-digits",
-    data="digits:train",
-    held_out="digits:held-out",
-    resolution=16,
-    channels=1,
-    width=8,
-    latent_dim=64,
-    steps=1000,
-    batch_size=64,
-    discriminator_steps=2,
+    loss=BIASED_PROJECTION,
+    labels=Partition(parts=10, guide_weight=1.0, guide_steps=500, partition=settings.DIGITS),
+    num_classes=0,
     reuse_fakes=True,
-    generator_lr=8e-4,
-    discriminator_lr=8e-4,
-    lr_decay=0.3,
-    ema_decay=0.99,
-    ema_start=50,
-    tick=50,
-    snapshot=250,
-    parts=10,
-    guide_weight=1.0,
-    guide_steps=500,
-    partition=settings.DIGITS,
+    **biggan.NO_DECAY,
 )
 
-PARTITION_DIGITS = replace(DIGITS, name="partition-gan-digits", guide_weight=0.0)
+PARTITION_DIGITS = DIGITS.with_numbers(name="partition-gan-digits", guide_weight=0.0)
 
-RANDOM_DIGITS = replace(PARTITION_DIGITS, name="random-partition-gan-digits", random_parts=True)
+RANDOM_DIGITS = PARTITION_DIGITS.with_numbers(name="random-partition-gan-digits", random_parts=True)
 
-CLASSES_DIGITS = PartitionGuidedClasses(
-    **{each.name: getattr(DIGITS, each.name) for each in fields(DIGITS)}
-    | {"name": "partition-guided-classes-digits", "num_classes": 10}
+CLASSES_DIGITS = DIGITS.with_numbers(
+    name="partition-guided-classes-digits", parts_per_class=3, num_classes=10
 )
 
-GRID = PartitionGuidedPoints(
-    **numbers.GRID,
+GRID = numbers.GRID.with_numbers(
     name="partition-guided-grid",
-    parts=25,
-    guide_weight=1.0,
-    guide_steps=2000,
-    partition=settings.POINTS,
+    labels=Partition(parts=25, guide_weight=1.0, guide_steps=2000, partition=settings.POINTS),
 )
 
-RING = replace(GRID, **numbers.OF_RING, name="partition-guided-ring", parts=8)
+RING = GRID.with_numbers(**numbers.OF_RING, name="partition-guided-ring", parts=8)

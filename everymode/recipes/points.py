@@ -10,20 +10,11 @@ grid, the conditional one, which is told the mode, does not. Measured here: docs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.plain_gan import PlainGAN
-from everymode.recipes.small_gan import PointNetworks
+from everymode.recipes.plain_gan import TOLD
 
+GRID = numbers.GRID.with_numbers(name="gan-grid")
+RING = numbers.RING.with_numbers(name="gan-ring")
 
-@dataclass(frozen=True, kw_only=True)
-class PointGAN(PlainGAN, PointNetworks):
-    """Fully connected generator and maxout discriminator, non-saturating logistic loss."""
-
-
-GRID = PointGAN(**numbers.GRID, name="gan-grid")
-RING = PointGAN(**numbers.RING, name="gan-ring")
-
-CONDITIONAL_GRID = replace(GRID, name="conditional-gan-grid", conditional=True)
-CONDITIONAL_RING = replace(RING, name="conditional-gan-ring", conditional=True)
+CONDITIONAL_GRID = GRID.with_numbers(name="conditional-gan-grid", labels=TOLD)
+CONDITIONAL_RING = RING.with_numbers(name="conditional-gan-ring", labels=TOLD)

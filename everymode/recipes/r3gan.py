@@ -21,90 +21,37 @@ Command and cost:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from everymode.recipes import biggan, omni_gan
+from everymode.recipes.biggan import NO_DECAY
+from everymode.recipes.parts.given_labels import Given
+from everymode.recipes.parts.norms import NoNorm
+from everymode.recipes.parts.plain_losses import Relativistic
+from everymode.recipes.parts.terms import Weights
 
-from everymode.augmentation_names import ADAPTIVE, parse_augmentation
-from everymode.recipes import omni_gan
-from everymode.recipes.backbone import numbers_of
-from everymode.recipes.biggan import BigGAN
+OBJECTIVE = {
+    "loss": Relativistic(head="projection"),
+    "labels": Given(fake_labels="reused"),
+    "norm": NoNorm(),
+    "terms": Weights(gamma=0.05, final_gamma=0.005),
+}
 
-if TYPE_CHECKING:
-    from everymode.game import Game, LabelSource
-
-
-@dataclass(frozen=True, kw_only=True)
-class R3GAN(BigGAN):
-    """Relativistic pairs, R1 and R2, and a discriminator without normalization."""
-
-    gamma: float = 0.05
-    """Twice the weight of R1 and of R2 (so it is published), at the first step."""
-    final_gamma: float = 0.005
-    """The same at the last step; between them it falls linearly."""
-
-    def check(self) -> None:
-        super().check()
-        if min(self.gamma, self.final_gamma) < 0:
-            raise ValueError(f"gamma can't be negative, here {self.gamma} and at the end {self.final_gamma}")
-        if self.r1_weight:
-            raise ValueError(
-                "R3GAN has R1 already: its weight is gamma / 2, so set gamma, and r1_weight to 0"
-            )
-        if self.lecam_weight or ADAPTIVE in parse_augmentation(self.augmentation):
-            raise ValueError(
-                "R3GAN compares reals with fakes, so its scores have no zero of their own, and LeCam and ada go by it: "
-                "set lecam_weight to 0, and choose augmentation among color, translation and cutout"
-            )
-
-    def build(self) -> Game:
-        from functools import partial
-
-        from everymode.game import Objective, Weighted
-        from everymode.losses.adversarial import relativistic
-        from everymode.losses.penalties import r1, r2
-        from everymode.networks.heads import ProjectionHead
-        from everymode.norms.weight import remove_normalization
-        from everymode.schedules import linear
-
-        weight = linear(self.gamma / 2, self.final_gamma / 2, over=self.steps)
-        terms = (Weighted("r1", r1(), weight), Weighted("r2", r2(), weight))
-        game = self.game(
-            Objective(relativistic(), terms),
-            partial(ProjectionHead, num_classes=self.require_classes(1)),
-        )
-        remove_normalization(game.discriminator, keep_normalized=False)
-        return game
-
-    def given_labels(self) -> LabelSource:
-        """Fakes take the reals' labels, so that both of a pair have the same one."""
-        from everymode.labels.given import GivenLabels
-
-        counts = self.class_counts if self.fake_labels == "data" else None
-        return GivenLabels(self.num_classes, counts, reuse=True)
-
-
-CIFAR10 = R3GAN(
+CIFAR10 = biggan.CIFAR10.with_numbers(
     name="r3gan-cifar10",
-    resolution=32,
+    **OBJECTIVE,
     mirror=True,
-    num_classes=10,
-    width=64,
     latent_dim=64,
     initialization="orthogonal",
     steps=100_000,
     batch_size=512,
+    discriminator_steps=1,
     beta2=0.99,
-    ema_start=1000,
 )
 
-DIGITS = R3GAN(
-    **numbers_of(
-        omni_gan.DIGITS,
-        name="r3gan-digits",
-        initialization="orthogonal",
-        discriminator_steps=1,
-        generator_weight_decay=0.0,
-        discriminator_weight_decay=0.0,
-        beta2=0.99,
-    )
+DIGITS = omni_gan.DIGITS.with_numbers(
+    name="r3gan-digits",
+    **OBJECTIVE,
+    initialization="orthogonal",
+    discriminator_steps=1,
+    beta2=0.99,
+    **NO_DECAY,
 )

@@ -18,17 +18,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from everymode.part import Labels
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.residual_networks import ResidualNetworks
-from everymode.recipes.small_gan import DeepNetworks, PointNetworks, ShallowNetworks, SmallGAN
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from torch import nn
+
+    from everymode.game import LabelSource
+    from everymode.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomLabelsGAN(SmallGAN):
-    """The label is a unit vector beside z, and picks one of D's outputs."""
+class RandomLabels(Labels):
+    """A label that says nothing of the image."""
 
     random_labels: int = numbers.IMAGE_LABELS
     """Number of labels."""
@@ -36,52 +38,33 @@ class RandomLabelsGAN(SmallGAN):
     """An image gets a new label each time it is shown, in place of one for ever."""
 
     def check(self) -> None:
-        super().check()
-        if self.random_labels < 1:
-            raise ValueError(f"random_labels must be at least 1, not {self.random_labels}")
+        self.require_at_least_1("random_labels")
 
-    def shrunk(self) -> RandomLabelsGAN:
-        smaller = replace(super().shrunk(), random_labels=3)
-        assert isinstance(smaller, RandomLabelsGAN)
-        return smaller
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        return replace(recipe, labels=replace(self, random_labels=3))
 
-    def build(self) -> Game:
+    def num_labels(self, recipe: Recipe) -> int:
+        return self.random_labels
+
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.random_labels import RandomLabels
 
-        labels = RandomLabels(
-            self.random_labels, max(self.num_images, 1), seed=self.seed, redrawn=self.redrawn
-        )
-        return self.game(self.networks(self.random_labels), labels)
+        images = max(recipe.num_images, 1)
+        return RandomLabels(self.random_labels, images, seed=recipe.seed, redrawn=self.redrawn)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RandomLabelsPoints(RandomLabelsGAN, PointNetworks):
-    """Points in the plane."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomLabelsShallow(RandomLabelsGAN, ShallowNetworks):
-    """Stacked digits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomLabelsDeep(RandomLabelsGAN, DeepNetworks):
-    """Photographs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomLabelsResidual(RandomLabelsGAN, ResidualNetworks):
-    """Photographs at 128 pixels."""
-
-
-RING = RandomLabelsPoints(**numbers.RING, name="random-labels-gan-ring", random_labels=numbers.POINT_LABELS)
-GRID = RandomLabelsPoints(**numbers.GRID, name="random-labels-gan-grid", random_labels=numbers.POINT_LABELS)
-DIGITS = RandomLabelsDeep(
-    **numbers.DIGITS, name="random-labels-gan-digits", random_labels=numbers.DIGIT_LABELS
+RING = numbers.RING.with_numbers(
+    name="random-labels-gan-ring", labels=RandomLabels(random_labels=numbers.POINT_LABELS)
 )
-STACKED_DIGITS = RandomLabelsShallow(**numbers.STACKED_DIGITS, name="random-labels-gan-stacked-digits")
-CIFAR10 = RandomLabelsDeep(**numbers.CIFAR10, name="random-labels-gan-cifar10")
-IMAGENET128 = RandomLabelsResidual(
-    **numbers.IMAGENET128, name="random-labels-gan-imagenet128", r1_weight=numbers.R1_WEIGHT
+GRID = numbers.GRID.with_numbers(
+    name="random-labels-gan-grid", labels=RandomLabels(random_labels=numbers.POINT_LABELS)
 )
-PLACES128 = replace(IMAGENET128, name="random-labels-gan-places128")
+DIGITS = numbers.DIGITS.with_numbers(
+    name="random-labels-gan-digits", labels=RandomLabels(random_labels=numbers.DIGIT_LABELS)
+)
+STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(
+    name="random-labels-gan-stacked-digits", labels=RandomLabels()
+)
+CIFAR10 = numbers.CIFAR10.with_numbers(name="random-labels-gan-cifar10", labels=RandomLabels())
+IMAGENET128 = numbers.IMAGENET128.with_numbers(name="random-labels-gan-imagenet128", labels=RandomLabels())
+PLACES128 = IMAGENET128.with_numbers(name="random-labels-gan-places128")

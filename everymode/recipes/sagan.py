@@ -19,33 +19,30 @@ Command, and result to expect (50,000 images):
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from everymode.recipes import biggan, omni_gan
-from everymode.recipes.backbone import numbers_of
-from everymode.recipes.biggan import BigGAN
+from everymode.recipes.parts.plain_losses import PROJECTION
 
-IMAGENET128 = BigGAN(
+GLOROT = {"initialization": "glorot", "normalize_embeddings": True}
+
+IMAGENET128 = biggan.CIFAR10.with_numbers(
     name="sagan-imagenet128",
     resolution=128,
     num_classes=1000,
-    width=64,
-    latent_dim=128,
     generator_attention=32,
     discriminator_attention=32,
-    initialization="glorot",
-    normalize_embeddings=True,
     steps=1_000_000,
     batch_size=1024,
+    discriminator_steps=1,
     generator_lr=1e-4,
     discriminator_lr=4e-4,
     ema_decay=0.0,
+    ema_start=0,
+    **GLOROT,
 )
 
-IMAGENET64 = replace(IMAGENET128, name="sagan-imagenet64", resolution=64)
+IMAGENET64 = IMAGENET128.with_numbers(name="sagan-imagenet64", resolution=64)
 
-CIFAR10 = replace(
-    IMAGENET128,
+CIFAR10 = IMAGENET128.with_numbers(
     name="sagan-cifar10",
     resolution=32,
     num_classes=10,
@@ -56,29 +53,18 @@ CIFAR10 = replace(
 )
 
 # Your own images: the paper's initialization and attention, no decay, the length and batch of the others of that size.
-IMAGES32 = BigGAN(
-    **numbers_of(
-        biggan.IMAGES32,
-        name="sagan-32",
-        initialization="glorot",
-        normalize_embeddings=True,
-        generator_lr=1e-4,
-        discriminator_lr=4e-4,
-        discriminator_steps=1,
-    )
+IMAGES32 = biggan.IMAGES32.with_numbers(
+    name="sagan-32", generator_lr=1e-4, discriminator_lr=4e-4, discriminator_steps=1, **GLOROT
 )
 
-IMAGES64 = replace(
-    IMAGES32, name="sagan-64", resolution=64, width=32, generator_attention=32, discriminator_attention=32
+IMAGES64 = IMAGES32.with_numbers(
+    name="sagan-64", resolution=64, width=32, generator_attention=32, discriminator_attention=32
 )
 
-DIGITS = BigGAN(
-    **numbers_of(
-        omni_gan.DIGITS,
-        name="sagan-digits",
-        initialization="glorot",
-        normalize_embeddings=True,
-        generator_attention=8,
-        discriminator_attention=8,
-    )
+DIGITS = omni_gan.DIGITS.with_numbers(
+    name="sagan-digits",
+    loss=PROJECTION,
+    generator_attention=8,
+    discriminator_attention=8,
+    **GLOROT,
 )

@@ -29,9 +29,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from everymode.recipes import biggan, unconditional
-from everymode.recipes.backbone import numbers_of as biggan_numbers_of
-from everymode.recipes.biggan import BigGAN
-from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
+from everymode.recipes.parts.norms import WeightRuleNorm, in_blocks
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,8 +38,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparsityAwareGAN(UnconditionalGAN):
-    """Sparsity-aware normalization of the critic."""
+class SparsityAware(WeightRuleNorm):
+    """Sparsity-aware normalization."""
 
     gain: float = 1.0
     """Factor on what the weights are divided by: the bound is its reciprocal. (The paper's g; its best was 1.1.)"""
@@ -72,7 +70,7 @@ class SparsityAwareGAN(UnconditionalGAN):
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must be at least 0 and below 1, not {self.momentum}")
 
-    def critic_rule(self) -> WeightRule | None:
+    def rule(self) -> WeightRule | None:
         if self.in_place:
             return None
         from everymode.norms import sparsity_aware_norm
@@ -81,56 +79,41 @@ class SparsityAwareGAN(UnconditionalGAN):
             gain=self.gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
         )
 
-    def critic_constraint(self, critic: nn.Module) -> Callable[[nn.Module], None] | None:
+    def constraint(
+        self, discriminator: nn.Module, *example: Tensor | None
+    ) -> Callable[[nn.Module], None] | None:
         if not self.in_place:
             return None
-        import torch
-
         from everymode.norms import InPlaceSparsityAware
 
-        example = torch.zeros(1, self.channels, *self.size)
         return InPlaceSparsityAware(
-            critic, example, gain=self.gain, fraction=self.fraction, interval=self.interval
+            discriminator,
+            *example,
+            gain=self.gain,
+            fraction=self.fraction,
+            interval=self.interval,
+            include=in_blocks if self.where == "blocks" else None,
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SparsityAwareBigGAN(BigGAN):
-    """BigGAN with sparsity-aware normalization in the discriminator's blocks; what is outside them keeps spectral."""
+CNN_CIFAR10 = unconditional.CNN_CIFAR10.with_numbers(name="san-gan-cnn-cifar10", norm=SparsityAware())
+CNN_STL10 = unconditional.CNN_STL10.with_numbers(name="san-gan-cnn-stl10", norm=SparsityAware())
+CNN_IMAGES32 = unconditional.CNN_IMAGES32.with_numbers(name="san-gan-cnn-32", norm=SparsityAware())
+CNN_DIGITS = unconditional.CNN_DIGITS.with_numbers(name="san-gan-cnn-digits", norm=SparsityAware())
 
-    gain: float = 1.0
-    """Factor on what the weights are divided by."""
-
-    def normalize_discriminator(self, discriminator: nn.Module, *example: Tensor) -> None:
-        from everymode.norms import normalize_weights, sparsity_aware_norm, spectral_norm
-
-        def in_blocks(name: str, layer: nn.Module) -> bool:
-            return name.startswith("blocks.")
-
-        def outside(name: str, layer: nn.Module) -> bool:
-            return not in_blocks(name, layer)
-
-        normalize_weights(discriminator, sparsity_aware_norm(gain=self.gain), *example, include=in_blocks)
-        normalize_weights(
-            discriminator, spectral_norm(epsilon=self.spectral_epsilon), *example, include=outside
-        )
-
-
-CNN_CIFAR10 = SparsityAwareGAN(**numbers_of(unconditional.CNN_CIFAR10, name="san-gan-cnn-cifar10"))
-CNN_STL10 = SparsityAwareGAN(**numbers_of(unconditional.CNN_STL10, name="san-gan-cnn-stl10"))
-CNN_IMAGES32 = SparsityAwareGAN(**numbers_of(unconditional.CNN_IMAGES32, name="san-gan-cnn-32"))
-CNN_DIGITS = SparsityAwareGAN(**numbers_of(unconditional.CNN_DIGITS, name="san-gan-cnn-digits"))
-
-RESNET_CIFAR10 = SparsityAwareGAN(**numbers_of(unconditional.RESNET_CIFAR10, name="san-gan-resnet-cifar10"))
-RESNET_STL10 = SparsityAwareGAN(
-    **numbers_of(unconditional.RESNET_STL10, name="san-gan-resnet-stl10", shortened=True)
+RESNET_CIFAR10 = unconditional.RESNET_CIFAR10.with_numbers(
+    name="san-gan-resnet-cifar10", norm=SparsityAware()
 )
-RESNET_IMAGES32 = SparsityAwareGAN(**numbers_of(unconditional.RESNET_IMAGES32, name="san-gan-resnet-32"))
-RESNET_DIGITS = SparsityAwareGAN(**numbers_of(unconditional.RESNET_DIGITS, name="san-gan-resnet-digits"))
-
-BIGGAN_CIFAR10 = SparsityAwareBigGAN(
-    **biggan_numbers_of(biggan.CIFAR10, name="san-biggan-cifar10", beta1=0.5, circular_padding=True)
+RESNET_STL10 = unconditional.RESNET_STL10.with_numbers(
+    name="san-gan-resnet-stl10", norm=SparsityAware(), shortened=True
 )
-BIGGAN_DIGITS = SparsityAwareBigGAN(
-    **biggan_numbers_of(biggan.DIGITS, name="san-biggan-digits", beta1=0.5, circular_padding=True)
+RESNET_IMAGES32 = unconditional.RESNET_IMAGES32.with_numbers(name="san-gan-resnet-32", norm=SparsityAware())
+RESNET_DIGITS = unconditional.RESNET_DIGITS.with_numbers(name="san-gan-resnet-digits", norm=SparsityAware())
+
+# What is outside the discriminator's blocks keeps spectral normalization.
+BIGGAN_CIFAR10 = biggan.CIFAR10.with_numbers(
+    name="san-biggan-cifar10", norm=SparsityAware(where="blocks"), beta1=0.5, circular_padding=True
+)
+BIGGAN_DIGITS = biggan.DIGITS.with_numbers(
+    name="san-biggan-digits", norm=SparsityAware(where="blocks"), beta1=0.5, circular_padding=True
 )

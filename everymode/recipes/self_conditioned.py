@@ -23,93 +23,154 @@ Command, cost, and result to expect:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from everymode.part import Labels
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.cluster_numbers import ClusterNumbers
-from everymode.recipes.residual_networks import ResidualNetworks
-from everymode.recipes.small_gan import DeepNetworks, PointNetworks, ShallowNetworks, SmallGAN
 
 if TYPE_CHECKING:
-    from everymode.game import Game
+    from torch import nn
+
+    from everymode.data.facts import DataFacts
+    from everymode.game import LabelSource
+    from everymode.recipe import Recipe
+
+FEWEST_CLUSTERS, MOST_CLUSTERS = 25, 250
+"""Between these the paper finds results alike (table 3)."""
+IMAGES_PER_CLUSTER = 500
+"""What the default number of clusters aims at."""
+
+
+def clusters_for(num_images: int) -> int:
+    """The default number of clusters: one for 500 images, but 25 at least and 250 at most, and never more than one for
+    ten images.
+
+    50,000 images get the paper's 100.
+    """
+    wanted = min(max(num_images // IMAGES_PER_CLUSTER, FEWEST_CLUSTERS), MOST_CLUSTERS)
+    return max(1, min(wanted, num_images // 10))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelfConditioned(ClusterNumbers, SmallGAN):
-    """The cluster is a unit vector beside z, and picks one of D's outputs."""
+class Clusters(Labels):
+    """Clusters of the discriminator's own features stand for labels; labels that the data have are not used."""
 
-    def build(self) -> Game:
-        generator, discriminator = self.networks(self.number_of_clusters)
-        labels = self.cluster_labels(discriminator, self.example())
-        return self.game((generator, discriminator), labels)
+    follows_discriminator: ClassVar[bool] = True
+
+    clusters: int | None = None
+    """Number of clusters; auto = one for 500 images, between 25 and 250, and never more than one for ten images."""
+    refresh_every: int = 5000
+    """Steps between two clusterings, of which the first comes before the first step."""
+    cluster_images: int = 25_000
+    """Images that are clustered each time; all others take the nearest center."""
+    cluster_starts: int = 10
+    """Runs of k-means++ of the first clustering, of which the best is kept."""
+    keep_centers: bool = True
+    """Start each later clustering at the old clusters' means in the new features."""
+    match_clusters: bool = True
+    """Give each new cluster the number of the old one that it shares most images with."""
+    online: bool = False
+    """After the second clustering, label each batch in D's present features and let the centers follow it."""
+    online_memory: int = 0
+    """Images that weigh in a center that follows, at most; 0 = all that it was ever given, as in the paper."""
+
+    @property
+    def refresh_interval(self) -> int:
+        return self.refresh_every
+
+    def check(self) -> None:
+        self.require_at_least_1("clusters", "refresh_every", "cluster_starts")
+        if self.cluster_images < (self.clusters or 1):
+            raise ValueError(
+                f"{self.clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or "
+                "ask for fewer clusters"
+            )
+        if self.online_memory < 0:
+            raise ValueError(
+                f"online_memory is a number of images, 0 (all of a center) or more, not {self.online_memory}"
+            )
+
+    def num_labels(self, recipe: Recipe) -> int:
+        """As chosen; for a recipe that has seen no data yet, what would suit its number of images."""
+        return self.clusters or clusters_for(max(recipe.num_images, 10 * FEWEST_CLUSTERS))
+
+    def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
+        """Raises ValueError where there are fewer images than clusters."""
+        fewest = 2 if recipe.loss is not None and recipe.loss.tells_apart else 1
+        clusters = self.clusters or max(clusters_for(facts.num_images), fewest)
+        if clusters > facts.num_images:
+            raise ValueError(
+                f"{clusters} clusters can't be found in the {facts.num_images:,} examples of {facts.name}: ask for "
+                "fewer (the default suits the data), or give more images"
+            )
+        return replace(recipe, labels=replace(self, clusters=clusters))
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        return [
+            f"{self.clusters} clusters stand for labels; `everymode clusters` shows them once the run has begun"
+        ]
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, clusters=3, refresh_every=2, cluster_starts=2)
+        return replace(recipe, labels=small, num_images=40)
+
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
+        import torch
+
+        from everymode.labels.clusters import ClusterLabels
+        from everymode.labels.online_clusters import OnlineClusterLabels
+
+        assert discriminator is not None
+        shape = (2,) if recipe.takes_points else (recipe.channels, *recipe.size)
+        clusters = self.num_labels(recipe)
+        found: dict[str, Any] = {
+            "num_clusters": clusters,
+            "num_images": max(recipe.num_images, clusters),
+            "mirrored": recipe.mirror,
+            "subset": max(self.cluster_images, clusters),
+            "starts": self.cluster_starts,
+            "keep_centers": self.keep_centers,
+            "match": self.match_clusters,
+        }
+        example = torch.zeros(1, *shape)
+        if self.online:
+            return OnlineClusterLabels(discriminator, example, memory=self.online_memory, **found)
+        return ClusterLabels(discriminator, example, **found)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SelfConditionedPoints(SelfConditioned, PointNetworks):
-    """Points in the plane."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelfConditionedShallow(SelfConditioned, ShallowNetworks):
-    """Stacked digits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelfConditionedDeep(SelfConditioned, DeepNetworks):
-    """Photographs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelfConditionedResidual(SelfConditioned, ResidualNetworks):
-    """Photographs at 128 pixels, with R1."""
-
-
-GRID = SelfConditionedPoints(
-    **numbers.GRID,
+# Released: 5,000 of 100,000 steps between two clusterings.
+GRID = numbers.GRID.with_numbers(
     name="self-conditioned-grid",
-    clusters=numbers.POINT_LABELS,
-    cluster_images=10_000,
-    refresh_every=1000,  # released: 5,000 of 100,000 steps
+    labels=Clusters(clusters=numbers.POINT_LABELS, cluster_images=10_000, refresh_every=1000),
 )
 
-RING = replace(GRID, **numbers.OF_RING, name="self-conditioned-ring")
+RING = GRID.with_numbers(**numbers.OF_RING, name="self-conditioned-ring")
 
-STACKED_DIGITS = SelfConditionedShallow(
-    **numbers.STACKED_DIGITS,
+STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(
     name="self-conditioned-stacked-digits",
-    clusters=numbers.IMAGE_LABELS,
-    refresh_every=25_000,
+    labels=Clusters(clusters=numbers.IMAGE_LABELS, refresh_every=25_000),
 )
 
-CIFAR10 = SelfConditionedDeep(
-    **numbers.CIFAR10,
+CIFAR10 = numbers.CIFAR10.with_numbers(
     name="self-conditioned-cifar10",
-    clusters=numbers.IMAGE_LABELS,
-    refresh_every=25_000,
+    labels=Clusters(clusters=numbers.IMAGE_LABELS, refresh_every=25_000),
 )
 
-IMAGENET128 = SelfConditionedResidual(
-    **numbers.IMAGENET128,
+IMAGENET128 = numbers.IMAGENET128.with_numbers(
     name="self-conditioned-imagenet128",
+    labels=Clusters(clusters=numbers.IMAGE_LABELS, cluster_images=50_000, refresh_every=75_000),
     r1_weight=0.1,
-    clusters=numbers.IMAGE_LABELS,
-    cluster_images=50_000,
-    refresh_every=75_000,
 )
 
-PLACES128 = replace(IMAGENET128, name="self-conditioned-places128")
+PLACES128 = IMAGENET128.with_numbers(name="self-conditioned-places128")
 
-IMAGES32 = SelfConditionedDeep(
-    **numbers.OWN_IMAGES, name="self-conditioned-32", clusters=0, refresh_every=5000
-)
+IMAGES32 = numbers.OWN_IMAGES.with_numbers(name="self-conditioned-32", labels=Clusters())
 
-IMAGES64 = replace(IMAGES32, name="self-conditioned-64", resolution=64, r1_weight=0.1)
+IMAGES64 = IMAGES32.with_numbers(name="self-conditioned-64", resolution=64, r1_weight=0.1)
 
-IMAGES128 = replace(IMAGES64, name="self-conditioned-128", resolution=128)
+IMAGES128 = IMAGES64.with_numbers(name="self-conditioned-128", resolution=128)
 
-DIGITS = SelfConditionedDeep(
-    **numbers.DIGITS,
+DIGITS = numbers.DIGITS.with_numbers(
     name="self-conditioned-digits",
-    clusters=numbers.DIGIT_LABELS,
-    refresh_every=250,
+    labels=Clusters(clusters=numbers.DIGIT_LABELS, refresh_every=250),
 )

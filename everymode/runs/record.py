@@ -13,6 +13,7 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
+from everymode.recipes.record import FORMAT, record_of
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
 from everymode.version import __version__
@@ -27,15 +28,10 @@ def config_of(
     recipe_file: str | None,
 ) -> dict[str, Any]:
     """What config.json says: enough to repeat the run and to build its generator."""
-    kind = type(recipe)
     return {
         "everymode": __version__,
-        "recipe": {
-            "module": kind.__module__,
-            "class": kind.__name__,
-            "file": recipe_file,
-            "numbers": recipe.as_json(),
-        },
+        "format": FORMAT,
+        "recipe": {"file": recipe_file, **record_of(recipe)},
         "data": {
             "source": source,
             "fingerprint": dataset.fingerprint,
@@ -73,10 +69,10 @@ def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callab
 
 def say_changes(before: Recipe, now: Recipe, say: Callable[[str], None]) -> None:
     """Which numbers of a run that goes on are not those it had."""
-    had = before.as_json()
-    for name, value in now.as_json().items():
-        if value != had[name]:
-            say(f"changed from here on: {name} {had[name]} -> {value}")
+    had = before.flat_numbers()
+    for name, value in now.flat_numbers().items():
+        if value != had.get(name):
+            say(f"changed from here on: {name} {had.get(name)} -> {value}")
 
 
 def _count(network: nn.Module) -> str:

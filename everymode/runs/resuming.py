@@ -11,6 +11,7 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
+from everymode.recipes.record import recipe_of
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
@@ -55,13 +56,12 @@ def resumed(
     """
     config = folder.read_config()
     record = config["recipe"]
-    kind = type(chosen)
-    if (record["class"], record["numbers"]["name"]) != (kind.__name__, name):
+    if record["numbers"]["name"] != name:
         raise ValueError(
-            f"{folder.path} was trained with {record['numbers']['name'] or record['class']}, not with "
-            f"{name or kind.__name__}: leave the recipe out to go on with that run, or start a new one"
+            f"{folder.path} was trained with {record['numbers']['name'] or record.get('own')}, not with "
+            f"{name or chosen.called}: leave the recipe out to go on with that run, or start a new one"
         )
-    numbers = kind.from_json(record["numbers"])
+    numbers = recipe_of(config, chosen, folder.path)
     given = isinstance(data, (str, Path))
     return numbers, source if given or data is not None else str(config["data"]["source"]), record["file"]
 

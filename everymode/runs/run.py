@@ -16,6 +16,7 @@ from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.recipe import Recipe
 from everymode.recipes import find
+from everymode.recipes.choosing import with_choices
 from everymode.runs.data import open_for, order_of
 from everymode.runs.record import config_of, introduce, say_changes
 from everymode.runs.resuming import check_same_data, folder_to_resume, restore, resumed, start_from
@@ -96,7 +97,7 @@ def train(
         if folder is not None:
             chosen, source, recipe_file = resumed(folder, chosen, name, source, data)
         before = chosen
-        chosen = chosen.with_numbers(**numbers)
+        chosen = with_choices(chosen, **numbers)
         if folder is not None and chosen.seed != before.seed:
             raise ValueError(
                 f"{folder.path} was trained with seed {before.seed}, and its draws can't change on the way: leave the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -17,10 +16,9 @@ from torch import Tensor, nn
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELLED, Condition, LabelSource
 from everymode.recipe import Recipe
+from everymode.recipes.record import recipe_of
 from everymode.sampling.label_names import Asked, label_numbers
 from everymode.storage import checkpoint as files
-
-_FAMILY_PACKAGE = "everymode.recipes."
 
 MOST_PIXELS = 8192 * 8192
 """Of one image, and of the images of one pass, where a size is asked for."""
@@ -154,14 +152,12 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
     Args:
         recipe: the recipe that built it, for recipes of your own (their code is never loaded from a file for you).
 
-    Raises FileNotFoundError if there is no generator, ValueError if its file is damaged, or its recipe isn't one of
-    everymode's and none is given.
+    Raises FileNotFoundError if there is no generator, ValueError if its file is damaged, if another version wrote it,
+    or if its recipe has classes of your own and none is given.
     """
     folder = find_generator(Path(path))
     config = json.loads((folder / "config.json").read_text())
-    numbers = recipe if recipe is not None else recipe_of(config)
-    if recipe is not None:
-        numbers = type(recipe).from_json(config["recipe"]["numbers"])
+    numbers = recipe_of(config, recipe, path)
     with torch.random.fork_rng(devices=[]):
         game = numbers.build()
     game.generator.load_state_dict(_weights(folder / "generator.safetensors"))
@@ -213,32 +209,6 @@ def find_generator(path: Path) -> Path:
     raise FileNotFoundError(
         f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
     )
-
-
-def recipe_of(config: dict[str, Any]) -> Recipe:
-    """The recipe that a config describes. Only recipes that ship with everymode are looked up: a file can't name code.
-
-    Raises ValueError for any other.
-    """
-    record = config.get("recipe")
-    if not isinstance(record, dict) or not {"module", "class", "numbers"} <= record.keys():
-        raise ValueError("this config.json names no recipe: everymode did not write it")
-    module, name = str(record["module"]), str(record["class"])
-    shipped = module.startswith(_FAMILY_PACKAGE) and module.removeprefix(_FAMILY_PACKAGE).isidentifier()
-    if not shipped or not name.isidentifier():
-        raise ValueError(
-            f"this was trained with a recipe of your own ({name} from {record.get('file') or module}): pass it, as in "
-            "everymode.load(path, recipe=RECIPE)"
-        )
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ModuleNotFoundError:
-        found = None
-    if not (isinstance(found, type) and issubclass(found, Recipe)):
-        raise ValueError(
-            f"{module} has no recipe class {name}: the run was made by another version of everymode"
-        )
-    return found.from_json(record["numbers"])
 
 
 def _number_of_pixels(size: tuple[int, int]) -> int:

@@ -18,7 +18,7 @@ from everymode.game import Game, Weighted
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
 from everymode.recipes.omni_gan import DIGITS, OmniGAN
-from everymode.schedules import switched_on
+from everymode.training.schedules import switched_on
 from everymode.storage.checkpoint import checkpoints, step_of
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.moves import as_in_use

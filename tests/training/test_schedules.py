@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from everymode.schedules import constant, falling, linear, switched_on
+from everymode.training.schedules import constant, falling, linear, switched_on
 
 
 def test_constant() -> None:

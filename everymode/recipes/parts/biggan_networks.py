@@ -1,0 +1,142 @@
+"""BigGAN's networks.
+
+Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; layouts and
+initialization follow ajbrock/BigGAN-PyTorch, which Omni-GAN and others use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from everymode.part import NetworkNeeds, Networks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from everymode.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class BigGAN(Networks):
+    """Residual networks, the generator under spectral normalization; the label enters the generator's batch norms."""
+
+    takes_label_blocks: ClassVar[bool] = True
+
+    shared_dim: int = 0
+    """Length of the label embedding that the generator's layers share; 0 = a table per layer (as on CIFAR)."""
+    hierarchical: bool = False
+    """Feed a chunk of z to every block of the generator (needs shared_dim, where there are labels)."""
+    generator_attention: int = 0
+    """Grid size after which the generator attends to itself; 0 = nowhere."""
+    discriminator_attention: int = 0
+    """Grid size after which the discriminator attends to itself; 0 = nowhere."""
+    initialization: Literal["normal", "orthogonal", "glorot"] = "normal"
+    """Initial weights: N(0, 0.02), orthogonal, or Glorot's uniform with biases of zero."""
+    spectral_epsilon: float = 1e-8
+    """Epsilon of spectral normalization."""
+    normalize_embeddings: bool = False
+    """Normalize the generator's label tables too (as SAGAN does)."""
+    tapered: bool = False
+    """Quarter width in the generator's last and the discriminator's first block (SAGAN at 32 pixels)."""
+    doublings: int | None = None
+    """Times that the generator doubles its first grid; auto = as often as keeps that grid at 4 pixels or more."""
+    circular_padding: bool = False
+    """Circular padding in the discriminator's 3x3 convolutions, in place of zeros."""
+    fused_resampling: bool = True
+    """Do up- and down-sampling and the convolution beside them as one operation: exact, and faster on most machines."""
+
+    @property
+    def has_blocks(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        super().check()
+        self.require_at_least_1("doublings")
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        attention = self.generator_attention or self.discriminator_attention
+        small = replace(
+            self,
+            width=8 if attention else 4,  # attention asks for 8
+            latent_dim=24,
+            shared_dim=min(self.shared_dim, 8),
+        )
+        given = recipe.num_classes
+        classes = (3,) * len(given) if isinstance(given, tuple) else 3
+        return super(BigGAN, small).shrunk(replace(recipe, networks=small, num_classes=classes))
+
+    def for_codes(self, code_dim: int) -> Networks:
+        return replace(super().for_codes(code_dim), hierarchical=False)
+
+    def output_head(self) -> Callable[[int, int], nn.Module] | None:
+        """What ends the generator: (feature channels, image channels) -> head(features, size); None: a convolution."""
+        return None
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        """The generator's embedding tables stay as they are, as in BigGAN's code, unless `normalize_embeddings` says
+        otherwise.
+        """
+        import torch
+
+        from everymode.networks.biggan import (
+            BigGANDiscriminator,
+            BigGANGenerator,
+            DiscriminatorLayout,
+            discriminator_layout,
+            generator_widths,
+        )
+        from everymode.norms.spectral import spectral_norm
+        from everymode.norms.weight import normalize_weights, without_embeddings
+
+        widths = generator_widths(needs.size, self.width, doublings=self.doublings)
+        layout = discriminator_layout(needs.size, self.width, doublings=self.doublings)
+        if self.tapered:
+            widths = (*widths[:-1], self.width)
+            layout = DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
+        generator = BigGANGenerator(
+            needs.size,
+            widths=widths,
+            num_classes=needs.num_labels,
+            latent_dim=self.latent_dim,
+            channels=needs.channels,
+            shared_dim=None if needs.num_labels is None else self.shared_dim or None,
+            hierarchical=self.hierarchical,
+            attention=(self.generator_attention,) if self.generator_attention else (),
+            output=self.output_head(),
+            fused=self.fused_resampling,
+        )
+        discriminator = BigGANDiscriminator(
+            needs.size,
+            head=needs.head,
+            widths=layout.widths,
+            halvings=layout.halvings,
+            class_head=needs.class_head,
+            channels=needs.channels * self.pack,
+            attention=(self.discriminator_attention,) if self.discriminator_attention else (),
+            circular=self.circular_padding,
+            fused=self.fused_resampling,
+        )
+        initialize = self._initialize()
+        initialize(generator)
+        initialize(discriminator)
+        _, label = self.example(needs)
+        normalize_weights(
+            generator,
+            spectral_norm(epsilon=self.spectral_epsilon),
+            torch.zeros(1, generator.latent_dim),
+            label,
+            include=None if self.normalize_embeddings else without_embeddings,
+        )
+        return generator, discriminator
+
+    def _initialize(self) -> Callable[[nn.Module], nn.Module]:
+        from everymode.networks import initialization as initial
+
+        return {
+            "normal": initial.normal_initialization,
+            "orthogonal": initial.orthogonal_initialization,
+            "glorot": partial(initial.glorot_uniform_initialization, zero_biases=True),
+        }[self.initialization]

@@ -1,0 +1,121 @@
+"""Labels that come with the data, and no labels at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from everymode.part import Labels
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from everymode.data.facts import DataFacts
+    from everymode.game import LabelSource
+    from everymode.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoLabels(Labels):
+    """No labels: those that the data have play no part."""
+
+    def num_labels(self, recipe: Recipe) -> None:
+        return None
+
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
+        from everymode.labels.given import NoLabels
+
+        return NoLabels()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Labels):
+    """The data's labels, one or several an image. Where some are missing, a loss says what it does without."""
+
+    leaves_unlabelled: ClassVar[bool] = True
+
+    fake_labels: Literal["uniform", "data", "reused"] = "uniform"
+    """Labels of generated images in training: all equally likely, as frequent as in the data (several labels of an
+    image together), or those of the real images of the same move."""
+    labelled_share: float | None = None
+    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come;
+    auto = as the data come, but at least half where a loss has a term for each kind."""
+
+    @property
+    def needs_given(self) -> bool:
+        return True
+
+    @property
+    def share_labelled(self) -> float | None:
+        return self.labelled_share
+
+    def check(self) -> None:
+        if self.labelled_share is not None and not 0 <= self.labelled_share <= 1:
+            raise ValueError(
+                f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
+            )
+
+    def check_in(self, recipe: Recipe) -> None:
+        if self.labelled_share and not recipe.labelled_rows():
+            raise ValueError(
+                f"labelled_share is {self.labelled_share}, which is not one row of a batch of {recipe.batch_size}: "
+                f"give at least {1 / recipe.batch_size:.3g}, or 0 to show images as the data have them"
+            )
+
+    def num_labels(self, recipe: Recipe) -> int | tuple[int, ...]:
+        return recipe.num_classes
+
+    def images_per_label(self, recipe: Recipe) -> tuple[float, float] | None:
+        """Of several label blocks, the mean number of images and of classes counts."""
+        sizes = recipe.num_classes if isinstance(recipe.num_classes, tuple) else (recipe.num_classes,)
+        return sum(recipe.class_counts) // len(sizes), sum(sizes) / len(sizes)
+
+    def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
+        """With half of every batch of labelled images, where some images have no label, no share is asked for and the
+        loss averages over both kinds (Multi-hinge GAN, equation 8). Where more than half of the images are labelled the
+        batch has as many as the data: few strays are not shown again and again.
+        """
+        averages = recipe.loss is not None and recipe.loss.averages_over_unlabelled
+        if facts.num_unlabelled and self.labelled_share is None and averages:
+            labelled = 1 - facts.num_unlabelled / facts.num_images
+            return replace(recipe, labels=replace(self, labelled_share=max(0.5, labelled)))
+        return recipe
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        told = []
+        if self.fake_labels != "reused" and self._compared_in_pairs(recipe):
+            told.append(
+                "each fake is compared with a real one, so it takes that one's label (fake_labels reused)"
+            )
+        if not self.labelled_share or isinstance(recipe.num_classes, tuple):
+            return told
+        rows, unlabelled = recipe.labelled_rows(), recipe.num_images - sum(recipe.class_counts)
+        if rows == recipe.batch_size:
+            shown = "too few for a row of each batch: they are not shown"
+            return [*told, f"{unlabelled:,} images have no label, {shown}"]
+        return [
+            *told,
+            f"{unlabelled:,} of {recipe.num_images:,} images have no label: {rows} rows of each batch of "
+            f"{recipe.batch_size} are of labelled images (labelled_share)",
+        ]
+
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
+        """Raises ValueError if labels are to be as frequent as in the data, and no image has all of its labels."""
+        from everymode.labels.given import GivenLabels
+
+        count, reuse = recipe.num_classes, self.fake_labels == "reused" or self._compared_in_pairs(recipe)
+        if self.fake_labels != "data":
+            return GivenLabels(count, reuse=reuse)
+        if not isinstance(count, tuple):
+            return GivenLabels(count, recipe.class_counts, reuse=reuse)
+        if not recipe.combination_counts:
+            raise ValueError(
+                "fake_labels is data, but no image has all of its labels, so it is not known which go together: choose "
+                "uniform"
+            )
+        combinations = [each[:-1] for each in recipe.combination_counts]
+        counts = [each[-1] for each in recipe.combination_counts]
+        return GivenLabels(count, counts, combinations=combinations)
+
+    def _compared_in_pairs(self, recipe: Recipe) -> bool:
+        return recipe.loss is not None and recipe.loss.compares_pairs

@@ -1,0 +1,132 @@
+"""The small networks of the mode-collapse benchmarks: DCGAN's, residual ones without normalization, points'.
+
+Networks and numbers: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in
+stevliu/self-conditioned-gan, where each method is compared on the same networks. The label is a unit vector beside z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from everymode.part import NetworkNeeds, Networks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from everymode.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallNetworks(Networks):
+    """What the small networks for images share."""
+
+    takes_first_layer: ClassVar[bool] = True
+
+    initialization: Literal["torch", "orthogonal"] = "torch"
+    """Initial weights: torch's own, as in the released code, which begin with a long plateau; or orthogonal."""
+
+    def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
+        """The classes of generator and discriminator."""
+        raise NotImplementedError
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.initialization import orthogonal_initialization
+
+        make_generator, make_discriminator = self.players()
+        generator = make_generator(
+            needs.size,
+            num_classes=needs.num_labels,
+            latent_dim=self.latent_dim,
+            channels=needs.channels,
+            base=self.width,
+            first=needs.first,
+        )
+        discriminator = make_discriminator(
+            needs.size,
+            head=needs.head,
+            class_head=needs.class_head,
+            channels=needs.channels * self.pack,
+            base=self.width,
+        )
+        if self.initialization == "orthogonal":
+            return orthogonal_initialization(generator), orthogonal_initialization(discriminator)
+        return generator, discriminator
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, width=4, latent_dim=16)
+        return super(SmallNetworks, small).shrunk(replace(recipe, networks=small, num_classes=3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShallowDCGAN(SmallNetworks):
+    """DCGAN's generator against four strided convolutions with batch normalization (Stacked MNIST)."""
+
+    normalizes_batches: ClassVar[bool] = True
+
+    def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
+        from everymode.networks.dcgan import DCGANGenerator, ShallowDiscriminator
+
+        return DCGANGenerator, ShallowDiscriminator
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepDCGAN(SmallNetworks):
+    """DCGAN's generator against seven convolutions without normalization (CIFAR-10)."""
+
+    def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
+        from everymode.networks.dcgan import DCGANGenerator, DeepDiscriminator
+
+        return DCGANGenerator, DeepDiscriminator
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityResNet(SmallNetworks):
+    """The networks of Mescheder et al. (2018), two residual blocks a resolution, which want R1."""
+
+    latent_dim: int = 256
+
+    def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
+        from everymode.networks.stability_resnet import StabilityDiscriminator, StabilityGenerator
+
+        return StabilityGenerator, StabilityDiscriminator
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        return replace(super().shrunk(recipe), resolution=32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointNetworks(Networks):
+    """Points in the plane: four fully connected layers with batch normalization against three maxout layers."""
+
+    takes_points: ClassVar[bool] = True
+    takes_first_layer: ClassVar[bool] = True
+
+    width: int = 400
+    """Units in each layer of the generator."""
+    latent_dim: int = 2
+    """Length of the latent code z."""
+    discriminator_width: int = 200
+    """Units in each layer of the discriminator (five pieces each)."""
+
+    def check(self) -> None:
+        super().check()
+        self.require_at_least_1("discriminator_width")
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.mlp import PointDiscriminator, PointGenerator
+
+        generator = PointGenerator(
+            num_classes=needs.num_labels, latent_dim=self.latent_dim, width=self.width, first=needs.first
+        )
+        discriminator = PointDiscriminator(
+            point_dim=2 * self.pack,
+            head=needs.head,
+            class_head=needs.class_head,
+            width=self.discriminator_width,
+        )
+        return generator, discriminator
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, width=8, discriminator_width=8)
+        return super(PointNetworks, small).shrunk(replace(recipe, networks=small, num_classes=3))

@@ -1,0 +1,107 @@
+"""The standard networks on which normalizations are compared.
+
+Networks of Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Tables 4 to 6. Initial weights,
+which the paper does not name, are SN-GAN's: N(0, 0.02) for plain networks, Glorot's for residual ones. The paper has no
+labels; with labels, the generator's batch normalization has a row for each, as SN-GAN's has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from everymode.part import NetworkNeeds, Networks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from everymode.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standard(Networks):
+    """Generator with batch normalization, critic with none."""
+
+    residual: bool = False
+    """Residual networks (Tables 5 and 6) in place of plain convolutions (Table 4)."""
+    shortened: bool = False
+    """The residual critic for 48 pixels and above without its last block."""
+    circular_padding: bool = True
+    """Circular padding in the critic's convolutions, in place of zeros."""
+
+    @property
+    def takes_feature_norm(self) -> bool:
+        return not self.residual
+
+    @property
+    def has_blocks(self) -> bool:
+        return self.residual
+
+    def shrunk(self, recipe: Recipe) -> Recipe:
+        small = replace(self, width=8)
+        return super(Standard, small).shrunk(replace(recipe, networks=small))
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.initialization import (
+            glorot_uniform_initialization,
+            normal_initialization,
+        )
+
+        generator, critic = self._residual(needs) if self.residual else self._plain(needs)
+        initialize = (
+            partial(glorot_uniform_initialization, zero_biases=True)
+            if self.residual
+            else normal_initialization
+        )
+        return initialize(generator), initialize(critic)
+
+    def _plain(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.standard_cnn import StandardCritic, StandardGenerator
+
+        generator = StandardGenerator(
+            needs.size,
+            num_classes=needs.num_labels,
+            latent_dim=self.latent_dim,
+            channels=needs.channels,
+            base=self.width,
+        )
+        critic = StandardCritic(
+            needs.size,
+            head=needs.head,
+            class_head=needs.class_head,
+            channels=needs.channels * self.pack,
+            base=self.width,
+            circular=self.circular_padding,
+            norm=needs.feature_norm,
+        )
+        return generator, critic
+
+    def _residual(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.resnet import (
+            ResNetDiscriminator,
+            ResNetGenerator,
+            resnet_discriminator_layout,
+            resnet_generator_widths,
+        )
+
+        generator = ResNetGenerator(
+            needs.size,
+            num_classes=needs.num_labels,
+            widths=resnet_generator_widths(needs.size, self.width),
+            latent_dim=self.latent_dim,
+            channels=needs.channels,
+        )
+        widths, halvings = resnet_discriminator_layout(needs.size, self.width, shortened=self.shortened)
+        critic = ResNetDiscriminator(
+            needs.size,
+            head=needs.head,
+            class_head=needs.class_head,
+            widths=widths,
+            halvings=halvings,
+            channels=needs.channels * self.pack,
+            mean_pooling=True,
+            wide=True,
+            circular=self.circular_padding,
+        )
+        return generator, critic

@@ -1,0 +1,123 @@
+"""A recipe as JSON values, for config.json, and back. Parts are named as the catalogue names them, never by module."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from everymode.numbers import names_of, with_tuples
+from everymode.part import Part
+from everymode.recipe import KINDS, Recipe
+from everymode.recipes.parts.catalogue import PARTS, name_of
+from everymode.version import __version__
+
+FORMAT = 2
+"""Of config.json. Format 1, without a number, named a recipe's class and module: everymode 0.1.0."""
+
+
+def record_of(recipe: Recipe) -> dict[str, Any]:
+    """What config.json says of a recipe: its numbers, and each part's name and numbers.
+
+    A recipe class or a part of the user's own is recorded as such, by its class's name.
+    """
+    own = [name for name in names_of(recipe) if name not in KINDS]
+    record: dict[str, Any] = {} if type(recipe) is Recipe else {"own": type(recipe).__name__}
+    record["numbers"] = {name: _plain(getattr(recipe, name)) for name in own}
+    record["parts"] = {part.kind: _record_of_part(part) for part in recipe.parts()}
+    return record
+
+
+def recipe_from(record: dict[str, Any], given: Recipe | None = None) -> Recipe:
+    """The recipe that `record_of` described.
+
+    Args:
+        given: a recipe with the classes of the user's own, where the record has any.
+
+    Raises ValueError for a class of the user's own that is not given, and for numbers that there are not.
+    """
+    kind = type(given) if "own" in record and given is not None else Recipe
+    if kind.__name__ != record.get("own", "Recipe"):
+        raise ValueError(
+            f"the recipe class {record.get('own')} is your own: pass a recipe of that class as `recipe`, not a "
+            f"{type(given).__name__}"
+        )
+    parts = {name: _part_from(name, part, given) for name, part in record["parts"].items()}
+    numbers = {name: with_tuples(value) for name, value in record["numbers"].items()}
+    _require_known(numbers, kind)
+    return kind(**numbers, **parts)
+
+
+def recipe_of(
+    config: dict[str, Any], given: Recipe | None = None, path: object = "this config.json"
+) -> Recipe:
+    """The recipe that a config.json describes. What ships with everymode is looked up: a file can't name code.
+
+    Args:
+        given: a recipe with the classes of the user's own, where the config has any.
+        path: of the config, for sentences.
+
+    Raises ValueError for a config of another format, and for classes of the user's own that are not given.
+    """
+    record = config.get("recipe")
+    if not isinstance(record, dict) or "numbers" not in record:
+        raise ValueError(f"{path} names no recipe: everymode did not write it")
+    require_format(config, path)
+    if own_classes(record) and given is None:
+        raise ValueError(
+            f"{path} was trained with a recipe of your own ({', '.join(own_classes(record))} from "
+            f"{record.get('file') or 'your code'}): pass it, as in everymode.load(path, recipe=RECIPE)"
+        )
+    return recipe_from(record, given)
+
+
+def own_classes(record: dict[str, Any]) -> list[str]:
+    """The classes of the user's own that a record needs."""
+    parts = [part["own"] for part in record.get("parts", {}).values() if "own" in part]
+    return [record["own"], *parts] if "own" in record else parts
+
+
+def require_format(config: dict[str, Any], path: object) -> None:
+    """Raise ValueError for a config.json that another version wrote in another format."""
+    written = config.get("format", 1)
+    if written != FORMAT:
+        version = config.get("everymode", "another version")
+        raise ValueError(
+            f"{path} was written by everymode {version}, in format {written}; this is everymode {__version__}, which "
+            f"reads format {FORMAT}: read it with everymode {version}, or train anew"
+        )
+
+
+def _record_of_part(part: Part) -> dict[str, Any]:
+    name = name_of(part)
+    called = {"own": type(part).__name__} if name is None else {"name": name}
+    return called | {"numbers": {each: _plain(getattr(part, each)) for each in names_of(part)}}
+
+
+def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
+    if "own" in record:
+        mine = getattr(given, kind, None)
+        if type(mine).__name__ != record["own"]:
+            raise ValueError(
+                f"its {kind} is a part of your own, {record['own']}: pass a recipe with it as `recipe`"
+            )
+        part_class = type(mine)
+    elif record["name"] in PARTS[kind]:
+        part_class = PARTS[kind][record["name"]].part_class
+    else:
+        raise ValueError(
+            f"there are no {kind} called {record['name']!r}: the run was written by another version of everymode"
+        )
+    _require_known(record["numbers"], part_class)
+    return part_class.from_json(record["numbers"])
+
+
+def _require_known(numbers: dict[str, Any], kind: type) -> None:
+    unknown = sorted(set(numbers) - set(names_of(kind)))
+    if unknown:
+        raise ValueError(
+            f"{kind.__name__} has no numbers {unknown}: the run was written by another version of everymode"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value

@@ -21,7 +21,7 @@ from everymode.commands.data import check_data
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
 from everymode.commands.partition import partition_command
-from everymode.commands.recipes import list_recipes, show_recipe
+from everymode.commands.recipes import list_parts, list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
 from everymode.data.errors import DataError, DataWarning
@@ -95,12 +95,13 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
     recipes = App(
         name="recipes",
-        help="List the recipes, or show one.",
-        usage=_usage("recipes [WORD ...] | recipes show NAME"),
+        help="List the recipes or their parts, or show one recipe.",
+        usage=_usage("recipes [WORD ...] | recipes show NAME | recipes parts"),
         help_epilogue="",
     )
     recipes.default(list_recipes)
-    recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json]"))
+    recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json] [--origins]"))
+    recipes.command(list_parts, name="parts", usage=_usage("recipes parts"))
     app.command(recipes)
     data = App(name="data", help="Look a data set over.", help_epilogue="")
     data.command(check_data, name="check", usage=_usage("data check PATH [OPTIONS]"))

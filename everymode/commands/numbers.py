@@ -1,75 +1,169 @@
-"""A recipe's numbers as command-line flags (or a partition's); their help is the sentence below each field's source."""
+"""Numbers of a recipe and its parts (or of a partition) as command-line flags; their help is the sentence below each
+field's source.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import sys
+import types
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import Field, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Group, Parameter, Token
 
+from everymode.numbers import AUTO, FROM_DATA, types_of
+from everymode.part import Part
 from everymode.partitioner.settings import PartitionSettings
-from everymode.recipe import FROM_DATA, Recipe
+from everymode.recipe import KINDS, Recipe
+from everymode.recipes.parts.catalogue import name_of
 from everymode.resolution import Resolution
 
-Numbers = Recipe | PartitionSettings
+Numbers = Recipe | PartitionSettings | Part
 
 
-def number_fields(recipe: Numbers) -> list[Field[Any]]:
-    """The fields that a user may set: all but those that only the data knows."""
-    return [field for field in fields(recipe) if not FROM_DATA.items() <= field.metadata.items()]
+class Number(NamedTuple):
+    """A number that a user may set."""
+
+    name: str
+    value: Any
+    type: Any
+    help: str
+    owner: Numbers
+    """The recipe, or the part that has it; of two parts that have it, the first."""
+
+
+def numbers_of(recipe: Numbers) -> list[Number]:
+    """All numbers that a user may set: the recipe's own, then its parts'."""
+    parts = recipe.parts() if isinstance(recipe, Recipe) else []
+    found: dict[str, Number] = {}
+    for owner in (recipe, *parts):
+        sentences, kinds = field_help(type(owner)), types_of(type(owner))
+        for each in number_fields(owner):
+            value = getattr(owner, each.name)
+            number = Number(each.name, value, kinds[each.name], sentences.get(each.name, ""), owner)
+            found.setdefault(each.name, number)
+    return list(found.values())
+
+
+def number_fields(owner: Numbers) -> list[Field[Any]]:
+    """The fields that a user may set: all but those that only the data knows, and those that hold parts."""
+    return [
+        each
+        for each in fields(owner)
+        if not FROM_DATA.items() <= each.metadata.items() and each.name not in KINDS
+    ]
 
 
 def field_help(kind: type[Numbers]) -> dict[str, str]:
-    """The sentence that stands below each field in the source of a recipe class and of those it derives from.
+    """The sentence that stands below each field in the source of a class and of those it derives from.
 
     A class whose source can't be read adds none.
     """
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, Numbers):
-            found |= _sentences(base)
+            found |= {name: sentence for name, (sentence, _) in fields_in_source(base).items() if sentence}
     return found
+
+
+def fields_in_source(kind: type) -> dict[str, tuple[str, int]]:
+    """The fields that a class's own source defines, with the sentence below each ("" for none) and its line."""
+    node = class_in_source(kind)
+    found = {}
+    for statement, follower in zip(node.body, [*node.body[1:], None], strict=True) if node else ():
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            text = ""
+            if isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant):
+                text = inspect.cleandoc(str(follower.value.value))
+            found[statement.target.id] = (text, statement.lineno)
+    return found
+
+
+def class_in_source(kind: type) -> ast.ClassDef | None:
+    """The class in its module's source; None where that can't be read."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    except (OSError, TypeError, KeyError):
+        return None
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    return classes[-1] if classes else None
 
 
 def number_flags(recipe: Numbers, *, reserved: Collection[str]) -> list[inspect.Parameter]:
     """One keyword-only parameter per number, with the recipe's value as its default.
 
-    A field whose name is in `reserved` gets none: the command's own option has that flag.
+    A number whose name is in `reserved` gets none: the command's own option has that flag.
     """
-    kinds = typing.get_type_hints(type(recipe))
-    sentences = field_help(type(recipe))
-    group = Group(_title(recipe), sort_key=1)
+    groups = {id(owner): group for owner, group in _groups(recipe)}
     flags = []
-    for field in number_fields(recipe):
-        if field.name in reserved:
+    for number in numbers_of(recipe):
+        if number.name in reserved:
             continue
-        value = getattr(recipe, field.name)
-        kind = kinds[field.name]
-        sizes = kind == Resolution
-        several = kind == tuple[int, ...]
+        sizes, several = number.type == Resolution, number.type == tuple[int, ...]
+        kind, converter = _as_typed(number.type)
         described = Parameter(
-            help=sentences.get(field.name, ""),
-            group=group,
-            show_default=(_list if several else shown) if value not in ("", None) else False,
+            help=number.help,
+            group=groups[id(number.owner)],
+            show_default=(_list if several else shown) if number.value != "" else False,
             metavar="SIZE" if sizes else "INT,INT,..." if several else None,
-            converter=_CONVERTERS.get(kind),
+            converter=converter,
         )
         flags.append(
             inspect.Parameter(
-                field.name,
+                number.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=value,
+                default=number.value,
                 # A resolution is handed on as text: the recipe takes 64x48 apart and says what is wrong.
                 annotation=Annotated[str if sizes or several else kind, described],
             )
         )
     return flags
+
+
+def _groups(recipe: Numbers) -> Iterator[tuple[Numbers, Group]]:
+    """A heading for the recipe's own numbers and one for each part's, in this order."""
+    yield recipe, Group(_title(recipe), sort_key=2)
+    for order, part in enumerate(recipe.parts() if isinstance(recipe, Recipe) else []):
+        yield part, Group(_title(part), sort_key=order + 3)
+
+
+def _title(numbers: Numbers) -> str:
+    if isinstance(numbers, Part):
+        return f"{numbers.kind.capitalize()}: {name_of(numbers) or type(numbers).__name__}"
+    if not isinstance(numbers, Recipe):
+        return "Numbers"
+    return f"Numbers of {numbers.name}" if numbers.name else "Numbers of every recipe"
+
+
+def _as_typed(kind: Any) -> tuple[Any, Callable[..., Any] | None]:
+    """A field's type as cyclopts reads it, and what reads it; `auto` is taken where None is allowed."""
+    if typing.get_origin(kind) not in (types.UnionType, typing.Union) or kind == Resolution:
+        return kind, _CONVERTERS.get(kind)
+    choices = [choice for choice in typing.get_args(kind) if choice is not type(None)]
+    if typing.get_origin(choices[0]) is Literal:
+        return Literal[(*typing.get_args(choices[0]), AUTO)], None
+    if choices[0] in (int, float):
+        return kind, _or_auto(whole_number if choices[0] is int else _any_number)
+    return kind, _CONVERTERS.get(kind)
+
+
+def _or_auto(read: Callable[[Any, Sequence[Token]], Any]) -> Callable[[Any, Sequence[Token]], Any]:
+    def convert(kind: Any, tokens: Sequence[Token]) -> Any:
+        return AUTO if tokens[0].value == AUTO else read(kind, tokens)
+
+    return convert
+
+
+def _any_number(kind: Any, tokens: Sequence[Token]) -> float:
+    try:
+        return float(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is neither a number nor auto") from None
 
 
 def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
@@ -99,14 +193,16 @@ def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
         raise ValueError(f"{tokens[0].value!r} is not a list of whole numbers such as 2,2,2") from None
 
 
-def documentation(kind: type[Recipe]) -> str:
-    """A recipe class's docstring, or "" where there is only the one that dataclasses make up."""
+def documentation(kind: type) -> str:
+    """A class's docstring, or "" where there is only the one that dataclasses make up."""
     text = kind.__doc__ or ""
     return "" if text.startswith(f"{kind.__name__}(") else inspect.cleandoc(text)
 
 
 def shown(value: Any) -> str:
-    """A number as the user would write it: 64x48, on and off for switches."""
+    """A number as the user would write it: 64x48, on and off for switches, auto for None."""
+    if value is None:
+        return AUTO
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
@@ -118,25 +214,4 @@ def _list(values: tuple[int, ...]) -> str:
     return ",".join(map(str, values))
 
 
-def _title(numbers: Numbers) -> str:
-    if not isinstance(numbers, Recipe):
-        return "Numbers"
-    return f"Numbers of {numbers.name}" if numbers.name else "Numbers of every recipe"
-
-
-_CONVERTERS: dict[Any, Any] = {int: whole_number, int | None: whole_number, tuple[int, ...]: whole_numbers}
-
-
-def _sentences(kind: type[Numbers]) -> dict[str, str]:
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
-    except (OSError, TypeError, KeyError):
-        return {}
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
-    found = {}
-    for statement, follower in zip(classes[-1].body, classes[-1].body[1:], strict=False) if classes else ():
-        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
-            continue
-        if isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant):
-            found[statement.target.id] = inspect.cleandoc(str(follower.value.value))
-    return found
+_CONVERTERS: dict[Any, Any] = {int: whole_number, tuple[int, ...]: whole_numbers}

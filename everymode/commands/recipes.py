@@ -1,4 +1,4 @@
-"""`everymode recipes`: which recipes there are, and all numbers of one."""
+"""`everymode recipes`: which recipes and parts there are, and all numbers of one recipe."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from everymode.commands.data_kinds import DataKind, data_kind
 from everymode.commands.ending import say
-from everymode.commands.numbers import documentation, field_help, number_fields, shown
+from everymode.commands.numbers import documentation, numbers_of, shown
+from everymode.commands.origins import origin_of, pieces_of
+from everymode.part import Part
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
+from everymode.recipes.parts.catalogue import PARTS, name_of
 
 
 def list_recipes(
@@ -27,12 +31,13 @@ def list_recipes(
     width = max(map(len, found))
     groups: dict[DataKind, list[str]] = {kind: [] for kind in DataKind}
     for name in found:
-        groups[data_kind(name)].append(name)
+        groups[data_kind(find(name))].append(name)
     for kind, names in groups.items():
         if names:
             say(f"{kind.value}:")
             say("\n".join(f"  {name:<{width}}  {RECIPES[name][2]}" for name in names) + "\n")
     say("`everymode recipes show NAME` tells more; `everymode train NAME --data PATH` trains it.")
+    say("Parts mix: `everymode recipes parts` lists what --networks, --loss, --labels and --norm take.")
     if not words:
         say(
             "`everymode recipes WORD WORD` lists those with all these words, as in `everymode recipes omni cifar10`."
@@ -47,7 +52,7 @@ def matching(words: Sequence[str]) -> list[str]:
     if not words:
         return list(RECIPES)
     texts = {
-        name: f"{name} {line} {data_kind(name).value.partition(' (')[0]}".lower()
+        name: f"{name} {line} {data_kind(find(name)).value.partition(' (')[0]}".lower()
         for name, (_, _, line) in RECIPES.items()
     }
     with_each = {word: [name for name, text in texts.items() if word.lower() in text] for word in words}
@@ -66,50 +71,83 @@ def matching(words: Sequence[str]) -> list[str]:
     raise ValueError(f'no recipe has "{unknown[0]}" in its name, description or heading. {hint}')
 
 
+def list_parts() -> None:
+    """List the parts that recipes are made of, by kind: what --networks, --loss, --labels and --norm take."""
+    width = max(len(name) for entries in PARTS.values() for name in entries)
+    for kind, entries in PARTS.items():
+        say(f"{kind}:")
+        say("\n".join(f"  {name:<{width}}  {entry.line}" for name, entry in entries.items()) + "\n")
+    say(
+        "`everymode train omni-gan-64 --labels clusters --norm sparsity-aware --help` shows the numbers of the parts."
+    )
+
+
 def show_recipe(
     name: Annotated[str, Parameter(help="A recipe's name, or a Python file that defines RECIPE.")],
     /,
     *,
     as_json: Annotated[bool, Parameter(name="--json", help="Print JSON.", negative="")] = False,
+    origins: Annotated[
+        bool,
+        Parameter(
+            help="Say where each number comes from, and in which files G, D, loss and terms stand.",
+            negative="",
+        ),
+    ] = False,
 ) -> None:
-    """Show what a recipe does, and all its numbers."""
+    """Show what a recipe does, its parts, and all its numbers."""
     recipe = find(name)
     if as_json:
         say(json.dumps(described(name, recipe), indent=1))
         return
     line = RECIPES[name][2] if name in RECIPES else name
-    say(f"{line}\n\n{_document(recipe)}\n")
-    rows = [(field, *row) for field, row in _numbers(recipe).items()]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for field, value, sentence in rows:
-        head = f"{field:<{widths[0]}}  {value:<{widths[1]}}  "
+    say(f"{line}\n\n{document_of(name, recipe)}")
+    rows = [
+        (owner, each.name, shown(each.value), origin_of(name, each) if origins else each.help)
+        for owner, numbers in _by_owner(recipe)
+        for each in numbers
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (1, 2)]
+    heading = ""
+    for owner, number, value, sentence in rows:
+        if owner != heading:
+            say(f"\n{owner}")
+            heading = owner
+        head = f"  {number:<{widths[0]}}  {value:<{widths[1]}}  "
         indent = " " * len(head)
         say(textwrap.fill(sentence, 110, initial_indent=head, subsequent_indent=indent) or head.rstrip())
+    if origins:
+        say("\n" + "\n".join(f"{what:<14}{place}" for what, place in pieces_of(recipe)))
 
 
 def described(name: str, recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON values: name, summary, description, class and numbers (each with value and help)."""
-    sentences = field_help(type(recipe))
+    """A recipe as JSON values: name, summary, description, parts and numbers (each with value and help)."""
     return {
         "name": name,
         "summary": RECIPES[name][2] if name in RECIPES else "",
-        "description": _document(recipe),
+        "description": document_of(name, recipe),
         "class": f"{type(recipe).__module__}.{type(recipe).__name__}",
-        "numbers": {
-            field.name: {"value": getattr(recipe, field.name), "help": sentences.get(field.name, "")}
-            for field in number_fields(recipe)
-        },
+        "parts": {part.kind: name_of(part) or type(part).__name__ for part in recipe.parts()},
+        "numbers": {each.name: {"value": each.value, "help": each.help} for each in numbers_of(recipe)},
     }
 
 
-def _numbers(recipe: Recipe) -> dict[str, tuple[str, str]]:
-    sentences = field_help(type(recipe))
-    return {
-        field.name: (shown(getattr(recipe, field.name)), sentences.get(field.name, ""))
-        for field in number_fields(recipe)
-    }
+def document_of(name: str, recipe: Recipe) -> str:
+    """The docstring of the module that defines a recipe, else of its class."""
+    module = RECIPES[name][0] if name in RECIPES else f"user_recipe_{Path(name).stem}"
+    found = getattr(sys.modules.get(module), "__doc__", None)
+    return inspect.cleandoc(found or documentation(type(recipe)))
 
 
-def _document(recipe: Recipe) -> str:
-    """The docstring of the module that the recipe's class stands in, else of the class."""
-    return inspect.cleandoc(sys.modules[type(recipe).__module__].__doc__ or documentation(type(recipe)))
+def _by_owner(recipe: Recipe) -> list[tuple[str, list[Any]]]:
+    """The numbers of the recipe itself, then of each part, under a heading; parts without numbers have theirs too."""
+    numbers = numbers_of(recipe)
+    found = []
+    for owner in (recipe, *recipe.parts()):
+        title = (
+            f"{owner.kind}: {name_of(owner) or type(owner).__name__}"
+            if isinstance(owner, Part)
+            else "numbers"
+        )
+        found.append((title, [each for each in numbers if each.owner is owner]))
+    return found

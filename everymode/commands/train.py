@@ -8,18 +8,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.commands.numbers import documentation, number_flags
+from everymode.commands.numbers import number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
-from everymode.recipe import Recipe
+from everymode.commands.recipes import document_of
+from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
+from everymode.recipes.choosing import of_another_part, with_choices
+from everymode.recipes.parts.catalogue import PARTS, name_of
 
 if TYPE_CHECKING:
     from everymode.runs.run import Run
 
-_VALUED = ("--data", "--out", "--resume", "--init-from", "--name")
+_CHOSEN = tuple(kind for kind in KINDS if len(PARTS[kind]) > 1)
+"""The kinds of parts that a flag chooses; terms are chosen by their weights."""
+_VALUED = ("--data", "--out", "--resume", "--init-from", "--name", *(f"--{kind}" for kind in _CHOSEN))
 
 
 def train(
@@ -98,10 +103,12 @@ def train(
 
 
 def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
-    """`train` as cyclopts reads it: its signature with the numbers of the recipe that the command line names.
+    """`train` as cyclopts reads it: its signature with the numbers of the recipe that the command line names, and of
+    the parts that it chooses.
 
     Without a recipe, those of the run that it resumes, else those that every recipe has. Raises ValueError or
-    FileNotFoundError for a recipe or run that isn't there.
+    FileNotFoundError for a recipe or run that isn't there, and ValueError for parts that don't fit and for a number of
+    a part that is not chosen.
     """
     name = named_recipe(tokens)
     resume = _value_of("--resume", tokens)
@@ -111,16 +118,22 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
         recipe = recipe_of_run(resume)
     else:
         recipe = Recipe()
+    picked = {kind: _value_of(f"--{kind}", tokens) for kind in _CHOSEN}
+    before = recipe
+    if recipe.parts():
+        recipe = with_choices(recipe, **{kind: value for kind, value in picked.items() if value is not None})
     own = inspect.signature(train, eval_str=True)
     options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
     flags = number_flags(recipe, reserved=[option.name for option in options])
+    _refuse_numbers_of_others(tokens, recipe, [*options, *flags])
+    flags = [*_part_flags(before), *flags]
     if recipe.data:  # shown as --data's default; what is not given is not passed on, so it changes nothing
         options = [each.replace(default=recipe.data) if each.name == "data" else each for each in options]
 
     def command(*arguments: Any, **given: Any) -> Exit:
         if name is not None and given.get("resume") is None:
             # A wrong number is refused before anything slow begins; for a run that goes on, by train itself.
-            recipe.with_numbers(**{flag.name: given[flag.name] for flag in flags if flag.name in given})
+            with_choices(before, **{flag.name: given[flag.name] for flag in flags if flag.name in given})
         return train(*arguments, **given)
 
     command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
@@ -161,6 +174,42 @@ def recipe_of_run(resume: str | None) -> Recipe:
     return recipe_of(RunFolder(folder).read_config(), path=folder)
 
 
+def _part_flags(recipe: Recipe) -> list[inspect.Parameter]:
+    """A flag for each kind of part, which takes a part's name."""
+    group, flags = Group("Parts", sort_key=1), []
+    for kind in _CHOSEN:
+        mine = getattr(recipe, kind)
+        described = Parameter(
+            help=f"One of {', '.join(PARTS[kind])}.",
+            group=group,
+            metavar="NAME",
+            show_default=mine is not None,
+        )
+        default = None if mine is None else name_of(mine) or type(mine).__name__
+        flags.append(
+            inspect.Parameter(
+                kind,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=Annotated[str | None, described],
+            )
+        )
+    return flags
+
+
+def _refuse_numbers_of_others(
+    tokens: Sequence[str], recipe: Recipe, known: Sequence[inspect.Parameter]
+) -> None:
+    """Raise ValueError for a flag that sets a number of a part which is not chosen, or that was renamed."""
+    names = {option.name for option in known}
+    for token in tokens:
+        name = token.partition("=")[0].removeprefix("--").replace("-", "_")
+        if token.startswith("--") and not {name, name.removeprefix("no_")} & names:
+            sentence = of_another_part(recipe, name.removeprefix("no_"))
+            if sentence:
+                raise ValueError(sentence)
+
+
 def _description(name: str | None, recipe: Recipe) -> str:
     if name is None:
         return (
@@ -169,7 +218,7 @@ def _description(name: str | None, recipe: Recipe) -> str:
             "--help` shows one recipe's own, and `everymode recipes` lists the recipes."
         )
     first = RECIPES[name][2] if name in RECIPES else f"The recipe of {name}"
-    about = documentation(type(recipe)).split("\n\n")[0]
+    about = document_of(name, recipe).split("\n\n")[0]
     return f"{first}.\n\n{about}\n\n`everymode recipes show {name}` tells more."
 
 

@@ -29,7 +29,7 @@ _HOME = {
 }
 _BY_NAME = (
     *("augment", "data", "evaluation", "exchange", "extractors", "kmeans", "labels", "losses", "metrics"),
-    *("networks", "norms", "partitioner", "recipes", "sampling", "schedules"),
+    *("networks", "norms", "partitioner", "recipes", "sampling"),
 )
 """Modules that can be used after `import everymode` alone."""
 

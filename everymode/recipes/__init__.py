@@ -47,6 +47,6 @@ def from_file(path: Path) -> Recipe:
     if not isinstance(recipe, Recipe):
         raise ValueError(
             f"{path} must define RECIPE, an everymode Recipe, such as "
-            "RECIPE = dataclasses.replace(everymode.recipes.omni_gan.CIFAR10, width=32)"
+            "RECIPE = everymode.recipes.omni_gan.CIFAR10.with_numbers(width=32)"
         )
     return recipe

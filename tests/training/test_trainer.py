@@ -257,7 +257,7 @@ def on_meta(recipe: ToyRecipe) -> Trainer:
     "recipe",
     [
         ToyRecipe(mirror=True, discriminator_steps=2, r1_weight=1.0, moving_mean=True),
-        ToyRecipe(loss="hinge", batch_norm=True, reuse_fakes=True),
+        ToyRecipe(kind="hinge", batch_norm=True, reuse_fakes=True),
         ToyRecipe(accumulation=2, one_pass=False),
     ],
     ids=["omni", "hinge", "accumulated"],

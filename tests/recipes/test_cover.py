@@ -1,0 +1,282 @@
+"""Parts mix: what is refused is what the list below says, and every pair of values plays together in some game."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.utils import parametrize
+from toy_games import toy_data, toy_trainer
+
+from everymode.data.opening import open_images
+from everymode.part import Part
+from everymode.recipe import Recipe
+from everymode.recipes.parts.catalogue import PARTS, part_called
+from everymode.recipes.parts.given_labels import Given
+from everymode.recipes.parts.plain_losses import Hinge, Logistic, PlainLoss
+from everymode.recipes.parts.small_networks import DeepDCGAN
+from everymode.recipes.parts.terms import Weights
+from everymode.recipes.san_gan import SparsityAware
+from everymode.training.trainer import Trainer
+
+NONE = "none"
+PLAIN = {"hinge", "logistic", "wasserstein", "least-squares", "relativistic"}
+WITH_FIRST_LAYER = {"dcgan-shallow", "dcgan-deep", "stability-resnet", "points", "packs"}
+WITH_BLOCKS = {"biggan", "biggan-tapered", "biggan-implicit", "standard-resnet"}
+FURTHER: dict[str, dict[str, Part]] = {
+    "networks": {"packs": DeepDCGAN(pack=2)},
+    "loss": {
+        "scalar": Logistic(head="scalar"),
+        "projection with bias": Hinge(head="projection", class_bias=True),
+        "k1 of any class": part_called("loss", "multi-hinge-k1"),
+        "ac beside projection": part_called("loss", "ac"),
+    },
+    "labels": {"reused": Given(fake_labels="reused"), "as in the data": Given(fake_labels="data")},
+    "norm": {"blocks": SparsityAware(where="blocks"), "in place": SparsityAware(in_place=True)},
+    "terms": {
+        each.name: Weights(**{each.name: 0.1}) for each in fields(Weights) if each.name != "final_gamma"
+    },
+}
+AUGMENTATIONS = ("", "translation,cutout", "ada")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """One value of each kind, by name."""
+
+    networks: str
+    loss: str
+    labels: str
+    norm: str
+    terms: str
+    augmentation: str
+
+    def pairs(self) -> set[tuple[tuple[str, str], ...]]:
+        """All pairs of (kind, value) in it."""
+        chosen = [(each.name, getattr(self, each.name)) for each in fields(self)]
+        return set(itertools.combinations(chosen, 2))
+
+
+@cache
+def values(kind: str) -> dict[str, Any]:
+    """What a kind may be, by name."""
+    if kind == "augmentation":
+        return {name or NONE: name for name in AUGMENTATIONS}
+    named = {name: part_called(kind, name) for name in PARTS[kind]}
+    changed = FURTHER.get(kind, {})
+    if kind == "loss":
+        from dataclasses import replace
+
+        changed = changed | {
+            "k1 of any class": replace(changed["k1 of any class"], complement=True),
+            "ac beside projection": replace(
+                changed["ac beside projection"], projection=True, aux_on_fake=False
+            ),
+        }
+    return named | changed
+
+
+def recipe_of(mixture: Mixture) -> Recipe:
+    """The mixture's recipe. Raises ValueError where its parts don't fit."""
+    parts = {
+        each.name: values(each.name)[getattr(mixture, each.name)]
+        for each in fields(mixture)
+        if each.name != "augmentation"
+    }
+    return Recipe(
+        name="mixture",
+        resolution=16,
+        channels=1,
+        num_classes=3,
+        augmentation=values("augmentation")[mixture.augmentation],
+        **parts,
+    )
+
+
+def may_be_refused(mixture: Mixture) -> bool:
+    """The refusals that there may be, and no others."""
+    unlabelled = mixture.labels == NONE
+    several = mixture.labels == "generators"
+    asks = mixture.loss not in PLAIN | {"scalar"}
+    return any(
+        (
+            asks and unlabelled,
+            mixture.loss == "scalar" and not unlabelled and not several,
+            several and asks,
+            several and mixture.networks not in WITH_FIRST_LAYER,
+            mixture.networks == "packs" and not unlabelled,
+            mixture.norm in ("layer", "batch") and mixture.networks != "standard",
+            mixture.norm == "blocks" and mixture.networks not in WITH_BLOCKS,
+            mixture.loss in ("wasserstein", "relativistic")
+            and (mixture.terms == "lecam_weight" or mixture.augmentation == "ada"),
+            mixture.networks == "points"
+            and (
+                mixture.augmentation != NONE
+                or mixture.labels in ("classifier", "rotation")
+                or mixture.terms in ("consistency_weight", "fake_consistency_weight")
+            ),
+        )
+    )
+
+
+def is_refused(mixture: Mixture) -> str:
+    """The sentence with which a mixture is refused, or ""."""
+    try:
+        recipe_of(mixture)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def some_mixtures(count: int, seed: int) -> list[Mixture]:
+    """Mixtures at random."""
+    draw = random.Random(seed)
+    kinds = [each.name for each in fields(Mixture)]
+    return [Mixture(**{kind: draw.choice(list(values(kind))) for kind in kinds}) for _ in range(count)]
+
+
+def cover(seed: int, *, singles: bool) -> list[Mixture]:
+    """Mixtures that fit and together have every value (singles), or every pair of values that fits at all."""
+    draw, kinds = random.Random(seed), [each.name for each in fields(Mixture)]
+    items = [(kind, value) for kind in kinds for value in values(kind)]
+    wanted = {(item,) for item in items} if singles else set(itertools.combinations(items, 2))
+    wanted = {each for each in wanted if len({kind for kind, _ in each}) == len(each)}
+    found = []
+    for goal in sorted(wanted):
+        if goal not in wanted:
+            continue
+        best, most = None, 0
+        for _ in range(12):
+            mixture = _completed(dict(goal), draw, kinds)
+            if mixture is None:
+                continue
+            covered = _covered(mixture, singles=singles) & wanted
+            if len(covered) > most:
+                best, most = mixture, len(covered)
+        if best is not None:
+            found.append(best)
+            wanted -= _covered(best, singles=singles)
+        wanted.discard(goal)
+    return found
+
+
+def _covered(mixture: Mixture, *, singles: bool) -> set[Any]:
+    if singles:
+        return {((each.name, getattr(mixture, each.name)),) for each in fields(mixture)}
+    return mixture.pairs()
+
+
+def _completed(given: dict[str, str], draw: random.Random, kinds: list[str]) -> Mixture | None:
+    """A mixture that fits, with these values; None where none is found."""
+    for _ in range(60):
+        chosen = {kind: given.get(kind) or draw.choice(list(values(kind))) for kind in kinds}
+        mixture = Mixture(**chosen)
+        if not may_be_refused(mixture):
+            return mixture
+    return None
+
+
+def play(mixture: Mixture) -> Trainer:
+    """Three shrunk steps of the mixture's game, on images or points with three labels."""
+    recipe = recipe_of(mixture).shrunk()
+    data = open_images("ring:modes=3") if recipe.takes_points else toy_data(size=recipe.size[0])
+    recipe = recipe.for_data(data.facts())
+    trainer = toy_trainer(recipe, data)
+    for _ in range(3):
+        trainer.step()
+    means, bad = trainer.tally.read(trainer.world)
+    assert bad is None, bad
+    assert all(math.isfinite(value) for value in means.values())
+    look_at(trainer, recipe, mixture, means)
+    return trainer
+
+
+def look_at(trainer: Trainer, recipe: Recipe, mixture: Mixture, means: dict[str, float]) -> None:
+    """The game has the mixture's head, label source, weight rule and terms."""
+    game, critic = trainer.game, trainer.game.discriminator
+    critic = getattr(critic, "discriminator", critic)
+    assert type(critic.head) is type(expected_head(recipe))
+    assert type(game.labels) is type(source_by_itself(recipe, trainer))
+    ruled = [name for name, each in critic.named_modules() if parametrize.is_parametrized(each, "weight")]
+    weight_rules = (
+        "spectral",
+        "convolution-spectral",
+        "exact-spectral",
+        "sparsity-aware",
+        "weight",
+        "blocks",
+    )
+    assert bool(ruled) == (mixture.norm in weight_rules)
+    assert (game.constraint is not None) == (mixture.norm in ("clipping", "in place"))
+    logged = {name.partition("/")[2] for name in means}
+    terms = {
+        "r1_weight": "r1",
+        "r2_weight": "r2",
+        "gamma": "r2",
+        "penalty_weight": "gradient_penalty",
+        "lecam_weight": "lecam",
+        "consistency_weight": "consistency",
+        "fake_consistency_weight": "consistency",
+        "matching_weight": "feature_matching",
+    }
+    if mixture.terms in terms:
+        assert terms[mixture.terms] in logged
+    assert ("guide" in logged) == (mixture.labels in ("partition", "class-parts"))
+    assert ("generator of fakes" in logged) == (mixture.labels == "generators")
+    assert (game.augment is None) == (mixture.augmentation == NONE)
+
+
+def expected_head(recipe: Recipe) -> Any:
+    """A head such as the loss asks for."""
+    assert recipe.loss is not None
+    return recipe.loss.pieces(recipe).head(4)
+
+
+def source_by_itself(recipe: Recipe, trainer: Trainer) -> Any:
+    """A label source such as the labels part makes."""
+    assert recipe.labels is not None
+    return recipe.labels.source(recipe, trainer.game.discriminator.cpu())
+
+
+def shown(mixture: Mixture) -> str:
+    return "+".join(getattr(mixture, each.name) for each in fields(mixture))
+
+
+def test_what_is_refused_is_on_the_list_and_nothing_else() -> None:
+    for mixture in some_mixtures(1500, seed=1):
+        sentence = is_refused(mixture)
+        assert bool(sentence) == may_be_refused(mixture), (mixture, sentence)
+        assert "set" in sentence or "choose" in sentence or not sentence or "--labels" in sentence, sentence
+
+
+def test_every_loss_is_plain_or_asks_for_labels() -> None:
+    plain = {name for name, part in values("loss").items() if isinstance(part, PlainLoss)}
+    assert plain == PLAIN | {"scalar", "projection", "projection with bias"}
+
+
+SINGLES = cover(3, singles=True)
+
+
+@pytest.mark.parametrize("mixture", SINGLES, ids=shown)
+def test_every_value_plays(mixture: Mixture) -> None:
+    torch.manual_seed(0)
+    play(mixture)
+
+
+@pytest.mark.slow
+def test_every_pair_of_values_plays() -> None:
+    mixtures = cover(5, singles=False)
+    wrong = []
+    for mixture in mixtures:
+        try:
+            play(mixture)
+        except Exception as error:
+            wrong.append(f"{shown(mixture)}: {type(error).__name__}: {error}")
+    assert not wrong, f"{len(wrong)} of {len(mixtures)}:\n" + "\n".join(wrong)
+    assert len(mixtures) > 150

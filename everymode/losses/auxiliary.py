@@ -7,13 +7,12 @@ with a class head beside its scores, use the terms of `classification` instead: 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from everymode.game import AdversarialLoss, Condition
 from everymode.losses.adversarial import logistic
-from everymode.losses.classification import ClassCost, class_cross_entropy
-from everymode.losses.label_blocks import check_labels, label_blocks, one_block
+from everymode.losses.classification import ClassCost, class_cross_entropy, cost_at_labels, cost_of_both
+from everymode.losses.label_blocks import one_block
 
 
 def auxiliary(
@@ -40,10 +39,9 @@ def auxiliary(
     Realness is the adversarial loss's, of the last column.
     Raises ValueError for fewer than two classes; each function for scores of another width, or no labels.
     """
-    num_classes = one_block(num_classes, "an auxiliary classifier")
-    return _with_classifier(
-        num_classes, num_classes, adversarial, cost, on_fake, None, discriminator_weight, generator_weight
-    )
+    base = logistic() if adversarial is None else adversarial
+    weights = (discriminator_weight, generator_weight)
+    return _with_classifier(num_classes, base, cost, weights, on_fake=on_fake)
 
 
 def improved_auxiliary(
@@ -58,30 +56,26 @@ def improved_auxiliary(
 
     As `auxiliary`, but D's class cost sends all fakes to the class "fake"; G still asks for the label.
     """
-    num_classes = one_block(num_classes, "an auxiliary classifier")
+    base = logistic() if adversarial is None else adversarial
     return _with_classifier(
-        num_classes,
-        num_classes + 1,
-        adversarial,
-        cost,
-        True,
-        num_classes,
-        discriminator_weight,
-        generator_weight,
+        num_classes, base, cost, (discriminator_weight, generator_weight), class_of_fakes=True
     )
 
 
 def _with_classifier(
     num_classes: int,
-    num_logits: int,
-    adversarial: AdversarialLoss | None,
+    base: AdversarialLoss,
     cost: ClassCost,
-    on_fake: bool,
-    fake_class: int | None,
-    discriminator_weight: float,
-    generator_weight: float,
+    weights: tuple[float, float],
+    *,
+    on_fake: bool = True,
+    class_of_fakes: bool = False,
 ) -> AdversarialLoss:
-    base = logistic() if adversarial is None else adversarial
+    """The cost of the last column by `base`, plus that of the others times D's and G's weight."""
+    num_classes = one_block(num_classes, "an auxiliary classifier")
+    num_logits = num_classes + class_of_fakes
+    discriminator_weight, generator_weight = weights
+    fake_class = num_classes if class_of_fakes else None
 
     def parts(scores: Tensor) -> tuple[Tensor, Tensor]:
         if scores.dim() != 2 or scores.shape[1] != num_logits + 1:
@@ -95,22 +89,16 @@ def _with_classifier(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
         (real_classes, real), (fake_classes, fake) = parts(real), parts(fake)
-        (labels,) = label_blocks(real_condition, num_classes)
-        check_labels(labels, num_classes)  # K, ImAC-GAN's class of fakes, is no label
-        total = cost(real_classes, labels)
-        if on_fake:
-            (asked,) = label_blocks(fake_condition, num_classes)
-            check_labels(asked, num_classes)
-            if fake_class is not None:
-                asked = torch.full_like(asked, fake_class)
-            total = total + cost(fake_classes, asked)
+        classified = (fake_classes, fake_condition) if on_fake else None
+        total = cost_of_both(
+            cost, num_classes, (real_classes, real_condition), classified, fake_class=fake_class
+        )
         return base.discriminator(real, fake, real_condition, fake_condition) + discriminator_weight * total
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         classes, fake = parts(fake)
-        (asked,) = label_blocks(fake_condition, num_classes)
-        check_labels(asked, num_classes)
-        return base.generator(fake, fake_condition) + generator_weight * cost(classes, asked)
+        asked = cost_at_labels(cost, num_classes, (classes, fake_condition))
+        return base.generator(fake, fake_condition) + generator_weight * asked
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:
         return base.realness(parts(scores)[1], condition)

@@ -21,6 +21,9 @@ from everymode.precision import at_least_float32
 ClassCost = Callable[[Tensor, Tensor], Tensor]
 """(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabelled ones (-1) cost 0 and count."""
 
+Classified = tuple[Tensor, Condition]
+"""Class logits [B, K], and the condition in which the rows' labels are."""
+
 
 def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mean") -> Tensor:
     """Cross-entropy of the softmax of [B, K] logits at int64 labels [B].
@@ -68,14 +71,13 @@ def classification(
         raise ValueError(f"labelled_share is above 0 and at most 1, not {labelled_share}")
 
     def term(turn: Turn) -> Tensor:
-        labels = _labels(turn.batch.condition, num_classes)
-        total = cost(_classes(turn.real_verdict), labels) / labelled_share
+        real: Classified = (_classes(turn.real_verdict), turn.batch.condition)
+        fake: Classified | None = None
         if on_fake or fake_class is not None:
-            asked = _labels(turn.fake_condition, num_classes)
-            if fake_class is not None:
-                asked = torch.full_like(asked, fake_class)
-            total = total + cost(_classes(turn.fake_verdict), asked)
-        return total
+            fake = (_classes(turn.fake_verdict), turn.fake_condition)
+        return cost_of_both(
+            cost, num_classes, real, fake, fake_class=fake_class, labelled_share=labelled_share
+        )
 
     return term
 
@@ -88,15 +90,39 @@ def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
     num_classes = one_block(num_classes, "an auxiliary classifier")
 
     def term(turn: Turn) -> Tensor:
-        return cost(_classes(turn.fake_verdict), _labels(turn.fake_condition, num_classes))
+        return cost_at_labels(cost, num_classes, (_classes(turn.fake_verdict), turn.fake_condition))
 
     return term
 
 
-def _labels(condition: Condition, num_classes: int) -> Tensor:
+def cost_of_both(
+    cost: ClassCost,
+    num_classes: int,
+    real: Classified,
+    fake: Classified | None,
+    *,
+    fake_class: int | None = None,
+    labelled_share: float = 1.0,
+) -> Tensor:
+    """A discriminator's class cost: that of the reals over `labelled_share`, plus that of the fakes unless None.
+
+    With `fake_class`, fakes cost what they do at that class. Raises ValueError as `cost_at_labels`.
+    """
+    total = cost_at_labels(cost, num_classes, real) / labelled_share
+    return total if fake is None else total + cost_at_labels(cost, num_classes, fake, instead=fake_class)
+
+
+def cost_at_labels(
+    cost: ClassCost, num_classes: int, rows: Classified, *, instead: int | None = None
+) -> Tensor:
+    """The class cost of rows at the labels of their condition, or all at the class `instead`.
+
+    Raises ValueError where there are no labels, several to a row or, on the CPU, any outside the range.
+    """
+    logits, condition = rows
     (labels,) = label_blocks(condition, num_classes)
     check_labels(labels, num_classes)  # the class of fakes is no label
-    return labels
+    return cost(logits, labels if instead is None else torch.full_like(labels, instead))
 
 
 def _classes(verdict: Verdict) -> Tensor:

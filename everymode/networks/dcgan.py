@@ -13,14 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import Verdict
-from everymode.networks.embedding import UnitEmbeddingConcat
-from everymode.networks.heads import judge
-from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.networks.first_grid import FirstGridGenerator
+from everymode.networks.flattened import FlattenedDiscriminator
+from everymode.networks.sizes import Size, default_doublings, require_native
 from everymode.norms.conditional import BatchNorm
 
 
-class DCGANGenerator(nn.Module):
+class DCGANGenerator(FirstGridGenerator):
     """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
     [-1, 1].
 
@@ -53,21 +52,16 @@ class DCGANGenerator(nn.Module):
         output: Callable[[int, int], nn.Module] | None = None,
         first: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
-        super().__init__()
         doublings = default_doublings(size) if doublings is None else doublings
-        self.size = (size[0], size[1])
-        self.grid = starting_grid(size, doublings)
-        self.latent_dim = latent_dim
-        embedded = num_classes is not None and first is None
-        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
         widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
-        self.takes_condition_first = first is not None
-        in_features, out_features = (
-            latent_dim + embedding_dim * embedded,
-            widths[0] * self.grid[0] * self.grid[1],
-        )
-        self.linear = (
-            nn.Linear(in_features, out_features) if first is None else first(latent_dim, out_features)
+        super().__init__(
+            size,
+            doublings,
+            widths[0],
+            num_classes=num_classes,
+            latent_dim=latent_dim,
+            embedding_dim=embedding_dim,
+            first=first,
         )
         self.convolutions = nn.ModuleList(
             nn.ConvTranspose2d(widths[i], widths[i + 1], 4, stride=2, padding=1) for i in range(doublings)
@@ -80,12 +74,7 @@ class DCGANGenerator(nn.Module):
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
         if self.output_head is None:
             require_native(size, self.size)
-        require_latent(z, self.latent_dim)
-        if self.takes_condition_first:
-            hidden = self.linear(z, condition)
-        else:
-            hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
-        hidden = hidden.unflatten(1, (-1, *self.grid))
+        hidden = self.first_grid(z, condition)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             hidden = F.relu(norm(convolution(hidden)))
         if self.output_head is not None:
@@ -93,7 +82,7 @@ class DCGANGenerator(nn.Module):
         return torch.tanh(self.output(hidden))
 
 
-class ShallowDiscriminator(nn.Module):
+class ShallowDiscriminator(FlattenedDiscriminator):
     """4x4 stride-2 convolutions, each with batch normalization and leaky ReLU 0.2, flattened: images ->
     Verdict.
 
@@ -124,12 +113,7 @@ class ShallowDiscriminator(nn.Module):
             for ins, outs in zip((channels, *widths[:-1]), widths, strict=True)
         )
         self.norms = nn.ModuleList(BatchNorm(width) for width in widths)
-        in_features = widths[-1] * (size[0] >> halvings) * (size[1] >> halvings)
-        self.head = head(in_features)
-        self.class_head = None if class_head is None else class_head(in_features)
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
-        return judge(self.features(x), condition, self.head, self.class_head)
+        self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the heads, without a label: [B, F], the last activations flattened."""
@@ -138,7 +122,7 @@ class ShallowDiscriminator(nn.Module):
         return x.flatten(1)
 
 
-class DeepDiscriminator(nn.Module):
+class DeepDiscriminator(FlattenedDiscriminator):
     """3x3 and 4x4 stride-2 convolutions in turn, then a 3x3, leaky ReLU 0.1, no normalization, flattened:
     images -> Verdict.
 
@@ -172,12 +156,7 @@ class DeepDiscriminator(nn.Module):
             ]
         convolutions.append(nn.Conv2d(widths[-2], widths[-1], 3, padding=1))
         self.convolutions = nn.ModuleList(convolutions)
-        in_features = widths[-1] * (size[0] >> halvings) * (size[1] >> halvings)
-        self.head = head(in_features)
-        self.class_head = None if class_head is None else class_head(in_features)
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
-        return judge(self.features(x), condition, self.head, self.class_head)
+        self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the heads, without a label: [B, F], the last activations flattened."""

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import Verdict
-from everymode.networks.embedding import UnitEmbeddingConcat
-from everymode.networks.heads import judge
-from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.networks.first_grid import FirstGridGenerator
+from everymode.networks.flattened import FlattenedDiscriminator
+from everymode.networks.sizes import Size, default_doublings, require_native, starting_grid
 
 BRANCH = 0.1
 """Factor on what a block adds to its input."""
@@ -44,7 +43,7 @@ class StabilityBlock(nn.Module):
         return self.shortcut(x) + BRANCH * branch
 
 
-class StabilityGenerator(nn.Module):
+class StabilityGenerator(FirstGridGenerator):
     """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in [-1, 1].
 
     Linear to the first grid, two blocks, then per doubling nearest upsampling and two blocks; leaky ReLU, a 3x3
@@ -73,20 +72,16 @@ class StabilityGenerator(nn.Module):
         doublings: int | None = None,
         first: Callable[[int, int], nn.Module] | None = None,
     ) -> None:
-        super().__init__()
         doublings = default_doublings(size) if doublings is None else doublings
-        self.size = (size[0], size[1])
-        self.grid = starting_grid(size, doublings)
-        self.latent_dim = latent_dim
-        embedded = num_classes is not None and first is None
-        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
         widths = widths_from_full_size(base, doublings)[::-1]
-        self.takes_condition_first = first is not None
-        outputs = widths[0] * self.grid[0] * self.grid[1]
-        self.linear = (
-            nn.Linear(latent_dim + embedding_dim * embedded, outputs)
-            if first is None
-            else first(latent_dim, outputs)
+        super().__init__(
+            size,
+            doublings,
+            widths[0],
+            num_classes=num_classes,
+            latent_dim=latent_dim,
+            embedding_dim=embedding_dim,
+            first=first,
         )
         self.stages = nn.ModuleList(
             nn.Sequential(StabilityBlock(ins, outs), StabilityBlock(outs, outs))
@@ -96,19 +91,14 @@ class StabilityGenerator(nn.Module):
 
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
         require_native(size, self.size)
-        require_latent(z, self.latent_dim)
-        if self.takes_condition_first:
-            hidden = self.linear(z, condition)
-        else:
-            hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
         first, *others = self.stages
-        hidden = first(hidden.unflatten(1, (-1, *self.grid)))
+        hidden = first(self.first_grid(z, condition))
         for stage in others:
             hidden = stage(F.interpolate(hidden, scale_factor=2))
         return torch.tanh(self.output(F.leaky_relu(hidden, SLOPE)))
 
 
-class StabilityDiscriminator(nn.Module):
+class StabilityDiscriminator(FlattenedDiscriminator):
     """A 3x3 convolution, then per halving two blocks and a 3x3 mean of stride 2, and two blocks at the end, flattened:
     images -> Verdict.
 
@@ -134,19 +124,14 @@ class StabilityDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         halvings = default_doublings(size) if halvings is None else halvings
-        grid = starting_grid(size, halvings)
+        starting_grid(size, halvings)  # refuses sizes that halving would round
         widths = widths_from_full_size(base, halvings)
         self.input = nn.Conv2d(channels, base, 3, padding=1)
         self.stages = nn.ModuleList(
             nn.Sequential(StabilityBlock(ins, ins), StabilityBlock(ins, outs))
             for ins, outs in zip(widths, (*widths[1:], widths[-1]), strict=True)
         )
-        in_features = widths[-1] * grid[0] * grid[1]
-        self.head = head(in_features)
-        self.class_head = None if class_head is None else class_head(in_features)
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
-        return judge(self.features(x), condition, self.head, self.class_head)
+        self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
         """What feeds the heads, without a label: [B, F], the last activations flattened."""

@@ -3,8 +3,7 @@
 A Turn is what one player sees in one move. An Objective says what that move costs. Every extra term that a paper
 adds is a function of a Turn. A paper is then a choice of parts: networks, a label source, a loss, a few terms.
 
-Nothing here knows of devices, ranks, optimizers, mixed precision, moving averages or logging: that is the trainer's
-work. The trainer, in turn, knows no loss and no paper.
+Devices, ranks, optimizers, mixed precision, moving averages and logs are for the trainer, which knows no loss or paper.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 UNLABELLED = -1
 """The label of an image that has none."""
-
 Condition = Tensor | tuple[Tensor, ...] | None
 """What an image is generated under: labels [B] (or [B, blocks]), a tuple of tensors, or None."""
 
@@ -61,23 +59,14 @@ class Verdict:
     def of(cls, answer: Verdict | Tensor) -> Verdict:
         """A Verdict with scores of at least single precision, whatever precision the network ran in."""
         verdict = answer if isinstance(answer, Verdict) else cls((answer,))
-        return cls(
-            tuple(at_least_float32(scores) for scores in verdict.scores),
-            None if verdict.classes is None else at_least_float32(verdict.classes),
-            verdict.features,
-        )
+        classes = None if verdict.classes is None else at_least_float32(verdict.classes)
+        return cls(tuple(at_least_float32(scores) for scores in verdict.scores), classes, verdict.features)
 
-    def split(self, first: int) -> tuple[Verdict, Verdict]:
-        """The verdicts on the first rows and on the others, of one pass over both."""
-
-        def part(rows: slice) -> Verdict:
-            return Verdict(
-                tuple(scores[rows] for scores in self.scores),
-                None if self.classes is None else self.classes[rows],
-                tuple(features[rows] for features in self.features),
-            )
-
-        return part(slice(None, first)), part(slice(first, None))
+    def rows(self, rows: slice) -> Verdict:
+        """The verdicts on some rows, of a pass over more."""
+        classes = None if self.classes is None else self.classes[rows]
+        features = tuple(layer[rows] for layer in self.features)
+        return Verdict(tuple(scale[rows] for scale in self.scores), classes, features)
 
 
 @dataclass(frozen=True)
@@ -89,42 +78,28 @@ class AdversarialLoss:
     generator: Callable[[Tensor, Any], Tensor]
     """(fake scores, fake condition) -> scalar."""
     realness: Callable[[Tensor, Any], Tensor]
-    """(scores, condition) -> [B], higher = more real and 0 = undecided: for curves, adaptive augmentation and the
-    watch for collapse."""
+    """(scores, condition) -> [B], higher = more real, 0 = undecided: for curves, adaptive augmentation, the watch."""
     paired_generator: Callable[[Tensor, Tensor, Any, Any], Tensor] | None = None
-    """(real scores, fake scores, real condition, fake condition) -> scalar, in place of `generator`, for losses that
-    compare fakes with reals in the generator's move too (relativistic pairs)."""
+    """In place of `generator`, with `discriminator`'s arguments, where that move too compares fakes with reals."""
 
 
+@dataclass(eq=False, repr=False)
 class Turn:
     """What one player sees in one move. Verdicts are computed when first read, then kept.
 
     In the discriminator's move, reading either verdict computes both: in one concatenated pass, or in two (real, then
-    fake) where `one_pass` is off, where the discriminator has batch normalization, whose statistics must not mix the
-    two, or where the shapes differ. In the generator's move each verdict is a pass of its own, and the one on the
-    reals carries no graph.
+    fake) where `one_pass` is off, where shapes differ, or where batch normalization's statistics would mix the two.
+    In the generator's move each verdict is a pass of its own, and the one on the reals carries no graph.
     """
 
-    def __init__(
-        self,
-        game: Game,
-        batch: Batch,
-        step: int,
-        random: Draws,
-        fake: Tensor,
-        fake_condition: Condition,
-        *,
-        generator_moves: bool,
-        one_pass: bool = True,
-    ) -> None:
-        self.game = game
-        self.batch = batch
-        self.step = step
-        self.random = random
-        self.fake = fake
-        self.fake_condition = fake_condition
-        self.generator_moves = generator_moves
-        self._one_pass = one_pass
+    game: Game
+    batch: Batch
+    step: int
+    random: Draws
+    fake: Tensor
+    fake_condition: Condition
+    generator_moves: bool = field(kw_only=True)
+    one_pass: bool = field(default=True, kw_only=True)
 
     @cached_property
     def judged_real(self) -> Tensor:
@@ -136,43 +111,27 @@ class Turn:
         """The fakes as the discriminator sees them: after augmentation."""
         return self._augmented(self.fake, "fake")
 
-    @property
+    @cached_property
     def real_verdict(self) -> Verdict:
         if not self.generator_moves:
-            return self._both_verdicts[0]
-        return self._real_verdict_alone
-
-    @property
-    def fake_verdict(self) -> Verdict:
-        if not self.generator_moves:
-            return self._both_verdicts[1]
-        return self._fake_verdict_alone
-
-    @cached_property
-    def _both_verdicts(self) -> tuple[Verdict, Verdict]:
-        real, fake = self.judged_real, self.judged_fake
-        joint = (
-            self._one_pass
-            and real.shape[1:] == fake.shape[1:]
-            and not _has_batch_statistics(self.game.discriminator)
-        )
-        if joint:
-            condition = _concatenate(self.fake_condition, self.batch.condition)
-            both = self._judge(torch.cat((fake, real)), condition)
-            # A discriminator of packs has fewer verdicts than it was shown examples.
-            on_fake, on_real = both.split(len(both.scores[0]) * len(fake) // (len(fake) + len(real)))
-            return on_real, on_fake
-        on_real = self._judge(real, self.batch.condition)
-        return on_real, self._judge(fake, self.fake_condition)
-
-    @cached_property
-    def _real_verdict_alone(self) -> Verdict:
+            return self._both[0]
         with torch.no_grad():
             return self._judge(self.judged_real, self.batch.condition)
 
     @cached_property
-    def _fake_verdict_alone(self) -> Verdict:
-        return self._judge(self.judged_fake, self.fake_condition)
+    def fake_verdict(self) -> Verdict:
+        return self._judge(self.judged_fake, self.fake_condition) if self.generator_moves else self._both[1]
+
+    @cached_property
+    def _both(self) -> tuple[Verdict, Verdict]:
+        real, fake = self.judged_real, self.judged_fake
+        alike = self.one_pass and real.shape[1:] == fake.shape[1:]
+        if not alike or _has_batch_statistics(self.game.discriminator):
+            return self._judge(real, self.batch.condition), self._judge(fake, self.fake_condition)
+        both = self._judge(torch.cat((fake, real)), _concatenate(self.fake_condition, self.batch.condition))
+        # A discriminator of packs has fewer verdicts than it was shown examples.
+        fakes = len(both.scores[0]) * len(fake) // (len(fake) + len(real))
+        return both.rows(slice(fakes, None)), both.rows(slice(fakes))
 
     def _judge(self, images: Tensor, condition: Condition) -> Verdict:
         return Verdict.of(self.game.discriminator(images, condition))
@@ -184,7 +143,6 @@ class Turn:
 
 Term = Callable[[Turn], Tensor]
 """Turn -> scalar. It may be an nn.Module: its state is then kept in checkpoints."""
-
 Schedule = Callable[[int], float]
 """Step (generator moves made so far) -> value."""
 
@@ -202,9 +160,8 @@ class Weighted:
 
     def __post_init__(self) -> None:
         if self.every < 1:
-            raise ValueError(
-                f"term {self.name!r} is applied every n-th step with n at least 1, not {self.every}"
-            )
+            wrong = f"is applied every n-th step with n at least 1, not {self.every}"
+            raise ValueError(f"term {self.name!r} {wrong}")
 
     def active(self, step: int) -> bool:
         return step % self.every == 0
@@ -228,51 +185,30 @@ class Objective:
 
     def __post_init__(self) -> None:
         for terms in (self.discriminator_terms, self.generator_terms):
-            names = ["adversarial", *(weighted.name for weighted in terms)]
-            repeated = sorted({name for name in names if names.count(name) > 1})
-            if repeated:
+            names = ["adversarial", *(each.name for each in terms)]
+            if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"each term of an objective needs a name of its own; repeated: {repeated}")
 
     def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Named scalars of a discriminator's move; their sum is what it minimizes."""
-        real, fake = turn.real_verdict.scores, turn.fake_verdict.scores
-        condition, fake_condition = turn.batch.condition, turn.fake_condition
-        judge = self.adversarial.discriminator
-        losses = {
-            "adversarial": _mean(
-                [judge(*scale, condition, fake_condition) for scale in zip(real, fake, strict=True)]
-            )
-        }
-        return losses | _costs(self.discriminator_terms, turn)
+        scales = zip(turn.real_verdict.scores, turn.fake_verdict.scores, strict=True)
+        conditions = (turn.batch.condition, turn.fake_condition)
+        costs = [self.adversarial.discriminator(*scores, *conditions) for scores in scales]
+        return _named(costs, self.discriminator_terms, turn)
 
     def generator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Named scalars of a generator's move; their sum is what it minimizes."""
-        fake = turn.fake_verdict.scores
-        paired = self.adversarial.paired_generator
+        fake, paired = turn.fake_verdict.scores, self.adversarial.paired_generator
         if paired is None:
             costs = [self.adversarial.generator(scores, turn.fake_condition) for scores in fake]
         else:
-            real = turn.real_verdict.scores
-            conditions = (turn.batch.condition, turn.fake_condition)
-            costs = [paired(*scale, *conditions) for scale in zip(real, fake, strict=True)]
-        return {"adversarial": _mean(costs)} | _costs(self.generator_terms, turn)
-
-    def modules(self) -> dict[str, nn.Module]:
-        """The terms that carry state, by "player/name"."""
-        sides = {"discriminator": self.discriminator_terms, "generator": self.generator_terms}
-        return {
-            f"{player}/{weighted.name}": weighted.term
-            for player, terms in sides.items()
-            for weighted in terms
-            if isinstance(weighted.term, nn.Module)
-        }
+            scales = zip(turn.real_verdict.scores, fake, strict=True)
+            costs = [paired(*scores, turn.batch.condition, turn.fake_condition) for scores in scales]
+        return _named(costs, self.generator_terms, turn)
 
 
 class LabelSource(nn.Module):
-    """Where conditions come from. This base class passes the data set's labels on and lets fakes reuse them.
-
-    Whatever a label source needs to resume is a buffer or a parameter.
-    """
+    """Where conditions come from; by itself, the data set's labels. What it must remember is a buffer or parameter."""
 
     num_labels: int | tuple[int, ...] = 0
     """How many labels it gives; for several labels an image (label blocks) a tuple; 0 where there is no label."""
@@ -284,7 +220,7 @@ class LabelSource(nn.Module):
         return batch.condition
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
-        """The condition to generate under, given the (already labelled) real batch of the same move."""
+        """The condition to generate under, given the (already labelled) real batch of the same move: here, the same."""
         return batch.condition
 
     def draw(self, random: Draws) -> Condition:
@@ -296,10 +232,7 @@ class LabelSource(nn.Module):
         return torch.where(labels == UNLABELLED, self.draw(random), labels)
 
     def observe(self, batch: Batch) -> None:
-        """Called in every discriminator move with the labelled rows that go through the networks at once.
-
-        That is once per move, unless the batch is cut: then once per accumulated part, with this process's rows.
-        """
+        """Called in each discriminator move, once for each accumulated part, with this process's labelled rows."""
 
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process, with
@@ -321,7 +254,6 @@ class LabelSource(nn.Module):
 
     def take_over(self, state: dict[str, Tensor]) -> str:
         """Take what fits of another run's labels (their state dict), so that numbers keep their meaning on other data.
-
         Returns a sentence on what was taken, or "" where a label means the same in every run.
         """
         return ""
@@ -336,12 +268,10 @@ class Game:
 
     generator(z [B, latent_dim], condition, size=None) -> fakes, with the attribute `latent_dim`;
     discriminator(x, condition) -> Verdict or scores, with `.features(x)`, which needs no label;
-    augment(x, random) -> x, applied to whatever the discriminator judges. One that adapts has a method
-    `observe(mean_sign)`, which is called after every discriminator move with the mean sign of its realness of the reals
-    (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged. It is then an
-    nn.Module, so that its state is kept in checkpoints;
-    constraint(discriminator), applied in place after each of its optimizer steps, without gradient, such as a clipping
-    of its weights. If it is an nn.Module, its state is kept in checkpoints.
+    augment(x, random) -> x, applied to whatever the discriminator judges. One that adapts is an nn.Module with a method
+    `observe(mean_sign)`, called after every discriminator move with the mean sign of its realness of the reals (a
+    scalar on the device, over all processes), and a scalar tensor `strength`, which is logged;
+    constraint(discriminator), applied in place and without gradient after each of its optimizer steps: clipping, say.
     """
 
     generator: nn.Module
@@ -351,15 +281,15 @@ class Game:
     augment: Callable[[Tensor, Draws], Tensor] | None = None
     constraint: Callable[[nn.Module], None] | None = None
     modules: dict[str, nn.Module] = field(init=False, repr=False)
-    """Everything that carries state, by name."""
+    """Everything that carries state (all nn.Modules above), by name: it is kept in checkpoints."""
 
     def __post_init__(self) -> None:
-        players = {"generator": self.generator, "discriminator": self.discriminator}
-        self.modules = players | {"labels": self.labels}
-        self.modules |= {f"terms/{name}": module for name, module in self.objective.modules().items()}
-        for name in ("augment", "constraint"):
-            if isinstance(getattr(self, name), nn.Module):
-                self.modules[name] = getattr(self, name)
+        self.modules = {name: getattr(self, name) for name in ("generator", "discriminator", "labels")}
+        objective = self.objective
+        sides = (("discriminator", objective.discriminator_terms), ("generator", objective.generator_terms))
+        found = {f"terms/{side}/{each.name}": each.term for side, terms in sides for each in terms}
+        found |= {"augment": self.augment, "constraint": self.constraint}
+        self.modules |= {name: each for name, each in found.items() if isinstance(each, nn.Module)}
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
         """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""
@@ -367,29 +297,24 @@ class Game:
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
 
 
-def _mean(costs: list[Tensor]) -> Tensor:
-    return costs[0] if len(costs) == 1 else torch.stack(costs).mean()
-
-
-def _costs(terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
-    return {weighted.name: weighted.cost(turn) for weighted in terms if weighted.active(turn.step)}
+def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
+    mean = costs[0] if len(costs) == 1 else torch.stack(costs).mean()
+    return {"adversarial": mean} | {each.name: each.cost(turn) for each in terms if each.active(turn.step)}
 
 
 def _concatenate(first: Condition, second: Condition) -> Condition:
-    if first is None and second is None:
-        return None
-    if first is None or second is None:
+    if (first is None) != (second is None):
         raise ValueError(
             "reals and fakes must both have a condition or both have none: the label source labels only one of them"
         )
     if isinstance(first, tuple):
         return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
-    return torch.cat((first, second))
+    return None if first is None else torch.cat((first, second))
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:
-    found = network.__dict__.get("_has_batch_statistics")
-    if found is None:
-        found = any("batchnorm" in type(module).__name__.lower() for module in network.modules())
-        network.__dict__["_has_batch_statistics"] = found
-    return found
+    known = vars(network)  # looked for once in each network
+    if "_has_batch_statistics" not in known:
+        names = (type(module).__name__.lower() for module in network.modules())
+        known["_has_batch_statistics"] = any("batchnorm" in name for name in names)
+    return known["_has_batch_statistics"]

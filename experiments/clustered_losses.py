@@ -27,9 +27,10 @@ from experiments.harness.flags import chosen, parser
 from experiments.harness.image_trials import cluster_scores, run_state, stability
 from experiments.harness.judging import Judge
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import Case, run_all
+from experiments.harness.repeated import run_all
 from experiments.harness.report import report
-from experiments.harness.trial_tables import Column, trial_table
+from experiments.harness.results import Case
+from experiments.harness.tables import Column, trial_table
 from experiments.stacked_digits import draw_samples
 
 COLUMNS = (

@@ -31,8 +31,9 @@ from everymode.recipes.san_gan import SparsityAwareGAN
 from experiments.critic_spectra import convolutions_of
 from experiments.harness.budget import scaled
 from experiments.harness.flags import parser
-from experiments.harness.repeated import Case, run_all
+from experiments.harness.repeated import run_all
 from experiments.harness.report import report
+from experiments.harness.results import Case
 from experiments.harness.tables import table
 from experiments.harness.unconditional import UnconditionalJudge, trained_critic, trained_run
 

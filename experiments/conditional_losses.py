@@ -20,8 +20,9 @@ from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import add_judging_flags, columns_of, is_of_digits, judge_of, measured
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import Case, run_all
+from experiments.harness.repeated import run_all
 from experiments.harness.report import report
+from experiments.harness.results import Case
 from experiments.harness.tables import table
 
 METHODS = ("biggan", "ac-gan", "imac-gan", "omni-gan", "omni-inr-gan", "multi-hinge-k1-gan")

@@ -32,8 +32,9 @@ from experiments.harness.curves import plot
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import Case, few_images, run_all
+from experiments.harness.repeated import few_images, run_all
 from experiments.harness.report import report
+from experiments.harness.results import Case
 from experiments.harness.tables import table
 
 

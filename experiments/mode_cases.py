@@ -10,7 +10,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.cluster_numbers import ClusterNumbers
 from everymode.recipes.pac_gan import PacGAN
-from experiments.harness.repeated import Case
+from experiments.harness.results import Case
 
 METHODS = {
     "gan": "GAN",

@@ -38,9 +38,10 @@ from everymode.data.opening import open_images
 from experiments.harness.flags import chosen
 from experiments.harness.point_pictures import draw_panels, draw_sweep
 from experiments.harness.point_trials import PointJudge, play_points
-from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.repeated import run_all
 from experiments.harness.report import report
-from experiments.harness.trial_tables import Column, trial_table
+from experiments.harness.results import Case, Outcome
+from experiments.harness.tables import Column, trial_table
 from experiments.mode_cases import (
     METHODS,
     PAPER,

@@ -30,8 +30,9 @@ from experiments.critic_spectra import spectra_of, spectra_picture, spectra_tabl
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.judging import Judge
-from experiments.harness.repeated import Case, Outcome, run_all
+from experiments.harness.repeated import run_all
 from experiments.harness.report import report
+from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import by_case, markdown, table
 from experiments.harness.unconditional import UnconditionalJudge, plot_metric, trained_run
 

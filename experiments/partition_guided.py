@@ -36,8 +36,9 @@ from everymode.recipes import find
 from everymode.recipes.partition_guided import DIGITS, PartitionGuided
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
-from experiments.harness.repeated import Case, Outcome, run_all, train_and_judge
+from experiments.harness.repeated import run_all, train_and_judge
 from experiments.harness.report import report
+from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import mean_and_spread, table
 
 if TYPE_CHECKING:

@@ -45,9 +45,10 @@ from experiments.harness.image_trials import (
     surest,
 )
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import Case, Outcome, few_images, run_all
+from experiments.harness.repeated import few_images, run_all
 from experiments.harness.report import report
-from experiments.harness.trial_tables import Column, trial_table
+from experiments.harness.results import Case, Outcome
+from experiments.harness.tables import Column, trial_table
 
 METHODS = (
     *("gan", "pac-gan2", "pac-gan3", "pac-gan4", "logo-gan-ae", "random-labels-gan", "rotnet-gan"),

@@ -30,9 +30,10 @@ from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.image_trials import cluster_scores, run_state
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import Case, Outcome, few_images, run_all
+from experiments.harness.repeated import few_images, run_all
 from experiments.harness.report import report
-from experiments.harness.trial_tables import Column, trial_table
+from experiments.harness.results import Case, Outcome
+from experiments.harness.tables import Column, trial_table
 
 METHODS = {
     "gan": "GAN",

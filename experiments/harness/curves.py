@@ -9,7 +9,8 @@ from typing import Any
 
 from everymode.pictures import new_figure, save_figure
 from everymode.storage.run_folder import read_lines
-from experiments.harness.repeated import Outcome, short
+from experiments.harness.repeated import short
+from experiments.harness.results import Outcome
 
 
 def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) -> Path:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.harness.repeated import Case
+from experiments.harness.results import Case
 
 
 def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
-from everymode.data.source import digest_of
 from everymode.evaluation import evaluate
 from everymode.extractors.finding import extract, find_extractor, image_batches, quantized
 from everymode.metrics.clustering import nmi, purity
 from everymode.metrics.modes import class_coverage
 from everymode.storage import checkpoint
 from everymode.storage.run_folder import read_lines
-from experiments.harness.repeated import Case, Outcome, few_images, train_and_judge
+from experiments.harness.repeated import few_images, train_and_judge
+from experiments.harness.results import Case, Outcome, kept, shared_record_of
 
 PASS = 250
 
@@ -88,17 +87,10 @@ def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
 
     Tables share rows: k = 100 of one is "full" of the next. Runs lie in the folder `shared`, beside the tables'.
     """
-    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
-    kind = type(case.recipe).__qualname__  # others may have equal numbers
-    terms = digest_of(kind, numbers, case.data, str(judge.images))
-    shared = place.parent.parent / "shared" / f"{case.recipe.name}-seed{seed}-{terms[:8]}"
-    record = shared / f"outcome-{digest_of(repr(judge))[:8]}.json"
+    record = shared_record_of(case, seed, place.parent.parent / "shared", images=judge.images, judge=judge)
     place.mkdir(parents=True, exist_ok=True)
-    if record.is_file():
-        return Outcome(**json.loads(record.read_text()))._replace(case=case.name)
-    outcome = train_and_judge(case, seed, shared, judge)
-    record.write_text(json.dumps(outcome._asdict(), indent=1))
-    return outcome
+    outcome = kept(record, partial(train_and_judge, case, seed, record.parent, judge))
+    return outcome._replace(case=case.name)
 
 
 def run_state(run: everymode.Run) -> dict[str, Any]:

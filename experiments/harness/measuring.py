@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from experiments.harness.judging import Judge
-from experiments.harness.repeated import Case
+from experiments.harness.results import Case
 
 CURVES = {"fd": "Frechet distance", "is": "inception score"}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from everymode.data.mixtures import Mixture, sample_mixture
 from everymode.pictures import new_figure, save_figure
-from experiments.harness.repeated import Outcome
+from experiments.harness.results import Outcome
 
 
 def draw_panels(

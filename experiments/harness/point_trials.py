@@ -31,7 +31,7 @@ from everymode.training.moves import as_in_use
 from everymode.training.preparation import Preparation
 from everymode.training.stepper import Stepper
 from experiments.harness.image_trials import cluster_scores
-from experiments.harness.repeated import Case, Outcome
+from experiments.harness.results import Case, Outcome
 
 SCORES = ("modes", "box", "euclidean", "reverse kl", "spread")
 """Modes hit and share of high-quality points (by the box and by the Euclidean rule; the modes by the latter), reverse

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from experiments.harness.budget import scaled
-from experiments.harness.repeated import Case
+from experiments.harness.results import Case
 
 
 def named_numbers(text: str) -> dict[str, Any]:

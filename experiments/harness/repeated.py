@@ -6,13 +6,12 @@ checkpoint stands, so a set can be stopped and started at will.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,32 +19,10 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
-from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.storage.run_folder import read_lines
 from everymode.training.nonfinite import Diverged
-
-
-class Case(NamedTuple):
-    """One row of a table: a recipe on a data set."""
-
-    name: str
-    recipe: Recipe
-    data: str
-    prepare: Callable[[Dataset, int], Dataset] | None = None
-    """(the data, the seed) -> what to train on; a function of a module, or a partial of one."""
-
-
-class Outcome(NamedTuple):
-    """One finished run: its scores by name, the watch's first alarm ("" where there was none), its curves' file."""
-
-    case: str
-    seed: int
-    scores: dict[str, float]
-    alarm: str
-    alarm_step: int | None
-    folder: str
-
+from experiments.harness.results import Case, Outcome, kept, record_of, terms_of
 
 Play = Callable[[Case, int, Path, Any], Outcome]
 """(case, seed, folder, judge) -> the outcome of one run; a function of a module."""
@@ -69,13 +46,13 @@ def run_all(
         play: None = `train_and_judge`.
     """
     seeds = list(seeds)
-    kinds = [(type(case.recipe), _terms(case, judge)) for case in cases]
+    kinds = [(type(case.recipe), terms_of(case, judge)) for case in cases]
     names: dict[tuple[type[Recipe], str], list[Case]] = {}
     for kind, case in zip(kinds, cases, strict=True):
         names.setdefault(kind, []).append(case)
     # Of several names the one under which an earlier set was finished, as far as there is one.
     played = {
-        (kind, seed): next((case for case in same if _record(case, seed, out, judge).is_file()), same[0])
+        (kind, seed): next((case for case in same if record_of(case, seed, out, judge).is_file()), same[0])
         for seed in seeds
         for kind, same in names.items()
     }
@@ -143,37 +120,8 @@ def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcom
     import torch
 
     torch.set_num_threads(1)
-    record = _record(case, seed, out, judge)
-    if record.is_file():
-        return Outcome(**json.loads(record.read_text()))
-    outcome = play(case, seed, record.parent, judge)
-    record.write_text(json.dumps(outcome._asdict(), indent=1))
-    return outcome
-
-
-def _record(case: Case, seed: int, out: Path, judge: Any) -> Path:
-    """Where the outcome of a run is kept.
-
-    Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
-    """
-    name = case.name.replace(" ", "-").replace(",", "")
-    return out / f"{name}-seed{seed}-{_terms(case, judge)[:8]}" / "outcome.json"
-
-
-def _terms(case: Case, judge: Any) -> str:
-    """A digest of all that makes a case's runs what they are, but for the seed."""
-    numbers = json.dumps(case.recipe.as_json(), sort_keys=True)
-    return digest_of(numbers, case.data, _described(case.prepare), repr(judge))
-
-
-def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:
-    """The function's name and what it is given: the same in every process, unlike its address.
-
-    Its module is part of the name, so a set is trained anew when such a function moves to another one.
-    """
-    if isinstance(prepare, partial):
-        return f"{_described(prepare.func)} {prepare.args} {sorted(prepare.keywords.items())}"
-    return "" if prepare is None else f"{prepare.__module__}.{prepare.__qualname__}"
+    record = record_of(case, seed, out, judge)
+    return kept(record, partial(play, case, seed, record.parent, judge))
 
 
 def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:

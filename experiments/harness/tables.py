@@ -5,14 +5,27 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from experiments.harness.repeated import Outcome
+from experiments.harness.results import Outcome
 
 Spread = Literal["standard deviation", "standard error"]
 """Of single seeds (of a sample), or of their mean."""
 SHARES = ("agreement", "last self_accuracy", "last validation_accuracy")
 """Scores that are shown in percent."""
+
+
+class Column(NamedTuple):
+    """One column of ours: a score, its title, and how it is shown."""
+
+    score: str
+    title: str
+    share: bool = False
+    """Whether it is a share, to be shown in percent."""
+    digits: int | None = 2
+    """After the decimal point; None = four significant ones of the mean, and two of the spread."""
+    sign: bool = False
+    """Whether each cell has a percent sign; else the title says so."""
 
 
 def table(
@@ -27,21 +40,61 @@ def table(
 
     Raises ValueError where a case has more of the paper's cells, or fewer, than there are titles.
     """
-    paper_titles = head.split(" | ") if head else []
+    shown = [Column(name, name, share=name in SHARES, digits=None, sign=name in SHARES) for name in columns]
+    titles = head.split(" | ") if head else []
+    return _built(outcomes, shown, paper, titles, "case", "standard deviation", {}, alarms=True)
+
+
+def trial_table(
+    outcomes: Sequence[Outcome],
+    columns: Sequence[Column],
+    paper: Mapping[str, Sequence[str]],
+    paper_titles: Sequence[str],
+    *,
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """Markdown: one row a case, the paper's cells first, with standard errors, as papers print them of trials.
+
+    Args:
+        paper: case -> its cells, as many as there are titles.
+        names: case -> the name that its row is given.
+
+    Raises ValueError as `table`.
+    """
+    return _built(
+        outcomes, columns, paper, paper_titles, "method", "standard error", names or {}, alarms=False
+    )
+
+
+def _built(
+    outcomes: Sequence[Outcome],
+    columns: Sequence[Column],
+    paper: Mapping[str, Sequence[str]],
+    paper_titles: Sequence[str],
+    rows_are: str,
+    spread: Spread,
+    names: Mapping[str, str],
+    *,
+    alarms: bool,
+) -> str:
+    """One row a case: its name, the paper's cells, ours, how many runs had an alarm where asked for, the seeds."""
     if any(len(cells) != len(paper_titles) for cells in paper.values()):
         raise ValueError(
-            f"the paper's columns are {paper_titles}, and some case has another number of cells: {paper}"
+            f"the paper's columns are {list(paper_titles)}, and some case has another number of cells: {paper}"
         )
     rows = []
-    for name, mine in by_case(outcomes).items():
-        ours = []
-        for column in columns:
-            cell = mean_and_spread(scores_of(mine, column), "standard deviation", share=column in SHARES)
-            ours.append(f"{cell} %" if column in SHARES and cell != "-" else cell)
-        alarms = sum(bool(outcome.alarm) for outcome in mine)
-        cells = paper.get(name, ["-"] * len(paper_titles))
-        rows.append([name, *cells, *ours, f"{alarms} of {len(mine)}", str(len(mine))])
-    return markdown(["case", *paper_titles, *columns, "alarms", "seeds"], rows)
+    for case, mine in by_case(outcomes).items():
+        cells = paper.get(case, ["-"] * len(paper_titles))
+        ours = [_cell(scores_of(mine, column.score), column, spread) for column in columns]
+        alarmed = [f"{sum(bool(outcome.alarm) for outcome in mine)} of {len(mine)}"] if alarms else []
+        rows.append([names.get(case, case), *cells, *ours, *alarmed, str(len(mine))])
+    titles = [rows_are, *paper_titles, *(column.title for column in columns)]
+    return markdown([*titles, *(["alarms"] if alarms else []), "seeds"], rows)
+
+
+def _cell(values: Sequence[float], column: Column, spread: Spread) -> str:
+    cell = mean_and_spread(values, spread, share=column.share, digits=column.digits)
+    return f"{cell} %" if column.sign and values else cell
 
 
 def by_case(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:

@@ -15,7 +15,8 @@ from everymode.storage.checkpoint import newest_of_run, read_state
 from everymode.storage.run_folder import RunFolder, read_lines
 from experiments.harness.digit_reader import digit_classes
 from experiments.harness.judging import Judge
-from experiments.harness.repeated import Outcome, values_of
+from experiments.harness.repeated import values_of
+from experiments.harness.results import Outcome
 
 if TYPE_CHECKING:
     from torch import nn

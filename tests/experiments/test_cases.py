@@ -25,7 +25,8 @@ from experiments.harness.flags import chosen
 from experiments.harness.judging import Judge, opened_for
 from experiments.harness.measuring import columns_of, measured
 from experiments.harness.renumbering import named_numbers, renumbered
-from experiments.harness.repeated import Case, Outcome, few_images, run_all, train_and_judge
+from experiments.harness.repeated import few_images, run_all, train_and_judge
+from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")

@@ -18,9 +18,9 @@ from everymode.training.stepper import Stepper
 from experiments import mode_coverage
 from experiments.harness.point_pictures import draw_panels, draw_sweep
 from experiments.harness.point_trials import SCORES, PointJudge, mean_scores, play_points
-from experiments.harness.repeated import Case, Outcome, run_all
-from experiments.harness.tables import mean_and_spread
-from experiments.harness.trial_tables import Column, trial_table
+from experiments.harness.repeated import run_all
+from experiments.harness.results import Case, Outcome
+from experiments.harness.tables import Column, mean_and_spread, trial_table
 from experiments.mode_cases import (
     METHODS,
     PAPER,

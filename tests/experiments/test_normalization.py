@@ -16,7 +16,7 @@ from everymode.recipes.san_gan import SparsityAwareGAN
 from experiments import compensation as subsets
 from experiments import lipschitz_example
 from experiments.critic_spectra import convolutions_of, spectra_of, spectra_table
-from experiments.harness.repeated import Outcome
+from experiments.harness.results import Outcome
 from experiments.harness.unconditional import metric_curve, trained_run
 from experiments.normalization import CONSTANTS, PAPER, PARTS, PLAIN, by_seed, cases, judge_for, normalized
 

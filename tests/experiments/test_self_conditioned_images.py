@@ -26,7 +26,8 @@ from experiments.harness.image_trials import (
     surest,
 )
 from experiments.harness.renumbering import renumbered
-from experiments.harness.repeated import Case, Outcome, few_images, train_and_judge
+from experiments.harness.repeated import few_images, train_and_judge
+from experiments.harness.results import Case, Outcome
 from experiments.self_conditioned_images import CLUSTERS, PAPER, cases, draw_surest, possible
 
 METHODS_OF_DIGITS = cases("methods", "digits", 0.001)

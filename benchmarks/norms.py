@@ -20,7 +20,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.timing import Work, interleaved
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.heads import ScalarHead
 from everymode.networks.standard_cnn import SLOPE, StandardCritic
@@ -39,7 +39,6 @@ from everymode.sampling.generator import recipe_of
 from everymode.storage.checkpoint import newest_valid, read_state
 from everymode.storage.run_folder import RunFolder
 
-Work = Callable[[], object]
 GRIDS = (4, 8, 16, 32, 64)
 LARGEST_FFT = 16
 """The largest grid on which all padded 512 x 512 kernels are transformed by FFT: at 32 that takes 5 GB."""
@@ -85,32 +84,26 @@ def circular_by_torch() -> StandardCritic:
     return critic
 
 
-def interleaved(works: Mapping[str, Work], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds by name, the works run in turn, after two warm-up rounds."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(rounds + 2):
-        for name, work in works.items():
-            taken = _timed(work, device)
-            if number >= 2:
-                seconds[name].append(taken)
-    return seconds
-
-
 def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
     """The median, over rounds, of one's time over the other's."""
     return statistics.median(a / b for a, b in zip(seconds[name], seconds[to], strict=True))
 
 
-def convolutions(critic: nn.Module, device: torch.device) -> list[tuple[Tensor, Grid]]:
-    """The weights (in use) and grids of a critic of 32 x 32 images."""
-    grids = layer_grids(critic, torch.zeros(1, 3, 32, 32, device=device))
+def convolutions(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Grid]]:
+    """The weights (in use) and grids of the convolutions of a critic of such images."""
+    grids = layer_grids(critic, images)
     layers = ((critic.get_submodule(name), grid) for name, grid in grids.items())
     return [(layer.weight.detach(), grid) for layer, grid in layers if layer.weight.dim() == 4]
 
 
+def paper_convolutions(device: torch.device) -> list[tuple[Tensor, Grid]]:
+    """Those of the paper's standard critic, as it is initialized."""
+    return convolutions(zero_padded().to(device), torch.zeros(1, 3, 32, 32, device=device))
+
+
 def sigma_table(device: torch.device, *, rounds: int) -> str:
     """Milliseconds for the seven convolutions, by method."""
-    layers = convolutions(zero_padded().to(device), device)
+    layers = paper_convolutions(device)
     exact = [fft2(weight.double(), grid) for weight, grid in layers]
     works = {
         name: lambda method=method: [method(weight, grid) for weight, grid in layers]
@@ -243,9 +236,7 @@ def critic_of_run(folder: Path) -> list[tuple[Tensor, Grid]]:
     recipe = recipe_of(json.loads((folder / "config.json").read_text()))
     critic = recipe.build().discriminator
     critic.load_state_dict(read_state(checkpoint)["modules"]["discriminator"])
-    grids = layer_grids(critic.eval(), torch.zeros(1, recipe.channels, *recipe.size))
-    layers = ((critic.get_submodule(name), grid) for name, grid in grids.items())
-    return [(layer.weight.detach(), grid) for layer, grid in layers if layer.weight.dim() == 4]
+    return convolutions(critic.eval(), torch.zeros(1, recipe.channels, *recipe.size))
 
 
 def _extra_megabytes(method: str, side: int) -> float:
@@ -274,16 +265,6 @@ def _status_kilobytes(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
-def _timed(work: Work, device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -310,7 +291,7 @@ def main() -> None:
                 update_table(device, batch=options.batch, rounds=options.rounds, channels_last=channels_last)
             )
     if options.only in (None, "bound"):
-        critics = {"random": convolutions(zero_padded().to(device), device)}
+        critics = {"random": paper_convolutions(device)}
         critics |= {folder.name: critic_of_run(folder) for folder in options.run}
         parts.append(bound_table(critics))
     text = "\n\n".join(parts)

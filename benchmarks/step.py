@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_biggan import build_plain, plain_iteration
+from benchmarks.timing import interleaved, timed
 from everymode.data.dataset import Dataset
 from everymode.data.order import DataOrder
 from everymode.recipes.biggan import CIFAR10
@@ -71,14 +71,8 @@ def variants(device: torch.device, *, batch: int, width: int, compile_too: bool)
 
 def measure(variants: list[Variant], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds per iteration by variant, interleaved, after two warm-up iterations each."""
-    for variant in variants:
-        for _ in range(2):
-            variant.iteration()
-    seconds: dict[str, list[float]] = {variant.name: [] for variant in variants}
-    for _ in range(rounds):
-        for variant in variants:
-            seconds[variant.name].append(_timed(variant.iteration, device))
-    return seconds
+    works = {variant.name: variant.iteration for variant in variants}
+    return interleaved(works, rounds=rounds, device=device)
 
 
 def operators(variant: Variant) -> int | None:
@@ -101,7 +95,7 @@ def matrix_speed(device: torch.device, dtype: torch.dtype) -> float:
     """GFLOP/s of the best of a few large square matrix products."""
     size = 8192 if device.type == "cuda" else 4096
     a, b, product = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(3))
-    seconds = [_timed(lambda: torch.mm(a, b, out=product), device) for _ in range(6)]
+    seconds = [timed(lambda: torch.mm(a, b, out=product), device) for _ in range(6)]
     return 2 * size**3 / 1e9 / min(seconds)
 
 
@@ -176,16 +170,6 @@ def _ours(
     )
     trainer = Trainer(recipe, data, DataOrder(len(data), batch, seed=0), device=device)
     return trainer.step
-
-
-def _timed(work: Callable[[], None], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
 
 
 def main() -> None:

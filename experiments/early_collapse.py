@@ -77,6 +77,17 @@ SIGNALS = {
 } | CURVES
 
 
+def plain(recipe: Recipe) -> Recipe:
+    """The recipe without weight decay."""
+    return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
+
+
+def penalized(recipe: Recipe, penalty: str, weight: float, on: str) -> Recipe:
+    """The numbers of an AC-GAN, without weight decay and with a gradient penalty."""
+    numbers = {**vars(plain(recipe)), "penalty": penalty, "penalty_weight": weight}
+    return PenalizedACGAN(**{**numbers, "name": f"ac-gan-{penalty}-{on}"})
+
+
 def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Recipe]:
     """The cases of a figure by name, at full size.
 
@@ -90,9 +101,6 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
     projection, auxiliary, improved, k_plus_1 = (
         find(f"{method}-{on}") for method in ("biggan", "ac-gan", "imac-gan", "multi-hinge-k1-gan")
     )
-
-    def plain(recipe: Recipe) -> Recipe:
-        return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
 
     def decayed(recipe: Recipe) -> Recipe:
         return replace(
@@ -108,10 +116,6 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             for how, change in (("no decay", plain), ("decay", decayed))
         }
 
-    def penalized(penalty: str, weight: float) -> Recipe:
-        numbers = {**vars(plain(auxiliary)), "penalty": penalty, "penalty_weight": weight}
-        return PenalizedACGAN(**{**numbers, "name": f"ac-gan-{penalty}-{on}"})
-
     if figure == "3":
         return both({"omni": omni, "one-sided": one_sided, "projection": projection})
     if figure == "4":
@@ -119,8 +123,9 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         return both({"AC-GAN": auxiliary, "ImAC-GAN": improved}) | {"AC-GAN, DiffAug, no decay": augmented}
     if figure == "10":
         penalties = {"WGAN-GP": ("wgan-gp", 10.0), "WGAN-div": ("wgan-div", 1.0), "R1": ("r1", 5.0)}
-        penalized_cases = {f"AC-GAN, {name}": penalized(*numbers) for name, numbers in penalties.items()}
-        return both({"AC-GAN": auxiliary}) | penalized_cases
+        return both({"AC-GAN": auxiliary}) | {
+            f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in penalties.items()
+        }
     if figure == "15":
         return both({"one-sided": one_sided, "projection": projection}) | {"omni, decay": decayed(omni)}
     if figure in ("16", "17"):

@@ -17,6 +17,7 @@ rows that are told them are left out, as are those with more clusters than image
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -188,7 +189,8 @@ def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, colu
     return images[sure.argsort(descending=True, stable=True)[:columns]]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def own_parser() -> argparse.ArgumentParser:
+    """The flags of this experiment, and those that every one has."""
     flags = parser(__doc__, out="self-conditioned-images")
     flags.add_argument("--part", choices=tuple(PAPER), default="methods")
     flags.add_argument("--data", required=True, help="images to train on, such as cifar10-train.parquet")
@@ -207,6 +209,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     flags.add_argument("--shown-class", type=int, default=0, help="number of the class in surest.png")
     add_numbers_flag(flags)
+    return flags
+
+
+def facts_of(
+    options: argparse.Namespace, recipe: Recipe, data: Dataset, left_out: Sequence[str], named: str
+) -> list[str]:
+    """The terms of a set, for its report: its numbers are a case's, and `named` is the classifier."""
+    return [
+        f"Self-Conditioned GAN, {options.part}, on {options.data} ({options.images or len(data):,} images); "
+        f"{recipe.steps} steps of batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds"
+        f"{changed_numbers(options.numbers)}",
+        f"{options.samples:,} samples of the averaged generator against {options.reals or len(data):,} images, "
+        f"{options.extractor}; "
+        "mean ± standard error over seeds",
+        f"Where R1 is on, its weight is {options.r1_weight:g} (the paper does not say which it used on CIFAR-10)",
+        SAID[options.part],
+        *left_out,
+        f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
+        f"{data.classes[options.shown_class] if data.num_classes > 1 else options.shown_class}",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    flags = own_parser()
     options = flags.parse_args(arguments)
     every_case = cases(
         options.part,
@@ -243,21 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out / "surest.png",
         samples=options.samples,
     )
-    facts = [
-        f"Self-Conditioned GAN, {options.part}, on {options.data} ({options.images or len(data):,} images); "
-        f"{recipe.steps} steps of batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds"
-        f"{changed_numbers(options.numbers)}",
-        f"{options.samples:,} samples of the averaged generator against {options.reals or len(data):,} images, "
-        f"{options.extractor}; "
-        "mean ± standard error over seeds",
-        f"Where R1 is on, its weight is {options.r1_weight:g} (the paper does not say which it used on CIFAR-10)",
-        SAID[options.part],
-        *left_out,
-        f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
-        f"{data.classes[options.shown_class] if data.num_classes > 1 else options.shown_class}",
-    ]
     titles = ("paper, CIFAR-10: FID", "paper, CIFAR-10: IS", "paper, CIFAR-10: reverse KL, base 10")
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
+    facts = facts_of(options, recipe, data, left_out, named)
     report("Self-Conditioned GAN on images", facts, text, out)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from everymode.extractors.extractor import Extractor
 from everymode.machine.device import find_device
 from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
+from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve"]
 
@@ -113,13 +113,9 @@ def curve_table(cards: Sequence[ScoreCard]) -> str:
 def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
     """All cards in one .json, and a .png beside it: every metric against the truncation, and pairs of metrics."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     record = {"truncation_curve": [card.as_json() for card in cards]}
-    try:
-        beside.write_text(json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_text_whole(path, text, shared=True)
     return [path, _plotted(cards, path.with_suffix(".png"))]
 
 

@@ -1,4 +1,4 @@
-"""Decoded images on disk: uint8 .npy files, written atomically, memory-mapped."""
+"""Decoded images on disk: uint8 .npy files, written beside their place, renamed when whole, memory-mapped."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from everymode.data.errors import DataError
-from everymode.storage.whole_files import remove_leftovers, whole_folder
 
 try:
     import fcntl
@@ -118,7 +120,7 @@ def read_or_write(
         if found is not None:
             return found
         if alone:
-            remove_leftovers(place)
+            _remove_leftovers(place)
         needed, free = int(np.prod(shape)), shutil.disk_usage(place.parent).free
         if needed > free:
             raise DataError(
@@ -155,8 +157,9 @@ def _write_entry(
     write: Callable[[], Iterable[np.ndarray]],
     finish: Callable[[int], CacheEntry],
 ) -> None:
-    # A process on another machine may be quicker; then its entry stands and ours is thrown away.
-    with whole_folder(place, shared=True, good=lambda: read_entry(place) is not None) as beside:
+    beside = place.with_name(f"{place.name}.{socket.gethostname()}-{uuid.uuid4().hex[:8]}.part")
+    beside.mkdir()
+    try:
         with (beside / "images.npy").open("wb") as file:
             file.write(_npy_header(shape))
             count = 0
@@ -166,7 +169,21 @@ def _write_entry(
             # images that could not be read leave the array shorter than announced
             file.seek(0)
             file.write(_npy_header((count, *shape[1:])))
-        (beside / "entry.json").write_bytes(json.dumps(asdict(finish(count))).encode())
+            _sync(file)
+        with (beside / "entry.json").open("wb") as file:
+            file.write(json.dumps(asdict(finish(count))).encode())
+            _sync(file)
+        if place.exists() and read_entry(place) is None:
+            shutil.rmtree(place)
+        try:
+            beside.rename(place)
+        except OSError:
+            # a process on another machine may have been quicker; then its entry stands and ours is thrown
+            # away
+            if read_entry(place) is None:
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:
@@ -174,6 +191,11 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     text = repr({"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})
     text = text.ljust(HEADER_BYTES - 11) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin-1")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -189,3 +211,9 @@ def _locked(place: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Throw away what a killed process of this machine left; while we hold the lock nobody else writes."""
+    for left in place.parent.glob(f"{place.name}.{socket.gethostname()}-*.part"):
+        shutil.rmtree(left, ignore_errors=True)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.commands.numbers import whole_number
+from everymode.commands.evaluation_flags import ProtocolFlags, ResultFlags
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipe import Recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
+    from everymode.evaluation.protocol import Protocol
     from everymode.evaluation.score_card import ScoreCard
+
+
+HOW, WHAT = ProtocolFlags(), ResultFlags()
 
 
 def evaluate(
@@ -36,89 +41,8 @@ def evaluate(
     real: Annotated[
         str | None, Parameter(help="Real images, likewise; left out, what the run was trained on.")
     ] = None,
-    metrics: Annotated[
-        str | None, Parameter(help="Of fd,fd-inf,kd,pr,dc,is,per-class; left out, fd,kd,pr,dc,is.")
-    ] = None,
-    extractor: Annotated[
-        str | None,
-        Parameter(
-            help="Feature extractor, such as lite0:128, inception:PATH or classifier:DATA; left out, lite0 at 128 "
-            "pixels (224 on a GPU; 64 with --fast), or digits for the bundled digits."
-        ),
-    ] = None,
-    layer: Annotated[str | None, Parameter(help="Of the extractor, if not its first.")] = None,
-    num: Annotated[
-        int | None,
-        Parameter(
-            help="Generated images; left out, as many as real ones, at most 10,000.", converter=whole_number
-        ),
-    ] = None,
-    num_real: Annotated[
-        int | None,
-        Parameter(help="Real images, chosen at random; left out, all.", converter=whole_number),
-    ] = None,
-    seed: Annotated[int, Parameter(help="Which images of the generator.", converter=whole_number)] = 0,
-    truncation: Annotated[float, Parameter(help="Below 1 trades variety for typicality.")] = 1.0,
-    truncation_rule: Annotated[
-        Literal["scale", "resample"],
-        Parameter(help="Multiply z by the truncation, or redraw what lies beyond it."),
-    ] = "scale",
-    ema: Annotated[
-        bool, Parameter(help="Judge the averaged generator; --no-ema: the raw one.", negative="--no-ema")
-    ] = True,
-    label_prior: Annotated[
-        Literal["data", "uniform", "source"] | None,
-        Parameter(
-            help="Labels as frequent as in the data, all equally, or as the label source draws them; left out, data "
-            "where labels are the data's classes."
-        ),
-    ] = None,
-    reject: Annotated[
-        int | None,
-        Parameter(
-            help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
-            converter=whole_number,
-        ),
-    ] = None,
-    batch_statistics: Annotated[
-        bool,
-        Parameter(help="Batch normalization by each batch of 64, as is usual for CIFAR-10.", negative=""),
-    ] = False,
-    standing_statistics: Annotated[
-        bool,
-        Parameter(help="Batch normalization by statistics taken anew over 16 batches of 64.", negative=""),
-    ] = False,
-    max_features: Annotated[
-        int, Parameter(help="Features kept on each side, for all metrics but fd.", converter=whole_number)
-    ] = 10_000,
-    fast: Annotated[
-        bool,
-        Parameter(
-            help="2,000 generated and up to 10,000 real images, lite0 at 64 pixels, fd,kd.", negative=""
-        ),
-    ] = False,
-    resolution: Annotated[
-        str | None,
-        Parameter(help="Size at which images are opened; left out, the generator's.", metavar="SIZE"),
-    ] = None,
-    truncation_curve: Annotated[
-        bool,
-        Parameter(help="Judge at many truncations; writes a table and a plot.", negative=""),
-    ] = False,
-    truncations: Annotated[
-        str | None, Parameter(help="Those of the curve, as in 0.5,0.7,1; left out, 0.05 to 1 in 20 steps.")
-    ] = None,
-    memorization: Annotated[
-        bool,
-        Parameter(help="Also a picture of samples beside their nearest real images.", negative=""),
-    ] = False,
-    held_out: Annotated[
-        str | None, Parameter(help="Real images kept out of training, for the memorization gap.")
-    ] = None,
-    out: Annotated[
-        Path | None, Parameter(help="Score card to write (.json); left out, in the run's `evaluations`.")
-    ] = None,
-    as_json: Annotated[bool, Parameter(name="--json", help="Print the card, no table.", negative="")] = False,
+    how: Annotated[ProtocolFlags, Parameter(name="*")] = HOW,
+    what: Annotated[ResultFlags, Parameter(name="*")] = WHAT,
     recipe: Annotated[
         str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
     ] = None,
@@ -132,65 +56,18 @@ def evaluate(
     $EVERYMODE_CACHE and used again while nothing that could change them has changed.
     """
     judged_path = _one_of(judged, fake)
-    if batch_statistics and standing_statistics:
-        raise ValueError(
-            "--batch-statistics and --standing-statistics exclude each other: give one of the two"
-        )
-    if held_out is not None:
-        memorization = True
-    if truncations is not None:
-        truncation_curve = True
-    if truncation_curve and memorization:
-        raise ValueError("--truncation-curve and --memorization are two evaluations: ask for one of the two")
+    how.check()
+    what.check()
     own = _own_recipe(judged_path, recipe)
-    _check_out(out)
-    from everymode.evaluation.sampling import Sampling
-
-    batch_norm = "batch" if batch_statistics else "standing" if standing_statistics else "running"
-    sampling = Sampling(
-        seed=seed,
-        truncation=truncation,
-        truncation_rule=truncation_rule,
-        label_prior=label_prior,
-        batch_norm=batch_norm,  # type: ignore[arg-type]
-        rejection=reject,
-    )
-    settings = {
-        "extractor": extractor,
-        "metrics": metrics,
-        "num": num,
-        "num_real": num_real,
-        "sampling": sampling,
-        "ema": ema,
-        "layer": layer,
-        "max_features": max_features,
-        "fast": fast,
-        "resolution": resolution,
-        "recipe": own,
-        "device": device,
-    }
+    _check_out(what.out)
+    asked = _Asked(judged_path, real, how.protocol(), own, device)
     try:
-        if truncation_curve:
-            return _curve(judged_path, real, truncations, out, settings)
-        from everymode.evaluation.judging import evaluate as judge
-
-        card = judge(judged_path, real, talk=not as_json, **settings)  # type: ignore[arg-type]
-        if as_json:
-            say(card.text.rstrip())
+        if what.curve:
+            _curve(asked, what)
         else:
-            say(card.table())
-            if reject is not None:
-                say(_rejection(card))
-        place = _place(judged_path, card, out)
-        if place is not None:
-            card.save(place)
-            _tell(f"score card: {place}", quiet=as_json)
-        else:
-            _tell("no score card is kept: name a file with --out card.json", quiet=as_json)
-        if memorization:
-            _memorization(judged_path, real, held_out, place, settings, quiet=as_json)
+            _card(asked, what)
     except FileNotFoundError as error:
-        paths = [Path(side).expanduser() for side in (judged_path, real, held_out) if side is not None]
+        paths = [Path(side).expanduser() for side in (judged_path, real, what.held_out) if side is not None]
         gone = [path for path in paths if not path.exists() and str(path) in str(error)]
         return fail(error, Exit.DATA if gone else Exit.USAGE)
     return Exit.DONE
@@ -213,6 +90,20 @@ def card_name(card: ScoreCard) -> str:
     words = [card.subject["label"], extractor.get("name", "points")]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, words))).strip("-.")[:80]
     return f"{readable}-{card.key}.json"
+
+
+class _Asked(NamedTuple):
+    """What is judged against what, and how."""
+
+    judged: str
+    real: str | None
+    protocol: Protocol
+    recipe: Recipe | None
+    device: str | None
+
+    def settings(self) -> dict[str, Any]:
+        """For the functions of `everymode.evaluation` that judge."""
+        return {"protocol": self.protocol, "recipe": self.recipe, "device": self.device}
 
 
 def _rejection(card: ScoreCard) -> str:
@@ -274,40 +165,48 @@ def _tell(text: str, *, quiet: bool) -> None:
         say(text)
 
 
-def _curve(judged: str, real: str | None, truncations: str | None, out: Path | None, settings: dict) -> Exit:
+def _card(asked: _Asked, what: ResultFlags) -> None:
+    from everymode.evaluation.judging import evaluate as judge
+
+    card = judge(asked.judged, asked.real, talk=not what.as_json, **asked.settings())
+    if what.as_json:
+        say(card.text.rstrip())
+    else:
+        say(card.table())
+        if asked.protocol.sampling is not None and asked.protocol.sampling.rejection is not None:
+            say(_rejection(card))
+    place = _place(asked.judged, card, what.out)
+    if place is not None:
+        card.save(place)
+        _tell(f"score card: {place}", quiet=what.as_json)
+    else:
+        _tell("no score card is kept: name a file with --out card.json", quiet=what.as_json)
+    if what.nearest:
+        _memorization(asked, what, place)
+
+
+def _curve(asked: _Asked, what: ResultFlags) -> None:
     from everymode.evaluation.curve import DEFAULT_TRUNCATIONS, curve_table, save_curve, truncation_curve
 
-    chosen = DEFAULT_TRUNCATIONS if truncations is None else _numbers(truncations)
-    cards = truncation_curve(judged, real, truncations=chosen, talk=True, **settings)
+    chosen = DEFAULT_TRUNCATIONS if what.truncations is None else _numbers(what.truncations)
+    cards = truncation_curve(asked.judged, asked.real, truncations=chosen, talk=True, **asked.settings())
     say(curve_table(cards))
-    folder = evaluations_folder(judged) or Path()
-    place = out or folder / f"truncation-{card_name(cards[-1])}"
+    folder = evaluations_folder(asked.judged) or Path()
+    place = what.out or folder / f"truncation-{card_name(cards[-1])}"
     for file in save_curve(cards, place):
         say(f"wrote {file}")
-    return Exit.DONE
 
 
-def _memorization(
-    judged: str, real: str | None, held_out: str | None, card: Path | None, settings: dict, *, quiet: bool
-) -> None:
+def _memorization(asked: _Asked, what: ResultFlags, card: Path | None) -> None:
     from everymode.evaluation.nearest import memorization
+    from everymode.evaluation.protocol import MAX_FEATURES
 
-    kept = (
-        "extractor",
-        "layer",
-        "num",
-        "num_real",
-        "sampling",
-        "ema",
-        "fast",
-        "resolution",
-        "recipe",
-        "device",
-    )
-    found = memorization(judged, real, held_out, **{name: settings[name] for name in kept})
+    # --max-features is for the metrics: neighbors are sought among the usual number of features.
+    asked = asked._replace(protocol=replace(asked.protocol, max_features=MAX_FEATURES))
+    found = memorization(asked.judged, asked.real, what.held_out, **asked.settings())
     place = Path("memorization.png") if card is None else card.with_name(f"{card.stem}-nearest.png")
-    _tell(found.summary(), quiet=quiet)
-    _tell(f"nearest real images: {found.save(place)}", quiet=quiet)
+    _tell(found.summary(), quiet=what.as_json)
+    _tell(f"nearest real images: {found.save(place)}", quiet=what.as_json)
 
 
 def _numbers(text: str) -> list[float]:

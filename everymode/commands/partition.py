@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -15,6 +15,11 @@ from everymode.commands.numbers import number_flags, whole_number
 from everymode.commands.own_recipes import quoted
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
 from everymode.resolution import parse_resolution
+
+if TYPE_CHECKING:
+    import torch
+
+    from everymode.data.dataset import Dataset
 
 _OF_DATA = {"digits": DIGITS, "ring": replace(POINTS, k=8), "grid": POINTS}
 
@@ -62,34 +67,41 @@ def partition(
 
     from everymode.data.opening import open_images
     from everymode.machine.device import find_device
-    from everymode.machine.stopping import stop_on_signals
-    from everymode.metrics.clustering import nmi, purity
-    from everymode.partitioner.learning import learn_partition
     from everymode.partitioner.report import read_report, shown_report
     from everymode.partitioner.running import PartitionStopped
 
     dataset = open_images(data, resolution=size, limit=limit, label_column=label_column, progress=not quiet)
-    place = find_device(device)
-    with stop_on_signals() as request:
-        try:
-            learn_partition(
-                dataset,
-                settings,
-                out,
-                device=place,
-                seed=seed,
-                talk=not quiet,
-                stop=lambda: request.requested,
-                scores={"nmi": nmi, "purity": purity},
-            )
-        except PartitionStopped as stopped:
-            say(f"{stopped}; the same command goes on from there")
-            return Exit.STOPPED
+    try:
+        _learn(dataset, settings, out, find_device(device), seed=seed, quiet=quiet)
+    except PartitionStopped as stopped:
+        say(f"{stopped}; the same command goes on from there")
+        return Exit.STOPPED
     if not quiet:
         say(shown_report(read_report(out)))
         say(f"  partitioner     {quoted(out / 'partitioner.safetensors')}")
         say(f"  parts           {quoted(out / 'parts.png')}")
     return Exit.DONE
+
+
+def _learn(
+    dataset: Dataset, settings: PartitionSettings, out: Path, device: torch.device, *, seed: int, quiet: bool
+) -> None:
+    """Write the partition to `out`. Raises PartitionStopped after a signal."""
+    from everymode.machine.stopping import stop_on_signals
+    from everymode.metrics.clustering import nmi, purity
+    from everymode.partitioner.learning import learn_partition
+
+    with stop_on_signals() as request:
+        learn_partition(
+            dataset,
+            settings,
+            out,
+            device=device,
+            seed=seed,
+            talk=not quiet,
+            stop=lambda: request.requested,
+            scores={"nmi": nmi, "purity": purity},
+        )
 
 
 def settings_of(data: str, *, paper: bool = False) -> PartitionSettings:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from everymode.commands import sample_flags as flags
 from everymode.commands.drawing import AT_ONCE, Drawing, Wanted
 from everymode.commands.ending import say
-from everymode.commands.numbers import each_whole_number, whole_number
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
 from everymode.commands.seeds import parse_seeds
@@ -22,8 +20,6 @@ from everymode.resolution import height_and_width, parse_resolution
 if TYPE_CHECKING:
     from everymode.sampling.generator import Generator
 
-IMAGES = 16
-POINTS = 2000
 MOST_IN_A_GRID = 10_000
 NO_FOLDERS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
@@ -33,58 +29,21 @@ NO_FOLDERS = (
 
 
 def sample(
-    source: Annotated[Path, Parameter(name="RUN", help="Run folder, checkpoint or saved generator.")],
+    source: flags.Source,
     /,
     *,
-    label: Annotated[
-        list[str] | None,
-        Parameter(
-            help="Class name or number; several as a,b,c or by repeating the flag. Where images have several labels, "
-            "one of each: circle,red,large; an empty place is drawn.",
-            negative="",
-        ),
-    ] = None,
-    cluster: Annotated[
-        list[int] | None,
-        Parameter(
-            help="Number of a cluster, where clusters stand for labels; several by repeating the flag.",
-            negative="",
-            converter=each_whole_number,
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        Parameter(help=f"As in 0-31 or 1,5,7; left out, 0-{IMAGES - 1} (points: 0-{POINTS - 1})."),
-    ] = None,
-    truncation: Annotated[
-        float, Parameter(help="Factor on the latent code: below 1 trades variety for typicality.")
-    ] = 1.0,
-    size: Annotated[
-        str | None, Parameter(help="HEIGHTxWIDTH, for generators that draw any size.", metavar="SIZE")
-    ] = None,
-    reject: Annotated[
-        int | None,
-        Parameter(
-            help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
-            converter=whole_number,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        Parameter(
-            help="Folder for one PNG each; left out, the run's `samples`, or ./samples without a run. FILE.npz: one "
-            "array with all of them."
-        ),
-    ] = None,
-    grid: Annotated[Path | None, Parameter(help="Write one picture with all of them instead.")] = None,
-    columns: Annotated[int | None, Parameter(help="Columns of that picture.", converter=whole_number)] = None,
-    batch_size: Annotated[
-        int, Parameter(help="Drawn in one pass; 1: one by one, slowly.", converter=whole_number)
-    ] = AT_ONCE,
-    device: Annotated[str, Parameter(help="cpu, cuda or cuda:1.")] = "cpu",
-    recipe: Annotated[
-        str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
-    ] = None,
+    label: flags.Label = None,
+    cluster: flags.Cluster = None,
+    seeds: flags.Seeds = None,
+    truncation: flags.Truncation = 1.0,
+    size: flags.Size = None,
+    reject: flags.Reject = None,
+    out: flags.Out = None,
+    grid: flags.Grid = None,
+    columns: flags.Columns = None,
+    batch_size: flags.BatchSize = AT_ONCE,
+    device: flags.Device = "cpu",
+    recipe: flags.OwnRecipe = None,
 ) -> None:
     """Draw from a trained generator.
 
@@ -96,23 +55,18 @@ def sample(
         raise ValueError("--label and --cluster name the same thing: give one of the two")
     ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
-    _check_places(out, grid, columns)
-    if batch_size < 1:
-        raise ValueError(f"--batch-size is how many are drawn in a pass, 1 or more, not {batch_size}")
+    _check_flags(out, grid, columns, batch_size)
     generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject looks at images of the size of training: leave --size out")
-    chosen = label or _numbers_of(cluster, generator)
-    if not isinstance(generator.num_labels, tuple):
-        chosen = chosen_labels(chosen, generator.classes)
-    labels: list[str | None] = [*chosen] or [None]
+    labels = _labels_of(label, cluster, generator)
     drawing = Drawing(
         generator, labels, truncation=truncation, size=shape, retries=reject, batch_size=batch_size
     )
     # The first is drawn before anything is written, to see what it is, and that it can be drawn.
     first = drawing.together([Wanted(labels[0], 0 if ranges is None else ranges[0][0])])
     points = first.samples.ndim == 2
-    numbers = ranges or [range(POINTS if points else IMAGES)]
+    numbers = ranges or [range(flags.POINTS if points else flags.IMAGES)]
     per_label = sum(map(len, numbers))
     total = len(labels) * per_label
     _check_kind(out, grid, points=points, total=total)
@@ -122,14 +76,25 @@ def sample(
     if points:
         write_points(drawn, grid or (out or samples_folder(source)) / "points.png")
     elif grid is not None:
-        rows = [] if not chosen or columns else [str(each) for each in labels]
-        write_grid(drawn, grid, columns or (per_label if chosen else None), rows)
+        named = labels != [None]
+        rows = [str(each) for each in labels] if named and not columns else []
+        write_grid(drawn, grid, columns or (per_label if named else None), rows)
     elif out is not None and _is_archive(out):
         write_archive(drawn, out, total, drawing.labels)
     else:
         write_each(drawn, out or samples_folder(source), generator.classes)
     if reject is not None:
         say(drawing.rejection())
+
+
+def _labels_of(
+    label: Sequence[str] | None, cluster: Sequence[int] | None, generator: Generator
+) -> list[str | None]:
+    """What to draw, one label each; [None] where none is asked for."""
+    chosen = label or _numbers_of(cluster, generator)
+    if not isinstance(generator.num_labels, tuple):
+        chosen = chosen_labels(chosen, generator.classes)
+    return [*chosen] or [None]
 
 
 def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
@@ -151,7 +116,7 @@ def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str
     return [str(each) for each in cluster or ()]
 
 
-def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> None:
+def _check_flags(out: Path | None, grid: Path | None, columns: int | None, batch_size: int) -> None:
     if columns is not None and (grid is None or columns < 1):
         raise ValueError("--columns is a whole number from 1 on, and goes with --grid FILE.png")
     if grid is not None and out is not None:
@@ -169,6 +134,8 @@ def _check_places(out: Path | None, grid: Path | None, columns: int | None) -> N
     for folder in (of_out, None if grid is None else grid.parent):
         if folder is not None and folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file, not a folder to write pictures to: choose another place")
+    if batch_size < 1:
+        raise ValueError(f"--batch-size is how many are drawn in a pass, 1 or more, not {batch_size}")
 
 
 def _check_kind(out: Path | None, grid: Path | None, *, points: bool, total: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from everymode.commands.drawing import Pass, Wanted
 from everymode.commands.ending import say
+from everymode.storage.whole_files import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,30 +55,25 @@ def write_archive(
     from everymode.pictures import to_uint8
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     labels: list[np.ndarray] = []
-    try:
-        with zipfile.ZipFile(unfinished, "w") as archive:
-            with archive.open("images.npy", "w", force_zip64=True) as file:
-                for number, (wanted, images) in enumerate(drawn):
-                    pixels = to_uint8(images).numpy()
-                    if number == 0:
-                        shape = (total, *pixels.shape[1:])
-                        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                        np.lib.format.write_array_header_1_0(file, header)
-                    file.write(pixels.tobytes())
-                    found = labels_of(wanted)
-                    labels += [] if found is None else [found.numpy()]
-            if labels:
-                together = np.concatenate(labels)
-                several = together.ndim > 1
-                columns = together.T if several else [together]
-                for number, column in enumerate(columns):
-                    with archive.open(f"labels_{number}.npy" if several else "labels.npy", "w") as file:
-                        np.lib.format.write_array(file, np.ascontiguousarray(column), allow_pickle=False)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            for number, (wanted, images) in enumerate(drawn):
+                pixels = to_uint8(images).numpy()
+                if number == 0:
+                    shape = (total, *pixels.shape[1:])
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(pixels.tobytes())
+                found = labels_of(wanted)
+                labels += [] if found is None else [found.numpy()]
+        if labels:
+            together = np.concatenate(labels)
+            several = together.ndim > 1
+            columns = together.T if several else [together]
+            for number, column in enumerate(columns):
+                with archive.open(f"labels_{number}.npy" if several else "labels.npy", "w") as file:
+                    np.lib.format.write_array(file, np.ascontiguousarray(column), allow_pickle=False)
     say(str(path))
 
 

@@ -1,4 +1,4 @@
-"""Decoded images on disk: uint8 .npy files, written beside their place, renamed when whole, memory-mapped."""
+"""Decoded images on disk: uint8 .npy files, written atomically, memory-mapped."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import json
 import os
 import re
 import shutil
-import socket
 import tempfile
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from everymode.data.errors import DataError
+from everymode.storage.whole_files import remove_leftovers, whole_folder
 
 try:
     import fcntl
@@ -120,7 +118,7 @@ def read_or_write(
         if found is not None:
             return found
         if alone:
-            _remove_leftovers(place)
+            remove_leftovers(place)
         needed, free = int(np.prod(shape)), shutil.disk_usage(place.parent).free
         if needed > free:
             raise DataError(
@@ -157,9 +155,8 @@ def _write_entry(
     write: Callable[[], Iterable[np.ndarray]],
     finish: Callable[[int], CacheEntry],
 ) -> None:
-    beside = place.with_name(f"{place.name}.{socket.gethostname()}-{uuid.uuid4().hex[:8]}.part")
-    beside.mkdir()
-    try:
+    # A process on another machine may be quicker; then its entry stands and ours is thrown away.
+    with whole_folder(place, shared=True, good=lambda: read_entry(place) is not None) as beside:
         with (beside / "images.npy").open("wb") as file:
             file.write(_npy_header(shape))
             count = 0
@@ -169,21 +166,7 @@ def _write_entry(
             # images that could not be read leave the array shorter than announced
             file.seek(0)
             file.write(_npy_header((count, *shape[1:])))
-            _sync(file)
-        with (beside / "entry.json").open("wb") as file:
-            file.write(json.dumps(asdict(finish(count))).encode())
-            _sync(file)
-        if place.exists() and read_entry(place) is None:
-            shutil.rmtree(place)
-        try:
-            beside.rename(place)
-        except OSError:
-            # a process on another machine may have been quicker; then its entry stands and ours is thrown
-            # away
-            if read_entry(place) is None:
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        (beside / "entry.json").write_bytes(json.dumps(asdict(finish(count))).encode())
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:
@@ -191,11 +174,6 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
     text = repr({"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})
     text = text.ljust(HEADER_BYTES - 11) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin-1")
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -211,9 +189,3 @@ def _locked(place: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-def _remove_leftovers(place: Path) -> None:
-    """Throw away what a killed process of this machine left; while we hold the lock nobody else writes."""
-    for left in place.parent.glob(f"{place.name}.{socket.gethostname()}-*.part"):
-        shutil.rmtree(left, ignore_errors=True)

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from everymode.evaluation.curve import truncation_curve
     from everymode.evaluation.judging import evaluate, evaluate_generator, prepare_reference
     from everymode.evaluation.nearest import memorization
+    from everymode.evaluation.protocol import Protocol
     from everymode.evaluation.reference import Reference
     from everymode.evaluation.sampling import Sampling
     from everymode.evaluation.score_card import ScoreCard, read_card
 
 __all__ = [
+    "Protocol",
     "Reference",
     "Sampling",
     "ScoreCard",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Protocol": "protocol",
     "Reference": "reference",
     "Sampling": "sampling",
     "ScoreCard": "score_card",

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from everymode.evaluation.judging import (
-    FAST_IMAGES,
-    MAX_FEATURES,
-    REPORT_IMAGES,
-    evaluate_images,
-    reference_of,
-)
+from everymode.evaluation.judging import evaluate_images, reference_of
+from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
-from everymode.evaluation.scoring import QUICK_METRICS
 from everymode.evaluation.sides import Side, open_sides
-from everymode.extractors.extractor import Extractor
 from everymode.machine.device import find_device
 from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
+from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve"]
 
@@ -37,24 +30,16 @@ def truncation_curve(
     real: Side | None = None,
     *,
     truncations: Iterable[float] = DEFAULT_TRUNCATIONS,
-    metrics: str | Iterable[str] | None = None,
-    extractor: str | Extractor | None = None,
-    num: int | None = None,
-    num_real: int | None = None,
-    sampling: Sampling | None = None,
-    ema: bool = True,
-    layer: str | None = None,
-    max_features: int = MAX_FEATURES,
-    fast: bool = False,
-    resolution: int | str | Sequence[int] | None = None,
+    protocol: Protocol | None = None,
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
     talk: bool = False,
+    **choices: Any,
 ) -> list[ScoreCard]:
     """One score card per truncation, in ascending order; standing statistics are taken anew at each.
 
-    Args: as `evaluate`; the truncation of `sampling` is replaced.
+    Args: as `evaluate`; the truncation of the protocol's sampling is replaced.
 
     Raises:
         ValueError: as `evaluate`; images in place of a generator, or a generator of points.
@@ -62,31 +47,18 @@ def truncation_curve(
     values = sorted(set(truncations))
     if not values:
         raise ValueError("a truncation curve needs at least one truncation, such as 0.5,1")
+    protocol = replace(protocol or Protocol(), **choices)
     place = find_device(device)
-    rules = [replace(sampling or Sampling(), truncation=value) for value in values]
-    sides = open_sides(
-        fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=rules[0]
-    )
+    rules = [replace(protocol.sampling or Sampling(), truncation=value) for value in values]
+    sides = open_sides(fake, real, replace(protocol, sampling=rules[0]), recipe=recipe, device=place)
     sides.require_generator()
-    reference = reference_of(
-        sides,
-        extractor,
-        num_real=num_real,
-        layer=layer,
-        max_features=max_features,
-        fast=fast,
-        device=place,
-        cache_dir=cache_dir,
-        talk=talk,
-    )
-    names = QUICK_METRICS if fast and metrics is None else metrics
-    names = names.split(",") if isinstance(names, str) else names
-    most = FAST_IMAGES if fast else REPORT_IMAGES
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
+    names = protocol.metric_names()
     return [
         evaluate_images(
-            sides.fake_images(num, reference, most=most, sampling=rule),
+            sides.fake_images(protocol.num, reference, most=protocol.most_images, sampling=rule),
             reference,
-            metrics=None if names is None else tuple(names),
+            metrics=names,
             device=place,
             source=sides.fake_source,
             real_source=sides.real_source,
@@ -113,13 +85,9 @@ def curve_table(cards: Sequence[ScoreCard]) -> str:
 def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
     """All cards in one .json, and a .png beside it: every metric against the truncation, and pairs of metrics."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     record = {"truncation_curve": [card.as_json() for card in cards]}
-    try:
-        beside.write_text(json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_text_whole(path, text, shared=True)
     return [path, _plotted(cards, path.with_suffix(".png"))]
 
 

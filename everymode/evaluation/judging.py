@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -16,6 +18,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.points import points_card
+from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAGES, Protocol
 from everymode.evaluation.reference import Reference, reference_for
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
@@ -31,29 +34,17 @@ from everymode.sampling.generator import Generator
 
 __all__ = ["default_extractor", "evaluate", "evaluate_generator", "evaluate_images", "prepare_reference"]
 
-FAST_IMAGES = 2000
-REPORT_IMAGES = 10_000
-MAX_FEATURES = 10_000
-
 
 def evaluate(
     fake: Side,
     real: Side | None = None,
     *,
-    metrics: str | Iterable[str] | None = None,
-    extractor: str | Extractor | None = None,
-    num: int | None = None,
-    num_real: int | None = None,
-    sampling: Sampling | None = None,
-    ema: bool = True,
-    layer: str | None = None,
-    max_features: int = MAX_FEATURES,
-    fast: bool = False,
-    resolution: int | str | Sequence[int] | None = None,
+    protocol: Protocol | None = None,
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
     talk: bool = False,
+    **choices: Any,
 ) -> ScoreCard:
     """Judge `fake` against `real`, in memory that their sizes do not change.
 
@@ -61,62 +52,40 @@ def evaluate(
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name as `open_images` takes them,
             or a `Dataset`.
         real: likewise; left out, the data that the run was trained on.
-        metrics: short names, "fd,kd" or a sequence; left out, fd, kd, pr, dc and is (fast: fd and kd).
-        extractor: by name (`find_extractor`) or as an object; see `default_extractor`.
-        num: generated images: of a generator, by default as many as there are real ones, up to 10,000 (fast: 2,000);
-            of a set of images, all (fast: 2,000).
-        num_real: real images, chosen at random with a fixed seed; left out, all (fast: 10,000).
-        sampling: of a generator; its seed also chooses among generated images on disk.
-        ema: the averaged generator, else the raw one.
-        layer: of the extractor.
-        max_features: features kept on each side for metrics that need them one by one.
-        fast: fewer images, smaller extractor, fewer metrics.
-        resolution: of images on disk; left out, the generator's where there is one.
+        protocol: how; left out, `Protocol()`.
         recipe: for generators of your own recipes.
         device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
+        cache_dir: where real statistics are kept; left out, $EVERYMODE_CACHE.
         talk: show bars on a terminal.
+        choices: fields of the protocol to change, as in metrics="fd,kd".
 
     Raises:
         ValueError: an empty side, features or pixels that are not finite, names that don't exist, numbers out of range.
+        TypeError: a choice that no protocol has.
         FileNotFoundError: nothing at a path.
         everymode.data.DataError: images that can't be used.
     """
     # Whatever can be seen to be wrong is said before images are read and features taken.
-    names = None if metrics is None else chosen_metrics(metrics)
-    for name, count in (("num", num), ("num_real", num_real)):
-        if count is not None and count < 2:
-            raise ValueError(f"{name} is {count}; an evaluation needs at least 2 images on each side")
+    protocol = replace(protocol or Protocol(), **choices)
+    names = protocol.metric_names()
+    protocol.check_counts()
     place = find_device(device)
-    sampling = sampling or Sampling()
-    sides = open_sides(
-        fake, real, ema=ema, recipe=recipe, device=place, resolution=resolution, sampling=sampling
-    )
+    sides = open_sides(fake, real, protocol, recipe=recipe, device=place)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
         return points_card(
             sides.require_generator(),
             sides.real,
-            num=REPORT_IMAGES if num is None else num,
-            sampling=sampling,
+            num=REPORT_IMAGES if protocol.num is None else protocol.num,
+            sampling=sides.sampling,
             environment=environment(place),
             step=sides.step,
-            ema=ema,
+            ema=protocol.ema,
         )
-    reference = reference_of(
-        sides,
-        extractor,
-        num_real=num_real,
-        layer=layer,
-        max_features=max_features,
-        fast=fast,
-        device=place,
-        cache_dir=cache_dir,
-        talk=talk,
-    )
-    most = FAST_IMAGES if fast else REPORT_IMAGES
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
     return evaluate_images(
-        sides.fake_images(num, reference, most=most, fast=fast),
+        sides.fake_images(protocol.num, reference, most=protocol.most_images, fast=protocol.fast),
         reference,
-        metrics=QUICK_METRICS if fast and names is None else names,
+        metrics=names,
         device=place,
         source=sides.fake_source,
         real_source=sides.real_source,
@@ -247,25 +216,17 @@ def default_extractor(real: str, *, fast: bool = False, device: torch.device | s
 
 
 def reference_of(
-    sides: Sides,
-    extractor: str | Extractor | None,
-    *,
-    num_real: int | None,
-    layer: str | None,
-    max_features: int,
-    fast: bool,
-    device: torch.device,
-    cache_dir: str | Path | None,
-    talk: bool,
+    sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, talk: bool
 ) -> Reference:
     """The real side of `sides`, computed or kept from before. Args: as `evaluate`."""
-    if fast and num_real is None:
+    num_real = protocol.num_real
+    if protocol.fast and num_real is None:
         num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
     return kept_reference(
         sides.real_images(num_real),
-        _extractor(extractor, sides.real_source, fast=fast, device=device),
-        layer=layer,
-        max_features=max_features,
+        _extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
+        layer=protocol.layer,
+        max_features=protocol.max_features,
         device=device,
         cache_dir=cache_dir,
         talk=talk,

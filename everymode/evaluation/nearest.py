@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.judging import MAX_FEATURES, kept_reference, reference_of
+from everymode.evaluation.judging import kept_reference, reference_of
+from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.reservoir import random_rows
-from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.sides import Side, open_data, open_sides
 from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset
-from everymode.extractors.extractor import Extractor
 from everymode.machine.device import find_device
 from everymode.metrics.nearest import MemorizationGap, memorization_gap, nearest_rows
 from everymode.pictures import save_grid
@@ -73,19 +72,12 @@ def memorization(
     real: Side | None = None,
     held_out: str | Path | Dataset | None = None,
     *,
-    extractor: str | Extractor | None = None,
-    num: int | None = None,
-    num_real: int | None = None,
-    sampling: Sampling | None = None,
-    ema: bool = True,
-    layer: str | None = None,
-    max_features: int = MAX_FEATURES,
-    fast: bool = False,
-    resolution: int | str | Sequence[int] | None = None,
+    protocol: Protocol | None = None,
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
     talk: bool = False,
+    **choices: Any,
 ) -> Memorization:
     """Look for generated samples that repeat training images.
 
@@ -94,34 +86,18 @@ def memorization(
     Args:
         real: the training images.
         held_out: real images that training never saw; with them the gap is measured, on as many training images.
-        num: samples looked at, at most 1,000.
+        protocol, choices: as `evaluate`; at most 1,000 samples are looked at, and no metrics taken.
         Others as `evaluate`.
 
     Raises:
         ValueError: as `evaluate`; images of different sizes.
     """
+    protocol = replace(protocol or Protocol(), **choices)
     place = find_device(device)
-    sides = open_sides(
-        fake,
-        real,
-        ema=ema,
-        recipe=recipe,
-        device=place,
-        resolution=resolution,
-        sampling=sampling or Sampling(),
-    )
-    reference = reference_of(
-        sides,
-        extractor,
-        num_real=num_real,
-        layer=layer,
-        max_features=max_features,
-        fast=fast,
-        device=place,
-        cache_dir=cache_dir,
-        talk=talk,
-    )
-    images = sides.fake_images(None if num is None else min(num, SAMPLES), reference, most=SAMPLES, fast=True)
+    sides = open_sides(fake, real, protocol, recipe=recipe, device=place)
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
+    num = None if protocol.num is None else min(protocol.num, SAMPLES)
+    images = sides.fake_images(num, reference, most=SAMPLES, fast=True)
     samples = collect(
         images, reference.extractor, layer=reference.layer, max_features=images.count, device=place
     ).features
@@ -133,7 +109,7 @@ def memorization(
             images_of_dataset(open_data(held_out, resolution=sides.size, fit=sides.fit)),
             reference.extractor,
             layer=reference.layer,
-            max_features=max_features,
+            max_features=protocol.max_features,
             device=place,
             cache_dir=cache_dir,
             talk=talk,

@@ -6,10 +6,8 @@ import hashlib
 import json
 import re
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from everymode.extractors.extraction import NETWORK_BATCH
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.hashing import tensors_hash
 from everymode.extractors.kept import kept_folder
+from everymode.storage.whole_files import whole_file
 
 __all__ = ["Reference", "ingredients_of", "key_of", "reference_for"]
 
@@ -143,17 +142,13 @@ def _write(place: Path, ingredients: Mapping[str, Any], statistics: Statistics) 
     if statistics.logits is not None:
         tensors["logits"] = statistics.logits.contiguous()
     record = {"ingredients": ingredients, "hash": tensors_hash(tensors), "count": statistics.count}
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata={"record": json.dumps(record, sort_keys=True)})
-        beside.replace(place)
+        with whole_file(place, shared=True) as beside:
+            save_file(tensors, beside, metadata={"record": json.dumps(record, sort_keys=True)})
     except (OSError, SafetensorError) as error:
         warnings.warn(
             f"the reference can't be kept in {place.parent} ({error}) and is computed again next time; "
             "set EVERYMODE_CACHE to a folder that can be written",
             stacklevel=3,
         )
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)

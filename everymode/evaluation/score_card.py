@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from everymode.evaluation.scoring import Measured
+from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["FORMAT", "ScoreCard", "read_card"]
 
@@ -69,15 +69,10 @@ class ScoreCard:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def save(self, path: str | Path) -> Path:
-        """Write the JSON whole or not at all."""
+        """Write the JSON, atomically."""
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            beside.write_text(self.text, "utf-8")
-            beside.replace(place)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_text_whole(place, self.text, shared=True)
         return place
 
     def table(self) -> str:

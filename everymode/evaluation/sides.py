@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from everymode.data.dataset import Dataset
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
+from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.statistics import Images
@@ -110,12 +111,11 @@ class Sides:
 def open_sides(
     fake: Side,
     real: Side | None,
+    protocol: Protocol | None = None,
     *,
-    sampling: Sampling,
-    ema: bool = True,
     recipe: Recipe | None = None,
     device: torch.device | str = "cpu",
-    resolution: int | str | Sequence[int] | None = None,
+    **choices: Any,
 ) -> Sides:
     """Open both sides: images on disk at the size of the generator's images where there is one.
 
@@ -125,14 +125,15 @@ def open_sides(
         ValueError: no real side is named, and the fake one does not say what it learnt from.
         FileNotFoundError, everymode.data.DataError: images that aren't there or can't be used.
     """
+    protocol = replace(protocol or Protocol(), **choices)
     for side in (fake, real):
         if isinstance(side, str | Path):
             require_there(side)
-    opened = [_with_generator(side, ema=ema, recipe=recipe, device=device) for side in (fake, real)]
+    opened = [_with_generator(side, ema=protocol.ema, recipe=recipe, device=device) for side in (fake, real)]
     if real is None:
         real = opened[1] = _training_data(opened[0])
     generators = [each for each in opened if isinstance(each, Opened)]
-    size = image_size(resolution)
+    size = image_size(protocol.resolution)
     fit, label_column = "crop", ""
     if generators:
         shape = generators[0].generator.sample(1).shape
@@ -146,6 +147,7 @@ def open_sides(
         else open_data(each, resolution=size, fit=fit, label_column=label_column)  # type: ignore[arg-type]
         for each in opened
     ]
+    sampling = protocol.sampling or Sampling()
     return Sides(found[0], found[1], sampling, _called(fake), _called(real), size, fit)
 
 

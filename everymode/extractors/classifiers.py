@@ -131,49 +131,30 @@ def train_classifier(
     Raises:
         ValueError: images or labels of another kind, fewer than two classes, nothing left to hold out.
     """
-    settings = settings or ClassifierSettings()
-    device = torch.device(device)
+    settings, device = settings or ClassifierSettings(), torch.device(device)
     training = labelled_arrays(images, labels, "images")
     share = held_out if isinstance(held_out, float | int) else None
     test = None if share is not None else labelled_arrays(held_out[0], held_out[1], "held-out images")
-    largest = max(int(each.labels.max()) for each in (training, test) if each is not None)
-    classes = largest + 1 if num_classes is None else num_classes
-    if classes <= largest or len(np.unique(training.labels)) < 2:
-        raise ValueError(
-            f"{name} has labels up to {largest} of {len(np.unique(training.labels))} kinds, and num_classes is "
-            f"{classes}; a classifier needs two classes or more, and labels 0 .. num_classes - 1"
-        )
     facts = {
         "version": FORMAT_VERSION,
         "fingerprint": fingerprint or training.fingerprint(),
         "held_out": share if test is None else test.fingerprint(),
-        "num_classes": classes,
+        "num_classes": _class_count(name, training, test, num_classes),
         "channels": 1 if training.images.shape[1] == 1 else 3,
         "input_size": list(settings.input_size(training.images.shape[2:])),
         "seed": seed,
         "device": device.type,
         **asdict(settings),
     }
-    key = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
-    place = kept_classifier(name, key, cache_dir)
-    found = place.read()
-    if found is not None:
+    place = kept_classifier(name, _key(facts), cache_dir)
+    if (found := place.read()) is not None:
         return _rebuilt(name, *found)
     if test is None:
         training, test = training.split(share, seed)
     network = train_network(training, facts, settings, device, progress)
-    accuracy = _accuracy(name, network, facts, test)
-    tensors = network.state_dict()
-    record = {
-        "settings": facts,
-        "held_out_accuracy": accuracy,
-        "held_out_count": len(test.labels),
-        "training_count": len(training.labels),
-        "weights_hash": tensors_hash(tensors),
-        "torch": torch.__version__,
-    }
-    place.write(record, tensors)
-    return _rebuilt(name, record, tensors)
+    record = _record(name, network, facts, training, test)
+    place.write(record, network.state_dict())
+    return _rebuilt(name, record, network.state_dict())
 
 
 def classifier_for(
@@ -250,6 +231,42 @@ def _readable(name: str) -> str:
     """The part of a path or of a data set's name that people know it by, fit for the name of a metric."""
     last = name.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
     return re.sub(r"[^A-Za-z0-9]+", "-", last.split(".")[0]).strip("-").lower() or "data"
+
+
+def _class_count(
+    name: str, training: LabelledArrays, test: LabelledArrays | None, num_classes: int | None
+) -> int:
+    """K: `num_classes`, or the largest label plus 1. Raises ValueError for fewer than two, or than the labels need."""
+    largest = max(int(each.labels.max()) for each in (training, test) if each is not None)
+    classes = largest + 1 if num_classes is None else num_classes
+    if classes <= largest or len(np.unique(training.labels)) < 2:
+        raise ValueError(
+            f"{name} has labels up to {largest} of {len(np.unique(training.labels))} kinds, and num_classes is "
+            f"{classes}; a classifier needs two classes or more, and labels 0 .. num_classes - 1"
+        )
+    return classes
+
+
+def _key(facts: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _record(
+    name: str,
+    network: ClassifierNetwork,
+    facts: Mapping[str, Any],
+    training: LabelledArrays,
+    test: LabelledArrays,
+) -> dict[str, Any]:
+    """What is kept beside the weights."""
+    return {
+        "settings": facts,
+        "held_out_accuracy": _accuracy(name, network, facts, test),
+        "held_out_count": len(test.labels),
+        "training_count": len(training.labels),
+        "weights_hash": tensors_hash(network.state_dict()),
+        "torch": torch.__version__,
+    }
 
 
 def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], test: LabelledArrays) -> float:

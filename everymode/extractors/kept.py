@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from everymode.extractors.hashing import tensors_hash
+from everymode.storage.whole_files import whole_folder
 
 __all__ = ["KeptClassifier", "kept_classifier", "kept_folder"]
 
@@ -35,7 +34,7 @@ def kept_classifier(name: str, key: str, cache_dir: str | Path | None = None) ->
 
 
 class KeptClassifier(NamedTuple):
-    """A folder with a record (JSON, with `weights_hash`) and weights (safetensors), written beside and renamed."""
+    """A folder with a record (JSON, with `weights_hash`) and weights (safetensors), written atomically."""
 
     name: str
     place: Path
@@ -62,19 +61,14 @@ class KeptClassifier(NamedTuple):
 
     def write(self, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Keep a classifier; where the folder can't be written, warn and go on."""
-        beside = self.place.with_name(f"{self.place.name}.{uuid.uuid4().hex[:8]}.part")
         try:
-            beside.mkdir(parents=True)
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside / WEIGHTS)
-            (beside / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
             # what is there now was found damaged, or was written meanwhile by another process, with the same weights
-            shutil.rmtree(self.place, ignore_errors=True)
-            beside.rename(self.place)
+            with whole_folder(self.place, shared=True) as beside:
+                save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside / WEIGHTS)
+                (beside / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
         except (OSError, SafetensorError) as error:
             warnings.warn(
                 f"the classifier of {self.name} can't be kept in {self.place.parent} ({error}) and is trained again "
                 f"next time; set EVERYMODE_CACHE to a folder that can be written",
                 stacklevel=3,
             )
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from everymode.extractors.kept import kept_folder
+from everymode.storage.whole_files import whole_file
 
 __all__ = ["WeightsFile", "frozen", "load_weights", "read_weights", "weights_path"]
 
@@ -53,21 +53,21 @@ def _downloaded(address: str) -> Path:
     place = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rsplit('/', 1)[-1][:80]}"
     if place.is_file():
         return place
-    beside = place.with_name(f"{place.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer, beside.open("wb") as file:
-            expected = answer.headers.get("Content-Length")
-            while piece := answer.read(2**20):
-                file.write(piece)
-        if expected is not None and beside.stat().st_size != int(expected):
-            raise OSError(f"{beside.stat().st_size} of {expected} bytes came")
-        beside.replace(place)
+        with whole_file(place, shared=True) as beside:
+            with (
+                urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer,
+                beside.open("wb") as file,
+            ):
+                expected = answer.headers.get("Content-Length")
+                while piece := answer.read(2**20):
+                    file.write(piece)
+            if expected is not None and beside.stat().st_size != int(expected):
+                raise OSError(f"{beside.stat().st_size} of {expected} bytes came")
     except (OSError, urllib.error.URLError) as error:
         raise FileNotFoundError(
             f"{address} can't be downloaded ({error}); download it by other means and give the local path"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return place
 
 

@@ -69,13 +69,7 @@ def learn_partition(
         torch.manual_seed(stable_seed(seed, "partitioner", "weights"))
         partitioner = network or partitioner_for(settings, data.image_shape)
         pretext = Pretext(partitioner, settings.embedding)
-        identity = {
-            "data": data.name,
-            "fingerprint": data.fingerprint,
-            "seed": seed,
-            "settings": settings.as_json(),
-            "layout": json.loads(json.dumps(partitioner.layout)),
-        }
+        identity = _identity(data, settings, partitioner, seed)
         if _finished(out, identity):
             return load_partitioner(out)
         pretext.to(device)
@@ -155,6 +149,19 @@ def _learn_points(
     with torch.no_grad():
         agreed = partitioner.eval()(points.to(device)).argmax(1).cpu() == clusters
     return {"agreement_with_kmeans": float(agreed.float().mean())}
+
+
+def _identity(
+    data: PartitionData, settings: PartitionSettings, partitioner: Partitioner, seed: int
+) -> dict[str, Any]:
+    """What tells a partition from any other: JSON values."""
+    return {
+        "data": data.name,
+        "fingerprint": data.fingerprint,
+        "seed": seed,
+        "settings": settings.as_json(),
+        "layout": json.loads(json.dumps(partitioner.layout)),
+    }
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> bool:

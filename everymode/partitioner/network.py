@@ -91,22 +91,31 @@ def image_partitioner(
     Raises:
         ValueError: sides that can't be halved as often, no stage, or a limit that is not between 0 and 1.
     """
-    layout = {
-        "kind": "image",
-        "num_parts": num_parts,
-        "channels": channels,
-        "size": list(size),
-        "blocks": list(blocks),
-        "width": width,
-        "pooled": pooled,
-        "full_blocks": full_blocks,
-        "full_width": full_width,
-        "head_layers": head_layers,
-        "limit": limit,
-        "circular": circular,
-        "iterations": iterations,
-    }
+    layout: dict[str, Any] = {"kind": "image", "num_parts": num_parts, "channels": channels}
+    layout |= {"size": list(size), "blocks": list(blocks), "width": width, "pooled": pooled}
+    layout |= {"full_blocks": full_blocks, "full_width": full_width, "head_layers": head_layers}
+    layout |= {"limit": limit, "circular": circular, "iterations": iterations}
     _check(num_parts, size, blocks, limit)
+    constraint = {"limit": limit, "iterations": iterations}
+    layers, (channels, height, breadth) = _stages(
+        channels, size, blocks, width, circular=circular, **constraint
+    )
+    if pooled:
+        layers.append(PooledHead(channels, full_width))
+        features = full_width
+    else:
+        layers.append(nn.Flatten())
+        features = channels * height * breadth
+        layers += [DenseResidualBlock(features, full_width, **constraint) for _ in range(full_blocks)]
+        for _ in range(head_layers):
+            layers += [InvertibleLinear(features), SmoothLeakyReLU()]
+    return Partitioner(nn.Sequential(*layers), nn.Linear(features, num_parts), layout)
+
+
+def _stages(
+    channels: int, size: tuple[int, int], blocks: tuple[int, ...], width: int, **options: Any
+) -> tuple[list[nn.Module], tuple[int, int, int]]:
+    """Residual blocks with a squeeze after each stage but the last; and the shape (C, H, W) of what they give."""
     layers: list[nn.Module] = []
     height, breadth = size
     for stage, count in enumerate(blocks):
@@ -114,30 +123,11 @@ def image_partitioner(
             layers.append(Squeeze())
             channels, height, breadth = 4 * channels, height // 2, breadth // 2
         for _ in range(count):
+            activated = any(isinstance(layer, ResidualBlock) for layer in layers)
             layers.append(
-                ResidualBlock(
-                    channels,
-                    width,
-                    grid=(height, breadth),
-                    limit=limit,
-                    activated=any(isinstance(layer, ResidualBlock) for layer in layers),
-                    circular=circular,
-                    iterations=iterations,
-                )
+                ResidualBlock(channels, width, grid=(height, breadth), activated=activated, **options)
             )
-    if pooled:
-        layers.append(PooledHead(channels, full_width))
-        features = full_width
-    else:
-        layers.append(nn.Flatten())
-        features = channels * height * breadth
-        layers += [
-            DenseResidualBlock(features, full_width, limit=limit, iterations=iterations)
-            for _ in range(full_blocks)
-        ]
-        for _ in range(head_layers):
-            layers += [InvertibleLinear(features), SmoothLeakyReLU()]
-    return Partitioner(nn.Sequential(*layers), nn.Linear(features, num_parts), layout)
+    return layers, (channels, height, breadth)
 
 
 def linear_partitioner(num_parts: int, *, dimensions: int = 2) -> Partitioner:

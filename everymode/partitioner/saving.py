@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from everymode.partitioner.network import Partitioner, partitioner_from
+from everymode.storage.whole_files import whole_file, write_text_whole
 
 __all__ = ["load_partitioner", "read_state", "save_partitioner", "write_json", "write_state"]
 
@@ -56,7 +56,7 @@ def load_partitioner(folder: str | Path) -> Partitioner:
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Replace the state in a folder, whole or not at all."""
+    """Replace the state in a folder, atomically."""
     _write_tensors(folder / STATE, tensors, {_FACTS: json.dumps(facts)})
 
 
@@ -77,30 +77,18 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.writing")
-    beside.write_text(json.dumps(value, indent=1))
-    _settle(beside, path)
+    write_text_whole(path, json.dumps(value, indent=1))
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.writing")
     plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, beside, metadata=facts)
-    _settle(beside, path)
+    with whole_file(path) as beside:
+        save_file(plain, beside, metadata=facts)
 
 
 def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-
-
-def _settle(beside: Path, path: Path) -> None:
-    handle = os.open(beside, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    beside.replace(path)

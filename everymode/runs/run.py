@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everymode.data.dataset import Dataset
-from everymode.data.hiding import with_few_labels
 from everymode.data.opening import ARRAYS_INSTEAD
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.recipe import Recipe
-from everymode.recipes import find
-from everymode.recipes.choosing import with_choices
-from everymode.runs.data import open_for, order_of
+from everymode.runs.data import order_of
+from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import config_of, introduce, say_changes
-from everymode.runs.resuming import check_same_data, folder_to_resume, restore, resumed, start_from
+from everymode.runs.resuming import restore, start_from
 from everymode.runs.snapshots import draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
@@ -29,6 +29,8 @@ from everymode.training.trainer import OnCollapse, Trainer
 
 if TYPE_CHECKING:
     import torch
+
+    from everymode.training.stepper import Order
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,31 @@ def train(
     Raises ValueError for wrong numbers, TypeError for arrays in place of a data set, DataError for unusable data;
     Diverged, Collapsed and Stopped as the trainer does.
     """
+    _check_choices(on_nonfinite, on_collapse, data)
+    place = find_device(device)
+    world = World.from_environment(cuda=place.type == "cuda")
+    talk = world.is_writer and not quiet
+    try:
+        plan = plan_of(recipe, data, Path(out), resume, numbers, world)
+        own_column = "label_column" not in numbers
+        plan, opened, dataset = opened_for(plan, data, world, quiet=not talk, own_column=own_column)
+        choices = _Choices(on_nonfinite == "rollback", OnCollapse(on_collapse), init_from, place, talk)
+        return _run(plan, opened, dataset, Path(out), world, choices)
+    finally:
+        world.close()
+
+
+class _Choices(NamedTuple):
+    """How a planned run is made: what can be another thing each time."""
+
+    on_nonfinite_rollback: bool
+    on_collapse: OnCollapse
+    init_from: str | Path | None
+    device: torch.device
+    talk: bool
+
+
+def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
     if on_nonfinite not in ("stop", "rollback"):
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
@@ -82,72 +109,69 @@ def train(
         raise TypeError(
             f"data is a path, a name or an everymode.data.Dataset, not {type(data).__name__}: {ARRAYS_INSTEAD}"
         )
-    place = find_device(device)
-    world = World.from_environment(cuda=place.type == "cuda")
-    talk = world.is_writer and not quiet
-    created: RunFolder | None = None  # until it holds a run
-    try:
-        recipe_file = str(recipe) if str(recipe).endswith(".py") else None
-        chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
-        source = str(data) if isinstance(data, (str, Path)) else (data.name if data else chosen.data)
-        if chosen.data and source != chosen.data and "held_out" not in numbers:
-            chosen = replace(chosen, held_out="")  # it belongs to the recipe's own data
-        name, seed = str(numbers.get("name", chosen.name)), int(numbers.get("seed", chosen.seed))
-        folder = folder_to_resume(resume, Path(out), name, source, seed, world)
-        if folder is not None:
-            chosen, source, recipe_file = resumed(folder, chosen, name, source, data)
-        before = chosen
-        chosen = with_choices(chosen, **numbers)
-        if folder is not None and chosen.seed != before.seed:
-            raise ValueError(
-                f"{folder.path} was trained with seed {before.seed}, and its draws can't change on the way: leave the "
-                "seed out, or start a new run"
-            )
-        with world.writer_first():
-            own_column = "label_column" not in numbers
-            opened, chosen = open_for(chosen, source, data, quiet=not talk, own_column=own_column)
-        dataset = with_few_labels(opened, chosen.labelled_fraction, chosen.seed)
-        chosen = chosen.for_data(dataset.facts())
-        order = order_of(chosen, dataset)
-        config = config_of(chosen, source, dataset, place, world, recipe_file)
-        if folder is None:
-            folder = created = _new_folder(Path(out), chosen, source, recipe_file, world)
-        else:
-            start_anew = ", or start a new run, perhaps with --init-from this one"
-            check_same_data(folder, dataset, source, otherwise=start_anew)
-        with stop_on_signals() as stop:
-            trainer = Trainer(
-                chosen,
-                dataset,
-                order,
-                folder=folder,
-                config=config,
-                device=place,
-                world=world,
-                progress=Progress(chosen.steps, talk=talk),
-                stop=stop,
-                snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
-                on_nonfinite_rollback=on_nonfinite == "rollback",
-                probe=probe_of(chosen, dataset, quiet=not talk),
-                on_collapse=OnCollapse(on_collapse),
-                measure=measure_of(chosen, opened, folder, place, world, talk=talk),
-            )
-            at_a_checkpoint = _restored(trainer, folder, init_from)
+
+
+def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
+    """Train to the last step, in a new run folder in `out` or in the one to go on with."""
+    order = order_of(plan.recipe, dataset)
+    config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
+    check_folder(plan, dataset)
+    folder = plan.folder or _new_folder(out, plan.recipe, plan.source, plan.recipe_file, world)
+    with stop_on_signals() as stop:
+        with _removed_if_refused(None if plan.folder else folder, world):
+            trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
+            at_a_checkpoint = _restored(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Not before: numbers that do not fit must not replace those that do.
                 folder.write_config(config)
             introduce(trainer, dataset, folder, trainer.progress.say)
-            if created is None:
-                say_changes(before, chosen, trainer.progress.say)
-            created = None
-            if not at_a_checkpoint:
-                _prepare(trainer, dataset, place, stop, talk=talk)
-            trainer.run()
-        return Run(folder.path, chosen, trainer.completed)
-    finally:
+            if plan.folder:
+                say_changes(plan.before, plan.recipe, trainer.progress.say)
+        if not at_a_checkpoint:
+            _prepare(trainer, dataset, choices.device, stop, talk=choices.talk)
+        trainer.run()
+    return Run(folder.path, plan.recipe, trainer.completed)
+
+
+def _trainer(
+    recipe: Recipe,
+    opened: Dataset,
+    dataset: Dataset,
+    order: Order,
+    folder: RunFolder,
+    config: dict[str, Any],
+    world: World,
+    stop: StopRequest,
+    choices: _Choices,
+) -> Trainer:
+    """The trainer of a run, with its pictures, its scores (against all labels) and its watch."""
+    return Trainer(
+        recipe,
+        dataset,
+        order,
+        folder=folder,
+        config=config,
+        device=choices.device,
+        world=world,
+        progress=Progress(recipe.steps, talk=choices.talk),
+        stop=stop,
+        snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
+        on_nonfinite_rollback=choices.on_nonfinite_rollback,
+        probe=probe_of(recipe, dataset, quiet=not choices.talk),
+        on_collapse=choices.on_collapse,
+        measure=measure_of(recipe, opened, folder, choices.device, world, talk=choices.talk),
+    )
+
+
+@contextmanager
+def _removed_if_refused(created: RunFolder | None, world: World) -> Iterator[None]:
+    """A folder that was made for this run goes away where the run does not begin."""
+    try:
+        yield
+    except BaseException:
         if created is not None and world.is_writer:
-            shutil.rmtree(created.path, ignore_errors=True)  # the run did not begin
-        world.close()
+            shutil.rmtree(created.path, ignore_errors=True)
+        raise
 
 
 def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None, world: World) -> RunFolder:

@@ -1,6 +1,6 @@
 """Checkpoints: everything a run needs to go on, in files that hold no code.
 
-A checkpoint is a folder: written beside its place, synced, then renamed, so that it is there whole or not at all.
+A checkpoint is a folder, and written atomically: it is there whole or not at all.
 
     step-0001000/
       generator.safetensors   the averaged generator, to share
@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from everymode.storage.whole_files import sync
+from everymode.storage.whole_files import whole_folder
 
 MANIFEST = "manifest.json"
 _PREFIX = "step-"
@@ -55,36 +55,24 @@ def write_checkpoint(
     Raises OSError if the disk refuses; nothing half-written stays behind.
     """
     final = folder / f"{_PREFIX}{step:07d}"
-    beside = folder / f".{final.name}.writing"
-    shutil.rmtree(beside, ignore_errors=True)
     try:
-        (beside / "state").mkdir(parents=True)
-        save_file(_plain(generator), beside / "generator.safetensors")
-        _write_json(beside / "config.json", config)
-        if labels:
-            save_file(_plain(labels), beside / "labels.safetensors")
-        tensors: dict[str, Tensor] = {}
-        rest = _flatten(state, "", tensors)
-        save_file(_plain(tensors), beside / "state" / "state.safetensors")
-        _write_json(beside / "state" / "state.json", rest)
-        files = sorted(path for path in beside.rglob("*") if path.is_file())
-        for path in files:
-            sync(path)
-        _write_json(
-            beside / MANIFEST,
-            {str(path.relative_to(beside)): [path.stat().st_size, _sha256(path)] for path in files},
-        )
-        for path in (beside / MANIFEST, beside / "state", beside):
-            sync(path)
-        if final.exists():
-            shutil.rmtree(final)
-        beside.replace(final)
-        sync(folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        if isinstance(error, SafetensorError):  # how safetensors reports a disk that refuses
-            raise OSError(str(error)) from error
-        raise
+        with whole_folder(final) as beside:
+            (beside / "state").mkdir()
+            save_file(_plain(generator), beside / "generator.safetensors")
+            _write_json(beside / "config.json", config)
+            if labels:
+                save_file(_plain(labels), beside / "labels.safetensors")
+            tensors: dict[str, Tensor] = {}
+            rest = _flatten(state, "", tensors)
+            save_file(_plain(tensors), beside / "state" / "state.safetensors")
+            _write_json(beside / "state" / "state.json", rest)
+            files = sorted(path for path in beside.rglob("*") if path.is_file())
+            _write_json(
+                beside / MANIFEST,
+                {str(path.relative_to(beside)): [path.stat().st_size, _sha256(path)] for path in files},
+            )
+    except SafetensorError as error:  # how safetensors reports a disk that refuses
+        raise OSError(str(error)) from error
     return final
 
 

@@ -1,23 +1,116 @@
-"""Small files that are there whole or not at all."""
+"""Atomic writes: a file or a folder that is there whole or not at all, whenever the process or the machine stops.
+
+What is written stands beside its place first, under a hidden name. When it is whole it is flushed to the disk and
+renamed into place, and then the list of names in the folder around it is flushed too. Whoever reads sees what was there
+before, or all of what is new.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-
-def write_text_whole(path: Path, text: str) -> None:
-    """Replace a small file whole or not at all."""
-    beside = path.with_name(f".{path.name}.writing")
-    beside.write_text(text)
-    sync(beside)
-    beside.replace(path)
+__all__ = ["remove_leftovers", "whole_file", "whole_folder", "write_text_whole"]
 
 
-def sync(path: Path) -> None:
+def write_text_whole(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a text file as UTF-8, atomically. Args, and what it raises: as `whole_file`."""
+    with whole_file(path, shared=shared) as beside:
+        beside.write_text(text, "utf-8")
+
+
+@contextmanager
+def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Gives the place beside `path` to write a file to; it takes the place of `path` when the block ends.
+
+    Where the block raises, `path` stays as it was and what was written is deleted.
+
+    Args:
+        path: in a folder that exists.
+        shared: whether other processes may write the same file at the same time. Each then writes under a name of its
+            own, and the last one stands; what a kill leaves is not written over.
+
+    Raises OSError where the disk refuses.
+    """
+    beside = _beside(path, shared)
+    try:
+        yield beside
+        _sync(beside)
+        beside.replace(path)
+        _sync(path.parent)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(
+    path: Path, *, shared: bool = False, good: Callable[[], bool] = lambda: False
+) -> Iterator[Path]:
+    """Gives a new folder beside `path` to write files to; it takes the place of `path` when the block ends.
+
+    Where the block raises, `path` stays as it was and what was written is deleted.
+
+    Args:
+        path: parents are made.
+        shared: as for `whole_file`.
+        good: asked, where there is a folder at `path` already, whether that one is to stay and this one to be thrown
+            away: another process may have been quicker.
+
+    Raises OSError where the disk refuses.
+    """
+    beside = _beside(path, shared)
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        for inside in sorted(beside.rglob("*"), reverse=True):  # what is in a folder comes before it
+            _sync(inside)
+        _sync(beside)
+        if path.exists() and not good():
+            shutil.rmtree(path)
+        try:
+            beside.replace(path)
+        except OSError:
+            if not good():
+                raise
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete the folders that killed writers of this machine left beside a shared `path`.
+
+    Only for whoever is certain to be the only writer: a folder that is being written looks the same.
+    """
+    for left in path.parent.glob(f".{path.name}.{socket.gethostname()}-*.part"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _beside(path: Path, shared: bool) -> Path:
+    if shared:
+        return path.with_name(f".{path.name}.{socket.gethostname()}-{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{path.name}.writing")
+
+
+def _sync(path: Path) -> None:
     """Have the disk keep what was written to a file, or a folder's list of names, before going on."""
-    handle = os.open(path, os.O_RDONLY)
+    folder = path.is_dir()
+    if folder and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # Some network disks flush files, but can't flush folders.
+        if not (folder and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
     finally:
         os.close(handle)

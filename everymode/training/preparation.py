@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from everymode.machine.stopping import StopRequest
+from everymode.storage.whole_files import whole_file
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,10 @@ class Preparation:
     """Whether this process talks: bars of its own would only be seen there."""
 
     def keep(self, module: nn.Module, name: str) -> None:
-        """Write the module's state into the file `name` of the run's folder, whole or not at all."""
-        place = self.folder / name
-        beside = place.with_suffix(".part")
+        """Write the module's state into the file `name` of the run's folder, atomically."""
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
-        save_file(plain, beside)
-        beside.replace(place)
+        with whole_file(self.folder / name) as beside:
+            save_file(plain, beside)
 
     def recall(self, module: nn.Module, name: str) -> bool:
         """Give the module the state that `keep` wrote. False, and nothing is done, where there is none yet."""

@@ -1,16 +1,14 @@
 """The trainer: runs a recipe's game to its last step, and knows no loss and no paper.
 
-It owns what a run is beyond its steps (everymode/training/stepper.py): ticks and logs, checkpoints, pictures, stopping,
-and going back where a loss was not finite or the run collapsed.
+It owns what a run is beyond its steps (everymode/training/stepper.py): ticks and logs, checkpoints, pictures and
+stopping. Where a loss was not finite or the run collapsed, everymode/training/going_back.py takes over.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,11 +20,12 @@ from everymode.pictures import save_curves
 from everymode.recipe import Recipe
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
-from everymode.training.nonfinite import Diverged, write_evidence
-from everymode.training.recovery import Recovery
+from everymode.training.going_back import GoingBack
+from everymode.training.nonfinite import Diverged
 from everymode.training.stepper import Data, Order, Stepper
-from everymode.training.tally import BadStep
-from everymode.training.watch import Alarm, Collapsed, CollapseWatch, OnCollapse
+from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
+
+__all__ = ["Collapsed", "Diverged", "Measure", "OnCollapse", "Probe", "Snapshot", "Trainer"]
 
 Probe = Callable[["Trainer"], dict[str, float]]
 """Called at every tick in the writing process: signals for the watch, by name."""
@@ -78,15 +77,15 @@ class Trainer(Stepper):
         self.progress = progress or Progress(recipe.steps, talk=False)
         self._stop = stop or StopRequest()
         self._snapshot = snapshot
-        self._rollback = on_nonfinite_rollback
         self._probe = probe
-        self._on_collapse = on_collapse
         self._measure = measure
-        self.watch = CollapseWatch()
-        self._alarm: Alarm | None = None
-        self._new_alarm = False
-        self._alarmed = False
+        self._going_back = GoingBack(self, on_nonfinite=on_nonfinite_rollback, on_collapse=on_collapse)
         self._tick_began = time.perf_counter()
+
+    @property
+    def watch(self) -> CollapseWatch:
+        """The watch for collapse; it looks only where there is a probe."""
+        return self._going_back.watch
 
     # ---- the run
 
@@ -98,8 +97,8 @@ class Trainer(Stepper):
         """
         recipe = self.recipe
         if self.completed == 0:
-            self._save()
-        self._write_status("running")
+            self.save()
+        self.write_status("running")
         self.progress.start(self.completed)
         first, began = self.completed, time.perf_counter()
         self._tick_began = began
@@ -129,16 +128,16 @@ class Trainer(Stepper):
                 if at_snapshot:
                     self._score()
                 if saving:
-                    self._save(last=at_end or stopping)
+                    self.save(last=at_end or stopping)
                 if at_snapshot:
                     self._draw_pictures()
                 if stopping and not at_end:
-                    self._write_status("stopped")
+                    self.write_status("stopped")
                     where = self.folder.path if self.folder else None
                     raise Stopped(f"stopped at step {self.completed} of {recipe.steps}", where)
         finally:
             self.progress.close()
-        self._write_status("done")
+        self.write_status("done")
 
     def _agree_to_stop(self) -> bool:
         # Agreeing costs a round trip between ranks, so several of them ask only on some steps, the same ones on all.
@@ -153,11 +152,11 @@ class Trainer(Stepper):
             bad = self.bad_weight()
         now = time.perf_counter()
         if bad is not None:
-            self._handle_nonfinite(bad)
+            self._going_back.from_nonfinite(bad)
             return False
         if not numbers:
             return True
-        numbers |= self._look_for_collapse(numbers)
+        numbers |= self._going_back.look(numbers, self._probe)
         record = {
             "step": self.completed,
             "images": self.completed * self.recipe.discriminator_steps * self.recipe.batch_size,
@@ -166,11 +165,11 @@ class Trainer(Stepper):
         }
         self._tick_began = now
         if self.folder and self.world.is_writer:
-            with self._saying_if_refused("a line of the log"):
+            with self.saying_if_refused("a line of the log"):
                 self.folder.add_line(self.folder.log, record)
-            self._write_status("running")
+            self.write_status("running")
         self.progress.tick(self.completed, numbers)
-        return self._alarm is None or not self._handle_collapse(self._alarm)
+        return not self._going_back.from_collapse()
 
     def _record_refresh(self) -> None:
         """What the label source found before the step that was just made: said, and written to labels.jsonl."""
@@ -178,14 +177,14 @@ class Trainer(Stepper):
         shown = "  ".join(f"{name} {value:.4g}" for name, value in self.refreshed.items())
         self.progress.say(f"labels refreshed at step {step}: {shown}")
         if self.folder and self.world.is_writer:
-            with self._saying_if_refused("a line of labels.jsonl"):
+            with self.saying_if_refused("a line of labels.jsonl"):
                 self.folder.add_line(self.folder.labels, {"step": step, **self.refreshed})
 
     def _sound(self) -> bool:
         """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
         bad = self.first_bad()
         if bad is not None:
-            self._handle_nonfinite(bad)
+            self._going_back.from_nonfinite(bad)
         return bad is None
 
     def _say_estimate(self, seconds_per_step: float) -> None:
@@ -198,150 +197,37 @@ class Trainer(Stepper):
     def _draw_pictures(self) -> None:
         if not (self.folder and self.world.is_writer):
             return
-        with self._saying_if_refused("the pictures"):
+        with self.saying_if_refused("the pictures"):
             if self._snapshot is not None:
                 self._snapshot(self)
             records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
             save_curves(records, self.folder.path / "curves.png")
 
-    def _write_status(self, state: str, **more: Any) -> None:
+    def write_status(self, state: str, **more: Any) -> None:
+        """Write status.json, in the writing process."""
         if self.folder and self.world.is_writer:
-            with self._saying_if_refused("status.json"):
+            with self.saying_if_refused("status.json"):
                 self.folder.write_status(state, self.completed, self.recipe.steps, **more)
-
-    # ---- losses that are not finite
-
-    def _handle_nonfinite(self, bad: BadStep) -> None:
-        good = None
-        if self.folder:
-            good = ""
-            if self.world.is_writer:
-                good = str(files.newest_valid(self.folder.checkpoints, self.progress.say) or "")
-            good = self.world.share(good)
-            if self.world.is_writer:
-                with self._saying_if_refused("nonfinite.json"):
-                    write_evidence(
-                        self.folder.path / "nonfinite.json",
-                        bad,
-                        found_at=self.completed,
-                        last_good=str(good) or None,
-                        rows=self.rows_seen(bad.step),
-                        seed=self.recipe.seed,
-                        networks=self.players(),
-                    )
-        if self._rollback and good and not self.recovery.exhausted:
-            self._roll_back(Path(str(good)), self.recovery.remedy(lr=0.5))
-            self.progress.say(
-                f"{bad.name} was not finite at step {bad.step}: back to step {self.completed}, with {self.recovery}"
-            )
-            return
-        self._write_status("diverged", loss=bad.name, bad_step=bad.step)
-        where = f" {self.folder.path / 'nonfinite.json'} says how to look into it." if self.folder else ""
-        raise Diverged(
-            bad,
-            f"Lower the learning rates or raise the weight decay, or go on with --on-nonfinite rollback.{where}",
-        )
-
-    # ---- collapse
-
-    def _look_for_collapse(self, numbers: dict[str, float]) -> dict[str, float]:
-        """The signals of this tick, for the log. The alarm they raise, if any, is kept for `_handle_collapse`."""
-        if self._probe is None:
-            return {}
-        signals: dict[str, float] = {}
-        alarm: Alarm | None = None
-        if self.world.is_writer:
-            signals = self._probe(self)
-            on_reals, on_fakes = (numbers.get(f"judgement/{name}_above_0") for name in ("real", "fake"))
-            if on_reals is not None and on_fakes is not None:
-                signals["saturation"] = min(on_reals, 1 - on_fakes)
-            gradient = numbers.get("gradient_norm/generator")
-            if gradient is not None and math.isfinite(gradient):
-                signals["generator_gradient"] = gradient
-            alarm = self.watch.look(self.completed, signals)
-            self._say_cautions()
-        alarm, state = self.world.share((alarm, self.watch.state()))  # type: ignore[misc]
-        self.watch.restore(state)
-        self._new_alarm = alarm is not None and not self._alarmed
-        self._alarm, self._alarmed = alarm, alarm is not None
-        return {f"watch/{name}": value for name, value in signals.items()}
-
-    def _say_cautions(self) -> None:
-        """What the watch warns of at this tick: said and written down, whatever an alarm would do."""
-        for caution in self.watch.cautions:
-            self.progress.say(f"at step {caution.step} {caution.text}")
-            if self.folder:
-                with self._saying_if_refused("a line of warnings.jsonl"):
-                    self.folder.add_line(self.folder.path / "warnings.jsonl", caution._asdict())
-
-    def _handle_collapse(self, alarm: Alarm) -> bool:
-        """Whether the run was rolled back. Raises Collapsed where it is to stop."""
-        healthy = self._last_healthy_checkpoint(alarm)
-        if self._new_alarm:
-            self._note_collapse(alarm, healthy)
-        where = f"the last healthy checkpoint is {healthy}" if healthy else "there is no healthy checkpoint"
-        if self._on_collapse is OnCollapse.WARN:
-            if self._new_alarm:
-                self.progress.say(f"this looks like a collapse: {alarm.text} at step {alarm.step}; {where}")
-            return False
-        if self._on_collapse is OnCollapse.ROLLBACK and healthy and not self.recovery.exhausted:
-            recipe = self.recipe
-            remedy = self.recovery.remedy(lr=recipe.remedy_lr, weight_decay=recipe.remedy_weight_decay)
-            self._roll_back(healthy, remedy)
-            self.progress.say(
-                f"collapse: {alarm.text} at step {alarm.step}: back to step {self.completed}, with {remedy}"
-            )
-            return True
-        self._write_status("collapsed", alarm=alarm.text)
-        raise Collapsed(alarm, f"Raise the weight decay or lower the discriminator's learning rate; {where}.")
-
-    def _note_collapse(self, alarm: Alarm, healthy: Path | None) -> None:
-        if self.folder and self.world.is_writer:
-            with self._saying_if_refused("a line of collapses.jsonl"):
-                self.folder.add_line(
-                    self.folder.path / "collapses.jsonl",
-                    {**alarm._asdict(), "healthy_checkpoint": healthy.name if healthy else None},
-                )
-
-    def _last_healthy_checkpoint(self, alarm: Alarm) -> Path | None:
-        if not self.folder:
-            return None
-        found = ""
-        if self.world.is_writer:
-            healthy = files.newest_valid(self.folder.checkpoints, self.progress.say, up_to=alarm.last_healthy)
-            found = str(healthy or "")
-        found = str(self.world.share(found))
-        return Path(found) if found else None
-
-    def _roll_back(self, checkpoint: Path, remedy: Recovery) -> None:
-        self.restore(files.read_state(checkpoint))
-        self.recover_with(remedy)
-        if self.folder and self.world.is_writer:
-            # What lies behind belongs to the abandoned course: nobody may resume from it, or load it.
-            files.drop_after(self.folder.checkpoints, self.completed)
-        self.world.barrier()
-        self._save()
 
     # ---- state
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"watch": self.watch.state(), "alarmed": self._alarmed}
+        return super().state() | self._going_back.state()
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        self.watch.restore(state["watch"])
-        self._alarmed = bool(state["alarmed"])
+        self._going_back.restore(state)
         if self.folder and self.world.is_writer:
             self.folder.cut_back(self.completed)
 
-    def _save(self, *, last: bool = False) -> None:
+    def save(self, *, last: bool = False) -> None:
         """Write a checkpoint, and delete all but the last two, the best, and the last healthy one.
 
         Raises OSError if the run's last one is refused.
         """
         if self.folder and self.world.is_writer:
             what = f"the checkpoint of step {self.completed}"
-            with nullcontext() if last else self._saying_if_refused(what):
+            with nullcontext() if last else self.saying_if_refused(what):
                 files.write_checkpoint(
                     self.folder.checkpoints,
                     self.completed,
@@ -354,7 +240,7 @@ class Trainer(Stepper):
         self.world.barrier()
 
     @contextmanager
-    def _saying_if_refused(self, what: str) -> Iterator[None]:
+    def saying_if_refused(self, what: str) -> Iterator[None]:
         """A full disk costs what was to be written, not the run."""
         try:
             yield
@@ -369,7 +255,7 @@ class Trainer(Stepper):
             return
         if self.folder and self.world.is_writer:
             record = {"step": self.completed, **self._measure(self)}
-            with self._saying_if_refused("a line of metrics.jsonl"):
+            with self.saying_if_refused("a line of metrics.jsonl"):
                 self.folder.add_line(self.folder.metrics, record)
         self.world.barrier()
 

@@ -1,8 +1,13 @@
-"""How much weight decay a discriminator needs: the fewer images a class, the more (Omni-GAN, section F.5)."""
+"""How much weight decay a discriminator needs: the fewer images a label, the more (Omni-GAN, section F.5)."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everymode.recipe import Recipe
 
 
 def weight_decay_for(num_images: float, num_classes: float) -> float:
@@ -16,3 +21,26 @@ def weight_decay_for(num_images: float, num_classes: float) -> float:
     per_class = min(max(num_images / num_classes, 500), 5000)
     share = math.log(per_class / 500) / math.log(10)
     return float(f"{5e-4 * (1e-4 / 5e-4) ** share:.3g}")
+
+
+def with_automatic_decay(recipe: Recipe) -> Recipe:
+    """The recipe, which knows its data, with D's weight decay filled in where it is automatic: 0 without labels."""
+    if recipe.discriminator_weight_decay is not None or recipe.labels is None:
+        return recipe
+    counted = recipe.labels.images_per_label(recipe)
+    decay = weight_decay_for(*counted) if counted else 0.0
+    return replace(recipe, discriminator_weight_decay=decay, automatic_decay=True)
+
+
+def decay_notes(recipe: Recipe) -> list[str]:
+    """What `train` says of an automatic weight decay."""
+    if not recipe.automatic_decay or recipe.labels is None:
+        return []
+    counted = recipe.labels.images_per_label(recipe)
+    if counted is None:
+        return ["there are no labels, so the discriminator has no weight decay (automatic)"]
+    return [
+        f"{counted[0] / counted[1]:,.0f} labelled images per label: discriminator weight decay "
+        f"{recipe.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); generator weight "
+        f"decay {recipe.generator_weight_decay:.2g}"
+    ]

@@ -1,8 +1,8 @@
 """Whether a recipe's numbers are possible and its parts fit together: the one place that asks, in words that a user
 knows. Free of torch.
 
-`check_numbers` and `check_parts` go by the recipe alone, whenever one is made; `check_data` goes by the data too. What
-is not refused here is built.
+`check_recipe` goes by the recipe alone, whenever one is made; `check_data` goes by the data too. What is not refused
+here is built.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from everymode.recipe import Recipe
 
 MORE_LABELS = "--labels clusters finds labels of its own"
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise ValueError, in a sentence, for an impossible number, or where two parts don't fit."""
+    check_numbers(recipe)
+    check_parts(recipe)
 
 
 def check_numbers(recipe: Recipe) -> None:
@@ -88,9 +94,25 @@ def check_parts(recipe: Recipe) -> None:
     if recipe.loss is None or recipe.labels is None or recipe.networks is None:
         return  # a recipe with its own build
     _check_labels(recipe)
+    _check_packs(recipe)
     _check_networks(recipe)
     _check_points(recipe)
     _check_zero(recipe)
+
+
+def check_kind(recipe: Recipe, facts: DataFacts) -> None:
+    """Raise ValueError for points where images are drawn, and for images where points are."""
+    if recipe.networks is None:
+        return
+    images = len(facts.image_shape) == 3
+    if recipe.takes_points and images:
+        raise ValueError(
+            f"{facts.name} holds images, and {recipe.called} draws points: choose another recipe, or ring or grid"
+        )
+    if not recipe.takes_points and not images:
+        raise ValueError(
+            f"{facts.name} holds points, and {recipe.called} draws images: choose a recipe for points"
+        )
 
 
 def check_data(recipe: Recipe, facts: DataFacts | None = None) -> None:
@@ -182,6 +204,23 @@ def _check_labels(recipe: Recipe) -> None:
         )
     if loss.tells_apart and isinstance(count, int) and count == 1 and not labels.needs_given:
         check_data(recipe)
+
+
+def _check_packs(recipe: Recipe) -> None:
+    """The batch against the packs that the discriminator judges."""
+    networks = recipe.networks
+    assert networks is not None
+    if networks.pack == 1:
+        return
+    counted = (networks.packs or 0) * networks.pack or recipe.batch_size
+    if counted // recipe.accumulation % networks.pack or counted % recipe.accumulation:
+        parts = f" in {recipe.accumulation} parts" if recipe.accumulation > 1 else ""
+        step = networks.pack * recipe.accumulation
+        below, above = counted // step * step, -(-counted // step) * step
+        raise ValueError(
+            f"a batch of {counted}{parts} can't be cut into packs of {networks.pack}: choose a batch size such as "
+            f"{below or above} or {above}"
+        )
 
 
 def _check_networks(recipe: Recipe) -> None:

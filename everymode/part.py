@@ -1,9 +1,7 @@
 """Parts: the values of which a recipe is made. Each knows its numbers, refuses impossible ones and builds its piece.
 
 A part is a frozen dataclass and imports no torch at its head, so that a command line can list and check it at once.
-There are five kinds: `Networks` (which pair plays), `Loss` (the objective, and the head that D needs for it), `Labels`
-(how many labels there are, and where they come from), `Norm` (what normalizes D) and `Terms` (further costs). Each
-class here is the contract of its kind; the parts of the papers stand in `everymode.recipes`. A part of your own
+Each class here is the contract of a kind; the parts of the papers stand in `everymode.recipes`. A part of your own
 derives from one of them. Whether parts fit together is asked in `everymode.fit`.
 """
 
@@ -12,9 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-from everymode.numbers import checked, types_of
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,6 +24,8 @@ Head = Callable[[int], "nn.Module"]
 """Width F of a discriminator's features -> a module that is called as module(features [B, F], condition)."""
 FirstLayer = Callable[[int, int], "nn.Module"]
 """(inputs, outputs) -> a generator's first layer, called as layer(z, condition)."""
+Constraint = Callable[["nn.Module"], None]
+"""What is done to a network in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +39,13 @@ class Part:
         self.check()
 
     def check(self) -> None:
-        """Raise ValueError, in a sentence, for numbers that this part can't have. A subclass calls this one too."""
+        """Raise ValueError, in a sentence, for numbers that this part can't have."""
 
     def check_in(self, recipe: Recipe) -> None:
         """Raise ValueError for numbers of the recipe's data and training that this part can't do with."""
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """The recipe with what this part derives from the data. The recipe does not hold the data's facts yet.
+        """The recipe, which does not hold the data's facts yet, with what this part derives from them.
 
         Raises ValueError for data that this part can't do with.
         """
@@ -61,12 +59,6 @@ class Part:
         """The recipe with this part at toy size, where three steps take seconds."""
         return recipe
 
-    @classmethod
-    def from_json(cls, numbers: dict[str, Any]) -> Self:
-        """The part with these numbers, which may be plain JSON values. Raises ValueError for wrong ones."""
-        types = types_of(cls)
-        return cls(**{name: checked(name, value, types[name]) for name, value in numbers.items()})
-
     def require_at_least_0(self, *names: str) -> None:
         """Raise ValueError for weights and margins that are negative, infinite or not a number."""
         for name in names:
@@ -76,8 +68,7 @@ class Part:
     def require_at_least_1(self, *names: str) -> None:
         """Raise ValueError for counts below 1; None, which is chosen automatically, passes."""
         for name in names:
-            value = getattr(self, name)
-            if value is not None and value < 1:
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
 
@@ -137,40 +128,15 @@ class Networks(Part):
     def check(self) -> None:
         self.require_at_least_1("width", "latent_dim", "pack", "packs")
 
-    def check_in(self, recipe: Recipe) -> None:
-        if self.pack == 1:
-            return
-        counted = (self.packs or 0) * self.pack or recipe.batch_size
-        if counted // recipe.accumulation % self.pack or counted % recipe.accumulation:
-            parts = f" in {recipe.accumulation} parts" if recipe.accumulation > 1 else ""
-            step = self.pack * recipe.accumulation
-            below, above = counted // step * step, -(-counted // step) * step
-            raise ValueError(
-                f"a batch of {counted}{parts} can't be cut into packs of {self.pack}: choose a batch size such as "
-                f"{below or above} or {above}"
-            )
-
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """With a batch of as many packs as are asked for. Raises ValueError for points where images are drawn, and for
-        images where points are.
-        """
-        images = len(facts.image_shape) == 3
-        if self.takes_points and images:
-            raise ValueError(
-                f"{facts.name} holds images, and {recipe.called} draws points: choose another recipe, or ring or grid"
-            )
-        if not self.takes_points and not images:
-            raise ValueError(
-                f"{facts.name} holds points, and {recipe.called} draws images: choose a recipe for points"
-            )
         return replace(recipe, batch_size=self.packs * self.pack) if self.packs else recipe
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         return replace(recipe, networks=replace(self, packs=None))
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        """Generator and discriminator, initialized (from torch's global generator), the generator under its own weight
-        rule; the discriminator takes `pack` times as many channels, and is not normalized yet.
+        """Generator and discriminator, initialized from torch's global generator, the generator under its own weight
+        rule; the discriminator, not yet normalized, takes `pack` times as many channels.
         """
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
@@ -264,17 +230,11 @@ class Labels(Part):
         return None
 
     def num_labels(self, recipe: Recipe) -> int | tuple[int, ...] | None:
-        """How many labels the networks are told; a tuple for several an image; None where they are told none; 0 where
-        only the data say.
-        """
+        """Labels that the networks are told; a tuple for several an image; None = none; 0 = only the data say."""
         raise NotImplementedError(f"{type(self).__name__} has no num_labels(): define it")
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
-        """The label source.
-
-        Args:
-            discriminator: given where `follows_discriminator`.
-        """
+        """The label source; the discriminator is given where `follows_discriminator`."""
         raise NotImplementedError(f"{type(self).__name__} has no source(): define it")
 
     def class_head(self) -> Head | None:
@@ -304,7 +264,7 @@ class Norm(Part):
 
     kind: ClassVar[str] = "norm"
     normalizes_features: ClassVar[bool] = False
-    """Whether it is a norm of features."""
+    """Whether it is a norm of features, which the discriminator must have a place for."""
     normalizes_batches: ClassVar[bool] = False
     """Whether what the discriminator says of an image depends on the others of its batch."""
 
@@ -320,9 +280,7 @@ class Norm(Part):
     def normalize(self, discriminator: nn.Module, *example: Tensor | None) -> None:
         """Put the discriminator's weights under a rule, in place; `example` is what it takes."""
 
-    def constraint(
-        self, discriminator: nn.Module, *example: Tensor | None
-    ) -> Callable[[nn.Module], None] | None:
+    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
         """What is done to the discriminator after each of its steps."""
         return None
 

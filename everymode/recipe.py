@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from everymode import fit
 from everymode.augmentation_names import parse_augmentation
-from everymode.decay import weight_decay_for
+from everymode.decay import decay_notes, with_automatic_decay
 from everymode.numbers import FROM_DATA, changed, explaining, names_of
 from everymode.part import Labels, Loss, NetworkNeeds, Networks, Norm, Part, Terms
 from everymode.resolution import Resolution, height_and_width
@@ -224,15 +224,9 @@ class Recipe:
         fit.check_data(self)
         pieces = loss.pieces(self)
         early = None if labels.follows_discriminator else labels.source(self)
-        needs = NetworkNeeds(
-            self.size,
-            self.channels,
-            self.num_labels,
-            pieces.head,
-            pieces.class_head or labels.class_head(),
-            labels.first_layer(),
-            norm.feature_norm(),
-        )
+        needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
+        class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
+        needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
         generator, discriminator = networks.pair(needs)
         if networks.pack > 1:
             from everymode.networks.packing import PackedDiscriminator
@@ -247,21 +241,18 @@ class Recipe:
             (*pieces.discriminator_terms, *of_labels[0], *norm.terms(), *of_terms[0]),
             (*pieces.generator_terms, *of_labels[1], *of_terms[1]),
         )
+        names, target, images = self.augmentation, self.augmentation_target, self.augmentation_images
         augment = find_augmentation(
-            parse_augmentation(self.augmentation),
-            batch_size=self.batch_size,
-            target=self.augmentation_target,
-            images_to_one=self.augmentation_images,
+            parse_augmentation(names), batch_size=self.batch_size, target=target, images_to_one=images
         )
-        return Game(
-            generator, discriminator, source, objective, augment, norm.constraint(discriminator, *example)
-        )
+        constraint = norm.constraint(discriminator, *example)
+        return Game(generator, discriminator, source, objective, augment, constraint)
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn, once and before the first step of a new run, what must be known before the game can begin.
 
-        Every process calls it, the writing one first: it keeps what it learnt in the run's folder, where the others,
-        and a run that was killed on the way, find it. What it puts into the game must be buffers or parameters.
+        Every process calls it, the writing one first: what it keeps in the run's folder the others find there, and a
+        run that was killed. What it puts into the game must be buffers or parameters.
         """
         if self.labels is not None:
             self.labels.prepare(self, game, data, preparation)
@@ -271,6 +262,7 @@ class Recipe:
 
         Raises ValueError for data that its parts can't do with.
         """
+        fit.check_kind(self, facts)
         fitted = self
         for part in self.parts():
             fitted = getattr(fitted, part.kind).for_data(fitted, facts)
@@ -283,30 +275,15 @@ class Recipe:
             num_images=facts.num_images,
         )
         fit.check_data(fitted, facts)
-        if fitted.discriminator_weight_decay is None and fitted.labels is not None:
-            counted = fitted.labels.images_per_label(fitted)
-            decay = weight_decay_for(*counted) if counted else 0.0
-            fitted = replace(fitted, discriminator_weight_decay=decay, automatic_decay=True)
-        return fitted
+        return with_automatic_decay(fitted)
 
     def notes(self) -> list[str]:
         """Sentences that `train` prints first: what was derived from the data, and why."""
-        told = [note for part in self.parts() for note in part.notes(self)]
-        if not self.automatic_decay or self.labels is None:
-            return told
-        decay, counted = self.discriminator_weight_decay or 0.0, self.labels.images_per_label(self)
-        if counted is None:
-            return [*told, "there are no labels, so the discriminator has no weight decay (automatic)"]
-        return [
-            *told,
-            f"{counted[0] / counted[1]:,.0f} labelled images per label: discriminator weight decay {decay:.2g} (fewer "
-            f"images, more decay: Omni-GAN, section F.5); generator weight decay {self.generator_weight_decay:.2g}",
-        ]
+        return [note for part in self.parts() for note in part.notes(self)] + decay_notes(self)
 
     def shrunk(self) -> Recipe:
         """The same game at toy size: three steps in seconds, for tests and first contact."""
-        pack = 1 if self.networks is None else self.networks.pack
-        rows = 8 if pack == 1 else 4 * pack
+        rows = 4 * self.networks.pack if self.networks is not None and self.networks.pack > 1 else 8
         small = replace(self, steps=3, batch_size=rows, accumulation=1, tick=1, snapshot=3, ema_start=0)
         for part in self.parts():
             small = getattr(small, part.kind).shrunk(small)
@@ -319,8 +296,7 @@ class Recipe:
 
     def check(self) -> None:
         """Refuse impossible numbers, and parts that don't fit, in sentences. A subclass calls this one too."""
-        fit.check_numbers(self)
-        fit.check_parts(self)
+        fit.check_recipe(self)
 
     # ---- numbers by name
 

@@ -15,9 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from everymode.draws import Draws, Rows
 from everymode.game import Condition, Term, Turn
-from everymode.labels.table import TableLabels
+from everymode.labels.table import FixedParts
 from everymode.precision import full_precision
 
 BATCH = 500
@@ -61,52 +60,6 @@ def _part_numbers(labels: Tensor, count: int) -> Tensor:
             raise ValueError(
                 f"labels must be 0..{count - 1}, one of the parts, but they span {lowest}..{highest}"
             )
-    return labels
-
-
-class FixedParts(TableLabels):
-    """Labels 0..K - 1 that were given to all images before training: a table, and how large each part is.
-
-    Fakes take the real batch's labels; samples outside of training draw parts by their sizes. Before `take`, part i
-    mod K is image i's.
-
-    Args:
-        num_parts: K.
-        num_images: N of the data set.
-        mirrored: whether images are shown mirrored too; a mirror image may be in another part.
-
-    Raises ValueError if there is no part or no image.
-    """
-
-    stream = "part"
-    misfit = "the data has {found} parts, not {expected}"
-
-    def __init__(self, num_parts: int, num_images: int, *, mirrored: bool = False) -> None:
-        if num_parts < 1 or num_images < 1:
-            raise ValueError(
-                f"{num_images} images can't be divided into {num_parts} parts: give at least one of each"
-            )
-        views = 2 if mirrored else 1
-        super().__init__(num_parts, (torch.arange(num_images) % num_parts).repeat(views, 1))
-        self.take(self.table)
-
-    def take(self, table: Tensor) -> None:
-        """Label all images anew: [1, N] or [2, N] int64, as in the attribute `table`."""
-        self.table.copy_(table)
-        if self.table.is_meta:  # without values: a recipe that is built to be counted
-            return
-        self.count()
-
-    def label_unseen(self, examples: Tensor) -> Tensor:
-        """[B] int64: one part after the other, as nothing says where examples [B, ...] outside the data belong."""
-        return torch.arange(len(examples), device=examples.device) % len(self.counts)
-
-
-def random_parts(num_parts: int, num_images: int, *, seed: int, mirrored: bool = False) -> FixedParts:
-    """The baseline "Random Partition ID": each image's part is drawn once, by the seed, for both mirror images."""
-    labels = FixedParts(num_parts, num_images, mirrored=mirrored)
-    drawn = Draws(seed, "random partition", Rows.all(num_images)).integers("part", num_parts)
-    labels.take(drawn.expand_as(labels.table))
     return labels
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Condition
-from everymode.labels.partition import FixedParts
+from everymode.labels.table import FixedParts
 
 
 class RandomLabels(FixedParts):

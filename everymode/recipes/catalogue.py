@@ -131,6 +131,10 @@ plain_gan:
   conditional-gan-cifar10 | CONDITIONAL_CIFAR10 | GAN that is told the label on CIFAR-10
   conditional-gan-imagenet128 | CONDITIONAL_IMAGENET128 | GAN that is told the label on ImageNet, 128 pixels
   conditional-gan-places128 | CONDITIONAL_PLACES128 | GAN that is told the label on Places, 128 pixels
+  gan-ring | RING | an unconditional GAN on eight Gaussians in a ring
+  gan-grid | GRID | an unconditional GAN on a grid of 25 Gaussians: it misses modes
+  conditional-gan-grid | CONDITIONAL_GRID | a GAN on the grid that is told the mode
+  conditional-gan-ring | CONDITIONAL_RING | a GAN on the ring that is told the mode
 pac_gan:
   pac-gan2-ring | PAC2_RING | PacGAN (packs of 2) on eight Gaussians in a ring
   pac-gan2-grid | PAC2_GRID | PacGAN (packs of 2) on a grid of 25 Gaussians
@@ -239,11 +243,6 @@ rival_norms:
 unconditional:
   unnormalized-gan-cnn-cifar10 | CNN_CIFAR10 | SAN-GAN's networks without normalization
   unnormalized-gan-cnn-digits | CNN_DIGITS | SAN-GAN's networks without normalization, on the bundled digits
-points:
-  gan-ring | RING | an unconditional GAN on eight Gaussians in a ring
-  gan-grid | GRID | an unconditional GAN on a grid of 25 Gaussians: it misses modes
-  conditional-gan-grid | CONDITIONAL_GRID | a GAN on the grid that is told the mode
-  conditional-gan-ring | CONDITIONAL_RING | a GAN on the ring that is told the mode
 """
 
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from everymode.recipes import omni_gan, reacgan
-from everymode.recipes.parts.embedding_loss import EmbeddingLoss
+from everymode.recipes.reacgan import EmbeddingLoss
 
 if TYPE_CHECKING:
     from everymode.losses.contrastive import EmbeddingCost

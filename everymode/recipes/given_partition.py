@@ -1,4 +1,4 @@
-"""What a partition's numbers derive from: the data, or a partitioner that was learnt before."""
+"""What stands behind the numbers of a partition: what suits the data, and learning it, or reading one learnt before."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from everymode.data.facts import DataFacts
+    from everymode.game import LabelSource
     from everymode.recipe import Recipe
     from everymode.training.preparation import Preparation
 
+KEPT = "parts.safetensors"
+"""In the run's folder: the frozen partitioner and the part of each image, once both are known."""
 FEWEST_PARTS, MOST_PARTS = 10, 200
 """Between these lies the default number of parts; 200 is the paper's, for 50,000 images and more."""
 IMAGES_PER_PART = 250
@@ -42,6 +45,26 @@ def settings_for(recipe: Recipe) -> PartitionSettings:
     if side < 128:
         return replace(IMAGES, blocks=(2, 2, 2, 2))
     return replace(IMAGES, blocks=(2, 2, 2, 2, 2), pooled=True)
+
+
+def fitted_settings(
+    settings: PartitionSettings, facts: DataFacts, parts: int, steps: tuple[int | None, int | None]
+) -> PartitionSettings:
+    """The settings for so many parts of these data, with the steps of both stages where they are asked for."""
+    return replace(
+        settings,
+        k=parts,
+        neighbours=max(1, min(settings.neighbours, facts.num_images - 1)),
+        pretext_steps=steps[0] or settings.pretext_steps,
+        partition_steps=steps[1] or settings.partition_steps,
+    )
+
+
+def shrunk_settings(settings: PartitionSettings) -> PartitionSettings:
+    """The settings at toy size."""
+    network = {"blocks": (1, 1), "width": 4, "full_blocks": 1, "full_width": 8}
+    steps = {"pretext_steps": 2, "starts": 1, "start_steps": 2, "partition_steps": 2}
+    return replace(settings, k=3, neighbours=3, **network, **steps)
 
 
 def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionSettings:
@@ -74,6 +97,40 @@ def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionS
             "(or to auto, as many as there are), or give another partition"
         )
     return settings
+
+
+def label_by_partition(
+    labels: LabelSource,
+    folder: str,
+    settings: PartitionSettings,
+    data: Any,
+    preparation: Preparation,
+    *,
+    seed: int,
+) -> None:
+    """Fill in the label source's partitioner and the part of each image: kept in the run's folder, from which a run
+    that was killed goes on.
+
+    Args:
+        folder: of a partitioner that was learnt before, or "".
+    """
+    from everymode.labels.partition import PartitionLabels
+    from everymode.machine.stopping import Stopped
+
+    def look(done: int) -> None:
+        if preparation.stop.requested:
+            raise Stopped(f"stopped when {done:,} images had got their part", preparation.folder)
+
+    assert isinstance(labels, PartitionLabels)
+    if not preparation.recall(labels, KEPT):
+        labels.adopt(learnt_partitioner(folder, settings, data, preparation, seed), data, seed=seed)
+        labels.take(labels.label_all(data, look))
+        preparation.keep(labels, KEPT)
+    found = labels.numbers()
+    preparation.say(
+        f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
+        "have none"
+    )
 
 
 def learnt_partitioner(

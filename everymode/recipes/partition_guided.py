@@ -39,7 +39,14 @@ from everymode.partitioner.settings import PartitionSettings
 from everymode.recipe import Recipe
 from everymode.recipes import benchmark_numbers as numbers
 from everymode.recipes import biggan
-from everymode.recipes.given_partition import learnt_partitioner, parts_for, settings_for, settings_of
+from everymode.recipes.given_partition import (
+    fitted_settings,
+    label_by_partition,
+    parts_for,
+    settings_for,
+    settings_of,
+    shrunk_settings,
+)
 from everymode.recipes.parts.plain_losses import Hinge
 
 if TYPE_CHECKING:
@@ -48,9 +55,6 @@ if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.game import Game, LabelSource, Weighted
     from everymode.training.preparation import Preparation
-
-KEPT = "parts.safetensors"
-"""In the run's folder: the frozen partitioner and the part of each image, once both are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +118,13 @@ class Partition(Labels):
         Raises ValueError where there are fewer images than parts, or for a partitioner of other images;
         FileNotFoundError where there is none.
         """
-        parts, chosen = self.parts or parts_for(facts.num_images), self.settings(recipe)
+        chosen = self.settings(recipe)
         if self.partitioner and not recipe.num_images:  # a run that goes on has read it before
             chosen = settings_of(Path(self.partitioner), facts, self.parts)
-            parts = chosen.k
         elif not self.random_parts:
-            chosen = replace(
-                chosen,
-                k=parts,
-                neighbours=max(1, min(chosen.neighbours, facts.num_images - 1)),
-                pretext_steps=self.pretext_steps or chosen.pretext_steps,
-                partition_steps=self.partition_steps or chosen.partition_steps,
-            )
+            steps = self.pretext_steps, self.partition_steps
+            chosen = fitted_settings(chosen, facts, self.parts or parts_for(facts.num_images), steps)
+        parts = (self.parts or parts_for(facts.num_images)) if self.random_parts else chosen.k
         if parts > facts.num_images:
             raise ValueError(
                 f"the {facts.num_images:,} examples of {facts.name} can't be divided into {parts} parts: ask for "
@@ -141,19 +140,7 @@ class Partition(Labels):
         return [*told, split] if self.parts_per_class else told
 
     def shrunk(self, recipe: Recipe) -> Recipe:
-        small = replace(
-            self.settings(recipe),
-            k=3,
-            blocks=(1, 1),
-            width=4,
-            full_blocks=1,
-            full_width=8,
-            pretext_steps=2,
-            starts=1,
-            start_steps=2,
-            partition_steps=2,
-            neighbours=3,
-        )
+        small = shrunk_settings(self.settings(recipe))
         labels = replace(self, parts=3, partition=small, partitioner="")
         return replace(recipe, labels=labels, num_images=40)
 
@@ -176,7 +163,8 @@ class Partition(Labels):
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.class_parts import ClassPartLabels
-        from everymode.labels.partition import PartitionLabels, random_parts
+        from everymode.labels.partition import PartitionLabels
+        from everymode.labels.table import random_parts
         from everymode.partitioner.building import partitioner_for
 
         parts, images = self.num_parts(recipe), max(recipe.num_images, 1)
@@ -210,30 +198,9 @@ class Partition(Labels):
 
     def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn the partition, or load it, and label all images; a run that was killed on the way goes on with it."""
-        from everymode.labels.partition import PartitionLabels
-        from everymode.machine.stopping import Stopped
-
-        if self.random_parts:
-            return
-
-        def look(done: int) -> None:
-            if preparation.stop.requested:
-                raise Stopped(f"stopped when {done:,} images had got their part", preparation.folder)
-
-        labels = game.labels
-        assert isinstance(labels, PartitionLabels)
-        if not preparation.recall(labels, KEPT):
-            learnt = learnt_partitioner(
-                self.partitioner, self.settings(recipe), data, preparation, recipe.seed
-            )
-            labels.adopt(learnt, data, seed=recipe.seed)
-            labels.take(labels.label_all(data, look))
-            preparation.keep(labels, KEPT)
-        found = labels.numbers()
-        preparation.say(
-            f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
-            "have none"
-        )
+        if not self.random_parts:
+            settings = self.settings(recipe)
+            label_by_partition(game.labels, self.partitioner, settings, data, preparation, seed=recipe.seed)
 
 
 BIASED_PROJECTION = Hinge(head="projection", class_bias=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from everymode.numbers import names_of, with_tuples
+from everymode.numbers import checked, names_of, types_of, with_tuples
 from everymode.part import Part
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes.parts.catalogue import PARTS, name_of
@@ -108,7 +108,10 @@ def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
             f"there are no {kind} called {record['name']!r}: the run was written by another version of everymode"
         )
     _require_known(record["numbers"], part_class)
-    return part_class.from_json(record["numbers"])
+    types = types_of(part_class)
+    return part_class(
+        **{each: checked(each, value, types[each]) for each, value in record["numbers"].items()}
+    )
 
 
 def _require_known(numbers: dict[str, Any], kind: type) -> None:

@@ -24,10 +24,10 @@ Command, cost, and result to expect (the paper gives Inception scores only):
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everymode.part import Constraint
 from everymode.recipes import biggan, unconditional
 from everymode.recipes.parts.norms import WeightRuleNorm, in_blocks
 
@@ -79,9 +79,7 @@ class SparsityAware(WeightRuleNorm):
             gain=self.gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
         )
 
-    def constraint(
-        self, discriminator: nn.Module, *example: Tensor | None
-    ) -> Callable[[nn.Module], None] | None:
+    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
         if not self.in_place:
             return None
         from everymode.norms import InPlaceSparsityAware

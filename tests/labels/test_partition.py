@@ -14,7 +14,8 @@ from everymode.data.dataset import Dataset
 from everymode.draws import Draws, Rows
 from everymode.game import Batch
 from everymode.labels.class_parts import ClassPartLabels
-from everymode.labels.partition import FixedParts, PartitionLabels, guide_distance, random_parts
+from everymode.labels.partition import PartitionLabels, guide_distance
+from everymode.labels.table import FixedParts, random_parts
 from everymode.training.schedules import falling
 
 VECTORS = np.load(Path(__file__).parents[1] / "vectors_unlabelled_guide.npz")

@@ -11,7 +11,7 @@ from everymode.cli import main
 from everymode.evaluation.sampling import Drawer, Sampling
 from everymode.evaluation.streams import images_of_generator
 from everymode.game import Condition
-from everymode.labels.partition import FixedParts
+from everymode.labels.table import FixedParts
 from everymode.pictures import to_uint8
 from everymode.sampling.generator import Generator
 from everymode.sampling.rejection import redraw_rejected, sample_accepted

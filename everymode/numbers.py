@@ -24,7 +24,7 @@ class UnknownNumber(ValueError):
 
 def unknown_number(name: str, whose: str, known: Iterable[str]) -> UnknownNumber:
     """The error for a name that is not among those known, with the nearest one."""
-    known = list(known)
+    known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
     return UnknownNumber(f"{whose} has no number called {name!r}.{hint}")

@@ -1,7 +1,8 @@
-"""Recipes: numbers are checked, kept as JSON, and filled in from the data."""
+"""Recipes: numbers are changed by name and checked, whichever part they belong to, and filled in from the data."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import FrozenInstanceError, dataclass, fields, replace
 
@@ -9,9 +10,15 @@ import numpy as np
 import pytest
 
 from everymode.data.facts import DataFacts
-from everymode.recipe import FROM_DATA, Recipe
+from everymode.numbers import FROM_DATA
+from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.omni_gan import CIFAR10
+from everymode.recipes.parts.catalogue import PARTS
+from everymode.recipes.parts.given_labels import NoLabels
+from everymode.recipes.parts.plain_losses import Hinge
+from everymode.recipes.record import record_of
+from everymode.recipes.self_conditioned import Clusters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,20 +40,18 @@ def test_numbers_of_numpy_are_numbers() -> None:
     recipe = find("omni-gan-digits").with_numbers(
         steps=np.int64(7), generator_lr=np.float32(0.5), mirror=np.True_
     )
-    assert (
-        recipe.as_json()
-        == find("omni-gan-digits").with_numbers(steps=7, generator_lr=0.5, mirror=True).as_json()
-    )
+    expected = find("omni-gan-digits").with_numbers(steps=7, generator_lr=0.5, mirror=True)
+    assert record_of(recipe) == record_of(expected)
     assert type(recipe.steps) is int
     several = find("omni-gan-two-domains").with_numbers(num_classes=(np.int64(10), np.int32(2)))
-    assert json.dumps(several.as_json()) and several.num_classes == (10, 2)
+    assert json.dumps(record_of(several)) and several.num_classes == (10, 2)
 
 
 def test_none_where_it_is_allowed() -> None:
     assert Optional(decay=0.5).with_numbers(decay=None).decay is None
     assert Optional().with_numbers(decay=1).decay == 1.0
-    with pytest.raises(ValueError, match="width must be of type int, not None"):
-        Optional().with_numbers(width=None)
+    with pytest.raises(ValueError, match="steps must be of type int, not None"):
+        Optional().with_numbers(steps=None)
     with pytest.raises(ValueError, match="decay must be of type float, not 'much'"):
         Optional().with_numbers(decay="much")
 
@@ -55,7 +60,7 @@ def test_an_unknown_number_names_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"no number called 'batchsize'.* Did you mean batch_size?"):
         CIFAR10.with_numbers(batchsize=3)
     with pytest.raises(
-        ValueError, match=r"omni-gan-cifar10 has no number called 'zzzzzz'. It has: name, data"
+        ValueError, match=r"omni-gan-cifar10 has no number called 'zzzzzz'. It has: name, networks, loss"
     ):
         CIFAR10.with_numbers(zzzzzz=3)
 
@@ -88,7 +93,7 @@ def test_an_unknown_number_names_the_nearest() -> None:
         ("keep_best", -1, "keep_best must be at least 0, not -1"),
         ("watch_samples", -1, "watch_samples must be at least 0"),
         ("seed", -1, "seed must be at least 0, not -1"),
-        ("refresh_every", -5, "refresh_every must be at least 0"),
+        ("refresh_every", -5, "refresh_every must be at least 1, not -5"),
         ("ema_start", -1, "ema_start must be at least 0"),
         ("remedy_lr", -0.5, "remedy_lr is a factor on a learning rate, above 0"),
         ("remedy_lr", 0.0, "remedy_lr is a factor on a learning rate, above 0"),
@@ -101,8 +106,9 @@ def test_an_unknown_number_names_the_nearest() -> None:
     ],
 )
 def test_impossible_numbers_are_refused_in_a_sentence(number: str, value: object, words: str) -> None:
+    recipe = find("self-conditioned-digits") if number == "refresh_every" else CIFAR10
     with pytest.raises(ValueError, match=words):
-        CIFAR10.with_numbers(**{number: value})
+        recipe.with_numbers(**{number: value})
 
 
 def test_kept_fakes_and_accumulation_exclude_each_other() -> None:
@@ -123,26 +129,17 @@ def test_a_recipe_can_not_be_changed_in_place() -> None:
 
 
 def test_a_recipe_without_build_says_what_to_do() -> None:
-    with pytest.raises(NotImplementedError, match="Optional has no build"):
+    with pytest.raises(
+        NotImplementedError, match=r"this recipe has no networks, loss or labels: .* define build\(\)"
+    ):
         Optional().build()
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_survives_json(name: str) -> None:
+def test_every_recipe_is_made_of_its_numbers(name: str) -> None:
     recipe = find(name)
     assert recipe.name == name
-    again = type(recipe).from_json(json.loads(json.dumps(recipe.as_json())))
-    assert again == recipe
-    assert recipe.with_numbers(**recipe.as_json()) == recipe
-    # RotNet's images are turned by quarter turns: that they must be square has a test of its own.
-    size = (64, 64) if name.startswith("rotnet-") else (64, 48)
-    changed = replace(recipe, resolution=size, class_counts=(1, 2), num_images=3)
-    assert type(recipe).from_json(json.loads(json.dumps(changed.as_json()))) == changed
-
-
-def test_json_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"OmniGAN has no fields \['flux'\]: .* another version"):
-        type(CIFAR10).from_json(CIFAR10.as_json() | {"flux": 1})
+    assert recipe.with_numbers(**recipe.flat_numbers()) == recipe
 
 
 def test_what_only_the_data_knows() -> None:
@@ -150,17 +147,58 @@ def test_what_only_the_data_knows() -> None:
     fitted = CIFAR10.for_data(facts)
     assert (fitted.channels, fitted.num_classes, fitted.class_counts, fitted.num_images) == (1, 2, (2, 3), 5)
     known = {field.name for field in fields(CIFAR10) if field.metadata == FROM_DATA}
-    assert known == {"channels", "num_classes", "class_counts", "combination_counts", "num_images"}
+    assert known == {
+        *("channels", "num_classes", "class_counts", "combination_counts", "num_images"),
+        "automatic_decay",
+    }
     assert fitted.notes() == []
 
 
 def test_every_number_a_user_may_set_is_explained() -> None:
-    import inspect
-
-    for recipe in map(find, RECIPES):
-        source = "".join(inspect.getsource(kind) for kind in type(recipe).__mro__[:-1])
-        for field in fields(recipe):
+    holders: set[type] = {type(each) for recipe in map(find, RECIPES) for each in (recipe, *recipe.parts())}
+    holders |= {entry.part_class for entries in PARTS.values() for entry in entries.values()}
+    assert len(holders) > 30
+    for holder in holders:
+        source = "".join(inspect.getsource(kind) for kind in holder.__mro__[:-1])
+        for field in fields(holder):
             if field.metadata != FROM_DATA:
                 line = source.index(f"\n    {field.name}: ")
                 after = source[line + 1 :].split("\n", 2)[1]
-                assert after.strip().startswith('"""'), field.name
+                assert after.strip().startswith('"""'), f"{holder.__name__}.{field.name}"
+
+
+def test_a_part_and_its_numbers_are_changed_at_once() -> None:
+    mixed = CIFAR10.with_numbers(labels=Clusters(), clusters=30, width=8, steps=5)
+    assert (mixed.labels, mixed.networks.width, mixed.steps) == (Clusters(clusters=30), 8, 5)
+    assert mixed.loss == CIFAR10.loss and CIFAR10.networks.width == 64
+    assert mixed.num_labels == 30 and mixed.refresh_every == 5000
+    assert not mixed.needs_labels() and CIFAR10.needs_labels()
+    with pytest.raises(ValueError, match="no number called 'clusters'"):
+        CIFAR10.with_numbers(clusters=30)
+
+
+def test_a_number_of_two_parts_is_changed_in_both() -> None:
+    changed = CIFAR10.with_numbers(spectral_epsilon=1e-4)
+    assert changed.networks.spectral_epsilon == changed.norm.spectral_epsilon == 1e-4
+
+
+def test_what_the_labels_say_of_a_recipe() -> None:
+    plain = CIFAR10.with_numbers(labels=NoLabels(), loss=Hinge())
+    assert (CIFAR10.num_labels, CIFAR10.refresh_every, CIFAR10.labelled_share) == (10, 0, None)
+    assert (plain.num_labels, plain.takes_points, plain.needs_labels()) == (None, False, False)
+    assert find("gan-grid").takes_points
+    bare = Optional()
+    assert (bare.num_labels, bare.refresh_every, bare.labelled_share, bare.parts()) == (None, 0, None, [])
+    assert not bare.takes_points and not bare.needs_labels() and bare.notes() == []
+
+
+def test_the_automatic_decay_without_labels_is_none_and_says_so() -> None:
+    facts = DataFacts("photos", 5, (1, 32, 32), 2, (2, 3), 0, "f", ("cat", "dog"))
+    automatic = CIFAR10.with_numbers(discriminator_weight_decay="auto")
+    assert automatic.discriminator_weight_decay is None
+    fitted = automatic.for_data(facts)
+    assert (fitted.discriminator_weight_decay, fitted.automatic_decay) == (5e-4, True)
+    assert fitted.notes()[0].startswith("2 labelled images per label: discriminator weight decay 0.0005")
+    unlabelled = automatic.with_numbers(labels=NoLabels(), loss=Hinge()).for_data(facts)
+    assert (unlabelled.discriminator_weight_decay, unlabelled.automatic_decay) == (0.0, True)
+    assert unlabelled.notes() == ["there are no labels, so the discriminator has no weight decay (automatic)"]

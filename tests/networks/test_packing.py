@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -93,7 +91,7 @@ def test_adaptive_augmentation_hears_the_mean_sign_of_packs() -> None:
 
     from everymode.recipes.pac_gan import PAC2_DIGITS
 
-    recipe = replace(PAC2_DIGITS.shrunk(), augmentation="ada", augmentation_images=64)
+    recipe = PAC2_DIGITS.shrunk().with_numbers(augmentation="ada", augmentation_images=64)
     data = toy_data(size=16)
     trainer = toy_trainer(recipe.for_data(data.facts()), data)
     heard: list[float] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,11 @@ from everymode.game import Game
 from everymode.machine.stopping import Stopped, StopRequest
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, benchmark_numbers, find
-from everymode.recipes.fixed_features import FixedFeaturesGAN
-from everymode.recipes.logo_gan import LogoGANRC
-from everymode.recipes.mgan import MGAN
-from everymode.recipes.pac_gan import PacGAN
-from everymode.recipes.points import PointGAN
+from everymode.recipes.logo_gan import ClassifierClusters
+from everymode.recipes.mgan import Generators
+from everymode.recipes.parts.fixed_features import FixedFeatures
+from everymode.recipes.record import recipe_from, record_of
 from everymode.recipes.self_conditioned_backbone import OMNI_DIGITS
-from everymode.recipes.tables.mode_coverage import MODE_COVERAGE
 from everymode.training.preparation import Preparation
 
 SETS = {
@@ -33,6 +31,10 @@ SETS = {
     "imagenet128": benchmark_numbers.IMAGENET128,
     "places128": benchmark_numbers.IMAGENET128,
 }
+MODULES = ("plain_gan", "pac_gan", "random_labels_gan", "mgan", "logo_gan", "rotnet_gan")
+MODE_COVERAGE = [
+    name for name, (module, _, _) in RECIPES.items() if module.removeprefix("everymode.recipes.") in MODULES
+]
 METHODS = ("gan-", "conditional-gan-", "pac-gan", "random-labels-gan-", "mgan-", "logo-gan-", "rotnet-gan-")
 METHODS += ("self-conditioned-", "online-self-conditioned-")
 
@@ -53,21 +55,26 @@ def test_all_methods_play_on_equal_terms(on: str) -> None:
     assert len(names) >= 8
     for name in names:
         recipe = find(name)
-        different = {key for key, value in SETS[on].items() if getattr(recipe, key) != value}
+        ours = recipe.flat_numbers()
+        different = {key for key, value in SETS[on].flat_numbers().items() if ours[key] != value}
         # Three does not divide the others' batches.
-        assert different <= ({"batch_size"} if name.startswith("pac-gan3") else set()), name
-        weight = getattr(recipe, "r1_weight", 0)
+        batch = {"batch_size"} if name.startswith("pac-gan3") else set()
+        told = {"num_classes"} if name.startswith("conditional-") else set()
+        assert different <= {"name", "pack", "r1_weight", *batch, *told}, name
+        assert type(recipe.networks) is type(SETS[on].networks) and recipe.loss == SETS[on].loss
+        weight = recipe.terms.r1_weight
         assert weight == (0 if on not in ("imagenet128", "places128") else 0.1 if "self-" in name else 10)
 
 
 def test_every_name_in_the_table_is_its_recipes() -> None:
+    assert len(MODE_COVERAGE) == 61
     for name in MODE_COVERAGE:
         assert find(name).name == name
 
 
 def test_published_numbers_of_the_large_data_sets() -> None:
     recipe = find("self-conditioned-imagenet128")
-    assert (recipe.steps, recipe.batch_size, recipe.latent_dim, recipe.ema_decay) == (
+    assert (recipe.steps, recipe.batch_size, recipe.networks.latent_dim, recipe.ema_decay) == (
         200_000,
         128,
         256,
@@ -87,7 +94,7 @@ def test_a_batch_that_packs_do_not_divide_is_refused_with_those_that_they_do() -
         recipe.with_numbers(pack=4, accumulation=32, reuse_fakes=False)
     with pytest.raises(ValueError, match="pack must be at least 1"):
         recipe.with_numbers(pack=0)
-    assert recipe.with_numbers(pack=4, accumulation=16, reuse_fakes=False).pack == 4
+    assert recipe.with_numbers(pack=4, accumulation=16, reuse_fakes=False).networks.pack == 4
 
 
 def test_as_many_packs_as_the_others_have_examples() -> None:
@@ -95,7 +102,7 @@ def test_as_many_packs_as_the_others_have_examples() -> None:
     fitted = recipe.for_data(open_images("grid:samples=1000").facts())
     assert fitted.batch_size == 300
     assert fitted.for_data(open_images("grid:samples=1000").facts()) == fitted
-    small = replace(find("pac-gan2-digits").shrunk(), channels=1, packs=4)
+    small = find("pac-gan2-digits").shrunk().with_numbers(channels=1, packs=4)
     data = toy_data(size=16)
     trainer = toy_trainer(small.for_data(data.facts()), data)
     (part,) = trainer.parts(0, 0)
@@ -113,9 +120,8 @@ def test_the_reference_has_as_many_parameters_with_packs() -> None:
 
 def test_mgan_weighs_diversity_as_published_and_has_generators_of_their_own() -> None:
     plane, images = find("mgan-grid"), find("mgan-cifar10")
-    assert isinstance(plane, MGAN) and isinstance(images, MGAN)
-    assert (plane.generators, plane.diversity_weight, plane.classifier_weight) == (50, 0.125, 0.125)
-    assert (images.generators, images.diversity_weight, images.classifier_weight) == (10, 0.01, 1)
+    assert plane.labels == Generators(generators=50, diversity_weight=0.125, classifier_weight=0.125)
+    assert images.labels == Generators(generators=10, diversity_weight=0.01, classifier_weight=1)
     game = built(plane)
     assert game.generator.layers[0].weight.shape == (50, 2, 400)
     assert game.generator.layers[1].weight.shape == (400, 400)
@@ -126,7 +132,8 @@ def test_mgan_weighs_diversity_as_published_and_has_generators_of_their_own() ->
 
 
 def test_mgans_classifier_tells_its_generators_apart() -> None:
-    recipe = replace(find("mgan-ring").shrunk(), diversity_weight=1.0, classifier_weight=1.0, width=16)
+    recipe = find("mgan-ring").shrunk()
+    recipe = recipe.with_numbers(diversity_weight=1.0, classifier_weight=1.0, width=16)
     recipe = replace(recipe, steps=150, generator_lr=5e-3, discriminator_lr=5e-3, batch_size=30)
     data = open_images("ring:samples=300")
     trainer = toy_trainer(recipe.for_data(data.facts()), data)
@@ -139,39 +146,44 @@ def test_mgans_classifier_tells_its_generators_apart() -> None:
 def test_class_conditional_gans_refuse_data_that_do_not_say_the_class() -> None:
     facts = toy_data(size=16).facts()
     recipe = find("conditional-gan-digits")
-    with pytest.raises(ValueError, match=r"4 of 40 images .*needs one for each.*or choose gan-digits"):
+    with pytest.raises(
+        ValueError, match=r"a label of each image, and 4 of 40 images .* have no label: choose"
+    ):
         recipe.for_data(replace(facts, num_unlabelled=4))
-    with pytest.raises(ValueError, match="has 2 labels, and conditional-gan-digits conditions on one"):
+    with pytest.raises(
+        ValueError, match="each image has 2 labels, and conditional-gan-digits conditions on one"
+    ):
         recipe.for_data(replace(facts, num_classes=(2, 3)))
     assert recipe.needs_labels() and not find("gan-digits").needs_labels()
 
 
-def test_runs_of_points_from_before_they_shared_networks_still_load() -> None:
-    numbers = find("conditional-gan-grid").as_json()
-    old = {name: value for name, value in numbers.items() if name not in ("r1_weight",)}
-    assert PointGAN.from_json(old) == find("conditional-gan-grid")
-    assert {"conditional", "discriminator_width"} <= {each.name for each in fields(PointGAN)}
+def test_points_and_their_networks_are_as_they_were() -> None:
+    recipe = find("conditional-gan-grid")
+    known = recipe.flat_numbers()
+    assert (known["width"], known["latent_dim"], known["discriminator_width"]) == (400, 2, 200)
+    assert recipe.terms.r1_weight == 0 and recipe.needs_labels()
+    assert recipe_from(record_of(recipe)) == recipe
 
 
 # ---- features that are learnt first
 
 
-def prepared(recipe: FixedFeaturesGAN, folder: Path, stop: StopRequest | None = None) -> Game:
+def prepared(recipe: Recipe, folder: Path, stop: StopRequest | None = None) -> Game:
     data = toy_data(size=16)
     game = toy_trainer(recipe, data).game
     recipe.prepare(game, data, preparation(folder, stop))
     return game
 
 
-def fitted(name: str) -> FixedFeaturesGAN:
+def fitted(name: str) -> Recipe:
     recipe = replace(find(name).shrunk(), channels=1).for_data(toy_data(size=16).facts())
-    assert isinstance(recipe, FixedFeaturesGAN)
+    assert isinstance(recipe.labels, FixedFeatures)
     return recipe
 
 
 @pytest.mark.parametrize("name", ["logo-gan-ae-digits", "logo-gan-ae-stacked-digits", "rotnet-gan-digits"])
 def test_features_are_learnt_and_clustered_once(name: str, tmp_path: Path) -> None:
-    recipe = replace(fitted(name), feature_steps=5, resolution=16)
+    recipe = fitted(name).with_numbers(feature_steps=5, resolution=16)
     first = prepared(recipe, tmp_path)
     labels = first.labels
     assert labels.counts.sum() == 40 and int(labels.refreshes) == 1
@@ -184,7 +196,7 @@ def test_features_are_learnt_and_clustered_once(name: str, tmp_path: Path) -> No
 
 
 def test_preparation_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    recipe = replace(fitted("logo-gan-ae-digits"), feature_steps=5)
+    recipe = fitted("logo-gan-ae-digits").with_numbers(feature_steps=5)
     whole = prepared(recipe, tmp_path / "whole")
     stop = StopRequest()
     stop.request(15)
@@ -199,14 +211,14 @@ def test_preparation_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 def test_a_classifiers_features_need_the_classifier_in_preparation_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def brightness(recipe: LogoGANRC, images: Tensor) -> Tensor:
+    def brightness(labels: ClassifierClusters, images: Tensor) -> Tensor:
         return images.flatten(1).mean(1, keepdim=True).expand(-1, 1280)
 
-    monkeypatch.setattr(LogoGANRC, "classifier_features", brightness)
+    monkeypatch.setattr(ClassifierClusters, "classifier_features", brightness)
     recipe = fitted("logo-gan-rc-digits")
     game = prepared(recipe, tmp_path)
     assert game.labels.centers.shape == (3, 1280)
-    monkeypatch.setattr(LogoGANRC, "classifier_features", None)
+    monkeypatch.setattr(ClassifierClusters, "classifier_features", None)
     again = prepared(recipe, tmp_path)
     assert torch.equal(again.labels.table, game.labels.table)
 
@@ -228,11 +240,11 @@ def test_recipes_on_learnt_features_refuse_what_they_can_not_do() -> None:
 
 def test_clusters_stand_for_the_classes_whatever_labels_there_are() -> None:
     data = toy_data(60, size=16)
-    recipe = replace(OMNI_DIGITS.shrunk(), channels=1, clusters=5)
+    recipe = OMNI_DIGITS.shrunk().with_numbers(channels=1, clusters=5)
     unlabelled = replace(data.facts(), num_classes=0, class_counts=(), num_unlabelled=60, classes=())
     for facts in (data.facts(), unlabelled):
         taken = recipe.for_data(facts)
-        assert (taken.num_classes, taken.clusters, taken.labelled_share) == (5, 5, None)
+        assert (taken.num_labels, taken.labels.clusters, taken.labelled_share) == (5, 5, None)
         assert not taken.needs_labels()
     game = recipe.for_data(data.facts()).build()
     assert game.labels.num_labels == 5
@@ -242,7 +254,7 @@ def test_clusters_stand_for_the_classes_whatever_labels_there_are() -> None:
 def test_every_packs_recipe_keeps_its_pack_at_toy_size() -> None:
     for pack in (2, 3, 4):
         small = find(f"pac-gan{pack}-digits").shrunk()
-        assert isinstance(small, PacGAN) and (small.pack, small.batch_size) == (pack, 4 * pack)
+        assert (small.networks.pack, small.batch_size) == (pack, 4 * pack)
 
 
 @pytest.mark.parametrize("name", ["logo-gan-ae-digits", "rotnet-gan-digits"])
@@ -264,20 +276,22 @@ def test_other_clusters_make_other_networks(name: str) -> None:
 
 def test_few_images_are_at_least_two_clusters_where_clusters_are_told_apart() -> None:
     facts = replace(open_images("digits:train", resolution=16).facts(), num_images=15)
-    recipe = find("self-conditioned-multi-hinge-digits").with_numbers(clusters=0)
+    recipe = find("self-conditioned-multi-hinge-digits").with_numbers(clusters="auto")
     fitted = recipe.for_data(facts)
-    assert (fitted.clusters, fitted.num_classes) == (2, 2)
-    with pytest.raises(ValueError, match="tells clusters apart: ask for at least 2, not 1"):
+    assert (fitted.labels.clusters, fitted.num_labels) == (2, 2)
+    with pytest.raises(
+        ValueError, match="multi-hinge tells labels apart, and there is 1: choose another loss"
+    ):
         recipe.with_numbers(clusters=1)
 
 
 def test_numbers_of_clusters_are_checked() -> None:
     recipe = find("online-self-conditioned-grid")
     for numbers, said in (
-        ({"clusters": -1}, "clusters must be 0 .* or more"),
+        ({"clusters": -1}, "clusters must be at least 1, not -1"),
         ({"cluster_images": 10}, "50 clusters can't be found in 10 images"),
         ({"online_memory": -1}, "online_memory is a number of images, 0 .* or more, not -1"),
-        ({"refresh_every": 0}, "every refresh_every steps, at least 1, not 0"),
+        ({"refresh_every": 0}, "refresh_every must be at least 1, not 0"),
     ):
         with pytest.raises(ValueError, match=said):
             recipe.with_numbers(**numbers)

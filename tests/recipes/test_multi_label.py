@@ -25,6 +25,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.multi_label import SHAPES, TWO_DOMAINS
 from everymode.recipes.omni_gan import IMAGES32
+from everymode.recipes.record import recipe_from, record_of
 from everymode.runs.run import Run, train
 
 SMALL = {
@@ -63,7 +64,7 @@ def test_the_head_has_a_score_per_label_and_two_for_reality(recipe: Recipe, outp
 
 
 def test_a_shared_embedding_is_a_sum_too() -> None:
-    game = replace(TWO_DOMAINS, shared_dim=6, hierarchical=True, latent_dim=16, width=4).build()
+    game = TWO_DOMAINS.with_numbers(shared_dim=6, hierarchical=True, latent_dim=16, width=4).build()
     assert isinstance(game.generator.shared, BlockEmbedding)
     generator = game.generator.eval()
     z = torch.randn(1, generator.latent_dim).expand(3, -1)
@@ -183,12 +184,11 @@ def test_fakes_as_in_the_data_never_have_labels_that_do_not_meet_there(tmp_path:
     generator.sample(30, label=(1, None))
     assert set(map(tuple, seen[0].tolist())) == {(0, 1), (1, 2)}
     assert set(map(tuple, seen[1].tolist())) == {(1, 2)}
-    again = type(run.recipe).from_json(json.loads(json.dumps(run.recipe.as_json())))
-    assert again == run.recipe
+    assert recipe_from(json.loads(json.dumps(record_of(run.recipe)))) == run.recipe
 
 
 def test_a_law_that_nothing_shows_is_refused() -> None:
-    recipe = replace(TWO_DOMAINS, fake_labels="data", combination_counts=())
+    recipe = TWO_DOMAINS.with_numbers(fake_labels="data", combination_counts=())
     with pytest.raises(ValueError, match="not known which go together: choose uniform"):
         recipe.build()
 
@@ -199,7 +199,7 @@ def test_the_weight_decay_follows_the_images_of_a_class() -> None:
     # 2,000 images per class on average over both kinds, as if 6,000 were shared by three classes.
     alone = replace(facts, num_classes=3, class_counts=(2000,) * 3)
     assert fitted.discriminator_weight_decay == IMAGES32.for_data(alone).discriminator_weight_decay
-    assert "2,000 labelled images per class" in fitted.notes()[0]
+    assert "2,000 labelled images per label" in fitted.notes()[0]
 
 
 # ---- what does not go together
@@ -224,5 +224,7 @@ def test_data_whose_labels_are_all_missing_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ac-gan-digits", "multi-hinge-gan-digits"])
 def test_a_class_head_needs_two_classes(name: str) -> None:
-    with pytest.raises(ValueError, match="tells classes apart, and the data has 1: choose another recipe"):
+    with pytest.raises(
+        ValueError, match="tells labels apart, and there is 1: choose another loss, such as projection"
+    ):
         replace(find(name), num_classes=1).build()

@@ -19,13 +19,19 @@ from everymode.norms.conditional import BatchNorm
 from everymode.norms.constraints import InPlaceSparsityAware, WeightClipping
 from everymode.norms.layer import LayerNorm
 from everymode.norms.operator import operator_norm
-from everymode.norms.sparsity_aware import SparsityAware, sparsity_aware_sigma
+from everymode.norms.sparsity_aware import SparsityAware as SparsityAwareRule
+from everymode.norms.sparsity_aware import sparsity_aware_sigma
 from everymode.norms.spectral import SpectralNorm
+from everymode.part import Norm
 from everymode.recipe import Recipe
-from everymode.recipes import find, rival_norms, unconditional
-from everymode.recipes.san_gan import SparsityAwareBigGAN, SparsityAwareGAN
-from everymode.recipes.tables.normalization import NORMALIZATION
-from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
+from everymode.recipes import RECIPES, find, unconditional
+from everymode.recipes.parts import norms
+from everymode.recipes.parts.plain_losses import Wasserstein
+from everymode.recipes.parts.standard_networks import Standard
+from everymode.recipes.san_gan import SparsityAware
+
+MODULES = [f"everymode.recipes.{name}" for name in ("unconditional", "rival_norms", "san_gan")]
+NORMALIZATION = [name for name, (module, _, _) in RECIPES.items() if module in MODULES]
 
 
 def built(recipe: Recipe) -> Game:
@@ -47,6 +53,7 @@ def kinds(network: nn.Module) -> dict[str, type]:
 
 
 def test_numbers_of_the_paper() -> None:
+    assert len(NORMALIZATION) == 35
     for name in (
         "san-gan-cnn-cifar10",
         "san-gan-resnet-cifar10",
@@ -55,32 +62,33 @@ def test_numbers_of_the_paper() -> None:
     ):
         recipe = find(name)
         assert recipe.steps * recipe.batch_size * recipe.discriminator_steps == 200 * 50_000
-        assert (recipe.batch_size, recipe.latent_dim, recipe.discriminator_steps) == (64, 128, 1)
+        assert (recipe.batch_size, recipe.networks.latent_dim, recipe.discriminator_steps) == (64, 128, 1)
         assert recipe.generator_lr == recipe.discriminator_lr == 2e-4
         assert (recipe.beta1, recipe.beta2, recipe.ema_decay) == (0.5, 0.9, 0.0)
     assert find("san-gan-cnn-stl10").steps * 64 == 200 * 100_000
     sparse, plain = find("san-biggan-cifar10"), find("biggan-cifar10")
-    assert isinstance(sparse, SparsityAwareBigGAN) and sparse.circular_padding
-    assert replace(sparse, beta1=plain.beta1, name=plain.name, circular_padding=False).as_json() == (
-        plain.as_json() | {"gain": 1.0}
-    )
+    assert sparse.norm == SparsityAware(where="blocks") and sparse.networks.circular_padding
+    assert (sparse.norm.gain, sparse.norm.spectral_epsilon) == (1.0, plain.norm.spectral_epsilon)
+    back = {"beta1": plain.beta1, "name": plain.name, "circular_padding": False, "norm": plain.norm}
+    assert sparse.with_numbers(**back) == plain
 
 
 def test_parameter_counts_of_the_residual_critics_at_48_pixels() -> None:
     # The paper prints 19.5M and, shortened, 4.8M.
-    assert count(built(replace(unconditional.RESNET_STL10)).discriminator) == 19_542_721
-    assert count(built(replace(unconditional.RESNET_STL10, shortened=True)).discriminator) == 4_859_073
+    whole = unconditional.RESNET_STL10
+    assert count(built(whole).discriminator) == 19_542_721
+    assert count(built(whole.with_numbers(shortened=True)).discriminator) == 4_859_073
     recipe = find("san-gan-resnet-stl10")
-    assert isinstance(recipe, SparsityAwareGAN) and recipe.shortened
-    assert not find("sn-gan-resnet-stl10").shortened
+    assert isinstance(recipe.norm, SparsityAware) and recipe.networks.shortened
+    assert not find("sn-gan-resnet-stl10").networks.shortened
 
 
 @pytest.mark.parametrize("name", NORMALIZATION)
 def test_the_table_names_its_recipes(name: str) -> None:
     recipe = find(name)
     assert recipe.name == name
-    if isinstance(recipe, UnconditionalGAN):
-        assert recipe.residual == ("resnet" in name) and not recipe.needs_labels()
+    if isinstance(recipe.networks, Standard):
+        assert recipe.networks.residual == ("resnet" in name) and not recipe.needs_labels()
         game = built(recipe)
         assert isinstance(game.labels, NoLabels)
         layers = [each for each in game.discriminator.modules() if isinstance(each, nn.Conv2d)]
@@ -89,34 +97,39 @@ def test_the_table_names_its_recipes(name: str) -> None:
         assert any(isinstance(each, CircularConv2d) for each in layers)
 
 
-def test_what_each_class_puts_on_the_critic() -> None:
-    def game(kind: type[UnconditionalGAN], **numbers: object) -> Game:
-        return kind(**numbers_of(unconditional.CNN_DIGITS.shrunk(), width=2) | numbers).build()
+def test_what_each_norm_puts_on_the_critic() -> None:
+    def game(norm: Norm, **numbers: object) -> Game:
+        small = unconditional.CNN_DIGITS.shrunk()
+        return small.with_numbers(norm=norm, width=2, **numbers).build()
 
-    vanilla = game(UnconditionalGAN)
+    vanilla = game(norms.NoNorm())
     assert not kinds(vanilla.discriminator) and vanilla.constraint is None
     assert not vanilla.objective.discriminator_terms
-    sparse = kinds(game(SparsityAwareGAN).discriminator)
-    assert set(sparse.values()) == {SparsityAware, SpectralNorm}
+    sparse = kinds(game(SparsityAware()).discriminator)
+    assert set(sparse.values()) == {SparsityAwareRule, SpectralNorm}
     assert [name for name, kind in sparse.items() if kind is SpectralNorm] == ["head.linear"]
-    assert set(kinds(game(rival_norms.SpectralGAN).discriminator).values()) == {SpectralNorm}
-    for kind in (rival_norms.ConvolutionSpectralGAN, rival_norms.ExactSpectralGAN, rival_norms.WeightNormGAN):
-        assert len(kinds(game(kind).discriminator)) == 6
-    assert isinstance(game(rival_norms.WeightClippingGAN, clip=0.1).constraint, WeightClipping)
-    assert isinstance(game(SparsityAwareGAN, in_place=True).constraint, InPlaceSparsityAware)
-    penalized = game(rival_norms.GradientPenaltyGAN)
+    assert set(kinds(game(norms.Spectral()).discriminator).values()) == {SpectralNorm}
+    for norm in (
+        norms.Spectral(estimate="convolution"),
+        norms.Spectral(estimate="exact"),
+        norms.WeightNorm(),
+    ):
+        assert len(kinds(game(norm).discriminator)) == 6
+    assert isinstance(game(norms.WeightClipping(clip=0.1)).constraint, WeightClipping)
+    assert isinstance(game(SparsityAware(in_place=True)).constraint, InPlaceSparsityAware)
+    penalized = game(norms.NoNorm(), loss=Wasserstein(), penalty_weight=10.0)
     assert [(term.name, term.weight) for term in penalized.objective.discriminator_terms] == [
         ("gradient_penalty", 10.0)
     ]
-    for kind, norm in ((rival_norms.LayerNormGAN, LayerNorm), (rival_norms.BatchNormGAN, BatchNorm)):
-        assert sum(isinstance(each, norm) for each in game(kind).discriminator.modules()) == 4
+    for norm, layer in ((norms.LayerNorm(), LayerNorm), (norms.BatchNorm(), BatchNorm)):
+        assert sum(isinstance(each, layer) for each in game(norm).discriminator.modules()) == 4
 
 
 def test_layers_are_divided_by_what_the_recipe_says() -> None:
     torch.manual_seed(0)
     small = unconditional.CNN_DIGITS.shrunk()
-    exact = rival_norms.ExactSpectralGAN(**numbers_of(small)).build().discriminator.eval()
-    sparse = SparsityAwareGAN(**numbers_of(small), gain=1.1).build().discriminator.eval()
+    exact = replace(small, norm=norms.Spectral(estimate="exact")).build().discriminator.eval()
+    sparse = replace(small, norm=SparsityAware(gain=1.1)).build().discriminator.eval()
     for grid, first, second in zip((16, 16, 8, 8, 4), exact.convolutions, sparse.convolutions, strict=True):
         assert float(operator_norm(first.weight, (grid, grid))) == pytest.approx(1, rel=1e-4)
         assert float(sparsity_aware_sigma(second.weight.detach(), (grid, grid))) == pytest.approx(
@@ -127,7 +140,7 @@ def test_layers_are_divided_by_what_the_recipe_says() -> None:
 def test_san_biggan_keeps_spectral_normalization_outside_the_blocks() -> None:
     critic = find("san-biggan-digits").shrunk().build().discriminator
     found = kinds(critic)
-    assert {name.split(".")[0] for name, kind in found.items() if kind is SparsityAware} == {"blocks"}
+    assert {name.split(".")[0] for name, kind in found.items() if kind is SparsityAwareRule} == {"blocks"}
     assert {name for name, kind in found.items() if kind is SpectralNorm} == {"head.linear", "head.embedding"}
     assert any(isinstance(each, CircularConv2d) for each in critic.modules())
     plain = find("biggan-digits").shrunk().build().discriminator
@@ -135,27 +148,27 @@ def test_san_biggan_keeps_spectral_normalization_outside_the_blocks() -> None:
     assert not any(isinstance(each, CircularConv2d) for each in plain.modules())
 
 
-STEPPING = (
-    ("in place", SparsityAwareGAN, {"in_place": True, "interval": 2}),
-    ("a subset", SparsityAwareGAN, {"fraction": 0.25, "interval": 2, "momentum": 0.5}),
-    ("exact", rival_norms.ExactSpectralGAN, {}),
-    ("convolution", rival_norms.ConvolutionSpectralGAN, {}),
-    ("weight norm", rival_norms.WeightNormGAN, {}),
-    ("orthonormal", rival_norms.OrthonormalGAN, {}),
-    ("layer norm", rival_norms.LayerNormGAN, {}),
-    ("batch norm", rival_norms.BatchNormGAN, {}),
-    ("clipping", rival_norms.WeightClippingGAN, {}),
-    ("WGAN-GP", rival_norms.GradientPenaltyGAN, {}),
-    ("residual", SparsityAwareGAN, {"residual": True}),
-    ("augmented", SparsityAwareGAN, {"augmentation": "translation"}),
+STEPPING: tuple[tuple[str, Norm, dict[str, object]], ...] = (
+    ("in place", SparsityAware(in_place=True, interval=2), {}),
+    ("a subset", SparsityAware(fraction=0.25, interval=2, momentum=0.5), {}),
+    ("exact", norms.Spectral(estimate="exact"), {}),
+    ("convolution", norms.Spectral(estimate="convolution"), {}),
+    ("weight norm", norms.WeightNorm(), {}),
+    ("orthonormal", norms.Orthonormal(), {}),
+    ("layer norm", norms.LayerNorm(), {}),
+    ("batch norm", norms.BatchNorm(), {}),
+    ("clipping", norms.WeightClipping(), {}),
+    ("WGAN-GP", norms.NoNorm(), {"loss": Wasserstein(), "penalty_weight": 10.0}),
+    ("residual", SparsityAware(), {"residual": True}),
+    ("augmented", SparsityAware(), {"augmentation": "translation"}),
 )
 
 
-@pytest.mark.parametrize(("kind", "numbers"), [row[1:] for row in STEPPING], ids=[row[0] for row in STEPPING])
-def test_three_steps(kind: type[UnconditionalGAN], numbers: dict[str, object]) -> None:
-    small = unconditional.CNN_DIGITS.shrunk()
+@pytest.mark.parametrize(("norm", "numbers"), [row[1:] for row in STEPPING], ids=[row[0] for row in STEPPING])
+def test_three_steps(norm: Norm, numbers: dict[str, object]) -> None:
+    recipe = unconditional.CNN_DIGITS.shrunk().with_numbers(norm=norm, width=4, **numbers)
     data = toy_data(size=16)
-    trainer = toy_trainer(kind(**numbers_of(small, width=4) | numbers).for_data(data.facts()), data)
+    trainer = toy_trainer(recipe.for_data(data.facts()), data)
     before = [parameter.detach().clone() for parameter in trainer.game.discriminator.parameters()]
     for _ in range(3):
         trainer.step()
@@ -163,7 +176,7 @@ def test_three_steps(kind: type[UnconditionalGAN], numbers: dict[str, object]) -
     assert bad is None and all(math.isfinite(value) for value in means.values())
     after = list(trainer.game.discriminator.parameters())
     assert all(not torch.equal(*pair) for pair in zip(before, after, strict=True) if pair[0].dim() > 1)
-    if kind is rival_norms.WeightClippingGAN:
+    if isinstance(norm, norms.WeightClipping):
         assert max(float(each.detach().abs().max()) for each in after) <= 0.0100001
 
 
@@ -176,19 +189,19 @@ def test_numbers_that_make_no_sense() -> None:
         ("momentum", 1.0, "momentum must be at least 0 and below 1"),
     ):
         with pytest.raises(ValueError, match=said):
-            SparsityAwareGAN(**numbers_of(digits), **{name: value})
+            SparsityAware(**{name: value})
     with pytest.raises(ValueError, match=r"set momentum to 0, not 0\.5, or in_place to False"):
-        SparsityAwareGAN(**numbers_of(digits), momentum=0.5, in_place=True)
-    with pytest.raises(ValueError, match="which the residual critic has no place for"):
-        rival_norms.BatchNormGAN(**numbers_of(unconditional.RESNET_DIGITS))
+        SparsityAware(momentum=0.5, in_place=True)
+    with pytest.raises(ValueError, match=r"BatchNorm normalizes features, which .* has no place for"):
+        replace(unconditional.RESNET_DIGITS, norm=norms.BatchNorm())
     with pytest.raises(ValueError, match="clip must be above 0"):
-        rival_norms.WeightClippingGAN(**numbers_of(digits), clip=0.0)
+        norms.WeightClipping(clip=0.0)
     with pytest.raises(ValueError, match="orthonormal_weight must be 0"):
-        rival_norms.OrthonormalGAN(**numbers_of(digits), orthonormal_weight=-1.0)
+        norms.Orthonormal(orthonormal_weight=-1.0)
     with pytest.raises(ValueError, match="penalty_weight must be 0"):
-        rival_norms.GradientPenaltyGAN(**numbers_of(digits), penalty_weight=-1.0)
-    with pytest.raises(ValueError, match="the Wasserstein loss has no zero of its own"):
-        rival_norms.GradientPenaltyGAN(**numbers_of(digits, augmentation="ada"))
+        find("wgan-gp-cnn-digits").with_numbers(penalty_weight=-1.0)
+    with pytest.raises(ValueError, match="the Wasserstein loss has none of its own"):
+        replace(digits, loss=Wasserstein(), augmentation="ada")
     points = DataFacts("ring", 100, (2,), 8, (12,) * 8, 0, "f", ())
     with pytest.raises(ValueError, match="ring holds points"):
         find("san-gan-cnn-digits").for_data(points)

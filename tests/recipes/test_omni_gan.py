@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from everymode.data.facts import DataFacts
-from everymode.recipes.decay_by_images import weight_decay_for
+from everymode.decay import weight_decay_for
 from everymode.recipes.omni_gan import (
     CIFAR10,
     CIFAR100,
@@ -47,7 +47,7 @@ def test_recipes_for_images_take_the_decay_of_their_data() -> None:
     facts = DataFacts("photos", 5000, (3, 64, 64), 10, (500,) * 10, 0, "f", ())
     fitted = IMAGES64.for_data(facts)
     assert fitted.discriminator_weight_decay == 5e-4
-    assert "500 labelled images per class: discriminator weight decay 0.0005" in fitted.notes()[0]
+    assert "500 labelled images per label: discriminator weight decay 0.0005" in fitted.notes()[0]
     chosen = replace(IMAGES64, discriminator_weight_decay=0.0).for_data(facts)
     assert chosen.discriminator_weight_decay == 0.0
     assert CIFAR10.for_data(facts).discriminator_weight_decay == 1e-4
@@ -56,7 +56,7 @@ def test_recipes_for_images_take_the_decay_of_their_data() -> None:
 def test_the_published_numbers() -> None:
     assert (CIFAR10.batch_size, CIFAR10.discriminator_steps) == (32, 3)
     assert (CIFAR100.discriminator_steps, CIFAR100.discriminator_weight_decay) == (4, 5e-4)
-    assert ONE_SIDED_CIFAR10.one_sided and not CIFAR10.one_sided
+    assert ONE_SIDED_CIFAR10.loss.one_sided and not CIFAR10.loss.one_sided
     for recipe in (CIFAR10, CIFAR100):
         assert recipe.generator_lr == recipe.discriminator_lr == 2e-4
         assert (recipe.beta1, recipe.beta2, recipe.adam_epsilon) == (0.0, 0.999, 1e-8)

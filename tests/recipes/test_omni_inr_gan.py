@@ -15,7 +15,9 @@ from everymode.cli import main
 from everymode.data.facts import DataFacts
 from everymode.networks import ImplicitHead
 from everymode.recipes import omni_gan, omni_inr_gan
-from everymode.recipes.omni_inr_gan import OmniINRGAN, OmniINRGANForImages
+from everymode.recipes.omni_inr_gan import ImplicitBigGAN
+from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.record import FORMAT, record_of
 from everymode.sampling.generator import Generator, load
 
 PAIRS = {
@@ -37,11 +39,14 @@ PAIRS = {
 def test_the_numbers_are_those_of_omni_gan_but_for_what_the_paper_changes(name: str) -> None:
     ours, plain = PAIRS[name]
     changed = {each.name for each in fields(plain) if getattr(ours, each.name) != getattr(plain, each.name)}
-    assert changed - {"discriminator_attention", "accumulation"} == {"name"}
+    assert changed - {"accumulation"} == {"name", "networks"}
     assert ours.name == plain.name.replace("omni-gan", "omni-inr-gan")
-    assert ours.discriminator_attention == 0  # so that D takes any size
-    assert ours.generator_attention == plain.generator_attention
-    assert isinstance(ours, OmniINRGANForImages) == isinstance(plain, omni_gan.OmniGANForImages)
+    assert isinstance(ours.networks, ImplicitBigGAN) and type(plain.networks) is BigGAN
+    of_networks = {each.name for each in fields(BigGAN)} - {"discriminator_attention"}
+    for number in of_networks:
+        assert getattr(ours.networks, number) == getattr(plain.networks, number), number
+    assert ours.networks.discriminator_attention == 0  # so that D takes any size
+    assert ours.networks.generator_attention == plain.networks.generator_attention
 
 
 def test_the_published_numbers_at_256_pixels() -> None:
@@ -49,7 +54,7 @@ def test_the_published_numbers_at_256_pixels() -> None:
     # 128 images at once, accumulated twice (appendix J).
     assert (recipe.batch_size, recipe.accumulation, recipe.discriminator_steps) == (256, 2, 2)
     assert (recipe.generator_weight_decay, recipe.discriminator_weight_decay) == (1e-4, 1e-5)
-    assert (recipe.generator_attention, recipe.head_width) == (64, 96)
+    assert (recipe.networks.generator_attention, recipe.networks.head_width) == (64, 96)
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("IMAGENET128", 70_524_228), ("IMAGENET256", 82_198_788)])
@@ -62,25 +67,25 @@ def test_generators_are_of_the_published_size(name: str, parameters: int) -> Non
 
 def test_the_head_is_normalized_and_keeps_torchs_initial_weights() -> None:
     torch.manual_seed(0)
-    recipe = replace(omni_inr_gan.DIGITS, initialization="orthogonal")
+    recipe = omni_inr_gan.DIGITS.with_numbers(initialization="orthogonal")
     head = recipe.build().generator.output_head
     assert isinstance(head, ImplicitHead) and head.border_padding
     for layer in head.layers:
         original = layer.parametrizations.weight.original
         bound = layer.in_features**-0.5
         assert 0.9 * bound < original.abs().max() <= bound
-    assert not replace(recipe, border_padding=False).build().generator.output_head.border_padding
+    assert not recipe.with_numbers(border_padding=False).build().generator.output_head.border_padding
     with pytest.raises(ValueError, match="head_width must be at least 1"):
-        replace(recipe, head_width=0)
+        recipe.with_numbers(head_width=0)
 
 
 def test_recipes_for_images_take_the_decay_of_their_data() -> None:
     facts = DataFacts("photos", 5000, (3, 64, 64), 10, (500,) * 10, 0, "f", ())
     fitted = omni_inr_gan.IMAGES64.for_data(facts)
-    assert isinstance(fitted, OmniINRGAN) and fitted.head_width == 96
+    assert isinstance(fitted.networks, ImplicitBigGAN) and fitted.networks.head_width == 96
     assert fitted.discriminator_weight_decay == 5e-4
     shrunk = fitted.shrunk()
-    assert isinstance(shrunk, OmniINRGANForImages) and shrunk.head_width == 8
+    assert isinstance(shrunk.networks, ImplicitBigGAN) and shrunk.networks.head_width == 8
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +95,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer = toy_trainer(recipe, toy_data(size=16))
     trainer.step()
     trainer.step()
-    kind = type(recipe)
-    record = {"module": kind.__module__, "class": kind.__name__, "file": None, "numbers": recipe.as_json()}
-    generator = Generator(trainer.average, trainer.game.labels, config={"recipe": record})
+    config = {"format": FORMAT, "recipe": {"file": None, **record_of(recipe)}}
+    generator = Generator(trainer.average, trainer.game.labels, config=config)
     return generator.save(tmp_path_factory.mktemp("saved") / "inr")
 
 

@@ -22,26 +22,28 @@ from everymode.labels.class_parts import ClassPartLabels
 from everymode.labels.partition import PartitionLabels
 from everymode.machine.stopping import Stopped
 from everymode.partitioner import PartitionStopped, learn_partition
+from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.partition_guided import PartitionGuided
-from everymode.recipes.partition_numbers import PartitionNumbers, parts_for
+from everymode.recipes.given_partition import parts_for
+from everymode.recipes.partition_guided import Partition
+from everymode.recipes.record import recipe_from, record_of
 from everymode.sampling.rejection import sample_accepted
 
 
 def built(name: str, **numbers: Any) -> Game:
     with torch.device("meta"):
-        return replace(find(name), **numbers).build()
+        return find(name).with_numbers(**numbers).build()
 
 
 def size(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def small(name: str = "partition-guided-digits", **numbers: Any) -> PartitionNumbers:
+def small(name: str = "partition-guided-digits", **numbers: Any) -> Recipe:
     """The recipe at toy size, not yet fitted to data."""
     recipe = find(name).shrunk()
-    assert isinstance(recipe, PartitionNumbers)
-    return replace(recipe, resolution=8, channels=1, num_images=0, held_out="", **numbers)
+    assert isinstance(recipe.labels, Partition)
+    return recipe.with_numbers(resolution=8, channels=1, num_images=0, held_out="", **numbers)
 
 
 def digits(count: int = 40) -> Dataset:
@@ -58,7 +60,7 @@ def learning(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         recipe = small(partition=settings, parts=settings.k)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
-            return recipe.new_partitioner().eval()
+            return recipe.labels.source(recipe).partitioner.eval()
 
     monkeypatch.setattr("everymode.partitioner.learning.learn_partition", learn)
     return asked
@@ -72,12 +74,12 @@ def learning(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     [("cifar10", 4_888_067, 4_256_201), ("stl10", 32_993_539, 19_747_721)],
 )
 def test_networks_are_of_the_released_size(name: str, generator: int, discriminator: int) -> None:
-    game = built(f"partition-guided-{name}", partition=small().partition)
+    game = built(f"partition-guided-{name}", partition=small().labels.partition)
     assert (size(game.generator), size(game.discriminator)) == (generator, discriminator)
 
 
 def test_the_guides_weight_falls_as_released() -> None:
-    lighter = {"width": 4, "parts": 3, "partition": small().partition}
+    lighter = {"width": 4, "parts": 3, "partition": small().labels.partition}
     (guide,) = built("partition-guided-cifar10", **lighter).objective.generator_terms
     assert guide.name == "guide"
     assert [guide.weight(step) for step in (0, 10_000, 50_000)] == [6.0, pytest.approx(4.8), 0.0]
@@ -100,23 +102,23 @@ def test_default_number_of_parts() -> None:
         200,
         200,
     ]
-    fitted = small(parts=0).for_data(digits().facts())
-    assert (fitted.parts, fitted.partition.k) == (4, 4)
-    numbers = small(pretext_steps=7, partition_steps=9).for_data(digits().facts()).partition
+    fitted = small(parts=None).for_data(digits().facts())
+    assert (fitted.labels.parts, fitted.labels.partition.k) == (4, 4)
+    numbers = small(pretext_steps=7, partition_steps=9).for_data(digits().facts()).labels.partition
     assert (numbers.pretext_steps, numbers.partition_steps) == (7, 9)
 
 
 def test_json_keeps_the_settings() -> None:
     recipe = find("partition-guided-digits")
-    again = PartitionGuided.from_json(json.loads(json.dumps(recipe.as_json())))
-    assert again == recipe and again.partition.k == 10
+    again = recipe_from(json.loads(json.dumps(record_of(recipe))))
+    assert again == recipe and again.labels.partition.k == 10
 
 
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     [
-        ({"parts": 1}, "parts must be 0 .* or 2 or more .*, not 1"),
-        ({"pretext_steps": -1}, "pretext_steps and partition_steps must be 0"),
+        ({"parts": 1}, "parts must be 2 or more .*, not 1"),
+        ({"pretext_steps": -1}, "pretext_steps must be at least 1, not -1"),
         ({"guide_floor": 7.0}, "falls from guide_weight to guide_floor"),
         ({"guide_weight": -1.0}, "falls from guide_weight to guide_floor"),
         ({"random_parts": True}, "random_parts needs no partitioner"),
@@ -228,12 +230,12 @@ def test_training_sees_the_table_and_the_guide(learning: list[Path]) -> None:
 
 def test_a_partition_that_is_given_is_used(tmp_path: Path) -> None:
     folder = tmp_path / "partition"
-    settings = replace(small().partition, k=4, full_width=6)
+    settings = replace(small().labels.partition, k=4, full_width=6)
     learnt = learn_partition(digits(), settings, folder)
-    recipe = small(partitioner=str(folder), parts=0)
+    recipe = small(partitioner=str(folder), parts=None)
     fitted = recipe.for_data(digits().facts())
-    assert isinstance(fitted, PartitionNumbers)
-    assert (fitted.parts, fitted.partition) == (4, settings)
+    assert isinstance(fitted.labels, Partition)
+    assert (fitted.labels.parts, fitted.labels.partition) == (4, settings)
     assert any("read from" in note for note in fitted.notes())
     run = everymode.train(recipe, data=digits(), out=tmp_path / "runs", quiet=True)
     labels = everymode.load(run.folder).labels
@@ -246,10 +248,10 @@ def test_a_partition_that_is_given_is_used(tmp_path: Path) -> None:
 
 
 def test_a_partition_of_something_else_is_refused(tmp_path: Path) -> None:
-    learn_partition(digits(), small().partition, tmp_path)
+    learn_partition(digits(), small().labels.partition, tmp_path)
     with pytest.raises(
         ValueError, match=r"of examples of shape \(1, 8, 8\), and those of toy are \(1, 16, 16\)"
     ):
-        small(partitioner=str(tmp_path), parts=0).for_data(toy_data(size=16).facts())
+        small(partitioner=str(tmp_path), parts=None).for_data(toy_data(size=16).facts())
     with pytest.raises(ValueError, match="has 3 parts, and 4 are asked for: set parts to 3"):
         small(partitioner=str(tmp_path), parts=4).for_data(digits().facts())

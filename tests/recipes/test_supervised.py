@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -15,8 +15,9 @@ from everymode.game import Game
 from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead, ScalarHead
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
-from everymode.recipes.ac_gan import ACGAN
-from everymode.recipes.multi_hinge_gan import MultiHingeGAN, MultiHingeK1GAN, MultiHingeSharedGAN
+from everymode.recipes.ac_gan import AuxiliaryClassifier
+from everymode.recipes.multi_hinge_gan import FakeClass, MultiHinge, SharedMultiHinge
+from everymode.recipes.parts.plain_losses import Hinge
 
 TELLS_CLASSES_APART = ("ac-gan", "imac-gan", "multi-hinge", "omni", "one-sided")
 
@@ -29,31 +30,35 @@ def built(recipe: Recipe) -> Game:
 def test_numbers_of_the_multi_hinge_paper() -> None:
     for name in ("sagan-imagenet128", "multi-hinge-gan-imagenet128", "multi-hinge-ssl-imagenet128"):
         recipe = find(name)
-        assert (recipe.batch_size, recipe.width, recipe.latent_dim) == (1024, 64, 128)
+        assert (recipe.batch_size, recipe.networks.width, recipe.networks.latent_dim) == (1024, 64, 128)
         assert (recipe.generator_lr, recipe.discriminator_lr, recipe.discriminator_steps) == (1e-4, 4e-4, 1)
         assert recipe.steps == 1_000_000
     auxiliary, guessing = find("ac-gan-imagenet128"), find("ac-gan-ssl-imagenet128")
-    assert isinstance(auxiliary, ACGAN) and auxiliary.projection and auxiliary.class_weight == 0.1
-    assert not auxiliary.aux_on_fake
+    assert isinstance(auxiliary.loss, AuxiliaryClassifier)
+    assert auxiliary.loss.projection and auxiliary.loss.class_weight == 0.1
+    assert not auxiliary.loss.aux_on_fake
     assert auxiliary.discriminator_steps == guessing.discriminator_steps == 2
-    assert (guessing.discriminator_lr, guessing.latent_dim, guessing.labelled_fraction) == (5e-4, 120, 0.1)
-    margins = find("multi-hinge-gan-imagenet128")
-    assert isinstance(margins, MultiHingeGAN) and not margins.aux_on_fake
+    assert (guessing.discriminator_lr, guessing.networks.latent_dim) == (5e-4, 120)
+    assert guessing.labelled_fraction == 0.1
+    margins = find("multi-hinge-gan-imagenet128").loss
+    assert type(margins) is MultiHinge and not margins.aux_on_fake
     assert (margins.class_weight, margins.margin) == (0.1, 1.0)
     shared = find("multi-hinge-shared-gan-imagenet128")
-    assert isinstance(shared, MultiHingeSharedGAN)
-    assert (shared.hinge_start, shared.steps) == (580_000, 585_000)
+    assert isinstance(shared.loss, SharedMultiHinge)
+    assert (shared.loss.hinge_start, shared.steps) == (580_000, 585_000)
     k_plus_1 = find("multi-hinge-k1-gan-cifar10")
-    assert isinstance(k_plus_1, MultiHingeK1GAN)
-    assert (k_plus_1.class_weight, k_plus_1.matching_weight) == (0.05, 1.0)
+    assert isinstance(k_plus_1.loss, FakeClass)
+    assert (k_plus_1.loss.class_weight, k_plus_1.terms.matching_weight) == (0.05, 1.0)
 
 
 def test_biggan_on_imagenet_is_omni_gan_without_decay() -> None:
     for size in (128, 256):
         biggan, omni = find(f"biggan-imagenet{size}"), find(f"omni-gan-imagenet{size}")
-        numbers, others = biggan.as_json(), omni.as_json()
-        differing = {name for name, value in numbers.items() if others[name] != value}
-        assert differing == {"name", "generator_weight_decay", "discriminator_weight_decay"}
+        differing = {
+            each.name for each in fields(omni) if getattr(biggan, each.name) != getattr(omni, each.name)
+        }
+        assert differing == {"name", "loss", "generator_weight_decay", "discriminator_weight_decay"}
+        assert biggan.loss == Hinge(head="projection")
         assert (biggan.generator_weight_decay, biggan.discriminator_weight_decay) == (0, 0)
     assert find("biggan-imagenet256").discriminator_steps == 2
 
@@ -98,7 +103,7 @@ def test_sagan_at_32_pixels_has_the_published_widths() -> None:
 
 
 def test_the_shared_margin_costs_nothing_before_its_step() -> None:
-    recipe = replace(find("multi-hinge-shared-gan-digits"), hinge_start=2)
+    recipe = find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=2)
     weighted = built(recipe).objective.discriminator_terms[0]
     assert callable(weighted.weight)
     assert [weighted.weight(step) for step in (0, 1, 2, 3)] == [0, 0, 1, 1]
@@ -106,23 +111,27 @@ def test_the_shared_margin_costs_nothing_before_its_step() -> None:
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith(TELLS_CLASSES_APART)])
 def test_a_class_head_needs_two_classes(name: str) -> None:
-    with pytest.raises(ValueError, match="tells classes apart, and the data has 1: choose another recipe"):
-        replace(find(name), num_classes=1).build()
+    with pytest.raises(
+        ValueError, match="tells labels apart, and there is 1: choose another loss, such as projection"
+    ):
+        find(name).with_numbers(num_classes=1).build()
 
 
 def test_a_label_that_can_only_be_one_class_is_named() -> None:
     with pytest.raises(ValueError, match="one of an image's labels has 1: leave that label out"):
-        replace(find("omni-gan-digits"), num_classes=(10, 1)).build()
+        find("omni-gan-digits").with_numbers(num_classes=(10, 1)).build()
 
 
 def test_combinations_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match="improved and projection exclude each other"):
-        ACGAN(name="both", improved=True, projection=True)
+        AuxiliaryClassifier(improved=True, projection=True)
     with pytest.raises(ValueError, match="set accumulation to 1, or matching_weight to 0"):
-        replace(find("multi-hinge-k1-gan-digits"), accumulation=2)
+        find("multi-hinge-k1-gan-digits").with_numbers(accumulation=2)
     half = hide_labels(toy_data(), 0.4).facts()
     for name in ("biggan-digits", "multi-hinge-shared-gan-digits"):
-        with pytest.raises(ValueError, match="have no label, and"):
+        with pytest.raises(
+            ValueError, match=r"asks for a label of each image, and 24 of 40 .* have no label"
+        ):
             find(name).for_data(half)
     halving = (
         "multi-hinge-gan-digits",
@@ -134,21 +143,23 @@ def test_combinations_that_make_no_sense() -> None:
     for name in (*halving, "multi-hinge-k1-gan-digits"):
         assert find(name).for_data(half).labelled_share == 0.5
         assert find(name).for_data(toy_data().facts()).labelled_share is None
-        assert replace(find(name), labelled_share=0.0).for_data(half).labelled_share == 0
+        assert find(name).with_numbers(labelled_share=0.0).for_data(half).labelled_share == 0
     with pytest.raises(ValueError, match="improved needs aux_on_fake"):
-        ACGAN(name="unlearnt", improved=True, aux_on_fake=False)
+        AuxiliaryClassifier(improved=True, aux_on_fake=False)
     with pytest.raises(ValueError, match="hinge_start is a step, 0 or later, not -5"):
-        replace(find("multi-hinge-shared-gan-digits"), hinge_start=-5)
-    third = replace(find("multi-hinge-gan-digits"), labelled_share=0.3, batch_size=64)
+        find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=-5)
+    third = find("multi-hinge-gan-digits").with_numbers(labelled_share=0.3, batch_size=64)
     assert third.for_data(half).labelled_share == 0.3
-    assert third.labelled_rows_share == 19 / 64
+    assert third.labelled_rows_share() == 19 / 64
     for name in ("ac-gan-digits", "multi-hinge-k1-gan-digits", "biggan-digits", "reacgan-digits"):
-        with pytest.raises(ValueError, match="one label an image, and the data has 2"):
-            replace(find(name), num_classes=(3, 4)).build()
-    with pytest.raises(ValueError, match="R3GAN has R1 already"):
-        replace(find("r3gan-digits"), r1_weight=1.0)
-    with pytest.raises(ValueError, match="no zero of their own"):
-        replace(find("r3gan-digits"), augmentation="ada")
+        with pytest.raises(ValueError, match=r"each image has 2 labels, and .* conditions on one"):
+            find(name).with_numbers(num_classes=(3, 4)).build()
+    with pytest.raises(ValueError, match="gamma is the weight of R1 and R2 already"):
+        find("r3gan-digits").with_numbers(r1_weight=1.0)
+    with pytest.raises(
+        ValueError, match="ada goes by the zero of the scores, and the relativistic loss has none"
+    ):
+        find("r3gan-digits").with_numbers(augmentation="ada")
 
 
 @pytest.mark.parametrize("name", ["multi-hinge-gan-digits", "ac-gan-digits", "imac-gan-digits"])
@@ -168,7 +179,7 @@ def test_regularization_by_number() -> None:
         "consistency_weight": 10.0,
         "fake_consistency_weight": 1.0,
     }
-    recipe = replace(find("biggan-digits").shrunk(), channels=1, **weights)
+    recipe = find("biggan-digits").shrunk().with_numbers(channels=1, **weights)
     data = toy_data(size=16)
     trainer = toy_trainer(recipe.for_data(data.facts()), data)
     assert "terms/discriminator/lecam" in trainer.game.modules
@@ -177,7 +188,7 @@ def test_regularization_by_number() -> None:
     assert bad is None
     assert {"discriminator/r1", "discriminator/lecam", "discriminator/consistency"} <= means.keys()
     with pytest.raises(ValueError, match="lecam_weight must be 0"):
-        replace(recipe, lecam_weight=-1.0)
+        recipe.with_numbers(lecam_weight=-1.0)
 
 
 def strays(unlabelled: int) -> DataFacts:
@@ -189,22 +200,22 @@ def strays(unlabelled: int) -> DataFacts:
 
 @pytest.mark.parametrize("name", ["multi-hinge-gan-32", "ac-gan-32", "imac-gan-64", "multi-hinge-ssl-32"])
 def test_a_few_strays_are_not_shown_again_and_again(name: str) -> None:
-    recipe = replace(find(name), batch_size=64)
+    recipe = find(name).with_numbers(batch_size=64)
     fitted = recipe.for_data(strays(100))
-    assert fitted.labelled_share == 0.9 and fitted.labelled_rows_share == 58 / 64
+    assert fitted.labelled_share == 0.9 and fitted.labelled_rows_share() == 58 / 64
     assert "100 of 1,000 images have no label: 58 rows of each batch of 64" in " ".join(fitted.notes())
     fitted = recipe.for_data(strays(3))
-    assert fitted.labelled_rows_share == 1
+    assert fitted.labelled_rows_share() == 1
     assert "3 images have no label, too few for a row of each batch: they are not shown" in fitted.notes()
     assert not any("no label" in note for note in recipe.for_data(strays(0)).notes())
 
 
 def test_the_embeddings_cost_is_that_of_labelled_rows() -> None:
     for share, weight in ((None, 1.0), (0.25, 4.0)):
-        recipe = replace(find("reacgan-digits"), labelled_share=share, batch_size=64)
+        recipe = find("reacgan-digits").with_numbers(labelled_share=share, batch_size=64)
         terms = built(recipe).objective
-        assert terms.discriminator_terms[0].weight == pytest.approx(weight * recipe.class_weight)
-        assert terms.generator_terms[0].weight == recipe.class_weight
+        assert terms.discriminator_terms[0].weight == pytest.approx(weight * recipe.loss.class_weight)
+        assert terms.generator_terms[0].weight == recipe.loss.class_weight
 
 
 def test_margins_that_never_count_are_told() -> None:
@@ -251,7 +262,10 @@ def test_fewer_images_a_class_more_decay(name: str) -> None:
         fitted = find(name).for_data(facts)
         assert fitted.discriminator_weight_decay == decay
         assert any("fewer images, more decay" in note for note in fitted.notes())
-    assert replace(find(name), discriminator_weight_decay=0.0).for_data(facts).discriminator_weight_decay == 0
+    assert (
+        find(name).with_numbers(discriminator_weight_decay=0.0).for_data(facts).discriminator_weight_decay
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,7 +275,7 @@ def test_fewer_images_a_class_more_decay(name: str) -> None:
 def test_ac_gan_with_and_without_projection_by_either_loss(
     projection: bool, hinged: bool | None, realness: str
 ) -> None:
-    recipe = replace(find("ac-gan-digits"), projection=projection, hinge=hinged)
+    recipe = find("ac-gan-digits").with_numbers(projection=projection, hinge=hinged)
     score = torch.tensor([[3.0]])
     cost = built(recipe).objective.adversarial.discriminator(score, -score, None, None)
     assert float(cost) == pytest.approx(0 if realness == "hinge" else 2 * math.log1p(math.exp(-3)))

@@ -70,7 +70,7 @@ def test_numbers_follow_the_labels_that_are_kept() -> None:
     fitted = recipe.for_data(hide_labels(data, recipe.labelled_fraction).facts())
     assert fitted.class_counts == (500, 500, 500)
     assert fitted.discriminator_weight_decay == 5e-4
-    assert "500 labelled images per class" in fitted.notes()[0]
+    assert "500 labelled images per label" in fitted.notes()[0]
 
 
 def test_the_note_says_how_many_labels_are_left(
@@ -114,7 +114,7 @@ def test_the_share_asks_for_both_kinds(few: Callable[..., Run]) -> None:
 )
 def test_shares_outside_their_range_are_refused(wrong: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        replace(FEW, **wrong)
+        IMAGES32.with_numbers(**wrong)
 
 
 def test_accumulated_parts_and_processes_share_the_labelled_rows() -> None:
@@ -160,6 +160,6 @@ def test_the_watch_leaves_hidden_labels_out() -> None:
     [("biggan-digits", "digits:held-out"), ("conditional-gan-grid", "grid:samples=500")],
 )
 def test_recipes_that_need_every_label_refuse_hidden_ones(name: str, data: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"have no label, and .* needs one for each"):
+    with pytest.raises(ValueError, match=r"asks for a label of each image, and .* have no label"):
         train(name, data, tmp_path, device="cpu", quiet=True, labelled_fraction=0.5)
     assert not list(tmp_path.iterdir())

@@ -12,8 +12,8 @@ from toy_games import ToyRecipe, differences, largest_difference, toy_trainer
 
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, Turn
+from everymode.recipe import Recipe
 from everymode.recipes import biggan, omni_gan
-from everymode.recipes.backbone import BigGANBackbone
 from everymode.training.moves import Part, frozen, gradient_norm, play_discriminator, play_generator
 from everymode.training.optimizers import adam
 
@@ -68,7 +68,7 @@ def moves() -> list[Given]:
     ]
 
 
-def built(recipe: BigGANBackbone) -> Game:
+def built(recipe: Recipe) -> Game:
     """The recipe's game in double precision, with parameters of a size that matters."""
     torch.manual_seed(4)
     game = recipe.build()
@@ -80,7 +80,7 @@ def built(recipe: BigGANBackbone) -> Game:
     return game
 
 
-def optimizers(recipe: BigGANBackbone, game: Game) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+def optimizers(recipe: Recipe, game: Game) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """The optimizers as the trainer makes them."""
     decays = recipe.generator_weight_decay, recipe.discriminator_weight_decay
     return (
@@ -92,10 +92,10 @@ def optimizers(recipe: BigGANBackbone, game: Game) -> tuple[torch.optim.Optimize
 class Replay:
     """The same moves in plain sums."""
 
-    def __init__(self, recipe: BigGANBackbone, game: Game) -> None:
-        self.omni = isinstance(recipe, omni_gan.OmniGAN)
-        self.generator = plain(game.generator, recipe.spectral_epsilon)
-        self.discriminator = plain(game.discriminator, recipe.spectral_epsilon)
+    def __init__(self, recipe: Recipe, game: Game) -> None:
+        self.omni = isinstance(recipe.loss, omni_gan.Omni)
+        self.generator = plain(game.generator, recipe.networks.spectral_epsilon)
+        self.discriminator = plain(game.discriminator, recipe.norm.spectral_epsilon)
         numbers = {"betas": (recipe.beta1, recipe.beta2), "epsilon": recipe.adam_epsilon}
         self.generator_adam = PlainAdam(
             self.generator, lr=recipe.generator_lr, weight_decay=recipe.generator_weight_decay, **numbers
@@ -144,10 +144,8 @@ def plain(network: nn.Module, epsilon: float) -> PlainNetwork:
 
 @pytest.mark.parametrize("reuse", [False, True], ids=["fresh", "reused"])
 @pytest.mark.parametrize("published", [omni_gan.CIFAR10, biggan.CIFAR10], ids=["omni", "hinge projection"])
-def test_a_whole_iteration_replayed_in_plain_sums(
-    moves: list[Given], published: BigGANBackbone, reuse: bool
-) -> None:
-    recipe = replace(published, **NUMBERS, reuse_fakes=reuse)
+def test_a_whole_iteration_replayed_in_plain_sums(moves: list[Given], published: Recipe, reuse: bool) -> None:
+    recipe = published.with_numbers(**NUMBERS, reuse_fakes=reuse)
     game = built(recipe)
     replay = Replay(recipe, game)
     generator_optimizer, discriminator_optimizer = optimizers(recipe, game)

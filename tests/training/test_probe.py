@@ -17,8 +17,8 @@ from everymode.draws import Draws, Rows
 from everymode.game import Game, Weighted
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
-from everymode.recipes.omni_gan import DIGITS, OmniGAN
-from everymode.training.schedules import switched_on
+from everymode.recipe import Recipe
+from everymode.recipes.omni_gan import DIGITS
 from everymode.storage.checkpoint import checkpoints, step_of
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.moves import as_in_use
@@ -31,14 +31,15 @@ from everymode.training.probe import (
     overfitting,
     within_class_distance,
 )
+from everymode.training.schedules import switched_on
 from everymode.training.stepper import Stepper
 from everymode.training.trainer import Collapsed, OnCollapse, Trainer
 
-SMALL = replace(DIGITS, width=4, latent_dim=8, batch_size=16, discriminator_steps=1)
+SMALL = DIGITS.with_numbers(width=4, latent_dim=8, batch_size=16, discriminator_steps=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneMode(OmniGAN):
+class OneMode(Recipe):
     """From step `at` on, every sample is pulled to the first one of its batch."""
 
     at: int = 8

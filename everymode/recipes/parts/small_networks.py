@@ -85,6 +85,7 @@ class StabilityResNet(SmallNetworks):
     """The networks of Mescheder et al. (2018), two residual blocks a resolution, which want R1."""
 
     latent_dim: int = 256
+    """Length of the latent code z."""
 
     def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
         from everymode.networks.stability_resnet import StabilityDiscriminator, StabilityGenerator

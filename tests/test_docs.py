@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import types
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from everymode.game import Game, Objective, Weighted
 from everymode.losses.adversarial import hinge
 from everymode.networks.biggan import BigGANDiscriminator
 from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead
+from everymode.part import Loss, LossPieces
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES
-from everymode.recipes.omni_gan import DIGITS, OmniGAN
+from everymode.recipes.omni_gan import DIGITS
 from everymode.training.trainer import Trainer
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -53,19 +55,24 @@ def extending() -> list[dict[str, Any]]:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Changed(Recipe):
+    """A recipe whose game is changed once it is built."""
+
+    change: Any = None
+
+    def build(self) -> Game:
+        game = super().build()
+        if self.change is not None:
+            self.change(game)
+        return game
+
+
 def train_two_steps(recipe: Recipe, change: Any = None) -> Trainer:
     data = open_images("digits:train", resolution=16)
-    small = replace(recipe, steps=2, batch_size=8, width=2, latent_dim=8, discriminator_steps=1)
+    small = recipe.with_numbers(steps=2, batch_size=8, width=2, latent_dim=8, discriminator_steps=1)
     small = small.for_data(data.facts())
-
-    class Changed(type(small)):
-        def build(self) -> Game:
-            game = super().build()
-            if change is not None:
-                change(game)
-            return game
-
-    trainer = Trainer(Changed(**vars(small)), data, DataOrder(len(data), 8, 0))
+    trainer = Trainer(Changed(**vars(small), change=change), data, DataOrder(len(data), 8, 0))
     trainer.run()
     assert all(torch.isfinite(parameter).all() for parameter in trainer.game.generator.parameters())
     return trainer
@@ -75,13 +82,31 @@ def named(blocks: list[dict[str, Any]], name: str) -> Any:
     return next(block[name] for block in blocks if name in block)
 
 
-def test_recipes_of_ones_own(extending: list[dict[str, Any]]) -> None:
-    recipes = [block["RECIPE"] for block in extending if "RECIPE" in block]
-    assert [recipe.name for recipe in recipes] == ["my-birds", "omni-penalty"]
-    assert recipes[0].width == 48
-    trainer = train_two_steps(recipes[1])
-    assert [term.name for term in trainer.game.objective.discriminator_terms] == ["penalty"]
-    assert trainer.game.objective.discriminator_terms[0].weight == recipes[1].penalty_weight
+def recipes_in(blocks: list[dict[str, Any]]) -> dict[str, Recipe]:
+    return {block["RECIPE"].name: block["RECIPE"] for block in blocks if "RECIPE" in block}
+
+
+def test_mixtures_and_parts_of_ones_own(extending: list[dict[str, Any]]) -> None:
+    found = recipes_in(extending)
+    assert [*found] == ["omni-gan-64", "my-birds", "omni-margin", "omni-penalty"]
+    assert found["my-birds"].flat_numbers()["width"] == 48
+    assert found["my-birds"].flat_numbers()["clusters"] == 50
+    trainer = train_two_steps(found["omni-penalty"])
+    assert [term.name for term in trainer.game.objective.discriminator_terms] == ["zero_centered"]
+    assert trainer.game.objective.discriminator_terms[0].weight == found["omni-penalty"].terms.zero_weight
+    train_two_steps(found["omni-margin"])
+
+
+def test_the_mixture_of_two_papers_plays(extending: list[dict[str, Any]]) -> None:
+    mixture = recipes_in(extending)["omni-gan-64"]
+    small = mixture.with_numbers(
+        resolution=16, channels=1, shared_dim=8, clusters=4, cluster_images=100, refresh_every=2
+    )
+    trainer = train_two_steps(small.with_numbers(doublings=2))
+    assert type(trainer.game.labels).__name__ == "ClusterLabels"
+    assert trainer.game.discriminator.head.linear.out_features == 4 + 2
+    weight = trainer.game.discriminator.blocks[0].conv1.parametrizations.weight[0]
+    assert "SparsityAware" in type(weight).__name__
 
 
 def test_a_loss_and_a_term(extending: list[dict[str, Any]]) -> None:
@@ -90,7 +115,7 @@ def test_a_loss_and_a_term(extending: list[dict[str, Any]]) -> None:
     def change(game: Game) -> None:
         game.objective = Objective(loss, generator_terms=(Weighted("matching", matching, 1.0),))
 
-    train_two_steps(named(extending, "RECIPE"), change)
+    train_two_steps(recipes_in(extending)["omni-penalty"], change)
     sharp = named(extending, "soft_hinge")(200.0)
     real, fake = torch.randn(50, 1), torch.randn(50, 1)
     expected = hinge().discriminator(real, fake, None, None)
@@ -100,11 +125,13 @@ def test_a_loss_and_a_term(extending: list[dict[str, Any]]) -> None:
 def test_a_class_head(extending: list[dict[str, Any]]) -> None:
     (objective,) = [block["objective"] for block in extending if "objective" in block]
 
-    class WithClasses(OmniGAN):
-        def build(self) -> Game:
-            return self.game(objective, partial(ProjectionClassifierHead, num_classes=10))
+    def pieces(part: Loss, recipe: Recipe) -> LossPieces:
+        head = partial(ProjectionClassifierHead, num_classes=10)
+        adversarial, *terms = vars(objective).values()
+        return LossPieces(adversarial, head, None, *terms)
 
-    trainer = train_two_steps(WithClasses(**vars(DIGITS)))
+    with_classes = type("WithClasses", (Loss,), {"called": "classes", "pieces": pieces})
+    trainer = train_two_steps(replace(DIGITS, loss=with_classes()))
     trainer.step()
     means, _ = trainer.tally.read(trainer.world)
     assert {"discriminator/classes", "generator/classes"} <= means.keys()
@@ -117,7 +144,7 @@ def test_a_label_source(extending: list[dict[str, Any]]) -> None:
         game.labels = source
         game.modules["labels"] = source
 
-    trainer = train_two_steps(named(extending, "RECIPE"), change)
+    trainer = train_two_steps(recipes_in(extending)["omni-penalty"], change)
     turn_labels = source.assign(trainer.parts(0, 0)[0].batch, trainer.game.discriminator, None)
     assert set(turn_labels.tolist()) <= {0, 1}
 
@@ -168,3 +195,23 @@ def test_recipes_that_are_named_in_commands_exist() -> None:
     ]
     assert len(named) > 100
     assert not [where for where in named if where[1] not in RECIPES]
+
+
+def test_the_table_of_rooms_is_the_one_that_the_structure_test_enforces() -> None:
+    path = DOCS.parent / "tests" / "test_structure.py"
+    spec = importlib.util.spec_from_file_location("structure", path)
+    assert spec is not None and spec.loader is not None
+    structure = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = structure  # its classes look their module up
+    spec.loader.exec_module(structure)
+    text = (DOCS / "architecture.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|([^|]*)\|$", text.partition("## Rooms")[2], flags=re.MULTILINE)
+    told = {}
+    for rooms, imported in rows:
+        names = set(re.findall(r"[a-z]+", imported.partition("(")[0]))
+        told |= dict.fromkeys(re.findall(r"`([a-z]+)`", rooms), names)
+    every = structure.MAY_IMPORT["runs"]
+    told["runs"], told["commands"] = every, {*every, "runs"}
+    assert told == {
+        room: allowed for room, allowed in structure.MAY_IMPORT.items() if room not in ("cli", "__main__")
+    }

@@ -67,7 +67,7 @@ def test_all_methods_play_on_equal_terms(on: str) -> None:
 
 
 def test_every_name_in_the_table_is_its_recipes() -> None:
-    assert len(MODE_COVERAGE) == 61
+    assert len(MODE_COVERAGE) == 65
     for name in MODE_COVERAGE:
         assert find(name).name == name
 

@@ -24,9 +24,17 @@ def weight_decay_for(num_images: float, num_classes: float) -> float:
 
 
 def with_automatic_decay(recipe: Recipe) -> Recipe:
-    """The recipe, which knows its data, with D's weight decay filled in where it is automatic: 0 without labels."""
-    if recipe.discriminator_weight_decay is not None or recipe.labels is None:
+    """The recipe, which knows its data, with D's weight decay filled in where it is automatic: 0 without labels.
+
+    Raises ValueError for a recipe without a labels part, by which it would go.
+    """
+    if recipe.discriminator_weight_decay is not None:
         return recipe
+    if recipe.labels is None:
+        raise ValueError(
+            f"discriminator_weight_decay is auto, which goes by the images per label, and {recipe.called} has no "
+            "labels part that counts them: give a number"
+        )
     counted = recipe.labels.images_per_label(recipe)
     decay = weight_decay_for(*counted) if counted else 0.0
     return replace(recipe, discriminator_weight_decay=decay, automatic_decay=True)

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from everymode.augmentation_names import ADAPTIVE, parse_augmentation
+from everymode.part import Labels, Loss, Networks, Norm, Terms
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
@@ -89,6 +90,12 @@ def _check_batch(recipe: Recipe) -> None:
 
 def check_parts(recipe: Recipe) -> None:
     """Raise ValueError, in a sentence, where two parts of the recipe don't fit."""
+    for contract in (Networks, Loss, Labels, Norm, Terms):
+        value = getattr(recipe, contract.kind)
+        if value is not None and not isinstance(value, contract):
+            raise ValueError(
+                f"{contract.kind} holds a part, one of the kind {contract.__name__} (everymode.part), not {value!r}"
+            )
     for part in recipe.parts():
         part.check_in(recipe)
     if recipe.loss is None or recipe.labels is None or recipe.networks is None:

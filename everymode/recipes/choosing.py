@@ -60,11 +60,7 @@ def of_another_part(recipe: Recipe, number: str) -> str:
     holders = {} if number in recipe.flat_numbers() else holders_of(number)
     for kind, names in holders.items():
         mine = getattr(recipe, kind, None)
-        has = (
-            f"the {kind} of {recipe.called}: {name_of(mine) or type(mine).__name__}"
-            if mine
-            else "no such part"
-        )
+        has = f"has {kind} {name_of(mine) or type(mine).__name__}" if mine else f"has no {kind} part"
         choices = " or ".join(f"--{kind} {name}" for name in names[:3])
-        return f"{number} is a number of {kind} {', '.join(names)}, and here is {has}. Choose {choices} to set it"
+        return f"{number} is a number of {kind} {', '.join(names)}, and {recipe.called} {has}. Choose {choices} to set it"
     return ""

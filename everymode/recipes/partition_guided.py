@@ -112,6 +112,13 @@ class Partition(Labels):
                 "guide_floor to 0, and leave partitioner out"
             )
 
+    def check_in(self, recipe: Recipe) -> None:
+        if self.parts_per_class and isinstance(recipe.num_classes, tuple):
+            raise ValueError(
+                f"each image has {len(recipe.num_classes)} labels, and classes of one kind are split into parts: "
+                "choose one of them (for shapes: --data shapes:labels=shape), or set parts_per_class to 0"
+            )
+
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
         """With the number of parts, and the network of the partitioner that is given.
 

@@ -17,6 +17,7 @@ Command, cost, and result to expect:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -48,7 +49,7 @@ class EmbeddingLoss(Loss):
 
     def check(self) -> None:
         self.require_at_least_0("class_weight")
-        if self.embedding_dim < 1 or self.temperature <= 0:
+        if self.embedding_dim < 1 or not 0 < self.temperature < math.inf:
             raise ValueError(
                 f"embedding_dim must be at least 1 and temperature above 0, not {self.embedding_dim} and "
                 f"{self.temperature}"

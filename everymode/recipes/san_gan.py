@@ -24,6 +24,7 @@ Command, cost, and result to expect (the paper gives Inception scores only):
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,8 @@ class SparsityAware(WeightRuleNorm):
             raise ValueError(
                 f"fraction is a share of the kernels, above 0 and at most 1, not {self.fraction}"
             )
-        if not self.gain > 0:
-            raise ValueError(f"gain must be above 0, not {self.gain}")
+        if not 0 < self.gain < math.inf:
+            raise ValueError(f"gain must be above 0 and finite, not {self.gain}")
         if self.interval < 1:
             raise ValueError(f"interval must be at least 1 critic step, not {self.interval}")
         if not 0 <= self.momentum < 1:

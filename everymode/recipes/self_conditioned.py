@@ -79,7 +79,7 @@ class Clusters(Labels):
         return self.refresh_every
 
     def check(self) -> None:
-        self.require_at_least_1("clusters", "refresh_every", "cluster_starts")
+        self.require_at_least_1("clusters", "refresh_every", "cluster_images", "cluster_starts")
         if self.cluster_images < (self.clusters or 1):
             raise ValueError(
                 f"{self.clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or "

@@ -55,6 +55,7 @@ class BigGAN(Networks):
     def check(self) -> None:
         super().check()
         self.require_at_least_1("doublings")
+        self.require_at_least_0("shared_dim", "generator_attention", "discriminator_attention")
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         attention = self.generator_attention or self.discriminator_attention

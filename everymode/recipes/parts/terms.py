@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,10 @@ class Weights(Terms):
             "r1_weight", "r2_weight", "penalty_weight", "lecam_weight", "consistency_weight"
         )
         self.require_at_least_0("fake_consistency_weight", "matching_weight")
-        if min(self.gamma, self.final_gamma or 0.0) < 0:
-            raise ValueError(f"gamma can't be negative, here {self.gamma} and at the end {self.final_gamma}")
+        if not all(0 <= gamma < math.inf for gamma in (self.gamma, self.final_gamma or 0.0)):
+            raise ValueError(
+                f"gamma can't be negative, infinite or not a number: {self.gamma}, and at the end {self.final_gamma}"
+            )
         if self.gamma and (self.r1_weight or self.r2_weight):
             raise ValueError(
                 "gamma is the weight of R1 and R2 already (each gamma / 2): set r1_weight and r2_weight to 0, or gamma"

@@ -14,7 +14,7 @@ the unlabelled images are labelled once, by a classifier trained on the labelled
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,7 @@ from everymode.data.hiding import hide_labels
 from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.backbone import BigGANBackbone
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.curves import plot
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
@@ -83,9 +82,8 @@ def labelled_beforehand(data: Dataset, seed: int) -> Dataset:
 
 
 def on_equal_terms(recipe: Recipe, other: Recipe) -> Recipe:
-    """The recipe with every number of the other that both have, but its name."""
-    shared = {each.name for each in fields(BigGANBackbone)} - {"name"}
-    return replace(recipe, **{name: getattr(other, name) for name in shared})
+    """The recipe with all of the other's numbers and parts, but for its name and its loss."""
+    return replace(other, name=recipe.name, loss=recipe.loss)
 
 
 def supervised(on: str) -> dict[str, Recipe]:
@@ -95,7 +93,7 @@ def supervised(on: str) -> dict[str, Recipe]:
     if paper:
         auxiliary = find(f"ac-gan-{on}")
     else:
-        auxiliary = replace(find(f"ac-gan-ssl-{on}"), labelled_fraction=1.0, labelled_share=None)
+        auxiliary = find(f"ac-gan-ssl-{on}").with_numbers(labelled_fraction=1.0, labelled_share=None)
     projection = find(f"biggan-{on}" if on == "digits" else f"sagan-{on}")
     if on == "digits":  # where the recipes of the three differ in more than the loss
         auxiliary, projection = (on_equal_terms(recipe, multi_hinge) for recipe in (auxiliary, projection))
@@ -103,9 +101,9 @@ def supervised(on: str) -> dict[str, Recipe]:
     return {
         "SAGAN": projection,
         "AC-GAN": auxiliary,
-        "AC-GAN, fakes too": replace(auxiliary, aux_on_fake=True),
+        "AC-GAN, fakes too": auxiliary.with_numbers(aux_on_fake=True),
         "Multi-hinge GAN": multi_hinge,
-        "Multi-hinge GAN, fakes too": replace(multi_hinge, aux_on_fake=True),
+        "Multi-hinge GAN, fakes too": multi_hinge.with_numbers(aux_on_fake=True),
         **shared,
     }
 
@@ -124,13 +122,13 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
         return [case(name, recipe) for name, recipe in found.items()]
     guessing = find(f"multi-hinge-ssl-{on}")
     # On digits guessing takes longer: all are compared at equal numbers.
-    same = {"steps": guessing.steps, "beta1": guessing.beta1, "initialization": guessing.initialization}
+    same = {name: guessing.flat_numbers()[name] for name in ("steps", "beta1", "initialization")}
 
     def supervised_case(name: str, method: str, prepare: object) -> Case:
-        return case(name, replace(found[method], **same), prepare)
+        return case(name, found[method].with_numbers(**same), prepare)
 
     return [
-        case("AC-GAN, own guesses", replace(find(f"ac-gan-ssl-{on}"), **same)),
+        case("AC-GAN, own guesses", find(f"ac-gan-ssl-{on}").with_numbers(**same)),
         case("Multi-hinge GAN, own guesses", guessing),
         supervised_case("SAGAN, labelled images alone", "SAGAN", labelled_only),
         supervised_case("AC-GAN, labelled beforehand", "AC-GAN", labelled_beforehand),
@@ -170,7 +168,7 @@ def main() -> None:
     facts = [
         f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's numbers are of ImageNet",
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,}); width "
-        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation"
+        f"{width_of(all_cases[0].recipe)}; {options.seeds} seeds, mean ± standard deviation"
         f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
         f"Curves: {picture.name}",

@@ -14,7 +14,7 @@ with the digits, and with the clustering before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import everymode
 from everymode.data.opening import open_images
@@ -62,7 +62,7 @@ def recipes() -> dict[str, Recipe]:
         "GAN": find("gan-digits"),
         "self-conditioned": find("self-conditioned-digits"),
         "told the digits": find("conditional-gan-digits"),
-        "BigGAN, one cluster": replace(CLUSTERED_BIGGAN, **one_cluster),
+        "BigGAN, one cluster": CLUSTERED_BIGGAN.with_numbers(**one_cluster),
         "BigGAN, clusters, projection": find("self-conditioned-biggan-digits"),
         "BigGAN, clusters, omni": find("self-conditioned-omni-digits"),
         "BigGAN, clusters, multi-hinge": find("self-conditioned-multi-hinge-digits"),

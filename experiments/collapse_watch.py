@@ -18,35 +18,38 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 
 import everymode
-from everymode.game import Game, Turn, Weighted
+from everymode.game import Turn, Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.omni_gan import DIGITS, OmniGAN
-from everymode.recipes.points import CONDITIONAL_GRID
-from everymode.training.schedules import switched_on
+from everymode.recipes.omni_gan import DIGITS
+from everymode.recipes.parts.terms import Weights
+from everymode.recipes.plain_gan import CONDITIONAL_GRID
 from everymode.storage.run_folder import read_lines
+from everymode.training.schedules import switched_on
+
+if TYPE_CHECKING:
+    from everymode.recipes.parts.terms import Both
 
 BEGINS = 400
 """Step at which the collapsing runs are pulled onto one image."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneModeGAN(OmniGAN):
-    """Omni-GAN whose samples are pulled onto one image from step BEGINS on."""
+class OneMode(Weights):
+    """Samples are pulled onto one image from step BEGINS on."""
 
     pull: float = 300.0
     """Weight of the term."""
 
-    def build(self) -> Game:
-        game = super().build()
+    def build(self, recipe: Recipe) -> Both:
+        of_discriminator, of_generator = super().build(recipe)
         term = Weighted("one mode", distance_to_first, switched_on(self.pull, at=BEGINS))
-        game.objective = replace(game.objective, generator_terms=(term,))
-        return game
+        return of_discriminator, (*of_generator, term)
 
 
 def distance_to_first(turn: Turn) -> Tensor:
@@ -90,7 +93,7 @@ USUAL: dict[str, Case] = {
     "healthy digits": Case(lambda: DIGITS),
     "healthy grid": Case(lambda: replace(CONDITIONAL_GRID, steps=2000, tick=100)),
     "collapsing digits": Case(
-        lambda: OneModeGAN(**{**vars(DIGITS), "name": "one-mode", "steps": 700}), begins=BEGINS
+        lambda: DIGITS.with_numbers(name="one-mode", steps=700, terms=OneMode()), begins=BEGINS
     ),
 }
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,9 +27,9 @@ import numpy as np
 
 from everymode.pictures import new_figure, save_figure
 from everymode.recipes import find
-from everymode.recipes.san_gan import SparsityAwareGAN
+from everymode.recipes.san_gan import SparsityAware
 from experiments.critic_spectra import convolutions_of
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import parser
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
@@ -56,10 +56,10 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TotalGainGAN(SparsityAwareGAN):
+class TotalGain(SparsityAware):
     """SAN whose `gain` is the whole compensation, the formula's included."""
 
-    def critic_rule(self) -> WeightRule | None:
+    def rule(self) -> WeightRule:
         from everymode.norms import compensation, sparsity_aware_norm
 
         def beyond_formula(layer: nn.Module) -> float:
@@ -172,7 +172,7 @@ def grid_cases(on: str, data: str, budget: float, numbers: Mapping[str, int]) ->
     return [
         Case(
             f"r {ratio:.0%}, g {gain:g}",
-            scaled(TotalGainGAN(**(vars(base) | {"fraction": ratio, "gain": gain})), budget, **numbers),
+            scaled(replace(base, norm=TotalGain(fraction=ratio, gain=gain)), budget, **numbers),
             data or base.data,
         )
         for ratio in GRID_RATIOS
@@ -201,7 +201,7 @@ def main() -> None:
             judge=judge,
         )
         facts = [
-            f"{options.on}, {cases[0].recipe.steps:,} steps, width {cases[0].recipe.width}, {options.seeds} seeds",
+            f"{options.on}, {cases[0].recipe.steps:,} steps, width {width_of(cases[0].recipe)}, {options.seeds} seeds",
             "g is the whole compensation, the formula's included; paper, on Cityscapes: best at r 100 %, g 1.1",
         ]
         report("Compensation: ratio and gain", facts, table(outcomes, ["fd"], {}, ""), options.out / "grid")
@@ -213,7 +213,7 @@ def main() -> None:
     trained = critic_peaks(trained_critic(run), fitted.size, fitted.channels)
     drawn = picture(trained, untrained, options.out / "compensation.png")
     facts = [
-        f"The critic of {recipe.name}, width {recipe.width}, after {recipe.steps:,} steps",
+        f"The critic of {recipe.name}, width {width_of(recipe)}, after {recipe.steps:,} steps",
         f"Picture: {drawn.name}",
     ]
     report("Compensation: subsets of kernels", facts, comparison(trained, untrained), options.out)

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import add_judging_flags, columns_of, is_of_digits, judge_of, measured
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
@@ -70,7 +70,7 @@ def cases(on: str, data: str, budget: float, width: int | None) -> list[Case]:
     for method in METHODS:
         recipe = find(f"{method}-{on}")
         if width is not None:
-            recipe = replace(recipe, width=width)
+            recipe = recipe.with_numbers(width=width)
         for variant in VARIANTS:
             chosen_variant = variant_of(scaled(recipe, budget), decay, variant)
             found.append(Case(f"{method}, {variant}", chosen_variant, data or recipe.data))
@@ -104,7 +104,7 @@ def main() -> None:
     head = "" if digits else "paper FID | paper IS | paper collapse"
     facts = [
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,} of the first); width "
-        f"{all_cases[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation"
+        f"{width_of(all_cases[0].recipe)}; {options.seeds} seeds, mean ± standard deviation"
         f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
     ]

@@ -20,14 +20,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from everymode.game import Game, Weighted
+from everymode.game import Weighted
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.ac_gan import ACGAN
+from everymode.recipes.parts.terms import Weights
 from experiments.conditional_losses import AUGMENTATION, PAPER, VARIANTS
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.curves import plot
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
@@ -37,24 +37,25 @@ from experiments.harness.report import report
 from experiments.harness.results import Case
 from experiments.harness.tables import table
 
+if TYPE_CHECKING:
+    from everymode.recipes.parts.terms import Both
+
 
 @dataclass(frozen=True, kw_only=True)
-class PenalizedACGAN(ACGAN):
-    """AC-GAN with a gradient penalty on the discriminator."""
+class Penalty(Weights):
+    """A gradient penalty on the discriminator, one of three, beside the other costs."""
 
     penalty: Literal["wgan-gp", "wgan-div", "r1"] = "r1"
     """Which."""
     penalty_weight: float = 10.0
     """Its weight: the published 10 for WGAN-GP, 1 for WGAN-div (k = 2, p = 6), 5 for R1 (gamma = 10)."""
 
-    def build(self) -> Game:
+    def build(self, recipe: Recipe) -> Both:
         from everymode.losses.penalties import r1, wgan_div, wgan_gp
 
-        game = super().build()
+        of_discriminator, of_generator = super(Penalty, replace(self, penalty_weight=0.0)).build(recipe)
         term = {"wgan-gp": wgan_gp, "wgan-div": wgan_div, "r1": r1}[self.penalty]()
-        terms = (*game.objective.discriminator_terms, Weighted(self.penalty, term, self.penalty_weight))
-        game.objective = replace(game.objective, discriminator_terms=terms)
-        return game
+        return (*of_discriminator, Weighted(self.penalty, term, self.penalty_weight)), of_generator
 
 
 TABLE_1 = {
@@ -82,10 +83,12 @@ def plain(recipe: Recipe) -> Recipe:
     return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
 
 
-def penalized(recipe: Recipe, penalty: str, weight: float, on: str) -> Recipe:
-    """The numbers of an AC-GAN, without weight decay and with a gradient penalty."""
-    numbers = {**vars(plain(recipe)), "penalty": penalty, "penalty_weight": weight}
-    return PenalizedACGAN(**{**numbers, "name": f"ac-gan-{penalty}-{on}"})
+def penalized(
+    recipe: Recipe, penalty: Literal["wgan-gp", "wgan-div", "r1"], weight: float, on: str
+) -> Recipe:
+    """An AC-GAN without weight decay and with a gradient penalty."""
+    terms = Penalty(penalty=penalty, penalty_weight=weight)
+    return replace(plain(recipe), name=f"ac-gan-{penalty}-{on}", terms=terms)
 
 
 def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Recipe]:
@@ -97,7 +100,7 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
     omni = find(f"omni-gan-{on}")
     if decay is not None:
         omni = replace(omni, discriminator_weight_decay=decay)
-    one_sided = replace(omni, name=f"one-sided-omni-gan-{on}", one_sided=True)
+    one_sided = omni.with_numbers(name=f"one-sided-omni-gan-{on}", one_sided=True)
     projection, auxiliary, improved, k_plus_1 = (
         find(f"{method}-{on}") for method in ("biggan", "ac-gan", "imac-gan", "multi-hinge-k1-gan")
     )
@@ -215,7 +218,7 @@ def main() -> None:
         + (f"; decay of D {options.decay:g}" if options.decay is not None else "")
         + changed_numbers(options.numbers),
         f"Budget: {options.budget:g} of each recipe's steps ({wanted[0].recipe.steps:,}); width "
-        f"{wanted[0].recipe.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"{width_of(wanted[0].recipe)}; {options.seeds} seeds, mean ± standard deviation",
         f"Scores: averaged generator, {judge.samples:,} samples, against all images of {wanted[0].data}; fd by "
         f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
         f"Curves: {picture.name}",

@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -34,8 +34,9 @@ from torch import Tensor, nn
 
 import everymode
 from everymode.data.opening import open_images
+from everymode.game import Game
 from everymode.kmeans import kmeans
-from everymode.labels.partition import guide_distance
+from everymode.labels.partition import PartitionLabels, guide_distance
 from everymode.metrics.modes import mode_coverage
 from everymode.partitioner.network import (
     Partitioner,
@@ -44,7 +45,9 @@ from everymode.partitioner.network import (
     plane_partitioner,
 )
 from everymode.pictures import new_figure, save_figure
-from everymode.recipes.partition_guided import GRID, PartitionGuidedPoints
+from everymode.recipe import Recipe
+from everymode.recipes.partition_guided import GRID, Partition
+from everymode.training.preparation import Preparation
 from experiments.guide_valleys import (
     MESH,
     REACH,
@@ -131,35 +134,42 @@ def worst_mode(network: Partitioner, landscape: Landscape, points: Tensor) -> Te
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedBy(PartitionGuidedPoints):
-    """Partition-Guided GAN on the grid, guided by one of the three networks."""
+class GuidedBy(Partition):
+    """The parts that one of the three networks makes of the grid, and its guide."""
 
-    kind: Literal["constrained", "linear", "plain"] = "constrained"
-    """The network."""
+    network: Literal["constrained", "linear", "plain"] = "constrained"
+    """Which."""
 
-    def new_partitioner(self) -> Partitioner:
-        return NETWORKS[self.kind](PARTS)
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> PartitionLabels:
+        network = NETWORKS[self.network](PARTS)
+        images = max(recipe.num_images, 1)
+        return PartitionLabels(network, self.num_parts(recipe), images, mirrored=recipe.mirror)
 
-    def learnt_partitioner(self, data: Any, preparation: Any) -> nn.Module:
-        return fit(self.kind, data.gather(np.arange(len(data)))[:10_000], seed=self.seed)[0].float()
+    def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
+        labels, points = game.labels, data.gather(np.arange(len(data)))[:10_000]
+        assert isinstance(labels, PartitionLabels)
+        labels.adopt(fit(self.network, points, seed=recipe.seed)[0].float(), data, seed=recipe.seed)
+        labels.take(labels.label_all(data))
+
+
+def guided(recipe: Recipe, **numbers: Any) -> Recipe:
+    """The recipe with the numbers of its own partition, guided by one of the networks, and these numbers."""
+    assert isinstance(recipe.labels, Partition)
+    return recipe.with_numbers(labels=GuidedBy(**vars(recipe.labels)), **numbers)
 
 
 def gans(steps: int, seed: int, out: Path) -> dict[str, tuple[Tensor, dict[str, float]]]:
     """Points of the GAN trained under each guide and without one, and how they cover the modes."""
-    shared = {each.name: getattr(GRID, each.name) for each in fields(GRID)}
     cases: dict[str, dict[str, Any]] = {
-        "constrained": {"kind": "constrained"},
-        "plain": {"kind": "plain"},
-        "no guide": {"kind": "constrained", "guide_weight": 0.0},
+        "constrained": {"network": "constrained"},
+        "plain": {"network": "plain"},
+        "no guide": {"network": "constrained", "guide_weight": 0.0},
     }
     found = {}
     for name, numbers in cases.items():
-        numbers = (
-            shared
-            | {"steps": steps, "snapshot": steps, "guide_steps": steps // 2, "name": f"guide {name}"}
-            | numbers
-        )
-        run = everymode.train(GuidedBy(**numbers), out=out, seed=seed, quiet=True)
+        shared = {"steps": steps, "snapshot": steps, "guide_steps": steps // 2, "name": f"guide {name}"}
+        recipe = guided(GRID, **(shared | numbers))
+        run = everymode.train(recipe, out=out, seed=seed, quiet=True)
         points = run.generator().sample(10_000, batch_size=1000)
         mixture = open_images("grid").mixture
         assert mixture is not None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.cluster_numbers import ClusterNumbers
-from everymode.recipes.pac_gan import PacGAN
+from everymode.recipes.self_conditioned import Clusters
 from experiments.harness.results import Case
 
 METHODS = {
@@ -108,15 +106,15 @@ def on_terms(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
 
     `packs`: as many packs as the others have examples, as in PacGAN's own code, in place of packs cut from the batch.
     """
-    shared = {name: numbers[name] for name in TERMS}
-    if isinstance(recipe, PacGAN) and numbers["packs"]:
+    shared, pack = {name: numbers[name] for name in TERMS}, recipe.flat_numbers()["pack"]
+    if pack > 1 and numbers["packs"]:
         shared["packs"] = numbers["batch_size"]
-    elif isinstance(recipe, PacGAN):
-        shared["batch_size"] -= shared["batch_size"] % recipe.pack
-    if isinstance(recipe, ClusterNumbers):
+    elif pack > 1:
+        shared["batch_size"] -= shared["batch_size"] % pack
+    if isinstance(recipe.labels, Clusters):
         # Online, the first clustering stands that long, and nothing is clustered again after the second.
-        shared["refresh_every"] = numbers["online_after" if recipe.online else "refresh_every"]
-    return replace(recipe, **shared)
+        shared["refresh_every"] = numbers["online_after" if recipe.labels.online else "refresh_every"]
+    return recipe.with_numbers(**shared)
 
 
 def data_of(on: str, radius: float) -> str:
@@ -165,4 +163,4 @@ def variance_cases(preset: str, changed: Mapping[str, Any]) -> list[Case]:
 
 def with_k(recipe: Recipe, k: int) -> Recipe:
     """A recipe with k clusters, or k generators."""
-    return replace(recipe, **{"clusters" if isinstance(recipe, ClusterNumbers) else "generators": k})
+    return recipe.with_numbers(**{"clusters" if isinstance(recipe.labels, Clusters) else "generators": k})

@@ -22,12 +22,20 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from everymode.recipe import Recipe
-from everymode.recipes import biggan, rival_norms, san_gan, unconditional
-from everymode.recipes.rival_norms import ExactSpectralGAN, OrthonormalGAN, SpectralGAN
-from everymode.recipes.san_gan import SparsityAwareGAN
-from everymode.recipes.unconditional import UnconditionalGAN, numbers_of
+from everymode.recipes import biggan, san_gan, unconditional
+from everymode.recipes.parts.norms import (
+    BatchNorm,
+    LayerNorm,
+    NoNorm,
+    Orthonormal,
+    Spectral,
+    WeightClipping,
+    WeightNorm,
+)
+from everymode.recipes.parts.plain_losses import Wasserstein
+from everymode.recipes.san_gan import SparsityAware
 from experiments.critic_spectra import spectra_of, spectra_picture, spectra_table
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.judging import Judge
 from experiments.harness.repeated import run_all
@@ -37,19 +45,19 @@ from experiments.harness.tables import by_case, markdown, table
 from experiments.harness.unconditional import UnconditionalJudge, plot_metric, trained_run
 
 SAN, SPECTRAL, NONE = "SAN-GAN", "SN-GAN", "none"
-PLAIN: dict[str, type[UnconditionalGAN]] = {
-    "weight clipping": rival_norms.WeightClippingGAN,
-    "WGAN-GP": rival_norms.GradientPenaltyGAN,
-    "batch norm": rival_norms.BatchNormGAN,
-    "layer norm": rival_norms.LayerNormGAN,
-    "weight norm": rival_norms.WeightNormGAN,
-    "orthonormal": OrthonormalGAN,
-    SPECTRAL: SpectralGAN,
-    SAN: SparsityAwareGAN,
-    NONE: UnconditionalGAN,
-    "SN of the convolution": rival_norms.ConvolutionSpectralGAN,
+PLAIN: dict[str, dict[str, Any]] = {
+    "weight clipping": {"norm": WeightClipping()},
+    "WGAN-GP": {"loss": Wasserstein(), "penalty_weight": 10.0},
+    "batch norm": {"norm": BatchNorm()},
+    "layer norm": {"norm": LayerNorm()},
+    "weight norm": {"norm": WeightNorm()},
+    "orthonormal": {"norm": Orthonormal()},
+    SPECTRAL: {"norm": Spectral()},
+    SAN: {"norm": SparsityAware()},
+    NONE: {"norm": NoNorm()},
+    "SN of the convolution": {"norm": Spectral(estimate="convolution")},
 }
-"""Table 1's first block in its order, and two that are not in it."""
+"""What each of table 1's first block changes, in its order; and two that are not in it."""
 PAPER = {
     # Table 1: Inception score on CIFAR-10 and STL-10
     "weight clipping": ["6.41", "7.57"],
@@ -93,23 +101,21 @@ class Part(NamedTuple):
     curves: bool = False
 
 
-def normalized(
-    kind: type[UnconditionalGAN], on: str, *, residual: bool = False, **numbers: Any
-) -> UnconditionalGAN:
-    """The recipe of a normalization on a data set, with the numbers that all share and some of its own."""
-    base = CONSTANTS[on][residual]
-    if residual and kind is SparsityAwareGAN:
-        base = replace(base, shortened=True)  # it changes nothing below 48 pixels
-    return kind(**numbers_of(base, name=f"{kind.__name__}-{on}") | numbers)
+def normalized(which: str, on: str, *, residual: bool = False, **numbers: Any) -> Recipe:
+    """The recipe of a normalization of `PLAIN` on a data set, with the numbers that all share and some of its own."""
+    name = f"{which.lower().replace(' ', '-')}-{on}"
+    shortened = residual and which == SAN  # it changes nothing below 48 pixels
+    changes = {"name": name, "shortened": shortened} | PLAIN[which] | numbers
+    return CONSTANTS[on][residual].with_numbers(**changes)
 
 
 def _plain(on: str) -> dict[str, Recipe]:
-    return {name: normalized(kind, on) for name, kind in PLAIN.items()}
+    return {name: normalized(name, on) for name in PLAIN}
 
 
 def _residual(on: str) -> dict[str, Recipe]:
     names = ("orthonormal", SPECTRAL, SAN, NONE)
-    return {f"{name}, residual": normalized(PLAIN[name], on, residual=True) for name in names}
+    return {f"{name}, residual": normalized(name, on, residual=True) for name in names}
 
 
 def _biggan(on: str) -> dict[str, Recipe]:
@@ -124,26 +130,26 @@ def _biggan(on: str) -> dict[str, Recipe]:
 
 
 def _three(on: str) -> dict[str, Recipe]:
-    return {name: normalized(PLAIN[name], on) for name in (NONE, SPECTRAL, SAN)}
+    return {name: normalized(name, on) for name in (NONE, SPECTRAL, SAN)}
 
 
 def _exact(on: str) -> dict[str, Recipe]:
     return {
-        "exact norm of each layer": normalized(ExactSpectralGAN, on),
-        SPECTRAL: normalized(SpectralGAN, on),
+        "exact norm of each layer": normalized(SPECTRAL, on, estimate="exact", name=f"exact-sn-gan-{on}"),
+        SPECTRAL: normalized(SPECTRAL, on),
     }
 
 
 def _interval(on: str) -> dict[str, Recipe]:
     ours: dict[str, Recipe] = {
-        f"SAN in place every {interval:,}": normalized(SparsityAwareGAN, on, in_place=True, interval=interval)
+        f"SAN in place every {interval:,}": normalized(SAN, on, in_place=True, interval=interval)
         for interval in INTERVALS
     }
     return {name: recipe for name, recipe in _three(on).items() if name != SAN} | ours
 
 
 def _looseness(on: str) -> dict[str, Recipe]:
-    return {f"SAN, gain {gain:g}": normalized(SparsityAwareGAN, on, gain=gain) for gain in GAINS}
+    return {f"SAN, gain {gain:g}": normalized(SAN, on, gain=gain) for gain in GAINS}
 
 
 def _rates(on: str) -> dict[str, Recipe]:
@@ -226,8 +232,8 @@ def look_at_layers(recipe: Recipe, data: str, options: Any) -> None:
     found = spectra_of(run)
     drawn = spectra_picture(found, options.out / "spectra" / "spectra.png")
     facts = [
-        f"The residual critic of SN-GAN on {options.on}, width {recipe.width}, after {recipe.steps:,} steps: norms of "
-        "its normalized weights",
+        f"The residual critic of SN-GAN on {options.on}, width {width_of(recipe)}, after {recipe.steps:,} steps: norms "
+        "of its normalized weights",
         "Paper (figure 3): the norm of the reshaped kernel is typically a quarter of the layer's",
         f"Picture: {drawn.name}",
     ]
@@ -245,7 +251,7 @@ def main() -> None:
         flags.error(f"--on {options.on} needs --data, such as cifar10-train.parquet")
     if options.part == "spectra":
         numbers: Mapping[str, Any] = {} if options.width is None else {"width": options.width}
-        recipe = scaled(normalized(SpectralGAN, options.on, residual=True), options.budget, **numbers)
+        recipe = scaled(normalized(SPECTRAL, options.on, residual=True), options.budget, **numbers)
         look_at_layers(recipe, options.data or recipe.data, options)
         return
     all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
@@ -257,8 +263,8 @@ def main() -> None:
     )
     recipe = all_cases[0].recipe
     facts = [
-        f"{options.on}, {recipe.steps:,} generator steps ({options.budget:g} of the recipes'), width {recipe.width}, "
-        f"{options.seeds} seeds, mean ± standard deviation",
+        f"{options.on}, {recipe.steps:,} generator steps ({options.budget:g} of the recipes'), width "
+        f"{width_of(recipe)}, {options.seeds} seeds, mean ± standard deviation",
         f"Scores: {judge.samples:,} samples of the averaged generator; fd by "
         f"{judge.extractor or 'the digits classifier'}",
     ]

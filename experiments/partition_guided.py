@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import everymode
 from everymode.data.opening import open_images
@@ -31,10 +31,12 @@ from everymode.extractors.finding import quantized
 from everymode.metrics.clustering import nmi, purity
 from everymode.metrics.modes import class_coverage
 from everymode.partitioner import learn_partition
+from everymode.partitioner.settings import DIGITS as DIGITS_PARTITION
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.partition_guided import DIGITS, PartitionGuided
-from experiments.harness.budget import scaled
+from everymode.recipes.partition_guided import DIGITS, Partition
+from everymode.recipes.parts.given_labels import Given
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.repeated import run_all, train_and_judge
 from experiments.harness.report import report
@@ -42,6 +44,8 @@ from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import mean_and_spread, table
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from everymode.game import LabelSource
 
 PAPER = {"partition-guided": ["8.93", "8.81"]}
@@ -55,8 +59,7 @@ MODE_SAMPLES = 10_000
 """Of stacked digits, in which 1,000 modes are counted."""
 STACKED_REAL = 2000
 """Of 100,000 stacked digits, for the Fréchet distance."""
-STACKED_16 = replace(
-    DIGITS,
+STACKED_16 = DIGITS.with_numbers(
     name="partition-guided-stacked-digits-16",
     data="stacked-digits:samples=20000",
     held_out="",
@@ -64,32 +67,19 @@ STACKED_16 = replace(
     steps=2000,
     guide_steps=1000,
     parts=100,
-    partition=replace(DIGITS.partition, starts=8, neighbours=20),
+    partition=replace(DIGITS_PARTITION, starts=8, neighbours=20),
 )
 """1,000 modes with the numbers of the bundled digits: the released ones, at 32 pixels, are for a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassConditional(PartitionGuided):
-    """The same networks and numbers with the data's own classes, which fakes take over from the reals."""
+class OwnClasses(Given):
+    """The data's own classes, which fakes take over from the reals; samples have them as often as the data."""
 
-    random_parts: bool = True
-    guide_weight: float = 0.0
-
-    def needs_labels(self) -> bool:
-        return True
-
-    @property
-    def num_labels(self) -> int:
-        return self.require_classes(1)
-
-    def notes(self) -> list[str]:
-        return []
-
-    def part_labels(self) -> LabelSource:  # type: ignore[override]
+    def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.given import GivenLabels
 
-        return GivenLabels(self.num_labels, self.class_counts or None, reuse=True)
+        return GivenLabels(recipe.num_classes, recipe.class_counts or None, reuse=True)
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ class PartitionJudge:
         scores["G steps"] = recipe.steps
         if self.classifier:
             scores |= self.classes(run)
-        if isinstance(recipe, PartitionGuided) and not recipe.random_parts:
+        if partition_in(recipe) is not None:
             rejected = card(extractor=self.extractor, sampling=Sampling(rejection=RETRIES))
             scores["fd, rejection"] = rejected.value("fd")
             scores["accepted"] = rejected.subject["facts"]["acceptance_rate"]
@@ -151,14 +141,20 @@ class PartitionJudge:
 def play(case: Case, seed: int, place: Path, judge: PartitionJudge) -> Outcome:
     """Train and judge a case with the partition of its k and seed."""
     recipe = case.recipe
-    if isinstance(recipe, PartitionGuided) and not recipe.random_parts:
-        recipe = replace(recipe, partitioner=str(partition_of(recipe, seed, judge.partitions)))
+    if partition_in(recipe) is not None:
+        recipe = recipe.with_numbers(partitioner=str(partition_of(recipe, seed, judge.partitions)))
     return train_and_judge(case._replace(recipe=recipe), seed, place, judge)
 
 
-def partition_of(recipe: PartitionGuided, seed: int, folder: Path) -> Path:
+def partition_in(recipe: Recipe) -> Partition | None:
+    """The labels of a recipe, where they are parts that are learnt."""
+    labels = recipe.labels
+    return labels if isinstance(labels, Partition) and not labels.random_parts else None
+
+
+def partition_of(recipe: Recipe, seed: int, folder: Path) -> Path:
     """Where the partition of a recipe's k and a seed is kept."""
-    return folder / f"k{recipe.parts}-seed{seed}"
+    return folder / f"k{recipe.flat_numbers()['parts']}-seed{seed}"
 
 
 def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) -> str:
@@ -168,21 +164,19 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
         "|---|---|---|---|---|",
     ]
     needed = {
-        case.recipe.parts: case
+        labels.parts: case
         for case in cases
-        if isinstance(case.recipe, PartitionGuided) and not case.recipe.random_parts
+        if (labels := partition_in(case.recipe)) is not None and labels.parts
     }
     for parts, case in sorted(needed.items()):
         recipe = case.recipe
-        assert isinstance(recipe, PartitionGuided)
         data = open_images(case.data, resolution=recipe.size, progress=False)
-        fitted = recipe.for_data(data.facts())
-        assert isinstance(fitted, PartitionGuided)
+        partition = recipe.for_data(data.facts()).flat_numbers()["partition"]
         found = []
         for seed in seeds:
             place = partition_of(recipe, seed, folder)
             learn_partition(
-                data, fitted.partition, place, seed=seed, talk=True, scores={"nmi": nmi, "purity": purity}
+                data, partition, place, seed=seed, talk=True, scores={"nmi": nmi, "purity": purity}
             )
             found.append(json.loads((place / "report.json").read_text()))
         shown = [
@@ -195,11 +189,6 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
     return "\n".join(lines) if needed else ""
 
 
-def as_class(kind: type[PartitionGuided], recipe: PartitionGuided, **numbers: Any) -> PartitionGuided:
-    """A recipe of another class with the same numbers."""
-    return kind(**{each.name: getattr(recipe, each.name) for each in fields(recipe)} | numbers)
-
-
 def with_images(recipe: Recipe, images: int) -> Recipe:
     """The recipe with as many steps as show so many real images to D."""
     steps = images / (recipe.batch_size * recipe.discriminator_steps)
@@ -209,44 +198,41 @@ def with_images(recipe: Recipe, images: int) -> Recipe:
 def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
     """The cases of a part; the first one's images are everybody's."""
     base = STACKED_16 if on == "stacked-digits-16" else find(f"partition-guided-{on}")
-    assert isinstance(base, PartitionGuided)
     source = data or base.data
-    base = scaled(replace(base, width=width or base.width), budget)
+    base = scaled(base.with_numbers(width=width or width_of(base)), budget)
     images = base.steps * base.discriminator_steps * base.batch_size
-    if not base.parts:
+    has = base.flat_numbers()
+    if has["parts"] is None:
         facts = open_images(source, resolution=base.size, progress=False).facts()
-        base = replace(base, parts=base.for_data(facts).parts)
-    unguided = replace(base, guide_weight=0.0, guide_floor=0.0)
+        base = base.with_numbers(parts=base.for_data(facts).num_labels)
+    unguided = base.with_numbers(guide_weight=0.0, guide_floor=0.0)
     if part == "k":
         return [
-            Case(f"{parts} parts{what}", replace(recipe, parts=parts), source)
+            Case(f"{parts} parts{what}", recipe.with_numbers(parts=parts), source)
             for parts in SWEPT_PARTS.get(on, MORE_PARTS)
             for what, recipe in (("", base), (" without guide", unguided))
         ]
     if part == "weight":
-        weights = {factor * base.guide_weight: factor for factor in SWEPT_WEIGHTS}
+        weights = [factor * has["guide_weight"] for factor in SWEPT_WEIGHTS]
         return [
             Case(
                 f"weight {weight:g}",
-                replace(base, guide_weight=weight, guide_floor=min(weight, base.guide_floor)),
+                base.with_numbers(guide_weight=weight, guide_floor=min(weight, has["guide_floor"])),
                 source,
             )
             for weight in weights
         ]
     found = [
-        Case("GAN", replace(unguided, random_parts=True, parts=1), source),
-        Case("random partition", replace(unguided, random_parts=True), source),
+        Case("GAN", unguided.with_numbers(random_parts=True, parts=1), source),
+        Case("random partition", unguided.with_numbers(random_parts=True), source),
         Case("partition", unguided, source),
         Case("partition-guided", base, source),
     ]
     if on != "stacked-digits-16":  # its networks are for 32 pixels
         rival = find(f"self-conditioned-{on}")
-        found.append(
-            Case("self-conditioned", with_images(replace(rival, width=width or rival.width), images), source)
-        )
-    numbers = {"random_parts": True, "guide_weight": 0.0, "guide_floor": 0.0, "parts": 1}
-    found.append(Case("class-conditional", as_class(ClassConditional, base, **numbers), source))
-    return found
+        rival = with_images(rival.with_numbers(width=width or width_of(rival)), images)
+        found.append(Case("self-conditioned", rival, source))
+    return [*found, Case("class-conditional", replace(base, labels=OwnClasses()), source)]
 
 
 def main() -> None:
@@ -287,7 +273,7 @@ def main() -> None:
     facts = [
         f"Partition-Guided GAN ({options.part}) on {options.on}; the paper's numbers are of CIFAR-10",
         f"{images:,} real images shown to D, in {images // first.batch_size:,} D steps of {first.batch_size} (but "
-        f"self-conditioned); width {first.width}; {options.seeds} seeds, mean ± standard deviation",
+        f"self-conditioned); width {width_of(first)}; {options.seeds} seeds, mean ± standard deviation",
         f"{judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}; rejection: {RETRIES} redraws "
         "at most",
     ]

@@ -35,9 +35,9 @@ from everymode.extractors.finding import find_extractor, image_batches
 from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.cluster_numbers import ClusterNumbers
-from everymode.recipes.fixed_features import FixedFeaturesGAN
-from experiments.harness.budget import scaled
+from everymode.recipes.parts.fixed_features import FixedFeatures
+from everymode.recipes.self_conditioned import Clusters
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.image_trials import (
     ImageJudge,
@@ -141,9 +141,9 @@ def cases(
     prepare = partial(few_images, images=images) if images else None
     found = []
     for name, recipe in recipes(part, r1_weight).items():
-        numbers: dict[str, Any] = {"width": width or recipe.width}
-        if isinstance(recipe, ClusterNumbers) and images:
-            numbers["cluster_images"] = max(min(recipe.cluster_images, images), recipe.clusters)
+        numbers, labels = {"width": width or width_of(recipe)}, recipe.labels
+        if isinstance(labels, Clusters) and images:
+            numbers["cluster_images"] = max(min(labels.cluster_images, images), labels.clusters or 1)
         found.append(Case(name, scaled(recipe, budget, **numbers), data, prepare))
     return found
 
@@ -153,9 +153,10 @@ def possible(all_cases: Sequence[Case], data: Dataset, images: int) -> tuple[lis
     count = min(images or len(data), len(data))
     left = {}
     for case in all_cases:
+        labels = case.recipe.labels
         if case.recipe.needs_labels() and not any(data.class_counts):
             left[case.name] = f"{case.name} is left out: it is told the classes, and {data.name} has none"
-        elif isinstance(case.recipe, ClusterNumbers | FixedFeaturesGAN) and case.recipe.clusters > count:
+        elif isinstance(labels, Clusters | FixedFeatures) and (labels.clusters or 1) > count:
             left[case.name] = f"{case.name} is left out: there are {count} images, fewer than clusters"
     return [case for case in all_cases if case.name not in left], list(left.values())
 
@@ -218,7 +219,7 @@ def facts_of(
     """The terms of a set, for its report: its numbers are a case's, and `named` is the classifier."""
     return [
         f"Self-Conditioned GAN, {options.part}, on {options.data} ({options.images or len(data):,} images); "
-        f"{recipe.steps} steps of batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds"
+        f"{recipe.steps} steps of batch {recipe.batch_size}, width {width_of(recipe)}, {options.seeds} seeds"
         f"{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator against {options.reals or len(data):,} images, "
         f"{options.extractor}; "

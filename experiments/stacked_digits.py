@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from everymode.extractors.finding import quantized
 from everymode.metrics.modes import class_coverage
 from everymode.pictures import save_grid
 from everymode.recipes import find
-from experiments.harness.budget import scaled
+from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.image_trials import cluster_scores, run_state
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
@@ -114,7 +114,7 @@ def cases(data: str, budget: float, width: int | None, triples: int = 0) -> list
     found = []
     for method in METHODS:
         recipe = find(f"{method}-stacked-digits")
-        recipe = replace(recipe, width=width or recipe.width)
+        recipe = recipe.with_numbers(width=width or width_of(recipe))
         found.append(Case(method, scaled(recipe, budget), data or recipe.data, prepare))
     return found
 
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     draw_samples(outcomes, all_cases, options.out / "samples.png")
     facts = [
         f"Table 2 of Self-Conditioned GAN on {options.triples or 100_000:,} triples of {data}; {recipe.steps} steps of "
-        f"batch {recipe.batch_size}, width {recipe.width}, {options.seeds} seeds{changed_numbers(options.numbers)}",
+        f"batch {recipe.batch_size}, width {width_of(recipe)}, {options.seeds} seeds{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator; mean ± standard error over seeds",
         f"The classifier of single digits: {classifier.held_out_accuracy:.2%} right on {classifier.held_out_count} "
         "held-out digits",

@@ -1,11 +1,15 @@
-"""Recipes at a share of their steps."""
+"""Recipes at a share of their steps, and what reports say of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from everymode.recipe import Recipe
+
+
+def width_of(recipe: Recipe) -> int:
+    """The base number of channels of a recipe's networks."""
+    return recipe.flat_numbers()["width"]
 
 
 def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
@@ -15,12 +19,14 @@ def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
     run, as a share of it. Else a short run is judged by an average that still holds its first weights.
     """
     steps = max(20, round(recipe.steps * budget))
-    share = steps / recipe.steps
+    share, has = steps / recipe.steps, recipe.flat_numbers()
     named: dict[str, Any] = {
-        name: max(1, round(getattr(recipe, name) * share))
+        name: max(1, round(has[name] * share))
         for name in ("ema_start", "hinge_start", "refresh_every", "guide_steps", "feature_steps")
-        if getattr(recipe, name, 0)
+        if has.get(name)
     }
     named["ema_decay"] = recipe.ema_decay ** (1 / share)
     tick = max(1, steps // 20)
-    return replace(recipe, steps=steps, tick=tick, snapshot=max(1, steps // 2), **(named | numbers))
+    return recipe.with_numbers(
+        **({"steps": steps, "tick": tick, "snapshot": max(1, steps // 2)} | named | numbers)
+    )

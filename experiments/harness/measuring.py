@@ -64,7 +64,7 @@ def measured(cases: Sequence[Case], times: int, extractor: str | None, samples: 
     """The cases with so many measurements, against the images that a run is trained on; 0 = as they are."""
     if not times:
         return list(cases)
-    numbers = {"metrics": "fd,is", "metric_extractor": extractor or "", "metric_images": samples}
+    numbers = {"metrics": "fd,is", "metric_extractor": extractor, "metric_images": samples}
     return [
         case._replace(recipe=replace(case.recipe, snapshot=max(1, case.recipe.steps // times), **numbers))
         for case in cases

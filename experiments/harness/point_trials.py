@@ -26,6 +26,7 @@ from everymode.game import LabelSource
 from everymode.machine.distributed import World
 from everymode.machine.stopping import StopRequest
 from everymode.metrics.modes import mode_coverage
+from everymode.recipes.record import record_of
 from everymode.storage import checkpoint
 from everymode.training.moves import as_in_use
 from everymode.training.preparation import Preparation
@@ -148,7 +149,7 @@ def _keep(stepper: Stepper, records: list[dict[str, Any]], place: Path) -> None:
         place / "checkpoints",
         stepper.completed,
         generator=stepper.average.state_dict(),
-        config={"recipe": stepper.recipe.as_json()},
+        config={"recipe": record_of(stepper.recipe)},
         state={"stepper": stepper.state(), "records": records},
         labels=stepper.game.labels.sampling_state(),
     )

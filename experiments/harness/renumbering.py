@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -49,8 +48,8 @@ def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
     """
     numbers = named_numbers(text)
     for name in numbers:
-        if not any(hasattr(case.recipe, name) for case in all_cases):
-            known = {each.name for case in all_cases for each in fields(case.recipe)}
+        if not any(name in case.recipe.flat_numbers() for case in all_cases):
+            known = {each for case in all_cases for each in case.recipe.flat_numbers()}
             near = get_close_matches(name, known, n=1)
             hint = f". Did you mean {near[0]}?" if near else ""
             raise ValueError(f"no method has a number called {name}{hint}")
@@ -61,6 +60,7 @@ def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
     for case in all_cases:
         if steps is not None:
             case = case._replace(recipe=scaled(case.recipe, steps / case.recipe.steps))
-        known = {name: value for name, value in numbers.items() if hasattr(case.recipe, name)}
+        own = case.recipe.flat_numbers()
+        known = {name: value for name, value in numbers.items() if name in own}
         found.append(case._replace(recipe=case.recipe.with_numbers(**known)))
     return found

@@ -19,7 +19,6 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
-from everymode.recipe import Recipe
 from everymode.storage.run_folder import read_lines
 from everymode.training.nonfinite import Diverged
 from experiments.harness.results import Case, Outcome, kept, record_of, terms_of
@@ -46,8 +45,8 @@ def run_all(
         play: None = `train_and_judge`.
     """
     seeds = list(seeds)
-    kinds = [(type(case.recipe), terms_of(case, judge)) for case in cases]
-    names: dict[tuple[type[Recipe], str], list[Case]] = {}
+    kinds = [terms_of(case, judge) for case in cases]
+    names: dict[str, list[Case]] = {}
     for kind, case in zip(kinds, cases, strict=True):
         names.setdefault(kind, []).append(case)
     # Of several names the one under which an earlier set was finished, as far as there is one.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from everymode.data.dataset import Dataset
 from everymode.data.source import digest_of
 from everymode.recipe import Recipe
+from everymode.recipes.record import record_of as recorded
 
 
 class Case(NamedTuple):
@@ -58,18 +59,17 @@ def shared_record_of(case: Case, seed: int, out: Path, *, images: int, judge: An
     Args:
         images: what `case.prepare` leaves of the data; 0 = all.
     """
-    kind = type(case.recipe).__qualname__  # others may have equal numbers
-    terms = digest_of(kind, _numbers(case.recipe), case.data, str(images))
+    terms = digest_of(_numbers(case.recipe), case.data, str(images))
     return out / f"{case.recipe.name}-seed{seed}-{terms[:8]}" / f"outcome-{digest_of(repr(judge))[:8]}.json"
 
 
 def terms_of(case: Case, judge: Any) -> str:
-    """A digest of all that makes a case's runs what they are, but for the seed and the recipe's class."""
+    """A digest of all that makes a case's runs what they are, but for the seed."""
     return digest_of(_numbers(case.recipe), case.data, _described(case.prepare), repr(judge))
 
 
 def _numbers(recipe: Recipe) -> str:
-    return json.dumps(recipe.as_json(), sort_keys=True)
+    return json.dumps(recorded(recipe), sort_keys=True)
 
 
 def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:

@@ -10,7 +10,7 @@ from everymode.labels.partition import guide_distance
 from everymode.partitioner import linear_partitioner, plane_partitioner
 from everymode.recipes.partition_guided import GRID
 from experiments import guide_valleys
-from experiments.guide_landscape import PARTS, GuidedBy, Landscape, table, worst_mode
+from experiments.guide_landscape import PARTS, Landscape, guided, table, worst_mode
 from experiments.guide_valleys import (
     descend,
     false_valleys,
@@ -87,12 +87,9 @@ def test_least_gradient_by_hand_and_by_sampling() -> None:
 
 
 def test_the_gans_recipe_takes_each_network() -> None:
-    numbers = {
-        name: getattr(GRID, name) for name in ("batch_size", "latent_dim", "channels", "parts", "partition")
-    }
     for kind, parameters in (("linear", 75), ("plain", 775)):
         with torch.device("meta"):
-            labels = GuidedBy(**numbers, kind=kind, name="test").build().labels
+            labels = guided(GRID, network=kind).build().labels
         assert sum(parameter.numel() for parameter in labels.parameters()) == parameters
 
 

@@ -13,7 +13,7 @@ from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.data.opening import open_images
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.cluster_numbers import ClusterNumbers
+from everymode.recipes.self_conditioned import Clusters
 from everymode.training.stepper import Stepper
 from experiments import mode_coverage
 from experiments.harness.point_pictures import draw_panels, draw_sweep
@@ -159,9 +159,9 @@ def test_every_method_gets_the_same_terms() -> None:
         recipe = case.recipe
         assert (recipe.steps, recipe.generator_lr, recipe.beta1, recipe.ema_decay) == (1234, 1e-4, 0.8, 0.0)
         assert case.data in ("ring:radius=2", "grid")
-        if isinstance(recipe, ClusterNumbers):
-            fixed = 25_000 if recipe.online else 5000
-            assert (recipe.refresh_every, recipe.clusters) == (fixed, 50)
+        if isinstance(recipe.labels, Clusters):
+            fixed = 25_000 if recipe.labels.online else 5000
+            assert (recipe.refresh_every, recipe.labels.clusters) == (fixed, 50)
         with torch.device("meta"):
             replace(recipe, num_images=1000, num_classes=recipe.num_classes or 8).build()
 
@@ -170,7 +170,7 @@ def test_either_convention_of_packing() -> None:
     cut, whole = (
         table_cases(["grid"], "everymode", {"packs": packs}, "pac-gan3")[0] for packs in (False, True)
     )
-    assert (cut.recipe.batch_size, cut.recipe.packs) == (99, 0)
+    assert (cut.recipe.batch_size, cut.recipe.flat_numbers()["packs"]) == (99, None)
     assert whole.recipe.for_data(open_images("grid:samples=500").facts()).batch_size == 300
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from everymode.norms import compensation
-from everymode.recipes.san_gan import SparsityAwareGAN
+from everymode.recipes.san_gan import SparsityAware
 from experiments import compensation as subsets
 from experiments import lipschitz_example
 from experiments.critic_spectra import convolutions_of, spectra_of, spectra_table
@@ -38,12 +38,12 @@ def test_every_case_builds(part: str, on: str) -> None:
 
 def test_cases_are_those_of_the_paper() -> None:
     assert {"SAN-GAN", "SN-GAN", "weight clipping"} <= PAPER.keys() & PLAIN.keys()
-    gains = [case.recipe.gain for case in cases("looseness", "digits", "", 1.0, None)]
+    gains = [case.recipe.flat_numbers()["gain"] for case in cases("looseness", "digits", "", 1.0, None)]
     assert gains[0] == 0.5 and gains[-1] == 1.5 and 1.1 in gains
-    in_place = [case.recipe for case in cases("interval", "digits", "", 1.0, None) if "place" in case.name]
-    assert [(recipe.in_place, recipe.interval) for recipe in in_place] == [
-        (True, interval) for interval in (1, 10, 100, 1000)
+    in_place = [
+        case.recipe.norm for case in cases("interval", "digits", "", 1.0, None) if "place" in case.name
     ]
+    assert in_place == [SparsityAware(in_place=True, interval=interval) for interval in (1, 10, 100, 1000)]
     settings = {case.name: case.recipe for case in cases("settings", "cifar10", "there", 1.0, None)}
     high = settings["F, SAN-GAN"]
     assert len(settings) == 18 and high.discriminator_lr == pytest.approx(5e-4)
@@ -64,7 +64,7 @@ def test_a_tiny_run_is_judged_without_labels(tmp_path: Path) -> None:
 
 
 def test_norms_of_a_trained_critic(tmp_path: Path) -> None:
-    recipe = normalized(SparsityAwareGAN, "digits", residual=True, width=2, steps=2, batch_size=8, snapshot=2)
+    recipe = normalized("SAN-GAN", "digits", residual=True, width=2, steps=2, batch_size=8, snapshot=2)
     run = trained_run(replace(recipe, watch_samples=0), "digits:train", tmp_path)
     found = spectra_of(run)
     assert len(found) == 8  # two 3x3 convolutions in each of four blocks
@@ -101,7 +101,7 @@ def test_the_grids_gain_is_the_whole_compensation() -> None:
         case for case in subsets.grid_cases("digits", "", 0.1, {"width": 2}) if case.name == "r 25%, g 1.3"
     )
     recipe = case.recipe
-    assert isinstance(recipe, subsets.TotalGainGAN) and (recipe.fraction, recipe.gain) == (0.25, 1.3)
+    assert recipe.norm == subsets.TotalGain(fraction=0.25, gain=1.3)
     layer = recipe.build().discriminator.convolutions[3]
     count = layer.weight.shape[0] * layer.weight.shape[1]
     parametrization = layer.parametrizations.weight[0]

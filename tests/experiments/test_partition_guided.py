@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from everymode.labels.given import GivenLabels
-from everymode.recipes.partition_guided import PartitionGuided
 from experiments.partition_guided import (
-    ClassConditional,
+    OwnClasses,
     PartitionJudge,
     cases,
     learn_partitions,
+    partition_in,
     partition_of,
     play,
 )
@@ -34,24 +34,26 @@ def test_every_case_builds_and_sees_equally_many_images() -> None:
         assert ("guide" in [term.name for term in game.objective.generator_terms]) == (
             case.name == "partition-guided"
         )
-        if isinstance(case.recipe, ClassConditional):
+        assert isinstance(case.recipe.labels, OwnClasses) == (case.name == "class-conditional")
+        if case.name == "class-conditional":
             assert isinstance(game.labels, GivenLabels) and game.labels.reuse
 
 
 def test_sweeps() -> None:
     swept = cases("k", "digits", "", 0.1, 4)
-    assert [case.recipe.parts for case in swept] == [5, 5, 10, 10, 20, 20, 40, 40]
-    assert [case.recipe.guide_weight for case in swept] == [1.0, 0.0] * 4
+    assert [case.recipe.num_labels for case in swept] == [5, 5, 10, 10, 20, 20, 40, 40]
+    assert [case.recipe.flat_numbers()["guide_weight"] for case in swept] == [1.0, 0.0] * 4
     assert swept[1].name == "5 parts without guide"
-    weights = [case.recipe.guide_weight for case in cases("weight", "stacked-digits", "", 0.001, 4)]
+    weighted = cases("weight", "stacked-digits", "", 0.001, 4)
+    weights = [case.recipe.flat_numbers()["guide_weight"] for case in weighted]
     assert weights == [0.0, 1.5, 3.0, 6.0, 12.0, 24.0]
 
 
 def test_a_partition_is_learnt_once_and_shared(tmp_path: Path) -> None:
     (case,) = [case for case in cases("methods", "digits", "", 0.02, 4) if case.name == "partition-guided"]
     recipe = case.recipe
-    assert isinstance(recipe, PartitionGuided)
-    small = replace(recipe.shrunk(), num_images=0, steps=2, resolution=8, latent_dim=8, held_out="")
+    assert partition_in(recipe) is not None
+    small = recipe.shrunk().with_numbers(num_images=0, steps=2, resolution=8, latent_dim=8, held_out="")
     case = case._replace(recipe=small)
     quality = learn_partitions([case], [0], tmp_path / "partitions")
     place = partition_of(small, 0, tmp_path / "partitions")

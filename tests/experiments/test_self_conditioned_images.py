@@ -38,23 +38,24 @@ def test_every_row_builds(part: str) -> None:
     found = {case.name: case.recipe for case in cases(part, "digits", 0.001, images=2000, width=8)}
     assert PAPER[part].keys() <= found.keys()
     for name, recipe in found.items():
-        assert (recipe.steps, recipe.width) == (312, 8)
-        assert getattr(recipe, "r1_weight", 0.0) == (10.0 if name.endswith(" with R1") else 0.0)
+        numbers = recipe.flat_numbers()
+        assert (recipe.steps, numbers["width"]) == (312, 8)
+        assert numbers["r1_weight"] == (10.0 if name.endswith(" with R1") else 0.0)
         if "k = " in name:
-            assert recipe.clusters == int(name.split(" = ")[1])  # type: ignore[attr-defined]
-            assert recipe.cluster_images == 2000  # type: ignore[attr-defined]
+            assert numbers["clusters"] == int(name.split(" = ")[1])
+            assert numbers["cluster_images"] == 2000
     if part == "k":
         assert len(found) == 2 + len(CLUSTERS)
     if part == "tricks":
-        both = found["neither"]
-        assert not both.match_clusters and not both.keep_centers  # type: ignore[attr-defined]
+        both = found["neither"].flat_numbers()
+        assert not both["match_clusters"] and not both["keep_centers"]
 
 
 def test_other_numbers_reach_the_methods_that_have_them() -> None:
     found = {case.name: case.recipe for case in renumbered(METHODS_OF_DIGITS, "beta1=0.5,feature_steps=3")}
     assert {recipe.beta1 for recipe in found.values()} == {0.5}
-    assert found["logo-gan-ae"].feature_steps == 3  # type: ignore[attr-defined]
-    assert not hasattr(found["gan"], "feature_steps")
+    assert found["logo-gan-ae"].flat_numbers()["feature_steps"] == 3
+    assert "feature_steps" not in found["gan"].flat_numbers()
     with pytest.raises(
         ValueError, match=r"no method has a number called feature_step\. Did you mean feature_steps"
     ):

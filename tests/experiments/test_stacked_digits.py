@@ -80,7 +80,7 @@ def test_every_method_builds_at_equal_terms() -> None:
     assert [case.name for case in found] == list(METHODS)
     assert PAPER.keys() < METHODS.keys()
     for case in found:
-        assert (case.recipe.steps, case.recipe.width) == (780, 8)
+        assert (case.recipe.steps, case.recipe.flat_numbers()["width"]) == (780, 8)
         assert case.recipe.batch_size == (63 if case.name == "pac-gan3" else 64)  # whole packs
         if "self-conditioned" in case.name:
             assert case.recipe.refresh_every == 250  # scaled with the steps

@@ -18,6 +18,7 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.machine.stopping import Stopped
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
+from everymode.recipes.record import record_of
 from everymode.runs.run import Run, train
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
@@ -44,7 +45,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
         "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
     )
     assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
-    assert (run.steps, run.recipe.width) == (4, 4)
+    assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
     assert names == {"config.json", "status.json", "log.jsonl", "curves.png", "samples", "checkpoints"}
     assert [path.name for path in sorted((run.folder / "samples").iterdir())] == [
@@ -55,7 +56,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
         assert picture.mode == "L"
         assert picture.height == 10 * (16 * 3 + 2) + 2
     config = json.loads((run.folder / "config.json").read_text())
-    assert config["recipe"]["numbers"] == json.loads(json.dumps(run.recipe.as_json()))
+    assert config["recipe"] == {"file": None} | json.loads(json.dumps(record_of(run.recipe)))
     assert config["data"]["source"] == "digits:train"
     assert len(config["data"]["classes"]) == 10 and config["data"]["fingerprint"]
     assert config["versions"]["torch"] == torch.__version__
@@ -267,10 +268,10 @@ def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -
         "from dataclasses import dataclass, replace\n"
         "from everymode.recipes import omni_gan\n\n"
         "@dataclass(frozen=True, kw_only=True)\n"
-        "class Mine(omni_gan.OmniGAN):\n"
+        "class Mine(omni_gan.Omni):\n"
         "    extra: float = 0.5\n\n"
-        "NUMBERS = omni_gan.DIGITS.as_json() | {'name': 'mine', 'width': 4, 'batch_size': 8, 'steps': 2}\n"
-        "RECIPE = Mine(**NUMBERS)\n"
+        "NUMBERS = {'name': 'mine', 'width': 4, 'batch_size': 8, 'steps': 2}\n"
+        "RECIPE = replace(omni_gan.DIGITS, loss=Mine()).with_numbers(**NUMBERS)\n"
     )
     options = {"out": tmp_path / "runs", "device": "cpu", "quiet": True, "snapshot": 2}
     run = train(str(path), **options, extra=0.25)
@@ -278,7 +279,7 @@ def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -
     assert json.loads((run.folder / "config.json").read_text())["recipe"]["file"] == str(path)
     kept = run.folder / "recipe.py"
     again = train(str(kept), **options, resume=run.folder, steps=3)
-    assert again.recipe.extra == 0.25 and again.steps == 3
+    assert again.recipe.loss.extra == 0.25 and again.steps == 3
     with pytest.raises(ValueError, match="a recipe of your own"):
         everymode.load(run.folder)
     assert everymode.load(run.folder, recipe=run.recipe).sample(1).shape == (1, 1, 16, 16)

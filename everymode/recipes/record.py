@@ -56,12 +56,14 @@ def recipe_of(
         given: a recipe with the classes of the user's own, where the config has any.
         path: of the config, for sentences.
 
-    Raises ValueError for a config of another format, and for classes of the user's own that are not given.
+    Raises ValueError for a config of another format, for one that is not whole, and for classes of the user's own that
+    are not given.
     """
     record = config.get("recipe")
     if not isinstance(record, dict) or "numbers" not in record:
         raise ValueError(f"{path} names no recipe: everymode did not write it")
     require_format(config, path)
+    _require_whole(record)
     if own_classes(record) and given is None:
         raise ValueError(
             f"{path} was trained with a recipe of your own ({', '.join(own_classes(record))} from "
@@ -105,13 +107,27 @@ def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
         part_class = PARTS[kind][record["name"]].part_class
     else:
         raise ValueError(
-            f"there are no {kind} called {record['name']!r}: the run was written by another version of everymode"
+            f"no part for {kind} is called {record['name']!r}: the run was written by another version of everymode"
         )
     _require_known(record["numbers"], part_class)
     types = types_of(part_class)
     return part_class(
         **{each: checked(each, value, types[each]) for each, value in record["numbers"].items()}
     )
+
+
+def _require_whole(record: dict[str, Any]) -> None:
+    """Raise ValueError for a record that lacks something, or has parts of a kind that there is not."""
+    parts = record.get("parts")
+    whole = isinstance(parts, dict) and isinstance(record.get("numbers"), dict)
+    for kind, part in parts.items() if whole else ():
+        named = isinstance(part, dict) and ("name" in part) != ("own" in part) and "numbers" in part
+        whole = whole and kind in KINDS and named
+    if not whole:
+        raise ValueError(
+            "its recipe is not whole, or was written by another version of everymode: numbers, and parts by kind "
+            f"({', '.join(KINDS)}), each with its name and its numbers"
+        )
 
 
 def _require_known(numbers: dict[str, Any], kind: type) -> None:

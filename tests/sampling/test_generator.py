@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +13,24 @@ from toy_games import ToyRecipe, toy_data, toy_trainer
 
 from everymode.recipe import Recipe
 from everymode.recipes.omni_gan import DIGITS
-from everymode.sampling.generator import Generator, load, recipe_of
+from everymode.recipes.record import FORMAT, recipe_of, record_of
+from everymode.sampling.generator import Generator, load
 from everymode.storage.run_folder import RunFolder
 
-SMALL = replace(DIGITS, width=4, latent_dim=8, num_classes=3, batch_size=8, steps=2, tick=1, snapshot=1)
+SMALL = DIGITS.with_numbers(width=4, latent_dim=8, num_classes=3, batch_size=8, steps=2, tick=1, snapshot=1)
 CLASSES = ("ant", "bee", "7")
 
 
-def record(recipe: Recipe) -> dict[str, object]:
-    kind = type(recipe)
-    return {
-        "module": kind.__module__,
-        "class": kind.__name__,
-        "file": None,
-        "numbers": recipe.as_json(),
-    }
+def config_of(recipe: Recipe, **changes: object) -> dict[str, object]:
+    """What config.json says of a recipe, with some of it changed."""
+    return {"format": FORMAT, "recipe": {"file": None, **record_of(recipe)} | changes}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of a small Omni-GAN."""
     folder = RunFolder.create(tmp_path_factory.mktemp("runs"), "small")
-    config = {"recipe": record(SMALL), "data": {"classes": CLASSES}}
+    config = config_of(SMALL) | {"data": {"classes": CLASSES}}
     folder.write_config(config)
     toy_trainer(SMALL, toy_data(size=16), folder=folder, config=config).run()
     return folder.path
@@ -235,26 +230,49 @@ def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_config_can_not_name_code_elsewhere(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = config_of(SMALL, own=module)
+    part, own_part = (
+        config_of(SMALL, parts={"loss": {said: module, "numbers": {}}}) for said in ("name", "own")
+    )
     monkeypatch.setattr("importlib.import_module", lambda name: pytest.fail(f"imported {name}"))
-    config = {"recipe": record(SMALL) | {"module": module}}
     with pytest.raises(ValueError, match="a recipe of your own"):
-        recipe_of(config)
+        recipe_of(own)
+    with pytest.raises(ValueError, match="no part for loss is called"):
+        recipe_of(part)
+    with pytest.raises(ValueError, match="a recipe of your own"):
+        recipe_of(own_part)
 
 
 @pytest.mark.parametrize("name", ["Path", "replace", "math", "CIFAR10", "missing", "weight_decay_for"])
-def test_only_recipe_classes_are_taken_from_recipe_modules(name: str) -> None:
-    with pytest.raises(ValueError, match=f"has no recipe class {name}"):
-        recipe_of({"recipe": record(SMALL) | {"class": name}})
+def test_only_parts_are_taken_from_recipe_modules(name: str) -> None:
+    loss = record_of(SMALL)["parts"]["loss"]
+    with pytest.raises(ValueError, match="its recipe is not whole"):
+        recipe_of(config_of(SMALL, parts={name: loss}))
+    with pytest.raises(ValueError, match="no part for loss is called"):
+        recipe_of(config_of(SMALL, parts={"loss": loss | {"name": name}}))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"parts": 1}, {"numbers": 1}, {"parts": {"loss": {"name": "omni"}}}, {"parts": {"loss": 1}}]
+)
+def test_a_damaged_recipe_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="its recipe is not whole"):
+        recipe_of(config_of(SMALL, **changes))
 
 
 def test_a_name_that_is_no_name_is_refused() -> None:
     with pytest.raises(ValueError, match="a recipe of your own"):
-        recipe_of({"recipe": record(SMALL) | {"class": "OmniGAN().build"}})
+        recipe_of(config_of(SMALL, own="OmniGAN().build"))
 
 
-def test_a_recipe_module_that_is_not_there_is_another_versions() -> None:
+def test_a_part_that_is_not_there_is_another_versions() -> None:
     with pytest.raises(ValueError, match="another version of everymode"):
-        recipe_of({"recipe": record(SMALL) | {"module": "everymode.recipes.yet_to_come"}})
+        recipe_of(config_of(SMALL, parts={"loss": {"name": "yet-to-come", "numbers": {}}}))
+
+
+def test_a_run_of_another_format_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"in format 1; this is everymode .* which reads format 2"):
+        recipe_of(config_of(SMALL) | {"format": 1})
 
 
 @pytest.mark.parametrize("config", [{}, {"recipe": "omni-gan"}, {"recipe": {"module": "x"}}])
@@ -266,7 +284,7 @@ def test_a_config_of_something_else(config: dict[str, object]) -> None:
 def test_a_recipe_of_ones_own_is_passed_along(tmp_path: Path) -> None:
     recipe = ToyRecipe(width=6)
     trainer = toy_trainer(recipe)
-    config = {"recipe": record(recipe), "data": {"classes": ["a", "b", "c"]}}
+    config = config_of(recipe) | {"data": {"classes": ["a", "b", "c"]}}
     folder = Generator(trainer.average, trainer.game.labels, config=config).save(tmp_path)
     with pytest.raises(ValueError, match=r"a recipe of your own \(ToyRecipe .*recipe=RECIPE"):
         load(folder)

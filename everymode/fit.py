@@ -223,10 +223,11 @@ def _check_packs(recipe: Recipe) -> None:
     if counted // recipe.accumulation % networks.pack or counted % recipe.accumulation:
         parts = f" in {recipe.accumulation} parts" if recipe.accumulation > 1 else ""
         step = networks.pack * recipe.accumulation
-        below, above = counted // step * step, -(-counted // step) * step
+        sizes = [size for size in (counted // step * step, -(-counted // step) * step) if size]
+        fitting = " or ".join(str(size // networks.pack if networks.packs else size) for size in sizes)
         raise ValueError(
-            f"a batch of {counted}{parts} can't be cut into packs of {networks.pack}: choose a batch size such as "
-            f"{below or above} or {above}"
+            f"a batch of {counted}{parts} can't be cut into packs of {networks.pack}: choose "
+            f"{'packs' if networks.packs else 'a batch size'} such as {fitting}"
         )
 
 

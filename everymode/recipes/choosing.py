@@ -62,5 +62,6 @@ def of_another_part(recipe: Recipe, number: str) -> str:
         mine = getattr(recipe, kind, None)
         has = f"has {kind} {name_of(mine) or type(mine).__name__}" if mine else f"has no {kind} part"
         choices = " or ".join(f"--{kind} {name}" for name in names[:3])
-        return f"{number} is a number of {kind} {', '.join(names)}, and {recipe.called} {has}. Choose {choices} to set it"
+        owners = f"{kind} {', '.join(names)}"
+        return f"{number} is a number of {owners}, and {recipe.called} {has}. Choose {choices} to set it"
     return ""

@@ -1,0 +1,394 @@
+"""Every refusal of a recipe's numbers and of parts that don't fit, in the sentence that a user reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from everymode import fit
+from everymode.data.facts import DataFacts
+from everymode.part import Labels
+from everymode.recipe import KINDS, Recipe
+from everymode.recipes.logo_gan import ClassifierClusters
+from everymode.recipes.mgan import Generators
+from everymode.recipes.multi_hinge_gan import MultiHinge
+from everymode.recipes.omni_gan import Omni
+from everymode.recipes.partition_guided import Partition
+from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.parts.given_labels import Given, NoLabels
+from everymode.recipes.parts.norms import BatchNorm, LayerNorm, Spectral
+from everymode.recipes.parts.plain_losses import Hinge, Logistic, Relativistic, Wasserstein
+from everymode.recipes.parts.small_networks import DeepDCGAN, PointNetworks
+from everymode.recipes.parts.standard_networks import Standard
+from everymode.recipes.parts.terms import Weights
+from everymode.recipes.random_labels_gan import RandomLabels
+from everymode.recipes.rotnet_gan import RotationClusters
+from everymode.recipes.san_gan import SparsityAware
+from everymode.recipes.self_conditioned import Clusters
+
+PLAIN = Recipe(
+    name="mine", networks=DeepDCGAN(), loss=Logistic(), labels=NoLabels(), norm=Spectral(), terms=Weights()
+)
+"""A recipe that fits, to which one thing is done at a time."""
+TOLD = replace(PLAIN, networks=BigGAN(), loss=Omni(), labels=Given(), num_classes=10)
+PLANE = replace(PLAIN, networks=PointNetworks(), channels=2)
+PHOTOS = DataFacts("photos", 40, (3, 32, 32), 3, (20, 15, 5), 0, "f", ("a", "b", "c"))
+
+NUMBERS = [
+    *(
+        (name, wrong, f"{name} must be at least 1, not {wrong}")
+        for name in ("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot")
+        for wrong in (0, -3)
+    ),
+    *(
+        (name, wrong, f"{name} can't be negative, infinite or not a number: {wrong}")
+        for name in (
+            *("generator_lr", "discriminator_lr", "adam_epsilon"),
+            *("generator_weight_decay", "discriminator_weight_decay", "remedy_weight_decay"),
+        )
+        for wrong in (-1e-9, float("inf"), float("nan"))
+    ),
+    *(
+        (name, wrong, f"{name} is a factor on a learning rate, above 0 and finite, not {wrong}")
+        for name in ("remedy_lr", "settling_lr")
+        for wrong in (0.0, -1.0, float("inf"), float("nan"))
+    ),
+    *(
+        (name, -1, f"{name} must be at least 0, not -1")
+        for name in ("seed", "ema_start", "keep_best", "watch_samples")
+    ),
+    *(
+        (name, wrong, f"{name} must be at least 0 and below 1, not {wrong}")
+        for name in ("ema_decay", "beta1", "beta2")
+        for wrong in (1.0, -0.1, float("nan"))
+    ),
+    *(
+        (
+            "labelled_fraction",
+            wrong,
+            "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
+            f"{wrong}",
+        )
+        for wrong in (0.0, 1.5, float("nan"))
+    ),
+    *(
+        (name, wrong, f"{name} is a share of training between 0 and 1, not {wrong}")
+        for name in ("lr_decay", "settling")
+        for wrong in (-0.1, 1.1, float("nan"))
+    ),
+    ("resolution", 0, "resolution must be positive, not 0"),
+    ("resolution", (32, 0), "resolution must be positive, not (32, 0)"),
+    ("augmentation", "rainbow", "hue; not 'rainbow'. Leave it empty for none."),
+    ("augmentation_target", 1.0, "augmentation_target is a mean sign between 0 and 1, not 1.0"),
+    ("augmentation_images", 0, "augmentation_images must be at least 1, not 0"),
+    ("accumulation", 3, "a batch of 64 can't be cut into 3 equal parts: choose an accumulation that divides"),
+]
+
+
+def refused(make: Callable[[], object]) -> str:
+    """The sentence with which it is refused."""
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        make()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "wrong", "sentence"), NUMBERS)
+def test_impossible_numbers(name: str, wrong: object, sentence: str) -> None:
+    assert sentence in refused(lambda: replace(PLAIN, **{name: wrong}))
+
+
+def test_the_edges_of_numbers_are_possible() -> None:
+    edges = {"generator_lr": 0.0, "adam_epsilon": 0.0, "ema_decay": 0.0, "beta1": 0.0, "lr_decay": 1.0}
+    edges |= {"settling": 1.0, "labelled_fraction": 1.0, "watch_samples": 0, "seed": 0, "keep_best": 0}
+    assert replace(PLAIN, **edges, discriminator_weight_decay=None).discriminator_weight_decay is None
+
+
+def test_metrics_need_images_and_kept_fakes_whole_batches() -> None:
+    assert replace(PLAIN, metric_images=3).metric_images == 3, "nothing is measured"
+    assert "metric_images must be at least 10 to measure anything, not 9" in refused(
+        lambda: replace(PLAIN, metrics="fd", metric_images=9)
+    )
+    said = refused(lambda: replace(PLAIN, reuse_fakes=True, accumulation=2))
+    assert said.startswith("reuse_fakes can't be combined with accumulation: ")
+    assert said.endswith("Set accumulation to 1, or reuse_fakes to False")
+
+
+# ---- parts
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "contract"),
+    [
+        ("networks", Hinge(), "Networks"),
+        ("loss", Given(), "Loss"),
+        ("labels", "clusters", "Labels"),
+        ("norm", LayerNorm, "Norm"),
+        ("terms", {"r1_weight": 1.0}, "Terms"),
+    ],
+)
+def test_a_kind_holds_parts_of_that_kind_only(kind: str, wrong: object, contract: str) -> None:
+    said = refused(lambda: replace(PLAIN, **{kind: wrong}))
+    assert said == f"{kind} holds a part, one of the kind {contract} (everymode.part), not {wrong!r}"
+
+
+GENERATORS = {"labels": Generators(generators=3)}
+PARTS = [
+    (
+        "generators and a loss that is told labels",
+        lambda: replace(PLAIN, **GENERATORS, loss=Omni()),
+        "several generators play with a loss that is told no label, and omni-loss is: choose a plain loss with a "
+        "scalar head, such as logistic",
+    ),
+    (
+        "generators on networks without a place for their first layers",
+        lambda: replace(PLAIN, **GENERATORS, networks=Standard()),
+        "several generators have a first layer each, which these networks have no place for: choose DCGAN's or the "
+        "stability networks, or those of points",
+    ),
+    (
+        "a loss that is told labels, and none",
+        lambda: replace(PLAIN, loss=MultiHinge()),
+        "multi-hinge judges by labels, and there are none: --labels clusters finds labels of its own, and hinge and "
+        "logistic need none",
+    ),
+    (
+        "a head per label, and none",
+        lambda: replace(PLAIN, loss=Hinge(head="per-label")),
+        "the hinge loss judges by labels, and there are none: --labels clusters finds labels of its own",
+    ),
+    (
+        "a scalar head, and labels",
+        lambda: replace(PLAIN, labels=Clusters(), loss=Logistic(head="scalar")),
+        "there are labels, and the logistic loss has a scalar head, which judges without them: set head to per-label "
+        "or projection, or labels to none",
+    ),
+    (
+        "several labels an image, and a loss for one",
+        lambda: replace(TOLD, loss=Hinge(head="projection"), num_classes=(3, 4)),
+        "each image has 2 labels, and mine conditions on one: choose one of them (for shapes: --data "
+        "shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several",
+    ),
+    (
+        "several labels an image, and networks for one",
+        lambda: replace(TOLD, networks=DeepDCGAN(), num_classes=(3, 4, 5)),
+        "each image has 3 labels, and mine conditions on one",
+    ),
+    (
+        "several labels an image, split into parts",
+        lambda: replace(TOLD, labels=Partition(parts_per_class=2), num_classes=(3, 4)),
+        "each image has 2 labels, and classes of one kind are split into parts: choose one of them",
+    ),
+    (
+        "packs, and labels",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=2), labels=RandomLabels()),
+        "packs of 2 examples have no label of their own: set pack to 1, or labels to none",
+    ),
+    (
+        "packs, and generators",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=2), **GENERATORS),
+        "packs of 2 examples have no label of their own",
+    ),
+    (
+        "one label of its own, and a loss that tells labels apart",
+        lambda: replace(TOLD, labels=Clusters(clusters=1)),
+        "omni-loss tells labels apart, and there is 1: choose another loss, such as projection, which needs one only",
+    ),
+    (
+        "a batch that packs don't divide",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=3)),
+        "a batch of 64 can't be cut into packs of 3: choose a batch size such as 63 or 66",
+    ),
+    (
+        "a batch smaller than a pack",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=3), batch_size=2),
+        "a batch of 2 can't be cut into packs of 3: choose a batch size such as 3",
+    ),
+    (
+        "parts of a batch that packs don't divide",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=4), accumulation=32),
+        "a batch of 64 in 32 parts can't be cut into packs of 4: choose a batch size such as 128",
+    ),
+    (
+        "packs that accumulation doesn't divide",
+        lambda: replace(PLAIN, networks=DeepDCGAN(pack=2, packs=3), accumulation=4),
+        "a batch of 6 in 4 parts can't be cut into packs of 2: choose packs such as 4",
+    ),
+    (
+        "layer norm on networks without a place for it",
+        lambda: replace(PLAIN, norm=LayerNorm()),
+        "LayerNorm normalizes features, which this discriminator has no place for: choose the standard convolutional "
+        "networks (--networks standard), or another norm",
+    ),
+    (
+        "batch norm in a residual critic",
+        lambda: replace(PLAIN, networks=Standard(residual=True), norm=BatchNorm()),
+        "BatchNorm normalizes features, which this discriminator has no place for",
+    ),
+    (
+        "a norm of blocks, and no blocks",
+        lambda: replace(PLAIN, norm=SparsityAware(where="blocks")),
+        'where is "blocks", and this discriminator has no residual blocks: set where to all, or choose BigGAN\'s '
+        "networks or the standard residual ones",
+    ),
+    (
+        "quarter turns of rectangles",
+        lambda: replace(PLAIN, labels=RotationClusters(), resolution=(32, 48)),
+        "images are turned by quarter turns, so they must be square: choose one number as resolution, not 32x48",
+    ),
+    (
+        "an image classifier on points",
+        lambda: replace(PLANE, labels=ClassifierClusters()),
+        "ClassifierClusters looks at images, and mine draws points: choose other labels, such as clusters",
+    ),
+    (
+        "quarter turns of points",
+        lambda: replace(PLANE, labels=RotationClusters()),
+        "RotationClusters looks at images, and mine draws points",
+    ),
+    (
+        "augmented points",
+        lambda: replace(PLANE, augmentation="color"),
+        "augmentation 'color' changes pixels, and mine draws points: leave it empty, or choose a recipe for images",
+    ),
+    (
+        "shifted points",
+        lambda: replace(PLANE, terms=Weights(consistency_weight=1.0)),
+        "consistency_weight compares shifted images, and mine draws points: set consistency_weight to 0",
+    ),
+    (
+        "shifted points of the generator",
+        lambda: replace(PLANE, terms=Weights(fake_consistency_weight=1.0)),
+        "fake_consistency_weight compares shifted images, and mine draws points: set fake_consistency_weight to 0",
+    ),
+    (
+        "LeCam without a zero",
+        lambda: replace(PLAIN, loss=Wasserstein(), terms=Weights(lecam_weight=0.3)),
+        "lecam_weight goes by the zero of the scores, and the Wasserstein loss has none of its own: set lecam_weight "
+        "to 0",
+    ),
+    (
+        "ada without a zero",
+        lambda: replace(PLAIN, loss=Relativistic(), augmentation="ada"),
+        "ada goes by the zero of the scores, and the relativistic loss has none of its own: choose augmentation among "
+        "color, translation and cutout",
+    ),
+    (
+        "feature matching in parts of the batch",
+        lambda: replace(PLAIN, terms=Weights(matching_weight=1.0), accumulation=2),
+        "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
+        "accumulation to 1, or matching_weight to 0",
+    ),
+    (
+        "less than a row of labelled images",
+        lambda: replace(TOLD, labels=Given(labelled_share=0.001)),
+        "labelled_share is 0.001, which is not one row of a batch of 64: give at least 0.0156, or 0 to show images as "
+        "the data have them",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "sentence"), [row[1:] for row in PARTS], ids=[row[0] for row in PARTS])
+def test_parts_that_do_not_fit(make: Callable[[], Recipe], sentence: str) -> None:
+    assert refused(make).startswith(sentence)
+
+
+def test_their_neighbors_fit() -> None:
+    assert replace(PLAIN, **GENERATORS).num_labels is None
+    assert replace(PLAIN, labels=Clusters(clusters=7)).num_labels == 7
+    assert replace(TOLD, num_classes=(3, 4)).num_labels == (3, 4)
+    assert replace(TOLD, loss=Hinge(head="projection"), labels=Clusters(clusters=1)).num_labels == 1
+    assert replace(PLAIN, networks=DeepDCGAN(pack=4), accumulation=16).networks.pack == 4
+    assert replace(PLAIN, networks=Standard(), norm=BatchNorm()).norm == BatchNorm()
+    assert replace(PLAIN, networks=Standard(residual=True), norm=SparsityAware(where="blocks"))
+    assert replace(PLAIN, labels=RotationClusters(), resolution=(32, 32)).num_labels == 100
+    assert replace(PLANE, resolution=(32, 48), labels=Clusters()).takes_points
+    assert replace(PLAIN, loss=Wasserstein(), augmentation="color", terms=Weights(r1_weight=1.0))
+
+
+def test_a_recipe_with_its_own_build_is_not_asked_about_parts() -> None:
+    assert Recipe(augmentation="ada", num_classes=(3, 4)).parts() == []
+    assert replace(PLAIN, loss=None, labels=Generators()).num_labels is None
+
+
+# ---- data
+
+
+def data(**facts: object) -> DataFacts:
+    return replace(PHOTOS, **facts)
+
+
+def test_points_and_images_are_not_mistaken_for_each_other() -> None:
+    points = data(name="ring", image_shape=(2,))
+    assert refused(lambda: PLAIN.for_data(points)) == (
+        "ring holds points, and mine draws images: choose a recipe for points"
+    )
+    assert refused(lambda: PLANE.for_data(PHOTOS)) == (
+        "photos holds images, and mine draws points: choose another recipe, or ring or grid"
+    )
+    assert PLANE.for_data(points).channels == 2
+    fit.check_kind(Recipe(), points)  # one with its own build may draw what it likes
+
+
+@pytest.mark.parametrize("labels", [Given(), Partition(parts_per_class=2)])
+def test_given_labels_must_be_given(labels: Labels) -> None:
+    recipe = replace(TOLD, labels=labels)
+    none = data(num_classes=0, class_counts=(), classes=(), num_unlabelled=40)
+    said = "mine conditions on labels, and the data has none: add labels, or choose other labels (--labels clusters "
+    assert refused(lambda: recipe.for_data(none)).startswith(said)
+    assert refused(replace(recipe, num_classes=0).build).startswith(said)
+    hidden = data(class_counts=(0, 0, 0), num_unlabelled=40)
+    assert refused(lambda: recipe.for_data(hidden)).startswith(
+        "none of the 40 images of photos has a label, and mine conditions on labels: label some of them, or choose "
+    )
+
+
+def test_a_loss_that_asks_for_every_label() -> None:
+    few = data(class_counts=(20, 10, 5), num_unlabelled=5)
+    assert refused(lambda: replace(TOLD, loss=Hinge(head="projection")).for_data(few)) == (
+        "the hinge loss asks for a label of each image, and 5 of 40 images of photos have no label: choose "
+        "multi-hinge, which guesses them, or omni, which passes over their class, or label them"
+    )
+    assert "5 of 40 points of photos" in refused(
+        lambda: replace(PLANE, labels=Given()).for_data(replace(few, image_shape=(2,)))
+    )
+    for loss in (Omni(), MultiHinge()):
+        assert replace(TOLD, loss=loss).for_data(few).num_images == 40
+    assert PLAIN.for_data(few).num_labels is None
+
+
+def test_a_loss_that_tells_labels_apart_needs_two() -> None:
+    one = data(num_classes=1, class_counts=(40,), classes=("a",))
+    assert refused(lambda: TOLD.for_data(one)).startswith(
+        "omni-loss tells labels apart, and there is 1: choose "
+    )
+    assert replace(TOLD, loss=Hinge(head="projection")).for_data(one).num_labels == 1
+    blocks = data(num_classes=(3, 1), class_counts=(20, 15, 5, 40), classes=())
+    assert refused(lambda: TOLD.for_data(blocks)) == (
+        "omni-loss tells classes apart, and one of an image's labels has 1: leave that label out"
+    )
+
+
+def test_several_labels_are_found_in_the_data_too() -> None:
+    blocks = data(num_classes=(3, 2), class_counts=(20, 15, 5, 20, 20), classes=())
+    with pytest.raises(ValueError, match="each image has 2 labels, and mine conditions on one"):
+        replace(TOLD, loss=Hinge(head="projection")).for_data(blocks)
+    assert TOLD.for_data(blocks).num_labels == (3, 2)
+    assert replace(TOLD, labels=Clusters()).for_data(blocks).num_labels == 4
+
+
+def test_an_automatic_decay_needs_labels_to_go_by() -> None:
+    own = Recipe(name="own", discriminator_weight_decay=None)
+    assert refused(lambda: own.for_data(PHOTOS)) == (
+        "discriminator_weight_decay is auto, which goes by the images per label, and own has no labels part that "
+        "counts them: give a number"
+    )
+    assert replace(own, discriminator_weight_decay=0.1).for_data(PHOTOS).discriminator_weight_decay == 0.1
+
+
+def test_what_a_sentence_tells_to_set_can_be_set() -> None:
+    known = {*KINDS, *TOLD.flat_numbers(), *PLAIN.flat_numbers(), "parts_per_class"}
+    told = {number for _, _, sentence in PARTS for number in re.findall(r"set (\w+) to", sentence)}
+    assert {"head", "pack", "where", "accumulation", "lecam_weight"} <= told <= known

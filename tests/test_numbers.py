@@ -1,0 +1,191 @@
+"""Numbers by name: values are checked against their types, changed in whichever part has them, and explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from everymode.numbers import (
+    AUTO,
+    UnknownNumber,
+    changed,
+    checked,
+    names_of,
+    types_of,
+    unknown_number,
+    with_tuples,
+)
+from everymode.partitioner.settings import DIGITS, PartitionSettings
+from everymode.recipe import KINDS, Recipe
+from everymode.recipes import omni_gan
+from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.parts.norms import NoNorm, Spectral
+from everymode.recipes.parts.small_networks import PointNetworks
+from everymode.recipes.self_conditioned import Clusters
+from everymode.resolution import Resolution
+
+RECIPE = omni_gan.IMAGES32
+Choice = Literal["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "expected"),
+    [
+        (3, int, 3),
+        (3.0, int, 3),
+        (np.int64(3), int, 3),
+        (np.float32(3.0), int, 3),
+        (3, float, 3.0),
+        (0.5, float, 0.5),
+        (np.float64(0.5), float, 0.5),
+        (np.array(2), int, 2),
+        (True, bool, True),
+        (np.True_, bool, True),
+        ("", str, ""),
+        ("first", Choice, "first"),
+        ("second", Choice | None, "second"),
+        (AUTO, Choice | None, None),
+        (None, Choice | None, None),
+        (AUTO, int | None, None),
+        (None, float | None, None),
+        (2, float | None, 2.0),
+        (AUTO, str | None, None),
+        (64, Resolution, 64),
+        ("64x48", Resolution, (64, 48)),
+        ([64, 48], Resolution, (64, 48)),
+        ([3, 4], int | tuple[int, ...], (3, 4)),
+        ([np.int64(3), [4, 5]], int | tuple[int, ...], (3, (4, 5))),
+        (3, int | tuple[int, ...], 3),
+        ((1, 2), tuple[int, ...], (1, 2)),
+        (None, BigGAN | None, None),
+        (DIGITS, PartitionSettings | None, DIGITS),
+        ({"k": 4}, PartitionSettings | None, PartitionSettings(k=4)),
+    ],
+)
+def test_values_that_are_taken(given: object, kind: Any, expected: object) -> None:
+    taken = checked("number", given, kind)
+    assert taken == expected and type(taken) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "sentence"),
+    [
+        (2.5, int, "number must be of type int, not 2.5"),
+        ("2", int, "number must be of type int, not '2'"),
+        (True, int, "number must be of type int, not True"),
+        (False, float, "number must be of type float, not False"),
+        (None, int, "number must be of type int, not None"),
+        (AUTO, int, "number must be of type int, not 'auto'"),
+        ("much", float | None, "number must be of type float, not 'much'"),
+        (1, bool, "number must be of type bool, not 1"),
+        (np.array([1, 2]), int, "number must be of type int"),
+        ("third", Choice, "number is one of first, second, not 'third'"),
+        (None, Choice, "number is one of first, second, not None"),
+        ("third", Choice | None, "number is one of first, second, not 'third'"),
+        (["first"], Choice, "number is one of first, second"),
+        ("big", Resolution, "a resolution is a number or HEIGHTxWIDTH"),
+        ([3, 4], int | None, r"number must be of type int, not \[3, 4\]"),
+        ({"kk": 4}, PartitionSettings | None, r"there are no settings \['kk'\]"),
+        (Spectral(), BigGAN | None, r"number must be of type BigGAN, not Spectral\("),
+    ],
+)
+def test_values_that_are_refused(given: object, kind: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        checked("number", given, kind)
+
+
+def test_tuples_are_made_of_lists_at_any_depth() -> None:
+    assert with_tuples([1, [2, (3, [])]]) == (1, (2, (3, ())))
+    assert with_tuples({"a": [1]}) == {"a": [1]}, "a mapping is left to who reads it"
+    assert type(with_tuples(np.float32(0.5))) is float and type(with_tuples([np.int8(3)])[0]) is int
+
+
+def test_names_and_types_are_the_fields() -> None:
+    @dataclass(frozen=True)
+    class Pair:
+        first: int
+        second: float | None = None
+
+    assert names_of(Pair) == names_of(Pair(1)) == ["first", "second"]
+    assert types_of(Recipe)["resolution"] == Resolution
+    assert types_of(BigGAN)["doublings"] == (int | None)
+
+
+def test_an_unknown_number_is_answered_with_the_nearest_or_with_all() -> None:
+    assert str(unknown_number("widht", "mine", ["width", "steps"])) == (
+        "mine has no number called 'widht'. Did you mean width?"
+    )
+    said = str(unknown_number("zzz", "mine", iter(["width", "steps", "width"])))
+    assert said == "mine has no number called 'zzz'. It has: width, steps"
+    assert isinstance(unknown_number("zzz", "mine", []), UnknownNumber) and issubclass(
+        UnknownNumber, ValueError
+    )
+
+
+# ---- changing
+
+
+def test_what_differs_is_returned_and_nothing_else() -> None:
+    assert changed(RECIPE, KINDS, {}) == {}
+    assert changed(RECIPE, KINDS, {"steps": 3}) == {"steps": 3}
+    assert changed(RECIPE, KINDS, {"width": 3.0}) == {"networks": replace(RECIPE.networks, width=3)}
+    labels = changed(RECIPE, KINDS, {"clusters": 9, "labels": Clusters(online=True)})
+    assert labels == {"labels": Clusters(online=True, clusters=9)}
+    assert changed(RECIPE, KINDS, {"norm": None}) == {"norm": None}
+
+
+def test_several_numbers_of_a_part_are_changed_at_once() -> None:
+    """One by one they would not fit: images are clustered that are fewer than the clusters."""
+    found = changed(replace(RECIPE, labels=Clusters()), KINDS, {"cluster_images": 30_000, "clusters": 30_000})
+    assert found["labels"].clusters == found["labels"].cluster_images == 30_000
+
+
+def test_a_number_goes_to_every_part_that_has_it() -> None:
+    both = changed(RECIPE, KINDS, {"spectral_epsilon": 1e-3})
+    assert both.keys() == {"networks", "norm"}
+    assert {part.spectral_epsilon for part in both.values()} == {1e-3}
+    one = changed(RECIPE, KINDS, {"spectral_epsilon": 1e-3, "norm": NoNorm()})
+    assert one["norm"] == NoNorm() and one["networks"].spectral_epsilon == 1e-3
+
+
+def test_a_number_of_a_part_that_goes_is_unknown() -> None:
+    with pytest.raises(UnknownNumber, match="omni-gan-32 has no number called 'shared_dim'"):
+        changed(RECIPE, KINDS, {"networks": PointNetworks(), "shared_dim": 3})
+    with pytest.raises(UnknownNumber, match=r"no number called 'clustres'\. Did you mean clusters\?"):
+        changed(replace(RECIPE, labels=Clusters()), KINDS, {"clustres": 3})
+
+
+def test_a_part_of_another_kind_or_a_name_is_no_part() -> None:
+    for wrong in (Spectral(), "biggan", BigGAN):
+        with pytest.raises(ValueError, match="networks must be of type Networks, not"):
+            changed(RECIPE, KINDS, {"networks": wrong})
+
+
+# ---- explaining
+
+
+@pytest.mark.parametrize("make", [Recipe, lambda **numbers: replace(RECIPE, **numbers)])
+def test_a_number_of_a_part_is_not_a_field_and_the_error_says_what_to_do(make: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        make(width=3)
+    assert str(caught.value) == (
+        "a recipe has no field 'width': numbers of its parts are changed by recipe.with_numbers(width=...), or in the "
+        "part, as in replace(recipe, networks=replace(recipe.networks, width=48))"
+    )
+    assert RECIPE.with_numbers(width=3).networks.width == 3
+    assert replace(RECIPE, networks=replace(RECIPE.networks, width=48)).networks.width == 48
+
+
+def test_fields_of_a_recipe_of_ones_own_are_its_own() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Mine(Recipe):
+        width: int = 4
+        """Of this recipe."""
+
+    assert replace(Mine(), width=3) == Mine(width=3) == Mine().with_numbers(width=3.0)
+    assert Mine().flat_numbers()["width"] == 4
+    with pytest.raises(TypeError, match="height"):
+        Mine(height=3)

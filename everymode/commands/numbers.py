@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import Field, fields
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Group, Parameter, Token
@@ -84,10 +85,16 @@ def fields_in_source(kind: type) -> dict[str, tuple[str, int]]:
     return found
 
 
+@lru_cache(maxsize=64)
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a module's source."""
+    return ast.parse(source)
+
+
 def class_in_source(kind: type) -> ast.ClassDef | None:
     """The class in its module's source; None where that can't be read."""
     try:
-        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+        tree = parsed(inspect.getsource(sys.modules[kind.__module__]))
     except (OSError, TypeError, KeyError):
         return None
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__]

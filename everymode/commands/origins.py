@@ -11,17 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from everymode.commands.numbers import Number, fields_in_source
+from everymode.commands.numbers import Number, fields_in_source, parsed
 from everymode.part import Part
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES
+
+_DEFAULT = "default"
+"""What is found where a literal chooses a part and leaves the number at the default of the part's class."""
 
 
 def origin_of(name: str, number: Number) -> str:
     """The place that sets a number of the recipe of that name: a literal, or the default of the class that has it."""
     module, constant = RECIPES[name][:2] if name in RECIPES else (f"user_recipe_{Path(name).stem}", "RECIPE")
     kind = number.owner.kind if isinstance(number.owner, Part) else ""
-    return _in_literal(module, constant, number.name, kind) or _default(type(number.owner), number.name)
+    found = _in_literal(module, constant, number.name, kind)
+    return found if found not in ("", _DEFAULT) else _default(type(number.owner), number.name)
 
 
 def pieces_of(recipe: Recipe) -> list[tuple[str, str]]:
@@ -86,11 +90,16 @@ def _in_value(module: str, value: ast.expr, number: str, kind: str) -> str:
             if found:
                 return f"set in {_place(module, found)}"
         if word.arg == kind:
-            return (
-                _in_value(module, word.value, number, "") or f"chosen in {_place(module, word.value.lineno)}"
-            )
+            return _in_value(module, word.value, number, "") or _of_part(module, word.value)
     base = _base(value)
     return _in_value(module, base, number, kind) if base is not None else ""
+
+
+def _of_part(module: str, part: ast.expr) -> str:
+    """Where a number comes from that the expression of a part does not set: its class, or a function's arguments."""
+    if isinstance(part, ast.Call) and part.args:
+        return f"computed in {_place(module, part.lineno)}"
+    return _DEFAULT
 
 
 def _base(call: ast.Call) -> ast.expr | None:
@@ -145,7 +154,7 @@ def _imports(module: str) -> dict[str, str]:
 def _tree(module: str) -> ast.Module:
     try:
         found = sys.modules.get(module) or importlib.import_module(module)
-        return ast.parse(inspect.getsource(found))
+        return parsed(inspect.getsource(found))
     except (OSError, TypeError, ImportError):
         return ast.Module(body=[], type_ignores=[])
 

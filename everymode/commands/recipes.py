@@ -115,7 +115,8 @@ def show_recipe(
             heading = owner
         head = f"  {number:<{widths[0]}}  {value:<{widths[1]}}  "
         indent = " " * len(head)
-        say(textwrap.fill(sentence, 110, initial_indent=head, subsequent_indent=indent) or head.rstrip())
+        width = 1000 if origins else 110  # a place is not broken in two
+        say(textwrap.fill(sentence, width, initial_indent=head, subsequent_indent=indent) or head.rstrip())
     if origins:
         say("\n" + "\n".join(f"{what:<14}{place}" for what, place in pieces_of(recipe)))
 

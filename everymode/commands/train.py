@@ -80,23 +80,35 @@ def train(
         "on_nonfinite": on_nonfinite,
         "on_collapse": on_collapse,
     }
-    chosen = recipe or recipe_of_run(resume)
+    return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
+
+
+def _train(
+    recipe: str | Recipe,
+    data: str | None,
+    out: Path,
+    quiet: bool,
+    settings: dict[str, Any],
+    numbers: dict[str, Any],
+) -> Exit:
     from everymode.machine.stopping import Stopped
     from everymode.runs.run import train as train_run
     from everymode.training.nonfinite import Diverged
     from everymode.training.trainer import Collapsed
 
     try:
-        run = train_run(chosen, data, out, quiet=quiet, **settings, **numbers)
+        run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        _say_how_to_go_on(str(stopped), stopped.folder, device, on_nonfinite, on_collapse)
+        how = (settings["device"], settings["on_nonfinite"], settings["on_collapse"])
+        _say_how_to_go_on(str(stopped), stopped.folder, *how)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)
     except FileNotFoundError as error:
         # The message begins with the path. What is neither the run nor the checkpoint to start from is data.
-        asked = [str(Path(path)) for path in (resume, init_from) if path is not None]
-        return fail(error, Exit.USAGE if str(error).startswith(tuple(asked)) else Exit.DATA)
+        paths = (settings["resume"], settings["init_from"])
+        asked = tuple(str(Path(path)) for path in paths if path is not None)
+        return fail(error, Exit.USAGE if str(error).startswith(asked) else Exit.DATA)
     if not quiet:
         _say_results(run)
     return Exit.DONE

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,10 +60,9 @@ def open_images(
     """Open images for training; files are decoded once, into a cache that is memory-mapped from then on.
 
     Args:
-        path: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's
-            .bin, SVHN's .mat, or a built-in name: digits, digits:train, digits:held-out, ring, grid,
-            stacked-digits, two-domain-digits, shapes (with options, as in "ring:modes=8,std=0.02"), or
-            stacked:PATH for triples of the grey images at PATH.
+        path: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat,
+            or a built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits,
+            shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of grey images at PATH.
         resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
         channels: 1 (grey), 3 or 4 (with alpha); None gives 1 where all images are grey, else 3.
         label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label"; several
@@ -76,33 +75,22 @@ def open_images(
         progress: show a bar on a terminal, or one line elsewhere, while decoding.
         workers: threads that decode; by default one for each processor, at most 16.
 
-    Returns:
-        The data set, images uint8 [N, C, H, W] or points float32 [N, 2].
+    Returns: the data set, images uint8 [N, C, H, W] or points float32 [N, 2].
 
     Raises:
         FileNotFoundError: nothing at this path or of this name.
         ValueError: an argument outside its range, or an option that a built-in data set does not have.
         TypeError: something else than a path or a name, or a limit that is no whole number.
-        everymode.data.DataError: the data themselves can't be used (empty, damaged, of several sizes,
-        mislabelled).
+        everymode.data.DataError: the data can't be used (empty, damaged, of several sizes, mislabelled).
     """
-    wish = Wish(image_size(resolution), channels, fit, _color(background))
-    if channels not in (None, 1, 3, 4):
-        raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
-    if fit not in FITS:
-        raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
+    _require_known(channels, fit)
     require_limit(limit)
+    wish = Wish(image_size(resolution), channels, fit, _color(background))
+    how: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
+        looks: dict[str, Any] = {"resolution": resolution, "fit": fit, "background": background}
         digits = open_images(
-            path.removeprefix(STACKED),
-            resolution=resolution,
-            channels=1,
-            label_column=label_column,
-            fit=fit,
-            background=background,
-            cache_dir=cache_dir,
-            progress=progress,
-            workers=workers,
+            path.removeprefix(STACKED), channels=1, label_column=label_column, **looks, **how
         )
         return _as_wished(stacked(digits, name=path), channels, limit)
     opened = open_source(path, resolution=wish.resolution, label_column=label_column)
@@ -114,7 +102,14 @@ def open_images(
         raise NoLabelsError(
             f"{opened.name} has no labels: add them (class sub-folders, or labels.csv with the columns file,label)"
         )
-    return prepare(opened, wish, cache_dir=cache_dir, workers=workers, progress=progress)
+    return prepare(opened, wish, **how)
+
+
+def _require_known(channels: int | None, fit: str) -> None:
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
+    if fit not in FITS:
+        raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
 
 
 def open_source(

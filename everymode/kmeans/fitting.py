@@ -70,16 +70,7 @@ def kmeans(
         TypeError: for features that are no tensor.
         ValueError: for fewer points than clusters, features that are not finite, or centers that don't fit.
     """
-    if not isinstance(features, Tensor):
-        raise TypeError(
-            f"features are a torch tensor [N, F], not {type(features).__name__}: torch.as_tensor(features) makes one"
-        )
-    least = min(k, starts, iterations, dimensions, 1 if block_rows is None else block_rows)
-    if least < 1 or tolerance < 0:
-        raise ValueError(
-            "k, starts, iterations, dimensions and block_rows must be at least 1, and tolerance at least 0, not "
-            f"{k}, {starts}, {iterations}, {dimensions}, {block_rows} and {tolerance}"
-        )
+    _require_possible(features, (k, starts, iterations, dimensions, block_rows), tolerance)
     points, number, spread = around_mean(features, total=total, gather=gather, block_rows=block_rows)
     if number < k:
         raise ValueError(
@@ -88,12 +79,8 @@ def kmeans(
     if initial is None:
         generator = torch.Generator().manual_seed(seed)
         centers = _best_start(points, k, starts, dimensions, generator, iterations, tolerance)
-    elif initial.shape != (k, features.shape[1]) or not bool(initial.isfinite().all()):
-        raise ValueError(
-            f"initial centers must be finite numbers of shape {[k, features.shape[1]]}, not of shape "
-            f"{list(initial.shape)}, or not finite: leave them out to start anew"
-        )
     else:
+        _require_centers(initial, (k, features.shape[1]))
         centers = initial.to(features) - points.origin
     settled = lloyd(points, centers, iterations=iterations, tolerance=tolerance, spread=spread)
     return KMeans(
@@ -104,6 +91,26 @@ def kmeans(
         spread * number,
         settled.iterations,
     )
+
+
+def _require_possible(features: object, counts: tuple[int | None, ...], tolerance: float) -> None:
+    if not isinstance(features, Tensor):
+        raise TypeError(
+            f"features are a torch tensor [N, F], not {type(features).__name__}: torch.as_tensor(features) makes one"
+        )
+    if min(1 if count is None else count for count in counts) < 1 or tolerance < 0:
+        raise ValueError(
+            "k, starts, iterations, dimensions and block_rows must be at least 1, and tolerance at least 0, not "
+            f"{', '.join(map(str, counts))} and {tolerance}"
+        )
+
+
+def _require_centers(initial: Tensor, shape: tuple[int, int]) -> None:
+    if initial.shape != shape or not bool(initial.isfinite().all()):
+        raise ValueError(
+            f"initial centers must be finite numbers of shape {list(shape)}, not of shape "
+            f"{list(initial.shape)}, or not finite: leave them out to start anew"
+        )
 
 
 def _best_start(

@@ -126,7 +126,7 @@ def test_every_whole_number_of_every_recipe_is_read_as_one(name):
 def test_a_subclass_adds_its_own_help_and_keeps_its_parents():
     sentences = field_help(Patient)
     assert sentences["patience"] == "How long to wait."
-    assert sentences["width"] == field_help(Recipe)["width"] == "Base number of channels of the networks."
+    assert sentences["steps"] == field_help(Recipe)["steps"] == "Generator steps."
     assert "undocumented" not in sentences
 
 
@@ -155,4 +155,4 @@ def test_numbers_are_shown_as_they_are_written():
 
 def test_the_docstring_that_dataclasses_make_up_is_no_documentation():
     assert documentation(Patient) == ""
-    assert documentation(Recipe).startswith("The numbers that every experiment has.")
+    assert documentation(Recipe).startswith("The numbers that every experiment has, and its parts.")

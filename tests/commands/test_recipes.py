@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import everymode
 from everymode.cli import main
 from everymode.commands.data_kinds import DataKind
-from everymode.recipes import RECIPES
+from everymode.commands.numbers import numbers_of
+from everymode.commands.origins import origin_of
+from everymode.recipes import RECIPES, find
+from everymode.recipes.parts.catalogue import PARTS
 
 
 def listing(capsys, *words):
@@ -89,7 +95,7 @@ def test_show_tells_the_paper_and_the_numbers(capsys):
     assert main(["recipes", "show", "omni-gan-digits"]) == 0
     shown = capsys.readouterr().out
     assert "Omni-GAN: On the Secrets of cGANs and Beyond" in shown
-    row = next(line for line in shown.splitlines() if line.startswith("batch_size"))
+    row = next(line for line in shown.splitlines() if line.startswith("  batch_size"))
     assert row.split()[1] == "64"
     assert "Real images per discriminator move" in row
 
@@ -98,9 +104,16 @@ def test_show_as_json_can_be_read_by_programs(capsys):
     assert main(["recipes", "show", "omni-gan-32", "--json"]) == 0
     recipe = json.loads(capsys.readouterr().out)
     assert recipe["name"] == "omni-gan-32"
-    assert recipe["class"] == "everymode.recipes.omni_gan.OmniGANForImages"
+    assert recipe["parts"] == {
+        "networks": "biggan",
+        "loss": "omni",
+        "labels": "given",
+        "norm": "spectral",
+        "terms": "weights",
+    }
     assert recipe["numbers"]["steps"] == {"value": 100_000, "help": "Generator steps."}
     assert recipe["numbers"]["discriminator_weight_decay"]["value"] is None
+    assert recipe["numbers"]["width"] == {"value": 64, "help": "Base number of channels of the networks."}
     assert "num_classes" not in recipe["numbers"]
 
 
@@ -121,3 +134,58 @@ def test_show_a_recipe_of_ones_own(tmp_path, capsys):
     assert "What I changed, and why." in shown
     assert "How long to wait." in shown
     assert "64x48" in shown
+
+
+def test_parts_are_listed_by_kind_with_a_line_each(capsys):
+    assert main(["recipes", "parts"]) == 0
+    shown = capsys.readouterr().out
+    for kind, entries in PARTS.items():
+        assert f"{kind}:" in shown
+        for name, entry in entries.items():
+            assert any(line.split()[:1] == [name] and entry.line in line for line in shown.splitlines())
+
+
+def origins(capsys, name):
+    """{number: where it comes from} as `recipes show --origins` prints it, and the rest."""
+    assert main(["recipes", "show", name, "--origins"]) == 0
+    text = capsys.readouterr().out
+    rows = re.findall(r"^  (\w+) .*((?:set in|computed in|default of) .*)$", text, flags=re.MULTILINE)
+    return dict(rows), text
+
+
+def line_of(file, text):
+    """The number of the only line of a file of the package that holds this text."""
+    lines = (Path(everymode.__file__).parent / file).read_text().splitlines()
+    (number,) = [number for number, line in enumerate(lines, 1) if text in line]
+    return f"everymode/{file}:{number}"
+
+
+def test_origins_name_the_literal_or_the_default_that_a_number_comes_from(capsys):
+    found, text = origins(capsys, "multi-hinge-gan-digits")
+    here = line_of("recipes/multi_hinge_gan.py", 'name="multi-hinge-gan-digits"')
+    assert found["beta1"] == found["initialization"] == f"set in {here}"
+    assert found["lr_decay"] == f"set in {line_of('recipes/omni_gan.py', 'lr_decay=0.3')}"
+    assert found["generator_margin"].startswith(
+        "default of MultiHinge (everymode/recipes/multi_hinge_gan.py:"
+    )
+    assert found["seed"] == f"default of Recipe ({line_of('recipe.py', 'seed: int = 0')})"
+    assert f"BigGANGenerator ({line_of('networks/biggan.py', 'class BigGANGenerator')})" in text
+    assert "classification.term (everymode/losses/classification.py:" in text
+
+
+def test_origins_follow_dictionaries_parts_and_other_files(capsys):
+    found, _ = origins(capsys, "sagan-digits")
+    assert found["initialization"].startswith("set in everymode/recipes/sagan.py:")
+    found, text = origins(capsys, "self-conditioned-ring")
+    assert (
+        found["clusters"]
+        == f"set in {line_of('recipes/self_conditioned.py', 'clusters=numbers.POINT_LABELS')}"
+    )
+    assert found["settling_lr"].startswith("set in everymode/recipes/self_conditioned.py:")
+    assert "ClusterLabels (everymode/labels/clusters.py:" in text
+
+
+def test_every_number_of_every_fifth_recipe_comes_from_somewhere():
+    for name in [*RECIPES][::5]:
+        for number in numbers_of(find(name)):
+            assert origin_of(name, number), (name, number.name)

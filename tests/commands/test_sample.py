@@ -317,7 +317,7 @@ def test_a_path_without_a_generator_ends_with_2(tmp_path, capsys):
 
 
 def test_the_code_of_a_recipe_of_ones_own_must_be_named(tmp_path, capsys):
-    config = {"recipe": {"module": "user_recipe_mine", "class": "Mine"}}
+    config = {"format": 2, "recipe": {"own": "Mine", "numbers": {}, "parts": {}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "generator.safetensors").touch()
     (tmp_path / "recipe.py").write_text("raise SystemExit('run without being asked')")

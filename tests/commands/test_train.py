@@ -19,14 +19,15 @@ from everymode.training.trainer import Diverged
 
 OWN = """
 from dataclasses import dataclass, replace
-from everymode.recipes.omni_gan import DIGITS, OmniGAN
+from everymode.recipe import Recipe
+from everymode.recipes.omni_gan import DIGITS
 
 @dataclass(frozen=True, kw_only=True)
-class Mine(OmniGAN):
+class Mine(Recipe):
     patience: int = 3
     \"\"\"How long to wait.\"\"\"
 
-RECIPE = Mine(**(DIGITS.as_json() | {"name": "mine", "width": 4, "batch_size": 16, "steps": 2}))
+RECIPE = Mine(**vars(DIGITS)).with_numbers(name="mine", width=4, batch_size=16, steps=2)
 """
 
 
@@ -54,10 +55,12 @@ def ends_with(monkeypatch):
     return patch
 
 
-def write_run(folder: Path, state: str, time: float, module: str = "everymode.recipes.omni_gan") -> None:
+def write_run(folder: Path, state: str, time: float, **own: str) -> None:
     folder.mkdir(parents=True)
     (folder / "status.json").write_text(json.dumps({"state": state, "time": time}))
-    (folder / "config.json").write_text(json.dumps({"recipe": {"module": module, "class": "Mine"}}))
+    (folder / "config.json").write_text(
+        json.dumps({"format": 2, "recipe": {**own, "numbers": {}, "parts": {}}})
+    )
 
 
 def test_only_the_numbers_that_were_given_reach_the_core(calls):
@@ -164,7 +167,7 @@ def test_a_stopped_run_says_how_to_go_on_and_ends_with_75(ends_with, tmp_path, c
 
 def test_a_stopped_run_of_several_processes_names_torchrun(ends_with, tmp_path, capsys, monkeypatch):
     run = tmp_path / "a run"
-    write_run(run, "stopped", 1.0, module="user_recipe_mine")
+    write_run(run, "stopped", 1.0, own="Mine")
     (run / "recipe.py").touch()
     ends_with(Stopped("stopped at step 3 of 9", run))
     for name, value in {"WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4", "GROUP_WORLD_SIZE": "2"}.items():
@@ -185,7 +188,7 @@ def test_a_run_that_diverged_ends_with_4(ends_with, capsys):
 
 
 def test_a_run_of_ones_own_recipe_goes_on_only_if_its_file_is_named(tmp_path, capsys):
-    write_run(tmp_path / "run", "stopped", 1.0, module="user_recipe_mine")
+    write_run(tmp_path / "run", "stopped", 1.0, own="Mine")
     (tmp_path / "run" / "recipe.py").write_text("raise SystemExit('run without being asked')")
     assert main(["train", "--resume", str(tmp_path / "run")]) == 2
     named = f"everymode train {tmp_path / 'run' / 'recipe.py'} --resume {tmp_path / 'run'}"
@@ -218,3 +221,50 @@ def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
     assert json.loads(Path(run, "status.json").read_text())["step"] == 7
     assert main(["sample", run, "--label", "7", "--seeds", "0-1"]) == 0
     assert capsys.readouterr().out.split() == [f"{run}/samples/label-7-seed000{seed}.png" for seed in (0, 1)]
+
+
+def test_parts_are_chosen_by_name_and_bring_their_numbers(calls, capsys):
+    words = ["train", "omni-gan-64", "--labels", "clusters", "--norm", "sparsity-aware", "--data", "photos"]
+    assert main([*words, "--clusters", "50", "--gain", "0.7", "--spectral-epsilon", "1e-6"]) == 0
+    _, _, _, options = calls[0]
+    assert {
+        "labels": "clusters",
+        "norm": "sparsity-aware",
+        "clusters": 50,
+        "gain": 0.7,
+    }.items() <= options.items()
+    assert main([*words, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Labels: clusters" in shown and "--cluster-starts" in shown and "--fake-labels" not in shown
+    assert main([*words[:2], "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Labels: given" in shown and "--cluster-starts" not in shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--clusters", "50"], "clusters is a number of labels clusters"),
+        (["--no-in-place"], "in_place is a number of norm sparsity-aware"),
+        (["--gain=0.7"], "Choose --norm sparsity-aware to set it"),
+        (["--conditional"], "labels says it now: --labels given, or --labels none"),
+        (["--labels", "none"], "omni-loss judges by labels, and there are none"),
+        (["--labels", "klusters"], "labels is one of none, given, clusters"),
+        (["--labels", "clusters", "--clusters", "0"], "with the word auto (None in Python), not with 0"),
+        (["--labels", "generators"], "several generators play with a loss that is told no label"),
+        (["--norm", "layer"], "this discriminator has no place for"),
+    ],
+)
+def test_parts_that_do_not_fit_and_numbers_of_others_get_a_sentence(calls, capsys, flags, said):
+    assert main(["train", "omni-gan-64", "--data", "photos", *flags]) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1
+    assert calls == []
+
+
+def test_auto_is_taken_where_a_number_may_be_chosen_automatically(calls):
+    words = ["--clusters", "auto", "--discriminator-weight-decay", "auto", "--head", "auto"]
+    assert main(["train", "self-conditioned-32", "--data", "photos", *words]) == 0
+    options = calls[0][3]
+    assert {options[name] for name in ("clusters", "discriminator_weight_decay", "head")} == {"auto"}
+    assert main(["train", "self-conditioned-32", "--data", "photos", "--clusters", "many"]) == 2

@@ -38,6 +38,7 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
     return run
 
 
+@pytest.mark.usefixtures("rendered_curves")
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -440,6 +440,7 @@ def test_rollback_gives_up_after_three(tmp_path: Path, planted: Callable[..., Te
 # ---- the run
 
 
+@pytest.mark.usefixtures("rendered_curves")
 def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "run")
     drawn: list[int] = []

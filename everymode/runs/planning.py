@@ -10,11 +10,12 @@ from typing import Any
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
 from everymode.machine.distributed import World
-from everymode.recipe import Recipe
+from everymode.recipe import KINDS, Recipe
 from everymode.recipes import find
 from everymode.recipes.choosing import with_choices
+from everymode.recipes.record import record_of
 from everymode.runs.data import open_for
-from everymode.runs.resuming import check_same_data, folder_to_resume, resumed
+from everymode.runs.resuming import Wanted, check_same_data, folder_to_resume, part_names, resumed
 from everymode.storage.run_folder import RunFolder
 
 
@@ -56,7 +57,9 @@ def plan_of(
     if chosen.data and source != chosen.data and "held_out" not in numbers:
         chosen = replace(chosen, held_out="")  # it belongs to the recipe's own data
     name, seed = str(numbers.get("name", chosen.name)), int(numbers.get("seed", chosen.seed))
-    folder = folder_to_resume(resume, out, name, source, seed, world)
+    asked = with_choices(chosen, **{kind: numbers[kind] for kind in KINDS if kind in numbers})
+    wanted = Wanted(name, source, seed, part_names(record_of(asked)))
+    folder = folder_to_resume(resume, out, wanted, world)
     if folder is not None:
         chosen, source, recipe_file = resumed(folder, chosen, name, source, data)
     before = chosen

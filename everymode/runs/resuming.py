@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
-from everymode.recipes.record import recipe_of
+from everymode.recipes.record import recipe_of, require_format
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
 
 
-def folder_to_resume(
-    resume: str | Path | None, out: Path, name: str, source: str, seed: int, world: World
-) -> RunFolder | None:
-    """The run folder to go on with, the same on every rank: the one that is named, or with "auto" the newest in `out`
-    of this recipe on this data with this seed, if any.
+class Wanted(NamedTuple):
+    """What a run must be for `--resume auto` to go on with it."""
 
-    Raises FileNotFoundError for a path that is no run folder.
+    name: str
+    """Of the recipe."""
+    source: str
+    """Of the data."""
+    seed: int
+    parts: dict[str, str]
+    """Kind -> name of each part."""
+
+
+def folder_to_resume(resume: str | Path | None, out: Path, wanted: Wanted, world: World) -> RunFolder | None:
+    """The run folder to go on with, the same on every rank: the one that is named, or with "auto" the newest in `out`
+    of this recipe, with these parts, on this data with this seed, if any.
+
+    Raises FileNotFoundError for a path that is no run folder, ValueError for a run of another version's.
     """
     if resume is None:
         return None
@@ -31,18 +41,25 @@ def folder_to_resume(
         folder = RunFolder(Path(resume))
         folder.read_config()
         return folder
-    found = str(world.share(_newest_run(out, name, source, seed) if world.is_writer else ""))
+    found = str(world.share(_newest_run(out, wanted) if world.is_writer else ""))
     return RunFolder(Path(found)) if found else None
 
 
-def _newest_run(out: Path, name: str, source: str, seed: int) -> str:
-    """The newest run folder in `out` of a recipe of this name on this data with this seed, or ""."""
+def part_names(record: dict[str, Any]) -> dict[str, str]:
+    """Kind -> name of each part that a recipe's record has; the class's name for parts of the user's own."""
+    return {kind: part.get("name") or part["own"] for kind, part in record.get("parts", {}).items()}
+
+
+def _newest_run(out: Path, wanted: Wanted) -> str:
+    """The newest run folder in `out` that is what is wanted, or ""."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
             config = RunFolder(path).read_config()
             numbers = config["recipe"]["numbers"]
-            same = (numbers["name"], numbers["seed"], config["data"]["source"]) == (name, seed, source)
-            if same:
+            if (numbers["name"], config["data"]["source"], numbers["seed"]) != wanted[:3]:
+                continue
+            require_format(config, path)
+            if part_names(config["recipe"]) == wanted.parts:
                 return str(path)
     return ""
 

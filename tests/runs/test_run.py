@@ -203,6 +203,33 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
     )
 
 
+def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
+    tiny = {"out": tmp_path, "device": "cpu", "quiet": True, "steps": 1, "width": 4, "batch_size": 16}
+
+    def run(**numbers: object) -> Path:
+        return everymode.train("omni-gan-digits", **({"resume": "auto"} | tiny | numbers)).folder
+
+    given, clusters = run(), run(labels="clusters", clusters=3)
+    assert given != clusters
+    assert run() == given and run(labels="clusters", clusters=3) == clusters
+    assert run(labels="given") == given and run(norm="sparsity-aware") not in (given, clusters)
+    config = json.loads((clusters / "config.json").read_text())
+    assert config["format"] == 2 and config["recipe"]["parts"]["labels"]["name"] == "clusters"
+    old = {
+        "everymode": "0.1.0",
+        "recipe": {"module": "m", "class": "C", "numbers": config["recipe"]["numbers"]},
+    }
+    for file in (clusters / "config.json", *clusters.glob("checkpoints/*/config.json")):
+        file.write_text(json.dumps(config | old | {"format": 1}))
+    (tmp_path / "00009-the-newest").mkdir()
+    (tmp_path / "00009-the-newest" / "config.json").write_text((clusters / "config.json").read_text())
+    for ask in (run, lambda: everymode.load(clusters), lambda: run(resume=clusters)):
+        with pytest.raises(
+            ValueError, match=r"was written by everymode 0\.1\.0, in format 1; this is everymode 0\.2"
+        ):
+            ask()
+
+
 def test_a_finished_run_is_left_as_it_is(toy: Callable[..., Run]) -> None:
     first = toy()
     state = files.read_state(first.folder / "checkpoints" / "step-0000004")

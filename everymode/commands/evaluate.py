@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -199,10 +198,7 @@ def _curve(asked: _Asked, what: ResultFlags) -> None:
 
 def _memorization(asked: _Asked, what: ResultFlags, card: Path | None) -> None:
     from everymode.evaluation.nearest import memorization
-    from everymode.evaluation.protocol import MAX_FEATURES
 
-    # --max-features is for the metrics: neighbors are sought among the usual number of features.
-    asked = asked._replace(protocol=replace(asked.protocol, max_features=MAX_FEATURES))
     found = memorization(asked.judged, asked.real, what.held_out, **asked.settings())
     place = Path("memorization.png") if card is None else card.with_name(f"{card.stem}-nearest.png")
     _tell(found.summary(), quiet=what.as_json)

@@ -219,11 +219,12 @@ def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
         "everymode": "0.1.0",
         "recipe": {"module": "m", "class": "C", "numbers": config["recipe"]["numbers"]},
     }
-    for file in (clusters / "config.json", *clusters.glob("checkpoints/*/config.json")):
+    checkpoint = clusters / "checkpoints" / "step-0000001"
+    for file in (clusters / "config.json", checkpoint / "config.json"):
         file.write_text(json.dumps(config | old | {"format": 1}))
     (tmp_path / "00009-the-newest").mkdir()
     (tmp_path / "00009-the-newest" / "config.json").write_text((clusters / "config.json").read_text())
-    for ask in (run, lambda: everymode.load(clusters), lambda: run(resume=clusters)):
+    for ask in (run, lambda: everymode.load(checkpoint), lambda: run(resume=clusters)):
         with pytest.raises(
             ValueError, match=r"was written by everymode 0\.1\.0, in format 1; this is everymode 0\.2"
         ):

@@ -17,8 +17,8 @@ from everymode.recipes.omni_gan import CIFAR10
 from everymode.recipes.parts.catalogue import PARTS
 from everymode.recipes.parts.given_labels import NoLabels
 from everymode.recipes.parts.plain_losses import Hinge
-from everymode.recipes.record import record_of
 from everymode.recipes.self_conditioned import Clusters
+from everymode.sampling.record import record_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,8 @@ def clusters(
     from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
     from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
-    from everymode.recipes.record import recipe_of
     from everymode.runs.resuming import check_same_data
+    from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder
 
     config = RunFolder(run).read_config()

@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from everymode.recipes.record import own_classes
+from everymode.sampling.record import own_classes
 
 
 def require_named_recipe(given: str | Path, folder: Path) -> None:

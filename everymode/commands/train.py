@@ -180,7 +180,7 @@ def recipe_of_run(resume: str | None) -> Recipe:
             f"{folder} was trained with a recipe of your own, and its code is run only if you name it: "
             f"everymode train {recipe_file(folder)} --resume {quoted(folder)}"
         )
-    from everymode.recipes.record import recipe_of
+    from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder
 
     return recipe_of(RunFolder(folder).read_config(), path=folder)

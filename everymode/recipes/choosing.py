@@ -10,7 +10,7 @@ from everymode.recipes.parts.catalogue import holders_of, name_of, part_called
 
 RENAMED = {"conditional": "labels says it now: --labels given, or --labels none"}
 """Numbers that there were until 0.2, and what stands for them."""
-ZERO_WAS_AUTO = (
+ZERO_WAS_AUTO = {
     "clusters",
     "parts",
     "pretext_steps",
@@ -18,7 +18,7 @@ ZERO_WAS_AUTO = (
     "doublings",
     "packs",
     "metric_extractor",
-)
+}
 """Numbers for which 0, or nothing, meant until 0.2 that they are chosen automatically."""
 
 
@@ -31,11 +31,9 @@ def with_choices(recipe: Recipe, **numbers: Any) -> Recipe:
     for kind in KINDS:
         if isinstance(numbers.get(kind), str):
             numbers[kind] = chosen(recipe, kind, numbers[kind])
-    for name in ZERO_WAS_AUTO:
-        if name in numbers and not numbers[name] and numbers[name] is not None:
-            raise ValueError(
-                f"{name} is chosen automatically with the word auto (None in Python), not with 0"
-            )
+    for name in sorted(ZERO_WAS_AUTO & numbers.keys()):
+        if not numbers[name] and numbers[name] is not None:
+            raise ValueError(f"{name} is chosen automatically by auto (None in Python), not by 0")
     try:
         return recipe.with_numbers(**numbers)
     except UnknownNumber as error:

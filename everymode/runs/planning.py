@@ -13,9 +13,9 @@ from everymode.machine.distributed import World
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import find
 from everymode.recipes.choosing import with_choices
-from everymode.recipes.record import record_of
 from everymode.runs.data import open_for
 from everymode.runs.resuming import Wanted, check_same_data, folder_to_resume, part_names, resumed
+from everymode.sampling.record import record_of
 from everymode.storage.run_folder import RunFolder
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
-from everymode.recipes.record import FORMAT, record_of
+from everymode.sampling.record import FORMAT, record_of
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
 from everymode.version import __version__

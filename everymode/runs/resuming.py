@@ -11,7 +11,7 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
-from everymode.recipes.record import recipe_of, require_format
+from everymode.sampling.record import recipe_of, require_format
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer

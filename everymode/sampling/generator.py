@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELLED, Condition, LabelSource
 from everymode.recipe import Recipe
-from everymode.recipes.record import recipe_of
 from everymode.sampling.label_names import Asked, label_numbers
+from everymode.sampling.record import recipe_of
 from everymode.storage import checkpoint as files
 
 MOST_PIXELS = 8192 * 8192

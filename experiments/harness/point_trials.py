@@ -26,7 +26,7 @@ from everymode.game import LabelSource
 from everymode.machine.distributed import World
 from everymode.machine.stopping import StopRequest
 from everymode.metrics.modes import mode_coverage
-from everymode.recipes.record import record_of
+from everymode.sampling.record import record_of
 from everymode.storage import checkpoint
 from everymode.training.moves import as_in_use
 from everymode.training.preparation import Preparation

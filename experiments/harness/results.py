@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from everymode.data.dataset import Dataset
 from everymode.data.source import digest_of
 from everymode.recipe import Recipe
-from everymode.recipes.record import record_of as recorded
+from everymode.sampling.record import record_of as recorded
 
 
 class Case(NamedTuple):

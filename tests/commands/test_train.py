@@ -250,7 +250,7 @@ def test_parts_are_chosen_by_name_and_bring_their_numbers(calls, capsys):
         (["--conditional"], "labels says it now: --labels given, or --labels none"),
         (["--labels", "none"], "omni-loss judges by labels, and there are none"),
         (["--labels", "klusters"], "labels is one of none, given, clusters"),
-        (["--labels", "clusters", "--clusters", "0"], "with the word auto (None in Python), not with 0"),
+        (["--labels", "clusters", "--clusters", "0"], "by auto (None in Python), not by 0"),
         (["--labels", "generators"], "several generators play with a loss that is told no label"),
         (["--norm", "layer"], "this discriminator has no place for"),
     ],

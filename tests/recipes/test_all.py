@@ -17,7 +17,7 @@ from everymode.game import Game
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.multi_hinge_gan import SharedMultiHinge
-from everymode.recipes.record import record_of
+from everymode.sampling.record import record_of
 
 ONE_OF_EACH = (
     "partition-guided-digits",

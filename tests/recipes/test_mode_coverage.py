@@ -19,8 +19,8 @@ from everymode.recipes import RECIPES, benchmark_numbers, find
 from everymode.recipes.logo_gan import ClassifierClusters
 from everymode.recipes.mgan import Generators
 from everymode.recipes.parts.fixed_features import FixedFeatures
-from everymode.recipes.record import recipe_from, record_of
 from everymode.recipes.self_conditioned_backbone import OMNI_DIGITS
+from everymode.sampling.record import recipe_from, record_of
 from everymode.training.preparation import Preparation
 
 SETS = {

@@ -25,8 +25,8 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.multi_label import SHAPES, TWO_DOMAINS
 from everymode.recipes.omni_gan import IMAGES32
-from everymode.recipes.record import recipe_from, record_of
 from everymode.runs.run import Run, train
+from everymode.sampling.record import recipe_from, record_of
 
 SMALL = {
     "steps": 3,

@@ -17,8 +17,8 @@ from everymode.networks import ImplicitHead
 from everymode.recipes import omni_gan, omni_inr_gan
 from everymode.recipes.omni_inr_gan import ImplicitBigGAN
 from everymode.recipes.parts.biggan_networks import BigGAN
-from everymode.recipes.record import FORMAT, record_of
 from everymode.sampling.generator import Generator, load
+from everymode.sampling.record import FORMAT, record_of
 
 PAIRS = {
     name: (getattr(omni_inr_gan, name), getattr(omni_gan, name))

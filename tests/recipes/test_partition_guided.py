@@ -26,7 +26,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.given_partition import parts_for
 from everymode.recipes.partition_guided import Partition
-from everymode.recipes.record import recipe_from, record_of
+from everymode.sampling.record import recipe_from, record_of
 from everymode.sampling.rejection import sample_accepted
 
 

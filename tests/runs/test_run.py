@@ -18,8 +18,8 @@ import everymode
 from everymode.data.dataset import Dataset
 from everymode.machine.stopping import Stopped
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
-from everymode.recipes.record import record_of
 from everymode.runs.run import Run, train
+from everymode.sampling.record import record_of
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.preparation import Preparation

@@ -13,8 +13,8 @@ from toy_games import ToyRecipe, toy_data, toy_trainer
 
 from everymode.recipe import Recipe
 from everymode.recipes.omni_gan import DIGITS
-from everymode.recipes.record import FORMAT, recipe_of, record_of
 from everymode.sampling.generator import Generator, load
+from everymode.sampling.record import FORMAT, recipe_of, record_of
 from everymode.storage.run_folder import RunFolder
 
 SMALL = DIGITS.with_numbers(width=4, latent_dim=8, num_classes=3, batch_size=8, steps=2, tick=1, snapshot=1)

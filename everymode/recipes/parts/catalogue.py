@@ -47,15 +47,9 @@ _HINGE, _AC, _CLUSTERS, _PARTITION = "multi_hinge_gan", "ac_gan", "self_conditio
 PARTS: dict[str, dict[str, Entry]] = {
     "networks": {
         "biggan": Entry(_BIGGAN, "BigGAN", "BigGAN: residual, the label in the generator's batch norms"),
-        "biggan-tapered": Entry(
-            _BIGGAN, "BigGAN", "the same, narrow at full size (SAGAN)", {"tapered": True}
-        ),
-        "biggan-implicit": Entry(
-            "omni_inr_gan", "ImplicitBigGAN", "BigGAN that draws at any size (INR head)"
-        ),
-        "dcgan-shallow": Entry(
-            _SMALL, "ShallowDCGAN", "DCGAN, four strided convolutions with batch norm in D"
-        ),
+        "biggan-tapered": Entry(_BIGGAN, "BigGAN", "narrow at full size (SAGAN)", {"tapered": True}),
+        "biggan-implicit": Entry("omni_inr_gan", "ImplicitBigGAN", "draws at any size (INR head)"),
+        "dcgan-shallow": Entry(_SMALL, "ShallowDCGAN", "DCGAN, batch norm in D"),
         "dcgan-deep": Entry(_SMALL, "DeepDCGAN", "DCGAN's generator, seven plain convolutions in D"),
         "stability-resnet": Entry(_SMALL, "StabilityResNet", "residual without normalization, wants R1"),
         "standard": Entry(_STANDARD, "Standard", "the convolutional networks of SAN's comparisons"),
@@ -67,47 +61,41 @@ PARTS: dict[str, dict[str, Entry]] = {
             _PLAIN, "Hinge", "hinge loss on a projection head (BigGAN)", {"head": "projection"}
         ),
         "hinge": Entry(_PLAIN, "Hinge", "hinge loss; with labels, an output per label"),
-        "logistic": Entry(
-            _PLAIN, "Logistic", "non-saturating logistic loss; with labels, an output per label"
-        ),
-        "wasserstein": Entry(_PLAIN, "Wasserstein", "Wasserstein loss; add --penalty-weight 10 for WGAN-GP"),
+        "logistic": Entry(_PLAIN, "Logistic", "non-saturating logistic; per label with labels"),
+        "wasserstein": Entry(_PLAIN, "Wasserstein", "Wasserstein (WGAN-GP: --penalty-weight 10)"),
         "least-squares": Entry(_PLAIN, "LeastSquares", "least squares (LSGAN)"),
         "relativistic": Entry(_PLAIN, "Relativistic", "each real against a fake of its label (R3GAN)"),
         "omni": Entry("omni_gan", "Omni", "omni-loss on K + 2 scores (Omni-GAN)"),
         "one-sided-omni": Entry("omni_gan", "Omni", "projection, written as omni-loss", {"one_sided": True}),
-        "multi-hinge": Entry(_HINGE, "MultiHinge", "class margins beside projection (Multi-hinge GAN)"),
-        "multi-hinge-shared": Entry(_HINGE, "SharedMultiHinge", "class margins of the projection itself"),
+        "multi-hinge": Entry(_HINGE, "MultiHinge", "class margins beside projection"),
+        "multi-hinge-shared": Entry(_HINGE, "SharedMultiHinge", "class margins of projection itself"),
         "multi-hinge-k1": Entry(_HINGE, "FakeClass", "K + 1 classes, the last of them fake"),
         "ac": Entry(_AC, "AuxiliaryClassifier", "a classifier beside the discriminator (AC-GAN)"),
         "imac": Entry(_AC, "AuxiliaryClassifier", "the same with a class for fakes", {"improved": True}),
-        "2c": Entry("contragan", "Contrastive", "embeddings sorted by class, contrastively (ContraGAN)"),
-        "d2d-ce": Entry("reacgan", "DataToData", "embeddings sorted by data-to-data cross-entropy (ReACGAN)"),
+        "2c": Entry("contragan", "Contrastive", "embeddings sorted by contrast (ContraGAN)"),
+        "d2d-ce": Entry("reacgan", "DataToData", "embeddings sorted by class (ReACGAN)"),
     },
     "labels": {
         "none": Entry(_GIVEN, "NoLabels", "no labels"),
         "given": Entry(_GIVEN, "Given", "the data's labels"),
-        "clusters": Entry(_CLUSTERS, "Clusters", "clusters of D's own features (Self-Conditioned GAN)"),
-        "online-clusters": Entry(_CLUSTERS, "Clusters", "clusters that follow every batch", {"online": True}),
-        "partition": Entry(_PARTITION, "Partition", "parts learnt first, and a guide (Partition-Guided GAN)"),
+        "clusters": Entry(_CLUSTERS, "Clusters", "clusters of D's features (Self-Conditioned GAN)"),
+        "online-clusters": Entry(_CLUSTERS, "Clusters", "clusters that follow batches", {"online": True}),
+        "partition": Entry(_PARTITION, "Partition", "parts, and a guide (Partition-Guided GAN)"),
         "random-partition": Entry(
             _PARTITION, "Partition", "random parts", {"random_parts": True, "guide_weight": 0.0}
         ),
         "class-parts": Entry(_PARTITION, "Partition", "each class split into parts", {"parts_per_class": 3}),
         "random": Entry("random_labels_gan", "RandomLabels", "random labels: a baseline"),
-        "autoencoder": Entry(
-            "logo_gan", "AutoencoderClusters", "clusters of an autoencoder's codes (Logo-GAN)"
-        ),
-        "classifier": Entry(
-            "logo_gan", "ClassifierClusters", "clusters of an ImageNet classifier's features"
-        ),
-        "rotation": Entry("rotnet_gan", "RotationClusters", "clusters of features of quarter turns (RotNet)"),
-        "generators": Entry("mgan", "Generators", "several generators, told apart by a classifier (MGAN)"),
+        "autoencoder": Entry("logo_gan", "AutoencoderClusters", "clusters of an autoencoder's codes"),
+        "classifier": Entry("logo_gan", "ClassifierClusters", "clusters of a classifier's features"),
+        "rotation": Entry("rotnet_gan", "RotationClusters", "clusters of features of quarter turns"),
+        "generators": Entry("mgan", "Generators", "several generators, told apart (MGAN)"),
     },
     "norm": {
         "none": Entry(_NORMS, "NoNorm", "nothing"),
         "spectral": Entry(_NORMS, "Spectral", "spectral normalization"),
         "convolution-spectral": Entry(
-            _NORMS, "Spectral", "by the convolutions' true norm", {"estimate": "convolution"}
+            _NORMS, "Spectral", "by convolutions' true norm", {"estimate": "convolution"}
         ),
         "exact-spectral": Entry(_NORMS, "Spectral", "by their exact norm (slow)", {"estimate": "exact"}),
         "sparsity-aware": Entry("san_gan", "SparsityAware", "sparsity-aware normalization (SAN)"),

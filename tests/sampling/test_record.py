@@ -14,7 +14,7 @@ from everymode.recipes import RECIPES, find
 from everymode.recipes.omni_gan import DIGITS, Omni
 from everymode.recipes.parts.norms import Spectral
 from everymode.recipes.parts.terms import Weights
-from everymode.recipes.record import FORMAT, own_classes, recipe_from, recipe_of, record_of, require_format
+from everymode.sampling.record import FORMAT, own_classes, recipe_from, recipe_of, record_of, require_format
 from everymode.version import __version__
 
 

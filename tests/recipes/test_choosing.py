@@ -93,7 +93,7 @@ def test_a_number_that_nothing_has_gets_the_nearest() -> None:
 def test_zero_no_longer_means_automatic(name: str) -> None:
     wrong = "" if name == "metric_extractor" else 0
     with pytest.raises(
-        ValueError, match=rf"{name} is chosen automatically by auto \(None in Python\), not with 0"
+        ValueError, match=rf"{name} is chosen automatically by auto \(None in Python\), not by 0"
     ):
         with_choices(OMNI, **{name: wrong})
 

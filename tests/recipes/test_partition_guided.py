@@ -31,7 +31,8 @@ from everymode.sampling.rejection import sample_accepted
 
 
 def built(name: str, **numbers: Any) -> Game:
-    with torch.device("meta"):
+    with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+        patch.setattr("everymode.partitioner.constrained.FIRST_ITERATIONS", 1)  # there are no values
         return find(name).with_numbers(**numbers).build()
 
 

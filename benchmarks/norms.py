@@ -35,7 +35,7 @@ from everymode.norms import layer_grids, normalize_weights, sparsity_aware_norm,
 from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
 from everymode.norms.spectrum import bounds, fourier_basis, search
 from everymode.norms.weight import Grid, WeightRule
-from everymode.sampling.generator import recipe_of
+from everymode.sampling.record import recipe_of
 from everymode.storage.checkpoint import newest_valid, read_state
 from everymode.storage.run_folder import RunFolder
 

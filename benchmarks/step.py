@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,8 +158,7 @@ def _plain(device: torch.device, data: Dataset, *, batch: int, width: int) -> Ca
 def _ours(
     device: torch.device, data: Dataset, batch: int, width: int, precision: str, compiled: str
 ) -> Callable[[], None]:
-    recipe = replace(
-        CIFAR10,
+    recipe = CIFAR10.with_numbers(
         batch_size=batch,
         width=width,
         discriminator_steps=1,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 from everymode.sampling.record import own_classes
+from everymode.storage.run_folder import read_config
 
 
 def require_named_recipe(given: str | Path, folder: Path) -> None:
@@ -30,7 +30,7 @@ def has_own_code(folder: Path) -> bool:
     file = folder / "config.json"
     if not file.is_file():
         return False
-    record = json.loads(file.read_text()).get("recipe")
+    record = read_config(file).get("recipe")
     if not isinstance(record, dict):
         return False  # everymode did not write it, as whoever loads it will say
     return bool(own_classes(record))

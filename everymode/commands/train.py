@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
+from everymode.extractors.naming import names_code
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.choosing import of_another_part, with_choices
@@ -168,7 +170,9 @@ def named_recipe(tokens: Sequence[str]) -> str | None:
 
 
 def recipe_of_run(resume: str | None) -> Recipe:
-    """The recipe of a run to go on with. A file of the user's own is run only if the user names it."""
+    """The recipe of a run to go on with. A file of the user's own is run only if the user names it; an extractor of
+    one's own is left out likewise, and `train` asks for it.
+    """
     if resume in (None, "auto"):
         also = " with --resume auto" if resume else ""
         raise ValueError(
@@ -183,7 +187,9 @@ def recipe_of_run(resume: str | None) -> Recipe:
     from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder
 
-    return recipe_of(RunFolder(folder).read_config(), path=folder)
+    recipe = recipe_of(RunFolder(folder).read_config(), path=folder)
+    foreign = recipe.metric_extractor is not None and names_code(recipe.metric_extractor)
+    return replace(recipe, metric_extractor=None) if foreign else recipe
 
 
 def _part_flags(recipe: Recipe) -> list[inspect.Parameter]:

@@ -177,7 +177,10 @@ def open_generator(
             raise ValueError(
                 f"{folder} holds the averaged generator only; leave --no-ema out, or give a run's checkpoint"
             )
-        generator.network.load_state_dict(read_state(folder)["modules"]["generator"])
+        try:
+            generator.network.load_state_dict(read_state(folder)["modules"]["generator"])
+        except (RuntimeError, LookupError, TypeError) as error:
+            raise ValueError(f"{folder} holds no raw generator that fits ({str(error)[:300]})") from error
     return Opened(generator, folder, ema)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from everymode.partitioner.network import Partitioner, partitioner_from
+from everymode.storage.json_files import read_object
 from everymode.storage.whole_files import whole_file, write_text_whole
 
 __all__ = ["load_partitioner", "read_state", "save_partitioner", "write_json", "write_state"]
@@ -44,14 +45,15 @@ def load_partitioner(folder: str | Path) -> Partitioner:
             f"{folder} holds no partitioner (no {CONFIG} beside {WEIGHTS}); `everymode partition` makes one"
         )
     try:
-        config = json.loads((folder / CONFIG).read_text())
+        config = read_object(folder / CONFIG, "the config.json of a partition", {"layout": dict})
         with torch.random.fork_rng(
             devices=[]
         ):  # what is built is overwritten, and must move no one's random numbers
             partitioner = partitioner_from(config["layout"])
         partitioner.load_state_dict(_read_tensors(folder / WEIGHTS)[0])
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"the partitioner in {folder} can't be read: {error}") from error
+    except Exception as error:  # a layout of wrong numbers makes torch raise nearly anything
+        said = str(error)[:300] or type(error).__name__
+        raise ValueError(f"the partitioner in {folder} can't be read: {said}") from error
     return partitioner.eval().requires_grad_(False)
 
 
@@ -69,8 +71,11 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         return None
     try:
         tensors, facts = _read_tensors(folder / STATE)
-        return tensors, json.loads(facts[_FACTS])
-    except (SafetensorError, KeyError, ValueError) as error:
+        read = json.loads(facts[_FACTS])
+        if not isinstance(read, dict):
+            raise ValueError("its facts are no JSON object")
+        return tensors, read
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{folder / STATE} is damaged ({error}); delete it to learn the partition anew"
         ) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
+from everymode.extractors.naming import require_named_by_user
 from everymode.machine.distributed import World
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import find
@@ -48,8 +49,8 @@ def plan_of(
 ) -> Plan:
     """The plan of a call. Args: as `train`.
 
-    Raises ValueError for wrong numbers, and for numbers or a recipe that the run to go on with can't have;
-    FileNotFoundError for a recipe or a run that is not there.
+    Raises ValueError for wrong numbers, for numbers or a recipe that the run to go on with can't have, and for a run
+    whose extractor is code that the call does not name; FileNotFoundError for a recipe or a run that is not there.
     """
     recipe_file = str(recipe) if str(recipe).endswith(".py") else None
     chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
@@ -61,7 +62,10 @@ def plan_of(
     wanted = Wanted(name, source, seed, part_names(record_of(asked)))
     folder = folder_to_resume(resume, out, wanted, world)
     if folder is not None:
+        named = chosen.metric_extractor
         chosen, source, recipe_file = resumed(folder, chosen, name, source, data)
+        if "metric_extractor" not in numbers:
+            require_named_by_user(chosen.metric_extractor, named, folder.path)
     before = chosen
     chosen = with_choices(chosen, **numbers)
     if folder is not None and chosen.seed != before.seed:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
@@ -105,7 +105,7 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
     state = files.read_state(checkpoint)
     try:
         trainer.restore(state)
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{checkpoint} does not fit this recipe: numbers that shape the networks can't be changed on resume. Leave "
             f"them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
@@ -129,10 +129,11 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
             f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"
         )
     state = files.read_state(path)
+    modules = _networks_of(state, path)
     targets: dict[str, tuple[nn.Module, dict[str, Any]]] = {
-        "generator": (trainer.game.generator, state["modules"]["generator"]),
+        "generator": (trainer.game.generator, modules["generator"]),
         "averaged generator": (trainer.average, state["average"]),
-        "discriminator": (trainer.game.discriminator, state["modules"]["discriminator"]),
+        "discriminator": (trainer.game.discriminator, modules["discriminator"]),
     }
     for name, (network, weights) in targets.items():
         own = network.state_dict()
@@ -144,6 +145,20 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         if name != "averaged generator":
             shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
             say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
-    taken = trainer.game.labels.take_over(state["modules"].get("labels", {}))
+    taken = trainer.game.labels.take_over(modules.get("labels", {}))
     if taken:
         say(f"labels: {taken}")
+
+
+def _networks_of(state: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The modules of a checkpoint's state. Raises ValueError where a network, or the average, is none."""
+    modules = state.get("modules")
+    networks = (
+        [modules.get("generator"), modules.get("discriminator")] if isinstance(modules, dict) else [None]
+    )
+    for network in (*networks, state.get("average")):
+        if not isinstance(network, dict) or not all(isinstance(each, Tensor) for each in network.values()):
+            raise ValueError(
+                f"{path} is damaged: its state lacks a network's weights. Start from another one"
+            )
+    return modules

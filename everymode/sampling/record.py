@@ -42,9 +42,9 @@ def recipe_from(record: dict[str, Any], given: Recipe | None = None) -> Recipe:
             f"{type(given).__name__}"
         )
     parts = {name: _part_from(name, part, given) for name, part in record["parts"].items()}
-    numbers = {name: with_tuples(value) for name, value in record["numbers"].items()}
+    numbers = record["numbers"]
     _require_known(numbers, kind)
-    return kind(**numbers, **parts)
+    return kind(**_typed(numbers, kind), **parts)
 
 
 def recipe_of(
@@ -74,8 +74,8 @@ def recipe_of(
 
 def own_classes(record: dict[str, Any]) -> list[str]:
     """The classes of the user's own that a record needs."""
-    parts = [part["own"] for part in record.get("parts", {}).values() if "own" in part]
-    return [record["own"], *parts] if "own" in record else parts
+    mine = [record, *(part for part in record.get("parts", {}).values() if isinstance(part, dict))]
+    return [str(each["own"]) for each in mine if "own" in each]
 
 
 def require_format(config: dict[str, Any], path: object) -> None:
@@ -110,10 +110,25 @@ def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
             f"no part for {kind} is called {record['name']!r}: the run was written by another version of everymode"
         )
     _require_known(record["numbers"], part_class)
-    types = types_of(part_class)
-    return part_class(
-        **{each: checked(each, value, types[each]) for each, value in record["numbers"].items()}
-    )
+    return part_class(**_typed(record["numbers"], part_class))
+
+
+def _typed(numbers: dict[str, Any], kind: type) -> dict[str, Any]:
+    """JSON's values as the fields of a recipe or a part have them. Raises ValueError for a field of another type."""
+    types = types_of(kind)
+    found = {name: checked(name, with_tuples(value), types[name]) for name, value in numbers.items()}
+    for name, value in found.items():
+        _require_plain(name, value)
+    return found
+
+
+def _require_plain(name: str, value: Any) -> None:
+    """Raise ValueError for a tuple that holds anything but finite numbers, text and such tuples."""
+    if isinstance(value, tuple):
+        for each in value:
+            if not isinstance(each, (int, float, str, tuple)) or isinstance(each, bool):
+                raise ValueError(f"{name} is a list with {each!r} in it: it holds numbers or text only")
+            _require_plain(name, each)
 
 
 def _require_whole(record: dict[str, Any]) -> None:
@@ -121,8 +136,9 @@ def _require_whole(record: dict[str, Any]) -> None:
     parts = record.get("parts")
     whole = isinstance(parts, dict) and isinstance(record.get("numbers"), dict)
     for kind, part in parts.items() if whole else ():
-        named = isinstance(part, dict) and ("name" in part) != ("own" in part) and "numbers" in part
-        whole = whole and kind in KINDS and named
+        named = isinstance(part, dict) and ("name" in part) != ("own" in part)
+        texts = named and isinstance(part.get("name", part.get("own")), str)
+        whole = whole and kind in KINDS and texts and isinstance(part.get("numbers"), dict)
     if not whole:
         raise ValueError(
             "its recipe is not whole, or was written by another version of everymode: numbers, and parts by kind "

@@ -31,6 +31,21 @@ MANIFEST = "manifest.json"
 _PREFIX = "step-"
 
 
+_UNREADABLE = (
+    *(
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        MemoryError,
+        SafetensorError,
+    ),
+)
+"""What reading a file that someone else wrote, or damaged, may raise."""
+
+
 class DamagedCheckpoint(ValueError):
     """A checkpoint whose files are not those that were written."""
 
@@ -79,23 +94,38 @@ def write_checkpoint(
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """The state that `write_checkpoint` was given. Raises DamagedCheckpoint if a file was changed or cut short."""
     verify(checkpoint)
-    tensors = load_file(checkpoint / "state" / "state.safetensors")
-    return _unflatten(json.loads((checkpoint / "state" / "state.json").read_text()), "", tensors)
+    try:
+        tensors = load_file(checkpoint / "state" / "state.safetensors")
+        state = _unflatten(json.loads((checkpoint / "state" / "state.json").read_text("utf-8")), "", tensors)
+        if not isinstance(state, dict):
+            raise ValueError("it holds no state by name")
+        return state
+    except _UNREADABLE as error:
+        raise DamagedCheckpoint(
+            f"{checkpoint / 'state'} can't be read ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
 
 
 def verify(checkpoint: Path) -> None:
     """Raise DamagedCheckpoint, naming the file, unless every file is the one that was written."""
     try:
-        manifest = json.loads((checkpoint / MANIFEST).read_text())
+        manifest = json.loads((checkpoint / MANIFEST).read_text("utf-8"))
         entries = {name: (int(size), str(digest)) for name, (size, digest) in manifest.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise DamagedCheckpoint(f"{checkpoint} has no readable {MANIFEST} ({error})") from error
     for name, (size, digest) in entries.items():
         path = checkpoint / name
-        if not path.is_file():
+        if not _is_file(path):
             raise DamagedCheckpoint(f"{checkpoint} lacks the file {name}")
         if path.stat().st_size != size or _sha256(path) != digest:
             raise DamagedCheckpoint(f"{path} is not the file that was written (size or checksum differs)")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def checkpoints(folder: Path) -> list[Path]:

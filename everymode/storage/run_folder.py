@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from everymode.storage.json_files import read_object
 from everymode.storage.tensorboard_events import TensorBoardEvents
 from everymode.storage.whole_files import write_text_whole
+
+_CONFIG: dict[str, Any] = {
+    "everymode": str,
+    "format": int,
+    "step": (int, None),
+    "recipe": {
+        "file": (str, None),
+        "own": str,
+        "numbers": {"name": str, "seed": int},
+        "parts": dict,
+    },
+    "data": {
+        "source": str,
+        "fingerprint": str,
+        "num_images": int,
+        "image_shape": [int],
+        "classes": [str],
+        "skipped": int,
+    },
+}
+"""What others read of a config.json, and its types; a recipe's numbers and parts are checked where they are built."""
 
 
 class RunFolder:
@@ -66,14 +89,18 @@ class RunFolder:
         write_text_whole(self.path / "config.json", json.dumps(config, indent=1))
 
     def read_config(self) -> dict[str, Any]:
-        """The run's config.json. Raises FileNotFoundError, as a sentence, if this is no run folder."""
+        """The run's config.json.
+
+        Raises, as a sentence, FileNotFoundError if this is no run folder, ValueError if the file is damaged or a field
+        is of another type.
+        """
         path = self.path / "config.json"
         if not path.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no config.json. Give a folder that `everymode train` made, "
                 "such as runs/00000-omni-gan-digits"
             )
-        return json.loads(path.read_text())
+        return read_config(path)
 
     def write_status(self, state: str, step: int, steps: int, **more: Any) -> None:
         """status.json: preparing, running, stopped, done, diverged or collapsed, and where."""
@@ -82,7 +109,7 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         path = self.path / "status.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return read_object(path, "the status.json of a run") if path.is_file() else {}
 
     def add_line(self, file: Path, record: dict[str, Any]) -> None:
         """Append to one of the .jsonl files; numbers of the log and the scores go to TensorBoard too, where it is."""
@@ -96,9 +123,17 @@ class RunFolder:
         self._events.restart()
         for file in (self.log, self.metrics):
             if file.is_file():
-                _keep(file, [record for record in read_lines(file) if record["step"] <= step])
+                _keep(file, [record for record in read_lines(file) if _step(record) <= step])
         if self.labels.is_file():  # a refresh comes before its step, so the one at `step` is made again
-            _keep(self.labels, [record for record in read_lines(self.labels) if record["step"] < step])
+            _keep(self.labels, [record for record in read_lines(self.labels) if _step(record) < step])
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A config.json of a run, a checkpoint or a saved generator; of which fields it has, `recipe_of` asks.
+
+    Raises ValueError for a damaged file, and for a field of another type.
+    """
+    return read_object(path, "the config.json of a run or a generator", _CONFIG)
 
 
 def _keep(file: Path, records: list[dict[str, Any]]) -> None:
@@ -109,10 +144,16 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     """The records of a .jsonl file. A line that was cut short, as by a kill or a full disk, is left out."""
     records = []
     if file.is_file():
-        for line in file.read_text().splitlines():
-            with suppress(ValueError):
+        for line in file.read_text("utf-8", errors="replace").splitlines():
+            with suppress(ValueError, RecursionError):
                 records.append(json.loads(line))
     return [record for record in records if isinstance(record, dict)]
+
+
+def _step(record: dict[str, Any]) -> float:
+    """The step of a log's line; of a damaged one, a step that is never reached."""
+    step = record.get("step")
+    return step if isinstance(step, int | float) else math.inf
 
 
 def _number(path: Path) -> int | None:

@@ -60,6 +60,8 @@ class Recipe:
     """Mirror half of the real images, at random, each time they are shown."""
     class_sampling: Literal["natural", "balanced", "sqrt"] = "natural"
     """How often each class is shown: as in the data, equally, or by the root of its size."""
+    value_range: Literal["0..1", "-1..1", "0..255", "0..65535"] | None = None
+    """Numbers of black and white; auto = as the values or the type of the images say."""
     label_column: str = ""
     """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
     labelled_fraction: float = 1.0
@@ -87,9 +89,8 @@ class Recipe:
 
     # ---- augmentation
     augmentation: str = ""
-    """Differentiable augmentation of whatever the discriminator judges: any of color,translation,cutout, joined by
-    commas (DiffAug); or ada, which adapts its strength, and after it any of flip,quarter-turn,rotation,luma-flip,hue.
-    Empty: none."""
+    """Differentiable augmentation of what is judged: any of color,translation,cutout, joined by commas (DiffAug); or
+    ada, which adapts its strength, and after it any of flip,quarter-turn,rotation,luma-flip,hue. Empty: none."""
     augmentation_target: float = 0.6
     """Mean sign of the discriminator on real images that ada aims for, between 0 and 1: the lower, the stronger."""
     augmentation_images: int = 500_000
@@ -302,10 +303,8 @@ class Recipe:
 
     def flat_numbers(self) -> dict[str, Any]:
         """All numbers by name: its own, and those of its parts."""
-        own = {name: getattr(self, name) for name in names_of(self) if name not in KINDS}
-        for part in self.parts():
-            own |= {name: getattr(part, name) for name in names_of(part)}
-        return own
+        of_parts = {name: getattr(part, name) for part in self.parts() for name in names_of(part)}
+        return {name: getattr(self, name) for name in names_of(self) if name not in KINDS} | of_parts
 
     def with_numbers(self, **numbers: Any) -> Recipe:
         """This recipe with some numbers changed, its own or those of its parts; one that two parts have is changed in

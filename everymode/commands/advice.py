@@ -23,15 +23,17 @@ def advice(
     resolution: Resolution | None = None,
     label_column: str | None = None,
     fit: str = "crop",
+    value_range: str | None = None,
 ) -> str:
     """Sentences and commands for the terminal.
 
     Args:
-        source, resolution, label_column, fit: as the user gave them.
+        source, resolution, label_column, fit, value_range: as the user gave them.
     """
     size = _size(report, resolution)
     options = f" --data {shlex.quote(source)}"
     options += f" --label-column {shlex.quote(label_column)}" if label_column else ""
+    options += f" --value-range {value_range}" if value_range else ""
     options += "" if fit == "crop" else f" --fit {fit}"
     lines = []
     if len(report.sizes) > 1 and resolution is None:

@@ -51,6 +51,7 @@ def clusters(
         resolution=None if numbers.takes_points else numbers.size,
         fit=numbers.fit,
         label_column=numbers.label_column or None,
+        value_range=numbers.value_range,
         progress=False,
     )
     trained_on = with_few_labels(dataset, numbers.labelled_fraction, numbers.seed)

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from everymode.commands.advice import advice
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import whole_number
+from everymode.commands.value_range import ValueRange
 from everymode.resolution import parse_resolution
 
 
@@ -29,6 +30,7 @@ def check_data(
             help="Column with the labels, for tables that have several; a,b,c: several labels an image."
         ),
     ] = None,
+    value_range: ValueRange = None,
     limit: Annotated[
         int | None, Parameter(help="Look at a random choice of this many images.", converter=whole_number)
     ] = None,
@@ -43,7 +45,9 @@ def check_data(
     from everymode.data.words import counted
 
     try:
-        report = check(source, resolution=size, fit=fit, label_column=label_column, limit=limit)
+        report = check(
+            source, resolution=size, fit=fit, label_column=label_column, limit=limit, value_range=value_range
+        )
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
     say(format_report(report))
@@ -57,5 +61,8 @@ def check_data(
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
-    say("\n" + advice(report, source, resolution=size, label_column=label_column, fit=fit))
+    say(
+        "\n"
+        + advice(report, source, resolution=size, label_column=label_column, fit=fit, value_range=value_range)
+    )
     return Exit.DONE

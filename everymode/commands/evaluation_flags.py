@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.numbers import whole_number
+from everymode.commands.value_range import ValueRange
 
 if TYPE_CHECKING:
     from everymode.evaluation.protocol import Protocol
@@ -84,6 +85,8 @@ class ProtocolFlags:
         Parameter(help="Size at which images are opened; left out, the generator's.", metavar="SIZE"),
     ] = None
 
+    value_range: ValueRange = None
+
     def check(self) -> None:
         """Raise ValueError for flags that exclude each other."""
         if self.batch_statistics and self.standing_statistics:
@@ -117,6 +120,7 @@ class ProtocolFlags:
             "max_features",
             "fast",
             "resolution",
+            "value_range",
         )
         return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})
 

@@ -119,6 +119,7 @@ def number_flags(recipe: Numbers, *, reserved: Collection[str]) -> list[inspect.
             show_default=(_list if several else shown) if number.value != "" else False,
             metavar="SIZE" if sizes else "INT,INT,..." if several else None,
             converter=converter,
+            allow_leading_hyphen=any(str(choice).startswith("-") for choice in typing.get_args(kind)),
         )
         flags.append(
             inspect.Parameter(

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from everymode.commands.ending import Exit, say
 from everymode.commands.numbers import number_flags, whole_number
 from everymode.commands.own_recipes import quoted
+from everymode.commands.value_range import ValueRange
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
 from everymode.resolution import parse_resolution
 
@@ -42,6 +43,7 @@ def partition(
         str | None,
         Parameter(help="Column with the labels, for tables that have several; for the report only."),
     ] = None,
+    value_range: ValueRange = None,
     paper: Annotated[
         bool,
         Parameter(
@@ -70,7 +72,8 @@ def partition(
     from everymode.partitioner.report import read_report, shown_report
     from everymode.partitioner.running import PartitionStopped
 
-    dataset = open_images(data, resolution=size, limit=limit, label_column=label_column, progress=not quiet)
+    how = {"label_column": label_column, "value_range": value_range, "progress": not quiet}
+    dataset = open_images(data, resolution=size, limit=limit, **how)
     try:
         _learn(dataset, settings, out, find_device(device), seed=seed, quiet=quiet)
     except PartitionStopped as stopped:

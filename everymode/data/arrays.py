@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.labelling import named_classes
-from everymode.data.source import Source, file_key, numbered_classes, pixel_source
+from everymode.data.source import Source, digest_of, file_key, numbered_classes, pixel_source
 from everymode.data.synthetic import in_memory
+from everymode.data.value_range import Scale, brought_to_bytes, chunks, scale_of
 from everymode.data.words import listed
 
-__all__ = ["array_source", "byte_scale", "channels_first"]
+__all__ = ["array_source", "channels_first"]
 
 # pairs of names for images and their labels, in the order in which they are tried
 NAME_PAIRS = (
@@ -34,17 +36,19 @@ NAME_PAIRS = (
     ("arr_0", "arr_1"),
 )
 CHANNELS = (1, 3, 4)
-CHUNK = 4096
 CONVERTED_BYTES = 2**30
 
 
-def array_source(path: Path, *, label_column: str | None = None) -> Source | Dataset:
+def array_source(
+    path: Path, *, label_column: str | None = None, value_range: str | None = None
+) -> Source | Dataset:
     """Images of a NumPy file, or a finished data set where the array holds points [N, 2].
 
     Args:
         path: .npz with images under a usual name (images, x, X, data, x_train, train_images, arr_0) and
             perhaps labels under the matching one; .npy with images only.
         label_column: the name of the array of labels; several joined by commas are label blocks.
+        value_range: a key of RANGES: the numbers of black and white; None finds them (`scale_of`).
 
     Raises:
         DataError: no such arrays, a shape that is not of images, or values outside the stated ranges.
@@ -67,22 +71,22 @@ def array_source(path: Path, *, label_column: str | None = None) -> Source | Dat
         ) from None
     where = f"{path.name}: {called}"
     if images.ndim == 2 and images.shape[1] == 2 and images.dtype.kind == "f":
+        if value_range is not None:
+            raise DataError(f"{where} holds points, which have no black and white: leave the value range out")
         return _points(path.name, images, labels)
-    images = channels_first(images, where)
+    images, notes = _several(images, labels, where)
+    images = images if notes else channels_first(images, where)
     found = _labelling(labels, len(images), path.name)
-    scale = byte_scale(images, where)
-    if images.dtype == np.uint8:
-        return pixel_source(
-            path.name, images, found.labels, found.classes, file_key(path), label_blocks=found.label_blocks
+    scale = scale_of(images, where, value_range)
+    key = file_key(path) if value_range is None else digest_of(file_key(path), value_range)
+    if images.size <= CONVERTED_BYTES or (images.dtype == np.uint8 and scale.factor == 1):
+        pixels = _as_bytes(images, scale)
+        source = pixel_source(
+            path.name, pixels, found.labels, found.classes, key, label_blocks=found.label_blocks
         )
-    if images.size <= CONVERTED_BYTES:
-        pixels = np.concatenate(
-            [_bytes_of(chunk, scale) for chunk in _chunks(images)] or [images.astype(np.uint8)]
-        )
-        return pixel_source(
-            path.name, pixels, found.labels, found.classes, file_key(path), label_blocks=found.label_blocks
-        )
-    return _row_by_row(path, images, scale, found)
+    else:
+        source = _row_by_row(path, images, scale, found, key)
+    return replace(source, notes=(*notes, *scale.notes))
 
 
 def _pick(
@@ -117,58 +121,36 @@ def channels_first(images: np.ndarray, where: str) -> np.ndarray:
     )
 
 
-def byte_scale(images: np.ndarray, where: str) -> tuple[float, float]:
-    """(shift, factor) that bring all values v to 0 .. 255 by (v + shift) * factor.
+def _several(
+    images: np.ndarray, labels: Mapping[str, np.ndarray], where: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """One image [H, W, 3] or [H, W, 4] as a set of one, with a note; other arrays as they are.
 
-    uint8 stays. bool: 1 -> 255. uint16: 65,535 -> 255. Other whole numbers must lie in 0 .. 255 already.
-    Fractions are taken for 0 .. 1 or, with any negative value, for -1 .. 1, and for 0 .. 255 where any is
-    above 1.
-
-    Raises:
-        DataError: values in none of these ranges, or not finite.
+    Where there is a label for each row, the array is [N, H, W] all the same.
     """
-    if images.dtype == np.uint8:
-        return 0.0, 1.0
-    if images.dtype == np.bool_:
-        return 0.0, 255.0
-    if images.dtype == np.uint16:
-        return 0.0, 255 / 65535
-    if images.dtype.kind not in "iuf":
-        raise DataError(f"{where} is of type {images.dtype}; save uint8 or float")
-    low, high = _value_range(images)
-    if images.dtype.kind == "f" and low >= 0 and high <= 1:
-        return 0.0, 255.0
-    if images.dtype.kind == "f" and -1 <= low < 0 and high <= 1:
-        return 1.0, 127.5
-    if low >= 0 and high <= 255:
-        return 0.0, 1.0
-    raise DataError(
-        f"{where} has values from {low:g} to {high:g}; fractions must lie in 0 .. 1, -1 .. 1 or 0 .. 255, "
-        f"whole numbers in 0 .. 255"
+    rows_labelled = any(len(each) == len(images) for each in labels.values() if each.ndim)
+    if images.ndim != 3 or images.shape[2] not in (3, 4) or not len(images) or rows_labelled:
+        return images, ()
+    height, width, channels = images.shape
+    return images.transpose(2, 0, 1)[None], (
+        f"{where} has shape {list(images.shape)} and is taken for one image of {height}x{width} with {channels} "
+        "channels; save grey images as [N, 1, H, W]",
     )
 
 
-def _value_range(images: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest value, (nan, nan) where any is not a number; chunk by chunk, for memory maps."""
-    ranges = [(float(chunk.min()), float(chunk.max())) for chunk in _chunks(images) if chunk.size]
-    lows, highs = zip(*ranges, strict=True) if ranges else ((0.0,), (0.0,))
-    return float(np.min(lows)), float(np.max(highs))
+def _as_bytes(images: np.ndarray, scale: Scale) -> np.ndarray:
+    if images.dtype == np.uint8 and scale.factor == 1:
+        return images
+    return np.concatenate(
+        [brought_to_bytes(part, scale) for part in chunks(images)] or [images.astype(np.uint8)]
+    )
 
 
-def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
-    return (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
-
-
-def _bytes_of(images: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    shift, factor = scale
-    return np.rint((images.astype(np.float64) + shift) * factor).astype(np.uint8)
-
-
-def _row_by_row(path: Path, images: np.ndarray, scale: tuple[float, float], found: Labelling) -> Source:
+def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labelling, key: str) -> Source:
     """A source that brings each image to bytes when it is read, for arrays larger than memory may be."""
 
     def open_image(i: int) -> Image.Image:
-        row = np.ascontiguousarray(_bytes_of(images[i], scale).transpose(1, 2, 0))
+        row = np.ascontiguousarray(brought_to_bytes(images[i], scale).transpose(1, 2, 0))
         return Image.fromarray(row[..., 0] if row.shape[2] == 1 else row)
 
     names = [f"image {i}" for i in range(len(images))]
@@ -178,7 +160,7 @@ def _row_by_row(path: Path, images: np.ndarray, scale: tuple[float, float], foun
         open_image=open_image,
         labels=found.labels,
         classes=found.classes,
-        key=file_key(path),
+        key=key,
         label_blocks=found.label_blocks,
     )
 

@@ -27,7 +27,7 @@ except (
 
 __all__ = ["CacheEntry", "cache_folder", "entry_folder", "read_or_write"]
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 HEADER_BYTES = 128
 
 
@@ -41,7 +41,8 @@ class CacheEntry:
         unreadable: (index in the source, name, reason) of images that were skipped.
         enlarged: images that had to be enlarged more than twice.
         largest_enlargement: by how much at most.
-        version: of this layout.
+        brightest: the largest value of 8-bit and of 16-bit images, None where there are none of a kind.
+        version: of this layout, and of the rules of decoding.
     """
 
     shape: tuple[int, int, int, int]
@@ -49,6 +50,7 @@ class CacheEntry:
     unreadable: tuple[tuple[int, str, str], ...]
     enlarged: int
     largest_enlargement: float
+    brightest: tuple[int | None, int | None] = (None, None)
     version: int = LAYOUT_VERSION
 
 
@@ -140,6 +142,7 @@ def read_entry(place: Path) -> tuple[np.ndarray, CacheEntry] | None:
             return None
         stored["shape"] = tuple(stored["shape"])
         stored["unreadable"] = tuple((int(i), name, reason) for i, name, reason in stored["unreadable"])
+        stored["brightest"] = tuple(stored["brightest"])
         entry = CacheEntry(**stored)
         if (place / "images.npy").stat().st_size != HEADER_BYTES + int(np.prod(entry.shape)):
             return None

@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import ImageOps
 
 from everymode.data.dataset import Dataset, Unreadable
-from everymode.data.decode import FITS, Header, enlargement, flattened, read_header
+from everymode.data.decode import (
+    FITS,
+    Header,
+    brightest_of,
+    enlargement,
+    flattened,
+    is_deep,
+    read_header,
+    require_range_known,
+    turn_of,
+)
 from everymode.data.opening import STACKED, image_size, open_images, open_source, require_limit
 from everymode.data.parallel import in_order
 from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
+from everymode.data.value_range import Brightest, require_range
 from everymode.data.words import counted, listed
 from everymode.resolution import AskedResolution
 
@@ -91,10 +101,11 @@ class CheckReport:
 
 
 class _Seen(NamedTuple):
-    """One readable image: what its header says, and a digest of its pixels."""
+    """One readable image: what its header says, a digest of its pixels, and their largest value (`brightest_of`)."""
 
     header: Header
     digest: bytes
+    brightest: tuple[int, bool] = (255, False)
 
 
 def check(
@@ -104,6 +115,7 @@ def check(
     label_column: str | None = None,
     fit: Literal["crop", "pad", "stretch"] = "crop",
     limit: int | None = None,
+    value_range: str | None = None,
     progress: bool = True,
     workers: int | None = None,
 ) -> CheckReport:
@@ -112,7 +124,7 @@ def check(
     Args:
         path: whatever `open_images` opens.
         resolution, fit: as for `open_images`, to count the images that would be enlarged more than twice.
-        label_column, limit, progress, workers: as for `open_images`.
+        label_column, limit, value_range, progress, workers: as for `open_images`.
 
     Raises:
         FileNotFoundError: nothing at this path or of this name.
@@ -123,10 +135,13 @@ def check(
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
     require_limit(limit)
+    require_range(value_range)
     if str(path).startswith(STACKED):
-        opened: Source | Dataset = open_images(path, resolution=target, progress=progress, workers=workers)
+        opened: Source | Dataset = open_images(
+            path, resolution=target, value_range=value_range, progress=progress, workers=workers
+        )
     else:
-        opened = open_source(path, resolution=None, label_column=label_column)
+        opened = open_source(path, resolution=None, label_column=label_column, value_range=value_range)
     if isinstance(opened, Dataset):
         if limit is not None and limit < len(opened):
             opened = opened.subset(limited_rows(len(opened), limit))
@@ -159,10 +174,15 @@ def _images_seen(source: Source, *, progress: bool, workers: int | None) -> Iter
 def _look(source: Source, i: int) -> _Seen | Unreadable:
     try:
         with source.open_image(i) as image:
+            deep = is_deep(image)
+            require_range_known(image, source.value_range)
             header = read_header(image)
-            pixels = flattened(ImageOps.exif_transpose(image), 4, WHITE)
+            turned = turn_of(image)
+            pixels = flattened(image, 4, WHITE, source.value_range)
+            pixels = pixels if turned is None else pixels.transpose(turned)
             digest = hashlib.blake2b(repr(pixels.size).encode() + pixels.tobytes(), digest_size=16).digest()
-            return _Seen(header, digest)
+            values = np.asarray(pixels).transpose(2, 0, 1)
+            return _Seen(header, digest, (brightest_of(image, values, deep=deep), deep))
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         return Unreadable(source.items[i], reason_of(error, source.items[i]))
 
@@ -190,12 +210,14 @@ def _report(
     first_with: dict[bytes, int] = {}
     groups: dict[int, list[int]] = {}
     enlarged = 0
+    brightest = Brightest()
     for i, look in enumerate(seen):
         if isinstance(look, Unreadable):
             unreadable.append(look)
             continue
         header = look.header
         modes[header.mode] += 1
+        brightest.see(look.brightest[0], deep=look.brightest[1])
         if header.height:
             sizes[header.height, header.width] += 1
             enlarged += target is not None and enlargement(header, target, fit) > LARGE_ENLARGEMENT
@@ -225,8 +247,15 @@ def _report(
             if len({tuple(labels[i]) for i in group}) > 1
         ),
         enlarged=None if target is None else enlarged,
-        notes=opened.notes,
+        notes=opened.notes + _dark_notes(opened, brightest),
     )
+
+
+def _dark_notes(opened: Source | Dataset, brightest: Brightest) -> tuple[str, ...]:
+    """Of pictures; an array has said it itself."""
+    if isinstance(opened, Dataset) or opened.pixels is not None or opened.value_range is not None:
+        return ()
+    return brightest.notes(opened.name)
 
 
 def format_report(report: CheckReport, *, most: int = 10) -> str:

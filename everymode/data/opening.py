@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
@@ -25,6 +26,7 @@ from everymode.data.published import stl10_source, svhn_source
 from everymode.data.source import Source, limited, limited_rows
 from everymode.data.stacked import stacked
 from everymode.data.synthetic import with_channels
+from everymode.data.value_range import mask_note, require_range
 from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
 from everymode.resolution import AskedResolution, height_and_width, parse_resolution
@@ -53,6 +55,7 @@ def open_images(
     background: tuple[int, int, int] = (255, 255, 255),
     limit: int | None = None,
     labelled: bool = False,
+    value_range: str | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = True,
     workers: int | None = None,
@@ -71,6 +74,7 @@ def open_images(
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: keep a fixed random choice of at most this many images.
         labelled: refuse data without a single label, before anything is decoded.
+        value_range: "0..1", "-1..1", "0..255" or "0..65535": the numbers of black and white; None finds them.
         cache_dir: where decoded images are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
         progress: show a bar on a terminal, or one line elsewhere, while decoding.
         workers: threads that decode; by default one for each processor, at most 16.
@@ -85,24 +89,28 @@ def open_images(
     """
     _require_known(channels, fit)
     require_limit(limit)
+    require_range(value_range)
     wish = Wish(image_size(resolution), channels, fit, _color(background))
     how: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
-        looks: dict[str, Any] = {"resolution": resolution, "fit": fit, "background": background}
-        digits = open_images(
-            path.removeprefix(STACKED), channels=1, label_column=label_column, **looks, **how
-        )
+        how |= {"resolution": resolution, "fit": fit, "background": background, "value_range": value_range}
+        digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **how)
         return _as_wished(stacked(digits, name=path), channels, limit)
-    opened = open_source(path, resolution=wish.resolution, label_column=label_column)
+    opened = open_source(path, resolution=wish.resolution, label_column=label_column, value_range=value_range)
     if isinstance(opened, Dataset):
         return _as_wished(opened, channels, limit)
     if limit is not None:
         opened = limited(opened, limit)
-    if labelled and not (opened.labels >= 0).any():
-        raise NoLabelsError(
-            f"{opened.name} has no labels: add them (class sub-folders, or labels.csv with the columns file,label)"
-        )
+    if labelled:
+        _require_labels(opened)
     return prepare(opened, wish, **how)
+
+
+def _require_labels(source: Source) -> None:
+    if not (source.labels >= 0).any():
+        raise NoLabelsError(
+            f"{source.name} has no labels: add them (class sub-folders, or labels.csv with the columns file,label)"
+        )
 
 
 def _require_known(channels: int | None, fit: str) -> None:
@@ -113,7 +121,11 @@ def _require_known(channels: int | None, fit: str) -> None:
 
 
 def open_source(
-    path_or_name: PathOrName, *, resolution: tuple[int, int] | None = None, label_column: str | None = None
+    path_or_name: PathOrName,
+    *,
+    resolution: tuple[int, int] | None = None,
+    label_column: str | None = None,
+    value_range: str | None = None,
 ) -> Source | Dataset:
     """What a path or a name stands for: a source still to be decoded, or a finished built-in data set.
 
@@ -137,11 +149,19 @@ def open_source(
             )
         if label_column is not None:
             raise NoColumnsError(f"{path_or_name} has no columns; leave label_column out")
+        if value_range is not None:
+            raise ValueError(f"{path_or_name} is built in and has a range; leave the value range out")
         return build_named(parsed, resolution)
     path = Path(path_or_name).expanduser()
     if not path.exists():
         raise _missing(str(path_or_name), path)
-    return _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+    if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
+        return array_source(path, label_column=label_column, value_range=value_range)
+    found = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+    if isinstance(found, Dataset):
+        return found
+    dark = () if found.pixels is None or value_range else mask_note(np.asarray(found.pixels), found.name)
+    return replace(found, value_range=value_range, notes=found.notes + dark)
 
 
 def require_limit(limit: int | None) -> None:
@@ -204,8 +224,6 @@ def _file_source(path: Path, label_column: str | None) -> Source | Dataset:
         return zip_source(path, label_column=label_column)
     if name.endswith(PARQUET):
         return parquet_source([path], name=path.name, label_column=label_column)
-    if name.endswith((".npz", ".npy")):
-        return array_source(path, label_column=label_column)
     if is_idx_name(name):
         return _without_columns(idx_source, path, label_column)
     if name.endswith(".bin"):

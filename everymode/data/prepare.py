@@ -16,11 +16,12 @@ from PIL import Image
 
 from everymode.data.cache import CacheEntry, cache_folder, entry_folder, read_entry, read_or_write
 from everymode.data.dataset import Dataset, Unreadable, fingerprint_of
-from everymode.data.decode import Decoding, Header, decoded, read_header
+from everymode.data.decode import Decoding, Header, brightest_of, decoded, is_deep, read_header
 from everymode.data.errors import DataError, DataWarning
 from everymode.data.parallel import in_order
 from everymode.data.source import Source, digest_of
 from everymode.data.synthetic import in_memory
+from everymode.data.value_range import Brightest
 
 __all__ = ["Wish", "bombs_are_errors", "prepare", "survey"]
 
@@ -51,12 +52,15 @@ class Wish:
 
 
 class _Decoded(NamedTuple):
-    """One range of images: those that could be read, their digests, the others, and the enlargements."""
+    """One range of images: those that could be read, their digests, the others, the enlargements, and the largest value
+    of each (see `brightest_of`).
+    """
 
     pixels: np.ndarray
     digests: list[bytes]
     unreadable: list[tuple[int, str, str]]
     enlargements: list[float]
+    brightest: list[tuple[int, bool]]
 
 
 @contextmanager
@@ -85,7 +89,7 @@ def prepare(
         _, source_channels, *size = source.pixels.shape
         resolution = wish.resolution or (size[0], size[1])
         wish = replace(wish, resolution=resolution, channels=wish.channels or min(source_channels, 3))
-        as_it_is = (wish.channels, *resolution) == (source_channels, *size)
+        as_it_is = source.value_range is None and (wish.channels, *resolution) == (source_channels, *size)
         if as_it_is and source.pixels.nbytes <= IN_MEMORY_BYTES:
             plain = in_memory(
                 source.name,
@@ -95,7 +99,8 @@ def prepare(
                 label_blocks=source.label_blocks,
             )
             return replace(plain, notes=source.notes)
-    place = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, wish))
+    wished = (wish,) if source.value_range is None else (wish, source.value_range)
+    place = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, *wished))
     found = read_entry(place)
     if found is None:
         decoding = _agree(source, wish, workers=workers, progress=progress)
@@ -108,6 +113,8 @@ def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset
     kept[[index for index, _, _ in entry.unreadable]] = False
     labels = source.labels[kept]
     notes = source.notes
+    if source.pixels is None and source.value_range is None:
+        notes += Brightest(*entry.brightest).notes(source.name)
     if entry.unreadable:
         notes += (_skipped_sentence(entry.unreadable, len(source)),)
     if entry.enlarged:
@@ -165,7 +172,7 @@ def _agree(source: Source, wish: Wish, *, workers: int | None, progress: bool) -
             resolution = _common_size(source.name, headers)
         if channels is None:
             channels = 1 if all(header.grey for header in headers) else 3
-    return Decoding(resolution, channels, wish.fit, wish.background)
+    return Decoding(resolution, channels, wish.fit, wish.background, source.value_range)
 
 
 def _common_size(name: str, headers: Sequence[Header]) -> tuple[int, int]:
@@ -188,6 +195,7 @@ def _decode_all(
     total = hashlib.blake2b(repr(row_shape).encode(), digest_size=16)
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
+    brightest = Brightest()
 
     def write() -> Iterator[np.ndarray]:
         with bombs_are_errors():
@@ -203,6 +211,8 @@ def _decode_all(
                 if len(unreadable) > MOST_UNREADABLE * len(source):
                     _refuse(source, unreadable)
                 enlargements.extend(part.enlargements)
+                for largest, deep in part.brightest:
+                    brightest.see(largest, deep=deep)
                 for digest in part.digests:
                     total.update(digest)
                 yield part.pixels
@@ -214,6 +224,7 @@ def _decode_all(
             unreadable=tuple(unreadable),
             enlarged=sum(factor > LARGE_ENLARGEMENT for factor in enlargements),
             largest_enlargement=round(max(enlargements), 2),
+            brightest=(brightest.shallow, brightest.deep),
         )
 
     images, entry = read_or_write(place, (len(source), *row_shape), write, finish)
@@ -229,17 +240,20 @@ def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded
     digests: list[bytes] = []
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
+    brightest: list[tuple[int, bool]] = []
     for i in images:
         try:
             with source.open_image(i) as image:
+                deep = is_deep(image)
                 row, enlargement = decoded(image, decoding)
+                brightest.append((brightest_of(image, row, deep=deep), deep))
         except Exception as error:  # damaged files make Pillow's readers raise nearly anything
             unreadable.append((i, source.items[i], reason_of(error, source.items[i])))
             continue
         pixels[len(digests)] = row
         digests.append(hashlib.blake2b(row.data, digest_size=16).digest())
         enlargements.append(enlargement)
-    return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements)
+    return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements, brightest)
 
 
 def _refuse(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:

@@ -45,6 +45,7 @@ class Source:
         pixels: uint8 [N, C, H, W] where the images are one array already (it may be strided or
             memory-mapped).
         label_blocks: the class names of each block, where there are several blocks.
+        value_range: a key of RANGES that decoding has to apply; None = as the types of the images say.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Source:
     notes: tuple[str, ...] = ()
     pixels: np.ndarray | RowsView | None = None
     label_blocks: tuple[tuple[str, ...], ...] = ()
+    value_range: str | None = None
 
     def __len__(self) -> int:
         return len(self.items)

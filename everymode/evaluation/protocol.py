@@ -32,6 +32,8 @@ class Protocol:
         max_features: features kept on each side for metrics that need them one by one.
         fast: fewer images, smaller extractor, fewer metrics.
         resolution: of images on disk; left out, the generator's where there is one.
+        value_range: of images on disk, on both sides: their numbers of black and white, as for `open_images`; left out,
+            as the run was trained.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -44,6 +46,7 @@ class Protocol:
     max_features: int = MAX_FEATURES
     fast: bool = False
     resolution: int | str | Sequence[int] | None = None
+    value_range: str | None = None
 
     @property
     def most_images(self) -> int:

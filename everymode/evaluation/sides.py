@@ -134,17 +134,18 @@ def open_sides(
         real = opened[1] = _training_data(opened[0])
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
-    fit, label_column = "crop", ""
+    fit, label_column, value_range = "crop", "", protocol.value_range
     if generators:
         shape = generators[0].generator.sample(1).shape
         if len(shape) == 4 and size is None:
             size = (int(shape[2]), int(shape[3]))
         numbers = recipe_numbers(generators[0].generator)
         fit, label_column = numbers.get("fit", "crop"), numbers.get("label_column", "")
+        value_range = value_range or numbers.get("value_range") or None
     found = [
         each
         if isinstance(each, Opened)
-        else open_data(each, resolution=size, fit=fit, label_column=label_column)  # type: ignore[arg-type]
+        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)  # type: ignore[arg-type]
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
@@ -190,18 +191,21 @@ def open_data(
     resolution: tuple[int, int] | None = None,
     fit: str = "crop",
     label_column: str = "",
+    value_range: str | None = None,
 ) -> Dataset:
     """A data set of images by path or name.
 
     Args:
         label_column: where a generator found its labels; data without it have the labels that they have.
+        value_range: as for `open_images`.
     """
     if isinstance(source, Dataset):
         return source
+    how: dict[str, Any] = {"resolution": resolution, "fit": fit, "value_range": value_range}
     if label_column:
         with suppress(ValueError):
-            return open_images(source, resolution=resolution, fit=fit, label_column=label_column)  # type: ignore[arg-type]
-    return open_images(source, resolution=resolution, fit=fit)  # type: ignore[arg-type]
+            return open_images(source, label_column=label_column, **how)
+    return open_images(source, **how)
 
 
 def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | None = None) -> Images:

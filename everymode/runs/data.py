@@ -64,6 +64,7 @@ def open_source(recipe: Recipe, source: str, *, labelled: bool, quiet: bool) -> 
         resolution=None if recipe.takes_points else recipe.size,
         fit=recipe.fit,
         label_column=recipe.label_column or None,
+        value_range=recipe.value_range,
         labelled=labelled,
         progress=not quiet,
     )

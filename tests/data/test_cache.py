@@ -191,7 +191,7 @@ def test_a_link_planted_among_the_temporary_files_is_not_used(
 
 
 def test_entry_names_are_readable_and_safe(tmp_path: Path) -> None:
-    assert entry_folder(tmp_path, "../my photos!", "ab12").name == "my-photos-1-ab12"
+    assert entry_folder(tmp_path, "../my photos!", "ab12").name == "my-photos-2-ab12"
     assert entry_folder(tmp_path, "ünïcödé" * 50, "ab").parent == tmp_path
 
 

@@ -77,6 +77,7 @@ class Drawing:
         """These samples in one pass."""
         options = {
             "label": self._asked(wanted),
+            "by_position": True,
             "seed": [each.seed for each in wanted],
             "truncation": self._truncation,
             "batch_size": len(wanted),

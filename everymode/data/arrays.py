@@ -13,8 +13,8 @@ from PIL import Image
 from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
-from everymode.data.labelling import named_classes
-from everymode.data.source import Source, digest_of, file_key, numbered_classes, pixel_source
+from everymode.data.label_values import labels_of_values
+from everymode.data.source import Source, digest_of, file_key, pixel_source
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Scale, brought_to_bytes, chunks, scale_of
 from everymode.data.words import listed
@@ -86,7 +86,7 @@ def array_source(
         )
     else:
         source = _row_by_row(path, images, scale, found, key)
-    return replace(source, notes=(*notes, *scale.notes))
+    return replace(source, notes=(*notes, *scale.notes, *found.notes))
 
 
 def _pick(
@@ -168,26 +168,30 @@ def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labelling, 
 def _labelling(labels: Mapping[str, np.ndarray], count: int, where: str) -> Labelling:
     if not labels:
         return Labelling(np.full(count, -1, np.int64), ())
-    return side_by_side([_labels(each, count, where) for each in labels.values()], tuple(labels), where)
+    several = len(labels) > 1
+    columns = [
+        _labels(each, count, f'{where}, array "{name}"' if several else where)
+        for name, each in labels.items()
+    ]
+    return side_by_side(columns, tuple(labels), where)
 
 
-def _labels(labels: np.ndarray, count: int, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _labels(labels: np.ndarray, count: int, where: str) -> Labelling:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.shape != (count,) or labels.dtype.kind not in "iubU":
+    if labels.shape != (count,) or labels.dtype.kind not in "iubfUS":
         raise DataError(
             f"{where}: labels are {labels.dtype} {list(labels.shape)}; give one whole number or one name "
             f"for each of the {count} images"
         )
-    if labels.dtype.kind == "U":
-        return named_classes([str(label) or None for label in labels])
-    return numbered_classes(labels.tolist(), where)
+    return labels_of_values(labels, where)
 
 
 def _points(name: str, points: np.ndarray, labels: Mapping[str, np.ndarray]) -> Dataset:
     if not len(points) or not np.isfinite(points).all():
         raise DataError(f"{name}: points must be finite numbers, and there must be some")
     found = _labelling(labels, len(points), name)
-    return in_memory(
+    opened = in_memory(
         name, points.astype(np.float32), found.labels, found.classes, label_blocks=found.label_blocks
     )
+    return replace(opened, notes=found.notes)

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset, Unreadable
 from everymode.data.decode import (
     FITS,
@@ -145,10 +146,11 @@ def check(
     if isinstance(opened, Dataset):
         if limit is not None and limit < len(opened):
             opened = opened.subset(limited_rows(len(opened), limit))
+        opened = with_images_alone(opened)
         names: Sequence[str] = [f"image {i}" for i in range(len(opened))]
         seen: Iterable[_Seen | Unreadable] = _rows_seen(opened)
     else:
-        opened = opened if limit is None else limited(opened, limit)
+        opened = with_images_alone(opened if limit is None else limited(opened, limit))
         names = opened.items
         seen = _images_seen(opened, progress=progress, workers=workers)
     return _report(opened, names, seen, target=target, fit=fit)

@@ -216,7 +216,9 @@ class Dataset:
 def fingerprint_of(images_digest: bytes, labels: np.ndarray, classes: Sequence[str]) -> str:
     """Digest of pixels (given as a digest), labels and class names, 32 hexadecimal digits."""
     total = hashlib.blake2b(digest_size=16)
-    for piece in (images_digest, np.ascontiguousarray(labels).tobytes(), "\0".join(classes).encode()):
+    # names of folders may be bytes that are no UTF-8, which Python shows as lone surrogates
+    names = "\0".join(classes).encode("utf-8", "surrogatepass")
+    for piece in (images_digest, np.ascontiguousarray(labels).tobytes(), names):
         total.update(len(piece).to_bytes(8, "little"))
         total.update(piece)
     return total.hexdigest()

@@ -75,7 +75,7 @@ def _mnist_digits(path: Path, split: str, most: int) -> tuple[np.ndarray, np.nda
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path} with MNIST's images; check the spelling")
     source = idx_source(idx_images_in(path) if path.is_dir() else path)
-    if source.pixels is None or source.pixels.shape[1] != 1 or len(source.classes) != len(DIGIT_NAMES):
+    if source.pixels is None or source.pixels.shape[1] != 1 or source.classes != DIGIT_NAMES:
         raise DataError(
             f"{path} holds images of {len(source.classes)} classes; the second domain needs grey images of the ten "
             "digits with the file of their labels beside them"

@@ -96,5 +96,8 @@ def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:
-    target = link.resolve()
-    return target.is_file() and target.is_relative_to(inside)
+    try:
+        target = link.resolve()
+        return target.is_file() and target.is_relative_to(inside)
+    except (OSError, RuntimeError):  # a link that leads to itself, or is too long
+        return False

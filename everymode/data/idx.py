@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from everymode.data.errors import DataError
-from everymode.data.source import Source, file_key, numbered_classes, pixel_source
+from everymode.data.label_values import labels_of_values
+from everymode.data.source import Source, file_key, pixel_source
 from everymode.data.words import listed
 
 __all__ = ["idx_images_in", "idx_source", "is_idx_name", "read_idx"]
@@ -60,10 +61,9 @@ def idx_source(path: Path) -> Source:
         images = images.transpose(0, 3, 1, 2)
     labels_path = _labels_beside(path)
     if labels_path is None:
-        labels, classes = np.full(len(images), -1, np.int64), ()
-    else:
-        labels, classes = numbered_classes(read_idx(labels_path).reshape(-1).tolist(), str(labels_path))
-    return pixel_source(path.name, images, labels, classes, file_key(path))
+        return pixel_source(path.name, images, np.full(len(images), -1, np.int64), (), file_key(path))
+    found = labels_of_values(read_idx(labels_path).reshape(-1), str(labels_path))
+    return pixel_source(path.name, images, found.labels, found.classes, file_key(path), notes=found.notes)
 
 
 def _labels_beside(path: Path) -> Path | None:

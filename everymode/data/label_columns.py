@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,10 +41,9 @@ def label_columns(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def side_by_side(
-    columns: Sequence[tuple[np.ndarray, tuple[str, ...]]], names: Sequence[str], where: str
-) -> Labelling:
-    """Columns of labels, int64 [N] with their class names each, as one label an image or, if several, as blocks.
+def side_by_side(columns: Sequence[Sequence[Any]], names: Sequence[str], where: str) -> Labelling:
+    """Columns of labels, int64 [N] with their class names (and notes) each, as one label an image or, if several, as
+    blocks.
 
     Args:
         columns: at least one.
@@ -54,14 +53,16 @@ def side_by_side(
     Raises:
         DataError: of several columns one holds no label at all.
     """
-    if len(columns) == 1:
-        return Labelling(*columns[0])
-    for name, (_, classes) in zip(names, columns, strict=True):
-        if not classes:
+    found = [Labelling(*column) for column in columns]
+    if len(found) == 1:
+        return found[0]
+    for name, each in zip(names, found, strict=True):
+        if not each.classes:
             raise DataError(f'{where}: column "{name}" holds no label; leave it out')
-    blocks = tuple(classes for _, classes in columns)
+    blocks = tuple(each.classes for each in found)
     return Labelling(
-        np.stack([numbers for numbers, _ in columns], axis=1),
+        np.stack([each.labels for each in found], axis=1),
         tuple(label for classes in blocks for label in classes),
+        tuple(note for each in found for note in each.notes),
         label_blocks=blocks,
     )

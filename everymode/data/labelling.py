@@ -7,16 +7,22 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from everymode.data.errors import DataError, NoColumnsError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
-from everymode.data.source import numbered_classes
+from everymode.data.label_values import (
+    NO_ROW,
+    UNLABELLED,
+    composed,
+    labels_of_values,
+    named_classes,
+)
 from everymode.data.words import did_you_mean, listed
 
-Label = TypeVar("Label", tuple[str | None, ...], int | None)
+Label = TypeVar("Label")
 
 __all__ = [
     "Labelling",
@@ -24,13 +30,15 @@ __all__ = [
     "labels_from_csv",
     "labels_from_folders",
     "labels_from_json",
-    "named_classes",
 ]
 
 SPLIT_NAMES = frozenset(
     ("train", "training", "test", "val", "valid", "validation", "dev", "unlabeled", "unlabelled")
 )
 
+
+FILE_COLUMNS = ("file", "file_name")
+"""What the column of file names is called, in the order in which they are tried."""
 
 # a nearest name is looked for among at most this many images, because that takes time in proportion
 MOST_COMPARED = 10_000
@@ -110,48 +118,67 @@ def labels_from_folders(names: Sequence[str], where: str) -> Labelling:
 def labels_from_csv(
     text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
 ) -> Labelling:
-    """A table with a header row and the columns `file` and `columns`, each a label block; others are ignored.
+    """A table with a header row and the columns `file` (or `file_name`) and `columns`, each a label block; others are
+    ignored.
 
-    Commas separate, or else semicolons or tabs. An empty label or -1 means unlabelled, and so does an
-    image without a row. Classes are the distinct labels, sorted (as numbers where all of them are).
+    Commas separate, or else semicolons or tabs. Labels are read by the rule of `labels_of_values`; an image without a
+    row is unlabelled.
 
     Raises:
-        DataError: a column is missing or, of several, empty; a row names an image that is not there or lies outside
-            the root; or two rows of one image disagree.
+        DataError: a column is missing or, of several, empty; a row has more cells than the header; a row names an image
+            that is not there or lies outside the root; or two rows of one image disagree.
     """
-    first_line = text.lstrip("\r\n").split("\n", 1)[0]
-    separator = next((mark for mark in (",", ";", "\t") if mark in first_line), ",")
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise DataError(f"{where} can't be read as a table ({error}); save it again as CSV") from None
-    rows = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
-    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
-    for wanted in ("file", *(column.lower() for column in columns)):
+    rows = _rows_of(text, where)
+    header = [composed(cell.strip()).lower() for cell in rows[0][1]] if rows else []
+    file_column = next((name for name in FILE_COLUMNS if name in header), FILE_COLUMNS[0])
+    for wanted in (file_column, *(composed(column).lower() for column in columns)):
         if header.count(wanted) != 1:
             raise DataError(
                 f'{where} needs one column "{wanted}", its first row is {listed(header) or "empty"}; '
                 f'start it with a row such as "file,{",".join(columns)}"'
             )
-    file_cell = header.index("file")
-    label_cells = [header.index(column.lower()) for column in columns]
-    entries: list[tuple[str, tuple[str | None, ...]]] = []
+    file_cell = header.index(file_column)
+    label_cells = [header.index(composed(column).lower()) for column in columns]
+    entries: list[tuple[str, tuple[str, ...]]] = []
     for number, row in rows[1:]:
         if len(row) <= file_cell or not row[file_cell].strip():
             raise DataError(f"{where}, row {number}: no file is named; fill it in or remove the row")
-        cells = [row[cell].strip() if cell < len(row) else "" for cell in label_cells]
-        entries.append(
-            (row[file_cell].strip(), tuple(None if cell in ("", "-1") else cell for cell in cells))
-        )
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise DataError(
+                f"{where}, row {number} has {len(row)} cells and the first row {len(header)}; put names that hold the "
+                f'separator in quotation marks, as in "New York, USA" ({row[file_cell].strip()})'
+            )
+        cells = (row[cell].strip() if cell < len(row) else "" for cell in label_cells)
+        entries.append((row[file_cell], tuple(cells)))
     by_name = _matched(entries, names, where)
-    unlabelled = (None,) * len(columns)
-    rows_of_names = [by_name.get(name, unlabelled) for name in names]
-    found = [named_classes([labels[block] for labels in rows_of_names]) for block in range(len(columns))]
+    no_row = (NO_ROW,) * len(columns)
+    rows_of_names = [by_name.get(name, no_row) for name in names]
+    found = [
+        labels_of_values(
+            [labels[block] for labels in rows_of_names],
+            where if len(columns) == 1 else f'{where}, column "{column}"',
+        )
+        for block, column in enumerate(columns)
+    ]
     return side_by_side(found, columns, where)
 
 
+def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
+    """The rows of a table that are not empty, with their numbers."""
+    first_line = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = next((mark for mark in (",", ";", "\t") if mark in first_line), ",")
+    lines = io.StringIO(text, newline="")
+    try:
+        # a space before a quotation mark does not make it part of the cell
+        rows = list(csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True))
+    except csv.Error as error:
+        raise DataError(f"{where} can't be read as a table ({error}); save it again as CSV") from None
+    return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+
+
 def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
-    """StyleGAN's {"labels": [["path", number], ...]}, or null; images without an entry are unlabelled.
+    """StyleGAN's {"labels": [["path", number], ...]}, or null; images without an entry are unlabelled, and so are those
+    whose number is null or -1.
 
     Raises:
         DataError: another structure, a label that is no whole number, or the faults of `labels_from_csv`.
@@ -163,33 +190,58 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
     labels = stored.get("labels") if isinstance(stored, dict) else stored
     if not isinstance(stored, dict) or not isinstance(labels, list | None):
         raise DataError(f'{where} must be {{"labels": [["path", number], ...]}} or {{"labels": null}}')
-    entries: list[tuple[str, int | None]] = []
-    for pair in labels or ():
+    if labels is None:
+        return Labelling(np.full(len(names), -1, np.int64), ())
+    entries: list[tuple[str, Any]] = []
+    for pair in labels:
         if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
             raise DataError(f'{where}: {_short(pair)} is not a pair such as ["00000/img0.png", 3]')
         name, label = pair
-        if isinstance(label, bool) or not isinstance(label, int | None):
+        if not _may_be_number(label):
             raise DataError(
                 f"{where}: the label of {name} is {_short(label)}; it must be a whole number or null"
             )
         entries.append((name, label))
     by_name = _matched(entries, names, where)
-    return Labelling(*numbered_classes([by_name.get(name) for name in names], where))
+    return labels_of_values([by_name.get(name, NO_ROW) for name in names], where, nothing="null")
+
+
+def _may_be_number(label: object) -> bool:
+    """Whether it is a whole number (1.0 is one), or says that there is no label."""
+    if isinstance(label, float):
+        return label != label or label.is_integer()
+    if isinstance(label, str):
+        return label.strip() in UNLABELLED
+    return label is None or (isinstance(label, int) and not isinstance(label, bool))
 
 
 def _matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: str) -> dict[str, Label]:
-    """Label by image name, once every entry is known to mean one of the images."""
+    """Label by image name, once every entry is known to mean one of the images.
+
+    A name means the image that is called exactly so, else the one that is called so but for spaces around it, the kind
+    of slash or how its letters are composed.
+    """
     known = set(names)
+    alike = _alike(names)
     by_name: dict[str, Label] = {}
     missing: list[str] = []
     for written, label in entries:
-        name = written if written in known else written.replace("\\", "/").removeprefix("./")
+        plain = written.strip().replace("\\", "/").removeprefix("./")
+        name = next((each for each in (written, written.strip(), plain) if each in known), "")
+        if not name:
+            found = alike.get(composed(plain), ())
+            if len(found) > 1:
+                raise DataError(
+                    f'{where}: "{plain}" may mean any of {len(found)} images whose names differ only in how their '
+                    "letters are composed; rename all but one"
+                )
+            name = found[0] if found else plain
         if name not in known:
             if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
                 raise DataError(
                     f'{where}: "{written}" points outside the data set; name files relative to its root'
                 )
-            missing.append(written)
+            missing.append(written.strip())
         elif name in by_name and by_name[name] != label:
             raise DataError(
                 f'{where}: "{name}" is there twice, labelled {_shown(by_name[name])} and {_shown(label)}; keep one'
@@ -205,17 +257,16 @@ def _matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: 
     return by_name
 
 
-def named_classes(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels by name (None = unlabelled) -> int64 [N], and the names sorted, as numbers if all are."""
-    found = {label for label in labels if label is not None}
-    numeric = all(re.fullmatch(r"[0-9]{1,18}", label) for label in found)
-    classes = sorted(found, key=(lambda label: (int(label), label)) if numeric else None)
-    number_of = {label: number for number, label in enumerate(classes)}
-    numbers = [-1 if label is None else number_of[label] for label in labels]
-    return np.array(numbers, dtype=np.int64), tuple(classes)
+def _alike(names: Sequence[str]) -> dict[str, list[str]]:
+    """Images by their name with composed letters, where that is another name than any of their own letters alone."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        if not name.isascii():
+            alike.setdefault(composed(name), []).append(name)
+    return alike
 
 
-def _shown(label: tuple[str | None, ...] | int | None) -> str:
+def _shown(label: object) -> str:
     return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 

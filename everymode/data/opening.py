@@ -15,6 +15,7 @@ import numpy as np
 
 from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
+from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
 from everymode.data.errors import MissingDataError, NoColumnsError, NoLabelsError
@@ -95,15 +96,15 @@ def open_images(
     if isinstance(path, str) and path.startswith(STACKED):
         how |= {"resolution": resolution, "fit": fit, "background": background, "value_range": value_range}
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **how)
-        return _as_wished(stacked(digits, name=path), channels, limit)
+        return with_images_alone(_as_wished(stacked(digits, name=path), channels, limit))
     opened = open_source(path, resolution=wish.resolution, label_column=label_column, value_range=value_range)
     if isinstance(opened, Dataset):
-        return _as_wished(opened, channels, limit)
+        return with_images_alone(_as_wished(opened, channels, limit))
     if limit is not None:
         opened = limited(opened, limit)
     if labelled:
         _require_labels(opened)
-    return prepare(opened, wish, **how)
+    return with_images_alone(prepare(with_images_alone(opened), wish, **how))
 
 
 def _require_labels(source: Source) -> None:

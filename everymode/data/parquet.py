@@ -18,8 +18,9 @@ from PIL import Image
 from everymode.data.decode import FORMATS
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
-from everymode.data.labelling import named_classes
-from everymode.data.source import Source, digest_of, file_key, numbered_classes
+from everymode.data.label_values import labels_of_values
+from everymode.data.shards import shards_of_one
+from everymode.data.source import Source, digest_of, file_key
 from everymode.data.words import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ __all__ = ["parquet_source"]
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
+LIKE_LABELS = re.compile(r"label|class|categor|target|species|(^|_)y($|_)|digit", re.IGNORECASE)
 KEPT_BYTES = 2**30
 
 
 def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None = None) -> Source:
-    """The rows of one or more tables (the shards of one split, in the order of their names).
+    """The rows of one or more tables (the shards of one split, in the order of their numbers).
 
     Args:
         paths: files with a column `image` or `img`, a struct with `bytes` or plain bytes.
@@ -43,29 +45,23 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
 
     Raises:
         ImportError: pyarrow is not installed.
-        DataError: no such columns, columns of another kind, or shards of several splits.
+        DataError: no such columns, columns of another kind, or files that are not shards of one table.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise ImportError("opening .parquet files needs pyarrow: pip install everymode[parquet]") from None
-    splits = {re.sub(r"-\d+-of-\d+.*$", "", path.stem) for path in paths}
-    if len(splits) > 1:
-        raise DataError(
-            f"{name} holds tables that are not parts of one ({listed(sorted(splits))}); give the path of "
-            "one file"
-        )
+    paths, notes = shards_of_one(paths, name)
     try:
-        files = [parquet.ParquetFile(path) for path in paths]
-        images = _image_column(files[0].schema_arrow, name)
+        files = [_opened(path, parquet) for path in paths]
+        images = _image_column([file.schema_arrow for file in files], paths, name)
         columns = _label_columns(files[0].schema_arrow, label_columns(label_column), name)
-        labelling = _labelling(files, columns, name)
+        labelling = _labelling(files, paths, columns, name)
+        notes += _passed_over(files[0].schema_arrow, {images, *columns}, label_column, name)
         rows = _RowGroups(files, images)
-    except (pyarrow.ArrowException, OSError, KeyError) as error:
-        raise DataError(
-            f"{name} can't be read as parquet ({str(error).splitlines()[0]}); fetch it again"
-        ) from None
+    except (pyarrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
+        raise _unreadable(name, error) from None
 
     def open_image(i: int) -> Image.Image:
         data = rows[i]
@@ -81,7 +77,22 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         classes=labelling.classes,
         label_blocks=labelling.label_blocks,
         key=digest_of("parquet", images, *(file_key(path) for path in paths)),
+        notes=(*labelling.notes, *notes),
     )
+
+
+def _opened(path: Path, parquet: Any) -> pyarrow.parquet.ParquetFile:
+    import pyarrow
+
+    try:
+        return parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(what: object, error: Exception) -> DataError:
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    return DataError(f"{what} can't be read as parquet ({why}); fetch it again")
 
 
 class _RowGroups:
@@ -113,20 +124,40 @@ class _RowGroups:
         return value.get("bytes") if isinstance(value, dict) else value
 
 
-def _image_column(schema: Any, name: str) -> str:
+def _image_column(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> str:
+    """The column of images, which every shard has."""
+    column = next((each for each in IMAGE_COLUMNS if each in schemas[0].names), None)
+    if column is None:
+        raise DataError(
+            f'{name} has no column "image" or "img" (it has {listed(schemas[0].names)}); rename the column of images'
+        )
+    for schema, path in zip(schemas, paths, strict=True):
+        if column not in schema.names:
+            raise DataError(
+                f'{path.name} has no column "{column}", which {paths[0].name} has (it has {listed(schema.names)}): '
+                "they are not shards of one table; give the path of one file"
+            )
+        kind = schema.field(column).type
+        if _is("struct", kind) and kind.get_field_index("bytes") >= 0:
+            kind = kind.field("bytes").type
+        if not _is("binary", _plain(kind)) and not (_is("null", kind) and path != paths[0]):
+            raise DataError(f'{name}: column "{column}" is {kind}, not the bytes of image files')
+    return column
+
+
+def _plain(kind: Any) -> Any:
+    """The type of the values, for columns that are encoded by a dictionary."""
+    return kind.value_type if _is("dictionary", kind) else kind
+
+
+def _is(what: str, kind: Any) -> bool:
+    """Whether a column is of a kind of types: "binary" (large and view columns too), "string", "integer", ..."""
     from pyarrow import types
 
-    for column in IMAGE_COLUMNS:
-        if column in schema.names:
-            kind = schema.field(column).type
-            if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-                kind = kind.field("bytes").type
-            if types.is_binary(kind) or types.is_large_binary(kind):
-                return column
-            raise DataError(f'{name}: column "{column}" is {kind}, not the bytes of image files')
-    raise DataError(
-        f'{name} has no column "image" or "img" (it has {listed(schema.names)}); rename the column of images'
-    )
+    names = {"binary": ("binary", "large_binary", "binary_view", "fixed_size_binary")}
+    names["string"] = ("string", "large_string", "string_view")
+    tests = (getattr(types, f"is_{each}", None) for each in names.get(what, (what,)))
+    return any(test is not None and test(kind) for test in tests)
 
 
 def _label_columns(schema: Any, wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -137,33 +168,68 @@ def _label_columns(schema: Any, wanted: tuple[str, ...], name: str) -> tuple[str
     return wanted or tuple(column for column in LABEL_COLUMNS if column in schema.names)[:1]
 
 
+def _passed_over(schema: Any, used: set[str], asked: str | None, name: str) -> tuple[str, ...]:
+    """A note on columns that may hold labels and were not taken; none where the user chose columns."""
+    others = [column for column in schema.names if column not in used and _may_be_labels(schema, column)]
+    likely = [column for column in others if LIKE_LABELS.search(column)]
+    if asked is not None or not (likely or (others and len(used) == 1)):
+        return ()
+    said = "so all images are unlabelled" if len(used) == 1 else "beside the labels that were taken"
+    return (
+        f"{name}: passed over the columns {listed(likely or others)}, {said}; --label-column {(likely or others)[0]} "
+        "takes one as labels",
+    )
+
+
+def _may_be_labels(schema: Any, column: str) -> bool:
+    kind = _plain(schema.field(column).type)
+    return any(_is(each, kind) for each in ("integer", "string", "boolean", "floating"))
+
+
 def _labelling(
-    files: Sequence[pyarrow.parquet.ParquetFile], columns: tuple[str, ...], name: str
+    files: Sequence[pyarrow.parquet.ParquetFile], paths: Sequence[Path], columns: tuple[str, ...], name: str
 ) -> Labelling:
     if not columns:
         return Labelling(np.full(sum(file.metadata.num_rows for file in files), -1, np.int64), ())
-    return side_by_side([_labels(files, column, name) for column in columns], columns, name)
+    return side_by_side([_labels(files, paths, column, name) for column in columns], columns, name)
 
 
 def _labels(
-    files: Sequence[pyarrow.parquet.ParquetFile], column: str, name: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    from pyarrow import types
+    files: Sequence[pyarrow.parquet.ParquetFile], paths: Sequence[Path], column: str, name: str
+) -> Labelling:
+    values: list[Any] = []
+    kinds: dict[str, str] = {}
+    names: tuple[str, ...] = ()
+    for file, path in zip(files, paths, strict=True):
+        schema = file.schema_arrow
+        if column not in schema.names:
+            raise DataError(
+                f'{path.name} has no column "{column}", which {paths[0].name} has; fetch it again, or leave the shard '
+                "out"
+            )
+        kind = _plain(schema.field(column).type)
+        if not _is("null", kind):  # without a value in the shard; so its type says nothing
+            kinds.setdefault(_kind_of_labels(kind, f'{path.name}: column "{column}"'), path.name)
+            named = _names_in_metadata(schema.metadata, column)
+            if names and named and named != names:
+                raise DataError(
+                    f'{path.name} names the classes of column "{column}" otherwise than the shards before it '
+                    f"({listed(named, 4)}; before {listed(names, 4)}): they are not shards of one table"
+                )
+            names = names or named
+        values += file.read(columns=[column]).column(column).to_pylist()
+    if len(kinds) > 1:
+        each = " and ".join(f"{kind} in {path}" for kind, path in kinds.items())
+        raise DataError(f'{name}: column "{column}" holds {each}; write all shards in one way')
+    return labels_of_values(values, f'{name}, column "{column}"', names=names, nothing="null")
 
-    values = [value for file in files for value in file.read(columns=[column]).column(column).to_pylist()]
-    kind = files[0].schema_arrow.field(column).type
-    if types.is_string(kind) or types.is_large_string(kind):
-        return named_classes([value or None for value in values])
-    if not types.is_integer(kind):
-        raise DataError(f'{name}: column "{column}" is {kind}; labels must be whole numbers or names')
-    numbers, classes = numbered_classes(values, f'{name}, column "{column}"')
-    names = _names_in_metadata(files[0].schema_arrow.metadata, column)
-    if names and len(names) < len(classes):
-        raise DataError(
-            f'{name}, column "{column}": a label is {len(classes) - 1}, but the table names {len(names)} '
-            "classes"
-        )
-    return numbers, names or classes
+
+def _kind_of_labels(kind: Any, where: str) -> str:
+    if any(_is(each, kind) for each in ("string", "binary")):
+        return "names"
+    if any(_is(each, kind) for each in ("integer", "boolean", "floating", "decimal")):
+        return "numbers"
+    raise DataError(f"{where} is {kind}; labels must be whole numbers or names")
 
 
 def _names_in_metadata(metadata: dict[bytes, bytes] | None, column: str) -> tuple[str, ...]:

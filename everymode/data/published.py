@@ -9,7 +9,7 @@ from scipy.io import loadmat
 
 from everymode.data.errors import DataError
 from everymode.data.rows import join_rows
-from everymode.data.source import Source, digest_of, file_key, numbered_classes, pixel_source
+from everymode.data.source import Source, digest_of, file_key, pixel_source
 
 __all__ = ["stl10_source", "svhn_source"]
 
@@ -95,5 +95,4 @@ def svhn_source(path: Path) -> Source:
         )
     if len(labels) and (labels.min() < 0 or labels.max() > 10):
         raise DataError(f"{path}: labels run from {labels.min()} to {labels.max()}; expected 1 .. 10")
-    numbers, _ = numbered_classes((labels % 10).tolist(), str(path))
-    return pixel_source(path.name, images.transpose(3, 2, 0, 1), numbers, SVHN_NAMES, file_key(path))
+    return pixel_source(path.name, images.transpose(3, 2, 0, 1), labels % 10, SVHN_NAMES, file_key(path))

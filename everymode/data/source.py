@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,17 +15,14 @@ from everymode.data.order import random_permutation
 from everymode.data.rows import RowsView, select_rows
 
 __all__ = [
-    "MAX_CLASSES",
     "Source",
     "digest_of",
     "file_key",
     "limited",
     "limited_rows",
-    "numbered_classes",
     "pixel_source",
 ]
 
-MAX_CLASSES = 1_000_000
 HASHED_BYTES = 2**28
 
 
@@ -67,7 +64,7 @@ def digest_of(*pieces: object) -> str:
     """32 hexadecimal digits that depend on the text (or bytes) of every piece and on where each one ends."""
     total = hashlib.blake2b(digest_size=16)
     for piece in pieces:
-        data = piece if isinstance(piece, bytes) else str(piece).encode("utf-8", "surrogateescape")
+        data = piece if isinstance(piece, bytes) else str(piece).encode("utf-8", "surrogatepass")
         total.update(len(data).to_bytes(8, "little"))
         total.update(data)
     return total.hexdigest()
@@ -93,25 +90,6 @@ def limited(source: Source, limit: int) -> Source:
     )
 
 
-def numbered_classes(labels: Iterable[int | None], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Class numbers (None or -1 = unlabelled) as int64 [N], and names "0" .. "K - 1", K the largest plus 1.
-
-    Raises:
-        DataError: a number below -1, or one too large to be a class.
-    """
-    array = np.array([-1 if label is None else label for label in labels], dtype=np.int64)
-    if len(array) and array.min() < -1:
-        raise DataError(
-            f"{where}: a label is {array.min()}; class numbers start at 0, and -1 means unlabelled"
-        )
-    if len(array) and array.max() >= MAX_CLASSES:
-        raise DataError(
-            f"{where}: a label is {array.max()}, too large for a class number (below {MAX_CLASSES:,}); "
-            f"number the classes from 0"
-        )
-    return array, tuple(str(number) for number in range(array.max() + 1 if len(array) else 0))
-
-
 def pixel_source(
     name: str,
     pixels: np.ndarray | RowsView,
@@ -120,6 +98,7 @@ def pixel_source(
     key: str,
     *,
     label_blocks: tuple[tuple[str, ...], ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Source:
     """A source whose images are one uint8 array [N, C, H, W] with 1, 3 or 4 channels."""
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3, 4):
@@ -137,7 +116,7 @@ def pixel_source(
         return Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
 
     items = [f"image {i}" for i in range(len(pixels))]
-    return Source(name, items, open_image, labels, classes, key, pixels=pixels, label_blocks=label_blocks)
+    return Source(name, items, open_image, labels, classes, key, notes, pixels, label_blocks)
 
 
 def file_key(path: Path) -> str:

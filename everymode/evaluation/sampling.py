@@ -193,13 +193,16 @@ class Drawer:
             retries=self.sampling.rejection,
             truncation=self._factor,
             batch_size=size,
+            by_position=True,
         )
         self._tries[start] = (int(drawn.accepted.sum()), int(drawn.draws.sum()))
         return drawn.images
 
     def _drawn(self, seed: int, labels: Tensor | None) -> Tensor:
         size = self.sampling.batch_size
-        return self._generator.sample(size, label=labels, seed=seed, truncation=self._factor, batch_size=size)
+        return self._generator.sample(
+            size, label=labels, seed=seed, truncation=self._factor, batch_size=size, by_position=True
+        )
 
     def _labels(self, start: int, stop: int, stream: str) -> Tensor | None:
         if not self._chooses_labels:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from everymode.data.builtin import names_points
+from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError, NoLabelsError
 from everymode.data.opening import open_images
@@ -28,7 +29,7 @@ def open_for(
     """
     called, needed = recipe.name or type(recipe).__name__, recipe.needs_labels()
     if isinstance(data, Dataset):
-        opened = data
+        opened = with_images_alone(data)
     elif not source:
         raise ValueError(f"{called} has no data set of its own: name one, as in --data photos")
     elif names_points(source) and not recipe.takes_points:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
@@ -44,7 +46,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
         if isinstance(generator.num_labels, tuple):
             labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
         names = generator.classes[:rows] if len(generator.classes) >= rows else ()
-        images = generator.sample(len(labels), label=labels)
+        images = generator.sample(len(labels), label=labels, by_position=True)
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
 
 
@@ -87,13 +89,27 @@ def measure_of(
 def probe_of(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
     """What the watch looks at: images of the data set, and the recipe's held-out ones.
 
-    Raises ValueError where those are of another shape, or of other classes.
+    Raises ValueError where those are of another shape, or have a class that the data set lacks (they may lack classes).
     """
     held_out = open_source(recipe, recipe.held_out, labelled=False, quiet=quiet) if recipe.held_out else None
-    kind = (dataset.image_shape, dataset.classes)
-    if held_out is not None and (held_out.image_shape, held_out.classes) != kind:
-        raise ValueError(
-            f"held_out {recipe.held_out} is of another kind than the training data: {held_out.image_shape} with "
-            f"{len(held_out.classes)} classes, not {dataset.image_shape} with the same {len(dataset.classes)}"
-        )
+    if held_out is not None:
+        held_out = _as_training(held_out, dataset, recipe.held_out)
     return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
+
+
+def _as_training(held_out: Dataset, dataset: Dataset, called: str) -> Dataset:
+    """Held-out data with their classes numbered as the training data number them, by name."""
+    if held_out.image_shape != dataset.image_shape:
+        raise ValueError(
+            f"held_out {called} is of another kind than the training data: its images are {held_out.image_shape}, not "
+            f"{dataset.image_shape}"
+        )
+    blocks = dataset.label_blocks or (dataset.classes,)
+    labels = numbered_as(
+        held_out.labels,
+        held_out.label_blocks or (held_out.classes,),
+        blocks,
+        this=f"held_out {called}",
+        other="the training data",
+    )
+    return replace(held_out, labels=labels, classes=dataset.classes, label_blocks=dataset.label_blocks)

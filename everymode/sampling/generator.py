@@ -75,19 +75,22 @@ class Generator:
         size: tuple[int, int] | None = None,
         *,
         batch_size: int = 64,
+        by_position: bool = False,
     ) -> Tensor:
         """[n, C, H, W] images in [-1, 1], or [n, 2] points, on the CPU.
 
         Args:
             n: how many.
-            label: one class for all (number or name), one for each, or None: drawn as the label source draws. Where
-                images have several labels, one of each kind, as "circle,red,large" or (0, 1, None); an empty place, or
-                None, is drawn.
+            label: one class for all (name or number), one for each, or None: drawn as the label source draws. Where
+                all names are whole numbers, a number means the class of that name, else the class at that place of
+                `classes`, from 0. Where images have several labels, one of each kind, as "circle,red,large" or
+                (0, 1, None); an empty place, or None, is drawn.
             seed: image i is a function of seed + i, so any of them can be drawn again alone; or a seed for each image.
             truncation: factor on the latent code: below 1 trades variety for typicality.
             size: (height, width), for generators that draw any size; at most MOST_PIXELS in all.
             batch_size: images per pass, fewer where they are large; it bounds the memory and changes nothing else
                 (but the last bits: a pass of several images adds up in another order than a pass of one).
+            by_position: numbers are always places of `classes`.
 
         Raises ValueError for labels that the generator does not know, for labels where it knows none, and for sizes
         that it can't draw; TypeError for a number of images, a label or a seed of another kind.
@@ -100,7 +103,7 @@ class Generator:
         require_truncation(truncation)
         if size is not None:
             batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
-        given = label_numbers(label, n, self.num_labels, self.classes)
+        given = label_numbers(label, n, self.num_labels, self.classes, by_position=by_position)
         images = []
         for start in range(0, n, batch_size):
             rows = slice(start, min(start + batch_size, n))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
@@ -11,15 +13,23 @@ from torch import Tensor
 
 from everymode.game import UNLABELLED
 
+WHOLE = re.compile(r"-?[0-9]{1,15}(\.0*)?")
+"""A whole number, as the name of a class."""
+
 Label = int | str | None
-"""A class by number or name; None in one of several label blocks: any."""
+"""A class by name or number; None in one of several label blocks: any."""
 
 Asked = Label | Sequence[Label] | Sequence[Sequence[Label]] | Tensor
 """One label (or combination of labels) for all images, or one for each."""
 
 
 def label_numbers(
-    asked: Asked, n: int, num_labels: int | tuple[int, ...], classes: Sequence[str] = ()
+    asked: Asked,
+    n: int,
+    num_labels: int | tuple[int, ...],
+    classes: Sequence[str] = (),
+    *,
+    by_position: bool = False,
 ) -> Tensor | None:
     """What was asked for as int64 labels: [n], or [n, blocks] for several labels an image; None for None.
 
@@ -29,7 +39,9 @@ def label_numbers(
             open, and is UNLABELLED in the answer.
         n: number of images.
         num_labels: classes; a tuple for several label blocks; 0 where there are none.
-        classes: their names, blocks in order; () if they have none.
+        classes: their names, blocks in order; () if they have none. Where all names (of a block) are whole numbers, a
+            number means the class of that name, else the class at that place, from 0.
+        by_position: numbers always mean places.
 
     Raises ValueError for a label that is not known, for labels where there are none, and for a wrong number of them;
     TypeError for what is neither a label nor a sequence of labels.
@@ -38,6 +50,8 @@ def label_numbers(
         return None
     if num_labels == 0:
         raise ValueError(f"this generator knows no labels, so it can't draw label {asked!r}: leave it out")
+    if by_position:
+        classes = ()
     listed: Any = asked.tolist() if hasattr(asked, "tolist") else asked
     if isinstance(num_labels, tuple):
         names = _names_of_blocks(num_labels, classes)
@@ -100,12 +114,33 @@ def _combination(asked: Any, sizes: tuple[int, ...], names: list[tuple[str, ...]
 
 
 def _number(label: Any, count: int, names: tuple[str, ...]) -> int:
-    if isinstance(label, str) and label in names:
+    if isinstance(label, str) and (found := _place(label, names)) is not None:
+        return found
+    if isinstance(label, str) and WHOLE.fullmatch(label.strip()):
+        label = int(float(label))
+    if isinstance(label, Integral):
+        if names and all(WHOLE.fullmatch(name) for name in names):
+            same = [place for place, name in enumerate(names) if int(float(name)) == label]
+            found = _place(str(label), names)
+            if found is not None or len(same) == 1:
+                return same[0] if found is None else found
+        elif 0 <= label < count:
+            return int(label)
+    raise ValueError(f"there is no label {label!r}: this generator knows {_known(count, names)}")
+
+
+def _place(label: str, names: tuple[str, ...]) -> int | None:
+    """Which of the names it is, however its letters are composed."""
+    if label in names:
         return names.index(label)
-    if isinstance(label, str) and label.lstrip("-").isdigit():
-        label = int(label)
-    if isinstance(label, Integral) and 0 <= label < count:
-        return int(label)
-    shown = f" ({', '.join(names[:20])}{', ...' if len(names) > 20 else ''})"
-    known = f"0 to {count - 1}{shown if names else ''}"
-    raise ValueError(f"there is no label {label!r}: this generator knows {known}")
+    composed = unicodedata.normalize("NFC", label)
+    return next(
+        (place for place, name in enumerate(names) if unicodedata.normalize("NFC", name) == composed), None
+    )
+
+
+def _known(count: int, names: tuple[str, ...]) -> str:
+    shown = f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+    if names and all(WHOLE.fullmatch(name) for name in names):
+        return shown
+    return f"0 to {count - 1}" + (f" ({shown})" if names else "")

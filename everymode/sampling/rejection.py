@@ -75,8 +75,9 @@ def redraw_rejected(
     retries: int = RETRIES,
     truncation: float = 1.0,
     batch_size: int = 64,
+    by_position: bool = False,
 ) -> Redrawn:
-    """`sample_accepted`, with the number of draws of each image."""
+    """`sample_accepted`, with the number of draws of each image. Args: as `Generator.sample`."""
     every = seeds_of(seed, n)
     if n < 1 or batch_size < 1 or retries < 0:
         raise ValueError(
@@ -84,7 +85,7 @@ def redraw_rejected(
             f"{batch_size} and {retries} times"
         )
     require_truncation(truncation)
-    given = label_numbers(label, n, generator.num_labels, generator.classes)
+    given = label_numbers(label, n, generator.num_labels, generator.classes, by_position=by_position)
     batches = []
     for start in range(0, n, batch_size):
         seeds = every[start : start + batch_size]

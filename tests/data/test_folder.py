@@ -46,7 +46,8 @@ def test_labels_csv_and_dataset_json(tmp_path: Path) -> None:
     assert source.labels.tolist() == [1, 0, -1]
     (tmp_path / "labels.csv").unlink()
     (tmp_path / "dataset.json").write_text('{"labels": [["deep/c.png", 1]]}')
-    assert folder_source(tmp_path).labels.tolist() == [-1, -1, 1]
+    source = folder_source(tmp_path)
+    assert source.labels.tolist() == [-1, -1, 0] and source.classes == ("1",)
 
 
 def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,9 @@ from everymode.data.labelling import label_images, labels_from_csv, labels_from_
 
 WORDS = st.text(
     st.characters(blacklist_categories=("Cs", "Cc", "Z"), blacklist_characters="/\\"), min_size=1, max_size=8
-).filter(lambda word: word not in ("-1", ".", "..") and not word.startswith("\ufeff"))
+).filter(lambda word: unicodedata.is_normalized("NFC", word) and not UNREADABLE.fullmatch(word))
+UNREADABLE = re.compile(r"\.\.?|\ufeff.*|nan|NaN|null|None|[+-].*|.*[.eE].*")
+"""Words that mean no label, or that could be numbers which are no whole numbers."""
 NAMES = [f"folder/{i} é,\";'.png" for i in range(6)]
 
 
@@ -36,9 +40,8 @@ def test_csv_round_trip(labels: list[str | None], ending: str) -> None:
 def test_json_round_trip(labels: list[int | None]) -> None:
     pairs = [[name, label] for name, label in zip(NAMES, labels, strict=True)]
     found = labels_from_json(json.dumps({"labels": pairs}), NAMES, "dataset.json")
-    assert found.labels.tolist() == [-1 if label is None else label for label in labels]
-    largest = max((label for label in labels if label is not None), default=-1)
-    assert found.classes == tuple(str(number) for number in range(largest + 1))
+    assert [None if number < 0 else int(found.classes[number]) for number in found.labels] == labels
+    assert found.classes == tuple(str(number) for number in sorted({*labels} - {None}))
 
 
 @settings(max_examples=60, deadline=None)

@@ -66,9 +66,9 @@ def test_built_in_names_and_options() -> None:
     assert len(dataset) == 100
     assert dataset.mixture is not None
     assert dataset.mixture.std == 0.5
-    assert open_images("grid:side=3,samples=10").num_classes == 9
+    assert open_images("grid:side=3,samples=100").num_classes == 9
     assert open_images("stacked-digits:held-out,samples=20", resolution=8).image_shape == (3, 8, 8)
-    assert open_images("shapes:labels=color,samples=9", resolution=16).num_classes == 6
+    assert open_images("shapes:labels=color,samples=60", resolution=16).num_classes == 6
 
 
 def test_channels_and_limit_of_built_in_sets() -> None:
@@ -83,10 +83,9 @@ def test_stacked_of_a_path(tmp_path: Path) -> None:
     images = np.broadcast_to((np.arange(10, dtype=np.uint8) * 20)[:, None, None], (10, 4, 4))
     np.savez(tmp_path / "d.npz", images=images, labels=np.arange(10))
     dataset = open_images(f"stacked:{tmp_path / 'd.npz'}", limit=30)
-    assert dataset.num_classes == 1000
-    assert len(dataset) == 30
+    assert len(dataset) == 30 and dataset.num_classes == len(set(dataset.labels)) <= 30
     places = np.asarray(dataset.images)[:, :, 0, 0].astype(int) // 20
-    np.testing.assert_array_equal(places @ [100, 10, 1], dataset.labels)
+    assert (places @ [100, 10, 1]).tolist() == [int(dataset.classes[label]) for label in dataset.labels]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_faults_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for table, message in (
         (pyarrow.table({"picture": [b""]}), 'no column "image" or "img"'),
         (pyarrow.table({"image": ["a.png"]}), "not the bytes of image files"),
-        (_table(label=[0.5] * 6), "labels must be whole numbers or names"),
+        (_table(label=[0.5] * 6), "a label is 0.5; a label must be a whole number or a name"),
         (_table(label=[0, 5, 0, 0, 0, 0], names=["a", "b"]), "a label is 5, but the table names 2 classes"),
     ):
         parquet.write_table(table, path)

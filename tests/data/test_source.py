@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from everymode.data import DataError
 from everymode.data import source as source_module
-from everymode.data.source import digest_of, file_key, limited, numbered_classes, pixel_source
+from everymode.data.source import digest_of, file_key, limited, pixel_source
 
 
 @given(pieces=st.lists(st.text(max_size=4) | st.binary(max_size=4), max_size=4))
@@ -53,15 +53,6 @@ def test_a_limited_source_stays_together() -> None:
         assert part.pixels is not None
         assert part.pixels[i].item() == part.labels[i]
     assert limited(whole, 20) is whole
-
-
-def test_class_numbers() -> None:
-    numbers, names = numbered_classes([2, None, 0, -1], "here")
-    assert numbers.tolist() == [2, -1, 0, -1]
-    assert names == ("0", "1", "2")
-    assert numbered_classes([], "here")[1] == ()
-    with pytest.raises(DataError, match="here: a label is -2"):
-        numbered_classes([-2], "here")
 
 
 def test_pixels_of_another_kind_are_refused() -> None:

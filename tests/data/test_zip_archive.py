@@ -42,7 +42,7 @@ def test_stylegan_layout(tmp_path: Path) -> None:
     labels = b'{"labels": [["00000/img0.png", 2], ["00000/img1.png", 0]]}'
     members = {"00000/img0.png": _png(1), "00000/img1.png": _png(2), "dataset.json": labels}
     source = zip_source(_zip(tmp_path / "p.zip", members))
-    assert source.labels.tolist() == [2, 0]
+    assert source.labels.tolist() == [1, 0] and source.classes == ("0", "2")
     members["dataset.json"] = b'{"labels": null}'
     assert zip_source(_zip(tmp_path / "q.zip", members)).labels.tolist() == [-1, -1]
 

@@ -64,3 +64,18 @@ def test_one_label_an_image() -> None:
     assert label_numbers(None, 2, 3) is None
     with pytest.raises(ValueError, match="knows no labels"):
         label_numbers("red", 2, 0)
+
+
+def test_a_number_means_the_class_of_that_name_where_all_names_are_whole_numbers() -> None:
+    names = ("1", "2", "30")
+    assert label_numbers(30, 2, 3, names).tolist() == [2, 2]
+    assert label_numbers([1, "2", 30], 3, 3, names).tolist() == [0, 1, 2]
+    assert label_numbers(torch.tensor([2, 1]), 2, 3, names).tolist() == [1, 0]
+    assert label_numbers(0, 1, 3, names, by_position=True).tolist() == [0]
+    assert label_numbers(7, 1, 2, ("007", "9")).tolist() == [0]
+    assert label_numbers((5, 0), 1, (2, 2), ("4", "5", "cat", "dog")).tolist() == [[1, 0]]
+    for asked in (0, "0", 3):
+        with pytest.raises(ValueError, match=r"this generator knows 1, 2, 30$"):
+            label_numbers(asked, 1, 3, names)
+    assert label_numbers(1, 1, 2, ("cat", "dog")).tolist() == [1]
+    assert label_numbers("cafe\u0301", 1, 2, ("café", "dog")).tolist() == [0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from everymode.data.dataset import Dataset
+from everymode.data.doors import require_sizes
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.label_values import labels_of_values
@@ -54,6 +54,7 @@ def array_source(
         DataError: no such arrays, a shape that is not of images, or values outside the stated ranges.
     """
     try:
+        require_sizes(path)
         loaded = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             images, labels, called = loaded, {}, "the array"
@@ -65,7 +66,9 @@ def array_source(
             images, labels, called = _pick(loaded, path, label_columns(label_column))
     except DataError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except PermissionError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python, and raises nearly anything
         raise DataError(
             f"{path} can't be read as NumPy arrays ({error}); save it again without objects"
         ) from None

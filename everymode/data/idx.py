@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from everymode.data.doors import MOST_RATIO, read_exactly
 from everymode.data.errors import DataError
 from everymode.data.label_values import labels_of_values
 from everymode.data.source import Source, file_key, pixel_source
@@ -18,7 +19,6 @@ from everymode.data.words import listed
 __all__ = ["idx_images_in", "idx_source", "is_idx_name", "read_idx"]
 
 UNSIGNED_BYTE = 0x08
-MAX_BYTES = 2**36
 
 
 def is_idx_name(name: str) -> bool:
@@ -86,9 +86,13 @@ def read_idx(path: Path) -> np.ndarray:
                 raise DataError(f"{path} is not an IDX file of unsigned bytes; check what it is")
             shape = struct.unpack(f">{rank}I", file.read(4 * rank))
             size = int(np.prod(shape, dtype=object))
-            if size > MAX_BYTES:
-                raise DataError(f"{path} declares {size:,} bytes; at most {MAX_BYTES:,} are accepted")
-            data = file.read(size + 1)
+            there = path.stat().st_size * (MOST_RATIO if path.suffix == ".gz" else 1)
+            if size > there:
+                raise DataError(
+                    f"{path} is cut short, or its header is damaged: it declares {size:,} bytes, more than it can "
+                    "hold; fetch it again"
+                )
+            data = read_exactly(file, size)
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{path} can't be read ({error}); fetch it again") from None
     if len(data) != size:

@@ -18,6 +18,7 @@ from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
+from everymode.data.doors import one_sentence
 from everymode.data.errors import MissingDataError, NoColumnsError, NoLabelsError
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_name
@@ -156,9 +157,10 @@ def open_source(
     path = Path(path_or_name).expanduser()
     if not path.exists():
         raise _missing(str(path_or_name), path)
-    if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
-        return array_source(path, label_column=label_column, value_range=value_range)
-    found = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+    with one_sentence(path):
+        if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
+            return array_source(path, label_column=label_column, value_range=value_range)
+        found = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
     if isinstance(found, Dataset):
         return found
     dark = () if found.pixels is None or value_range else mask_note(np.asarray(found.pixels), found.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from everymode.data.errors import DataError
+from everymode.data.mat_files import mat_arrays
 from everymode.data.rows import join_rows
 from everymode.data.source import Source, digest_of, file_key, pixel_source
 
@@ -64,7 +64,7 @@ def _stl10_labels(file: Path, count: int) -> np.ndarray:
     if not beside.is_file():
         return np.full(count, -1, np.int64)
     labels = np.fromfile(beside, np.uint8)
-    if len(labels) != count or labels.min() < 1 or labels.max() > len(STL10_NAMES):
+    if len(labels) != count or not count or labels.min() < 1 or labels.max() > len(STL10_NAMES):
         raise DataError(
             f"{beside} should hold {count} labels 1 .. {len(STL10_NAMES)}, one byte each; fetch it again"
         )
@@ -73,7 +73,10 @@ def _stl10_labels(file: Path, count: int) -> np.ndarray:
 
 def _stl10_names(folder: Path) -> tuple[str, ...]:
     file = folder / "class_names.txt"
-    names = tuple(file.read_text("utf-8").split()) if file.is_file() else STL10_NAMES
+    try:
+        names = tuple(file.read_text("utf-8").split()) if file.is_file() else STL10_NAMES
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8, or remove it") from None
     return names if len(names) == len(STL10_NAMES) else STL10_NAMES
 
 
@@ -83,11 +86,13 @@ def svhn_source(path: Path) -> Source:
     Raises:
         DataError: not such a file, or labels outside 1 .. 10.
     """
-    try:
-        stored = loadmat(path, variable_names=["X", "y"])
-        images, labels = stored["X"], stored["y"].reshape(-1).astype(np.int64)
-    except (ValueError, KeyError, OSError, NotImplementedError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a file of SVHN's cropped digits with X and y ({error})") from None
+    stored = mat_arrays(path, ("X", "y"))
+    if stored.keys() != {"X", "y"}:
+        raise DataError(f"{path} is not a file of SVHN's cropped digits: it holds no arrays X and y")
+    images, labels = stored["X"], stored["y"].reshape(-1)
+    if not np.isfinite(labels).all() or (labels != np.round(labels)).any():
+        raise DataError(f"{path}: labels must be whole numbers 1 .. 10; fetch it again")
+    labels = labels.astype(np.int64)
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != 3 or images.shape[3] != len(labels):
         raise DataError(
             f"{path}: X is {images.dtype} {list(images.shape)} and y has {len(labels)} labels; "

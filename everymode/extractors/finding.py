@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +17,7 @@ from everymode.extractors.lite0 import lite0
 from everymode.extractors.pixels import quantized
 from everymode.extractors.random_convolutions import random_convolutions
 from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
+from everymode.machine.python_files import run_python_file
 
 __all__ = [
     "BICUBIC",
@@ -116,12 +115,7 @@ def _module_of_file(path: Path) -> ModuleType:
         raise FileNotFoundError(
             f"there is no file {path} (looked for {path.absolute()}) to take an extractor from"
         )
-    spec = importlib.util.spec_from_file_location(f"everymode_own_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return run_python_file(path, f"everymode_own_{path.stem}")
 
 
 def _module_named(name: str) -> ModuleType:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
-import sys
 from pathlib import Path
 
 from everymode.recipe import Recipe
@@ -32,18 +30,16 @@ def find(name: str) -> Recipe:
 def from_file(path: Path) -> Recipe:
     """The recipe that a user's file defines as RECIPE. The file is run as Python.
 
-    Raises FileNotFoundError or ValueError if there is none.
+    Raises FileNotFoundError or ValueError if there is none, or if the file can't be read, parsed or imported (with the
+    line); an exception of the file's own code as it is.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no file {path}: give a recipe's name or a Python file that defines RECIPE"
         )
-    spec = importlib.util.spec_from_file_location(f"user_recipe_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    recipe = getattr(module, "RECIPE", None)
+    from everymode.machine.python_files import run_python_file
+
+    recipe = getattr(run_python_file(path, f"user_recipe_{path.stem}"), "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(
             f"{path} must define RECIPE, an everymode Recipe, such as "

@@ -25,6 +25,7 @@ from everymode.commands.recipes import list_parts, list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
 from everymode.data.errors import DataError, DataWarning
+from everymode.numbers import NotFinite
 from everymode.version import __version__
 
 # Wide enough for the longest flag, --no-decoupled-weight-decay, so that none is broken in two.
@@ -53,6 +54,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.UNREAD
+    except NotFinite as error:
+        return fail(error, Exit.DIVERGED)
     except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
         return fail(error, Exit.USAGE)
     except OSError as error:

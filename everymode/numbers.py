@@ -18,6 +18,10 @@ AUTO = "auto"
 """How a person writes None where it means that a number is chosen automatically."""
 
 
+class NotFinite(ValueError):
+    """What a network gave holds NaN or infinite numbers."""
+
+
 class UnknownNumber(ValueError):
     """There is no number of that name."""
 

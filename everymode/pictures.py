@@ -11,19 +11,30 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from everymode.numbers import NotFinite
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+def require_finite(values: Tensor, what: str) -> Tensor:
+    """The values, whose kind `what` names. Raises NotFinite (a ValueError) if they hold NaN or infinite numbers."""
+    if not bool(torch.isfinite(values).all()):
+        raise NotFinite(_NO_PICTURE.format(f"{what} holds NaN or infinite numbers"))
+    return values
+
+
 def to_uint8(images: Tensor) -> Tensor:
     """Images in [-1, 1] as uint8, rounded, values outside clipped; uint8 images as they are. Same shape, on the CPU.
 
-    Raises TypeError for images of another kind.
+    Raises TypeError for images of another kind, NotFinite (a ValueError) for NaN; infinite values are clipped.
     """
     _require_pixels(images)
     if images.dtype == torch.uint8:
         return images.cpu()
+    if bool(images.isnan().any()):
+        raise NotFinite(_NO_PICTURE.format("an image holds NaN"))
     return images.detach().float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8).cpu()
 
 
@@ -111,7 +122,11 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 110) -> Path:
 
 
 def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, means: Any = None) -> Path:
-    """Save points [N, 2] as a scatter plot, colored by label, with the true modes as crosses."""
+    """Save points [N, 2] as a scatter plot, colored by label, with the true modes as crosses.
+
+    Raises NotFinite (a ValueError) for NaN and infinite numbers.
+    """
+    require_finite(points, "a point")
     figure, (panel,) = new_figure(size=(5.0, 5.0))
     shown = points.detach().float().cpu().numpy()
     colors = None if labels is None else labels.cpu().numpy()
@@ -192,6 +207,11 @@ def _require_pixels(images: Any) -> None:
             f"images are numbers in [-1, 1], or uint8 in 0 .. 255, not {images.dtype}: convert those in 0 .. 255 by "
             ".to(torch.uint8)"
         )
+
+
+_NO_PICTURE = (
+    "{}, so there is no picture of it: where a generator drew it, that has diverged, so take an earlier checkpoint"
+)
 
 
 def _require_shown(channels: int) -> None:

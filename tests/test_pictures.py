@@ -9,7 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
+from everymode.numbers import NotFinite
 from everymode.pictures import _PANELS, grid, save_curves, save_grid, save_scatter, to_pil, to_uint8
+
+
+def test_what_is_not_a_number_has_no_picture(tmp_path: Path) -> None:
+    spoilt = torch.zeros(2, 3, 4, 4)
+    spoilt[1, 2, 3, 0] = torch.nan
+    with pytest.raises(NotFinite, match="earlier checkpoint"):
+        save_grid(spoilt, tmp_path / "a.png")
+    with pytest.raises(NotFinite, match="a point holds NaN or infinite"):
+        save_scatter(torch.tensor([[0.0, torch.inf]]), tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
 
 
 def test_values_are_rounded_and_clipped() -> None:

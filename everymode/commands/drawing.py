@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from everymode.numbers import NotFinite
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -74,7 +76,21 @@ class Drawing:
             yield self.together(batch)
 
     def together(self, wanted: Sequence[Wanted]) -> Pass:
-        """These samples in one pass."""
+        """These samples in one pass.
+
+        Raises NotFinite for samples with NaN or infinite numbers.
+        """
+        found = self._together(wanted)
+        bad = ~found.samples.isfinite().flatten(1).all(1)
+        if bad.any():
+            seeds = [each.seed for each, wrong in zip(wanted, bad.tolist(), strict=True) if wrong]
+            raise NotFinite(
+                f"{len(seeds)} of {len(wanted)} samples (first: seed {seeds[0]}) hold NaN or infinite numbers, so "
+                "nothing is written: the generator has diverged, so take an earlier checkpoint"
+            )
+        return found
+
+    def _together(self, wanted: Sequence[Wanted]) -> Pass:
         options = {
             "label": self._asked(wanted),
             "by_position": True,

@@ -12,6 +12,7 @@ from everymode.commands.drawing import AT_ONCE, Drawing, Wanted
 from everymode.commands.ending import say
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
+from everymode.commands.sample_names import file_words
 from everymode.commands.seeds import parse_seeds
 from everymode.commands.waiting import with_progress
 from everymode.recipes import find
@@ -80,9 +81,10 @@ def sample(
         rows = [str(each) for each in labels] if named and not columns else []
         write_grid(drawn, grid, columns or (per_label if named else None), rows)
     elif out is not None and _is_archive(out):
-        write_archive(drawn, out, total, drawing.labels)
+        write_archive(drawn, out, total, drawing.labels, _names_of_labels(generator))
     else:
-        write_each(drawn, out or samples_folder(source), generator.classes)
+        words = file_words(generator.classes, generator.num_labels)
+        write_each(drawn, out or samples_folder(source), words)
     if reject is not None:
         say(drawing.rejection())
 
@@ -114,6 +116,15 @@ def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str
                 f"cluster {each} has no image at this checkpoint: what is drawn is what it held before, if anything"
             )
     return [str(each) for each in cluster or ()]
+
+
+def _names_of_labels(generator: Generator) -> list[tuple[str, ...]]:
+    """Class names, of each label block one tuple; [] where labels are no classes, or have no names."""
+    sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
+    if not generator.classes or sum(sizes) != len(generator.classes):
+        return []
+    names = iter(generator.classes)
+    return [tuple(islice(names, size)) for size in sizes]
 
 
 def _check_flags(out: Path | None, grid: Path | None, columns: int | None, batch_size: int) -> None:

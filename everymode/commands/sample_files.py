@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from everymode.commands.drawing import Pass, Wanted
 from everymode.commands.ending import say
+from everymode.commands.sample_names import stem
+from everymode.numbers import NotFinite
 from everymode.storage.whole_files import whole_file
 
 if TYPE_CHECKING:
+    import zipfile
+
+    import numpy as np
     from torch import Tensor
 
 
-def write_each(drawn: Iterable[Pass], folder: Path, classes: Sequence[str]) -> None:
-    """One PNG each, and a line each that says where."""
+def write_each(drawn: Iterable[Pass], folder: Path, words: Sequence[dict[str, str]]) -> None:
+    """One PNG each, and a line each that says where.
+
+    Args:
+        words: `file_words` of the generator's classes.
+
+    Raises NotFinite where one can't be drawn; then those that were written before are removed.
+    """
     from tqdm import tqdm
 
     from everymode.pictures import to_pil
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for wanted, images in drawn:
-        for each, image in zip(wanted, images, strict=True):
-            path = folder / f"{_stem(each, classes)}.png"
-            to_pil(image).save(path)
-            with tqdm.external_write_mode():  # a bar on the same terminal makes room for the line
-                say(str(path))
+    written: list[Path] = []
+    try:
+        for wanted, images in drawn:
+            folder.mkdir(parents=True, exist_ok=True)
+            for each, image in zip(wanted, images, strict=True):
+                written.append(folder / f"{stem(each, words)}.png")
+                to_pil(image).save(written[-1])
+                with tqdm.external_write_mode():  # a bar on the same terminal makes room for the line
+                    say(str(written[-1]))
+    except NotFinite:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def write_grid(drawn: Iterable[Pass], path: Path, columns: int | None, rows: Sequence[str]) -> None:
@@ -41,12 +57,19 @@ def write_grid(drawn: Iterable[Pass], path: Path, columns: int | None, rows: Seq
 
 
 def write_archive(
-    drawn: Iterable[Pass], path: Path, total: int, labels_of: Callable[[Sequence[Wanted]], Tensor | None]
+    drawn: Iterable[Pass],
+    path: Path,
+    total: int,
+    labels_of: Callable[[Sequence[Wanted]], Tensor | None],
+    classes: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """An .npz with `images`, uint8 [total, C, H, W], and `labels`, int64 [total] (of several labels an image, one array
-    each: `labels_0`, `labels_1`, ...), and a line that says where.
+    """An .npz with `images`, uint8 [total, C, H, W], and `labels`, int64 [total], which are numbers of the names in
+    `classes` (of several labels an image, an array each: `labels_0`, `classes_0`, ...), and a line that says where.
 
     Images are written as they come, so that memory does not grow with them; the file appears when it is whole.
+
+    Args:
+        classes: names of the classes of each label; () where labels are no classes.
     """
     import zipfile
 
@@ -70,11 +93,19 @@ def write_archive(
         if labels:
             together = np.concatenate(labels)
             several = together.ndim > 1
-            columns = together.T if several else [together]
-            for number, column in enumerate(columns):
-                with archive.open(f"labels_{number}.npy" if several else "labels.npy", "w") as file:
-                    np.lib.format.write_array(file, np.ascontiguousarray(column), allow_pickle=False)
+            for number, column in enumerate(together.T if several else [together]):
+                ending = f"_{number}" if several else ""
+                _add_array(archive, f"labels{ending}", np.ascontiguousarray(column))
+                if classes:
+                    _add_array(archive, f"classes{ending}", np.array(classes[number], dtype=np.str_))
     say(str(path))
+
+
+def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    from numpy.lib import format as npy
+
+    with archive.open(f"{name}.npy", "w") as file:
+        npy.write_array(file, array, allow_pickle=False)
 
 
 def write_points(drawn: Iterable[Pass], path: Path) -> None:
@@ -92,13 +123,3 @@ def write_points(drawn: Iterable[Pass], path: Path) -> None:
     say(str(save_scatter(points, path, labels=labels)))
     np.save(path.with_suffix(".npy"), points.numpy())
     say(str(path.with_suffix(".npy")))
-
-
-def _stem(wanted: Wanted, classes: Sequence[str]) -> str:
-    label = wanted.label
-    if label is None:
-        return f"seed{wanted.seed:04d}"
-    if label in classes and not re.fullmatch(r"[\w.-]+", label):  # no file name: its number stands for it
-        label = str(classes.index(label))
-    label = re.sub(r"[^\w.-]", "-", label)  # commas between the labels of one image
-    return f"label-{label}-seed{wanted.seed:04d}"

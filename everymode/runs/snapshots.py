@@ -14,7 +14,7 @@ from everymode.evaluation.judging import default_extractor, evaluate_generator, 
 from everymode.evaluation.scoring import chosen_metrics
 from everymode.game import UNLABELLED
 from everymode.machine.distributed import World
-from everymode.pictures import save_grid, save_scatter
+from everymode.pictures import require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator
@@ -30,7 +30,8 @@ MAX_SAMPLE_ROWS = 20
 def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
     """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points.
 
-    Of several label blocks the first one gives the rows, and the other labels are drawn.
+    Of several label blocks the first one gives the rows, and the other labels are drawn. Raises NotFinite, and writes
+    nothing, where a sample is not finite.
     """
     path = folder.samples / f"step-{trainer.completed:07d}.png"
     with as_in_use(trainer.average):
@@ -41,12 +42,12 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
         sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
         rows = min(sizes[0], MAX_SAMPLE_ROWS)
         if rows == 0:
-            return save_grid(generator.sample(100), path, columns=SAMPLE_COLUMNS)
+            return save_grid(require_finite(generator.sample(100), "a sample"), path, columns=SAMPLE_COLUMNS)
         labels = torch.arange(rows).repeat_interleave(SAMPLE_COLUMNS)
         if isinstance(generator.num_labels, tuple):
             labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
         names = generator.classes[:rows] if len(generator.classes) >= rows else ()
-        images = generator.sample(len(labels), label=labels, by_position=True)
+        images = require_finite(generator.sample(len(labels), label=labels, by_position=True), "a sample")
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
 
 

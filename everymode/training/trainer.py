@@ -16,6 +16,7 @@ import torch
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress, duration
 from everymode.machine.stopping import Stopped, StopRequest
+from everymode.numbers import NotFinite
 from everymode.pictures import save_curves
 from everymode.recipe import Recipe
 from everymode.storage import checkpoint as files
@@ -23,6 +24,7 @@ from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.going_back import GoingBack
 from everymode.training.nonfinite import Diverged
 from everymode.training.stepper import Data, Order, Stepper
+from everymode.training.tally import BadStep
 from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
 
 __all__ = ["Collapsed", "Diverged", "Measure", "OnCollapse", "Probe", "Snapshot", "Trainer"]
@@ -125,12 +127,14 @@ class Trainer(Stepper):
                     continue  # rolled back
                 if stopping and not (at_tick or at_snapshot) and not self._sound():
                     continue  # rolled back
+                if at_snapshot and not self._draw_samples():
+                    continue  # rolled back
                 if at_snapshot:
                     self._score()
                 if saving:
                     self.save(last=at_end or stopping)
                 if at_snapshot:
-                    self._draw_pictures()
+                    self._draw_curves()
                 if stopping and not at_end:
                     self.write_status("stopped")
                     where = self.folder.path if self.folder else None
@@ -194,12 +198,28 @@ class Trainer(Stepper):
             "steps that remain"
         )
 
-    def _draw_pictures(self) -> None:
+    def _draw_samples(self) -> bool:
+        """The picture of samples, before this step is kept. False if a sample was not finite and the run was
+        rolled back.
+        """
+        refused = ""
+        if self.folder and self.world.is_writer and self._snapshot is not None:
+            with self.saying_if_refused("the pictures"):
+                try:
+                    self._snapshot(self)
+                except NotFinite as error:
+                    refused = f"a sample of the averaged generator was not finite: {error}"
+                    caution = {"step": self.completed, "text": refused}
+                    self.folder.add_line(self.folder.path / "warnings.jsonl", caution)
+        if self.world.any(bool(refused)):
+            self._going_back.from_nonfinite(BadStep("a sample of the averaged generator", self.completed - 1))
+            return False
+        return True
+
+    def _draw_curves(self) -> None:
         if not (self.folder and self.world.is_writer):
             return
-        with self.saying_if_refused("the pictures"):
-            if self._snapshot is not None:
-                self._snapshot(self)
+        with self.saying_if_refused("the curves"):
             records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
             save_curves(records, self.folder.path / "curves.png")
 

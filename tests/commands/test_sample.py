@@ -197,6 +197,42 @@ def test_what_takes_long_says_how_long(painter, monkeypatch, capsys):
     assert all(line.endswith("left") for line in lines)
 
 
+# ---- what is not finite
+
+
+def _nan_from(network, first):
+    """From the pass with this number on, pixels are not finite."""
+    forward, passes = network.forward, []
+
+    def spoilt(z, condition, *size):
+        passes.append(0)
+        drawn = forward(z, condition, *size)
+        return (
+            torch.where(torch.arange(len(drawn)).view(-1, 1, 1, 1) == len(drawn) - 1, torch.inf, drawn)
+            * (torch.nan if len(passes) > first + 1 else 1)
+            if len(passes) > first
+            else drawn
+        )
+
+    network.forward = spoilt
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("flags", [["--out", "o"], ["--out", "o.npz"], ["--grid", "o.png"], []])
+def test_samples_that_are_not_finite_end_with_4_and_leave_nothing(painter, tmp_path, capsys, flags, first):
+    _nan_from(painter.network, first)
+    assert main(["sample", "run", "--seeds", "0-9", *flags]) == 4
+    said = capsys.readouterr().err
+    assert "hold NaN or infinite numbers" in said and "earlier checkpoint" in said
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_points_that_are_not_finite_are_not_plotted(pointer, tmp_path):
+    pointer.network.scale.data.fill_(torch.nan)
+    assert main(["sample", "run", "--seeds", "0-9"]) == 4
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 # ---- one array of all
 
 
@@ -205,8 +241,9 @@ def test_an_archive_holds_the_images_and_their_labels(painter, capsys):
     assert main(words) == 0
     assert capsys.readouterr().out == "made/s.npz\n"
     with np.load("made/s.npz") as found:
-        assert sorted(found) == ["images", "labels"]
+        assert sorted(found) == ["classes", "images", "labels"]
         images, labels = found["images"], found["labels"]
+        assert found["classes"].tolist() == list(CLASSES)
     assert images.dtype == np.uint8 and images.shape == (140, 3, 5, 6)
     assert labels.dtype == np.int64 and labels.tolist() == [2] * 70 + [0] * 70
     expected = [to_uint8(painter.sample(70, label=label, size=(5, 6))) for label in (2, 0)]
@@ -240,6 +277,12 @@ def test_without_labels_the_archive_has_none_and_with_several_an_array_for_each(
     with np.load("s.npz") as found:
         assert sorted(found) == ["images", "labels_0", "labels_1"]
         assert found["labels_0"].tolist() == [1, 1] and found["labels_1"].tolist() == [2, 2]
+    monkeypatch.setattr(painter, "classes", ("round", "square", "red", "green", "blue"))
+    assert main(["sample", "run", "--label", "square,red", "--seeds", "0-1", "--out", "s.npz"]) == 0
+    with np.load("s.npz") as found:
+        assert found["labels_0"].tolist() == [1, 1] and found["labels_1"].tolist() == [0, 0]
+        assert found["classes_0"].tolist() == ["round", "square"]
+        assert found["classes_1"].tolist() == ["red", "green", "blue"]
 
 
 def test_an_archive_that_is_not_finished_leaves_the_old_one(painter, monkeypatch, tmp_path, capsys):

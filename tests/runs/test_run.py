@@ -19,9 +19,11 @@ from everymode.data.dataset import Dataset
 from everymode.machine.stopping import Stopped
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
 from everymode.runs.run import Run, train
+from everymode.sampling.generator import Generator
 from everymode.sampling.record import record_of
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.training.nonfinite import Diverged
 from everymode.training.preparation import Preparation
 
 TOY = ToyRecipe(steps=4, tick=1, snapshot=2)
@@ -446,3 +448,18 @@ def test_a_recipes_own_label_column_is_for_data_that_have_columns(tmp_path: Path
         everymode.train(
             "omni-gan-cifar100", data=tmp_path / "photos", out=tmp_path, label_column="coarse", **numbers
         )
+
+
+def test_a_sample_that_is_not_finite_is_no_picture(
+    toy: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = Generator.sample
+    monkeypatch.setattr(
+        Generator, "sample", lambda self, n, *args, **how: drawn(self, n, *args, **how) * torch.inf
+    )
+    with pytest.raises(Diverged, match="sample of the averaged generator"):
+        toy()
+    (run,) = (tmp_path / "runs").iterdir()
+    assert not list((run / "samples").iterdir())
+    assert [path.name for path in files.checkpoints(run / "checkpoints")] == ["step-0000000"]
+    assert read_lines(run / "warnings.jsonl")[0]["step"] == 2

@@ -18,6 +18,7 @@ from everymode.data.order import DataOrder
 from everymode.draws import Draws, Rows
 from everymode.game import Game, Turn
 from everymode.machine.progress import Progress
+from everymode.numbers import NotFinite
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.nonfinite import Diverged
@@ -384,6 +385,34 @@ def test_weights_that_are_not_finite_are_not_saved_either(
         trainer.run()
     assert files.checkpoints(folder.checkpoints)[-1].name == "step-0000004"
     assert folder.read_status()["loss"] == "averaged generator's second.bias"
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_samples_that_are_not_finite_are_noted_and_decided_like_a_loss(
+    tmp_path: Path, planted: Callable[..., TermRecipe], times: int
+) -> None:
+    folder = RunFolder.create(tmp_path, "run")
+    left = [times]
+
+    def picture(trainer: Trainer) -> None:
+        if trainer.completed == 6 and left[0]:
+            left[0] -= 1
+            raise NotFinite("an image holds NaN")
+
+    trainer = toy_trainer(
+        planted(nan_at(), snapshot=3, tick=1), folder=folder, snapshot=picture, on_nonfinite_rollback=True
+    )
+    if times == 1:
+        trainer.run()
+        assert (trainer.completed, trainer.recovery.rollbacks) == (10, 1)
+    else:
+        with pytest.raises(Diverged, match="a sample of the averaged generator was not finite at step 5"):
+            trainer.run()
+        assert files.checkpoints(folder.checkpoints)[-1].name == "step-0000003"
+        assert folder.read_status()["state"] == "diverged"
+    noted = read_lines(folder.path / "warnings.jsonl")
+    assert [line["step"] for line in noted] == [6] * min(times, MAX_ROLLBACKS + 1)
+    assert "holds NaN" in noted[0]["text"]
 
 
 def test_labels_are_not_looked_for_in_what_is_not_finite(

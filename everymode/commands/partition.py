@@ -94,6 +94,8 @@ def _learn(
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner.learning import learn_partition
 
+    for note in () if quiet else dataset.notes:
+        say(f"note: {note}")
     with stop_on_signals() as request:
         learn_partition(
             dataset,

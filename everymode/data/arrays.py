@@ -35,6 +35,9 @@ NAME_PAIRS = (
     ("train_images", "train_labels"),
     ("arr_0", "arr_1"),
 )
+LABEL_NAMES = ("labels", "label", "y", "Y", "targets", "target", "class", "y_train", "train_labels")
+"""Arrays of labels whose name does not go with that of the images."""
+NAMES_OF_CLASSES = ("classes",)
 CHANNELS = (1, 3, 4)
 CONVERTED_BYTES = 2**30
 
@@ -89,6 +92,7 @@ def array_source(
         )
     else:
         source = _row_by_row(path, images, scale, found, key)
+    notes += _passed_over(loaded, called, labels, path.name)
     return replace(source, notes=(*notes, *scale.notes, *found.notes))
 
 
@@ -106,8 +110,21 @@ def _pick(
         if column not in names:
             raise DataError(f'{path.name} has no array "{column}" (it has {listed(names)})')
     called = pairs[0][0]
-    usual = tuple(label for image, label in pairs if image == called and label in names)[:1]
+    paired = [label for image, label in pairs if image == called and label in names]
+    usual = tuple(paired or [name for name in LABEL_NAMES if name in names and name != called])[:1]
     return loaded[called], {column: loaded[column] for column in columns or usual}, called
+
+
+def _passed_over(
+    loaded: object, called: str, labels: Mapping[str, np.ndarray], where: str
+) -> tuple[str, ...]:
+    """A note on the arrays that are neither the images nor the labels."""
+    names = list(loaded) if isinstance(loaded, Mapping) else []
+    others = [name for name in names if name not in (called, *labels, *NAMES_OF_CLASSES)]
+    if not others:
+        return ()
+    how = "" if labels else f"; all images are unlabelled, and --label-column {others[0]} takes one as labels"
+    return (f"{where}: passed over the arrays {listed(others)} beside {listed([called, *labels])}{how}",)
 
 
 def channels_first(images: np.ndarray, where: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DataWarning", "MissingDataError", "NoColumnsError", "NoLabelsError"]
+__all__ = ["DataError", "DataWarning", "MissingDataError", "NoColumnsError", "NoImagesError", "NoLabelsError"]
 
 
 class DataError(ValueError):
@@ -15,6 +15,10 @@ class MissingDataError(DataError, FileNotFoundError):
 
 class NoColumnsError(DataError):
     """A column of labels was asked for, and this kind of data has no table of labels at all."""
+
+
+class NoImagesError(DataError):
+    """A folder holds no image."""
 
 
 class NoLabelsError(DataError):

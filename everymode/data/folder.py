@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from everymode.data.class_folders import is_hidden, is_of_the_system
 from everymode.data.decode import FORMATS, is_image_name
-from everymode.data.errors import DataError
-from everymode.data.labelling import label_images
+from everymode.data.errors import DataError, NoImagesError
+from everymode.data.labelling import is_table, label_images
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -29,7 +30,7 @@ class _Found(NamedTuple):
 def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     """The images under `root`, in the order of their names.
 
-    Hidden files are passed over; so are links that lead out of `root` and links to folders.
+    Hidden files and system folders are passed over; so are links that lead out of `root` and links to folders.
 
     Raises:
         DataError: no images, or labels that can't be understood.
@@ -38,7 +39,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     found, ignored = _walk(root)
     if not found:
         others = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
-        raise DataError(
+        raise NoImagesError(
             f"{root} holds no images{others}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or "
             "check the path"
         )
@@ -50,6 +51,8 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         csv_bytes=_bytes_of(root / "labels.csv"),
         json_bytes=_bytes_of(root / "dataset.json"),
         label_column=label_column,
+        tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
+        place=str(root),
     )
     notes = labelling.notes
     if ignored:
@@ -67,7 +70,22 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
 
 
 def _bytes_of(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    """The content of a label file; None where there is none.
+
+    Raises:
+        DataError: a link that leads nowhere, or a file that can't be read.
+    """
+    try:
+        if path.is_symlink() and not path.exists():
+            raise DataError(f"{path} is a link that leads nowhere; mend it, or remove it")
+        return path.read_bytes() if path.is_file() else None
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path} can't be read ({error}); mend it, or remove it") from None
+
+
+def _tables_in(root: Path) -> list[str]:
+    """Tables at the top of the folder that may hold labels, beside labels.csv."""
+    return [entry.name for entry in os.scandir(root) if entry.is_file() and is_table(entry.name)]
 
 
 def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
@@ -80,17 +98,19 @@ def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
         folder = waiting.pop()
         with os.scandir(root / folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name == "__MACOSX":
+                if is_hidden(entry.name):
                     continue
                 name = f"{folder}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
+                if is_of_the_system(entry.name) and entry.is_dir(follow_symlinks=False):
+                    ignored["system folders"] += 1
+                elif entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
                 elif entry.is_symlink() and not _leads_to_file_inside(Path(entry.path), inside):
                     ignored["links that are not followed"] += 1
                 elif is_image_name(entry.name):
                     facts = entry.stat()
                     found.append(_Found(name, facts.st_size, facts.st_mtime_ns))
-                elif name not in ("labels.csv", "dataset.json"):
+                elif name not in ("labels.csv", "dataset.json") and not ("/" not in name and is_table(name)):
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
     return found, ignored
 

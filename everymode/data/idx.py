@@ -16,7 +16,7 @@ from everymode.data.label_values import labels_of_values
 from everymode.data.source import Source, file_key, pixel_source
 from everymode.data.words import listed
 
-__all__ = ["idx_images_in", "idx_source", "is_idx_name", "read_idx"]
+__all__ = ["idx_images_in", "idx_source", "is_idx_images", "is_idx_name", "read_idx"]
 
 UNSIGNED_BYTE = 0x08
 
@@ -26,15 +26,18 @@ def is_idx_name(name: str) -> bool:
     return re.search(r"([-.]ubyte|[-.]idx[1-4])(\.gz)?$", name.lower()) is not None
 
 
+def is_idx_images(name: str) -> bool:
+    """Whether a file is named like an IDX file of images."""
+    return is_idx_name(name) and re.search("image|img", name.lower()) is not None
+
+
 def idx_images_in(folder: Path) -> Path:
     """The IDX file of images in a folder; of several, the one for training.
 
     Raises:
         DataError: none, or several of which none or more than one says "train".
     """
-    files = sorted(
-        path for path in folder.iterdir() if is_idx_name(path.name) and "images" in path.name.lower()
-    )
+    files = sorted(path for path in folder.iterdir() if is_idx_images(path.name))
     # the same file may lie there unpacked as well
     files = [path for path in files if path.suffix != ".gz" or path.with_suffix("") not in files]
     training = [path for path in files if "train" in path.name.lower()]
@@ -47,7 +50,8 @@ def idx_images_in(folder: Path) -> Path:
 
 
 def idx_source(path: Path) -> Source:
-    """Images of an IDX file; labels from the file beside it that has "labels" for "images" in its name.
+    """Images of an IDX file; labels from the file beside it that has "labels" for "images" in its name, whichever
+    way its ending is written.
 
     Raises:
         DataError: a damaged file, or as many labels as images are not there.
@@ -61,16 +65,36 @@ def idx_source(path: Path) -> Source:
         images = images.transpose(0, 3, 1, 2)
     labels_path = _labels_beside(path)
     if labels_path is None:
-        return pixel_source(path.name, images, np.full(len(images), -1, np.int64), (), file_key(path))
+        others = [each.name for each in sorted(path.parent.iterdir()) if "label" in each.name.lower()]
+        notes = (
+            (f"{path.name}: no file of labels goes with it (there is {listed(others)})",) if others else ()
+        )
+        unlabelled = np.full(len(images), -1, np.int64)
+        return pixel_source(path.name, images, unlabelled, (), file_key(path), notes=notes)
     found = labels_of_values(read_idx(labels_path).reshape(-1), str(labels_path))
     return pixel_source(path.name, images, found.labels, found.classes, file_key(path), notes=found.notes)
 
 
 def _labels_beside(path: Path) -> Path | None:
-    name = re.sub(r"idx[2-4]", "idx1", path.name.replace("images", "labels"))
-    stem = name.removesuffix(".gz")
-    places = [path.with_name(stem), path.with_name(stem + ".gz")]
-    return next((place for place in places if place != path and place.is_file()), None)
+    """The file of labels that is named like the file of images, whichever way the endings are written."""
+    wanted = _stem(path.name)
+    there = [
+        other
+        for other in sorted(path.parent.iterdir())
+        if is_idx_name(other.name) and "label" in other.name.lower() and other.is_file() and other != path
+    ]
+    same = [other for other in there if _stem(other.name) == wanted]
+    exact = path.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    same.sort(key=lambda other: (other.name.removesuffix(".gz") != exact, other.suffix == ".gz", other.name))
+    return same[0] if same else None
+
+
+def _stem(name: str) -> str:
+    """What is left of the name of an IDX file without its ending and without what it holds: train-images-idx3-ubyte
+    and train_labels.idx1-ubyte.gz are both "train".
+    """
+    stem = re.sub(r"([-._]?idx[1-4])?([-._]?ubyte)?(\.gz)?$", "", name.lower())
+    return re.sub(r"[-._]+", "-", re.sub(r"images?|imgs?|labels?", "", stem)).strip("-")
 
 
 def read_idx(path: Path) -> np.ndarray:

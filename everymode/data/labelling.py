@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from everymode.data.class_folders import labels_from_folders
 from everymode.data.errors import DataError, NoColumnsError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.label_values import (
@@ -18,7 +19,6 @@ from everymode.data.label_values import (
     UNLABELLED,
     composed,
     labels_of_values,
-    named_classes,
 )
 from everymode.data.words import did_you_mean, listed
 
@@ -26,22 +26,23 @@ Label = TypeVar("Label")
 
 __all__ = [
     "Labelling",
+    "is_table",
     "label_images",
     "labels_from_csv",
     "labels_from_folders",
     "labels_from_json",
 ]
 
-SPLIT_NAMES = frozenset(
-    ("train", "training", "test", "val", "valid", "validation", "dev", "unlabeled", "unlabelled")
-)
-
-
 FILE_COLUMNS = ("file", "file_name")
 """What the column of file names is called, in the order in which they are tried."""
 
 # a nearest name is looked for among at most this many images, because that takes time in proportion
 MOST_COMPARED = 10_000
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name may hold labels: metadata.csv, or labels.csv in other letters."""
+    return name != "labels.csv" and name.lower() in ("labels.csv", "metadata.csv")
 
 
 def label_images(
@@ -51,13 +52,22 @@ def label_images(
     csv_bytes: bytes | None,
     json_bytes: bytes | None,
     label_column: str | None,
+    tables: Mapping[str, bytes] | None = None,
+    place: str | None = None,
+    packed: bool = False,
+    by_folders: bool = True,
 ) -> Labelling:
     """Labels for `names` [N], paths with forward slashes relative to the root.
 
-    A `labels.csv` or a `dataset.json` decides alone; without one, the first folder of each path is its class.
+    A `labels.csv` or a `dataset.json` decides alone; without one, the first folder of each path is its class; without
+    folders, another table with the columns `file` (or `file_name`) and `label` is taken.
 
     Args:
-        label_column: of `labels.csv`, "label" where None; several joined by commas are label blocks.
+        label_column: of a table, "label" where None; several joined by commas are label blocks.
+        tables: other tables that may hold labels, by name: one of them is taken before folders where `label_column`
+            asks for its column.
+        place, packed: as for `labels_from_folders`.
+        by_folders: whether folders are classes.
 
     Raises:
         DataError: both files are there, or what `labels_from_csv` and `labels_from_json` raise.
@@ -66,19 +76,62 @@ def label_images(
         raise DataError(
             f"{where} holds both labels.csv and dataset.json; remove the one that should not count"
         )
+    columns = label_columns(label_column) or ("label",)
+    others = dict(sorted((tables or {}).items()))
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
-        columns = label_columns(label_column) or ("label",)
-        return labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
+        found = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
+        return _noting(found, others, where)
+    folders = by_folders and any("/" in name for name in names)
+    if label_column is not None or (json_bytes is None and not folders):
+        for called, data in others.items():
+            if _has_columns(data, columns):
+                text = decode_text(data, f"{where}/{called}")
+                found = labels_from_csv(text, names, f"{where}/{called}", columns=columns)
+                note = f"{where}: labels are those of {called}, column {', '.join(columns)}"
+                found = found._replace(notes=(note, *found.notes))
+                return _noting(found, {name: data for name, data in others.items() if name != called}, where)
     if label_column is not None:
         raise NoColumnsError(
             f'{where} has no labels.csv, so there is no column "{label_column}"; leave label_column out'
         )
     if json_bytes is not None:
-        return labels_from_json(
-            decode_text(json_bytes, f"{where}/dataset.json"), names, f"{where}/dataset.json"
+        text = decode_text(json_bytes, f"{where}/dataset.json")
+        return _noting(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
+    if not by_folders:
+        return _noting(Labelling(np.full(len(names), -1, np.int64), ()), others, where)
+    return _noting(labels_from_folders(names, where, place=place, packed=packed), others, where)
+
+
+def _noting(found: Labelling, tables: Mapping[str, bytes], where: str) -> Labelling:
+    """The same labels with a note on each table that may hold labels too, and how it is taken."""
+    notes = []
+    for called, data in tables.items():
+        header = _header(data)
+        columns = [cell for cell in header if cell not in FILE_COLUMNS]
+        how = (
+            f"it has the columns {listed(header)}; --label-column {columns[0]} takes one as labels"
+            if len(columns) < len(header) and columns and "labels.csv" not in tables
+            else "it is read once it is saved as labels.csv, with the columns file,label"
         )
-    return labels_from_folders(names, where)
+        notes.append(f"{where}: {called} may hold labels and is passed over: {how}")
+    return found._replace(notes=(*found.notes, *notes))
+
+
+def _header(data: bytes) -> list[str]:
+    """The first row of a table; [] for what is none."""
+    text = data.decode("utf-8-sig", "replace").lstrip("\r\n").split("\n", 1)[0]
+    try:
+        rows = _rows_of(text, "")
+    except DataError:
+        return []
+    return [composed(cell.strip()).lower() for cell in rows[0][1]] if rows else []
+
+
+def _has_columns(data: bytes, columns: Sequence[str]) -> bool:
+    header = _header(data)
+    wanted = [composed(column).lower() for column in columns]
+    return any(name in header for name in FILE_COLUMNS) and all(header.count(name) == 1 for name in wanted)
 
 
 def decode_text(data: bytes, where: str) -> str:
@@ -89,30 +142,6 @@ def decode_text(data: bytes, where: str) -> str:
         raise DataError(
             f"{where} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from None
-
-
-def labels_from_folders(names: Sequence[str], where: str) -> Labelling:
-    """The first folder of each path is its class; images outside any folder are unlabelled.
-
-    Raises:
-        DataError: the folders look like splits (train, test, ...), not like classes.
-    """
-    folders = [name.split("/", 1)[0] if "/" in name else None for name in names]
-    found = {folder for folder in folders if folder is not None}
-    if len(found) > 1 and {folder.lower() for folder in found} <= SPLIT_NAMES:
-        raise DataError(
-            f"{where} holds {listed(sorted(found))}, which look like splits, not classes; "
-            f"open one of them, such as {where}/{max(found, key=folders.count)}"
-        )
-    labels, classes = named_classes(folders)
-    notes: tuple[str, ...] = ()
-    if len(classes) == 1:
-        notes += (f'{where} has one class folder only ("{classes[0]}"), so labels tell nothing apart',)
-    if classes and None in folders:
-        notes += (
-            f"{folders.count(None)} images of {where} lie outside the class folders and are unlabelled",
-        )
-    return Labelling(labels, classes, notes)
 
 
 def labels_from_csv(

@@ -19,9 +19,9 @@ from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.decode import FITS, is_image_name
 from everymode.data.doors import one_sentence
-from everymode.data.errors import MissingDataError, NoColumnsError, NoLabelsError
+from everymode.data.errors import DataError, MissingDataError, NoColumnsError, NoImagesError, NoLabelsError
 from everymode.data.folder import folder_source
-from everymode.data.idx import idx_images_in, idx_source, is_idx_name
+from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Wish, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -214,11 +214,47 @@ def _folder_source(path: Path, label_column: str | None) -> Source | Dataset:
     if any(name.endswith("_X.bin") for name in names):
         return _without_columns(stl10_source, path, label_column)
     if any(is_idx_name(name) for name in names):
-        return _without_columns(idx_source, idx_images_in(path), label_column)
+        images = idx_images_in(path)
+        source = _without_columns(idx_source, images, label_column)
+        same = images.name.removesuffix(".gz")
+        others = sorted(name for name in names if is_idx_images(name) and name.removesuffix(".gz") != same)
+        note = f"{path.name}: opened {images.name} and passed over {listed(others)}, which open by their own path"
+        return replace(source, notes=(*source.notes, note)) if others else source
     shards = sorted(path / name for name in names if name.lower().endswith(PARQUET))
     if shards and not any(is_image_name(name) for name in names):
         return parquet_source(shards, name=path.name, label_column=label_column)
-    return folder_source(path, label_column=label_column)
+    try:
+        return folder_source(path, label_column=label_column)
+    except NoImagesError:
+        shards = _tables_below(path)
+        if not shards:
+            raise
+    return parquet_source(shards, name=path.name, label_column=label_column)
+
+
+def _tables_below(root: Path) -> list[Path]:
+    """The parquet files in the one sub-folder that holds any, as in a downloaded repository with its shards in `data`.
+
+    Raises:
+        DataError: several sub-folders hold some, or a folder is named by a column (label=cat), whose values would be
+            lost.
+    """
+    shards = [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.name.lower().endswith(PARQUET)
+        and not any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+    ]
+    folders = list(dict.fromkeys(path.parent for path in shards))
+    columns = [folder for folder in folders if "=" in str(folder.relative_to(root))]
+    if len(folders) > 1 or columns:
+        what = "are named by the values of a column" if columns else "are several"
+        named = listed([str(folder.relative_to(root)) for folder in folders])
+        raise DataError(
+            f"{root} holds tables in folders that {what} ({named}); open one of them, such as {folders[0]}, or write "
+            "them as one table"
+        )
+    return shards
 
 
 def _file_source(path: Path, label_column: str | None) -> Source | Dataset:

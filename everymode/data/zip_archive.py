@@ -6,13 +6,15 @@ import io
 import stat
 import zipfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
+from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
 from everymode.data.decode import FORMATS, is_image_name
 from everymode.data.errors import DataError
-from everymode.data.labelling import label_images
+from everymode.data.labelling import is_table, label_images
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -24,7 +26,7 @@ LABEL_FILES = ("labels.csv", "dataset.json")
 
 
 def zip_source(path: Path, *, label_column: str | None = None) -> Source:
-    """The images in a zip archive, in the order of their names; one folder around all is looked through.
+    """The images in a zip archive, in the order of their names; folders around all are looked through.
 
     Raises:
         DataError: not a zip archive, a member named so as to escape a folder, too many or too large
@@ -38,22 +40,37 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
     if len(members) > MAX_MEMBERS:
         raise DataError(f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted")
     files, ignored = _files(members, path)
-    prefix = _common_folder(list(files))
-    images = {name.removeprefix(prefix): info for name, info in sorted(files.items()) if is_image_name(name)}
-    if not images:
+    pictures = [name for name in sorted(files) if is_image_name(name)]
+    if not pictures:
         raise DataError(f"{path} holds no images; pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it")
-    for name in files:
-        if not is_image_name(name) and name.removeprefix(prefix) not in LABEL_FILES:
-            ignored[f"{Path(name).suffix.lower() or 'unnamed'} files"] += 1
-    names, infos = list(images), list(images.values())
-    label_bytes = [
-        _member_bytes(archive, files[prefix + name]) if prefix + name in files else None
-        for name in LABEL_FILES
-    ]
+    around = folder_around(pictures)
+    prefix = _root(files, around, asked=label_column is not None)
+    names, infos = [name.removeprefix(prefix) for name in pictures], [files[name] for name in pictures]
+    beside = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
+    ignored += _others(files, prefix)
+    label_files = {
+        name: _label_file(archive, info, path)
+        for name, info in beside.items()
+        if name in LABEL_FILES or is_table(name)
+    }
+    csv_bytes, json_bytes = (label_files.pop(name, None) for name in LABEL_FILES)
     labelling = label_images(
-        path.name, names, csv_bytes=label_bytes[0], json_bytes=label_bytes[1], label_column=label_column
+        path.name,
+        names,
+        csv_bytes=csv_bytes,
+        json_bytes=json_bytes,
+        label_column=label_column,
+        tables=label_files,
+        place=str(path),
+        packed=True,
+        by_folders=prefix == around,
     )
     notes = labelling.notes
+    if around and not labelling.classes and csv_bytes is None and json_bytes is None:
+        notes += (
+            f"{path.name}: all images lie in {around}, which is looked through, so they are unlabelled; if that is a "
+            "class, put labels.csv beside them",
+        )
     if ignored:
         notes += (f"{path.name}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
     return Source(
@@ -75,14 +92,16 @@ def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfil
     for info in members:
         # orig_filename is what the archive says; zipfile has already replaced or cut some characters of
         # filename
-        name, parts = info.filename, info.orig_filename.replace("\\", "/").split("/")
-        if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in info.orig_filename:
+        name, parts = info.filename.replace("\\", "/"), info.orig_filename.replace("\\", "/").split("/")
+        if name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in info.orig_filename:
             raise DataError(
                 f"{path} has a member named {info.orig_filename!r}, which leads out of it; pack it again"
             )
-        if info.is_dir() or any(part.startswith(".") or part == "__MACOSX" for part in parts):
+        if name.endswith("/") or any(map(is_hidden, parts)):
             continue
-        if stat.S_ISLNK(info.external_attr >> 16):
+        if any(map(is_of_the_system, parts[:-1])):
+            ignored["files of system folders"] += 1
+        elif stat.S_ISLNK(info.external_attr >> 16):
             ignored["links that are not followed"] += 1
         elif name in files:
             raise DataError(f"{path} has two members named {name!r}; pack it again")
@@ -91,15 +110,47 @@ def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfil
     return files, ignored
 
 
-def _common_folder(names: list[str]) -> str:
-    """'photos/' where that folder holds everything and is not itself a class; else ''."""
-    folders = {name.split("/", 1)[0] for name in names}
-    if len(folders) != 1 or any("/" not in name for name in names):
-        return ""
-    prefix = folders.pop() + "/"
-    inner = [name.removeprefix(prefix) for name in names]
-    layered = all("/" in name for name in inner if is_image_name(name))
-    return prefix if layered or any(name in LABEL_FILES for name in inner) else ""
+def _others(files: Mapping[str, object], prefix: str) -> Counter[str]:
+    """How many files of each kind are neither images nor label files."""
+    others: Counter[str] = Counter()
+    for name in files:
+        inner = name.removeprefix(prefix) if name.startswith(prefix) else ""
+        if not is_image_name(name) and inner not in LABEL_FILES and not is_table(inner):
+            others[f"{Path(name).suffix.lower() or 'unnamed'} files"] += 1
+    return others
+
+
+def _root(files: Mapping[str, object], around: str, *, asked: bool) -> str:
+    """The folder that images are named from: the one around all of them, or one above it that holds a label file.
+
+    Args:
+        around: the innermost folder that holds all images.
+        asked: a column of labels is asked for, so that other tables count before folders.
+    """
+    levels = levels_of(around)
+    for level in levels:
+        if any(level + name in files for name in LABEL_FILES):
+            return level
+    flat = not any(is_image_name(name) and "/" in name.removeprefix(around) for name in files)
+    if flat or asked:
+        tables = {name for name in files if is_table(name.rsplit("/", 1)[-1])}
+        for level in reversed(levels):
+            if any(
+                name.rsplit("/", 1)[0] + "/" == level or (level == "" and "/" not in name) for name in tables
+            ):
+                return level
+    return around
+
+
+def _label_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+    """The content of a label file. Raises DataError where it is damaged, encrypted or packed by a method unknown."""
+    try:
+        return _member_bytes(archive, info)
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and the unpackers behind it raise many kinds
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: {info.filename} can't be read ({why}); pack the archive again") from None
 
 
 def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -196,7 +196,7 @@ def evaluate_images(
         protocol=protocol_of(fake, reference),
         subject=subject_of(fake, source, real, real_source),
         environment=environment(torch.device(device)),
-        warnings=[*real.warnings, *fake.warnings, *scores.warnings],
+        warnings=list(dict.fromkeys([*real.warnings, *fake.warnings, *scores.warnings])),
         times={
             **times_of(seconds),
             "real_statistics": "kept from before" if reference.was_kept else "computed",

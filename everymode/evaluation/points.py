@@ -77,5 +77,6 @@ def points_card(
             "facts": {"kind": "generator", "step": step, **drawer.found()},
         },
         environment=dict(environment),
+        warnings=list(real.notes),
         times=times_of({"all": time.perf_counter() - begin}),
     )

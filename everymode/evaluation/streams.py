@@ -69,7 +69,9 @@ def images_of_dataset(
         warnings.append(
             f"{dataset.name} holds JPEG files: compression is part of what is measured; store generated images as PNG"
         )
-    if dataset.num_skipped:
+    # all that opening says of them; what it says of skipped files is among it, but not for data made in memory
+    warnings += [note if dataset.name in note else f"{dataset.name}: {note}" for note in dataset.notes]
+    if dataset.num_skipped and not any(dataset.unreadable[0].name in note for note in dataset.notes):
         warnings.append(f"{dataset.num_skipped} files of {dataset.name} could not be read and are left out")
     return Images(
         name=dataset.name,

@@ -108,3 +108,37 @@ def test_new_labels_need_no_new_decoding(tmp_path: Path, own_cache: Path) -> Non
     assert second.labels.tolist() == [0, -1]
     assert first.fingerprint != second.fingerprint
     assert len([entry for entry in own_cache.iterdir() if entry.is_dir()]) == 1
+
+
+def test_labels_under_another_name(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        _write(tmp_path / name)
+    (tmp_path / "metadata.csv").write_text("file_name,text,label\na.png,x,oak\nb.png,y,elm\n")
+    source = folder_source(tmp_path)
+    assert source.classes == ("elm", "oak") and source.labels.tolist() == [1, 0]
+    assert any("labels are those of metadata.csv, column label" in note for note in source.notes)
+    assert folder_source(tmp_path, label_column="text").classes == ("x", "y")
+    (tmp_path / "metadata.csv").write_text("file_name,kind\na.png,oak\nb.png,elm\n")
+    source = folder_source(tmp_path)
+    assert source.classes == ()
+    assert any(
+        "metadata.csv may hold labels" in note and "--label-column kind" in note for note in source.notes
+    )
+    (tmp_path / "Labels.csv").write_text("file,label\na.png,7\nb.png,nan\n")
+    source = folder_source(tmp_path)
+    assert source.classes == ("7",) and source.labels.tolist() == [0, -1]
+    assert any("metadata.csv may hold labels and is passed over" in note for note in source.notes)
+
+
+def test_labels_csv_and_class_folders_come_before_other_tables(tmp_path: Path) -> None:
+    for name in ("oak/a.png", "elm/b.png"):
+        _write(tmp_path / name)
+    (tmp_path / "metadata.csv").write_text("file_name,label\noak/a.png,1\nelm/b.png,2\n")
+    source = folder_source(tmp_path)
+    assert source.classes == ("elm", "oak")
+    assert any(
+        "metadata.csv may hold labels" in note and "--label-column label" in note for note in source.notes
+    )
+    assert folder_source(tmp_path, label_column="label").classes == ("1", "2")
+    (tmp_path / "labels.csv").write_text("file,label\noak/a.png,x\nelm/b.png,y\n")
+    assert folder_source(tmp_path).classes == ("x", "y")

@@ -92,3 +92,32 @@ def test_other_faults(mnist: Path) -> None:
 def test_names() -> None:
     assert all(map(is_idx_name, ("train-images-idx3-ubyte", "a.idx3-ubyte.gz", "a-ubyte.gz", "x.idx3")))
     assert not any(map(is_idx_name, ("a.gz", "ubyte.png", "idx3")))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("letters-train-images-idx3-ubyte", "letters-train-labels.idx1-ubyte.gz"),
+        ("train-images.idx3-ubyte", "train-labels-idx1-ubyte"),
+        ("train_images.idx3", "train_labels.idx1"),
+        ("Train-Images-ubyte.gz", "train-labels-ubyte"),
+        ("k-imgs-idx3-ubyte", "k-labels-idx1-ubyte"),
+    ],
+)
+def test_pairs_that_are_named_a_little_differently(tmp_path: Path, images: str, labels: str) -> None:
+    for name, array in ((images, IMAGES), (labels, LABELS + 4), ("other-labels-idx1-ubyte", LABELS[:1])):
+        packed = gzip.compress(_idx(array)) if name.endswith(".gz") else _idx(array)
+        (tmp_path / name).write_bytes(packed)
+    dataset = open_images(tmp_path)
+    assert dataset.classes == ("4", "5", "6", "7")
+    assert [dataset.classes[label] for label in dataset.labels] == [str(label + 4) for label in LABELS]
+
+
+def test_what_is_passed_over_is_noted(mnist: Path) -> None:
+    assert any("passed over t10k-images.idx3-ubyte.gz" in note for note in open_images(mnist).notes)
+    (mnist / "train-labels-idx1-ubyte").rename(mnist / "my-labels-idx1-ubyte")
+    dataset = open_images(mnist / "train-images-idx3-ubyte")
+    assert dataset.num_unlabelled == 6
+    assert any(
+        "no file of labels goes with it (there is my-labels-idx1-ubyte" in note for note in dataset.notes
+    )

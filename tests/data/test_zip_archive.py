@@ -51,7 +51,7 @@ def test_stylegan_layout(tmp_path: Path) -> None:
     ("members", "classes"),
     [
         (["photos/cat/a.png", "photos/dog/b.png"], ("cat", "dog")),
-        (["cat/a.png", "cat/b.png"], ("cat",)),
+        (["cat/a.png", "cat/b.png"], ()),
         (["photos/a.png", "photos/labels.csv"], ()),
         (["a.png"], ()),
     ],

@@ -253,3 +253,22 @@ def test_memorization_finds_the_copies(digits, tmp_path):
     )
     assert abs(honest.gap.gap) < 0.25
     assert memorization(copies, real, extractor="random:16").gap is None
+
+
+def test_notes_of_the_data_of_both_sides_reach_the_card(digits):
+    one, other = halves(digits)
+    one, other = replace(one, notes=("even: 3 rows are odd",)), replace(other, notes=("a shard is missing",))
+    card = evaluate(one, other, extractor="random:16", metrics="fd")
+    assert "even: 3 rows are odd" in card.warnings and "odd: a shard is missing" in card.warnings
+
+
+def test_fakes_may_lack_classes_of_the_real_side_and_have_none_of_their_own(digits):
+    real, fake = halves(digits)
+    few = np.flatnonzero(fake.labels >= 6)
+    lacking = replace(fake.subset(few), classes=("six", "7", "8", "9"), labels=fake.labels[few] - 6)
+    with pytest.raises(ValueError, match=r"the real side lacks \(six\)"):
+        evaluate(lacking, real, extractor="random:16", metrics="per-class")
+    named = replace(lacking, classes=("6", "7", "8", "9"))
+    card = evaluate(named, real, extractor="random:16", metrics="per-class")
+    classes = next(iter(card.metrics.values())).details["classes"]
+    assert [name for name, row in classes.items() if row["fake"]] == ["6", "7", "8", "9"]

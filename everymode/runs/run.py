@@ -24,6 +24,7 @@ from everymode.runs.snapshots import draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder
+from everymode.storage.whole_files import clean
 from everymode.training.preparation import Preparation
 from everymode.training.trainer import OnCollapse, Trainer
 
@@ -117,6 +118,8 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
     check_folder(plan, dataset)
     folder = plan.folder or _new_folder(out, plan.recipe, plan.source, plan.recipe_file, world)
+    if plan.folder and world.is_writer:
+        clean(folder.path)
     with stop_on_signals() as stop:
         with _removed_if_refused(None if plan.folder else folder, world):
             trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)

@@ -33,7 +33,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
     Of several label blocks the first one gives the rows, and the other labels are drawn. Raises NotFinite, and writes
     nothing, where a sample is not finite.
     """
-    path = folder.samples / f"step-{trainer.completed:07d}.png"
+    path = folder.sample_picture(trainer.completed)
     with as_in_use(trainer.average):
         generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
         if dataset.is_points:

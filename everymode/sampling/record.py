@@ -63,13 +63,19 @@ def recipe_of(
     if not isinstance(record, dict) or "numbers" not in record:
         raise ValueError(f"{path} names no recipe: everymode did not write it")
     require_format(config, path)
-    _require_whole(record)
+    try:
+        _require_whole(record)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if own_classes(record) and given is None:
         raise ValueError(
             f"{path} was trained with a recipe of your own ({', '.join(own_classes(record))} from "
             f"{record.get('file') or 'your code'}): pass it, as in everymode.load(path, recipe=RECIPE)"
         )
-    return recipe_from(record, given)
+    try:
+        return recipe_from(record, given)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def own_classes(record: dict[str, Any]) -> list[str]:

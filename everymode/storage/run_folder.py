@@ -73,6 +73,10 @@ class RunFolder:
     def samples(self) -> Path:
         return self.path / "samples"
 
+    def sample_picture(self, step: int) -> Path:
+        """Where the samples of a step are drawn."""
+        return self.samples / f"step-{step:07d}.png"
+
     @property
     def log(self) -> Path:
         return self.path / "log.jsonl"

@@ -2,13 +2,15 @@
 
 What is written stands beside its place first, under a hidden name. When it is whole it is flushed to the disk and
 renamed into place, and then the list of names in the folder around it is flushed too. Whoever reads sees what was there
-before, or all of what is new.
+before, or all of what is new. A folder in whose place another comes is first given a hidden name, for folders can't be
+replaced in one step; `clean` puts it back where a kill left neither.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import socket
 import uuid
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["remove_leftovers", "whole_file", "whole_folder", "write_text_whole"]
+__all__ = ["clean", "remove_leftovers", "whole_file", "whole_folder", "write_text_whole"]
 
 
 def write_text_whole(path: Path, text: str, *, shared: bool = False) -> None:
@@ -74,15 +76,48 @@ def whole_folder(
             _sync(inside)
         _sync(beside)
         if path.exists() and not good():
-            shutil.rmtree(path)
+            shutil.rmtree(_replaced(path), ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process was quicker
+                path.replace(_replaced(path))
         try:
             beside.replace(path)
         except OSError:
             if not good():
                 raise
         _sync(path.parent)
+        shutil.rmtree(_replaced(path), ignore_errors=True)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def clean(folder: Path) -> None:
+    """Delete what killed writers left in a folder and all folders in it, and put back what they were about to replace.
+
+    Only for the writer of the folder. What processes of this machine that still run, or others, are writing to it under
+    names of their own stays.
+    """
+    for replaced in folder.rglob(".*.replaced"):
+        place = replaced.with_name(replaced.name.removeprefix(".").removesuffix(".replaced"))
+        if place.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            replaced.replace(place)
+    for left in [*folder.rglob(".*.writing"), *filter(_is_orphan, folder.rglob(".*.part"))]:
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _is_orphan(part: Path) -> bool:
+    """Whether the process that wrote a shared part was one of this machine, and is gone."""
+    found = re.search(rf"\.{re.escape(socket.gethostname())}-(\d+)-[0-9a-f]+\.part$", part.name)
+    if found is None:
+        return False
+    try:
+        os.kill(int(found[1]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return int(found[1]) == os.getpid()
 
 
 def remove_leftovers(path: Path) -> None:
@@ -96,8 +131,15 @@ def remove_leftovers(path: Path) -> None:
 
 def _beside(path: Path, shared: bool) -> Path:
     if shared:
-        return path.with_name(f".{path.name}.{socket.gethostname()}-{uuid.uuid4().hex[:8]}.part")
+        return path.with_name(
+            f".{path.name}.{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+        )
     return path.with_name(f".{path.name}.writing")
+
+
+def _replaced(path: Path) -> Path:
+    """Where a folder waits that another is taking the place of."""
+    return path.with_name(f".{path.name}.replaced")
 
 
 def _sync(path: Path) -> None:

@@ -100,6 +100,8 @@ class Trainer(Stepper):
         recipe = self.recipe
         if self.completed == 0:
             self.save()
+        else:
+            self._make_up()
         self.write_status("running")
         self.progress.start(self.completed)
         first, began = self.completed, time.perf_counter()
@@ -142,6 +144,18 @@ class Trainer(Stepper):
         finally:
             self.progress.close()
         self.write_status("done")
+
+    def _make_up(self) -> None:
+        """The scores and pictures of the checkpoint that the run goes on from, where a kill came before them."""
+        recipe, folder = self.recipe, self.folder
+        if folder is None or not (self.completed == recipe.steps or self.completed % recipe.snapshot == 0):
+            return
+        scored = any(record.get("step") == self.completed for record in read_lines(folder.metrics))
+        if self.world.any(self.world.is_writer and not scored):
+            self._score()
+        pictures = (folder.sample_picture(self.completed), folder.path / "curves.png")
+        if self._snapshot is not None and not all(picture.is_file() for picture in pictures):
+            self._draw_pictures()
 
     def _agree_to_stop(self) -> bool:
         # Agreeing costs a round trip between ranks, so several of them ask only on some steps, the same ones on all.

@@ -111,8 +111,15 @@ def _pick(
             raise DataError(f'{path.name} has no array "{column}" (it has {listed(names)})')
     called = pairs[0][0]
     paired = [label for image, label in pairs if image == called and label in names]
-    usual = tuple(paired or [name for name in LABEL_NAMES if name in names and name != called])[:1]
+    usual = tuple(paired or _other_labels(loaded, called))[:1]
     return loaded[called], {column: loaded[column] for column in columns or usual}, called
+
+
+def _other_labels(loaded: Mapping[str, np.ndarray], called: str) -> list[str]:
+    """Arrays whose name and shape say that they hold a label for each image, though not the usual name beside it."""
+    named = [name for name in LABEL_NAMES if name in loaded and name != called]
+    count = len(loaded[called]) if named and loaded[called].ndim else 0
+    return [name for name in named if loaded[name].shape in ((count,), (count, 1))]
 
 
 def _passed_over(
@@ -120,7 +127,9 @@ def _passed_over(
 ) -> tuple[str, ...]:
     """A note on the arrays that are neither the images nor the labels."""
     names = list(loaded) if isinstance(loaded, Mapping) else []
-    others = [name for name in names if name not in (called, *labels, *NAMES_OF_CLASSES)]
+    others = [
+        name for name in names if name not in (called, *labels) and not name.startswith(NAMES_OF_CLASSES)
+    ]
     if not others:
         return ()
     how = "" if labels else f"; all images are unlabelled, and --label-column {others[0]} takes one as labels"

@@ -36,6 +36,7 @@ KINDS = frozenset(
         *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "mask", "masks", "gt"),
         *("groundtruth", "annotation", "annotations", "labels", "sample", "samples", "thumb", "thumbs"),
         *("thumbnail", "thumbnails", "preview", "previews", "bboxes", "keypoints", "landmarks"),
+        *("fold", "folds", "chunk", "chunks", "shard", "shards", "batch", "batches"),
     )
 )
 """Folders that hold one kind of file each, not one class."""
@@ -180,4 +181,13 @@ def _words(name: str) -> list[str]:
     name = re.sub(
         r"held[-_ ]?out", "heldout", re.sub(r"ground[-_ ]?truth", "groundtruth", name, flags=re.I), flags=re.I
     )
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    return [piece for word in words for piece in _pieces(word)]
+
+
+def _pieces(word: str) -> list[str]:
+    """ "trainset" -> train, set; other words as they are."""
+    for known in () if word in SPLIT_OF or word in KINDS else SPLIT_OF:
+        if word.startswith(known) and word.removeprefix(known) in BESIDE | KINDS:
+            return [known, word.removeprefix(known)]
+    return [word]

@@ -12,7 +12,7 @@ from PIL import Image
 from everymode.data.class_folders import is_hidden, is_of_the_system
 from everymode.data.decode import FORMATS, is_image_name
 from everymode.data.errors import DataError, NoImagesError
-from everymode.data.labelling import is_table, label_images
+from everymode.data.labelling import is_table, label_images, others_note
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -36,7 +36,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         DataError: no images, or labels that can't be understood.
     """
     where = root.name or str(root)
-    found, ignored = _walk(root)
+    found, ignored, beside = _walk(root)
     if not found:
         others = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
         raise NoImagesError(
@@ -54,7 +54,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
         place=str(root),
     )
-    notes = labelling.notes
+    notes = (*labelling.notes, *others_note(beside, where, str(root)))
     if ignored:
         notes += (f"{where}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
     return Source(
@@ -88,11 +88,12 @@ def _tables_in(root: Path) -> list[str]:
     return [entry.name for entry in os.scandir(root) if entry.is_file() and is_table(entry.name)]
 
 
-def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
-    """All images under `root`, and how many files of each other kind were passed over."""
+def _walk(root: Path) -> tuple[list[_Found], Counter[str], list[str]]:
+    """All images under `root`, how many files of each other kind were passed over, and what those are called."""
     inside = root.resolve()
     found: list[_Found] = []
     ignored: Counter[str] = Counter()
+    beside: list[str] = []
     waiting = [""]
     while waiting:
         folder = waiting.pop()
@@ -112,7 +113,8 @@ def _walk(root: Path) -> tuple[list[_Found], Counter[str]]:
                     found.append(_Found(name, facts.st_size, facts.st_mtime_ns))
                 elif name not in ("labels.csv", "dataset.json") and not ("/" not in name and is_table(name)):
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
-    return found, ignored
+                    beside.append(name)
+    return found, ignored, beside
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:

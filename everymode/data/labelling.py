@@ -5,24 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from everymode.data.class_folders import labels_from_folders
 from everymode.data.errors import DataError, NoColumnsError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
+from everymode.data.label_rows import matched
 from everymode.data.label_values import (
     NO_ROW,
     UNLABELLED,
     composed,
     labels_of_values,
 )
-from everymode.data.words import did_you_mean, listed
-
-Label = TypeVar("Label")
+from everymode.data.words import listed
 
 __all__ = [
     "Labelling",
@@ -31,18 +29,48 @@ __all__ = [
     "labels_from_csv",
     "labels_from_folders",
     "labels_from_json",
+    "others_note",
 ]
+
+MAY_HOLD_LABELS = (
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".xlsx",
+    ".parquet",
+    ".npy",
+    ".npz",
+    ".mat",
+    ".pkl",
+)
 
 FILE_COLUMNS = ("file", "file_name")
 """What the column of file names is called, in the order in which they are tried."""
-
-# a nearest name is looked for among at most this many images, because that takes time in proportion
-MOST_COMPARED = 10_000
 
 
 def is_table(name: str) -> bool:
     """Whether a file of this name may hold labels: metadata.csv, or labels.csv in other letters."""
     return name != "labels.csv" and name.lower() in ("labels.csv", "metadata.csv")
+
+
+def others_note(names: Sequence[str], where: str, place: str = "") -> tuple[str, ...]:
+    """A note on files beside the images that may hold labels, and are not read: of other names, or in a sub-folder.
+
+    Args:
+        names: of all files that are neither images nor read as labels, relative to the root.
+        place: the path of the root, where folders in it can be opened.
+    """
+    likely = [name for name in names if name.lower().endswith(MAY_HOLD_LABELS)]
+    if not likely:
+        return ()
+    inside = [name.rpartition("/")[0] for name in likely if name.endswith(("/labels.csv", "/dataset.json"))]
+    how = f", or open {place}/{inside[0]}" if inside and place else ""
+    return (
+        f"{where}: {listed(sorted(likely), 4)} may hold labels and {'is' if len(likely) == 1 else 'are'} passed over: "
+        f"save them as labels.csv with the columns file,label at the top{how}",
+    )
 
 
 def label_images(
@@ -179,7 +207,7 @@ def labels_from_csv(
             )
         cells = (row[cell].strip() if cell < len(row) else "" for cell in label_cells)
         entries.append((row[file_cell], tuple(cells)))
-    by_name = _matched(entries, names, where)
+    by_name = matched(entries, names, where)
     no_row = (NO_ROW,) * len(columns)
     rows_of_names = [by_name.get(name, no_row) for name in names]
     found = [
@@ -231,7 +259,7 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
                 f"{where}: the label of {name} is {_short(label)}; it must be a whole number or null"
             )
         entries.append((name, label))
-    by_name = _matched(entries, names, where)
+    by_name = matched(entries, names, where)
     return labels_of_values([by_name.get(name, NO_ROW) for name in names], where, nothing="null")
 
 
@@ -242,61 +270,6 @@ def _may_be_number(label: object) -> bool:
     if isinstance(label, str):
         return label.strip() in UNLABELLED
     return label is None or (isinstance(label, int) and not isinstance(label, bool))
-
-
-def _matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: str) -> dict[str, Label]:
-    """Label by image name, once every entry is known to mean one of the images.
-
-    A name means the image that is called exactly so, else the one that is called so but for spaces around it, the kind
-    of slash or how its letters are composed.
-    """
-    known = set(names)
-    alike = _alike(names)
-    by_name: dict[str, Label] = {}
-    missing: list[str] = []
-    for written, label in entries:
-        plain = written.strip().replace("\\", "/").removeprefix("./")
-        name = next((each for each in (written, written.strip(), plain) if each in known), "")
-        if not name:
-            found = alike.get(composed(plain), ())
-            if len(found) > 1:
-                raise DataError(
-                    f'{where}: "{plain}" may mean any of {len(found)} images whose names differ only in how their '
-                    "letters are composed; rename all but one"
-                )
-            name = found[0] if found else plain
-        if name not in known:
-            if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
-                raise DataError(
-                    f'{where}: "{written}" points outside the data set; name files relative to its root'
-                )
-            missing.append(written.strip())
-        elif name in by_name and by_name[name] != label:
-            raise DataError(
-                f'{where}: "{name}" is there twice, labelled {_shown(by_name[name])} and {_shown(label)}; keep one'
-            )
-        else:
-            by_name[name] = label
-    if missing:
-        near = did_you_mean(missing[0], names) if len(names) <= MOST_COMPARED else ""
-        raise DataError(
-            f"{where} names {len(missing)} files that are not among the images: {listed(missing, 3)}{near}; "
-            f"correct or remove these rows"
-        )
-    return by_name
-
-
-def _alike(names: Sequence[str]) -> dict[str, list[str]]:
-    """Images by their name with composed letters, where that is another name than any of their own letters alone."""
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        if not name.isascii():
-            alike.setdefault(composed(name), []).append(name)
-    return alike
-
-
-def _shown(label: object) -> str:
-    return ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
 def _short(value: object) -> str:

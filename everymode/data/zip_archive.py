@@ -14,7 +14,7 @@ from PIL import Image
 from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
 from everymode.data.decode import FORMATS, is_image_name
 from everymode.data.errors import DataError
-from everymode.data.labelling import is_table, label_images
+from everymode.data.labelling import is_table, label_images, others_note
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -46,12 +46,11 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
     around = folder_around(pictures)
     prefix = _root(files, around, asked=label_column is not None)
     names, infos = [name.removeprefix(prefix) for name in pictures], [files[name] for name in pictures]
-    beside = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
-    ignored += _others(files, prefix)
+    inside = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
+    beside = _others(files, prefix)
+    ignored += Counter(f"{Path(name).suffix.lower() or 'unnamed'} files" for name in beside)
     label_files = {
-        name: _label_file(archive, info, path)
-        for name, info in beside.items()
-        if name in LABEL_FILES or is_table(name)
+        name: _label_file(archive, info, path) for name, info in inside.items() if _is_label_file(name)
     }
     csv_bytes, json_bytes = (label_files.pop(name, None) for name in LABEL_FILES)
     labelling = label_images(
@@ -65,7 +64,7 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         packed=True,
         by_folders=prefix == around,
     )
-    notes = labelling.notes
+    notes = (*labelling.notes, *others_note(beside, path.name))
     if around and not labelling.classes and csv_bytes is None and json_bytes is None:
         notes += (
             f"{path.name}: all images lie in {around}, which is looked through, so they are unlabelled; if that is a "
@@ -110,14 +109,14 @@ def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfil
     return files, ignored
 
 
-def _others(files: Mapping[str, object], prefix: str) -> Counter[str]:
-    """How many files of each kind are neither images nor label files."""
-    others: Counter[str] = Counter()
-    for name in files:
-        inner = name.removeprefix(prefix) if name.startswith(prefix) else ""
-        if not is_image_name(name) and inner not in LABEL_FILES and not is_table(inner):
-            others[f"{Path(name).suffix.lower() or 'unnamed'} files"] += 1
-    return others
+def _others(files: Mapping[str, object], prefix: str) -> list[str]:
+    """The files that are neither images nor label files."""
+    read = {name for name in files if name.startswith(prefix) and _is_label_file(name.removeprefix(prefix))}
+    return [name for name in files if not is_image_name(name) and name not in read]
+
+
+def _is_label_file(name: str) -> bool:
+    return name in LABEL_FILES or is_table(name)
 
 
 def _root(files: Mapping[str, object], around: str, *, asked: bool) -> str:

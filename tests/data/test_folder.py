@@ -142,3 +142,13 @@ def test_labels_csv_and_class_folders_come_before_other_tables(tmp_path: Path) -
     assert folder_source(tmp_path, label_column="label").classes == ("1", "2")
     (tmp_path / "labels.csv").write_text("file,label\noak/a.png,x\nelm/b.png,y\n")
     assert folder_source(tmp_path).classes == ("x", "y")
+
+
+def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
+    for name in ("a.png", "in/b.png"):
+        _write(tmp_path / name)
+    (tmp_path / "in" / "labels.csv").write_text("file,label\nb.png,1\n")
+    (tmp_path / "train.jsonl").write_text("{}")
+    (note,) = [note for note in folder_source(tmp_path).notes if "may hold labels" in note]
+    assert "in/labels.csv, train.jsonl may hold labels and are passed over" in note
+    assert note.endswith(f"or open {tmp_path}/in")

@@ -210,7 +210,7 @@ def _require_pixels(images: Any) -> None:
 
 
 _NO_PICTURE = (
-    "{}, so there is no picture of it: where a generator drew it, that has diverged, so take an earlier checkpoint"
+    "{}, so it has no picture: where a generator drew it, that has diverged, so take an earlier checkpoint"
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,7 +15,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.doors import require_sizes
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
-from everymode.data.label_values import labels_of_values
+from everymode.data.label_values import composed, labels_of_values
 from everymode.data.source import Source, digest_of, file_key, pixel_source
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Scale, brought_to_bytes, chunks, scale_of
@@ -37,9 +39,26 @@ NAME_PAIRS = (
 )
 LABEL_NAMES = ("labels", "label", "y", "Y", "targets", "target", "class", "y_train", "train_labels")
 """Arrays of labels whose name does not go with that of the images."""
-NAMES_OF_CLASSES = ("classes",)
+NAMES_OF_CLASSES = "classes"
 CHANNELS = (1, 3, 4)
 CONVERTED_BYTES = 2**30
+
+
+class _Labels(NamedTuple):
+    """One array of labels, what its numbers are called (() = their digits), and notes."""
+
+    values: np.ndarray
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Arrays(NamedTuple):
+    """The array of images, those of labels by name, what the first is called, and notes on others."""
+
+    images: np.ndarray
+    labels: Mapping[str, _Labels]
+    called: str
+    notes: tuple[str, ...] = ()
 
 
 def array_source(
@@ -56,25 +75,7 @@ def array_source(
     Raises:
         DataError: no such arrays, a shape that is not of images, or values outside the stated ranges.
     """
-    try:
-        require_sizes(path)
-        loaded = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            images, labels, called = loaded, {}, "the array"
-            if label_column is not None:
-                raise DataError(
-                    f"{path.name} is one array without labels; leave label_column out, or use .npz"
-                )
-        else:
-            images, labels, called = _pick(loaded, path, label_columns(label_column))
-    except DataError:
-        raise
-    except PermissionError:
-        raise
-    except Exception as error:  # a damaged header is parsed as Python, and raises nearly anything
-        raise DataError(
-            f"{path} can't be read as NumPy arrays ({error}); save it again without objects"
-        ) from None
+    images, labels, called, passed_over = _read(path, label_columns(label_column))
     where = f"{path.name}: {called}"
     if images.ndim == 2 and images.shape[1] == 2 and images.dtype.kind == "f":
         if value_range is not None:
@@ -92,14 +93,28 @@ def array_source(
         )
     else:
         source = _row_by_row(path, images, scale, found, key)
-    notes += _passed_over(loaded, called, labels, path.name)
-    return replace(source, notes=(*notes, *scale.notes, *found.notes))
+    return replace(source, notes=(*notes, *passed_over, *scale.notes, *found.notes))
 
 
-def _pick(
-    loaded: Mapping[str, np.ndarray], path: Path, columns: tuple[str, ...]
-) -> tuple[np.ndarray, dict[str, np.ndarray], str]:
-    """The array of images, those of labels by name, and the name of the first."""
+def _read(path: Path, columns: tuple[str, ...]) -> _Arrays:
+    """The arrays of a file that matter."""
+    try:
+        require_sizes(path)
+        loaded = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
+        if not isinstance(loaded, np.ndarray):
+            return _pick(loaded, path, columns)
+    except (DataError, PermissionError):
+        raise
+    except Exception as error:  # a damaged header is parsed as Python, and raises nearly anything
+        raise DataError(
+            f"{path} can't be read as NumPy arrays ({error}); save it again without objects"
+        ) from None
+    if columns:
+        raise DataError(f"{path.name} is one array without labels; leave label_column out, or use .npz")
+    return _Arrays(loaded, {}, "the array")
+
+
+def _pick(loaded: Mapping[str, np.ndarray], path: Path, columns: tuple[str, ...]) -> _Arrays:
     names = list(loaded)
     pairs = [pair for pair in NAME_PAIRS if pair[0] in names]
     if not pairs:
@@ -112,7 +127,27 @@ def _pick(
     called = pairs[0][0]
     paired = [label for image, label in pairs if image == called and label in names]
     usual = tuple(paired or _other_labels(loaded, called))[:1]
-    return loaded[called], {column: loaded[column] for column in columns or usual}, called
+    labels = {
+        column: _Labels(loaded[column], *_class_names(loaded, column, path)) for column in columns or usual
+    }
+    return _Arrays(loaded[called], labels, called, _passed_over(names, called, labels, path.name))
+
+
+def _class_names(
+    loaded: Mapping[str, np.ndarray], column: str, path: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `classes` beside `labels` (or `classes_0` beside `labels_0`) calls the numbers, as `everymode sample` writes
+    it; () without one. And a note, where an array of that name is something else.
+    """
+    ending = re.fullmatch(r"labels?(_\d+)?", column)
+    called = f"classes{ending[1] or ''}" if ending else ""
+    if called not in loaded or loaded[column].dtype.kind not in "iubf":
+        return (), ()
+    table = loaded[called]
+    names = tuple(map(str, table.tolist())) if table.ndim == 1 and table.dtype.kind == "U" else ()
+    if not names or len({composed(name) for name in names}) < len(names) or "" in names:
+        return (), (f'{path.name}: "{called}" is no list of names of the classes, each once: passed over',)
+    return names, ()
 
 
 def _other_labels(loaded: Mapping[str, np.ndarray], called: str) -> list[str]:
@@ -123,10 +158,9 @@ def _other_labels(loaded: Mapping[str, np.ndarray], called: str) -> list[str]:
 
 
 def _passed_over(
-    loaded: object, called: str, labels: Mapping[str, np.ndarray], where: str
+    names: Sequence[str], called: str, labels: Mapping[str, _Labels], where: str
 ) -> tuple[str, ...]:
     """A note on the arrays that are neither the images nor the labels."""
-    names = list(loaded) if isinstance(loaded, Mapping) else []
     others = [
         name for name in names if name not in (called, *labels) and not name.startswith(NAMES_OF_CLASSES)
     ]
@@ -151,13 +185,13 @@ def channels_first(images: np.ndarray, where: str) -> np.ndarray:
 
 
 def _several(
-    images: np.ndarray, labels: Mapping[str, np.ndarray], where: str
+    images: np.ndarray, labels: Mapping[str, _Labels], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """One image [H, W, 3] or [H, W, 4] as a set of one, with a note; other arrays as they are.
 
     Where there is a label for each row, the array is [N, H, W] all the same.
     """
-    rows_labelled = any(len(each) == len(images) for each in labels.values() if each.ndim)
+    rows_labelled = any(len(each.values) == len(images) for each in labels.values() if each.values.ndim)
     if images.ndim != 3 or images.shape[2] not in (3, 4) or not len(images) or rows_labelled:
         return images, ()
     height, width, channels = images.shape
@@ -194,7 +228,7 @@ def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labelling, 
     )
 
 
-def _labelling(labels: Mapping[str, np.ndarray], count: int, where: str) -> Labelling:
+def _labelling(labels: Mapping[str, _Labels], count: int, where: str) -> Labelling:
     if not labels:
         return Labelling(np.full(count, -1, np.int64), ())
     several = len(labels) > 1
@@ -202,10 +236,12 @@ def _labelling(labels: Mapping[str, np.ndarray], count: int, where: str) -> Labe
         _labels(each, count, f'{where}, array "{name}"' if several else where)
         for name, each in labels.items()
     ]
-    return side_by_side(columns, tuple(labels), where)
+    found = side_by_side(columns, tuple(labels), where)
+    return found._replace(notes=(*found.notes, *(note for each in labels.values() for note in each.notes)))
 
 
-def _labels(labels: np.ndarray, count: int, where: str) -> Labelling:
+def _labels(given: _Labels, count: int, where: str) -> Labelling:
+    labels = given.values
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,) or labels.dtype.kind not in "iubfUS":
@@ -213,10 +249,10 @@ def _labels(labels: np.ndarray, count: int, where: str) -> Labelling:
             f"{where}: labels are {labels.dtype} {list(labels.shape)}; give one whole number or one name "
             f"for each of the {count} images"
         )
-    return labels_of_values(labels, where)
+    return labels_of_values(labels, where, names=given.names)
 
 
-def _points(name: str, points: np.ndarray, labels: Mapping[str, np.ndarray]) -> Dataset:
+def _points(name: str, points: np.ndarray, labels: Mapping[str, _Labels]) -> Dataset:
     if not len(points) or not np.isfinite(points).all():
         raise DataError(f"{name}: points must be finite numbers, and there must be some")
     found = _labelling(labels, len(points), name)

@@ -23,6 +23,7 @@ from everymode.evaluation.reference import Reference, reference_for
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import QUICK_METRICS, Pair, chosen_metrics, score
+from everymode.evaluation.shared_classes import require_same_classes
 from everymode.evaluation.sides import Side, Sides, open_data, open_sides
 from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset, images_of_generator
@@ -171,6 +172,8 @@ def evaluate_images(
     names = None if metrics is None else chosen_metrics(metrics)  # before the expensive pass
     begin = time.perf_counter()
     real, extractor = reference.images, reference.extractor
+    if "per-class" in (names or ()):
+        require_same_classes(real.labels, real.classes, fake.labels, fake.classes or real.classes)
     with _bar(f"generated images, {extractor.name}", fake.count, talk) as progress:
         statistics = collect(
             fake,

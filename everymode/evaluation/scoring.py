@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from everymode.evaluation.shared_classes import class_warnings, in_classes
 from everymode.evaluation.statistics import Statistics
 from everymode.extractors.extractor import Extractor
 from everymode.metrics.classifier_score import inception_score_from_logits
@@ -32,6 +33,10 @@ __all__ = [
 PRECISION_NEIGHBORS = 3
 COVERAGE_NEIGHBORS = 5
 SPLITS = 10
+ENOUGH_FOR_SPLITS = 1000
+"""Generated images from which the classifier score takes SPLITS of them; below, one: splits of few images score low."""
+EXTRAPOLATED = 17
+"""Generated images that fd-inf needs, so that its subsets have 15 different sizes."""
 
 
 class Pair(NamedTuple):
@@ -114,18 +119,23 @@ def coverage(pair: Pair) -> list[Measured]:
 
 
 def classifier_score(pair: Pair) -> list[Measured]:
-    """is: the inception score's formula on this extractor's classes, of the fakes that were kept."""
+    """is: the inception score's formula on this extractor's classes, of the fakes that were kept, in one split below
+    1,000 of them, else in ten.
+    """
     if pair.fake.logits is None:
         raise ValueError(f"{pair.extractor.name} names no classes, so it has no `is`; leave that metric out")
-    mean, std = inception_score_from_logits(pair.fake.logits, splits=min(SPLITS, len(pair.fake.logits)))
-    settings = {"splits": SPLITS, "shuffle_seed": 2020}
+    splits = SPLITS if len(pair.fake.logits) >= ENOUGH_FOR_SPLITS else 1
+    mean, std = inception_score_from_logits(pair.fake.logits, splits=splits)
+    settings = {"splits": splits, "shuffle_seed": 2020}
     measured = _of_kept(pair, "is", mean, "higher", settings, {"std_over_splits": std})
     return [measured._replace(real=0)]
 
 
 def by_class(pair: Pair) -> list[Measured]:
-    """per-class: mean over the classes of the Frechet distance within a class, of the features that were kept."""
-    fake_labels = _in_classes(pair)
+    """per-class: mean over the classes of the Frechet distance within a class, of the features that were kept. None
+    unless every class of the real side has a distance: without its worst classes a generator would look better.
+    """
+    fake_labels = in_classes(pair)
     names = pair.real_classes
     found = frechet_by_class(
         pair.real.features, pair.real.labels, pair.fake.features, fake_labels, num_classes=len(names)
@@ -140,7 +150,7 @@ def by_class(pair: Pair) -> list[Measured]:
         }
         for name, value, real, fake, few in rows
     }
-    mean = None if math.isnan(found.mean) else found.mean
+    mean = None if bool(found.distance.isnan().any()) else found.mean
     return [_of_kept(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
 
 
@@ -172,22 +182,51 @@ def chosen_metrics(text: str | Iterable[str]) -> tuple[str, ...]:
 def score(pair: Pair, metrics: Sequence[str] | None = None) -> Scores:
     """Compute metrics by short name; left out, the default ones that this extractor can give.
 
+    A metric that needs more images than there are is left out, which a warning says.
+
     Raises:
-        ValueError: an unknown metric, or one that these sides can't have; too few images for it.
+        ValueError: an unknown metric, or one that these sides can't have; too few images for every one of them.
     """
     names = chosen_metrics(metrics) if metrics is not None else DEFAULT_METRICS
     if metrics is None and pair.fake.logits is None:
         names = tuple(name for name in names if name != "is")
     found: dict[str, Measured] = {}
     seconds = {}
+    left_out = []
     for name in names:
         begin = time.perf_counter()
+        needed = _needed(name, pair)
+        if needed:
+            left_out.append(f"{name} is left out: it needs {needed}")
+            continue
         for measured in METRICS[name](pair):
             if measured.value is not None and not math.isfinite(measured.value):
                 raise ValueError(f"{measured.metric} is not a finite number; the features are not usable")
             found[pair.extractor.metric_name(measured.metric, pair.layer)] = measured
         seconds[name] = time.perf_counter() - begin
-    return Scores(found, _warnings(pair, found), seconds)
+    if not found:
+        raise ValueError(f"no metric can be computed: {'; '.join(left_out)}; give more images")
+    return Scores(found, left_out + _warnings(pair, found), seconds)
+
+
+def _needed(name: str, pair: Pair) -> str:
+    """The images that a metric needs, where there are fewer; "" where there are enough."""
+    real, fake = len(pair.real.features), len(pair.fake.features)
+    needs = {
+        "pr": (PRECISION_NEIGHBORS + 1, PRECISION_NEIGHBORS + 1),
+        "dc": (COVERAGE_NEIGHBORS + 1, 1),
+        "fd-inf": (2, EXTRAPOLATED),
+    }
+    most_real, most_fake = needs.get(name, (1, 1))
+    if name == "per-class":
+        labels = in_classes(pair)
+        both = [np.bincount(side[side >= 0], minlength=2) for side in (pair.real.labels.numpy(), labels)]
+        shared = min(map(len, both))
+        if not ((both[0][:shared] >= 2) & (both[1][:shared] >= 2)).any():
+            return "2 images of a class on both sides, and no class has them"
+    if real >= most_real and fake >= most_fake:
+        return ""
+    return f"{most_real} real and {most_fake} generated images, and there are {real} and {fake}"
 
 
 def _gaussian(side: str, statistics: Statistics) -> Gaussian:
@@ -207,27 +246,6 @@ def _of_kept(
 ) -> Measured:
     counts = len(pair.real.features), len(pair.fake.features)
     return Measured(metric, value, better, *counts, settings, details or {})
-
-
-def _in_classes(pair: Pair) -> np.ndarray:
-    """The fakes' labels as numbers of the real side's classes, matched by name."""
-    if not pair.real_classes or bool((pair.real.labels < 0).all()):
-        raise ValueError(
-            "the real side has no labels, or several an image, so there is no distance per class; leave per-class out"
-        )
-    if bool((pair.fake.labels < 0).all()):
-        raise ValueError(
-            "the fake side has no labels, or several an image, so there is no distance per class; leave per-class out"
-        )
-    names = pair.fake_classes or pair.real_classes
-    unknown = [name for name in names if name not in pair.real_classes]
-    if unknown:
-        raise ValueError(
-            f"the fake side has classes that the real side lacks ({', '.join(unknown[:5])}); per-class needs the "
-            "same class names on both sides"
-        )
-    numbers = np.array([*(pair.real_classes.index(name) for name in names), -1])
-    return numbers[pair.fake.labels.numpy()]
 
 
 def _warnings(pair: Pair, found: Mapping[str, Measured]) -> list[str]:
@@ -250,14 +268,5 @@ def _warnings(pair: Pair, found: Mapping[str, Measured]) -> list[str]:
         )
     for each in found.values():
         if each.metric == "fd-per-class":
-            classes = each.details["classes"]
-            missing = [name for name, row in classes.items() if row["value"] is None]
-            few = sum(row["few"] for row in classes.values())
-            if missing:
-                warnings.append(
-                    f"no distance for {len(missing)} of {len(classes)} classes, which a side lacks: "
-                    f"{', '.join(missing[:10])}"
-                )
-            if few:
-                warnings.append(f"{few} of {len(classes)} classes have no more images than features")
+            warnings += class_warnings(each.details["classes"])
     return warnings

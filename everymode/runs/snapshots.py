@@ -25,6 +25,8 @@ from everymode.training.trainer import Measure, Trainer
 
 SAMPLE_COLUMNS = 10
 MAX_SAMPLE_ROWS = 20
+FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"}
+"""The number that picks the best checkpoints, of metrics that are not called like it."""
 
 
 def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
@@ -76,8 +78,12 @@ def measure_of(
                 generator, reference, num=recipe.metric_images, metrics=names, step=trainer.completed
             )
         place = card.save(folder.path / "evaluations" / f"step-{trainer.completed:07d}.json")
-        first = next(iter(card.metrics.values()))
-        rank = None if first.value is None else first.value * (1 if first.better == "lower" else -1)
+        wanted = FIRST_NUMBERS.get(
+            names[0], names[0]
+        )  # another one is no substitute where there are few images
+        first = next((each for each in card.metrics.values() if each.metric == wanted), None)
+        known = first is not None and first.value is not None
+        rank = first.value * (1 if first.better == "lower" else -1) if first and known else None
         values = {name: each.value for name, each in card.metrics.items()}
         trainer.progress.say(
             "  ".join(f"{name} {value:.4g}" for name, value in values.items() if value is not None)

@@ -249,6 +249,7 @@ def test_an_archive_holds_the_images_and_their_labels(painter, capsys):
     expected = [to_uint8(painter.sample(70, label=label, size=(5, 6))) for label in (2, 0)]
     assert np.array_equal(images, torch.cat(expected))
     opened = open_images("made/s.npz", progress=False)
+    assert opened.classes == ("cat", "a,b")  # by name, so that an evaluation finds the same classes
     assert opened.image_shape == (3, 5, 6) and opened.class_counts == (70, 70)
 
 

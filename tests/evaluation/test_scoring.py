@@ -54,7 +54,7 @@ def test_numbers_are_those_of_the_plain_functions():
         kernel_distance(real, fake),
         *fidelity,
         *reach,
-        inception_score_from_logits(logits)[0],
+        inception_score_from_logits(logits, splits=1)[0],
     ]
     assert [each.value for each in found.values()] == pytest.approx(expected, rel=1e-9)
     assert {(each.real, each.fake) for each in found.values()} == {(200, 150), (0, 150)}
@@ -112,10 +112,86 @@ def test_classes_are_matched_by_name_and_missing_ones_are_flagged():
         assert classes[name]["value"] == pytest.approx(expected, rel=1e-9)
         assert (classes[name]["real"], classes[name]["fake"]) == (100, 100)
     assert classes["bee"]["value"] is None
-    assert measured.value == pytest.approx(
-        np.mean([row["value"] for row in classes.values() if row["value"] is not None])
+    assert measured.value is None  # without its worst class, a generator would look better
+    assert any("no fake of bee" in sentence and "mean" in sentence for sentence in scores.warnings)
+
+
+def test_the_mean_over_classes_is_of_all_of_them():
+    real, labels = drawn(120, 0), torch.arange(120) % 3
+    fakes = drawn(120, 1)
+    names = ("ant", "bee", "cat")
+
+    def judged(fake_labels, real_labels=labels):
+        both = pair(
+            statistics(real, labels=real_labels),
+            statistics(fakes, labels=fake_labels),
+            real_classes=names,
+            fake_classes=names,
+        )
+        scores = score(both, ["per-class"])
+        return scores.metrics["fd-per-class-random-16"], " ".join(scores.warnings)
+
+    whole, said = judged(labels)
+    assert whole.value == pytest.approx(np.mean([row["value"] for row in whole.details["classes"].values()]))
+    assert "left out" not in said
+    few = torch.where(labels == 1, 0, labels)
+    few[1] = 1
+    partial, said = judged(few)
+    assert partial.value is None and partial.details["classes"]["bee"]["value"] is None
+    assert partial.details["classes"]["cat"]["value"] == whole.details["classes"]["cat"]["value"]
+    assert "fewer than two fakes of bee" in said and "no fake" not in said
+    one_real = torch.where(labels == 2, 0, labels)
+    one_real[2] = 2
+    partial, said = judged(labels, one_real)
+    assert partial.value is None and "fewer than two real images of cat" in said
+
+
+@pytest.mark.parametrize(("count", "splits"), [(2, 1), (999, 1), (1000, 10)])
+def test_the_classifier_score_of_few_images_is_of_one_split(count, splits):
+    logits = torch.randn(count, 4, generator=torch.Generator().manual_seed(3)) * 5
+    both = pair(statistics(drawn(10, 0)), statistics(drawn(count, 1), logits=logits))
+    (measured,) = score(both, ["is"]).metrics.values()
+    assert measured.settings["splits"] == splits
+    assert measured.value == inception_score_from_logits(logits, splits=splits)[0]
+    assert measured.value > 1.01
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "kept", "left"),
+    [
+        (3, 50, ["kd"], ["pr"]),
+        (50, 3, ["kd"], ["pr"]),
+        (4, 4, ["precision", "recall"], []),
+        (5, 50, ["fd"], ["dc"]),
+        (6, 2, ["density", "coverage"], []),
+        (30, 16, ["kd"], ["fd-inf"]),
+        (30, 17, ["fd-inf"], []),
+        (3, 3, ["fd", "kd"], ["fd-inf", "pr", "dc"]),
+    ],
+)
+def test_a_metric_that_needs_more_images_is_left_out(real, fake, kept, left):
+    short = {"precision": "pr", "density": "dc"}
+    metrics = [short.get(name, name) for name in kept if name not in ("recall", "coverage")] + left
+    scores = score(pair(statistics(drawn(real, 0)), statistics(drawn(fake, 1))), metrics)
+    assert [each.metric for each in scores.metrics.values()] == kept
+    said = [
+        sentence.split(" is left out: it needs")[0] for sentence in scores.warnings if "left out" in sentence
+    ]
+    assert said == left
+
+
+def test_without_any_metric_there_is_no_card():
+    both = pair(statistics(drawn(3, 0)), statistics(drawn(3, 1)))
+    with pytest.raises(ValueError, match=r"no metric can be computed: pr is left out.*dc is left out"):
+        score(both, ["pr", "dc"])
+    labels = torch.arange(3)
+    both = pair(
+        statistics(drawn(3, 0), labels=labels),
+        statistics(drawn(3, 1), labels=labels),
+        real_classes=("a", "b", "c"),
     )
-    assert any("bee" in sentence for sentence in scores.warnings)
+    with pytest.raises(ValueError, match="2 images of a class on both sides"):
+        score(both, ["per-class"])
 
 
 def test_per_class_needs_the_same_labels_on_both_sides():

@@ -10,11 +10,40 @@ from pathlib import Path
 from typing import Any
 
 from everymode.evaluation.scoring import Measured
+from everymode.storage.json_files import read_object, require_types
 from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["FORMAT", "ScoreCard", "read_card"]
 
 FORMAT = 1
+_TYPES: dict[str, Any] = {
+    "format": int,
+    "metrics": dict,
+    "protocol": dict,
+    "subject": {
+        "label": str,
+        "source": (str, None),
+        "real": str,
+        "real_source": (str, None),
+        "real_split": str,
+        "identity": dict,
+        "seeds": {"sampling": (int, None), "training": (int, None)},
+        "facts": {"step": (int, None), "weights": (str, None)},
+    },
+    "environment": dict,
+    "warnings": [str],
+    "times": {"date": str},
+}
+_MEASURED: dict[str, Any] = {
+    "metric": str,
+    "value": (int, float, None),
+    "better": str,
+    "real": (int, None),
+    "fake": (int, None),
+    "settings": dict,
+    "details": dict,
+}
+"""What others read of a card, and its types."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +131,15 @@ def read_card(path: str | Path) -> ScoreCard:
     if not place.is_file():
         raise FileNotFoundError(f"there is no score card {place}; `everymode evaluate` writes them")
     try:
-        record = json.loads(place.read_text("utf-8"))
+        record = read_object(place, "a score card", _TYPES)
+        for name, measured in record.get("metrics", {}).items():
+            require_types({name: measured}, {name: _MEASURED}, "metrics.")
         version = record.pop("format")
         if version != FORMAT:
             raise ValueError(f"its format is {version}, this version reads {FORMAT}")
         metrics = {name: Measured(**measured) for name, measured in record.pop("metrics").items()}
         return ScoreCard(metrics=metrics, **record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ValueError(f"{place} is no score card ({error}); `everymode evaluate` writes them") from error
 
 

@@ -22,6 +22,8 @@ WEIGHTS = "partitioner.safetensors"
 CONFIG = "config.json"
 STATE = Path("state") / "state.safetensors"
 _FACTS = "facts"
+MOST = 2**24
+"""Of any number of a layout."""
 
 
 def save_partitioner(partitioner: Partitioner, folder: Path, config: Mapping[str, Any]) -> None:
@@ -46,15 +48,35 @@ def load_partitioner(folder: str | Path) -> Partitioner:
         )
     try:
         config = read_object(folder / CONFIG, "the config.json of a partition", {"layout": dict})
+        weights = _read_tensors(folder / WEIGHTS)[0]
+        _require_sizes(config["layout"], weights)
         with torch.random.fork_rng(
             devices=[]
         ):  # what is built is overwritten, and must move no one's random numbers
             partitioner = partitioner_from(config["layout"])
-        partitioner.load_state_dict(_read_tensors(folder / WEIGHTS)[0])
+        partitioner.load_state_dict(weights)
     except Exception as error:  # a layout of wrong numbers makes torch raise nearly anything
         said = str(error)[:300] or type(error).__name__
         raise ValueError(f"the partitioner in {folder} can't be read: {said}") from error
     return partitioner.eval().requires_grad_(False)
+
+
+def _require_sizes(layout: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for a layout of another network than the weights are of, before anything is built."""
+    numbers = [
+        number for value in layout.values() for number in (value if isinstance(value, list) else [value])
+    ]
+    if any(isinstance(number, (int, float)) and not abs(number) <= MOST for number in numbers):
+        raise ValueError(f"its layout has a number beyond {MOST:,}")
+    blocks = layout.get("blocks", 0)
+    counts = blocks if isinstance(blocks, list) else [blocks]
+    if sum(counts) + layout.get("full_blocks", 0) + layout.get("head_layers", 0) > len(weights):
+        raise ValueError("its layout has more layers than there are weights")
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        wanted = partitioner_from(layout).state_dict()
+    for name, tensor in wanted.items():
+        if name not in weights or weights[name].shape != tensor.shape:
+            raise ValueError(f"its weights are not of its layout: {name} should be {list(tensor.shape)}")
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import UNLABELLED, Condition, Game, LabelSource
+from everymode.game import UNLABELLED, Condition, LabelSource
 from everymode.recipe import Recipe
+from everymode.sampling.building import built
 from everymode.sampling.label_names import Asked, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.storage import checkpoint as files
@@ -164,12 +164,7 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
         raise FileNotFoundError(f"{folder} has no config.json beside its weights: copy the whole folder")
     config = read_config(folder / "config.json")
     numbers = recipe_of(config, recipe, path)
-    weights = _weights(folder / "generator.safetensors")
-    game = _apart(numbers) if own_classes(config["recipe"]) else _built(numbers, folder)
-    _fill(game.generator.load_state_dict, weights, folder / "generator.safetensors")
-    if (folder / "labels.safetensors").is_file():
-        labels = _weights(folder / "labels.safetensors")
-        _fill(game.labels.load_sampling_state, labels, folder / "labels.safetensors")
+    game = built(numbers, folder, trusted=bool(own_classes(config["recipe"])))
     classes = config.get("data", {}).get("classes", ())
     return Generator(game.generator, game.labels, classes=classes, config=config).to(device)
 
@@ -198,48 +193,6 @@ def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
             f"{len(listed)} seeds for {n} images: give one that they count from, or one for each"
         )
     return listed
-
-
-def _weights(file: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(file)
-    except (SafetensorError, OSError, KeyError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"{file} is damaged or no weights file ({error})") from error
-
-
-def _built(recipe: Recipe, folder: Path) -> Game:
-    """The recipe's game, as the folder's config.json has it.
-
-    Raises ValueError for numbers of which no game can be made.
-    """
-    try:
-        return _apart(recipe)
-    except (TypeError, RuntimeError, ArithmeticError, MemoryError, LookupError) as error:
-        raise ValueError(
-            f"{folder / 'config.json'} has numbers of which no networks can be made ({_first_line(error)}): take it "
-            "from where it came from again"
-        ) from error
-
-
-def _apart(recipe: Recipe) -> Game:
-    """The recipe's game, without moving torch's random numbers."""
-    with torch.random.fork_rng(devices=[]):
-        return recipe.build()
-
-
-def _fill(load: Callable[[dict[str, Tensor]], object], weights: dict[str, Tensor], file: Path) -> None:
-    """Give the weights of a file to a network. Raises ValueError where they are another one's."""
-    try:
-        load(weights)
-    except (RuntimeError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(
-            f"{file} does not fit the config.json beside it ({str(error)[:300]}): take both from where they came from "
-            "again"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def find_generator(path: Path) -> Path:

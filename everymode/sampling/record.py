@@ -11,6 +11,8 @@ from everymode.recipe import KINDS, Recipe
 from everymode.recipes.parts.catalogue import PARTS, name_of
 from everymode.version import __version__
 
+MOST = 2**48
+"""Of any whole number but the seed."""
 FORMAT = 2
 """Of config.json. Format 1, without a number, named a recipe's class and module: everymode 0.1.0."""
 
@@ -125,6 +127,8 @@ def _typed(numbers: dict[str, Any], kind: type) -> dict[str, Any]:
     found = {name: checked(name, with_tuples(value), types[name]) for name, value in numbers.items()}
     for name, value in found.items():
         _require_plain(name, value)
+        if name != "seed" and isinstance(value, int) and abs(value) > MOST:
+            raise ValueError(f"{name} is {value}, which no run had")
     return found
 
 

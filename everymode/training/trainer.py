@@ -150,12 +150,14 @@ class Trainer(Stepper):
         recipe, folder = self.recipe, self.folder
         if folder is None or not (self.completed == recipe.steps or self.completed % recipe.snapshot == 0):
             return
+        picture, curves = folder.sample_picture(self.completed), folder.path / "curves.png"
+        if self.world.any(self.world.is_writer and not picture.is_file()) and not self._draw_samples():
+            return  # rolled back
         scored = any(record.get("step") == self.completed for record in read_lines(folder.metrics))
         if self.world.any(self.world.is_writer and not scored):
             self._score()
-        pictures = (folder.sample_picture(self.completed), folder.path / "curves.png")
-        if self._snapshot is not None and not all(picture.is_file() for picture in pictures):
-            self._draw_pictures()
+        if not curves.is_file():
+            self._draw_curves()
 
     def _agree_to_stop(self) -> bool:
         # Agreeing costs a round trip between ranks, so several of them ask only on some steps, the same ones on all.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
+from everymode.data.words import counted, listed
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
+from everymode.runs.class_rows import ClassRows, class_rows
 from everymode.sampling.record import recipe_of, require_format
 from everymode.storage import checkpoint as files
-from everymode.storage.run_folder import RunFolder
+from everymode.storage.run_folder import RunFolder, read_config
 from everymode.training.trainer import Trainer
 
 
@@ -89,12 +91,24 @@ def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwi
     Args:
         otherwise: what can be done in place of giving that data, for the sentence.
     """
-    before = folder.read_config()["data"]["fingerprint"]
-    if before != dataset.fingerprint:
+    before = folder.read_config()["data"]
+    if before["fingerprint"] != dataset.fingerprint:
+        classes = before.get("classes")
+        if classes and classes != list(dataset.classes) and len(dataset) == before.get("num_images"):
+            raise ValueError(
+                f"the classes of {source} are numbered otherwise than when {folder.path} began: "
+                f"{_numbered(classes)} then, {_numbered(dataset.classes)} now (a class exists if an image has it). "
+                f"Give the data as they were with --data, or start a new run with --init-from {folder.path}, which "
+                f"takes the rows of the same classes{otherwise}"
+            )
         raise ValueError(
             f"{source} is not the data that {folder.path} was trained on (its content differs, or the order of its "
             f"files, or how many labels are kept): give that data with --data{otherwise}"
         )
+
+
+def _numbered(classes: Sequence[str]) -> str:
+    return f"{counted(len(classes), 'class', 'classes')} ({listed(list(map(str, classes)), 4)})"
 
 
 def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
@@ -118,7 +132,10 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
 
 
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
-    """Load what fits of another run's generator, average and discriminator, and say what does not."""
+    """Load what fits of another run's generator, average and discriminator, and say what does not.
+
+    Where the classes are others, rows that belong to a class go to the class of the same name.
+    """
     if (path / "checkpoints").is_dir():
         newest = files.newest_valid(path / "checkpoints", say)
         if newest is None:
@@ -135,19 +152,50 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         "averaged generator": (trainer.average, state["average"]),
         "discriminator": (trainer.game.discriminator, modules["discriminator"]),
     }
+    rows, said = _rows_by_name(trainer, path)
     for name, (network, weights) in targets.items():
         own = network.state_dict()
-        fitting = {
-            key: value for key, value in weights.items() if key in own and own[key].shape == value.shape
-        }
+        fitting = _fitting(weights, own, rows, name.removeprefix("averaged "))
         network.load_state_dict(fitting, strict=False)
         left = [key for key in own if key not in fitting]
         if name != "averaged generator":
             shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
             say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
+    if said:
+        say(f"classes: {said}")
     taken = trainer.game.labels.take_over(modules.get("labels", {}))
     if taken:
         say(f"labels: {taken}")
+
+
+def _rows_by_name(trainer: Trainer, checkpoint: Path) -> tuple[ClassRows | None, str]:
+    """How rows of tensors go to the classes of the same name, and what to tell of it, where the classes are others."""
+    config = checkpoint / "config.json"
+    if not trainer.game.labels.names_classes or not config.is_file():
+        return None, ""
+    networks = {"generator": trainer.game.generator, "discriminator": trainer.game.discriminator}
+    old, new = (_classes_of(each) for each in (read_config(config), trainer.config))
+    return class_rows(trainer.recipe, networks, old, new)
+
+
+def _classes_of(config: dict[str, Any]) -> list[str]:
+    classes = config.get("data", {}).get("classes", [])
+    return classes if isinstance(classes, list) and all(isinstance(name, str) for name in classes) else []
+
+
+def _fitting(
+    weights: dict[str, Tensor], own: dict[str, Tensor], rows: ClassRows | None, kind: str
+) -> dict[str, Tensor]:
+    """The tensors that fit: of the same shape, or whose rows go by class."""
+    found = {}
+    for key, value in weights.items():
+        if key in own and rows is not None:
+            taken = rows.taken(kind, key, value, own[key])
+        else:
+            taken = value if key in own and own[key].shape == value.shape else None
+        if taken is not None:
+            found[key] = taken
+    return found
 
 
 def _networks_of(state: dict[str, Any], path: Path) -> dict[str, Any]:

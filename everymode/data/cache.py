@@ -42,6 +42,7 @@ class CacheEntry:
         enlarged: images that had to be enlarged more than twice.
         largest_enlargement: by how much at most.
         brightest: the largest value of 8-bit and of 16-bit images, None where there are none of a kind.
+        jpegs: images that are stored with JPEG's compression.
         version: of this layout, and of the rules of decoding.
     """
 
@@ -51,6 +52,7 @@ class CacheEntry:
     enlarged: int
     largest_enlargement: float
     brightest: tuple[int | None, int | None] = (None, None)
+    jpegs: int = 0
     version: int = LAYOUT_VERSION
 
 

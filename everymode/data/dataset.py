@@ -41,6 +41,7 @@ class Dataset:
         domains: int64 [N], which data set of a union each row comes from, or None.
         domain_names: the names of those data sets.
         mixture: means and std, for points drawn from a mixture of Gaussians.
+        jpegs: images whose files are JPEG, however they are packed and called (of a choice among images: of all).
         notes: sentences about the source that a user should see (one class only, files ignored, ...).
 
     Raises:
@@ -58,6 +59,7 @@ class Dataset:
     domain_names: tuple[str, ...] = ()
     mixture: Mixture | None = None
     notes: tuple[str, ...] = field(default=())
+    jpegs: int = 0
 
     def __post_init__(self) -> None:
         points = self.images.dtype == np.float32 and self.images.ndim == 2 and self.images.shape[1] == 2

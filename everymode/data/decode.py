@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from everymode.data.picture_files import FORMATS
 from everymode.data.value_range import in_bytes
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "turn_of",
 ]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 EXTENSIONS = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
 )
@@ -109,7 +109,12 @@ def read_header(image: Image.Image) -> Header:
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """What brings an image upright, by its EXIF orientation. EXIF that can't be read turns nothing."""
+    """What brings an image upright, by its EXIF orientation. EXIF that can't be read turns nothing.
+
+    Raises whatever Pillow's reader raises for a PNG whose pixels are damaged: its EXIF may stand behind them.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        image.load()
     try:
         return TURNS.get(image.getexif().get(ORIENTATION_TAG))
     except (

@@ -7,12 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
-
 from everymode.data.class_folders import is_hidden, is_of_the_system
-from everymode.data.decode import FORMATS, is_image_name
+from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError, NoImagesError
 from everymode.data.labelling import is_table, label_images, others_note
+from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -60,7 +59,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     return Source(
         name=where,
         items=names,
-        open_image=lambda i: Image.open(root / names[i], formats=FORMATS),
+        open_image=lambda i: opened_picture(root / names[i]),
         labels=labelling.labels,
         classes=labelling.classes,
         label_blocks=labelling.label_blocks,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import io
 import json
 import re
 import threading
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from everymode.data.decode import FORMATS
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labelling, label_columns, side_by_side
 from everymode.data.label_values import labels_of_values
+from everymode.data.picture_files import opened_picture
 from everymode.data.shards import shards_of_one
 from everymode.data.source import Source, digest_of, file_key
 from everymode.data.words import did_you_mean, listed
@@ -67,7 +66,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         data = rows[i]
         if data is None:
             raise ValueError("no bytes in this row (images kept outside the table are not followed)")
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return opened_picture(data)
 
     return Source(
         name=name,

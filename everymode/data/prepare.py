@@ -19,6 +19,7 @@ from everymode.data.dataset import Dataset, Unreadable, fingerprint_of
 from everymode.data.decode import Decoding, Header, brightest_of, decoded, is_deep, read_header
 from everymode.data.errors import DataError, DataWarning
 from everymode.data.parallel import in_order
+from everymode.data.picture_files import is_jpeg
 from everymode.data.source import Source, digest_of
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Brightest
@@ -52,8 +53,8 @@ class Wish:
 
 
 class _Decoded(NamedTuple):
-    """One range of images: those that could be read, their digests, the others, the enlargements, and the largest value
-    of each (see `brightest_of`).
+    """One range of images: those that could be read, their digests, the others, the enlargements, the largest value of
+    each (see `brightest_of`), and how many are JPEGs.
     """
 
     pixels: np.ndarray
@@ -61,6 +62,7 @@ class _Decoded(NamedTuple):
     unreadable: list[tuple[int, str, str]]
     enlargements: list[float]
     brightest: list[tuple[int, bool]]
+    jpegs: int
 
 
 @contextmanager
@@ -128,6 +130,7 @@ def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset
         label_blocks=source.label_blocks,
         unreadable=tuple(Unreadable(name, reason) for _, name, reason in entry.unreadable),
         notes=notes,
+        jpegs=entry.jpegs,
     )
 
 
@@ -196,6 +199,7 @@ def _decode_all(
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
     brightest = Brightest()
+    jpegs: list[int] = []
 
     def write() -> Iterator[np.ndarray]:
         with bombs_are_errors():
@@ -211,6 +215,7 @@ def _decode_all(
                 if len(unreadable) > MOST_UNREADABLE * len(source):
                     _refuse(source, unreadable)
                 enlargements.extend(part.enlargements)
+                jpegs.append(part.jpegs)
                 for largest, deep in part.brightest:
                     brightest.see(largest, deep=deep)
                 for digest in part.digests:
@@ -225,6 +230,7 @@ def _decode_all(
             enlarged=sum(factor > LARGE_ENLARGEMENT for factor in enlargements),
             largest_enlargement=round(max(enlargements), 2),
             brightest=(brightest.shallow, brightest.deep),
+            jpegs=sum(jpegs),
         )
 
     images, entry = read_or_write(place, (len(source), *row_shape), write, finish)
@@ -241,19 +247,21 @@ def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
     brightest: list[tuple[int, bool]] = []
+    jpegs = 0
     for i in images:
         try:
             with source.open_image(i) as image:
-                deep = is_deep(image)
+                deep, jpeg = is_deep(image), is_jpeg(image)
                 row, enlargement = decoded(image, decoding)
                 brightest.append((brightest_of(image, row, deep=deep), deep))
         except Exception as error:  # damaged files make Pillow's readers raise nearly anything
             unreadable.append((i, source.items[i], reason_of(error, source.items[i])))
             continue
         pixels[len(digests)] = row
+        jpegs += jpeg
         digests.append(hashlib.blake2b(row.data, digest_size=16).digest())
         enlargements.append(enlargement)
-    return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements, brightest)
+    return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements, brightest, jpegs)
 
 
 def _refuse(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:

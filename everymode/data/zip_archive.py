@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from PIL import Image
-
 from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
-from everymode.data.decode import FORMATS, is_image_name
+from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError
 from everymode.data.labelling import is_table, label_images, others_note
+from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
@@ -75,7 +73,7 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
     return Source(
         name=path.name,
         items=names,
-        open_image=lambda i: Image.open(io.BytesIO(_member_bytes(archive, infos[i])), formats=FORMATS),
+        open_image=lambda i: opened_picture(_member_bytes(archive, infos[i])),
         labels=labelling.labels,
         classes=labelling.classes,
         label_blocks=labelling.label_blocks,

@@ -22,7 +22,6 @@ from everymode.sampling.generator import Generator
 __all__ = ["images_of_dataset", "images_of_generator", "recipe_numbers"]
 
 ROWS_AT_ONCE = 256
-LOSSY = (".jpg", ".jpeg")
 
 
 def images_of_dataset(
@@ -65,9 +64,10 @@ def images_of_dataset(
         "image_shape": list(dataset.image_shape),
     }
     warnings = []
-    if source is not None and _has_lossy_files(Path(source)):
+    if dataset.jpegs:
         warnings.append(
-            f"{dataset.name} holds JPEG files: compression is part of what is measured; store generated images as PNG"
+            f"{dataset.name} holds JPEG files ({dataset.jpegs}): compression is part of what is measured; store "
+            "generated images as PNG"
         )
     # all that opening says of them; what it says of skipped files is among it, but not for data made in memory
     warnings += [note if dataset.name in note else f"{dataset.name}: {note}" for note in dataset.notes]
@@ -159,9 +159,3 @@ def _digest_without_seed(generator: Generator) -> str | None:
     kept = {name: value for name, value in record["numbers"].items() if name != "seed"}
     text = json.dumps([record.get("own"), record.get("parts"), kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _has_lossy_files(path: Path) -> bool:
-    if not path.is_dir():
-        return False
-    return next((True for file in path.rglob("*") if file.suffix.lower() in LOSSY), False)

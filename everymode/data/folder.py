@@ -84,7 +84,7 @@ def _bytes_of(path: Path) -> bytes | None:
 
 def _tables_in(root: Path) -> list[str]:
     """Tables at the top of the folder that may hold labels, beside labels.csv."""
-    return [entry.name for entry in os.scandir(root) if entry.is_file() and is_table(entry.name)]
+    return [name for name in os.listdir(root) if is_table(name) and (root / name).is_file()]
 
 
 def _walk(root: Path) -> tuple[list[_Found], Counter[str], list[str]]:

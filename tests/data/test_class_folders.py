@@ -172,12 +172,13 @@ def test_links_that_lead_in_a_circle_or_nowhere(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(PNG)
     (tmp_path / "elk" / "me.png").symlink_to("me.png")
+    (tmp_path / "top.png").symlink_to("top.png")
     (tmp_path / "all").symlink_to(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         opened = open_images(tmp_path, progress=False)
     assert _named(opened) == ["elk", "owl"]
-    assert any("2 links that are not followed" in note for note in opened.notes)
+    assert any("3 links that are not followed" in note for note in opened.notes)
     (tmp_path / "labels.csv").symlink_to("gone.csv")
     with pytest.raises(DataError, match=r"labels\.csv is a link that leads nowhere"):
         open_images(tmp_path, progress=False)

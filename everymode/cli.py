@@ -6,11 +6,12 @@ user's is one line and an exit code (everymode/commands/ending.py).
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from cyclopts import App, CycloptsError, Group, UnknownOptionError, UnusedCliTokensError
 from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, NameRenderer
@@ -32,6 +33,12 @@ from everymode.version import __version__
 _NAMES_WIDTH = 32
 
 
+def _take_any_name(stream: TextIO) -> None:
+    """Let names of files that are no UTF-8 be printed, their odd bytes as \\udcXX, where they would end the run."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+
+
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run a command line (by default, this process's), and return its exit code.
 
@@ -39,6 +46,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted, 141 nobody reads the output.
     """
     words = list(sys.argv[1:] if tokens is None else tokens)
+    _take_any_name(sys.stdout)
     try:
         command, bound, _ = application(words).parse_args(words, exit_on_error=False, print_error=False)
         with warnings.catch_warnings():

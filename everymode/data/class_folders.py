@@ -144,7 +144,7 @@ def _no_classes(
     kinds = [folder for folder in found if _words(folder) and set(_words(folder)) <= KINDS | BESIDE]
     kinds = [folder for folder in kinds if set(_words(folder)) & KINDS]
     odd = sorted({*splits, *kinds})
-    largest = max(odd or found, key=folders.count)
+    largest = max(odd or found, key=lambda folder: (splits.get(folder) == "train", folders.count(folder)))
     instead = (
         f"unpack it and open one of them, such as {largest}"
         if packed
@@ -164,7 +164,8 @@ def _no_classes(
         return ()
     return (
         f"{where}: {listed(near)} {'looks' if len(near) == 1 else 'look'} like a split or a kind of files, and "
-        f"{'is' if len(near) == 1 else 'are'} taken as a class: if that is wrong, {instead}",
+        f"{'is' if len(near) == 1 else 'are'} taken as a class: if that is wrong, move away what is no class, or "
+        f"{instead}",
     )
 
 

@@ -84,7 +84,7 @@ def _bytes_of(path: Path) -> bytes | None:
 
 def _tables_in(root: Path) -> list[str]:
     """Tables at the top of the folder that may hold labels, beside labels.csv."""
-    return [name for name in os.listdir(root) if is_table(name) and (root / name).is_file()]
+    return [path.name for path in root.iterdir() if is_table(path.name) and path.is_file()]
 
 
 def _walk(root: Path) -> tuple[list[_Found], Counter[str], list[str]]:

@@ -198,9 +198,13 @@ def _called(
     if numbers and numbers[-1] >= len(names):
         raise DataError(f"{where}: a label is {numbers[-1]}, but the table names {len(names)} classes")
     kept = set(numbers)
+    called = [composed(names[number]) for number in numbers]
+    if len(set(called)) < len(called):
+        twice = next(name for name in called if called.count(name) > 1)
+        raise DataError(f'{where}: two classes are named "{twice}"; give each its own name')
     empty = [name for number, name in enumerate(names) if number not in kept]
     notes = (no_images_note(where, empty),) if empty and numbers else ()
-    return tuple(composed(names[number]) for number in numbers), notes
+    return tuple(called), notes
 
 
 def no_images_note(where: str, names: Sequence[str]) -> str:
@@ -223,6 +227,8 @@ def _spelling(value: Any, nothing: str) -> str:
         return nothing
     if value is NO_ROW:
         return repr(value)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8")
     if isinstance(value, str):
         return f'"{value.strip()}"' if value.strip() else "empty"
     return "NaN" if value != value else str(value)

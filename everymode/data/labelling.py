@@ -109,7 +109,7 @@ def label_images(
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
         found = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
-        return _noting(found, others, where)
+        return _noting(found, others, where, by_flag=False)
     folders = by_folders and any("/" in name for name in names)
     if label_column is not None or (json_bytes is None and not folders):
         for called, data in others.items():
@@ -131,7 +131,7 @@ def label_images(
     return _noting(labels_from_folders(names, where, place=place, packed=packed), others, where)
 
 
-def _noting(found: Labelling, tables: Mapping[str, bytes], where: str) -> Labelling:
+def _noting(found: Labelling, tables: Mapping[str, bytes], where: str, *, by_flag: bool = True) -> Labelling:
     """The same labels with a note on each table that may hold labels too, and how it is taken."""
     notes = []
     for called, data in tables.items():
@@ -139,7 +139,7 @@ def _noting(found: Labelling, tables: Mapping[str, bytes], where: str) -> Labell
         columns = [cell for cell in header if cell not in FILE_COLUMNS]
         how = (
             f"it has the columns {listed(header)}; --label-column {columns[0]} takes one as labels"
-            if len(columns) < len(header) and columns and "labels.csv" not in tables
+            if len(columns) < len(header) and columns and by_flag
             else "it is read once it is saved as labels.csv, with the columns file,label"
         )
         notes.append(f"{where}: {called} may hold labels and is passed over: {how}")

@@ -55,9 +55,11 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
     try:
         files = [_opened(path, parquet) for path in paths]
         images = _image_column([file.schema_arrow for file in files], paths, name)
-        columns = _label_columns(files[0].schema_arrow, label_columns(label_column), name)
+        schemas = [file.schema_arrow for file in files]
+        columns = _label_columns(schemas, label_columns(label_column), name)
         labelling = _labelling(files, paths, columns, name)
         notes += _passed_over(files[0].schema_arrow, {images, *columns}, label_column, name)
+        notes += _differing(schemas, paths, name)
         rows = _RowGroups(files, images)
     except (pyarrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise _unreadable(name, error) from None
@@ -159,12 +161,26 @@ def _is(what: str, kind: Any) -> bool:
     return any(test is not None and test(kind) for test in tests)
 
 
-def _label_columns(schema: Any, wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
+def _label_columns(schemas: Sequence[Any], wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The columns of labels: those that are asked for, else the usual one, if any shard has it."""
+    names = list(dict.fromkeys(column for schema in schemas for column in schema.names))
     for column in wanted:
-        if column not in schema.names:
-            near = did_you_mean(column, schema.names)
-            raise DataError(f'{name} has no column "{column}"{near}; it has {listed(schema.names)}')
-    return wanted or tuple(column for column in LABEL_COLUMNS if column in schema.names)[:1]
+        if column not in names:
+            near = did_you_mean(column, names)
+            raise DataError(f'{name} has no column "{column}"{near}; it has {listed(names)}')
+    return wanted or tuple(column for column in LABEL_COLUMNS if column in names)[:1]
+
+
+def _differing(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> tuple[str, ...]:
+    """A note on shards whose columns are not those of the first, or of other types."""
+    kinds = [{field.name: str(field.type) for field in schema} for schema in schemas]
+    other = [path.name for path, kind in zip(paths, kinds, strict=True) if kind != kinds[0]]
+    if not other:
+        return ()
+    return (
+        f"{name}: the columns of {listed(other, 4)}, or their types, are not those of {paths[0].name}; labels and "
+        "images are read all the same",
+    )
 
 
 def _passed_over(schema: Any, used: set[str], asked: str | None, name: str) -> tuple[str, ...]:
@@ -203,7 +219,7 @@ def _labels(
         schema = file.schema_arrow
         if column not in schema.names:
             raise DataError(
-                f'{path.name} has no column "{column}", which {paths[0].name} has; fetch it again, or leave the shard '
+                f'{path.name} has no column "{column}", which other shards have; fetch it again, or leave the shard '
                 "out"
             )
         kind = _plain(schema.field(column).type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from everymode.cli import main
 from everymode.data import DataError, check, open_images
 from everymode.data.class_folders import folder_around, labels_from_folders, levels_of
 
@@ -191,3 +193,13 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
         (place / "1.png").write_bytes(PNG)
     opened = open_images(tmp_path, progress=False)
     assert opened.classes == ("stra\udcdfe", "weg") and len(opened.fingerprint) == 32
+
+
+def test_names_that_are_not_utf8_reach_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / b"gr\xfcn".decode("utf-8", "surrogateescape")
+    place.mkdir()
+    (place / "1.png").write_bytes(PNG)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8", errors="strict"))
+    assert main(["data", "check", str(tmp_path)]) == 0
+    assert b"gr\\udcfcn 1" in written.getvalue()

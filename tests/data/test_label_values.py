@@ -152,3 +152,9 @@ def test_after_a_limit_and_for_images_that_can_not_be_read(tmp_path: Path) -> No
     with pytest.warns(UserWarning):
         dataset = open_images(tmp_path / "photos", progress=False)
     assert dataset.classes == ("0", "1")
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    assert labels_of_values([0], "t", names=["ant", "ant"]).classes == ("ant",)
+    with pytest.raises(DataError, match='t: two classes are named "ant"'):
+        labels_of_values([0, 1], "t", names=["ant", "ant"])

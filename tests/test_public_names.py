@@ -16,7 +16,8 @@ NAMES = {
     "everymode": "train load open_images",
     "everymode.losses": "omni_loss omni_signs multi_hinge_loss hinge logistic wasserstein least_squares relativistic "
     "omni multi_hinge auxiliary improved_auxiliary gradient_norm_squared",
-    "everymode.labels": "induced_means match_clusters guide_distance",
+    "everymode.labels": "induced_means match_clusters guide_distance random_parts PartitionLabels FixedParts",
+    "everymode.exchange": "load_released save_released",
     "everymode.partitioner": "nt_xent partition_loss",
     "everymode.norms": "sparsity_aware_sigma compensation operator_norm normalize_weights",
     "everymode.metrics": "frechet_distance kernel_distance inception_score precision_recall density_coverage "

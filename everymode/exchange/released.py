@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
-from everymode.norms.spectral import power_iteration
+from everymode.norms.spectral import power_iteration, singular_values
 
 _BOTH = (
     (r"^blocks\.(\d+)\.0\.", r"blocks.\1."),
@@ -44,8 +45,30 @@ _DISCRIMINATOR = (
 _IGNORED = re.compile(r"\.(sv\d+|num_batches_tracked|accumulation_counter)$")
 
 
+LAYOUT = "biggan-pytorch"
+"""The only one so far: names of ajbrock/BigGAN-PyTorch and of what was built on it."""
+_OF_BOTH = (
+    (r"^blocks\.(\d+)\.", r"blocks.\1.0."),
+    (r"^attention\.(\d+)\.", r"blocks.\1.1."),
+    (r"^(blocks\.\d+\.0)\.shortcut\.", r"\1.conv_sc."),
+    (r"^(blocks\.\d+\.0)\.norm([12])\.", r"\1.bn\2."),
+    (r"^(blocks\.\d+\.1)\.query\.", r"\1.theta."),
+    (r"^(blocks\.\d+\.1)\.key\.", r"\1.phi."),
+    (r"^(blocks\.\d+\.1)\.value\.", r"\1.g."),
+    (r"^(blocks\.\d+\.1)\.output\.", r"\1.o."),
+    (r"\.running_(mean|var)$", r".stored_\1"),
+)
+_OF_GENERATOR = (
+    (r"^output_norm\.", "output_layer.0."),
+    (r"^output_conv\.", "output_layer.2."),
+    (r"^output_head\.layers\.(\d+)\.", lambda found: f"inr_net.layers.{2 * int(found[1])}."),
+)
+_OF_DISCRIMINATOR = ((r"^head\.linear\.", "linear."), (r"^head\.embedding\.", "embed."))
+_OF_CLASS_SCORES = ((r"^head\.class_bias$", "linear_c.bias"), (r"^head\.embedding\.", "linear_c."))
+
+
 def load_released(
-    network: BigGANGenerator | BigGANDiscriminator, weights: Mapping[str, Tensor]
+    network: BigGANGenerator | BigGANDiscriminator, state: Mapping[str, Tensor], layout: str = LAYOUT
 ) -> BigGANGenerator | BigGANDiscriminator:
     """Loads a released state dict, in place, and returns the network; its evaluation outputs are then the
     released ones.
@@ -59,15 +82,17 @@ def load_released(
     `border_padding=False`.
 
     Args:
-        weights: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`,
-            `linear.bias`. A leading `module.` is dropped.
+        state: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`,
+            `linear.bias`. A leading `module.` is dropped. Where it is of float64, so is the network afterwards.
+        layout: "biggan-pytorch", the only one so far.
     Raises:
-        ValueError: names are missing or unknown, shapes differ, or a normalized layer comes without its `u0`.
-            The network is then unchanged.
+        ValueError: an unknown layout, names are missing or unknown, shapes differ, or a normalized layer comes
+            without its `u0`. The network is then unchanged.
     """
+    _require_layout(layout)
     rules = _BOTH + (_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR)
     named: dict[str, Tensor] = {}
-    for released_name, value in weights.items():
+    for released_name, value in state.items():
         if _IGNORED.search(released_name):
             continue
         name = released_name.removeprefix("module.")
@@ -79,8 +104,54 @@ def load_released(
         named = {name: value for name, value in named.items() if not name.startswith("head.embedding.")}
     translated = _for_layers(network, named)
     _require_match(network, translated)
+    if any(value.dtype == torch.float64 for value in translated.values()):
+        network.double()
     network.load_state_dict(translated)
     return network
+
+
+def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = LAYOUT) -> dict[str, Tensor]:
+    """The network's weights under the released names, which `load_released` takes back: its inverse.
+
+    Layers under spectral norm give the raw weight, the vector `u0`, and the singular value `sv0` as it is estimated
+    now (released code only logs it). Tensors are copies on the CPU, of the network's type.
+
+    Args:
+        layout: "biggan-pytorch", the only one so far.
+    Raises:
+        ValueError: an unknown layout, or a layer under a rule that released code doesn't have.
+    """
+    _require_layout(layout)
+    rules: tuple[tuple[str, Any], ...] = _OF_BOTH
+    if isinstance(network, BigGANGenerator):
+        rules += _OF_GENERATOR
+    else:
+        rules += _OF_CLASS_SCORES if getattr(network.head, "class_bias", None) is not None else ()
+        rules += _OF_DISCRIMINATOR
+    plain: dict[str, Tensor] = {}
+    for name, value in network.state_dict().items():
+        found = re.fullmatch(r"(.*)\.parametrizations\.weight\.(original|0\.u)", name)
+        if found is None and ".parametrizations." in name:
+            raise ValueError(
+                f"{name} is of a rule that released BigGAN code doesn't have; call remove_normalization(network) on a "
+                "copy first, and save that"
+            )
+        plain[f"{found[1]}.{'weight' if found[2] == 'original' else 'u0'}" if found else name] = value
+    plain |= {f"{name}.sv0": value.reshape(1) for name, value in singular_values(network).items()}
+    saved: dict[str, Tensor] = {}
+    for ours, value in plain.items():
+        name = ours
+        for pattern, replacement in rules:
+            name = re.sub(pattern, replacement, name)
+        saved[name] = value.detach().cpu().clone()
+    return saved
+
+
+def _require_layout(layout: str) -> None:
+    if layout != LAYOUT:
+        raise ValueError(
+            f'there is no layout {layout!r} of released weights; "{LAYOUT}" is the only one so far'
+        )
 
 
 def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -111,7 +182,8 @@ def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tenso
 @torch.no_grad()
 def _divided(weight: Tensor, vector: Tensor) -> Tensor:
     matrix = weight.flatten(1).unsqueeze(0)
-    sigma = power_iteration(matrix, vector.reshape(1, 1, -1), iterations=1, epsilon=1e-12)[2]
+    vector = vector.to(matrix).reshape(1, 1, -1)
+    sigma = power_iteration(matrix, vector, iterations=1, epsilon=1e-12)[2]
     return weight / sigma.reshape(())
 
 

@@ -6,18 +6,22 @@ from everymode.labels.generators import GeneratorLabels
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.labels.matching import induced_means, match_clusters
 from everymode.labels.online_clusters import OnlineClusterLabels
-from everymode.labels.partition import guide_distance
+from everymode.labels.partition import PartitionLabels, guide_distance
 from everymode.labels.random_labels import RandomLabels
+from everymode.labels.table import FixedParts, random_parts
 
 __all__ = [
     "ClusterLabels",
     "FixedClusters",
+    "FixedParts",
     "GeneratorLabels",
     "GivenLabels",
     "NoLabels",
     "OnlineClusterLabels",
+    "PartitionLabels",
     "RandomLabels",
     "guide_distance",
     "induced_means",
     "match_clusters",
+    "random_parts",
 ]

@@ -45,7 +45,8 @@ class BigGANGenerator(nn.Module):
             (`generator_widths`).
         latent_dim: length of z. Hierarchical: rounded down to a multiple of the number of chunks, blocks + 1;
             the attribute `latent_dim` is the length in use.
-        attention: shorter sides of the block outputs that self-attention follows.
+        attention: shorter sides of the block outputs that self-attention follows: (16, 16) is after the first two
+            blocks whose output has side 16.
         output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
             of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
         fused: computes upsampling and convolution in one operation (exact).
@@ -152,7 +153,7 @@ class BigGANDiscriminator(nn.Module):
         class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
         widths: channels of each block's output (`discriminator_layout`).
         halvings: how many of the first blocks halve the grid.
-        attention: shorter sides of the block outputs that self-attention follows.
+        attention: as for the generator.
         circular: circular padding of the blocks' 3x3 convolutions; zeros otherwise.
         fused: computes convolution and mean pooling in one operation (exact).
     """
@@ -274,7 +275,15 @@ def _attention(
             f"attention at {missing} was asked for, but at size {tuple(size)} the blocks' outputs have "
             f"shorter sides {sides}; choose among {usable}, or none."
         )
-    # Of several blocks with outputs of one size, the first one is followed by attention.
-    return nn.ModuleDict(
-        {str(sides.index(side)): SelfAttention(widths[sides.index(side)]) for side in wanted}
-    )
+    # Of several blocks with outputs of one size, the first ones are followed by attention.
+    followed = []
+    for side in dict.fromkeys(wanted):
+        blocks = [index for index, each in enumerate(sides) if each == side]
+        asked = list(wanted).count(side)
+        if asked > len(blocks):
+            raise ValueError(
+                f"attention after {asked} blocks whose output has side {side} was asked for, and there are "
+                f"{len(blocks)}; name {side} at most {len(blocks)} times."
+            )
+        followed += blocks[:asked]
+    return nn.ModuleDict({str(index): SelfAttention(widths[index]) for index in followed})

@@ -18,7 +18,7 @@ from everymode.norms.spectrum import CHUNK_BYTES, fourier_basis
 from everymode.norms.weight import Grid, WeightRule, as_grid
 
 _FIRST_ITERATIONS = 20
-"""Power iterations when a layer is put under `convolution_spectral_norm`, from a random image."""
+"""Power iterations at least when a layer is put under `convolution_spectral_norm`, from a random image."""
 
 
 @torch.no_grad()
@@ -75,7 +75,7 @@ def convolution_spectral_norm(
     `spectral_norm(iterations=iterations)`.
 
     Args:
-        iterations: per measurement. At the start there are 20.
+        iterations: per measurement. At the start there are so many, but at least 20.
         differentiate: let the gradient flow through sigma, its two singular vectors held constant.
         gain, interval, epsilon: as in `sparsity_aware_norm`.
     """
@@ -151,7 +151,7 @@ class ConvolutionSpectralNorm(RefreshedNorm):
         if right.shape != shape:
             # The same on every device and rank.
             right = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(self.right)
-            iterations = _FIRST_ITERATIONS
+            iterations = max(_FIRST_ITERATIONS, iterations)
         for _ in range(iterations):
             with torch.enable_grad():
                 right = F.normalize(right.flatten(), dim=0, eps=self.epsilon).view(shape).requires_grad_()

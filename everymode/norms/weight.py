@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.norms.left_out import check_layers, require_own_weights, warn_of_others
+
 Grid = tuple[int, int]
 WeightRule = Callable[[nn.Module, Grid], nn.Module | None]
 
@@ -62,7 +64,9 @@ def normalize_weights(
     *example: object,
     include: Callable[[str, nn.Module], bool] | None = None,
 ) -> nn.Module:
-    """Puts every layer with a weight matrix under the rule, in place, and returns the network.
+    """Puts every two-dimensional convolution, linear layer and embedding under the rule, in place, and returns the
+    network. Other layers with weight matrices (Conv1d, Bilinear, attention's in_proj, recurrent layers, ...) are named
+    in one UserWarning, unless `include` leaves them out. Where it raises, no layer is changed.
 
     The grid of a convolution is the height and width of what it is applied to, learnt from one dry forward on
     `example` in evaluation mode, without gradients; no buffer changes. A layer that fuses a convolution with
@@ -78,26 +82,23 @@ def normalize_weights(
             May be left out where no convolution is included.
         include: (qualified name, layer) -> bool, which layers to offer to the rule; all of them where None.
     Raises:
-        ValueError: a layer is normalized already, a convolution took no part in the dry forward, or no layer
-            was found.
+        ValueError: a layer is normalized already or shares its weight with another, a convolution took no part in
+            the dry forward, no layer was found, or the rule refuses one.
     """
     layers = _layers(network, include)
-    for name, layer in layers.items():
-        if parametrize.is_parametrized(layer, "weight"):
-            raise ValueError(
-                f"layer {name!r} is normalized already; call remove_normalization(network) first, "
-                "or leave it out with `include`."
-            )
+    check_layers(layers)
     grids = _record_grids(network, layers, example)
-    normalized: list[str] = []
-    for name, layer in layers.items():
-        parametrization = rule(layer, _largest(grids[name]))
-        if parametrization is not None:
-            _register(layer, parametrization)
-            normalized.append(name)
-            if isinstance(parametrization, FollowsGrid) and len(grids[name]) == 1 and layer.weight.dim() == 4:
-                layer.register_forward_pre_hook(_tell_grid)
-    _schedule_groups(network, normalized)
+    # All of the rule's answers before any is put to work: a rule that refuses a layer leaves the network as it was.
+    chosen = {name: rule(layer, _largest(grids[name])) for name, layer in layers.items()}
+    normalized = {name: each for name, each in chosen.items() if each is not None}
+    require_own_weights(network, [layers[name] for name in normalized])
+    warn_of_others(network, set(layers.values()), include)
+    _register_all(layers, normalized)
+    for name, parametrization in normalized.items():
+        layer = layers[name]
+        if isinstance(parametrization, FollowsGrid) and len(grids[name]) == 1 and layer.weight.dim() == 4:
+            layer.register_forward_pre_hook(_tell_grid, with_kwargs=True)
+    _schedule_groups(network, list(normalized))
     return network
 
 
@@ -166,9 +167,9 @@ def _record_grids(
     """The different grids that each layer is applied to in one dry forward."""
     grids: dict[str, list[Grid]] = {}
 
-    def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            grid = _grid_of(layer, inputs[0])
+    def recorder(name: str) -> Callable[..., None]:
+        def record(layer: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> None:
+            grid = _grid_of(layer, _first(inputs, named))
             if grid not in grids.setdefault(name, []):
                 grids[name].append(grid)
 
@@ -179,7 +180,10 @@ def _record_grids(
     }
     if convolutions:
         modes = {module: module.training for module in network.modules()}
-        handles = [layer.register_forward_pre_hook(recorder(name)) for name, layer in convolutions.items()]
+        handles = [
+            layer.register_forward_pre_hook(recorder(name), with_kwargs=True)
+            for name, layer in convolutions.items()
+        ]
         try:
             network.eval()
             with torch.no_grad():
@@ -207,9 +211,26 @@ def _largest(grids: Sequence[Grid]) -> Grid:
     return max(grids, key=lambda grid: grid[0] * grid[1])
 
 
-def _tell_grid(layer: nn.Module, inputs: tuple[object, ...]) -> None:
+def _first(inputs: tuple[object, ...], named: dict[str, object]) -> object:
+    """What a layer is applied to: its first argument, which may come by name, as in conv(input=x)."""
+    return inputs[0] if inputs else next(iter(named.values()))
+
+
+def _tell_grid(layer: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> None:
     holder = layer.parametrizations.weight
-    holder[0].follow_grid(_grid_of(layer, inputs[0]), holder.original)
+    holder[0].follow_grid(_grid_of(layer, _first(inputs, named)), holder.original)
+
+
+def _register_all(layers: dict[str, nn.Module], parametrizations: dict[str, nn.Module]) -> None:
+    """Register one for each layer named, or none where one can't be."""
+    try:
+        for name, parametrization in parametrizations.items():
+            _register(layers[name], parametrization)
+    except BaseException:
+        for name in parametrizations:
+            if parametrize.is_parametrized(layers[name], "weight"):
+                _unregister(layers[name], keep_normalized=False)
+        raise
 
 
 def _register(layer: nn.Module, parametrization: nn.Module) -> None:
@@ -224,6 +245,7 @@ def _register(layer: nn.Module, parametrization: nn.Module) -> None:
 def _unregister(layer: nn.Module, keep_normalized: bool) -> None:
     for key in [key for key, hook in layer._forward_pre_hooks.items() if hook is _tell_grid]:
         del layer._forward_pre_hooks[key]
+        layer._forward_pre_hooks_with_kwargs.pop(key, None)
     if len(layer.parametrizations) > 1:
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=keep_normalized)
         return

@@ -4,6 +4,7 @@ operations.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -12,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.exchange.released import load_released
+from everymode.exchange.released import load_released, save_released
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from everymode.networks.heads import ClassifierHead, ProjectionHead
 from everymode.networks.implicit import ImplicitHead
-from everymode.norms import normalize_weights, spectral_norm, without_embeddings
+from everymode.norms import normalize_weights, sparsity_aware_norm, spectral_norm, without_embeddings
 
 CLASSES, SHARED, CHUNK, LATENT = 5, 6, 4, 12
 Weights = dict[str, Tensor]
@@ -319,3 +320,62 @@ def test_misfits_are_named_and_leave_the_network_as_it_was() -> None:
 
 def _current(name: str) -> str:
     return name.replace(".weight", ".parametrizations.weight.original")
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["generator", "implicit generator", "discriminator", "class scores"])
+def test_what_is_saved_is_what_was_loaded(kind: str, precision: torch.dtype) -> None:
+    z, labels, x = example()
+    if kind == "discriminator":
+        weights, network, given = released_discriminator(), our_discriminator(), (x, labels)
+    elif kind == "class scores":
+        weights = released_discriminator()
+        weights |= {
+            name.replace("embed", "linear_c"): weights.pop(name) for name in list(weights) if "embed" in name
+        }
+        weights["linear_c.bias"] = torch.arange(CLASSES) / 7
+        network = our_discriminator(partial(ProjectionHead, num_classes=CLASSES, class_bias=True))
+        given = (x, labels)
+    else:
+        implicit = kind == "implicit generator"
+        weights = released_implicit_generator() if implicit else released_generator()
+        network = our_generator(partial(ImplicitHead, hidden=(7, 6)) if implicit else None)
+        given = (z, labels)
+    include = without_embeddings if "generator" in kind else None
+    normalize_weights(network, spectral_norm(), *given, include=include)
+    weights = {name: value.to(precision) for name, value in weights.items() if ".sv" not in name}
+    load_released(network, weights, layout="biggan-pytorch")
+    saved = save_released(network, "biggan-pytorch")
+    assert {name for name in saved if not name.endswith("sv0")} == weights.keys()
+    for name, value in weights.items():
+        assert saved[name].dtype == precision and torch.equal(saved[name], value), name
+    again = load_released(type_of(network), saved)
+    for name, value in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+    assert all(f"{name[:-2]}sv0" in saved for name in saved if name.endswith(".u0"))
+
+
+def type_of(network: nn.Module) -> nn.Module:
+    """A network of the same layers, of other weights."""
+    other = copy.deepcopy(network).float()
+    for tensor in (*other.parameters(), *other.buffers()):
+        tensor.data.normal_()
+    return other
+
+
+def test_without_spectral_norm_the_divided_weights_are_saved() -> None:
+    generator = load_released(our_generator(), released_generator())
+    saved = save_released(generator)
+    assert not any(name.endswith(("u0", "sv0")) for name in saved)
+    again = load_released(our_generator(), saved)
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in generator.state_dict().items())
+
+
+def test_layouts_and_rules_that_released_code_has_not() -> None:
+    with pytest.raises(ValueError, match="there is no layout 'tensorflow'"):
+        load_released(our_generator(), {}, layout="tensorflow")
+    with pytest.raises(ValueError, match="there is no layout 'x'"):
+        save_released(our_generator(), "x")
+    _, labels, x = example()
+    with pytest.raises(ValueError, match="a rule that released BigGAN code doesn't have"):
+        save_released(normalize_weights(our_discriminator(), sparsity_aware_norm(), x, labels))

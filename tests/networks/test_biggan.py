@@ -267,3 +267,15 @@ def test_initialized_networks_start_finite(initialize: object) -> None:
     )
     labels = torch.tensor([0, 1])
     assert discriminator(generator(torch.randn(2, 128), labels), labels).scores[0].isfinite().all()
+
+
+def test_attention_may_follow_several_blocks_of_one_size() -> None:
+    build = partial(BigGANDiscriminator, (32, 32), head=ScalarHead, widths=(8, 8, 16, 16), halvings=2)
+    first, both = build(attention=(8,)), build(attention=(8, 16, 8))
+    assert list(first.attention) == ["1"] and sorted(both.attention) == ["0", "1", "2"]
+    assert both(torch.zeros(2, 3, 32, 32)).scores[0].isfinite().all()
+    assert sorted(build(attention=(16, 8, 8, 8)).attention) == ["0", "1", "2", "3"], "after every block"
+    with pytest.raises(
+        ValueError, match="after 4 blocks whose output has side 8 was asked for, and there are 3"
+    ):
+        build(attention=(8, 8, 8, 8))

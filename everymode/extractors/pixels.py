@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from everymode.numbers import NotFinite
+
 __all__ = ["quantized", "with_channels"]
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
@@ -21,14 +23,14 @@ def quantized(images: Tensor) -> Tensor:
         uint8, same shape and device.
 
     Raises:
-        ValueError: NaN or infinite pixels, or images that are not floats.
+        ValueError: images that are not floats; NotFinite (one, too): NaN or infinite pixels.
     """
     if not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}; only floats in [-1, 1] need to be quantized")
     wide = images.detach().float()
     if not bool(torch.isfinite(wide).all()):
         bad = int((~torch.isfinite(wide)).flatten(1).any(dim=1).sum()) if wide.ndim > 1 else 1
-        raise ValueError(
+        raise NotFinite(
             f"{bad} of {len(wide)} images hold NaN or infinite pixels; the generator has diverged, "
             f"evaluate an earlier checkpoint"
         )

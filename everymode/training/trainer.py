@@ -129,10 +129,8 @@ class Trainer(Stepper):
                     continue  # rolled back
                 if stopping and not (at_tick or at_snapshot) and not self._sound():
                     continue  # rolled back
-                if at_snapshot and not self._draw_samples():
+                if at_snapshot and (self._draw_samples() or self._score()):
                     continue  # rolled back
-                if at_snapshot:
-                    self._score()
                 if saving:
                     self.save(last=at_end or stopping)
                 if at_snapshot:
@@ -151,7 +149,7 @@ class Trainer(Stepper):
         if folder is None or not (self.completed == recipe.steps or self.completed % recipe.snapshot == 0):
             return
         picture, curves = folder.sample_picture(self.completed), folder.path / "curves.png"
-        if self.world.any(self.world.is_writer and not picture.is_file()) and not self._draw_samples():
+        if self.world.any(self.world.is_writer and not picture.is_file()) and self._draw_samples():
             return  # rolled back
         scored = any(record.get("step") == self.completed for record in read_lines(folder.metrics))
         if self.world.any(self.world.is_writer and not scored):
@@ -215,22 +213,30 @@ class Trainer(Stepper):
         )
 
     def _draw_samples(self) -> bool:
-        """The picture of samples, before this step is kept. False if a sample was not finite and the run was
-        rolled back.
-        """
-        refused = ""
-        if self.folder and self.world.is_writer and self._snapshot is not None:
-            with self.saying_if_refused("the pictures"):
-                try:
+        """The picture of samples, before this step is kept. Whether a sample was not finite and the run rolled back."""
+
+        def draw() -> None:
+            if self._snapshot is not None:
+                with self.saying_if_refused("the pictures"):
                     self._snapshot(self)
-                except NotFinite as error:
-                    refused = f"a sample of the averaged generator was not finite: {error}"
-                    caution = {"step": self.completed, "text": refused}
+
+        return self._rolled_back_by(draw)
+
+    def _rolled_back_by(self, use_samples: Callable[[], None]) -> bool:
+        """Use samples, in the writing process. Whether one was not finite and the run was rolled back."""
+        refused = False
+        if self.folder and self.world.is_writer:
+            try:
+                use_samples()
+            except NotFinite as error:
+                refused = True
+                caution = {"step": self.completed, "text": f"a sample was not finite: {error}"}
+                with self.saying_if_refused("a line of warnings.jsonl"):
                     self.folder.add_line(self.folder.path / "warnings.jsonl", caution)
-        if self.world.any(bool(refused)):
+        refused = self.world.any(refused)
+        if refused:
             self._going_back.from_nonfinite(BadStep("a sample of the averaged generator", self.completed - 1))
-            return False
-        return True
+        return refused
 
     def _draw_curves(self) -> None:
         if not (self.folder and self.world.is_writer):
@@ -285,15 +291,16 @@ class Trainer(Stepper):
                 f"{what} could not be written ({error}): training goes on from memory; free some space"
             )
 
-    def _score(self) -> None:
-        """Measure the averaged generator, and write its numbers down."""
-        if self._measure is None:
-            return
-        if self.folder and self.world.is_writer:
-            record = {"step": self.completed, **self._measure(self)}
-            with self.saying_if_refused("a line of metrics.jsonl"):
-                self.folder.add_line(self.folder.metrics, record)
-        self.world.barrier()
+    def _score(self) -> bool:
+        """Measure the averaged generator, and write its numbers down. Whether the run was rolled back."""
+
+        def measure() -> None:
+            if self._measure is not None and self.folder is not None:
+                record = {"step": self.completed, **self._measure(self)}
+                with self.saying_if_refused("a line of metrics.jsonl"):
+                    self.folder.add_line(self.folder.metrics, record)
+
+        return self._measure is not None and self._rolled_back_by(measure)
 
     def _best_steps(self) -> list[int]:
         """The steps of the checkpoints that measured best: of equal ones, the earlier."""

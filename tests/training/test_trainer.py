@@ -387,20 +387,22 @@ def test_weights_that_are_not_finite_are_not_saved_either(
     assert folder.read_status()["loss"] == "averaged generator's second.bias"
 
 
+@pytest.mark.parametrize("where", ["snapshot", "measure"])
 @pytest.mark.parametrize("times", [1, 9])
 def test_samples_that_are_not_finite_are_noted_and_decided_like_a_loss(
-    tmp_path: Path, planted: Callable[..., TermRecipe], times: int
+    tmp_path: Path, planted: Callable[..., TermRecipe], times: int, where: str
 ) -> None:
     folder = RunFolder.create(tmp_path, "run")
     left = [times]
 
-    def picture(trainer: Trainer) -> None:
+    def look(trainer: Trainer) -> dict[str, float]:
         if trainer.completed == 6 and left[0]:
             left[0] -= 1
             raise NotFinite("an image holds NaN")
+        return {"rank": 0.0}
 
     trainer = toy_trainer(
-        planted(nan_at(), snapshot=3, tick=1), folder=folder, snapshot=picture, on_nonfinite_rollback=True
+        planted(nan_at(), snapshot=3, tick=1), folder=folder, on_nonfinite_rollback=True, **{where: look}
     )
     if times == 1:
         trainer.run()

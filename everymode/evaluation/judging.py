@@ -104,6 +104,7 @@ def prepare_reference(
     fast: bool = False,
     resolution: int | str | Sequence[int] | None = None,
     fit: str = "crop",
+    value_range: str | None = None,
     device: torch.device | str = "cpu",
     cache_dir: str | Path | None = None,
     talk: bool = False,
@@ -113,7 +114,7 @@ def prepare_reference(
     Args: as `evaluate`.
     """
     size = image_size(resolution)
-    dataset = open_data(real, resolution=size, fit=fit)
+    dataset = open_data(real, resolution=size, fit=fit, value_range=value_range)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)

@@ -105,8 +105,9 @@ def memorization(
     neighbors = nearest_rows(known.features, samples, k=min(NEIGHBORS, len(known.rows)))
     gap = None
     if held_out is not None:
+        opened = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
         others = kept_reference(
-            images_of_dataset(open_data(held_out, resolution=sides.size, fit=sides.fit)),
+            images_of_dataset(opened),
             reference.extractor,
             layer=reference.layer,
             max_features=protocol.max_features,

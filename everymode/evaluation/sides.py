@@ -56,7 +56,7 @@ class Sides:
         fake, real: a generator, or a data set.
         sampling: of generators; its seed also chooses among fakes on disk.
         fake_source, real_source: what the user called them.
-        size, fit: at which images on disk were opened; None: at their own.
+        size, fit, value_range: at which images on disk were opened; None: at their own.
     """
 
     fake: Opened | Dataset
@@ -66,6 +66,7 @@ class Sides:
     real_source: str | None
     size: tuple[int, int] | None
     fit: str
+    value_range: str | None = None
 
     def require_generator(self) -> Generator:
         """The generator that is judged. Raises ValueError where images are judged."""
@@ -149,7 +150,7 @@ def open_sides(
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
-    return Sides(found[0], found[1], sampling, _called(fake), _called(real), size, fit)
+    return Sides(found[0], found[1], sampling, _called(fake), _called(real), size, fit, value_range)
 
 
 def is_generator(path: str | Path) -> bool:

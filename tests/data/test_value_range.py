@@ -246,3 +246,16 @@ def test_both_sides_of_an_evaluation(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", RANDOM.integers(0, 2, (6, 8, 8), dtype=np.uint8))
     sides = open_sides(tmp_path / "a.npy", tmp_path / "a.npy", Protocol(value_range="0..1"))
     assert [int(np.asarray(side.images).max()) for side in (sides.fake, sides.real)] == [255, 255]
+    assert sides.value_range == "0..1"  # for images that were kept out of training
+
+
+def test_masks_in_other_files(tmp_path: Path) -> None:
+    pixels = RANDOM.integers(0, 2, (4, 5, 6), dtype=np.uint8)
+    header = struct.pack(">HBB", 0, 8, 3) + struct.pack(">III", 4, 5, 6)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+    how = {"progress": False, "cache_dir": tmp_path / "cache"}
+    found = open_images(tmp_path / "train-images-idx3-ubyte", **how)
+    assert any("--value-range 0..1" in note for note in found.notes)
+    found = open_images(tmp_path / "train-images-idx3-ubyte", value_range="0..1", **how)
+    np.testing.assert_array_equal(found.images[:, 0], pixels * 255)
+    assert not any("--value-range" in note for note in found.notes)

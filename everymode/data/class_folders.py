@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from everymode.data.errors import DataError
@@ -144,17 +145,6 @@ def _no_classes(
     kinds = [folder for folder in found if _words(folder) and set(_words(folder)) <= KINDS | BESIDE]
     kinds = [folder for folder in kinds if set(_words(folder)) & KINDS]
     odd = sorted({*splits, *kinds})
-    largest = max(odd or found, key=lambda folder: (splits.get(folder) == "train", folders.count(folder)))
-    instead = (
-        f"unpack it and open one of them, such as {largest}"
-        if packed
-        else f"open one of them, such as {place}/{largest}"
-    )
-    if len(odd) == len(found) or len({*splits.values()} - {"unlabelled"}) > 1:
-        raise DataError(
-            f"{where} holds {listed(odd)}, which look like {'splits' if splits else 'kinds of files'}, not classes; "
-            f"{instead} (if they are classes, say so in a labels.csv)"
-        )
     near = [
         folder
         for folder in found
@@ -162,10 +152,19 @@ def _no_classes(
     ]
     if not near:
         return ()
+    counts = Counter(folders)
+    largest = max(odd or near, key=lambda folder: (splits.get(folder) == "train", counts[folder]))
+    how = f"unpack it and open one of them, such as {largest}"
+    instead = how if packed else f"open one of them, such as {place}/{largest}"
+    if len(odd) == len(found) or len({*splits.values()} - {"unlabelled"}) > 1:
+        raise DataError(
+            f"{where} holds {listed(odd)}, which look like {'splits' if splits else 'kinds of files'}, not classes; "
+            f"{instead} (if they are classes, say so in a labels.csv)"
+        )
     return (
         f"{where}: {listed(near)} {'looks' if len(near) == 1 else 'look'} like a split or a kind of files, and "
-        f"{'is' if len(near) == 1 else 'are'} taken as a class: if that is wrong, move away what is no class, or "
-        f"{instead}",
+        f"{'is taken as a class' if len(near) == 1 else 'are taken as classes'}: if that is wrong, move away "
+        f"what is no class, or {instead}",
     )
 
 

@@ -148,6 +148,7 @@ def _trainer(
     choices: _Choices,
 ) -> Trainer:
     """The trainer of a run, with its pictures, its scores (against all labels) and its watch."""
+    progress = Progress(recipe.steps, talk=choices.talk)
     return Trainer(
         recipe,
         dataset,
@@ -156,11 +157,11 @@ def _trainer(
         config=config,
         device=choices.device,
         world=world,
-        progress=Progress(recipe.steps, talk=choices.talk),
+        progress=progress,
         stop=stop,
         snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
-        probe=probe_of(recipe, dataset, quiet=not choices.talk),
+        probe=probe_of(recipe, dataset, progress.say, quiet=not choices.talk),
         on_collapse=choices.on_collapse,
         measure=measure_of(recipe, opened, folder, choices.device, world, talk=choices.talk),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,15 @@ def measure_of(
     return measure
 
 
-def probe_of(recipe: Recipe, dataset: Dataset, *, quiet: bool) -> SampleProbe:
+def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, quiet: bool) -> SampleProbe:
     """What the watch looks at: images of the data set, and the recipe's held-out ones.
 
     Raises ValueError where those are of another shape, or have a class that the data set lacks (they may lack classes).
     """
     held_out = open_source(recipe, recipe.held_out, labelled=False, quiet=quiet) if recipe.held_out else None
     if held_out is not None:
+        for note in held_out.notes:
+            say(f"held out: {note}")
         held_out = _as_training(held_out, dataset, recipe.held_out)
     return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
 

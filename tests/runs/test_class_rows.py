@@ -92,7 +92,9 @@ def test_classes_in_another_order_are_not_mixed_up(first, tmp_path: Path) -> Non
     assert moved >= 2
 
 
-def test_held_out_data_may_lack_classes_and_are_matched_by_name(tmp_path: Path) -> None:
+def test_held_out_data_may_lack_classes_and_are_matched_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (12, 16, 16), dtype=np.uint8)
     np.savez(tmp_path / "held.npz", images=pixels, labels=np.array(["cat", "bee"] * 6))
     run = _train(

@@ -83,8 +83,8 @@ def scale_of(values: np.ndarray, where: str, value_range: str | None = None) -> 
         return Scale(0.0, 255 / 65535, dark_note(f"{where} holds 16-bit values", int(high), 16))
     if low < 0 or high > 255:
         raise DataError(
-            f"{where} has values from {low:g} to {high:g}; whole numbers in 0 .. 255 are taken as they are, and "
-            'for others say what they mean, as in value_range="0..65535" (--value-range 0..65535)'
+            f"{where} has values from {low:g} to {high:g}; whole numbers in 0 .. 255 are taken as they are: "
+            f"{_advice(low, high)}"
         )
     return Scale(0.0, 1.0, dark_note(f"{where} holds whole numbers", int(high), 8))
 
@@ -198,11 +198,23 @@ def _of_fractions(values: np.ndarray, where: str) -> Scale:
     raise DataError(
         f"{where} has values from {low:g} to {high:g}; "
         + (
-            f'{shares}: say which range they have, as in value_range="0..1" (--value-range 0..1), or mend them'
+            f"{shares}: {_advice(low, high)}"
             if finite
             else f"{_share(values, lambda part: ~np.isfinite(part))} are not finite: mend or remove these images"
         )
     )
+
+
+def _advice(low: float, high: float) -> str:
+    """What to do with values that no rule takes: name a range that holds all of them, or bring them to one."""
+    fitting = [
+        name
+        for name, (black, white) in RANGES.items()
+        if black - LOOSE[name] <= low and high <= white + LOOSE[name]
+    ]
+    if not fitting:
+        return f"bring them to one of {', '.join(RANGES)} first"
+    return f'if they mean {fitting[0]}, say so: value_range="{fitting[0]}" (--value-range {fitting[0]})'
 
 
 def _clamped_note(where: str, name: str, low: float, high: float) -> tuple[str, ...]:

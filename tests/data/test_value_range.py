@@ -66,6 +66,9 @@ def test_bytes_as_fractions_need_bright_values(tmp_path: Path) -> None:
         (np.array([0.0, 0.5, 1.2, 0.9]), "25 % lie outside 0..1, 25 % outside -1..1, 0 % outside 0..255"),
         (np.array([-3.0, 0, 200, 255]), "75 % lie outside 0..1.*25 % outside 0..255, and 50 % above 2"),
         (np.array([0.0, np.inf, 0.5, 1.0]), "25 % are not finite"),
+        (np.array([-2.0, 0.0, 1.0, 2.2]), "bring them to one of 0..1"),
+        (np.array([-1, 0, 1, 1], np.int8), "if they mean -1..1, say so: .*--value-range -1..1"),
+        (np.array([0, 0, 300, 9], np.int32), "if they mean 0..65535, say so"),
     ],
 )
 def test_what_fits_no_range_is_refused_with_shares(tmp_path: Path, values: np.ndarray, shares: str) -> None:

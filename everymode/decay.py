@@ -45,10 +45,12 @@ def decay_notes(recipe: Recipe) -> list[str]:
     if not recipe.automatic_decay or recipe.labels is None:
         return []
     counted = recipe.labels.images_per_label(recipe)
+    if recipe.discriminator_weight_decay != (weight_decay_for(*counted) if counted else 0.0):
+        return []  # changed by hand since
     if counted is None:
         return ["there are no labels, so the discriminator has no weight decay (automatic)"]
     return [
-        f"{counted[0] / counted[1]:,.0f} labelled images per label: discriminator weight decay "
+        f"{counted[0] / counted[1]:,.0f} images per label: discriminator weight decay "
         f"{recipe.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); generator weight "
         f"decay {recipe.generator_weight_decay:.2g}"
     ]

@@ -132,6 +132,7 @@ def check_data(recipe: Recipe, facts: DataFacts | None = None) -> None:
         return
     if recipe.labels.needs_given:
         _check_given(recipe, facts)
+    _check_blocks(recipe)
     loss, labels = recipe.loss, recipe.num_labels
     if not loss.needs_labels(recipe) or labels is None:
         return
@@ -193,24 +194,36 @@ def _check_labels(recipe: Recipe) -> None:
             )
     elif asks and count is None:
         raise ValueError(
-            f"{loss.called} judges by labels, and there are none: {MORE_LABELS}, and hinge and logistic need none"
+            f"{loss.called} asks for a label of each image, and there are none: {MORE_LABELS}, and --loss hinge or "
+            "logistic needs none"
         )
     elif not asks and count is not None:
         raise ValueError(
             f"there are labels, and {loss.called} has a scalar head, which judges without them: set head to per-label "
             "or projection, or labels to none"
         )
-    if isinstance(count, tuple) and not (loss.takes_label_blocks and networks.takes_label_blocks):
-        raise ValueError(
-            f"each image has {len(count)} labels, and {recipe.called} conditions on one: choose one of them (for "
-            "shapes: --data shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several"
-        )
+    if (
+        recipe.num_images
+    ):  # the data are known: a literal says how many labels its own data have, and may get others
+        _check_blocks(recipe)
     if networks.pack > 1 and (count is not None or labels.several_generators):
         raise ValueError(
             f"packs of {networks.pack} examples have no label of their own: set pack to 1, or labels to none"
         )
     if loss.tells_apart and isinstance(count, int) and count == 1 and not labels.needs_given:
         check_data(recipe)
+
+
+def _check_blocks(recipe: Recipe) -> None:
+    """Several labels an image against the loss and the networks."""
+    loss, networks, count = recipe.loss, recipe.networks, recipe.num_labels
+    assert loss is not None
+    taken = loss.takes_label_blocks and networks is not None and networks.takes_label_blocks
+    if isinstance(count, tuple) and not taken:
+        raise ValueError(
+            f"each image has {len(count)} labels, and {recipe.called} conditions on one: choose one of them (for "
+            "shapes: --data shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several"
+        )
 
 
 def _check_packs(recipe: Recipe) -> None:
@@ -260,6 +273,8 @@ def _check_points(recipe: Recipe) -> None:
                 f"{height}x{width}"
             )
         return
+    if recipe.mirror:
+        raise ValueError(f"points are not mirrored, and {recipe.called} draws points: set mirror to off")
     if labels.needs_pixels:
         raise ValueError(
             f"{type(labels).__name__} looks at images, and {recipe.called} draws points: choose other labels, such as "

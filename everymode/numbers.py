@@ -14,6 +14,8 @@ from everymode.resolution import Resolution, parse_resolution
 
 FROM_DATA: dict[str, bool] = {"from_data": True}
 """Metadata of a field that only the data, or a file, fills in: no flag sets it."""
+RENAMED = {"conditional": "labels says it now: --labels given, or --labels none"}
+"""Numbers that recipes had until 0.2, and what stands for them."""
 AUTO = "auto"
 """How a person writes None where it means that a number is chosen automatically."""
 
@@ -28,6 +30,8 @@ class UnknownNumber(ValueError):
 
 def unknown_number(name: str, whose: str, known: Iterable[str]) -> UnknownNumber:
     """The error for a name that is not among those known, with the nearest one."""
+    if name in RENAMED:
+        return UnknownNumber(f"{name} is no number of a recipe any more: {RENAMED[name]}")
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
@@ -84,6 +88,32 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def require_types(values: Any) -> None:
+    """Raise ValueError for a field of a dataclass that is a number, text, switch or choice and holds another value.
+
+    Other fields, and those of classes whose types can't be read, are not looked at.
+    """
+    for name, kind in _plain_fields(type(values)):
+        value = getattr(values, name)
+        if checked(name, value, kind) is None and value is not None:
+            raise ValueError(f"{name} is None where it is chosen automatically, not {value!r}")
+
+
+@cache
+def _plain_fields(kind: type) -> list[tuple[str, Any]]:
+    try:
+        types = types_of(kind)
+    except (NameError, TypeError):
+        return []
+    return [(name, types[name]) for name in names_of(kind) if _is_plain(types[name])]
+
+
+def _is_plain(kind: Any) -> bool:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return all(_is_plain(choice) or choice is type(None) for choice in typing.get_args(kind))
+    return kind in (int, float, str, bool) or typing.get_origin(kind) is Literal
+
+
 def changed(recipe: Any, kinds: Collection[str], numbers: dict[str, Any]) -> dict[str, Any]:
     """The fields of a recipe that differ once these numbers are changed: its own, and parts with theirs.
 
@@ -93,6 +123,12 @@ def changed(recipe: Any, kinds: Collection[str], numbers: dict[str, Any]) -> dic
     Raises UnknownNumber for an unknown name, with the nearest; ValueError for a value of the wrong kind.
     """
     types = types_of(type(recipe))
+    for kind in kinds:
+        if isinstance(numbers.get(kind), str):
+            raise ValueError(
+                f"{kind} takes a part, not its name {numbers[kind]!r}; everymode.train(..., {kind}={numbers[kind]!r}) "
+                "takes names"
+            )
     own = {kind: checked(kind, numbers[kind], types[kind]) for kind in kinds if kind in numbers}
     parts = {part.kind: part for part in recipe.parts()} | own
     of_parts: dict[str, dict[str, Any]] = {}
@@ -114,8 +150,11 @@ def explaining(make: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(make)
     def init(self: Any, **numbers: Any) -> None:
+        own = names_of(type(self))
         for name in numbers:
-            if name not in names_of(type(self)):
+            if name in RENAMED or (name not in own and difflib.get_close_matches(name, own, n=1, cutoff=0.8)):
+                raise TypeError(str(unknown_number(name, "a recipe", own)))
+            if name not in own:
                 raise TypeError(
                     f"a recipe has no field {name!r}: numbers of its parts are changed by "
                     f"recipe.with_numbers({name}=...), or in the part, as in "

@@ -112,8 +112,24 @@ def install() -> None:
         sys.meta_path.insert(0, _OldModules())
 
 
+GONE = {
+    f"everymode.recipes.{name}"
+    for name in (
+        *("augmentation", "backbone", "cluster_numbers", "decay_by_images", "embedding", "fixed_features"),
+        *("partition_numbers", "residual_networks", "small_gan", "tables"),
+    )
+}
+"""Modules of recipe classes, in whose place there are parts."""
+
+
 class _OldModules(MetaPathFinder):
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if fullname in GONE:
+            raise ModuleNotFoundError(
+                f"{fullname} is gone: recipes are made of parts now, which stand in everymode.recipes.parts and in the "
+                "papers' modules, and are changed with recipe.with_numbers(...)",
+                name=fullname,
+            )
         return ModuleSpec(fullname, _Renamed()) if fullname in MODULES else None
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from everymode.numbers import require_types
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -36,6 +38,7 @@ class Part:
     """The recipe's field that holds parts of this kind."""
 
     def __post_init__(self) -> None:
+        require_types(self)
         self.check()
 
     def check(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from everymode import fit
 from everymode.augmentation_names import parse_augmentation
 from everymode.decay import decay_notes, with_automatic_decay
-from everymode.numbers import FROM_DATA, changed, explaining, names_of
+from everymode.numbers import FROM_DATA, changed, explaining, names_of, require_types
 from everymode.part import Labels, Loss, NetworkNeeds, Networks, Norm, Part, Terms
 from everymode.resolution import Resolution, height_and_width
 
@@ -162,6 +162,7 @@ class Recipe:
     """Memory layout of images; auto = channels last on CUDA and in bf16."""
 
     def __post_init__(self) -> None:
+        require_types(self)
         self.check()
 
     # ---- what the parts say together

@@ -151,13 +151,13 @@ PARTS = [
     (
         "a loss that is told labels, and none",
         lambda: replace(PLAIN, loss=MultiHinge()),
-        "multi-hinge judges by labels, and there are none: --labels clusters finds labels of its own, and hinge and "
-        "logistic need none",
+        "multi-hinge asks for a label of each image, and there are none: --labels clusters finds labels of its own, "
+        "and --loss hinge or logistic needs none",
     ),
     (
         "a head per label, and none",
         lambda: replace(PLAIN, loss=Hinge(head="per-label")),
-        "the hinge loss judges by labels, and there are none: --labels clusters finds labels of its own",
+        "the hinge loss asks for a label of each image, and there are none: --labels clusters finds labels of its own",
     ),
     (
         "a scalar head, and labels",
@@ -167,18 +167,18 @@ PARTS = [
     ),
     (
         "several labels an image, and a loss for one",
-        lambda: replace(TOLD, loss=Hinge(head="projection"), num_classes=(3, 4)),
+        lambda: replace(TOLD, loss=Hinge(head="projection"), num_classes=(3, 4), num_images=9),
         "each image has 2 labels, and mine conditions on one: choose one of them (for shapes: --data "
         "shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several",
     ),
     (
         "several labels an image, and networks for one",
-        lambda: replace(TOLD, networks=DeepDCGAN(), num_classes=(3, 4, 5)),
+        lambda: replace(TOLD, networks=DeepDCGAN(), num_classes=(3, 4, 5), num_images=9),
         "each image has 3 labels, and mine conditions on one",
     ),
     (
         "several labels an image, split into parts",
-        lambda: replace(TOLD, labels=Partition(parts_per_class=2), num_classes=(3, 4)),
+        lambda: replace(TOLD, labels=Partition(parts_per_class=2), num_classes=(3, 4), num_images=9),
         "each image has 2 labels, and classes of one kind are split into parts: choose one of them",
     ),
     (
@@ -348,7 +348,7 @@ def test_given_labels_must_be_given(labels: Labels) -> None:
 def test_a_loss_that_asks_for_every_label() -> None:
     few = data(class_counts=(20, 10, 5), num_unlabelled=5)
     assert refused(lambda: replace(TOLD, loss=Hinge(head="projection")).for_data(few)) == (
-        "the hinge loss asks for a label of each image, and 5 of 40 images of photos have no label: choose "
+        "projection asks for a label of each image, and 5 of 40 images of photos have no label: choose "
         "multi-hinge, which guesses them, or omni, which passes over their class, or label them"
     )
     assert "5 of 40 points of photos" in refused(

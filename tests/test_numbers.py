@@ -22,7 +22,9 @@ from everymode.partitioner.settings import DIGITS, PartitionSettings
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import omni_gan
 from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.parts.given_labels import Given
 from everymode.recipes.parts.norms import NoNorm, Spectral
+from everymode.recipes.parts.plain_losses import Hinge
 from everymode.recipes.parts.small_networks import PointNetworks
 from everymode.recipes.self_conditioned import Clusters
 from everymode.resolution import Resolution
@@ -159,8 +161,11 @@ def test_a_number_of_a_part_that_goes_is_unknown() -> None:
 
 
 def test_a_part_of_another_kind_or_a_name_is_no_part() -> None:
-    for wrong in (Spectral(), "biggan", BigGAN):
+    for wrong in (Spectral(), BigGAN):
         with pytest.raises(ValueError, match="networks must be of type Networks, not"):
+            changed(RECIPE, KINDS, {"networks": wrong})
+    for wrong in ("biggan", "auto"):
+        with pytest.raises(ValueError, match=f"networks takes a part, not its name '{wrong}'"):
             changed(RECIPE, KINDS, {"networks": wrong})
 
 
@@ -189,3 +194,26 @@ def test_fields_of_a_recipe_of_ones_own_are_its_own() -> None:
     assert Mine().flat_numbers()["width"] == 4
     with pytest.raises(TypeError, match="height"):
         Mine(height=3)
+
+
+# ---- values of the wrong kind are refused when a part or a recipe is made
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Hinge(head="proj"), "head is one of scalar, projection, per-label, not 'proj'"),
+        (lambda: Given(fake_labels="real"), "fake_labels is one of uniform, data, reused, not 'real'"),
+        (lambda: Spectral(estimate="exakt"), "estimate is one of matrix, convolution, exact, not 'exakt'"),
+        (lambda: Spectral(where="block"), "where is one of all, blocks, not 'block'"),
+        (lambda: BigGAN(initialization="xavier"), "initialization is one of normal, orthogonal, glorot"),
+        (lambda: BigGAN(width=1.5), "width must be of type int, not 1.5"),
+        (lambda: BigGAN(width="48"), "width must be of type int, not '48'"),
+        (lambda: Clusters(clusters="auto"), "clusters is None where it is chosen automatically, not 'auto'"),
+        (lambda: Recipe(precision="fp8"), "precision is one of auto, float32, bf16, float64, not 'fp8'"),
+        (lambda: Recipe(steps="5"), "steps must be of type int, not '5'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_when_it_is_given(make, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        make()

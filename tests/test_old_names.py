@@ -11,7 +11,7 @@ import pytest
 
 import everymode
 from everymode import metrics
-from everymode.old_names import MODULES, NAMES
+from everymode.old_names import GONE, MODULES, NAMES
 
 
 @pytest.fixture
@@ -86,3 +86,9 @@ def test_new_names_are_not_old_ones_and_looking_for_one_loads_nothing() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(GONE))
+def test_modules_that_are_gone_say_what_took_their_place(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match="recipes are made of parts now"):
+        import_module(name)

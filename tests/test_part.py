@@ -87,11 +87,11 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         {"online_memory": -1},
         r"online_memory is a number of images, 0 \(all of a center\) or more, not -1",
     ),
-    (RotationClusters, {"clusters": 0}, "clusters and cluster_starts must be at least 1, not 0 and 10"),
+    (RotationClusters, {"clusters": 0}, "clusters must be at least 1, not 0"),
     (
         RotationClusters,
         {"cluster_starts": 0},
-        "clusters and cluster_starts must be at least 1, not 100 and 0",
+        "cluster_starts must be at least 1, not 0",
     ),
     (
         RotationClusters,
@@ -151,7 +151,8 @@ def test_counts_are_1_or_more(part: type[Part], name: str) -> None:
 @pytest.mark.parametrize(("part", "name"), NEGATIVE)
 def test_weights_and_margins_are_0_or_more(part: type[Part], name: str) -> None:
     for wrong in (-1, NAN, INFINITE):
-        with pytest.raises(ValueError, match=rf"{name} must be 0 \(none\) or more, not {wrong}"):
+        kind = rf"{name} must be (0 \(none\) or more|of type int), not {wrong}"
+        with pytest.raises(ValueError, match=kind):
             part(**{name: wrong})
     assert getattr(part(**{name: 0}), name) == 0
 

@@ -198,7 +198,7 @@ def test_the_automatic_decay_without_labels_is_none_and_says_so() -> None:
     assert automatic.discriminator_weight_decay is None
     fitted = automatic.for_data(facts)
     assert (fitted.discriminator_weight_decay, fitted.automatic_decay) == (5e-4, True)
-    assert fitted.notes()[0].startswith("2 labelled images per label: discriminator weight decay 0.0005")
+    assert fitted.notes()[0].startswith("2 images per label: discriminator weight decay 0.0005")
     unlabelled = automatic.with_numbers(labels=NoLabels(), loss=Hinge()).for_data(facts)
     assert (unlabelled.discriminator_weight_decay, unlabelled.automatic_decay) == (0.0, True)
     assert unlabelled.notes() == ["there are no labels, so the discriminator has no weight decay (automatic)"]

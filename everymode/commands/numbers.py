@@ -38,9 +38,10 @@ class Number(NamedTuple):
     """The recipe, or the part that has it; of two parts that have it, the first."""
 
 
-def numbers_of(recipe: Numbers) -> list[Number]:
-    """All numbers that a user may set: the recipe's own, then its parts'."""
-    parts = recipe.parts() if isinstance(recipe, Recipe) else []
+def numbers_of(recipe: Numbers, parts: Sequence[Part] | None = None) -> list[Number]:
+    """All numbers that a user may set: the recipe's own, then its parts' (or those of `parts`, in place of its own)."""
+    if parts is None:
+        parts = recipe.parts() if isinstance(recipe, Recipe) else []
     found: dict[str, Number] = {}
     for owner in (recipe, *parts):
         sentences, kinds = field_help(type(owner)), types_of(type(owner))
@@ -101,14 +102,17 @@ def class_in_source(kind: type) -> ast.ClassDef | None:
     return classes[-1] if classes else None
 
 
-def number_flags(recipe: Numbers, *, reserved: Collection[str]) -> list[inspect.Parameter]:
-    """One keyword-only parameter per number, with the recipe's value as its default.
+def number_flags(
+    recipe: Numbers, *, reserved: Collection[str], parts: Sequence[Part] | None = None
+) -> list[inspect.Parameter]:
+    """One keyword-only parameter per number, with the recipe's value as its default. Parts: as `numbers_of`.
 
     A number whose name is in `reserved` gets none: the command's own option has that flag.
     """
-    groups = {id(owner): group for owner, group in _groups(recipe)}
+    numbers = numbers_of(recipe, parts)
+    groups = {id(owner): group for owner, group in _groups(numbers)}
     flags = []
-    for number in numbers_of(recipe):
+    for number in numbers:
         if number.name in reserved:
             continue
         sizes, several = number.type == Resolution, number.type == tuple[int, ...]
@@ -133,11 +137,11 @@ def number_flags(recipe: Numbers, *, reserved: Collection[str]) -> list[inspect.
     return flags
 
 
-def _groups(recipe: Numbers) -> Iterator[tuple[Numbers, Group]]:
+def _groups(numbers: Sequence[Number]) -> Iterator[tuple[Numbers, Group]]:
     """A heading for the recipe's own numbers and one for each part's, in this order."""
-    yield recipe, Group(_title(recipe), sort_key=2)
-    for order, part in enumerate(recipe.parts() if isinstance(recipe, Recipe) else []):
-        yield part, Group(_title(part), sort_key=order + 3)
+    owners = {id(number.owner): number.owner for number in numbers}
+    for order, owner in enumerate(owners.values()):
+        yield owner, Group(_title(owner), sort_key=order + 2)
 
 
 def _title(numbers: Numbers) -> str:

@@ -84,13 +84,13 @@ def _in_value(module: str, value: ast.expr, number: str, kind: str) -> str:
         return _in_literal(*there, number, kind) if there else ""
     if not isinstance(value, ast.Call):
         return ""
-    for word in value.keywords:
-        if word.arg in (None, number):
-            found = word.value.lineno if word.arg else _line_in_dict(module, word.value, number)
-            if found:
-                return f"set in {_place(module, found)}"
-        if word.arg == kind:
-            return _in_value(module, word.value, number, "") or _of_part(module, word.value)
+    words = [each for word in value.keywords for each in _spelled_out(module, word)]
+    for name, _, _, line in words:
+        if name == number:
+            return f"set in {_place(module, line)}"
+    for name, there, part, _ in words:
+        if name == kind:
+            return _in_value(there, part, number, "") or _of_part(there, part)
     base = _base(value)
     return _in_value(module, base, number, kind) if base is not None else ""
 
@@ -109,14 +109,19 @@ def _base(call: ast.Call) -> ast.expr | None:
     return call.args[0] if call.args else None
 
 
-def _line_in_dict(module: str, value: ast.expr, number: str) -> int:
-    """The line of an unpacked dictionary that has the number, if it stands in this module; else of the unpacking."""
-    there = _resolved(module, value)
-    literal = _assignments(there[0]).get(there[1]) if there else value
+def _spelled_out(module: str, word: ast.keyword) -> list[tuple[str, str, ast.expr, int]]:
+    """What a keyword of a call sets, or each key of an unpacked dictionary: name, module and expression of the value,
+    line of the call.
+    """
+    if word.arg is not None:
+        return [(word.arg, module, word.value, word.value.lineno)]
+    there = _resolved(module, word.value)
+    literal = _assignments(there[0]).get(there[1]) if there else word.value
     if not isinstance(literal, ast.Dict):
-        return 0
-    keys = [key.value for key in literal.keys if isinstance(key, ast.Constant)]
-    return value.lineno if number in keys else 0
+        return []
+    where, line = there[0] if there else module, word.value.lineno
+    pairs = zip(literal.keys, literal.values, strict=True)
+    return [(str(key.value), where, value, line) for key, value in pairs if isinstance(key, ast.Constant)]
 
 
 def _resolved(module: str, value: ast.expr) -> tuple[str, str] | None:
@@ -134,11 +139,15 @@ def _resolved(module: str, value: ast.expr) -> tuple[str, str] | None:
 
 def _assignments(module: str) -> dict[str, ast.expr]:
     """What each name at a module's head is assigned."""
-    return {
-        statement.targets[0].id: statement.value
-        for statement in _tree(module).body
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-    }
+    found: dict[str, ast.expr] = {}
+    for statement in _tree(module).body:
+        if not isinstance(statement, ast.Assign):
+            continue
+        target, value = statement.targets[0], statement.value
+        several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+        pairs = zip(target.elts, value.elts, strict=True) if several else [(target, value)]  # type: ignore[union-attr]
+        found |= {name.id: each for name, each in pairs if isinstance(name, ast.Name)}
+    return found
 
 
 def _imports(module: str) -> dict[str, str]:

@@ -16,9 +16,10 @@ from everymode.commands.numbers import number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.extractors.naming import names_code
+from everymode.part import Part
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
-from everymode.recipes.choosing import of_another_part, with_choices
+from everymode.recipes.choosing import chosen, of_another_part, with_choices
 from everymode.recipes.parts.catalogue import PARTS, name_of
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
     the parts that it chooses.
 
     Without a recipe, those of the run that it resumes, else those that every recipe has. Raises ValueError or
-    FileNotFoundError for a recipe or run that isn't there, and ValueError for parts that don't fit and for a number of
-    a part that is not chosen.
+    FileNotFoundError for a recipe or run that isn't there, and ValueError for a part that there is not, and for a
+    number of a part that is not chosen.
     """
     name = named_recipe(tokens)
     resume = _value_of("--resume", tokens)
@@ -132,22 +133,22 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
         recipe = recipe_of_run(resume)
     else:
         recipe = Recipe()
-    picked = {kind: _value_of(f"--{kind}", tokens) for kind in _CHOSEN}
-    before = recipe
-    if recipe.parts():
-        recipe = with_choices(recipe, **{kind: value for kind, value in picked.items() if value is not None})
+    parts = {part.kind: part for part in recipe.parts()}
+    for kind in _CHOSEN if parts else ():
+        if (asked := _value_of(f"--{kind}", tokens)) is not None:
+            parts[kind] = chosen(recipe, kind, asked)  # whether they fit is asked once all numbers are known
     own = inspect.signature(train, eval_str=True)
     options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
-    flags = number_flags(recipe, reserved=[option.name for option in options])
-    _refuse_numbers_of_others(tokens, recipe, [*options, *flags])
-    flags = [*_part_flags(before), *flags]
+    flags = number_flags(recipe, reserved=[option.name for option in options], parts=[*parts.values()])
+    _refuse_numbers_of_others(tokens, recipe, parts, [*options, *flags])
+    flags = [*_part_flags(recipe), *flags]
     if recipe.data:  # shown as --data's default; what is not given is not passed on, so it changes nothing
         options = [each.replace(default=recipe.data) if each.name == "data" else each for each in options]
 
     def command(*arguments: Any, **given: Any) -> Exit:
         if name is not None and given.get("resume") is None:
             # A wrong number is refused before anything slow begins; for a run that goes on, by train itself.
-            with_choices(before, **{flag.name: given[flag.name] for flag in flags if flag.name in given})
+            with_choices(recipe, **{flag.name: given[flag.name] for flag in flags if flag.name in given})
         return train(*arguments, **given)
 
     command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
@@ -216,14 +217,14 @@ def _part_flags(recipe: Recipe) -> list[inspect.Parameter]:
 
 
 def _refuse_numbers_of_others(
-    tokens: Sequence[str], recipe: Recipe, known: Sequence[inspect.Parameter]
+    tokens: Sequence[str], recipe: Recipe, parts: dict[str, Part], known: Sequence[inspect.Parameter]
 ) -> None:
     """Raise ValueError for a flag that sets a number of a part which is not chosen, or that was renamed."""
     names = {option.name for option in known}
     for token in tokens:
         name = token.partition("=")[0].removeprefix("--").replace("-", "_")
         if token.startswith("--") and not {name, name.removeprefix("no_")} & names:
-            sentence = of_another_part(recipe, name.removeprefix("no_"))
+            sentence = of_another_part(recipe, name.removeprefix("no_"), parts)
             if sentence:
                 raise ValueError(sentence)
 

@@ -153,7 +153,7 @@ def _checked_combinations(
             "or leave the combinations out"
         )
     rows = torch.as_tensor(combinations, dtype=torch.int64, device="cpu")
-    sizes = torch.tensor(num_labels)
+    sizes = torch.tensor(num_labels, device="cpu")
     if not len(rows) or rows.shape[1:] != sizes.shape or (rows < 0).any() or (rows >= sizes).any():
         raise ValueError(
             f"combinations must be labels 0..K - 1 of each of the blocks {num_labels}, shape [M, {len(sizes)}] with M "

@@ -112,8 +112,9 @@ class Partition(Labels):
                 "guide_floor to 0, and leave partitioner out"
             )
 
-    def check_in(self, recipe: Recipe) -> None:
-        if self.parts_per_class and isinstance(recipe.num_classes, tuple):
+    def check_in(self, recipe: Recipe, *, known: bool = False) -> None:
+        several = self.parts_per_class and isinstance(recipe.num_classes, tuple)
+        if several and (known or recipe.num_images):
             raise ValueError(
                 f"each image has {len(recipe.num_classes)} labels, and classes of one kind are split into parts: "
                 "choose one of them (for shapes: --data shapes:labels=shape), or set parts_per_class to 0"
@@ -181,6 +182,7 @@ class Partition(Labels):
         partitioner = partitioner_for(replace(self.settings(recipe), k=parts), shape)
         if not self.parts_per_class:
             return PartitionLabels(partitioner, parts, images, mirrored=recipe.mirror)
+        self.check_in(recipe, known=True)
         assert isinstance(recipe.num_classes, int)
         return ClassPartLabels(
             partitioner,
@@ -210,10 +212,9 @@ class Partition(Labels):
             label_by_partition(game.labels, self.partitioner, settings, data, preparation, seed=recipe.seed)
 
 
+# As released: the second term of a projection is a linear layer's output. On SN-GAN's layouts.
 BIASED_PROJECTION = Hinge(head="projection", class_bias=True)
-"""The second term of a projection is a linear layer's output, as released."""
 
-# On SN-GAN's layouts: hinge loss, spectral normalization in both networks.
 CIFAR10 = biggan.CIFAR10.with_numbers(
     name="partition-guided-cifar10",
     loss=BIASED_PROJECTION,

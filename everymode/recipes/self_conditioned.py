@@ -25,8 +25,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from everymode.part import Labels
 from everymode.recipes import benchmark_numbers as numbers
+from everymode.recipes.parts.fixed_features import KMeansLabels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,7 +52,7 @@ def clusters_for(num_images: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clusters(Labels):
+class Clusters(KMeansLabels):
     """Clusters of the discriminator's own features stand for labels; labels that the data have are not used."""
 
     follows_discriminator: ClassVar[bool] = True
@@ -63,8 +63,6 @@ class Clusters(Labels):
     """Steps between two clusterings, of which the first comes before the first step."""
     cluster_images: int = 25_000
     """Images that are clustered each time; all others take the nearest center."""
-    cluster_starts: int = 10
-    """Runs of k-means++ of the first clustering, of which the best is kept."""
     keep_centers: bool = True
     """Start each later clustering at the old clusters' means in the new features."""
     match_clusters: bool = True
@@ -79,12 +77,8 @@ class Clusters(Labels):
         return self.refresh_every
 
     def check(self) -> None:
-        self.require_at_least_1("clusters", "refresh_every", "cluster_images", "cluster_starts")
-        if self.cluster_images < (self.clusters or 1):
-            raise ValueError(
-                f"{self.clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or "
-                "ask for fewer clusters"
-            )
+        super().check()
+        self.require_at_least_1("refresh_every")
         if self.online_memory < 0:
             raise ValueError(
                 f"online_memory is a number of images, 0 (all of a center) or more, not {self.online_memory}"
@@ -98,17 +92,19 @@ class Clusters(Labels):
         """Raises ValueError where there are fewer images than clusters."""
         fewest = 2 if recipe.loss is not None and recipe.loss.tells_apart else 1
         clusters = self.clusters or max(clusters_for(facts.num_images), fewest)
-        if clusters > facts.num_images:
-            raise ValueError(
-                f"{clusters} clusters can't be found in the {facts.num_images:,} examples of {facts.name}: ask for "
-                "fewer (the default suits the data), or give more images"
-            )
+        self.require_images(clusters, facts)
         return replace(recipe, labels=replace(self, clusters=clusters))
 
     def notes(self, recipe: Recipe) -> list[str]:
-        return [
+        told = [
             f"{self.clusters} clusters stand for labels; `everymode clusters` shows them once the run has begun"
         ]
+        if self.online and self.refresh_every >= recipe.steps:
+            told.append(
+                f"centers follow the batches from step {self.refresh_every:,} on, and training ends at "
+                f"{recipe.steps:,}: set refresh_every to less"
+            )
+        return told
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, clusters=3, refresh_every=2, cluster_starts=2)

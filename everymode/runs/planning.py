@@ -11,12 +11,12 @@ from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
 from everymode.extractors.naming import require_named_by_user
 from everymode.machine.distributed import World
-from everymode.recipe import KINDS, Recipe
+from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.choosing import with_choices
 from everymode.runs.data import open_for
-from everymode.runs.resuming import Wanted, check_same_data, folder_to_resume, part_names, resumed
-from everymode.sampling.record import record_of
+from everymode.runs.resuming import Wanted, check_same_data, folder_to_resume, resumed
+from everymode.sampling.record import part_names, record_of
 from everymode.storage.run_folder import RunFolder
 
 
@@ -58,7 +58,7 @@ def plan_of(
     if chosen.data and source != chosen.data and "held_out" not in numbers:
         chosen = replace(chosen, held_out="")  # it belongs to the recipe's own data
     name, seed = str(numbers.get("name", chosen.name)), int(numbers.get("seed", chosen.seed))
-    asked = with_choices(chosen, **{kind: numbers[kind] for kind in KINDS if kind in numbers})
+    asked = with_choices(chosen, **numbers) if str(resume) == "auto" else chosen
     wanted = Wanted(name, source, seed, part_names(record_of(asked)))
     folder = folder_to_resume(resume, out, wanted, world)
     if folder is not None:

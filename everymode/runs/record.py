@@ -13,7 +13,7 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
-from everymode.sampling.record import FORMAT, record_of
+from everymode.sampling.record import FORMAT, part_names, record_of
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
 from everymode.version import __version__
@@ -69,7 +69,10 @@ def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callab
 
 def say_changes(before: Recipe, now: Recipe, say: Callable[[str], None]) -> None:
     """Which numbers of a run that goes on are not those it had."""
-    had = before.flat_numbers()
+    parts, had = part_names(record_of(before)), before.flat_numbers()
+    for kind, name in part_names(record_of(now)).items():
+        if name != parts.get(kind):
+            say(f"changed from here on: {kind} {parts.get(kind)} -> {name}")
     for name, value in now.flat_numbers().items():
         if value != had.get(name):
             say(f"changed from here on: {name} {had.get(name)} -> {value}")

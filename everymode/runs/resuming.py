@@ -13,7 +13,7 @@ from everymode.data.words import counted, listed
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.runs.class_rows import ClassRows, class_rows
-from everymode.sampling.record import recipe_of, require_format
+from everymode.sampling.record import part_names, recipe_of, require_format
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_config
 from everymode.training.trainer import Trainer
@@ -47,18 +47,14 @@ def folder_to_resume(resume: str | Path | None, out: Path, wanted: Wanted, world
     return RunFolder(Path(found)) if found else None
 
 
-def part_names(record: dict[str, Any]) -> dict[str, str]:
-    """Kind -> name of each part that a recipe's record has; the class's name for parts of the user's own."""
-    return {kind: part.get("name") or part["own"] for kind, part in record.get("parts", {}).items()}
-
-
 def _newest_run(out: Path, wanted: Wanted) -> str:
     """The newest run folder in `out` that is what is wanted, or ""."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
             config = RunFolder(path).read_config()
-            numbers = config["recipe"]["numbers"]
-            if (numbers["name"], config["data"]["source"], numbers["seed"]) != wanted[:3]:
+            numbers = config.get("recipe", {}).get("numbers", {})
+            source = config.get("data", {}).get("source")
+            if (numbers.get("name"), source, numbers.get("seed")) != wanted[:3]:
                 continue
             require_format(config, path)
             if part_names(config["recipe"]) == wanted.parts:
@@ -74,15 +70,16 @@ def resumed(
     Raises ValueError if the run was made with another kind of recipe.
     """
     config = folder.read_config()
-    record = config["recipe"]
-    if record["numbers"]["name"] != name:
+    record = config.get("recipe", {})
+    before = record.get("numbers", {}).get("name")
+    if before is not None and before != name:
         raise ValueError(
-            f"{folder.path} was trained with {record['numbers']['name'] or record.get('own')}, not with "
+            f"{folder.path} was trained with {before or record.get('own')}, not with "
             f"{name or chosen.called}: leave the recipe out to go on with that run, or start a new one"
         )
     numbers = recipe_of(config, chosen, folder.path)
     given = isinstance(data, (str, Path))
-    return numbers, source if given or data is not None else str(config["data"]["source"]), record["file"]
+    return numbers, source if given or data is not None else str(config["data"]["source"]), record.get("file")
 
 
 def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwise: str = "") -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from everymode.numbers import checked, names_of, types_of, with_tuples
-from everymode.part import Part
+from everymode.part import Norm, Part, Terms
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes.parts.catalogue import PARTS, name_of
 from everymode.version import __version__
@@ -25,7 +25,9 @@ def record_of(recipe: Recipe) -> dict[str, Any]:
     own = [name for name in names_of(recipe) if name not in KINDS]
     record: dict[str, Any] = {} if type(recipe) is Recipe else {"own": type(recipe).__name__}
     record["numbers"] = {name: _plain(getattr(recipe, name)) for name in own}
-    record["parts"] = {part.kind: _record_of_part(part) for part in recipe.parts()}
+    # The contracts themselves, which do nothing, are as good as no part.
+    parts = [part for part in recipe.parts() if type(part) not in (Norm, Terms)]
+    record["parts"] = {part.kind: _record_of_part(part) for part in parts}
     return record
 
 
@@ -78,6 +80,11 @@ def recipe_of(
         return recipe_from(record, given)
     except (ValueError, ArithmeticError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def part_names(record: dict[str, Any]) -> dict[str, str]:
+    """Kind -> name of each part that a recipe's record has; the class's name for parts of the user's own."""
+    return {kind: part.get("name") or part.get("own", "") for kind, part in record.get("parts", {}).items()}
 
 
 def own_classes(record: dict[str, Any]) -> list[str]:

@@ -248,7 +248,7 @@ def test_parts_are_chosen_by_name_and_bring_their_numbers(calls, capsys):
         (["--no-in-place"], "in_place is a number of norm sparsity-aware"),
         (["--gain=0.7"], "Choose --norm sparsity-aware to set it"),
         (["--conditional"], "labels says it now: --labels given, or --labels none"),
-        (["--labels", "none"], "omni-loss judges by labels, and there are none"),
+        (["--labels", "none"], "omni-loss asks for a label of each image, and there are none"),
         (["--labels", "klusters"], "labels is one of none, given, clusters"),
         (["--labels", "clusters", "--clusters", "0"], "by auto (None in Python), not by 0"),
         (["--labels", "generators"], "several generators play with a loss that is told no label"),

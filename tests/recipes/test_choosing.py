@@ -44,7 +44,11 @@ def test_a_part_that_is_there_keeps_its_numbers() -> None:
     again = with_choices(recipe, labels="clusters", clusters=9)
     assert again.labels == replace(recipe.labels, clusters=9)
     other = with_choices(recipe, labels="online-clusters")
-    assert other.labels == Clusters(online=True), "another name is another part"
+    assert other.labels == replace(recipe.labels, online=True), "of the same class, only the mark differs"
+    parts = find("partition-guided-classes-digits")
+    assert with_choices(parts, labels="partition").labels == replace(
+        parts.labels, parts_per_class=0, guide_weight=6.0
+    )
     assert chosen(recipe, "labels", "clusters") is recipe.labels
     assert chosen(recipe, "labels", "given") == Given()
 
@@ -132,9 +136,10 @@ def test_values_of_a_wrong_kind_are_refused_as_anywhere() -> None:
 
 
 def test_there_is_nothing_to_say_of_a_number_that_is_there() -> None:
-    assert (
-        of_another_part(OMNI, "width") == of_another_part(OMNI, "steps") == of_another_part(OMNI, "zzz") == ""
-    )
+    assert {
+        of_another_part(OMNI, number, {part.kind: part for part in OMNI.parts()})
+        for number in ("width", "zzz")
+    } == {""}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from toy_games import toy_data, toy_trainer
 from everymode.data.opening import open_images
 from everymode.part import Part
 from everymode.recipe import Recipe
+from everymode.recipes.ac_gan import AuxiliaryClassifier
+from everymode.recipes.multi_hinge_gan import FakeClass
 from everymode.recipes.parts.catalogue import PARTS, part_called
 from everymode.recipes.parts.given_labels import Given
 from everymode.recipes.parts.plain_losses import Hinge, Logistic, PlainLoss
@@ -34,8 +36,8 @@ FURTHER: dict[str, dict[str, Part]] = {
     "loss": {
         "scalar": Logistic(head="scalar"),
         "projection with bias": Hinge(head="projection", class_bias=True),
-        "k1 of any class": part_called("loss", "multi-hinge-k1"),
-        "ac beside projection": part_called("loss", "ac"),
+        "k1 of any class": FakeClass(complement=True),
+        "ac beside projection": AuxiliaryClassifier(projection=True, aux_on_fake=False),
     },
     "labels": {"reused": Given(fake_labels="reused"), "as in the data": Given(fake_labels="data")},
     "norm": {"blocks": SparsityAware(where="blocks"), "in place": SparsityAware(in_place=True)},
@@ -68,18 +70,7 @@ def values(kind: str) -> dict[str, Any]:
     """What a kind may be, by name."""
     if kind == "augmentation":
         return {name or NONE: name for name in AUGMENTATIONS}
-    named = {name: part_called(kind, name) for name in PARTS[kind]}
-    changed = FURTHER.get(kind, {})
-    if kind == "loss":
-        from dataclasses import replace
-
-        changed = changed | {
-            "k1 of any class": replace(changed["k1 of any class"], complement=True),
-            "ac beside projection": replace(
-                changed["ac beside projection"], projection=True, aux_on_fake=False
-            ),
-        }
-    return named | changed
+    return {name: part_called(kind, name) for name in PARTS[kind]} | FURTHER.get(kind, {})
 
 
 def recipe_of(mixture: Mixture) -> Recipe:
@@ -197,51 +188,79 @@ def play(mixture: Mixture) -> Trainer:
     return trainer
 
 
+HEADS = {
+    **dict.fromkeys(("projection", "projection with bias"), "ProjectionHead"),
+    **dict.fromkeys(("omni", "one-sided-omni", "multi-hinge-k1", "k1 of any class"), "ClassifierHead"),
+    **dict.fromkeys(("multi-hinge", "ac beside projection"), "ProjectionClassifierHead"),
+    **dict.fromkeys(("2c", "d2d-ce"), "EmbeddingHead"),
+    **dict.fromkeys(("ac", "imac", "scalar"), "ScalarHead"),
+    "multi-hinge-shared": "SharedProjectionHead",
+}
+"""The head of each loss; of the plain ones left to themselves, SelectHead with labels and ScalarHead without."""
+SOURCES = {
+    **dict.fromkeys(("given", "reused", "as in the data"), "GivenLabels"),
+    **dict.fromkeys(("autoencoder", "classifier", "rotation"), "FixedClusters"),
+    NONE: "NoLabels",
+    "clusters": "ClusterLabels",
+    "online-clusters": "OnlineClusterLabels",
+    "partition": "PartitionLabels",
+    "random-partition": "FixedParts",
+    "class-parts": "ClassPartLabels",
+    "random": "RandomLabels",
+    "generators": "GeneratorLabels",
+}
+RULES = {
+    "spectral": {"SpectralNorm"},
+    "convolution-spectral": {"ConvolutionSpectralNorm"},
+    "exact-spectral": {"ExactSpectralNorm"},
+    "weight": {"WeightNorm"},
+    "sparsity-aware": {"SparsityAware"},
+    "blocks": {"SparsityAware", "SpectralNorm"},
+}
+"""What parametrizes D's convolutions, and in "blocks" what is outside them too."""
+TERMS = {
+    "r1_weight": {"r1"},
+    "r2_weight": {"r2"},
+    "gamma": {"r1", "r2"},
+    "penalty_weight": {"gradient_penalty"},
+    "lecam_weight": {"lecam"},
+    "consistency_weight": {"consistency"},
+    "fake_consistency_weight": {"consistency"},
+    "matching_weight": {"feature_matching"},
+}
+
+
 def look_at(trainer: Trainer, recipe: Recipe, mixture: Mixture, means: dict[str, float]) -> None:
-    """The game has the mixture's head, label source, weight rule and terms."""
+    """The game has the mixture's head, label source, weight rule and terms, as the tables above say."""
     game, critic = trainer.game, trainer.game.discriminator
     critic = getattr(critic, "discriminator", critic)
-    assert type(critic.head) is type(expected_head(recipe))
-    assert type(game.labels) is type(source_by_itself(recipe, trainer))
-    ruled = [name for name, each in critic.named_modules() if parametrize.is_parametrized(each, "weight")]
-    weight_rules = (
-        "spectral",
-        "convolution-spectral",
-        "exact-spectral",
-        "sparsity-aware",
-        "weight",
-        "blocks",
-    )
-    assert bool(ruled) == (mixture.norm in weight_rules)
+    by_itself = "ScalarHead" if mixture.labels in (NONE, "generators") else "SelectHead"
+    assert type(critic.head).__name__ == HEADS.get(mixture.loss, by_itself)
+    assert type(game.labels).__name__ == SOURCES[mixture.labels]
+    ruled = {
+        name: type(layer.parametrizations.weight[0]).__name__
+        for name, layer in critic.named_modules()
+        if parametrize.is_parametrized(layer, "weight")
+    }
+    convolutions = {rule for name, rule in ruled.items() if critic.get_submodule(name).weight.dim() == 4}
+    if mixture.norm == "blocks":
+        inside = {rule for name, rule in ruled.items() if name.startswith("blocks.")}
+        outside = {rule for name, rule in ruled.items() if not name.startswith("blocks.")}
+        assert (inside, outside) == ({"SparsityAware"}, {"SpectralNorm"})
+    elif mixture.norm not in RULES:
+        assert not ruled
+    elif mixture.networks != "points":  # which have no convolutions
+        assert convolutions == RULES[mixture.norm]
+    else:
+        assert ruled
     assert (game.constraint is not None) == (mixture.norm in ("clipping", "in place"))
     logged = {name.partition("/")[2] for name in means}
-    terms = {
-        "r1_weight": "r1",
-        "r2_weight": "r2",
-        "gamma": "r2",
-        "penalty_weight": "gradient_penalty",
-        "lecam_weight": "lecam",
-        "consistency_weight": "consistency",
-        "fake_consistency_weight": "consistency",
-        "matching_weight": "feature_matching",
-    }
-    if mixture.terms in terms:
-        assert terms[mixture.terms] in logged
+    wanted = TERMS.get(mixture.terms, set())
+    assert wanted <= logged and not (set().union(*TERMS.values()) - wanted) & logged
+    assert ("orthonormal" in logged) == (mixture.norm == "orthonormal")
     assert ("guide" in logged) == (mixture.labels in ("partition", "class-parts"))
     assert ("generator of fakes" in logged) == (mixture.labels == "generators")
     assert (game.augment is None) == (mixture.augmentation == NONE)
-
-
-def expected_head(recipe: Recipe) -> Any:
-    """A head such as the loss asks for."""
-    assert recipe.loss is not None
-    return recipe.loss.pieces(recipe).head(4)
-
-
-def source_by_itself(recipe: Recipe, trainer: Trainer) -> Any:
-    """A label source such as the labels part makes."""
-    assert recipe.labels is not None
-    return recipe.labels.source(recipe, trainer.game.discriminator.cpu())
 
 
 def shown(mixture: Mixture) -> str:

@@ -227,7 +227,7 @@ def test_recipes_on_learnt_features_refuse_what_they_can_not_do() -> None:
     recipe = find("rotnet-gan-cifar10")
     with pytest.raises(ValueError, match="they must be square"):
         recipe.with_numbers(resolution="32x48")
-    with pytest.raises(ValueError, match="100 clusters can't be found in the 40 images"):
+    with pytest.raises(ValueError, match="100 clusters can't be found in the 40 examples"):
         recipe.for_data(toy_data(size=32).facts())
     with pytest.raises(ValueError, match="can't be found in 50 images"):
         recipe.with_numbers(cluster_images=50)

@@ -47,7 +47,7 @@ def test_recipes_for_images_take_the_decay_of_their_data() -> None:
     facts = DataFacts("photos", 5000, (3, 64, 64), 10, (500,) * 10, 0, "f", ())
     fitted = IMAGES64.for_data(facts)
     assert fitted.discriminator_weight_decay == 5e-4
-    assert "500 labelled images per label: discriminator weight decay 0.0005" in fitted.notes()[0]
+    assert "500 images per label: discriminator weight decay 0.0005" in fitted.notes()[0]
     chosen = replace(IMAGES64, discriminator_weight_decay=0.0).for_data(facts)
     assert chosen.discriminator_weight_decay == 0.0
     assert CIFAR10.for_data(facts).discriminator_weight_decay == 1e-4

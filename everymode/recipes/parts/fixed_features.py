@@ -21,37 +21,45 @@ KEPT = "clusters.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedFeatures(Labels):
-    """A subclass says what features are: `extractor`, and `learn_features`."""
+class KMeansLabels(Labels):
+    """Clusters of features of the images; `num_labels` says how many."""
+
+    cluster_images: int = 50_000
+    """Images that are clustered each time; all others take the nearest center."""
+    cluster_starts: int = 10
+    """Runs of k-means++ of the first clustering, of which the best is kept."""
+
+    def check(self) -> None:
+        self.require_at_least_1("clusters", "cluster_images", "cluster_starts")
+        clusters = getattr(self, "clusters", None) or 1
+        if self.cluster_images < clusters:
+            raise ValueError(
+                f"{clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or ask for "
+                "fewer clusters"
+            )
+
+    def require_images(self, clusters: int, facts: DataFacts) -> None:
+        """Raise ValueError where there are fewer images than clusters."""
+        if clusters > facts.num_images:
+            raise ValueError(
+                f"{clusters} clusters can't be found in the {facts.num_images:,} examples of {facts.name}: ask for "
+                "fewer, or give more images"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedFeatures(KMeansLabels):
+    """Clusters found once. A subclass says what features are: `extractor`, and `learn_features`."""
 
     clusters: int = 100
     """Number of clusters."""
-    cluster_images: int = 50_000
-    """Images that are clustered; all others take the nearest center."""
-    cluster_starts: int = 10
-    """Runs of k-means++, of which the best is kept."""
-
-    def check(self) -> None:
-        if self.clusters < 1 or self.cluster_starts < 1:
-            raise ValueError(
-                f"clusters and cluster_starts must be at least 1, not {self.clusters} and {self.cluster_starts}"
-            )
-        if self.cluster_images < self.clusters:
-            raise ValueError(
-                f"{self.clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or "
-                "ask for fewer clusters"
-            )
 
     def num_labels(self, recipe: Recipe) -> int:
         return self.clusters
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
         """Raises ValueError where there are fewer images than clusters."""
-        if self.clusters > facts.num_images:
-            raise ValueError(
-                f"{self.clusters} clusters can't be found in the {facts.num_images:,} images of {facts.name}: ask for "
-                "fewer, or give more images"
-            )
+        self.require_images(self.clusters, facts)
         return recipe
 
     def notes(self, recipe: Recipe) -> list[str]:

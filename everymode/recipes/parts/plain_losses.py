@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 class PlainLoss(Loss):
     """A loss on one score per image."""
 
+    formula: ClassVar[str]
+    """The loss in words."""
+
     head: Literal["scalar", "projection", "per-label"] | None = None
     """How the score depends on the label: not at all, by projection, or an output per label of which the label picks
     one (Self-Conditioned GAN's); auto = per-label where there are labels, else scalar."""
     class_bias: bool = False
     """Projection with a bias per class, as PGMGAN's released code has it."""
+
+    @property
+    def called(self) -> str:  # type: ignore[override]
+        """Its name in sentences."""
+        return self.formula
 
     def adversarial(self) -> AdversarialLoss:
         """The loss of both players."""
@@ -58,7 +66,11 @@ class PlainLoss(Loss):
 class Hinge(PlainLoss):
     """The hinge loss; with projection BigGAN's."""
 
-    called: ClassVar[str] = "the hinge loss"
+    formula: ClassVar[str] = "the hinge loss"
+
+    @property
+    def called(self) -> str:  # type: ignore[override]
+        return "projection" if self.head == "projection" else self.formula
 
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.adversarial import hinge
@@ -70,7 +82,7 @@ class Hinge(PlainLoss):
 class Logistic(PlainLoss):
     """The logistic loss with the non-saturating generator: the original GAN's."""
 
-    called: ClassVar[str] = "the logistic loss"
+    formula: ClassVar[str] = "the logistic loss"
 
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.adversarial import logistic
@@ -82,7 +94,7 @@ class Logistic(PlainLoss):
 class Wasserstein(PlainLoss):
     """The Wasserstein loss, whose discriminator something else must keep Lipschitz: a gradient penalty, or a norm."""
 
-    called: ClassVar[str] = "the Wasserstein loss"
+    formula: ClassVar[str] = "the Wasserstein loss"
     has_zero: ClassVar[bool] = False
 
     def adversarial(self) -> AdversarialLoss:
@@ -95,7 +107,7 @@ class Wasserstein(PlainLoss):
 class LeastSquares(PlainLoss):
     """Least squares (LSGAN)."""
 
-    called: ClassVar[str] = "the least-squares loss"
+    formula: ClassVar[str] = "the least-squares loss"
 
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.adversarial import least_squares
@@ -107,7 +119,7 @@ class LeastSquares(PlainLoss):
 class Relativistic(PlainLoss):
     """Each real against a fake of the same label (R3GAN): given labels are then reused for the fakes."""
 
-    called: ClassVar[str] = "the relativistic loss"
+    formula: ClassVar[str] = "the relativistic loss"
     compares_pairs: ClassVar[bool] = True
     has_zero: ClassVar[bool] = False
 

@@ -24,6 +24,7 @@ from everymode.data.decode import (
     require_range_known,
     turn_of,
 )
+from everymode.data.large_images import room_for
 from everymode.data.opening import STACKED, image_size, open_images, open_source, require_limit
 from everymode.data.parallel import in_order
 from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
@@ -180,11 +181,14 @@ def _look(source: Source, i: int) -> _Seen | Unreadable:
             require_range_known(image, source.value_range)
             header = read_header(image)
             turned = turn_of(image)
-            pixels = flattened(image, 4, WHITE, source.value_range)
-            pixels = pixels if turned is None else pixels.transpose(turned)
-            digest = hashlib.blake2b(repr(pixels.size).encode() + pixels.tobytes(), digest_size=16).digest()
-            values = np.asarray(pixels).transpose(2, 0, 1)
-            return _Seen(header, digest, (brightest_of(image, values, deep=deep), deep))
+            with room_for(image):
+                pixels = flattened(image, 4, WHITE, source.value_range)
+                pixels = pixels if turned is None else pixels.transpose(turned)
+                digest = hashlib.blake2b(
+                    repr(pixels.size).encode() + pixels.tobytes(), digest_size=16
+                ).digest()
+                values = np.asarray(pixels).transpose(2, 0, 1)
+                return _Seen(header, digest, (brightest_of(image, values, deep=deep), deep))
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         return Unreadable(source.items[i], reason_of(error, source.items[i]))
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from everymode.data.large_images import room_for
 from everymode.data.picture_files import FORMATS
 from everymode.data.value_range import in_bytes
 
@@ -174,13 +175,14 @@ def decoded(image: Image.Image, decoding: Decoding) -> tuple[np.ndarray, float]:
     longest = 2 * max(decoding.resolution)
     image.draft(None, (longest, longest))
     turned = turn_of(image)
-    image = flattened(image, decoding.channels, decoding.background, decoding.value_range)
-    image = image if turned is None else image.transpose(turned)
-    if image.size != decoding.resolution[::-1]:
-        image = FITS[decoding.fit](image, decoding.resolution, decoding.background)
-    pixels = np.asarray(image)
-    pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(pixels), enlargement(header, decoding.resolution, decoding.fit)
+    with room_for(image):
+        image = flattened(image, decoding.channels, decoding.background, decoding.value_range)
+        image = image if turned is None else image.transpose(turned)
+        if image.size != decoding.resolution[::-1]:
+            image = FITS[decoding.fit](image, decoding.resolution, decoding.background)
+        pixels = np.asarray(image)
+        pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return np.ascontiguousarray(pixels), enlargement(header, decoding.resolution, decoding.fit)
 
 
 def flattened(

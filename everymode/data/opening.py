@@ -243,6 +243,7 @@ def _tables_below(root: Path) -> list[Path]:
         path
         for path in sorted(root.rglob("*"))
         if path.name.lower().endswith(PARQUET)
+        and path.is_file()
         and not any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
     ]
     folders = list(dict.fromkeys(path.parent for path in shards))

@@ -26,7 +26,7 @@ def stl10_source(path: Path) -> Source:
     Raises:
         DataError: a size that is no multiple of an image's, or labels outside 1 .. 10.
     """
-    files = [path]
+    files, notes = [path], ()
     if path.is_dir():
         files = [
             path / f"{part}_X.bin" for part in ("train", "unlabeled") if (path / f"{part}_X.bin").is_file()
@@ -35,6 +35,8 @@ def stl10_source(path: Path) -> Source:
             raise DataError(
                 f"{path} has neither train_X.bin nor unlabeled_X.bin; give the path of one .bin file"
             )
+        if (path / "test_X.bin").is_file():
+            notes = (f"{path.name}: passed over test_X.bin, which opens by its own path",)
     images = [_stl10_images(file) for file in files]
     labels = [_stl10_labels(file, len(rows)) for file, rows in zip(files, images, strict=True)]
     classes = _stl10_names(files[0].parent) if any((part >= 0).any() for part in labels) else ()
@@ -44,6 +46,7 @@ def stl10_source(path: Path) -> Source:
         np.concatenate(labels),
         classes,
         digest_of("stl10", *(file_key(file) for file in files)),
+        notes=notes,
     )
 
 

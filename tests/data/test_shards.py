@@ -158,6 +158,8 @@ def test_tables_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("x")
     for shard in (0, 1):
         _write(tmp_path / "data" / f"train-0000{shard}-of-00002.parquet", [shard], shard)
+    (tmp_path / "round.parquet").symlink_to("round.parquet")
+    (tmp_path / "data" / "up").symlink_to(tmp_path)
     assert _named(open_images(tmp_path, progress=False)) == ["0", "1"]
     _write(tmp_path / "more" / "test-00000-of-00001.parquet", [0])
     with pytest.raises(DataError, match=r"in folders that are several \(data, more\); open one of them"):

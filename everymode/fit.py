@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from everymode.augmentation_names import ADAPTIVE, parse_augmentation
+from everymode.numbers import require_finite
 from everymode.part import Labels, Loss, Networks, Norm, Terms
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MORE_LABELS = "--labels clusters finds labels of its own"
 def check_recipe(recipe: Recipe) -> None:
     """Raise ValueError, in a sentence, for an impossible number, or where two parts don't fit."""
     check_numbers(recipe)
+    require_finite(recipe)
     check_parts(recipe)
 
 

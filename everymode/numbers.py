@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable
@@ -47,6 +48,15 @@ def names_of(values: Any) -> list[str]:
 def types_of(kind: type) -> dict[str, Any]:
     """The types of a dataclass's fields, by name."""
     return typing.get_type_hints(kind)
+
+
+def require_finite(numbers: Any) -> None:
+    """Raise ValueError for a field of a dataclass that is NaN or infinite, or holds such a number."""
+    for name in names_of(numbers):
+        value = getattr(numbers, name)
+        several = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, float) and not math.isfinite(each) for each in several):
+            raise ValueError(f"{name} must be a finite number, not {value}")
 
 
 def with_tuples(value: Any) -> Any:

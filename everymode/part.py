@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from everymode.numbers import require_types
+from everymode.numbers import require_finite, require_types
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,6 +40,7 @@ class Part:
     def __post_init__(self) -> None:
         require_types(self)
         self.check()
+        require_finite(self)
 
     def check(self) -> None:
         """Raise ValueError, in a sentence, for numbers that this part can't have."""

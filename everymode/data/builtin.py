@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -59,6 +60,8 @@ def parse_name(text: str) -> BuiltinName | None:
             options[key] = kind(value)
         except (TypeError, ValueError):
             raise ValueError(f'"{text}": {key} must be of type {kind.__name__}, not "{value}"') from None
+        if kind is float and not math.isfinite(float(value)):
+            raise ValueError(f'"{text}": {key} must be a finite number, not {value}')
     return BuiltinName(name, options)
 
 

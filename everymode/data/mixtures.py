@@ -28,9 +28,9 @@ class Mixture(NamedTuple):
 
 def ring_mixture(*, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture:
     """Means on a circle around 0, mode i at angle 2 pi i / modes."""
-    if modes < 1 or radius <= 0 or std < 0:
+    if modes < 1 or not 0 < radius < math.inf or not 0 <= std < math.inf:
         raise ValueError(
-            f"modes={modes}, radius={radius}, std={std}: modes and radius must be positive, std at least 0"
+            f"modes={modes}, radius={radius}, std={std}: modes and radius must be positive, std at least 0, all finite"
         )
     angles = 2 * math.pi * np.arange(modes) / modes
     return Mixture((radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32), std)
@@ -38,9 +38,9 @@ def ring_mixture(*, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> M
 
 def grid_mixture(*, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture:
     """Means on a square grid of side x side points around 0, first coordinate outermost."""
-    if side < 1 or spacing <= 0 or std < 0:
+    if side < 1 or not 0 < spacing < math.inf or not 0 <= std < math.inf:
         raise ValueError(
-            f"side={side}, spacing={spacing}, std={std}: side and spacing must be positive, std at least 0"
+            f"side={side}, spacing={spacing}, std={std}: side and spacing must be positive, std at least 0, all finite"
         )
     line = (np.arange(side) - (side - 1) / 2) * spacing
     return Mixture(

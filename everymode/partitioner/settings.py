@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from everymode.numbers import require_finite
+
 __all__ = ["DIGITS", "IMAGES", "PAPER", "POINTS", "PartitionSettings"]
 
 
@@ -110,6 +112,7 @@ class PartitionSettings:
 
     def __post_init__(self) -> None:
         self.check()
+        require_finite(self)
 
     def check(self) -> None:
         """Refuse impossible numbers, as sentences."""

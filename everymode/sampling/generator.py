@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
@@ -170,9 +171,11 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
 
 
 def require_truncation(truncation: float) -> None:
-    """Raise ValueError for a factor on z below 0."""
-    if truncation < 0:
-        raise ValueError(f"truncation is a factor on z of 0 (the most typical) or more, not {truncation}")
+    """Raise ValueError for a factor on z below 0, infinite or NaN."""
+    if not 0 <= truncation < math.inf:
+        raise ValueError(
+            f"truncation is a factor on z of 0 (the most typical) or more, and finite, not {truncation}"
+        )
 
 
 def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:

@@ -54,6 +54,7 @@ MODULES = {
     "everymode.progress": "everymode.machine.progress",
     "everymode.recipes.data_kinds": "everymode.commands.data_kinds",
     "everymode.recovery": "everymode.training.recovery",
+    "everymode.recipes.given_partition": "everymode.recipes.partition_learning",
     "everymode.recipes.points": "everymode.recipes.plain_gan",
     "everymode.rejection": "everymode.sampling.rejection",
     "everymode.run": "everymode.runs.run",

@@ -162,6 +162,24 @@ class PartitionSettings:
         if not self.blocks or min(self.blocks) < 0:
             raise ValueError(f"blocks needs a number for each stage, 0 or more, not {list(self.blocks)}")
 
+    def fitted(
+        self, parts: int, num_images: int, pretext_steps: int | None, partition_steps: int | None
+    ) -> PartitionSettings:
+        """For so many parts of so many images, with the steps of both stages where they are given."""
+        return replace(
+            self,
+            k=parts,
+            neighbours=max(1, min(self.neighbours, num_images - 1)),
+            pretext_steps=pretext_steps or self.pretext_steps,
+            partition_steps=partition_steps or self.partition_steps,
+        )
+
+    def shrunk(self) -> PartitionSettings:
+        """At toy size."""
+        network = {"blocks": (1, 1), "width": 4, "full_blocks": 1, "full_width": 8}
+        steps = {"pretext_steps": 2, "starts": 1, "start_steps": 2, "partition_steps": 2}
+        return replace(self, k=3, neighbours=3, **network, **steps)
+
     def as_json(self) -> dict[str, Any]:
         """All fields, as plain JSON values."""
         return {

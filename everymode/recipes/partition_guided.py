@@ -39,14 +39,7 @@ from everymode.partitioner.settings import PartitionSettings
 from everymode.recipe import Recipe
 from everymode.recipes import benchmark_numbers as numbers
 from everymode.recipes import biggan
-from everymode.recipes.given_partition import (
-    fitted_settings,
-    label_by_partition,
-    parts_for,
-    settings_for,
-    settings_of,
-    shrunk_settings,
-)
+from everymode.recipes.partition_learning import label_by_partition, parts_for, settings_for, settings_of
 from everymode.recipes.parts.plain_losses import Hinge
 
 if TYPE_CHECKING:
@@ -130,8 +123,8 @@ class Partition(Labels):
         if self.partitioner and not recipe.num_images:  # a run that goes on has read it before
             chosen = settings_of(Path(self.partitioner), facts, self.parts)
         elif not self.random_parts:
-            steps = self.pretext_steps, self.partition_steps
-            chosen = fitted_settings(chosen, facts, self.parts or parts_for(facts.num_images), steps)
+            wanted = self.parts or parts_for(facts.num_images)
+            chosen = chosen.fitted(wanted, facts.num_images, self.pretext_steps, self.partition_steps)
         parts = (self.parts or parts_for(facts.num_images)) if self.random_parts else chosen.k
         if parts > facts.num_images:
             raise ValueError(
@@ -148,7 +141,7 @@ class Partition(Labels):
         return [*told, split] if self.parts_per_class else told
 
     def shrunk(self, recipe: Recipe) -> Recipe:
-        small = shrunk_settings(self.settings(recipe))
+        small = self.settings(recipe).shrunk()
         labels = replace(self, parts=3, partition=small, partitioner="")
         return replace(recipe, labels=labels, num_images=40)
 

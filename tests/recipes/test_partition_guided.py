@@ -24,8 +24,8 @@ from everymode.machine.stopping import Stopped
 from everymode.partitioner import PartitionStopped, learn_partition
 from everymode.recipe import Recipe
 from everymode.recipes import find
-from everymode.recipes.given_partition import parts_for
 from everymode.recipes.partition_guided import Partition
+from everymode.recipes.partition_learning import parts_for
 from everymode.sampling.record import recipe_from, record_of
 from everymode.sampling.rejection import sample_accepted
 

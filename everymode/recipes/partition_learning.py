@@ -47,26 +47,6 @@ def settings_for(recipe: Recipe) -> PartitionSettings:
     return replace(IMAGES, blocks=(2, 2, 2, 2, 2), pooled=True)
 
 
-def fitted_settings(
-    settings: PartitionSettings, facts: DataFacts, parts: int, steps: tuple[int | None, int | None]
-) -> PartitionSettings:
-    """The settings for so many parts of these data, with the steps of both stages where they are asked for."""
-    return replace(
-        settings,
-        k=parts,
-        neighbours=max(1, min(settings.neighbours, facts.num_images - 1)),
-        pretext_steps=steps[0] or settings.pretext_steps,
-        partition_steps=steps[1] or settings.partition_steps,
-    )
-
-
-def shrunk_settings(settings: PartitionSettings) -> PartitionSettings:
-    """The settings at toy size."""
-    network = {"blocks": (1, 1), "width": 4, "full_blocks": 1, "full_width": 8}
-    steps = {"pretext_steps": 2, "starts": 1, "start_steps": 2, "partition_steps": 2}
-    return replace(settings, k=3, neighbours=3, **network, **steps)
-
-
 def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionSettings:
     """The settings of a partitioner that was learnt.
 

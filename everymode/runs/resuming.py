@@ -69,10 +69,10 @@ def resumed(
 
     Raises ValueError if the run was made with another kind of recipe.
     """
-    config = folder.read_config()
-    record = config.get("recipe", {})
-    before = record.get("numbers", {}).get("name")
-    if before is not None and before != name:
+    config = _config_of(folder)
+    record = config["recipe"]
+    before = record["numbers"]["name"]
+    if before != name:
         raise ValueError(
             f"{folder.path} was trained with {before or record.get('own')}, not with "
             f"{name or chosen.called}: leave the recipe out to go on with that run, or start a new one"
@@ -82,13 +82,40 @@ def resumed(
     return numbers, source if given or data is not None else str(config["data"]["source"]), record.get("file")
 
 
+def _config_of(folder: RunFolder) -> dict[str, Any]:
+    """The run's config.json. Raises ValueError where what another version wrote, or a damage, keeps it from being
+    gone on with.
+    """
+    config = folder.read_config()
+    if isinstance(config.get("recipe"), dict) and "numbers" in config["recipe"]:
+        require_format(config, folder.path)
+    missing = _missing(config)
+    if missing:
+        raise ValueError(
+            f"the config.json of {folder.path} lacks {missing}: it is damaged, so take it from where it came from "
+            "again"
+        )
+    return config
+
+
+def _missing(config: dict[str, Any]) -> str:
+    """What a run's config.json lacks of what every one has, or ""."""
+    for path in ("recipe.numbers.name", "recipe.numbers.seed", "data.source", "data.fingerprint"):
+        found: Any = config
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is None or (path.startswith("data.") and not found):
+            return path
+    return ""
+
+
 def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwise: str = "") -> None:
     """Raises ValueError for other data than the run was trained on.
 
     Args:
         otherwise: what can be done in place of giving that data, for the sentence.
     """
-    before = folder.read_config()["data"]
+    before = _config_of(folder)["data"]
     if before["fingerprint"] != dataset.fingerprint:
         classes = before.get("classes")
         if classes and classes != list(dataset.classes) and len(dataset) == before.get("num_images"):

@@ -77,14 +77,18 @@ def recipe_of(
             f"{record.get('file') or 'your code'}): pass it, as in everymode.load(path, recipe=RECIPE)"
         )
     try:
-        return recipe_from(record, given)
-    except (ValueError, ArithmeticError) as error:
+        recipe = recipe_from(record, given)
+        if type(recipe) is Recipe and None in (recipe.networks, recipe.loss, recipe.labels):
+            raise ValueError("its recipe has no networks, loss or labels")
+    except (ValueError, ArithmeticError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+    return recipe
 
 
 def part_names(record: dict[str, Any]) -> dict[str, str]:
     """Kind -> name of each part that a recipe's record has; the class's name for parts of the user's own."""
-    return {kind: part.get("name") or part.get("own", "") for kind, part in record.get("parts", {}).items()}
+    parts = {kind: part for kind, part in record.get("parts", {}).items() if isinstance(part, dict)}
+    return {kind: str(part.get("name") or part.get("own", "")) for kind, part in parts.items()}
 
 
 def own_classes(record: dict[str, Any]) -> list[str]:

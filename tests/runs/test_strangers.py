@@ -165,6 +165,37 @@ def test_the_numbers_of_a_run_that_are_text_name_no_code_while_it_trains(trained
         assert not ran(trap), name
 
 
+@pytest.mark.parametrize(
+    ("place", "new", "words"),
+    [
+        ("recipe.numbers.name", ..., "lacks recipe.numbers.name"),
+        ("data", ..., "lacks data.source"),
+        ("data.source", ["x"], "data.source is a list, not text"),
+        ("data.classes", ["0", 1], r"data.classes\[\] is 1, not text"),
+        ("recipe.numbers.steps", "many", "steps must be of type int, not 'many'"),
+        ("recipe.numbers.class_counts", [1, {}], r"class_counts is a list with \{\} in it"),
+        ("recipe.numbers.batch_size", 2**70, "batch_size is 1180591620717411303424, which no run had"),
+        ("recipe.parts.norm", "spectral", "its recipe is not whole"),
+        ("recipe.parts.networks", ..., "its recipe has no networks, loss or labels"),
+        ("format", 1.5, "format is 1.5, not a whole number"),
+    ],
+)
+def test_what_a_damaged_config_lacks_is_named(
+    trained: Path, tmp_path: Path, place: str, new: object, words: str
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    *path, last = place.split(".")
+    holder = config
+    for name in path:
+        holder = holder[name]
+    holder.pop(last) if new is ... else holder.update({last: new})
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=words) as raised:
+        everymode.train("omni-gan-digits", resume=run, quiet=True, device="cpu")
+    assert str(run) in str(raised.value)
+
+
 def test_no_field_of_a_card_or_of_a_partition_names_code(trained: Path, trap: Path) -> None:
     card = shutil.copy(next((trained / "evaluations").glob("*.json")), trap.parent / "card.json")
     for place in poisoned(Path(card), trap):

@@ -11,7 +11,7 @@ from toy_games import ToyRecipe, toy_trainer
 from everymode.storage.run_folder import RunFolder
 
 RECIPE = ToyRecipe(steps=10, snapshot=3, tick=1)
-MOMENTS = ("before it takes its place", "between", "after")
+MOMENTS = ("between", "after")
 
 
 def die_in_rollback(path: Path, moment: str) -> None:
@@ -33,8 +33,7 @@ def die_in_rollback(path: Path, moment: str) -> None:
             die()
 
     def replace_and_die(source: Path, target: Path) -> Path:
-        names = {"before it takes its place": "step-0000003", "between": ".step-0000003.writing"}
-        if trainer.recovery.rollbacks and source.name == names.get(moment):
+        if trainer.recovery.rollbacks and moment == "between" and source.name == ".step-0000003.writing":
             die()
         return replace(source, target)
 

@@ -77,7 +77,7 @@ def with_value(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
-def poisoned(file: Path, trap: Path, most: int = 60) -> Iterator[tuple[Any, ...]]:
+def poisoned(file: Path, trap: Path, most: int = 25) -> Iterator[tuple[Any, ...]]:
     """Write the file once for each of its places, or for so many of them, with a name of code there."""
     content = json.loads(file.read_text())
     every = list(places(content))

@@ -26,6 +26,7 @@ from everymode.partitioner.saving import CONFIG, load_partitioner, save_partitio
 from everymode.partitioner.settings import PartitionSettings
 from everymode.partitioner.starting import begin, mine
 from everymode.partitioner.views import Views
+from everymode.storage.json_files import read_object
 
 __all__ = ["learn_partition"]
 
@@ -168,7 +169,7 @@ def _finished(out: Path, identity: dict[str, Any]) -> bool:
     """Whether a folder holds this very partition, whole. Raises ValueError if it holds another one."""
     if not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
         return False
-    require_same(json.loads((out / CONFIG).read_text()), identity, out)
+    require_same(read_object(out / CONFIG, "the config.json of a partition"), identity, out)
     return True
 
 

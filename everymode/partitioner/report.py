@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 from everymode.draws import Draws, Rows
 from everymode.partitioner.images import PartitionData
 from everymode.pictures import save_grid, save_scatter
+from everymode.storage.json_files import read_object
 
 __all__ = ["REPORT", "draw_parts", "read_report", "report_of", "shown_report"]
 
@@ -53,7 +53,7 @@ def report_of(parts: Tensor, k: int, labels: np.ndarray, scores: Mapping[str, Sc
 
 def read_report(folder: Path) -> dict[str, Any]:
     """The report that `learn_partition` wrote into a folder."""
-    return json.loads((folder / REPORT).read_text())
+    return read_object(folder / REPORT, "the report of a partition")
 
 
 def shown_report(report: Mapping[str, Any]) -> str:

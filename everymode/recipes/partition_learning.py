@@ -62,10 +62,16 @@ def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionS
             f"{folder} holds no partition: give the folder that `everymode partition --out` wrote, or leave "
             "partitioner out"
         )
-    config = json.loads(file.read_text())
-    settings = PartitionSettings.from_json(config["settings"])
-    layout = config["layout"]
-    shape = (layout["channels"], *layout["size"]) if "size" in layout else (layout["dimensions"],)
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        settings = PartitionSettings.from_json(config["settings"])
+        layout = config["layout"]
+        shape = (layout["channels"], *layout["size"]) if "size" in layout else (layout["dimensions"],)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise ValueError(
+            f"{file} is damaged, or no partition's ({type(error).__name__}: {str(error)[:200]}): take the folder from "
+            "where it came from again, or learn the partition anew"
+        ) from error
     if shape != facts.image_shape:
         raise ValueError(
             f"the partition in {folder} is of examples of shape {shape}, and those of {facts.name} are "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -39,5 +40,11 @@ class Preparation:
         place = self.folder / name
         if not place.is_file():
             return False
-        module.load_state_dict(load_file(place))
+        try:
+            module.load_state_dict(load_file(place))
+        except (SafetensorError, RuntimeError, LookupError, OSError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"{place} is damaged, or of another run ({said}): delete it, and what it holds is learnt again"
+            ) from error
         return True

@@ -11,16 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 import everymode
 from everymode.cli import main
+from everymode.data import open_images
 from everymode.evaluation.score_card import read_card
 from everymode.extractors.naming import names_code
 from everymode.machine.distributed import World
+from everymode.machine.stopping import StopRequest
 from everymode.partitioner.network import linear_partitioner
 from everymode.partitioner.saving import load_partitioner, save_partitioner
+from everymode.recipes.partition_learning import settings_of
 from everymode.runs.planning import plan_of
 from everymode.storage.checkpoint import read_state
+from everymode.training.preparation import Preparation
 
 SMALL = {"steps": 1, "width": 4, "batch_size": 8, "watch_samples": 0, "metric_images": 10, "device": "cpu"}
 EXTRACTOR = """
@@ -207,6 +213,26 @@ def test_no_field_of_a_card_or_of_a_partition_names_code(trained: Path, trap: Pa
         with suppress(ValueError):
             load_partitioner(trap.parent / "parts")
         assert not ran(trap), place
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", "{}", '{"settings": [], "layout": {}}', '{"settings": {"k": "x"}}', "\\ud800"]
+)
+def test_a_damaged_partition_is_named_by_the_recipe_that_is_given_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    facts = open_images("digits:train").facts()
+    with pytest.raises(ValueError, match=r"config\.json is damaged, or no partition's"):
+        settings_of(tmp_path, facts, None)
+
+
+def test_what_a_run_has_kept_is_named_where_it_is_damaged(tmp_path: Path) -> None:
+    preparation = Preparation(tmp_path, torch.device("cpu"), StopRequest(), print, False)
+    preparation.keep(nn.Linear(2, 3), "kept.safetensors")
+    with pytest.raises(ValueError, match=r"kept\.safetensors is damaged, or of another run.*delete it"):
+        preparation.recall(nn.Linear(3, 3), "kept.safetensors")
+    (tmp_path / "kept.safetensors").write_bytes(b"\xff" * 20)
+    with pytest.raises(ValueError, match=r"kept\.safetensors is damaged"):
+        preparation.recall(nn.Linear(2, 3), "kept.safetensors")
 
 
 def test_which_names_lead_outside() -> None:

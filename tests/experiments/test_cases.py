@@ -210,7 +210,7 @@ def only_named(case: Case, seed: int, place: Path, judge: Judge) -> Outcome:
 
 def test_a_set_goes_on_and_takes_no_other_sets_results(tmp_path: Path) -> None:
     small = scaled(DIGITS, 0.02, width=4, batch_size=16, watch_samples=20)
-    judge = Judge(samples=20, metrics=("fd", "per-class"))
+    judge = Judge(samples=100, metrics=("fd", "per-class"))
     prepare = partial(few_images, images=40)
     run = partial(run_all, seeds=[0], out=tmp_path, processes=1, judge=judge)
     (first,) = run([Case("one", small, "digits:train", prepare)])

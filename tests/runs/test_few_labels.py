@@ -70,7 +70,7 @@ def test_numbers_follow_the_labels_that_are_kept() -> None:
     fitted = recipe.for_data(hide_labels(data, recipe.labelled_fraction).facts())
     assert fitted.class_counts == (500, 500, 500)
     assert fitted.discriminator_weight_decay == 5e-4
-    assert "500 labelled images per label" in fitted.notes()[0]
+    assert "500 images per label" in fitted.notes()[0]
 
 
 def test_the_note_says_how_many_labels_are_left(

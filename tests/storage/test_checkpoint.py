@@ -251,7 +251,7 @@ def test_a_full_disk_stops_no_run_before_its_last_checkpoint(
         trainer.run()
     assert trainer.completed == 4
     said = capsys.readouterr().out
-    for what in ("the checkpoint of step 2", "a line of the log", "the pictures", "status.json"):
+    for what in ("the checkpoint of step 2", "a line of the log", "the curves", "status.json"):
         assert f"{what} could not be written" in said
 
 

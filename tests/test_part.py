@@ -76,7 +76,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     ),
     (Given, {"labelled_share": 1.5}, r"between 0 \(as the data come\) and 1, not 1.5"),
     (Given, {"labelled_share": NAN}, r"between 0 \(as the data come\) and 1, not nan"),
-    (Generators, {"generators": 1}, "generators must be at least 2, not 1: for one, set labels to none"),
+    (Generators, {"generators": 1}, "generators must be 2 or more, not 1: for one, set labels to none"),
     (
         Clusters,
         {"clusters": 9, "cluster_images": 8},

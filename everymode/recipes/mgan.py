@@ -46,7 +46,7 @@ class Generators(Labels):
     def check(self) -> None:
         if self.generators < 2:
             raise ValueError(
-                f"generators must be at least 2, not {self.generators}: for one, set labels to none"
+                f"generators must be 2 or more, not {self.generators}: for one, set labels to none"
             )
         self.require_at_least_0("diversity_weight", "classifier_weight")
 

@@ -96,9 +96,8 @@ class Clusters(KMeansLabels):
         return replace(recipe, labels=replace(self, clusters=clusters))
 
     def notes(self, recipe: Recipe) -> list[str]:
-        told = [
-            f"{self.clusters} clusters stand for labels; `everymode clusters` shows them once the run has begun"
-        ]
+        shown = "`everymode clusters` shows them once the run has begun"
+        told = [f"{self.clusters} clusters stand for labels; {shown}"]
         if self.online and self.refresh_every >= recipe.steps:
             told.append(
                 f"centers follow the batches from step {self.refresh_every:,} on, and training ends at "
@@ -161,9 +160,7 @@ IMAGENET128 = numbers.IMAGENET128.with_numbers(
 PLACES128 = IMAGENET128.with_numbers(name="self-conditioned-places128")
 
 IMAGES32 = numbers.OWN_IMAGES.with_numbers(name="self-conditioned-32", labels=Clusters())
-
 IMAGES64 = IMAGES32.with_numbers(name="self-conditioned-64", resolution=64, r1_weight=0.1)
-
 IMAGES128 = IMAGES64.with_numbers(name="self-conditioned-128", resolution=128)
 
 DIGITS = numbers.DIGITS.with_numbers(

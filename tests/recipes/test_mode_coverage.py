@@ -127,7 +127,7 @@ def test_mgan_weighs_diversity_as_published_and_has_generators_of_their_own() ->
     assert game.generator.layers[1].weight.shape == (400, 400)
     (told_apart,) = game.objective.generator_terms
     assert told_apart.weight == 0.125
-    with pytest.raises(ValueError, match="generators must be at least 2"):
+    with pytest.raises(ValueError, match="generators must be 2 or more"):
         plane.with_numbers(generators=1)
 
 

@@ -90,14 +90,14 @@ def decompressed(data: bytes, size: int, *, all_of_it: bool = False) -> bytes:
     """The first `size` bytes of what zlib compressed, or as many as there are.
 
     Args:
-        all_of_it: raise ValueError unless these are all, with the right checksum.
+        all_of_it: raise zlib.error unless these are all, with the right checksum.
 
     Raises zlib.error where it is damaged.
     """
     stream = zlib.decompressobj()
     found = stream.decompress(data, size) if size else b""
     if all_of_it and (stream.decompress(stream.unconsumed_tail, 1) or not stream.eof):
-        raise ValueError("what is compressed has another size than is declared")
+        raise zlib.error("what is compressed has another size than is declared")  # the door names the file
     return found
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from scipy.io import savemat
 
 from everymode.data import open_images
-from everymode.data.doors import one_sentence, read_exactly
+from everymode.data.doors import decompressed, one_sentence, read_exactly
 from everymode.data.errors import DataError
 from everymode.data.mat_files import mat_arrays
 
@@ -176,3 +177,14 @@ def test_what_says_what_to_do_passes(error: Exception) -> None:
     with pytest.raises(type(error)) as raised, one_sentence(Path("x")):
         raise error
     assert raised.value is error
+
+
+def test_compressed_data_of_another_size_than_declared_name_their_file() -> None:
+    data = zlib.compress(b"12345")
+    assert decompressed(data, 5, all_of_it=True) == b"12345"
+    for size in (3, 0):
+        with (
+            pytest.raises(DataError, match=r"train\.mat is damaged.*another size than is declared"),
+            one_sentence(Path("train.mat")),
+        ):
+            decompressed(data, size, all_of_it=True)

@@ -46,8 +46,10 @@ def chosen(recipe: Recipe, kind: str, name: str) -> Part:
     Raises ValueError for unknown names.
     """
     mine, part = getattr(recipe, kind, None), part_called(kind, name)
-    if type(mine) is not type(part) or name_of(mine) == name:
-        return part if type(mine) is not type(part) else mine
+    if type(mine) is not type(part):
+        return part
+    if name_of(mine) == name:
+        return mine
     # What tells the names of this class apart is as the chosen one has it.
     marks = {
         each for entry in PARTS[kind].values() if entry.part_class is type(part) for each in entry.numbers

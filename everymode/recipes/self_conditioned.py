@@ -138,7 +138,6 @@ GRID = numbers.GRID.with_numbers(
     name="self-conditioned-grid",
     labels=Clusters(clusters=numbers.POINT_LABELS, cluster_images=10_000, refresh_every=1000),
 )
-
 RING = GRID.with_numbers(**numbers.OF_RING, name="self-conditioned-ring")
 
 STACKED_DIGITS = numbers.STACKED_DIGITS.with_numbers(
@@ -156,7 +155,6 @@ IMAGENET128 = numbers.IMAGENET128.with_numbers(
     labels=Clusters(clusters=numbers.IMAGE_LABELS, cluster_images=50_000, refresh_every=75_000),
     r1_weight=0.1,
 )
-
 PLACES128 = IMAGENET128.with_numbers(name="self-conditioned-places128")
 
 IMAGES32 = numbers.OWN_IMAGES.with_numbers(name="self-conditioned-32", labels=Clusters())

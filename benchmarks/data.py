@@ -27,7 +27,7 @@ SIZE = 32
 
 
 def cached_noise(folder: Path, count: int) -> Dataset:
-    """Random colour images [count, 3, 32, 32], opened from a memory map in `folder`."""
+    """Random color images [count, 3, 32, 32], opened from a memory map in `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (count, 3, SIZE, SIZE), dtype=np.uint8)
     np.save(folder / "noise.npy", images)
     plain = open_images(folder / "noise.npy")

@@ -26,7 +26,7 @@ from everymode.commands.recipes import list_parts, list_recipes, show_recipe
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
 from everymode.data.errors import DataError, DataWarning
-from everymode.numbers import NotFinite
+from everymode.numbers import SPELLINGS, NotFinite
 from everymode.version import __version__
 
 # Wide enough for the longest flag, --no-decoupled-weight-decay, so that none is broken in two.
@@ -45,7 +45,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     0 done, 2 a mistake in the command line, a recipe or a number, 3 data that can't be used, 4 a loss was not
     finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted, 141 nobody reads the output.
     """
-    words = list(sys.argv[1:] if tokens is None else tokens)
+    words = [_respelled(word) for word in (sys.argv[1:] if tokens is None else tokens)]
     _take_any_name(sys.stdout)
     try:
         command, bound, _ = application(words).parse_args(words, exit_on_error=False, print_error=False)
@@ -119,6 +119,15 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(data)
     app.command(doctor, name="doctor")
     return app
+
+
+def _respelled(word: str) -> str:
+    """A word of the command line; a flag in an old spelling (--labelled-share) as it is spelled now."""
+    flag, equals, value = word.partition("=")
+    name = flag.removeprefix("--").replace("-", "_")
+    if not flag.startswith("--") or name not in SPELLINGS:
+        return word
+    return f"--{SPELLINGS[name].replace('_', '-')}{equals}{value}"
 
 
 def doctor() -> None:

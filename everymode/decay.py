@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def weight_decay_for(num_images: float, num_classes: float) -> float:
-    """The discriminator's weight decay for so many labelled images, from the three cases that the paper tuned (F.5).
+    """The discriminator's weight decay for so many labeled images, from the three cases that the paper tuned (F.5).
 
     Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);
     a million images in all or more take ImageNet's value.

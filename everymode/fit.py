@@ -51,10 +51,10 @@ def check_numbers(recipe: Recipe) -> None:
     for name, value in each("ema_decay", "beta1", "beta2"):
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, not {value}")
-    if not 0 < recipe.labelled_fraction <= 1:
+    if not 0 < recipe.labeled_fraction <= 1:
         raise ValueError(
-            "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
-            f"{recipe.labelled_fraction}"
+            "labeled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
+            f"{recipe.labeled_fraction}"
         )
     for name, value in each("lr_decay", "settling"):
         if not 0 <= value <= 1:
@@ -169,10 +169,10 @@ def _check_given(recipe: Recipe, facts: DataFacts | None) -> None:
             f"labels: label some of them, or choose other labels ({MORE_LABELS})"
         )
     assert recipe.labels is not None
-    if facts.num_unlabelled and recipe.labels.leaves_unlabelled and not loss.takes_unlabelled(recipe):
+    if facts.num_unlabeled and recipe.labels.leaves_unlabeled and not loss.takes_unlabeled(recipe):
         kind = "points" if recipe.takes_points else "images"
         raise ValueError(
-            f"{loss.called} asks for a label of each image, and {facts.num_unlabelled:,} of {facts.num_images:,} "
+            f"{loss.called} asks for a label of each image, and {facts.num_unlabeled:,} of {facts.num_images:,} "
             f"{kind} of {facts.name} have no label: choose multi-hinge, which guesses them, or omni, which passes over "
             "their class, or label them"
         )

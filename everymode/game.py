@@ -21,7 +21,7 @@ from everymode.precision import at_least_float32
 if TYPE_CHECKING:
     from everymode.draws import Draws
 
-UNLABELLED = -1
+UNLABELED = -1
 """The label of an image that has none."""
 Condition = Tensor | tuple[Tensor, ...] | None
 """What an image is generated under: labels [B] (or [B, blocks]), a tuple of tensors, or None."""
@@ -29,12 +29,12 @@ Condition = Tensor | tuple[Tensor, ...] | None
 
 @dataclass(frozen=True)
 class Batch:
-    """Real examples, as the data set gives them or as the label source has labelled them."""
+    """Real examples, as the data set gives them or as the label source has labeled them."""
 
     real: Tensor
     """[B, C, H, W] float images in [-1, 1], or points [B, 2]."""
     condition: Condition
-    """[B] int64 labels (UNLABELLED allowed), or whatever the label source made of them."""
+    """[B] int64 labels (UNLABELED allowed), or whatever the label source made of them."""
     index: Tensor
     """[B] int64 rows in the data set."""
     mirrored: Tensor | None = None
@@ -220,7 +220,7 @@ class LabelSource(nn.Module):
         return batch.condition
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
-        """The condition to generate under, given the (already labelled) real batch of the same move: here, the same."""
+        """The condition to generate under, given the (already labeled) real batch of the same move: here, the same."""
         return batch.condition
 
     def draw(self, random: Draws) -> Condition:
@@ -228,11 +228,11 @@ class LabelSource(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        """Labels with those that are missing (UNLABELLED) drawn."""
-        return torch.where(labels == UNLABELLED, self.draw(random), labels)
+        """Labels with those that are missing (UNLABELED) drawn."""
+        return torch.where(labels == UNLABELED, self.draw(random), labels)
 
     def observe(self, batch: Batch) -> None:
-        """Called in each discriminator move, once for each accumulated part, with this process's labelled rows."""
+        """Called in each discriminator move, once for each accumulated part, with this process's labeled rows."""
 
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process, with

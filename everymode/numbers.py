@@ -6,7 +6,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import cache, wraps
 from typing import Any, Literal
@@ -17,6 +17,13 @@ FROM_DATA: dict[str, bool] = {"from_data": True}
 """Metadata of a field that only the data, or a file, fills in: no flag sets it."""
 RENAMED = {"conditional": "labels says it now: --labels given, or --labels none"}
 """Numbers that recipes had until 0.2, and what stands for them."""
+SPELLINGS = {
+    "grey": "gray",
+    "labelled_fraction": "labeled_fraction",
+    "labelled_share": "labeled_share",
+    "neighbours": "neighbors",
+}
+"""Numbers that were spelled otherwise until 0.2; the old spelling is still read, from flags, calls, and files."""
 AUTO = "auto"
 """How a person writes None where it means that a number is chosen automatically."""
 
@@ -37,6 +44,17 @@ def unknown_number(name: str, whose: str, known: Iterable[str]) -> UnknownNumber
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
     return UnknownNumber(f"{whose} has no number called {name!r}.{hint}")
+
+
+def respelled(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The same numbers under the names they have now. Raises ValueError where one has both spellings."""
+    renamed = {SPELLINGS.get(name, name): value for name, value in numbers.items()}
+    if len(renamed) < len(numbers):
+        twice = next(name for name in numbers if SPELLINGS.get(name) in numbers)
+        raise ValueError(
+            f"{twice} is the old spelling of {SPELLINGS[twice]}, which is given too: leave it out"
+        )
+    return renamed
 
 
 def names_of(values: Any) -> list[str]:
@@ -133,6 +151,7 @@ def changed(recipe: Any, kinds: Collection[str], numbers: dict[str, Any]) -> dic
     Raises UnknownNumber for an unknown name, with the nearest; ValueError for a value of the wrong kind.
     """
     types = types_of(type(recipe))
+    numbers = respelled(numbers)
     for kind in kinds:
         if isinstance(numbers.get(kind), str):
             raise ValueError(

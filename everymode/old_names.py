@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 MODULES = {
     "everymode.checkpoint": "everymode.storage.checkpoint",
+    "everymode.data.labelling": "everymode.data.labeling",
     "everymode.device": "everymode.machine.device",
     "everymode.distributed": "everymode.machine.distributed",
     "everymode.doctor": "everymode.commands.doctor",
@@ -29,7 +32,7 @@ MODULES = {
     "everymode.metrics.extractors.hashing": "everymode.extractors.hashing",
     "everymode.metrics.extractors.inception": "everymode.extractors.inception",
     "everymode.metrics.extractors.kept": "everymode.extractors.kept",
-    "everymode.metrics.extractors.labelled_arrays": "everymode.extractors.labelled_arrays",
+    "everymode.metrics.extractors.labelled_arrays": "everymode.extractors.labeled_arrays",
     "everymode.metrics.extractors.lite0": "everymode.extractors.lite0",
     "everymode.metrics.extractors.pixels": "everymode.extractors.pixels",
     "everymode.metrics.extractors.precision": "everymode.extractors.precision",
@@ -48,10 +51,12 @@ MODULES = {
     "everymode.networks.released": "everymode.exchange.released",
     "everymode.nonfinite": "everymode.training.nonfinite",
     "everymode.optimizers": "everymode.training.optimizers",
+    "everymode.partitioner.neighbours": "everymode.partitioner.neighbors",
     "everymode.preparation": "everymode.training.preparation",
     "everymode.pretraining": "everymode.training.pretraining",
     "everymode.probe": "everymode.training.probe",
     "everymode.progress": "everymode.machine.progress",
+    "everymode.recipes.catalogue": "everymode.recipes.catalog",
     "everymode.recipes.data_kinds": "everymode.commands.data_kinds",
     "everymode.recovery": "everymode.training.recovery",
     "everymode.recipes.given_partition": "everymode.recipes.partition_learning",
@@ -86,8 +91,36 @@ NAMES = {
     "everymode.metrics.read_card": "everymode.evaluation.read_card",
     "everymode.metrics.resize_images": "everymode.extractors.resize_images",
     "everymode.metrics.train_classifier": "everymode.extractors.train_classifier",
+    "everymode.partitioner.nearest_neighbours": "everymode.partitioner.nearest_neighbors",
+    "everymode.partitioner.neighbour_accuracy": "everymode.partitioner.neighbor_accuracy",
 }
 """What else left a package: old name -> new name."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def renamed_keywords(**new_names: str) -> Callable[[Function], Function]:
+    """A decorator that takes keyword arguments under their old names too, with a warning: old name -> new name.
+
+    The function raises TypeError where both names are given.
+    """
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def call(*args: Any, **arguments: Any) -> Any:
+            for old in new_names.keys() & arguments.keys():
+                new = new_names[old]
+                if new in arguments:
+                    raise TypeError(
+                        f"{function.__name__}: {old} is the old name of {new}, which is given too"
+                    )
+                _warn(f"{function.__name__}({old}=...)", f"{new}=...", stacklevel=3)
+                arguments[new] = arguments.pop(old)
+            return function(*args, **arguments)
+
+        return cast(Function, call)
+
+    return decorate
 
 
 def found(package: str, name: str) -> Any:

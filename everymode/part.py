@@ -185,15 +185,15 @@ class Loss(Part):
     """Whether it compares each real with a fake, which must then have the real's label."""
     has_zero: ClassVar[bool] = True
     """Whether its scores have a zero of their own, by which LeCam and adaptive augmentation go."""
-    averages_over_unlabelled: ClassVar[bool] = False
-    """Whether the discriminator's cost of reals is the mean of labelled and unlabelled ones: half of a batch, or more,
-    is then labelled (Multi-hinge GAN, equation 8)."""
+    averages_over_unlabeled: ClassVar[bool] = False
+    """Whether the discriminator's cost of reals is the mean of labeled and unlabeled ones: half of a batch, or more,
+    is then labeled (Multi-hinge GAN, equation 8)."""
 
     def needs_labels(self, recipe: Recipe) -> bool:
         """Whether it asks for a label of each image."""
         return True
 
-    def takes_unlabelled(self, recipe: Recipe) -> bool:
+    def takes_unlabeled(self, recipe: Recipe) -> bool:
         """Whether it can judge an image whose label is missing."""
         return True
 
@@ -204,12 +204,12 @@ class Loss(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Part):
-    """How many labels there are, where they come from, what must be learnt first, and what they add to the game."""
+    """How many labels there are, where they come from, what must be learned first, and what they add to the game."""
 
     kind: ClassVar[str] = "labels"
     follows_discriminator: ClassVar[bool] = False
     """Whether the source is made of the discriminator. All others are built before the networks."""
-    leaves_unlabelled: ClassVar[bool] = False
+    leaves_unlabeled: ClassVar[bool] = False
     """Whether an image may be left without a label."""
     several_generators: ClassVar[bool] = False
     """Whether several generators play, with a first layer each."""
@@ -229,8 +229,8 @@ class Labels(Part):
         return 0
 
     @property
-    def share_labelled(self) -> float | None:
-        """Share of every batch that is drawn from labelled images, the rest from unlabelled ones."""
+    def share_labeled(self) -> float | None:
+        """Share of every batch that is drawn from labeled images, the rest from unlabeled ones."""
         return None
 
     def num_labels(self, recipe: Recipe) -> int | tuple[int, ...] | None:

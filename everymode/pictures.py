@@ -39,7 +39,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """One image [C, H, W] in [-1, 1], or uint8, as a picture: grey (C = 1), RGB (3) or RGBA (4)."""
+    """One image [C, H, W] in [-1, 1], or uint8, as a picture: gray (C = 1), RGB (3) or RGBA (4)."""
     _require_shown(len(image))
     array = to_uint8(image).numpy()
     if array.shape[0] == 1:
@@ -167,10 +167,10 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
     return save_figure(figure, path)
 
 
-_ON_EXAMPLES = ("judgement/real", "judgement/fake", "watch/held_out")
+_ON_EXAMPLES = ("judgment/real", "judgment/fake", "watch/held_out")
 _JUDGED_REAL = (
-    "judgement/real_above_0",
-    "judgement/fake_above_0",
+    "judgment/real_above_0",
+    "judgment/fake_above_0",
     "watch/training_above_0",
     "watch/held_out_above_0",
 )

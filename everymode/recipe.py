@@ -64,7 +64,7 @@ class Recipe:
     """Numbers of black and white; auto = as the values or the type of the images say."""
     label_column: str = ""
     """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
-    labelled_fraction: float = 1.0
+    labeled_fraction: float = 1.0
     """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
     channels: int = field(default=3, metadata=FROM_DATA)
     num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
@@ -141,7 +141,7 @@ class Recipe:
     watch_samples: int = 256
     """Samples and real examples that the watch for collapse compares at every tick; 0 = it looks at losses only."""
     held_out: str = ""
-    """Data set of the same kind that is not trained on, for the discriminator's judgement of unseen examples."""
+    """Data set of the same kind that is not trained on, for the discriminator's judgment of unseen examples."""
     remedy_lr: float = 0.5
     """Factor on the discriminator's learning rate after a rollback from a collapse."""
     remedy_weight_decay: float = 3.0
@@ -192,20 +192,20 @@ class Recipe:
         return 0 if self.labels is None else self.labels.refresh_interval
 
     @property
-    def labelled_share(self) -> float | None:
-        """Share of every batch that is drawn from labelled images; 0 or None = as the data come."""
-        return None if self.labels is None else self.labels.share_labelled
+    def labeled_share(self) -> float | None:
+        """Share of every batch that is drawn from labeled images; 0 or None = as the data come."""
+        return None if self.labels is None else self.labels.share_labeled
 
-    def labelled_rows(self) -> int:
-        """Rows of a batch that are drawn from labelled images, as `MixedOrder` rounds it."""
-        return int((self.labelled_share or 0.0) * self.batch_size + 0.5)
+    def labeled_rows(self) -> int:
+        """Rows of a batch that are drawn from labeled images, as `MixedOrder` rounds it."""
+        return int((self.labeled_share or 0.0) * self.batch_size + 0.5)
 
-    def labelled_rows_share(self) -> float:
-        """The share of a batch that really is labelled: `labelled_share` in whole rows; 1 where nothing is asked."""
-        return self.labelled_rows() / self.batch_size if self.labelled_share else 1.0
+    def labeled_rows_share(self) -> float:
+        """The share of a batch that really is labeled: `labeled_share` in whole rows; 1 where nothing is asked."""
+        return self.labeled_rows() / self.batch_size if self.labeled_share else 1.0
 
     def needs_labels(self) -> bool:
-        """Whether training can't do without labelled images."""
+        """Whether training can't do without labeled images."""
         return self.labels is not None and self.labels.needs_given
 
     # ---- the game

@@ -8,8 +8,8 @@
 Part supervised: SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection; `last self_accuracy` and
 `last validation_accuracy` are those of the class head, or of the argmax over k of D(x, k) for projection alone; the
 per-class distances are in each run's evaluation. Part labels: one label in ten. AC-GAN and Multi-hinge GAN with
-pseudo-labels of their own class head; projection trained on the labelled images alone; and the pre-labelling baseline:
-the unlabelled images are labelled once, by a classifier trained on the labelled ones, and AC-GAN takes all as labelled.
+pseudo-labels of their own class head; projection trained on the labeled images alone; and the pre-labeling baseline:
+the unlabeled images are labeled once, by a classifier trained on the labeled ones, and AC-GAN takes all as labeled.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ SIGNALS = {
     "watch/training_above_0": "training images that D judges real (figure 7b)",
     "watch/held_out_above_0": "held-out images that D judges real (figure 7b)",
 } | CURVES
-LABELLED = 0.1
+LABELED = 0.1
 
 
-def labelled_only(data: Dataset, seed: int) -> Dataset:
+def labeled_only(data: Dataset, seed: int) -> Dataset:
     """The images that keep their label."""
-    hidden = hide_labels(data, LABELLED, seed)
+    hidden = hide_labels(data, LABELED, seed)
     return hidden.subset(np.flatnonzero(hidden.labels >= 0))
 
 
-def labelled_beforehand(data: Dataset, seed: int) -> Dataset:
+def labeled_beforehand(data: Dataset, seed: int) -> Dataset:
     """All images: a tenth with their own labels, the others with those that a classifier of that tenth gives them."""
     from everymode.extractors.classifiers import predicted_labels, train_classifier
 
-    known = labelled_only(data, seed)
-    hidden = hide_labels(data, LABELLED, seed)
+    known = labeled_only(data, seed)
+    hidden = hide_labels(data, LABELED, seed)
     classifier = train_classifier(
         np.asarray(known.images), known.labels, num_classes=len(data.classes), name=f"a tenth of {data.name}"
     )
@@ -93,7 +93,7 @@ def supervised(on: str) -> dict[str, Recipe]:
     if paper:
         auxiliary = find(f"ac-gan-{on}")
     else:
-        auxiliary = find(f"ac-gan-ssl-{on}").with_numbers(labelled_fraction=1.0, labelled_share=None)
+        auxiliary = find(f"ac-gan-ssl-{on}").with_numbers(labeled_fraction=1.0, labeled_share=None)
     projection = find(f"biggan-{on}" if on == "digits" else f"sagan-{on}")
     if on == "digits":  # where the recipes of the three differ in more than the loss
         auxiliary, projection = (on_equal_terms(recipe, multi_hinge) for recipe in (auxiliary, projection))
@@ -130,9 +130,9 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     return [
         case("AC-GAN, own guesses", find(f"ac-gan-ssl-{on}").with_numbers(**same)),
         case("Multi-hinge GAN, own guesses", guessing),
-        supervised_case("SAGAN, labelled images alone", "SAGAN", labelled_only),
-        supervised_case("AC-GAN, labelled beforehand", "AC-GAN", labelled_beforehand),
-        supervised_case("Multi-hinge GAN, labelled beforehand", "Multi-hinge GAN", labelled_beforehand),
+        supervised_case("SAGAN, labeled images alone", "SAGAN", labeled_only),
+        supervised_case("AC-GAN, labeled beforehand", "AC-GAN", labeled_beforehand),
+        supervised_case("Multi-hinge GAN, labeled beforehand", "Multi-hinge GAN", labeled_beforehand),
     ]
 
 

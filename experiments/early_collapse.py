@@ -178,7 +178,7 @@ def main() -> None:
     flags.add_argument("--figure", choices=FIGURES, default="3")
     flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
     flags.add_argument(
-        "--data", default="", help="where CIFAR is; or, with digits' numbers, another labelled set"
+        "--data", default="", help="where CIFAR is; or, with digits' numbers, another labeled set"
     )
     flags.add_argument(
         "--held-out", default="", help="images like --data that are not trained on, for the watch"

@@ -7,7 +7,7 @@ the released code's toy): constrained residual blocks with a linear read-out, on
 2-10-20-25 with ReLU. On a fine mesh of the plane, for each seed and each part c:
 
 - false valleys: points outside of part c from which no step in any of 256 directions, of any of several lengths, leads
-  to a lower R_c. Candidates are the mesh points that are no higher than their eight neighbours; each is then followed
+  to a lower R_c. Candidates are the mesh points that are no higher than their eight neighbors; each is then followed
   downwards off the mesh, because a slanted valley has such points all along it;
 - the least gradient norm of R_c where it is positive, beside what the network's certificate promises: c0, times the
   least gradient of R_c in feature space. With more parts than dimensions theorem 3's own bound is empty (independent

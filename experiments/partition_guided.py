@@ -10,7 +10,7 @@ Part methods (tables 1 and 2): a plain GAN (one part), random parts, parts witho
 classes, all on the same networks and numbers; and Self-Conditioned GAN with its own. Part k (table 4) sweeps the number
 of parts, with the guide and without it, part weight (figure 5) the guide's weight at the first step. Every case sees as
 many real images as the first; as PGMGAN takes several D steps per G step, the G steps are given too. The partition of
-each k and seed is learnt once, and its quality is table 5. Guided generators are judged as they draw, and with
+each k and seed is learned once, and its quality is table 5. Guided generators are judged as they draw, and with
 rejection (21 draws at most).
 """
 
@@ -67,7 +67,7 @@ STACKED_16 = DIGITS.with_numbers(
     steps=2000,
     guide_steps=1000,
     parts=100,
-    partition=replace(DIGITS_PARTITION, starts=8, neighbours=20),
+    partition=replace(DIGITS_PARTITION, starts=8, neighbors=20),
 )
 """1,000 modes with the numbers of the bundled digits: the released ones, at 32 pixels, are for a GPU."""
 
@@ -147,7 +147,7 @@ def play(case: Case, seed: int, place: Path, judge: PartitionJudge) -> Outcome:
 
 
 def partition_in(recipe: Recipe) -> Partition | None:
-    """The labels of a recipe, where they are parts that are learnt."""
+    """The labels of a recipe, where they are parts that are learned."""
     labels = recipe.labels
     return labels if isinstance(labels, Partition) and not labels.random_parts else None
 

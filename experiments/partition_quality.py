@@ -3,7 +3,7 @@
     python -m experiments.partition_quality --data cifar10-train.parquet --k 10,200 parts10 parts200
 
 For the same images: k-means on pixels, k-means on the features of a pretrained network (which has seen labels, of
-ImageNet), each partition that `everymode partition` has learnt into a folder, and k-means on its features, which the
+ImageNet), each partition that `everymode partition` has learned into a folder, and k-means on its features, which the
 paper rejects. NMI grows with k by itself, even for random parts; the row "random" says by how much.
 """
 
@@ -75,8 +75,8 @@ def by_kmeans(name: str, space: Tensor, k: int, classes: Tensor, *, seed: int) -
     return quality(name, kmeans(space, k, seed=seed, starts=KMEANS_STARTS).labels, k, classes)
 
 
-def learnt(folder: Path, data: PartitionData, parts: Sequence[int], *, seed: int) -> list[Quality]:
-    """A partition that was learnt into a folder, and k-means on its features for each k."""
+def learned(folder: Path, data: PartitionData, parts: Sequence[int], *, seed: int) -> list[Quality]:
+    """A partition that was learned into a folder, and k-means on its features for each k."""
     partitioner, classes = load_partitioner(folder), torch.from_numpy(data.labels)
     found = [quality(f"partition {folder.name}", parts_of(partitioner, data), partitioner.num_parts, classes)]
     features = answers(partitioner.features, data, "cpu")
@@ -97,8 +97,8 @@ def table(found: Sequence[Quality]) -> str:
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("partitions", nargs="*", type=Path, help="folders of learnt partitions")
-    flags.add_argument("--data", required=True, help="labelled images")
+    flags.add_argument("partitions", nargs="*", type=Path, help="folders of learned partitions")
+    flags.add_argument("--data", required=True, help="labeled images")
     flags.add_argument("--limit", type=int, default=10_000, help="of these images (default: 10000)")
     flags.add_argument("--k", default="10,200", help="numbers of parts (default: 10,200)")
     flags.add_argument("--extractor", default="lite0:64", help="of the features (default: lite0:64)")
@@ -109,7 +109,7 @@ def main() -> None:
     counts = [int(each) for each in options.k.split(",")]
     found = rivals(images, classes, counts, extractor=options.extractor, seed=options.seed)
     for folder in options.partitions:
-        found += learnt(folder, data, counts, seed=options.seed)
+        found += learned(folder, data, counts, seed=options.seed)
     print(f"{len(data):,} images of {data.name}, seed {options.seed}\n\n{table(found)}")
 
 

@@ -1,4 +1,4 @@
-"""Self-Conditioned GAN's table 2, stacked digits: 1,000 modes, three grey digits in three channels.
+"""Self-Conditioned GAN's table 2, stacked digits: 1,000 modes, three gray digits in three channels.
 
     python -m experiments.stacked_digits [--budget 1] [--seeds 5] [--only self-conditioned,gan]
     python -m experiments.stacked_digits --data t10k-images-idx3-ubyte.gz      stacked MNIST
@@ -144,7 +144,7 @@ def draw_samples(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser(__doc__, out="stacked-digits")
-    flags.add_argument("--data", default="", help="grey digits to stack (default: the bundled ones)")
+    flags.add_argument("--data", default="", help="gray digits to stack (default: the bundled ones)")
     flags.add_argument("--samples", type=int, default=50_000, help="samples of each run (default: 50,000)")
     flags.add_argument("--width", type=int, help="of all networks, in place of the paper's 64")
     flags.add_argument("--triples", type=int, default=0, help="train on so many only (default: 100,000)")

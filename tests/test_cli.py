@@ -85,7 +85,7 @@ def test_the_version(capsys):
         (["sample", "x", "--trunc", "1"], "--truncation"),
     ],
 )
-def test_a_misspelt_word_gets_the_nearest_one_and_code_2(words, expected, capsys):
+def test_a_misspelled_word_gets_the_nearest_one_and_code_2(words, expected, capsys):
     assert main(words) == 2
     error = error_of(capsys)
     assert error.startswith("error: ")
@@ -208,5 +208,5 @@ def test_the_reader_of_our_output_may_leave(tmp_path: Path):
         text=True,
         cwd=tmp_path,
     )
-    assert piped.stdout.splitlines() == ["Omni-GAN on your own labelled images, 32 pixels", "141"]
+    assert piped.stdout.splitlines() == ["Omni-GAN on your own labeled images, 32 pixels", "141"]
     assert piped.stderr == ""

@@ -12,7 +12,7 @@ from everymode.data.opening import open_images
 from everymode.part import Terms
 from everymode.partitioner.settings import PartitionSettings
 from everymode.recipes import find
-from everymode.recipes.catalogue import RECIPES
+from everymode.recipes.catalog import RECIPES
 from everymode.sampling.generator import require_truncation
 
 WRONG = (math.nan, math.inf, -math.inf)

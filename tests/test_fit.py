@@ -67,9 +67,9 @@ NUMBERS = [
     ),
     *(
         (
-            "labelled_fraction",
+            "labeled_fraction",
             wrong,
-            "labelled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
+            "labeled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
             f"{wrong}",
         )
         for wrong in (0.0, 1.5, float("nan"))
@@ -102,7 +102,7 @@ def test_impossible_numbers(name: str, wrong: object, sentence: str) -> None:
 
 def test_the_edges_of_numbers_are_possible() -> None:
     edges = {"generator_lr": 0.0, "adam_epsilon": 0.0, "ema_decay": 0.0, "beta1": 0.0, "lr_decay": 1.0}
-    edges |= {"settling": 1.0, "labelled_fraction": 1.0, "watch_samples": 0, "seed": 0, "keep_best": 0}
+    edges |= {"settling": 1.0, "labeled_fraction": 1.0, "watch_samples": 0, "seed": 0, "keep_best": 0}
     assert replace(PLAIN, **edges, discriminator_weight_decay=None).discriminator_weight_decay is None
 
 
@@ -282,9 +282,9 @@ PARTS = [
         "accumulation to 1, or matching_weight to 0",
     ),
     (
-        "less than a row of labelled images",
-        lambda: replace(TOLD, labels=Given(labelled_share=0.001)),
-        "labelled_share is 0.001, which is not one row of a batch of 64: give at least 0.0156, or 0 to show images as "
+        "less than a row of labeled images",
+        lambda: replace(TOLD, labels=Given(labeled_share=0.001)),
+        "labeled_share is 0.001, which is not one row of a batch of 64: give at least 0.0156, or 0 to show images as "
         "the data have them",
     ),
 ]
@@ -335,18 +335,18 @@ def test_points_and_images_are_not_mistaken_for_each_other() -> None:
 @pytest.mark.parametrize("labels", [Given(), Partition(parts_per_class=2)])
 def test_given_labels_must_be_given(labels: Labels) -> None:
     recipe = replace(TOLD, labels=labels)
-    none = data(num_classes=0, class_counts=(), classes=(), num_unlabelled=40)
+    none = data(num_classes=0, class_counts=(), classes=(), num_unlabeled=40)
     said = "mine conditions on labels, and the data has none: add labels, or choose other labels (--labels clusters "
     assert refused(lambda: recipe.for_data(none)).startswith(said)
     assert refused(replace(recipe, num_classes=0).build).startswith(said)
-    hidden = data(class_counts=(0, 0, 0), num_unlabelled=40)
+    hidden = data(class_counts=(0, 0, 0), num_unlabeled=40)
     assert refused(lambda: recipe.for_data(hidden)).startswith(
         "none of the 40 images of photos has a label, and mine conditions on labels: label some of them, or choose "
     )
 
 
 def test_a_loss_that_asks_for_every_label() -> None:
-    few = data(class_counts=(20, 10, 5), num_unlabelled=5)
+    few = data(class_counts=(20, 10, 5), num_unlabeled=5)
     assert refused(lambda: replace(TOLD, loss=Hinge(head="projection")).for_data(few)) == (
         "projection asks for a label of each image, and 5 of 40 images of photos have no label: choose "
         "multi-hinge, which guesses them, or omni, which passes over their class, or label them"

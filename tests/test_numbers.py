@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from everymode.cli import main
 from everymode.numbers import (
     AUTO,
     UnknownNumber,
@@ -20,7 +21,7 @@ from everymode.numbers import (
 )
 from everymode.partitioner.settings import DIGITS, PartitionSettings
 from everymode.recipe import KINDS, Recipe
-from everymode.recipes import omni_gan
+from everymode.recipes import find, omni_gan
 from everymode.recipes.parts.biggan_networks import BigGAN
 from everymode.recipes.parts.given_labels import Given
 from everymode.recipes.parts.norms import NoNorm, Spectral
@@ -28,6 +29,7 @@ from everymode.recipes.parts.plain_losses import Hinge
 from everymode.recipes.parts.small_networks import PointNetworks
 from everymode.recipes.self_conditioned import Clusters
 from everymode.resolution import Resolution
+from everymode.sampling.record import recipe_from, record_of
 
 RECIPE = omni_gan.IMAGES32
 Choice = Literal["first", "second"]
@@ -217,3 +219,26 @@ def test_fields_of_a_recipe_of_ones_own_are_its_own() -> None:
 def test_a_value_of_the_wrong_kind_is_refused_when_it_is_given(make, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+def test_numbers_in_their_old_spelling_are_read_from_calls_flags_and_files() -> None:
+    recipe = find("multi-hinge-gan-digits").with_numbers(labelled_fraction=0.5, labelled_share=0.25)
+    assert (recipe.labeled_fraction, recipe.labeled_share) == (0.5, 0.25)
+    with pytest.raises(ValueError, match="labelled_share is the old spelling of labeled_share"):
+        recipe.with_numbers(labelled_share=0.5, labeled_share=0.5)
+    record = record_of(recipe)
+    record["numbers"]["labelled_fraction"] = record["numbers"].pop("labeled_fraction")
+    labels = record["parts"]["labels"]["numbers"]
+    labels["labelled_share"] = labels.pop("labeled_share")
+    assert recipe_from(record) == recipe
+    settings = PartitionSettings(neighbors=7, gray=0.3).as_json()
+    settings["neighbours"], settings["grey"] = settings.pop("neighbors"), settings.pop("gray")
+    assert PartitionSettings.from_json(settings) == PartitionSettings(neighbors=7, gray=0.3)
+
+
+def test_a_flag_in_its_old_spelling_is_the_new_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ["--labelled-share=2", "--data", "digits"]
+    assert main(["train", "multi-hinge-gan-digits", *flags]) == 2
+    assert "labeled_share is a share of the batch" in capsys.readouterr().err

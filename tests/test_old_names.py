@@ -8,10 +8,12 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
+import torch
 
 import everymode
 from everymode import metrics
 from everymode.old_names import GONE, MODULES, NAMES
+from everymode.partitioner import partition_terms
 
 
 @pytest.fixture
@@ -86,6 +88,18 @@ def test_new_names_are_not_old_ones_and_looking_for_one_loads_nothing() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_old_keywords_are_taken_with_a_warning() -> None:
+    anchors, neighbors = torch.eye(2), 1 - torch.eye(2)
+    with pytest.warns(
+        DeprecationWarning, match="neighbour_logits=...\\) is called neighbor_logits=... now"
+    ) as caught:
+        old = partition_terms(anchors, neighbour_logits=neighbors)
+    assert caught[0].filename == __file__
+    assert old == partition_terms(anchors, neighbor_logits=neighbors)
+    with pytest.raises(TypeError, match="neighbour_logits is the old name of neighbor_logits"):
+        partition_terms(anchors, neighbor_logits=neighbors, neighbour_logits=neighbors)
 
 
 @pytest.mark.parametrize("name", sorted(GONE))

@@ -74,8 +74,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         for each in (Contrastive, DataToData)
         for name, value in (("embedding_dim", 0), ("temperature", 0.0), ("temperature", NAN))
     ),
-    (Given, {"labelled_share": 1.5}, r"between 0 \(as the data come\) and 1, not 1.5"),
-    (Given, {"labelled_share": NAN}, r"between 0 \(as the data come\) and 1, not nan"),
+    (Given, {"labeled_share": 1.5}, r"between 0 \(as the data come\) and 1, not 1.5"),
+    (Given, {"labeled_share": NAN}, r"between 0 \(as the data come\) and 1, not nan"),
     (Generators, {"generators": 1}, "generators must be 2 or more, not 1: for one, set labels to none"),
     (
         Clusters,
@@ -205,9 +205,9 @@ def test_what_the_contracts_say_where_a_part_says_nothing() -> None:
     assert Terms().build(DIGITS) == Labels().terms(NoLabels().source(DIGITS)) == ((), ())
     assert Norm().terms() == () and Norm().constraint(nn.Identity()) is None and Norm().feature_norm() is None
     labels = Labels()
-    assert (labels.needs_given, labels.refresh_interval, labels.share_labelled) == (False, 0, None)
+    assert (labels.needs_given, labels.refresh_interval, labels.share_labeled) == (False, 0, None)
     assert labels.class_head() is None and labels.first_layer() is None
-    assert Loss().needs_labels(DIGITS) and Loss().takes_unlabelled(DIGITS)
+    assert Loss().needs_labels(DIGITS) and Loss().takes_unlabeled(DIGITS)
 
 
 def test_an_example_is_what_a_discriminator_takes() -> None:

@@ -121,7 +121,7 @@ def test_grids_are_saved_about_square(tmp_path: Path) -> None:
 
 def test_curves_of_a_run(tmp_path: Path) -> None:
     records = [
-        {"step": step, "discriminator/adversarial": 1.0, "judgement/real": 0.5, "seconds": 3}
+        {"step": step, "discriminator/adversarial": 1.0, "judgment/real": 0.5, "seconds": 3}
         for step in (1, 2, 3)
     ]
     records[1]["discriminator/lazy"] = 2.0
@@ -142,7 +142,7 @@ def test_curves_of_a_run(tmp_path: Path) -> None:
         ("gradient_norm/generator", "gradient norms"),
         ("discriminator/adversarial", "discriminator losses"),
         ("generator/adversarial", "generator losses"),
-        ("judgement/real", "realness (0 = undecided)"),
+        ("judgment/real", "realness (0 = undecided)"),
         ("watch/held_out", "realness (0 = undecided)"),
         ("watch/held_out_above_0", "share judged real"),
         ("watch/overfitting", "the discriminator's overfitting (1 = held out looks fake)"),

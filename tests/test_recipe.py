@@ -14,7 +14,7 @@ from everymode.numbers import FROM_DATA
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.omni_gan import CIFAR10
-from everymode.recipes.parts.catalogue import PARTS
+from everymode.recipes.parts.catalog import PARTS
 from everymode.recipes.parts.given_labels import NoLabels
 from everymode.recipes.parts.plain_losses import Hinge
 from everymode.recipes.self_conditioned import Clusters
@@ -184,11 +184,11 @@ def test_a_number_of_two_parts_is_changed_in_both() -> None:
 
 def test_what_the_labels_say_of_a_recipe() -> None:
     plain = CIFAR10.with_numbers(labels=NoLabels(), loss=Hinge())
-    assert (CIFAR10.num_labels, CIFAR10.refresh_every, CIFAR10.labelled_share) == (10, 0, None)
+    assert (CIFAR10.num_labels, CIFAR10.refresh_every, CIFAR10.labeled_share) == (10, 0, None)
     assert (plain.num_labels, plain.takes_points, plain.needs_labels()) == (None, False, False)
     assert find("gan-grid").takes_points
     bare = Optional()
-    assert (bare.num_labels, bare.refresh_every, bare.labelled_share, bare.parts()) == (None, 0, None, [])
+    assert (bare.num_labels, bare.refresh_every, bare.labeled_share, bare.parts()) == (None, 0, None, [])
     assert not bare.takes_points and not bare.needs_labels() and bare.notes() == []
 
 
@@ -199,6 +199,6 @@ def test_the_automatic_decay_without_labels_is_none_and_says_so() -> None:
     fitted = automatic.for_data(facts)
     assert (fitted.discriminator_weight_decay, fitted.automatic_decay) == (5e-4, True)
     assert fitted.notes()[0].startswith("2 images per label: discriminator weight decay 0.0005")
-    unlabelled = automatic.with_numbers(labels=NoLabels(), loss=Hinge()).for_data(facts)
-    assert (unlabelled.discriminator_weight_decay, unlabelled.automatic_decay) == (0.0, True)
-    assert unlabelled.notes() == ["there are no labels, so the discriminator has no weight decay (automatic)"]
+    unlabeled = automatic.with_numbers(labels=NoLabels(), loss=Hinge()).for_data(facts)
+    assert (unlabeled.discriminator_weight_decay, unlabeled.automatic_decay) == (0.0, True)
+    assert unlabeled.notes() == ["there are no labels, so the discriminator has no weight decay (automatic)"]

@@ -240,7 +240,7 @@ def test_recipes_and_command_heads_are_free_of_torch() -> None:
     [
         "import everymode",
         "import everymode.recipe",
-        "from everymode.recipes import choosing; from everymode.recipes.parts import catalogue",
+        "from everymode.recipes import choosing; from everymode.recipes.parts import catalog",
         "from everymode.recipes import RECIPES, find; [find(name) for name in RECIPES]",
         "import everymode.cli",
         "import everymode.old_names",

@@ -3,7 +3,7 @@
 Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data, NeurIPS
 2020, appendix B (color transformations); ranges as `NVlabs/stylegan2-ada-pytorch:training/augment.py`.
 
-A map [B, 4, 4] takes (red, green, blue, 1), colors in [-1, 1], to the new color. Grey images take the mean effect on
+A map [B, 4, 4] takes (red, green, blue, 1), colors in [-1, 1], to the new color. Gray images take the mean effect on
 the three, so saturation and hue leave them alone.
 """
 
@@ -46,7 +46,7 @@ def contrast(deviation: float = 0.5) -> Coloring:
 
 
 def luma_flip() -> Coloring:
-    """Turn light into dark and keep the hue, or don't: both equally likely. Grey images become their negatives."""
+    """Turn light into dark and keep the hue, or don't: both equally likely. Gray images become their negatives."""
 
     def draw(random: Draws) -> Tensor:
         along = 1 - 2 * random.integers("luma flip", 2).to(random.dtype)
@@ -56,24 +56,24 @@ def luma_flip() -> Coloring:
 
 
 def hue(most: float = 1.0) -> Coloring:
-    """Turn colors around the grey axis by an angle uniform in +-`most` half turns."""
+    """Turn colors around the gray axis by an angle uniform in +-`most` half turns."""
 
     def draw(random: Draws) -> Tensor:
         angle = ((2 * random.uniform("hue") - 1) * (math.pi * most)).view(-1, 1, 1)
-        grey = _grey_axis(angle)
+        gray = _gray_axis(angle)
         # v x c as a matrix, for v = (1, 1, 1) / sqrt(3)
-        cross = torch.zeros_like(grey)
+        cross = torch.zeros_like(gray)
         for row, column in ((0, 2), (1, 0), (2, 1)):
             cross[row, column], cross[column, row] = 3**-0.5, -(3**-0.5)
         identity = torch.eye(3, device=angle.device, dtype=angle.dtype)
-        turned = grey + angle.cos() * (identity - grey) + angle.sin() * cross
+        turned = gray + angle.cos() * (identity - gray) + angle.sin() * cross
         return _colors(turned, torch.zeros_like(angle[:, 0, 0]))
 
     return Coloring("hue", draw)
 
 
 def saturation(deviation: float = 1.0) -> Coloring:
-    """Scale each color's distance from grey by 2 ** N(0, deviation)."""
+    """Scale each color's distance from gray by 2 ** N(0, deviation)."""
 
     def draw(random: Draws) -> Tensor:
         across = _power(random, "saturation", deviation)
@@ -90,7 +90,7 @@ def recolor(images: Tensor, maps: Tensor) -> Tensor:
     channels = images.shape[1]
     if channels not in (1, 3):
         raise ValueError(
-            f"color augmentations are defined for grey or RGB images, not for {channels} channels: "
+            f"color augmentations are defined for gray or RGB images, not for {channels} channels: "
             "use adaptive augmentation without its color policies"
         )
     with full_precision(images):
@@ -109,16 +109,16 @@ def _power(random: Draws, stream: str, deviation: float) -> Tensor:
     return torch.exp2(deviation * random.normal(stream))
 
 
-def _grey_axis(like: Tensor) -> Tensor:
-    """[3, 3]: the projection onto the grey axis."""
+def _gray_axis(like: Tensor) -> Tensor:
+    """[3, 3]: the projection onto the gray axis."""
     return torch.full((3, 3), 1 / 3, device=like.device, dtype=like.dtype)
 
 
 def _along_and_across(along: Tensor, across: Tensor) -> Tensor:
-    """Maps that scale colors along the grey axis by `along` [B], and across it by `across` [B]."""
-    grey = _grey_axis(along)
+    """Maps that scale colors along the gray axis by `along` [B], and across it by `across` [B]."""
+    gray = _gray_axis(along)
     identity = torch.eye(3, device=along.device, dtype=along.dtype)
-    linear = along.view(-1, 1, 1) * grey + across.view(-1, 1, 1) * (identity - grey)
+    linear = along.view(-1, 1, 1) * gray + across.view(-1, 1, 1) * (identity - gray)
     return _colors(linear, torch.zeros_like(along))
 
 

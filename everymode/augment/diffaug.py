@@ -4,7 +4,7 @@ Paper: Zhao, Liu, Lin, Zhu, Han: Differentiable Augmentation for Data-Efficient 
 rounding as `mit-han-lab/data-efficient-gans:DiffAugment_pytorch.py` (the sides' eighth and half are rounded down).
 
 Each operation is a pure function of images [B, C, H, W] in [-1, 1] and parameters [B]; a policy draws the parameters
-and applies it. Empty pixels are 0, which is mid-grey. Nothing is clamped: brightness may leave [-1, 1].
+and applies it. Empty pixels are 0, which is mid-gray. Nothing is clamped: brightness may leave [-1, 1].
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def translation(images: Tensor, random: Draws) -> Tensor:
 
 
 def cutout(images: Tensor, random: Draws) -> Tensor:
-    """A hole of half the height and half the width, centred anywhere, clipped at the borders.
+    """A hole of half the height and half the width, centered anywhere, clipped at the borders.
 
-    Draws the streams "cutout row" and "cutout column" [B]: the integer centres, in 0 .. side - 1, or 0 .. side where
-    the hole's side is even and its centre thus lies between two pixels.
+    Draws the streams "cutout row" and "cutout column" [B]: the integer centers, in 0 .. side - 1, or 0 .. side where
+    the hole's side is even and its center thus lies between two pixels.
     """
     centers = [
         random.integers(f"cutout {name}", side + 1 - (side // 2) % 2)
@@ -80,7 +80,7 @@ def brighten(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def saturate(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale each pixel's distance from the mean of its channels by `factor` [B]. Grey images stay as they are."""
+    """Scale each pixel's distance from the mean of its channels by `factor` [B]. Gray images stay as they are."""
     mean = images.mean(1, keepdim=True)
     return (images - mean) * _per_image(factor, images) + mean
 

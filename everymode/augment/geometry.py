@@ -5,7 +5,7 @@ Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversaria
 `NVlabs/stylegan2-ada-pytorch:training/augment.py`.
 
 A map [B, 3, 3] takes an output pixel's place to the input place that it reads (the inverse of what happens to the
-image): homogeneous (x, y, 1) in pixels from the centre of the image, x to the right and y downwards.
+image): homogeneous (x, y, 1) in pixels from the center of the image, x to the right and y downwards.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def warp(images: Tensor, maps: Tensor) -> Tensor:
         x = _from_center(width, exact).view(1, 1, -1)
         y = _from_center(height, exact).view(1, -1, 1)
         along = [maps[:, axis, 0] * x + maps[:, axis, 1] * y + maps[:, axis, 2] for axis in (0, 1)]
-        # With align_corners, -1 and 1 are the centres of the border pixels.
+        # With align_corners, -1 and 1 are the centers of the border pixels.
         places = [2 * at / max(side - 1, 1) for at, side in zip(along, (width, height), strict=True)]
         moved = F.grid_sample(
             exact, torch.stack(places, -1), mode="bilinear", padding_mode="reflection", align_corners=True

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIZES = (32, 64, 128)
 """Of the recipes for images of one's own, in pixels."""
 BUILT_IN = {"digits": "digits", "shapes": "shapes", "two-domain-digits": "two-domains"}
-"""Labelled data that everymode brings -> how the names of its recipes end."""
+"""Labeled data that everymode brings -> how the names of its recipes end."""
 
 
 def advice(
@@ -58,7 +58,7 @@ def _recipes(report: CheckReport, source: str, size: int, *, several: bool) -> t
         return "there are no labels", [f"self-conditioned-{size}", f"partition-guided-{size}"]
     if classes == 1:
         return "one class tells nothing apart", [f"self-conditioned-{size}", f"partition-guided-{size}"]
-    if 2 * report.num_unlabelled > report.num_images and not several:
+    if 2 * report.num_unlabeled > report.num_images and not several:
         few = f"multi-hinge-ssl-{min(size, 64)}"  # there is none for 128 pixels
         return "a few images have labels", [few, f"omni-gan-{ending}"]
     return "there are labels", [f"omni-gan-{ending}"]

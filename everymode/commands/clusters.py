@@ -54,7 +54,7 @@ def clusters(
         value_range=numbers.value_range,
         progress=False,
     )
-    trained_on = with_few_labels(dataset, numbers.labelled_fraction, numbers.seed)
+    trained_on = with_few_labels(dataset, numbers.labeled_fraction, numbers.seed)
     check_same_data(RunFolder(run), trained_on, dataset.name)
     report = report_clusters(found, dataset)
     place = out or run / "clusters"

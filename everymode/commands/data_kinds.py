@@ -12,7 +12,7 @@ class DataKind(Enum):
 
     LABELS = "images with labels"
     FEW_LABELS = (
-        "images of which a few are labelled (omni-gan-*, ac-gan-* and reacgan-* take unlabelled ones too)"
+        "images of which a few are labeled (omni-gan-*, ac-gan-* and reacgan-* take unlabeled ones too)"
     )
     NO_LABELS = "images without labels (any that there are play no part)"
     POINTS = "points in the plane"
@@ -24,5 +24,5 @@ def data_kind(recipe: Recipe) -> DataKind:
         return DataKind.POINTS
     if not recipe.needs_labels():
         return DataKind.NO_LABELS
-    few = recipe.labelled_fraction < 1 or "-ssl-" in recipe.name
+    few = recipe.labeled_fraction < 1 or "-ssl-" in recipe.name
     return DataKind.FEW_LABELS if few else DataKind.LABELS

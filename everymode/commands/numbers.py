@@ -21,7 +21,7 @@ from everymode.numbers import AUTO, FROM_DATA, types_of
 from everymode.part import Part
 from everymode.partitioner.settings import PartitionSettings
 from everymode.recipe import KINDS, Recipe
-from everymode.recipes.parts.catalogue import name_of
+from everymode.recipes.parts.catalog import name_of
 from everymode.resolution import Resolution
 
 Numbers = Recipe | PartitionSettings | Part

@@ -20,7 +20,7 @@ from everymode.commands.origins import origin_of, pieces_of
 from everymode.part import Part
 from everymode.recipe import Recipe
 from everymode.recipes import RECIPES, find
-from everymode.recipes.parts.catalogue import PARTS, name_of
+from everymode.recipes.parts.catalog import PARTS, name_of
 
 
 def list_recipes(

@@ -20,7 +20,7 @@ from everymode.part import Part
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.choosing import chosen, of_another_part, with_choices
-from everymode.recipes.parts.catalogue import PARTS, name_of
+from everymode.recipes.parts.catalog import PARTS, name_of
 
 if TYPE_CHECKING:
     from everymode.runs.run import Run

@@ -14,7 +14,7 @@ from PIL import Image
 from everymode.data.dataset import Dataset
 from everymode.data.doors import require_sizes
 from everymode.data.errors import DataError
-from everymode.data.label_columns import Labelling, label_columns, side_by_side
+from everymode.data.label_columns import Labeling, label_columns, side_by_side
 from everymode.data.label_values import composed, labels_of_values
 from everymode.data.source import Source, digest_of, file_key, pixel_source
 from everymode.data.synthetic import in_memory
@@ -83,7 +83,7 @@ def array_source(
         return _points(path.name, images, labels)
     images, notes = _several(images, labels, where)
     images = images if notes else channels_first(images, where)
-    found = _labelling(labels, len(images), path.name)
+    found = _labeling(labels, len(images), path.name)
     scale = scale_of(images, where, value_range)
     key = file_key(path) if value_range is None else digest_of(file_key(path), value_range)
     if images.size <= CONVERTED_BYTES or (images.dtype == np.uint8 and scale.factor == 1):
@@ -166,7 +166,7 @@ def _passed_over(
     ]
     if not others:
         return ()
-    how = "" if labels else f"; all images are unlabelled, and --label-column {others[0]} takes one as labels"
+    how = "" if labels else f"; all images are unlabeled, and --label-column {others[0]} takes one as labels"
     return (f"{where}: passed over the arrays {listed(others)} beside {listed([called, *labels])}{how}",)
 
 
@@ -191,13 +191,13 @@ def _several(
 
     Where there is a label for each row, the array is [N, H, W] all the same.
     """
-    rows_labelled = any(len(each.values) == len(images) for each in labels.values() if each.values.ndim)
-    if images.ndim != 3 or images.shape[2] not in (3, 4) or not len(images) or rows_labelled:
+    rows_labeled = any(len(each.values) == len(images) for each in labels.values() if each.values.ndim)
+    if images.ndim != 3 or images.shape[2] not in (3, 4) or not len(images) or rows_labeled:
         return images, ()
     height, width, channels = images.shape
     return images.transpose(2, 0, 1)[None], (
         f"{where} has shape {list(images.shape)} and is taken for one image of {height}x{width} with {channels} "
-        "channels; save grey images as [N, 1, H, W]",
+        "channels; save gray images as [N, 1, H, W]",
     )
 
 
@@ -209,7 +209,7 @@ def _as_bytes(images: np.ndarray, scale: Scale) -> np.ndarray:
     )
 
 
-def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labelling, key: str) -> Source:
+def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labeling, key: str) -> Source:
     """A source that brings each image to bytes when it is read, for arrays larger than memory may be."""
 
     def open_image(i: int) -> Image.Image:
@@ -228,9 +228,9 @@ def _row_by_row(path: Path, images: np.ndarray, scale: Scale, found: Labelling, 
     )
 
 
-def _labelling(labels: Mapping[str, _Labels], count: int, where: str) -> Labelling:
+def _labeling(labels: Mapping[str, _Labels], count: int, where: str) -> Labeling:
     if not labels:
-        return Labelling(np.full(count, -1, np.int64), ())
+        return Labeling(np.full(count, -1, np.int64), ())
     several = len(labels) > 1
     columns = [
         _labels(each, count, f'{where}, array "{name}"' if several else where)
@@ -240,7 +240,7 @@ def _labelling(labels: Mapping[str, _Labels], count: int, where: str) -> Labelli
     return found._replace(notes=(*found.notes, *(note for each in labels.values() for note in each.notes)))
 
 
-def _labels(given: _Labels, count: int, where: str) -> Labelling:
+def _labels(given: _Labels, count: int, where: str) -> Labeling:
     labels = given.values
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -255,7 +255,7 @@ def _labels(given: _Labels, count: int, where: str) -> Labelling:
 def _points(name: str, points: np.ndarray, labels: Mapping[str, _Labels]) -> Dataset:
     if not len(points) or not np.isfinite(points).all():
         raise DataError(f"{name}: points must be finite numbers, and there must be some")
-    found = _labelling(labels, len(points), name)
+    found = _labeling(labels, len(points), name)
     opened = in_memory(
         name, points.astype(np.float32), found.labels, found.classes, label_blocks=found.label_blocks
     )

@@ -40,19 +40,19 @@ WHITE = (255, 255, 255)
 POINT = "point"
 KINDS_OF_PIXELS = {
     "1": "black and white",
-    "L": "grey",
-    "LA": "grey with alpha",
-    "La": "grey with alpha",
+    "L": "gray",
+    "LA": "gray with alpha",
+    "La": "gray with alpha",
     "P": "palette",
     "PA": "palette with alpha",
     "RGBA": "RGB with alpha",
     "RGBa": "RGB with alpha",
-    "I;16": "16-bit grey",
-    "I;16L": "16-bit grey",
-    "I;16B": "16-bit grey",
-    "I;16N": "16-bit grey",
-    "I": "32-bit grey",
-    "F": "floating-point grey",
+    "I;16": "16-bit gray",
+    "I;16L": "16-bit gray",
+    "I;16B": "16-bit gray",
+    "I;16N": "16-bit gray",
+    "I": "32-bit gray",
+    "F": "floating-point gray",
 }
 """Pillow's modes as people say them; others, such as RGB and CMYK, speak for themselves."""
 
@@ -66,7 +66,7 @@ class CheckReport:
         num_images: images in the source, readable or not.
         classes: class names, blocks in order; () without labels.
         class_counts: images per class, unreadable ones included.
-        num_unlabelled: images without a label (with several blocks: without at least one of them).
+        num_unlabeled: images without a label (with several blocks: without at least one of them).
         sizes: ((H, W), images), most frequent first; () for points.
         modes: (Pillow's mode, images), most frequent first.
         unreadable: images that can't be read, with the reason.
@@ -80,7 +80,7 @@ class CheckReport:
     num_images: int
     classes: tuple[str, ...]
     class_counts: tuple[int, ...]
-    num_unlabelled: int
+    num_unlabeled: int
     sizes: tuple[tuple[tuple[int, int], int], ...]
     modes: tuple[tuple[str, int], ...]
     unreadable: tuple[Unreadable, ...]
@@ -242,7 +242,7 @@ def _report(
         num_images=len(names),
         classes=opened.classes,
         class_counts=tuple(counts),
-        num_unlabelled=int((labels < 0).any(axis=1).sum()),
+        num_unlabeled=int((labels < 0).any(axis=1).sum()),
         sizes=tuple(sizes.most_common()),
         modes=tuple(modes.most_common()),
         unreadable=tuple(unreadable),
@@ -273,7 +273,7 @@ def format_report(report: CheckReport, *, most: int = 10) -> str:
         lines.append("classes: " + listed([f"{name} {count:,}" for name, count in pairs], most))
         smallest, count = min(pairs, key=lambda pair: pair[1])
         lines.append(f'smallest class: "{smallest}" with {count:,}')
-    lines.append(f"unlabelled: {report.num_unlabelled:,}")
+    lines.append(f"unlabeled: {report.num_unlabeled:,}")
     if report.sizes:
         lines.append(
             "sizes (height x width): " + listed([f"{h}x{w} {n:,}" for (h, w), n in report.sizes], most)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from everymode.data.errors import DataError
-from everymode.data.label_columns import Labelling
+from everymode.data.label_columns import Labeling
 from everymode.data.label_values import composed, named_classes
 from everymode.data.words import listed
 
@@ -27,7 +27,7 @@ SPLITS = {
     "test": ("test", "testing", "tst", "eval", "evaluation"),
     "val": ("val", "valid", "validation", "dev"),
     "held out": ("heldout", "holdout"),
-    "unlabelled": ("unlabeled", "unlabelled", "unsup", "unsupervised"),
+    "unlabeled": ("unlabeled", "unlabelled", "unsup", "unsupervised"),
 }
 SPLIT_OF = {word: split for split, words in SPLITS.items() for word in words}
 
@@ -101,8 +101,8 @@ def levels_of(folder: str) -> list[str]:
 
 def labels_from_folders(
     names: Sequence[str], where: str, *, place: str | None = None, packed: bool = False
-) -> Labelling:
-    """The first folder of each path is its class; images outside any folder are unlabelled.
+) -> Labeling:
+    """The first folder of each path is its class; images outside any folder are unlabeled.
 
     Args:
         where: for messages.
@@ -131,10 +131,8 @@ def labels_from_folders(
             f'{where} has one class folder only ("{classes[0]}"), so labels tell nothing apart{instead}',
         )
     if classes and None in folders:
-        notes += (
-            f"{folders.count(None)} images of {where} lie outside the class folders and are unlabelled",
-        )
-    return Labelling(labels, classes, notes)
+        notes += (f"{folders.count(None)} images of {where} lie outside the class folders and are unlabeled",)
+    return Labeling(labels, classes, notes)
 
 
 def _no_classes(
@@ -156,7 +154,7 @@ def _no_classes(
     largest = max(odd or near, key=lambda folder: (splits.get(folder) == "train", counts[folder]))
     how = f"unpack it and open one of them, such as {largest}"
     instead = how if packed else f"open one of them, such as {place}/{largest}"
-    if len(odd) == len(found) or len({*splits.values()} - {"unlabelled"}) > 1:
+    if len(odd) == len(found) or len({*splits.values()} - {"unlabeled"}) > 1:
         raise DataError(
             f"{where} holds {listed(odd)}, which look like {'splits' if splits else 'kinds of files'}, not classes; "
             f"{instead} (if they are classes, say so in a labels.csv)"

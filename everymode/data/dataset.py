@@ -33,7 +33,7 @@ class Dataset:
     Attributes:
         name: what was opened, in short.
         images: uint8 [N, C, H, W], in memory or memory-mapped; for points float32 [N, 2].
-        labels: int64 [N], -1 = unlabelled; [N, blocks] for several label blocks.
+        labels: int64 [N], -1 = unlabeled; [N, blocks] for several label blocks.
         classes: class names; () without labels; with several blocks all names, blocks in order.
         fingerprint: hexadecimal digest of pixels, labels and class names.
         label_blocks: the class names of each block, where there are several blocks.
@@ -80,7 +80,7 @@ class Dataset:
             if len(column) and (column.min() < -1 or column.max() >= size):
                 raise ValueError(
                     f"{self.name}: labels run from {column.min()} to {column.max()}, but there are "
-                    f"{size} classes; labels must lie in -1 (unlabelled) .. {size - 1}"
+                    f"{size} classes; labels must lie in -1 (unlabeled) .. {size - 1}"
                 )
 
     def __len__(self) -> int:
@@ -124,6 +124,11 @@ class Dataset:
 
     @property
     def num_unlabelled(self) -> int:
+        """The old spelling of `num_unlabeled`, until 0.3."""
+        return self.num_unlabeled
+
+    @property
+    def num_unlabeled(self) -> int:
         """Images without a label (with several blocks: without at least one of them)."""
         rows = self.labels < 0
         return int(rows.any(axis=1).sum() if rows.ndim == 2 else rows.sum())
@@ -148,7 +153,7 @@ class Dataset:
             image_shape=self.image_shape,
             num_classes=self.num_classes,
             class_counts=self.class_counts,
-            num_unlabelled=self.num_unlabelled,
+            num_unlabeled=self.num_unlabeled,
             fingerprint=self.fingerprint,
             classes=self.classes,
             combination_counts=self.combination_counts,
@@ -191,7 +196,7 @@ class Dataset:
     def gather_labels(
         self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabelled."""
+        """Labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled."""
         labels = torch.from_numpy(self.labels[np.asarray(indices, dtype=np.int64)])
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()

@@ -51,7 +51,7 @@ TURNS = {
 }
 """EXIF orientation -> what brings the image upright; 1 is upright."""
 SIDEWAYS = tuple(TURNS[number] for number in (5, 6, 7, 8))
-GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
+GRAY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 INTEGER_MODES = frozenset(("I", "I;16", "I;16L", "I;16B", "I;16N"))
 
 Fit = Callable[[Image.Image, tuple[int, int], tuple[int, int, int]], Image.Image]
@@ -63,10 +63,10 @@ class Decoding:
 
     Attributes:
         resolution: (H, W) of the result.
-        channels: 1 (grey), 3 (colour) or 4 (colour and alpha).
+        channels: 1 (gray), 3 (color) or 4 (color and alpha).
         fit: "crop", "pad" or "stretch", a key of FITS.
-        background: colour behind transparent pixels and around padded images.
-        value_range: a key of RANGES: the numbers of black and white in grey and colour images; None = by their bits.
+        background: color behind transparent pixels and around padded images.
+        value_range: a key of RANGES: the numbers of black and white in gray and color images; None = by their bits.
     """
 
     resolution: tuple[int, int]
@@ -77,12 +77,12 @@ class Decoding:
 
 
 class Header(NamedTuple):
-    """What a file says of itself: size after rotation, Pillow's mode, and whether it has no colour."""
+    """What a file says of itself: size after rotation, Pillow's mode, and whether it has no color."""
 
     height: int
     width: int
     mode: str
-    grey: bool
+    gray: bool
 
 
 def is_image_name(name: str) -> bool:
@@ -102,11 +102,11 @@ def read_header(image: Image.Image) -> Header:
         raise ValueError(f"{width}x{height} pixels, more than the {MAX_PIXELS:,} that are accepted")
     if width * height == 0:
         raise ValueError(f"{width}x{height} pixels: nothing to see")
-    # Pillow opens 16-bit grey with alpha as RGBA; the EXIF of a PNG may stand last, so that it is decoded for it
+    # Pillow opens 16-bit gray with alpha as RGBA; the EXIF of a PNG may stand last, so that it is decoded for it
     mode = "LA" if any(args.startswith("LA;16") for args in _raw_modes(image)) else image.mode
     if turn_of(image) in SIDEWAYS:
         width, height = height, width
-    return Header(height, width, mode, mode in GREY_MODES)
+    return Header(height, width, mode, mode in GRAY_MODES)
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
@@ -130,10 +130,10 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def require_range_known(image: Image.Image, value_range: str | None) -> None:
-    """Raise ValueError for 16-bit colour, opened but not yet decoded, where a range other than 0..65535 is said."""
+    """Raise ValueError for 16-bit color, opened but not yet decoded, where a range other than 0..65535 is said."""
     if value_range not in (None, "0..65535") and image.mode not in INTEGER_MODES and is_deep(image):
         raise ValueError(
-            f"16-bit colour, of which only the upper 8 bits are read, so that it can't have the range {value_range}; "
+            f"16-bit color, of which only the upper 8 bits are read, so that it can't have the range {value_range}; "
             "save it with 8 bits"
         )
 
@@ -188,7 +188,7 @@ def decoded(image: Image.Image, decoding: Decoding) -> tuple[np.ndarray, float]:
 def flattened(
     image: Image.Image, channels: int, background: tuple[int, int, int], value_range: str | None = None
 ) -> Image.Image:
-    """The image as 8-bit grey (1 channel), RGB (3, alpha laid over `background`) or RGBA (4).
+    """The image as 8-bit gray (1 channel), RGB (3, alpha laid over `background`) or RGBA (4).
 
     Args:
         value_range: as in `Decoding`.
@@ -208,28 +208,28 @@ def flattened(
     if see_through:
         paper = Image.new("RGBA", image.size, (*background, 255))
         image = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
-    # modes such as CMYK, LAB and palettes become grey by way of RGB
+    # modes such as CMYK, LAB and palettes become gray by way of RGB
     if channels == 3 or image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
     return image if channels == 3 else image.convert("L")
 
 
 def _from_numbers(image: Image.Image, value_range: str | None) -> Image.Image:
-    """Grey of 16 or 32 bits, or fractions -> 8 bits (Pillow's own conversion saturates at 255 instead), with alpha 0
+    """Gray of 16 or 32 bits, or fractions -> 8 bits (Pillow's own conversion saturates at 255 instead), with alpha 0
     where the image has the value that it calls transparent.
     """
     values = np.asarray(image)
-    grey = Image.fromarray(in_bytes(values, value_range, "grey"))
+    gray = Image.fromarray(in_bytes(values, value_range, "gray"))
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
-        return grey
+        return gray
     alpha = Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (grey, alpha))
+    return Image.merge("LA", (gray, alpha))
 
 
 def _from_bytes(image: Image.Image, value_range: str) -> Image.Image:
-    """8-bit grey or colour brought from the range that the user said; alpha stays."""
-    if "transparency" in image.info:  # a colour, which would be another one afterwards
+    """8-bit gray or color brought from the range that the user said; alpha stays."""
+    if "transparency" in image.info:  # a color, which would be another one afterward
         image = image.convert("LA" if image.mode == "L" else "RGBA")
     values = np.asarray(image).copy()
     colors = values[..., : 1 if image.mode == "LA" else 3] if values.ndim == 3 else values
@@ -238,7 +238,7 @@ def _from_bytes(image: Image.Image, value_range: str) -> Image.Image:
 
 
 def crop(image: Image.Image, resolution: tuple[int, int], background: tuple[int, int, int]) -> Image.Image:
-    """The largest centred part with the target's aspect, resized. (`background` is not seen.)"""
+    """The largest centered part with the target's aspect, resized. (`background` is not seen.)"""
     height, width = resolution
     scale = min(image.width / width, image.height / height)
     left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
@@ -252,7 +252,7 @@ def crop(image: Image.Image, resolution: tuple[int, int], background: tuple[int,
 
 
 def pad(image: Image.Image, resolution: tuple[int, int], background: tuple[int, int, int]) -> Image.Image:
-    """The whole image as large as it fits, centred on `background` (opaque)."""
+    """The whole image as large as it fits, centered on `background` (opaque)."""
     height, width = resolution
     scale = min(width / image.width, height / image.height)
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

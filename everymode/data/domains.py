@@ -15,7 +15,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError
 from everymode.data.idx import idx_images_in, idx_source
 from everymode.data.order import random_permutation
-from everymode.data.synthetic import DIGIT_NAMES, digit_images, in_memory, resized_grey
+from everymode.data.synthetic import DIGIT_NAMES, digit_images, in_memory, resized_gray
 
 __all__ = ["inverted_bold", "two_domain_digits"]
 
@@ -37,14 +37,14 @@ def two_domain_digits(
     Raises:
         ValueError: an unknown split.
         FileNotFoundError: nothing at the path of MNIST.
-        DataError: files that are not labelled images of the ten digits.
+        DataError: files that are not labeled images of the ten digits.
     """
     size = resolution or (16, 16)
     digits, labels = digit_images(split)
-    first = resized_grey(digits, size)
+    first = resized_gray(digits, size)
     if mnist:
         pixels, theirs = _mnist_digits(Path(mnist).expanduser(), split, len(labels))
-        second, name = resized_grey(pixels, size), "mnist"
+        second, name = resized_gray(pixels, size), "mnist"
     else:
         second, theirs, name = inverted_bold(first), labels, "inverted"
     domains = ("bundled", name)
@@ -77,7 +77,7 @@ def _mnist_digits(path: Path, split: str, most: int) -> tuple[np.ndarray, np.nda
     source = idx_source(idx_images_in(path) if path.is_dir() else path)
     if source.pixels is None or source.pixels.shape[1] != 1 or source.classes != DIGIT_NAMES:
         raise DataError(
-            f"{path} holds images of {len(source.classes)} classes; the second domain needs grey images of the ten "
+            f"{path} holds images of {len(source.classes)} classes; the second domain needs gray images of the ten "
             "digits with the file of their labels beside them"
         )
     order = random_permutation(0, "limit", 0, len(source))

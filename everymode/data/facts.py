@@ -17,7 +17,7 @@ class DataFacts:
         image_shape: (C, H, W), or (2,) for points.
         num_classes: K; for several label blocks a tuple such as (5, 8, 3).
         class_counts: images per class, blocks in order.
-        num_unlabelled: images with a label of -1.
+        num_unlabeled: images with a label of -1.
         fingerprint: hexadecimal digest of pixels, labels and class names.
         classes: class names, blocks in order.
         combination_counts: with several label blocks, a row for each combination of labels that occurs: one label a
@@ -29,7 +29,7 @@ class DataFacts:
     image_shape: tuple[int, ...]
     num_classes: int | tuple[int, ...]
     class_counts: tuple[int, ...]
-    num_unlabelled: int
+    num_unlabeled: int
     fingerprint: str
     classes: tuple[str, ...]
     combination_counts: tuple[tuple[int, ...], ...] = ()

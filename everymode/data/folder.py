@@ -10,7 +10,7 @@ from typing import NamedTuple
 from everymode.data.class_folders import is_hidden, is_of_the_system
 from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError, NoImagesError
-from everymode.data.labelling import is_table, label_images, others_note
+from everymode.data.labeling import is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
@@ -44,7 +44,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         )
     found.sort()
     names = [image.name for image in found]
-    labelling = label_images(
+    labeling = label_images(
         where,
         names,
         csv_bytes=_bytes_of(root / "labels.csv"),
@@ -53,16 +53,16 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
         place=str(root),
     )
-    notes = (*labelling.notes, *others_note(beside, where, str(root)))
+    notes = (*labeling.notes, *others_note(beside, where, str(root)))
     if ignored:
         notes += (f"{where}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
     return Source(
         name=where,
         items=names,
         open_image=lambda i: opened_picture(root / names[i]),
-        labels=labelling.labels,
-        classes=labelling.classes,
-        label_blocks=labelling.label_blocks,
+        labels=labeling.labels,
+        classes=labeling.classes,
+        label_blocks=labeling.label_blocks,
         key=digest_of("folder", root.resolve(), *found),
         notes=notes,
     )

@@ -16,13 +16,13 @@ __all__ = ["hide_labels", "kept_labels", "with_few_labels"]
 def with_few_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
     """`hide_labels` for data of which all images have labels; data with gaps of its own as it is, with a note.
 
-    What a user has labelled is never thrown away because a recipe was made for labels that are hidden.
+    What a user has labeled is never thrown away because a recipe was made for labels that are hidden.
     """
-    if fraction == 1 or not dataset.num_unlabelled:
+    if fraction == 1 or not dataset.num_unlabeled:
         return hide_labels(dataset, fraction, seed)
     note = (
-        f"{dataset.num_unlabelled:,} of {len(dataset):,} images of {dataset.name} have no label: those of the others "
-        f"are all kept (labelled_fraction {fraction:g} hides labels only where every image has one)"
+        f"{dataset.num_unlabeled:,} of {len(dataset):,} images of {dataset.name} have no label: those of the others "
+        f"are all kept (labeled_fraction {fraction:g} hides labels only where every image has one)"
     )
     return replace(dataset, notes=(*dataset.notes, note))
 
@@ -48,25 +48,25 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
     """
     if not 0 < fraction <= 1:
         raise ValueError(
-            f"labelled_fraction is {fraction}; it is the share of each class that keeps its labels, above 0 and at "
+            f"labeled_fraction is {fraction}; it is the share of each class that keeps its labels, above 0 and at "
             "most 1"
         )
     if fraction == 1:
         return dataset
     kept = kept_labels(dataset.labels, fraction, seed)
-    labelled = dataset.labels >= 0
-    labelled = labelled.any(axis=1) if labelled.ndim == 2 else labelled
-    if not labelled.any():
+    labeled = dataset.labels >= 0
+    labeled = labeled.any(axis=1) if labeled.ndim == 2 else labeled
+    if not labeled.any():
         raise ValueError(
-            f"{dataset.name} has no labels to hide: leave labelled_fraction at 1, or name data with labels"
+            f"{dataset.name} has no labels to hide: leave labeled_fraction at 1, or name data with labels"
         )
-    if kept[labelled].all():
+    if kept[labeled].all():
         return dataset
     labels = dataset.labels.copy()
     labels[~kept] = -1
     note = (
-        f"{kept[labelled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
-        f"{(~kept[labelled]).sum():,} are hidden (labelled_fraction {fraction:g}, seed {seed})"
+        f"{kept[labeled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
+        f"{(~kept[labeled]).sum():,} are hidden (labeled_fraction {fraction:g}, seed {seed})"
     )
     return replace(
         dataset,

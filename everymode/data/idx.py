@@ -69,8 +69,8 @@ def idx_source(path: Path) -> Source:
         notes = (
             (f"{path.name}: no file of labels goes with it (there is {listed(others)})",) if others else ()
         )
-        unlabelled = np.full(len(images), -1, np.int64)
-        return pixel_source(path.name, images, unlabelled, (), file_key(path), notes=notes)
+        unlabeled = np.full(len(images), -1, np.int64)
+        return pixel_source(path.name, images, unlabeled, (), file_key(path), notes=notes)
     found = labels_of_values(read_idx(labels_path).reshape(-1), str(labels_path))
     return pixel_source(path.name, images, found.labels, found.classes, file_key(path), notes=found.notes)
 

@@ -17,7 +17,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
     """All images of `datasets`, one set after the other; how unevenly they share shows in `class_counts`.
 
     Args:
-        datasets: of one image shape, with one label block each. Those without labels stay unlabelled.
+        datasets: of one image shape, with one label block each. Those without labels stay unlabeled.
         offset_classes: keep the classes of different data sets apart, as "data set/class"; otherwise
             classes of the same name are one class.
         name: of the result; by default the names joined by " + ".
@@ -49,7 +49,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
     number_of = {label: number for number, label in enumerate(classes)}
     labels = []
     for dataset, names in zip(datasets, class_names, strict=True):
-        # one more place at the end, where the label -1 points: unlabelled stays unlabelled
+        # one more place at the end, where the label -1 points: unlabeled stays unlabeled
         numbers = np.array([*(number_of[label] for label in names), -1], dtype=np.int64)
         labels.append(numbers[dataset.labels])
     return Dataset(

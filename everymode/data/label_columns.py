@@ -9,11 +9,11 @@ import numpy as np
 
 from everymode.data.errors import DataError
 
-__all__ = ["Labelling", "label_columns", "side_by_side"]
+__all__ = ["Labeling", "label_columns", "side_by_side"]
 
 
-class Labelling(NamedTuple):
-    """labels int64 [N], or [N, blocks] (-1 = unlabelled); class names, blocks in order; sentences a user should see;
+class Labeling(NamedTuple):
+    """labels int64 [N], or [N, blocks] (-1 = unlabeled); class names, blocks in order; sentences a user should see;
     the class names of each block, where there are several.
     """
 
@@ -41,7 +41,7 @@ def label_columns(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def side_by_side(columns: Sequence[Sequence[Any]], names: Sequence[str], where: str) -> Labelling:
+def side_by_side(columns: Sequence[Sequence[Any]], names: Sequence[str], where: str) -> Labeling:
     """Columns of labels, int64 [N] with their class names (and notes) each, as one label an image or, if several, as
     blocks.
 
@@ -53,14 +53,14 @@ def side_by_side(columns: Sequence[Sequence[Any]], names: Sequence[str], where: 
     Raises:
         DataError: of several columns one holds no label at all.
     """
-    found = [Labelling(*column) for column in columns]
+    found = [Labeling(*column) for column in columns]
     if len(found) == 1:
         return found[0]
     for name, each in zip(names, found, strict=True):
         if not each.classes:
             raise DataError(f'{where}: column "{name}" holds no label; leave it out')
     blocks = tuple(each.classes for each in found)
-    return Labelling(
+    return Labeling(
         np.stack([each.labels for each in found], axis=1),
         tuple(label for classes in blocks for label in classes),
         tuple(note for each in found for note in each.notes),

@@ -55,7 +55,7 @@ def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: s
             missing.append(written.strip())
         elif name in by_name and by_name[name] != label:
             raise DataError(
-                f'{where}: "{name}" is there twice, labelled {_shown(by_name[name])} and {_shown(label)}; keep one'
+                f'{where}: "{name}" is there twice, labeled {_shown(by_name[name])} and {_shown(label)}; keep one'
             )
         else:
             by_name[name] = label

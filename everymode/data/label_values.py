@@ -1,4 +1,4 @@
-"""One rule for the values that tables and arrays give as labels: which mean "unlabelled", are numbers, are names."""
+"""One rule for the values that tables and arrays give as labels: which mean "unlabeled", are numbers, are names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from everymode.data.errors import DataError
-from everymode.data.label_columns import Labelling
+from everymode.data.label_columns import Labeling
 from everymode.data.words import counted, listed
 
 __all__ = ["MAX_CLASSES", "NO_ROW", "composed", "labels_of_values", "named_classes", "no_images_note"]
@@ -23,7 +23,7 @@ MAX_CLASSES = 1_000_000
 MOST_DIGITS = 18
 """Of a number that stands in a table of texts, where it is a name."""
 
-UNLABELLED = frozenset(("", "-1", "-1.0", "nan", "NaN", "null", "None"))
+UNLABELED = frozenset(("", "-1", "-1.0", "nan", "NaN", "null", "None"))
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 PLAIN = re.compile(r"[0-9]+")
 SORTED = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?")
@@ -46,10 +46,10 @@ def composed(text: str) -> str:
 
 def labels_of_values(
     values: Iterable[Any] | np.ndarray, where: str, *, names: Sequence[str] = (), nothing: str = "empty"
-) -> Labelling:
+) -> Labeling:
     """Labels as a table, an array or a file of labels gives them -> int64 [N], the classes that occur, and notes.
 
-    None, NaN, -1, -1.0, an empty text and the texts `UNLABELLED` mean unlabelled (-1), which a note counts by spelling.
+    None, NaN, -1, -1.0, an empty text and the texts `UNLABELED` mean unlabeled (-1), which a note counts by spelling.
     Numbers that are whole are class numbers, however they are written, and their digits are the names of the classes;
     other texts are names. A class exists where a value names it: numbers with gaps make no classes in between.
 
@@ -64,10 +64,10 @@ def labels_of_values(
     """
     keys, places = _distinct(values)
     read = [_read(key, where) for key in keys]
-    unlabelled = Counter[str]()
+    unlabeled = Counter[str]()
     for place, count in enumerate(np.bincount(places, minlength=len(keys)).tolist()):
         if read[place] is None:
-            unlabelled[_spelling(keys[place], nothing)] += count
+            unlabeled[_spelling(keys[place], nothing)] += count
     found = {each for each in read if each is not None}
     texts = {each for each in found if isinstance(each, str)}
     if texts and len(texts) < len(found):
@@ -77,11 +77,11 @@ def labels_of_values(
             "one way"
         )
     if texts:
-        spelt = _as_names(texts, where)
-        called = set(spelt.values())
+        spelled = _as_names(texts, where)
+        called = set(spelled.values())
         classes = tuple(sorted(called, key=_order(called)))
         position = {name: place for place, name in enumerate(classes)}
-        number_of: dict[int | str, int] = {text: position[name] for text, name in spelt.items()}
+        number_of: dict[int | str, int] = {text: position[name] for text, name in spelled.items()}
         notes: tuple[str, ...] = ()
     else:
         numbers = sorted(found)
@@ -89,21 +89,21 @@ def labels_of_values(
         classes, notes = _called(numbers, names, where)
         number_of = {number: place for place, number in enumerate(numbers)}
     table = np.array([-1 if each is None else number_of[each] for each in read], dtype=np.int64)
-    if unlabelled:
-        notes = (_unlabelled_note(unlabelled, where), *notes)
-    return Labelling(table[places] if len(table) else np.zeros(0, np.int64), classes, notes)
+    if unlabeled:
+        notes = (_unlabeled_note(unlabeled, where), *notes)
+    return Labeling(table[places] if len(table) else np.zeros(0, np.int64), classes, notes)
 
 
 def named_classes(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Names as they are (None = unlabelled) -> int64 [N], and the names sorted, by value if all of them are numbers.
+    """Names as they are (None = unlabeled) -> int64 [N], and the names sorted, by value if all of them are numbers.
 
     Letters are composed, so that two ways to write the same name are one class.
     """
-    spelt = [None if label is None else composed(label) for label in labels]
-    found = {label for label in spelt if label is not None}
+    spelled = [None if label is None else composed(label) for label in labels]
+    found = {label for label in spelled if label is not None}
     classes = tuple(sorted(found, key=_order(found)))
     number_of = {label: number for number, label in enumerate(classes)}
-    numbers = [-1 if label is None else number_of[label] for label in spelt]
+    numbers = [-1 if label is None else number_of[label] for label in spelled]
     return np.array(numbers, dtype=np.int64), classes
 
 
@@ -125,7 +125,7 @@ def _distinct(values: Iterable[Any] | np.ndarray) -> tuple[list[Any], np.ndarray
 
 
 def _read(value: Any, where: str) -> int | str | None:
-    """One value: a number, a text, or None for unlabelled."""
+    """One value: a number, a text, or None for unlabeled."""
     if value is None or value is NO_ROW:
         return None
     if isinstance(value, bytes):
@@ -137,7 +137,7 @@ def _read(value: Any, where: str) -> int | str | None:
             ) from None
     if isinstance(value, str):
         text = composed(value.strip())
-        return None if text in UNLABELLED else text
+        return None if text in UNLABELED else text
     if isinstance(value, Integral):
         return None if int(value) == -1 else int(value)
     if isinstance(value, Real | Decimal):
@@ -156,7 +156,7 @@ def _as_names(texts: set[str], where: str) -> dict[str, str]:
     called = {text: text if PLAIN.fullmatch(text) else _whole(text, where) for text in texts}
     for name in called.values():
         if name.startswith("-"):
-            raise DataError(f"{where}: a label is {name}; class numbers start at 0, and -1 means unlabelled")
+            raise DataError(f"{where}: a label is {name}; class numbers start at 0, and -1 means unlabeled")
         if len(name) > MOST_DIGITS:
             raise DataError(
                 f"{where}: a label is {_shown(name)}, too large for a class number (at most {MOST_DIGITS} digits); "
@@ -180,7 +180,7 @@ def _whole(text: str, where: str) -> str:
 def _require_class_numbers(numbers: Sequence[int], where: str) -> None:
     if numbers and numbers[0] < -1:
         raise DataError(
-            f"{where}: a label is {_shown(numbers[0])}; class numbers start at 0, and -1 means unlabelled"
+            f"{where}: a label is {_shown(numbers[0])}; class numbers start at 0, and -1 means unlabeled"
         )
     if numbers and numbers[-1] >= MAX_CLASSES:
         raise DataError(
@@ -234,10 +234,10 @@ def _spelling(value: Any, nothing: str) -> str:
     return "NaN" if value != value else str(value)
 
 
-def _unlabelled_note(spellings: Counter[str], where: str) -> str:
+def _unlabeled_note(spellings: Counter[str], where: str) -> str:
     total = spellings.total()
     each = listed([f"{count:,} {spelling}" for spelling, count in spellings.most_common()])
-    return f"{where}: {counted(total, 'row is', 'rows are')} unlabelled ({each})"
+    return f"{where}: {counted(total, 'row is', 'rows are')} unlabeled ({each})"
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 __all__ = ["LARGE_PIXELS", "room_for"]
 
 LARGE_PIXELS = 2**23
-"""An image with more pixels waits for other large ones. Decoding takes up to some 25 bytes for a pixel (16-bit grey):
+"""An image with more pixels waits for other large ones. Decoding takes up to some 25 bytes for a pixel (16-bit gray):
 2.5 GB for an image of the most pixels that are accepted, and at most 200 MB for each thread beside it."""
 _ALONE = threading.Lock()
 

@@ -56,7 +56,7 @@ def open_images(
     fit: Literal["crop", "pad", "stretch"] = "crop",
     background: tuple[int, int, int] = (255, 255, 255),
     limit: int | None = None,
-    labelled: bool = False,
+    labeled: bool = False,
     value_range: str | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = True,
@@ -67,15 +67,15 @@ def open_images(
     Args:
         path: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat,
             or a built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits,
-            shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of grey images at PATH.
+            shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH.
         resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
-        channels: 1 (grey), 3 or 4 (with alpha); None gives 1 where all images are grey, else 3.
+        channels: 1 (gray), 3 or 4 (with alpha); None gives 1 where all images are gray, else 3.
         label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label"; several
             joined by commas, as in "digit,domain", are label blocks: several labels an image.
-        fit: how an image of another aspect is fitted: centre "crop", "pad" with background, or "stretch".
+        fit: how an image of another aspect is fitted: center "crop", "pad" with background, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: keep a fixed random choice of at most this many images.
-        labelled: refuse data without a single label, before anything is decoded.
+        labeled: refuse data without a single label, before anything is decoded.
         value_range: "0..1", "-1..1", "0..255" or "0..65535": the numbers of black and white; None finds them.
         cache_dir: where decoded images are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
         progress: show a bar on a terminal, or one line elsewhere, while decoding.
@@ -87,7 +87,7 @@ def open_images(
         FileNotFoundError: nothing at this path or of this name.
         ValueError: an argument outside its range, or an option that a built-in data set does not have.
         TypeError: something else than a path or a name, or a limit that is no whole number.
-        everymode.data.DataError: the data can't be used (empty, damaged, of several sizes, mislabelled).
+        everymode.data.DataError: the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
     _require_known(channels, fit)
     require_limit(limit)
@@ -103,7 +103,7 @@ def open_images(
         return with_images_alone(_as_wished(opened, channels, limit))
     if limit is not None:
         opened = limited(opened, limit)
-    if labelled:
+    if labeled:
         _require_labels(opened)
     return with_images_alone(prepare(with_images_alone(opened), wish, **how))
 
@@ -117,7 +117,7 @@ def _require_labels(source: Source) -> None:
 
 def _require_known(channels: int | None, fit: str) -> None:
     if channels not in (None, 1, 3, 4):
-        raise ValueError(f"channels is {channels}; choose 1 (grey), 3 (colour), 4 (with alpha) or None")
+        raise ValueError(f"channels is {channels}; choose 1 (gray), 3 (color), 4 (with alpha) or None")
     if fit not in FITS:
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
 

@@ -36,7 +36,7 @@ class DataOrder:
 
     Args:
         num_images_or_labels: N, or labels [N] (or [N, blocks], of which the first block counts). Labels
-            are needed for "balanced" and "sqrt"; unlabelled rows (-1) are then treated as one more class.
+            are needed for "balanced" and "sqrt"; unlabeled rows (-1) are then treated as one more class.
         batch_size: rows in a batch, at most N.
         seed: any integer.
         sampling: "natural" goes through a fresh permutation every epoch and drops the incomplete last batch;
@@ -94,23 +94,23 @@ class DataOrder:
 
 
 class MixedOrder:
-    """Row numbers of every batch, of which a fixed share has labels, however few labelled images there are.
+    """Row numbers of every batch, of which a fixed share has labels, however few labeled images there are.
 
-    The labelled rows are spread evenly over the batch, and do not stand in front: so each contiguous part of it (of a
+    The labeled rows are spread evenly over the batch, and do not stand in front: so each contiguous part of it (of a
     process, or an accumulated one) holds the same share, to within one row, and the order does not depend on how many
     parts there are. Both kinds go through a fresh permutation of their images, again and again; a pass may end within a
     batch, and nothing is dropped.
 
     Args:
-        labels: [N], or [N, blocks], of which an image is labelled where it has at least one.
+        labels: [N], or [N, blocks], of which an image is labeled where it has at least one.
         batch_size: rows in a batch.
         seed: any integer.
-        labelled_share: share of every batch that is labelled, rounded to the nearest whole row.
-        sampling: of the labelled rows: "natural" by permutations; "balanced" and "sqrt" by class with replacement, as
+        labeled_share: share of every batch that is labeled, rounded to the nearest whole row.
+        sampling: of the labeled rows: "natural" by permutations; "balanced" and "sqrt" by class with replacement, as
             `DataOrder` draws them.
 
     Raises:
-        ValueError: a share that is 0 or leads to no labelled row, unknown sampling, or no image of a kind that the
+        ValueError: a share that is 0 or leads to no labeled row, unknown sampling, or no image of a kind that the
             batch asks for.
     """
 
@@ -120,43 +120,43 @@ class MixedOrder:
         batch_size: int,
         seed: int,
         *,
-        labelled_share: float,
+        labeled_share: float,
         sampling: Sampling = "natural",
     ) -> None:
         labels = np.asarray(labels)
         _check(sampling, batch_size)
-        if not 0 < labelled_share <= 1:
+        if not 0 < labeled_share <= 1:
             raise ValueError(
-                f"labelled_share is {labelled_share}; give a share of the batch, above 0 and at most 1"
+                f"labeled_share is {labeled_share}; give a share of the batch, above 0 and at most 1"
             )
         self.batch_size = batch_size
         self.seed = seed
-        count = int(labelled_share * batch_size + 0.5)
+        count = int(labeled_share * batch_size + 0.5)
         if count == 0:
             raise ValueError(
-                f"labelled_share is {labelled_share}, which is not one row of a batch of {batch_size}; give at least "
+                f"labeled_share is {labeled_share}, which is not one row of a batch of {batch_size}; give at least "
                 f"{1 / batch_size:.3g}"
             )
         has_label = labels >= 0 if labels.ndim == 1 else (labels >= 0).any(axis=1)
         rows, others = np.flatnonzero(has_label), np.flatnonzero(~has_label)
-        _require_both(len(rows), len(others), labelled_share, count < batch_size)
+        _require_both(len(rows), len(others), labeled_share, count < batch_size)
         places = np.arange(batch_size + 1) * count // batch_size
-        self._is_labelled = np.diff(places) > 0
-        self._labelled = _Passes(rows, "labelled-pass")
-        self._unlabelled = _Passes(others, "unlabelled-pass")
+        self._is_labeled = np.diff(places) > 0
+        self._labeled = _Passes(rows, "labelled-pass")
+        self._unlabeled = _Passes(others, "unlabelled-pass")
         self._drawn = None if sampling == "natural" else _ClassDraws(rows, labels[rows], sampling)
 
     def indices(self, move: int) -> np.ndarray:
         """Rows of batch `move` (0, 1, ...), int64 [batch_size]; calls may come in any order."""
         _check_move(move)
-        count = int(self._is_labelled.sum())
+        count = int(self._is_labeled.sum())
         batch = np.empty(self.batch_size, np.int64)
         if self._drawn is None:
-            batch[self._is_labelled] = self._labelled.take(self.seed, move, count)
+            batch[self._is_labeled] = self._labeled.take(self.seed, move, count)
         else:
-            batch[self._is_labelled] = self._drawn.take(self.seed, move, count)
+            batch[self._is_labeled] = self._drawn.take(self.seed, move, count)
         if count < self.batch_size:
-            batch[~self._is_labelled] = self._unlabelled.take(self.seed, move, self.batch_size - count)
+            batch[~self._is_labeled] = self._unlabeled.take(self.seed, move, self.batch_size - count)
         return batch
 
 
@@ -210,16 +210,16 @@ def _check_move(move: int) -> None:
         raise ValueError(f"move is {move}; moves are counted from 0")
 
 
-def _require_both(labelled: int, unlabelled: int, share: float, asks_for_both: bool) -> None:
-    if not labelled:
+def _require_both(labeled: int, unlabeled: int, share: float, asks_for_both: bool) -> None:
+    if not labeled:
         raise ValueError(
-            f"labelled_share is {share}, but none of the {unlabelled:,} images has a label; add labels, or leave "
-            "labelled_share at 0"
+            f"labeled_share is {share}, but none of the {unlabeled:,} images has a label; add labels, or leave "
+            "labeled_share at 0"
         )
-    if asks_for_both and not unlabelled:
+    if asks_for_both and not unlabeled:
         raise ValueError(
-            f"labelled_share is {share}, but all {labelled:,} images have a label; add images without one, hide some "
-            "labels with labelled_fraction, or leave labelled_share at 0"
+            f"labeled_share is {share}, but all {labeled:,} images have a label; add images without one, hide some "
+            "labels with labeled_fraction, or leave labeled_share at 0"
         )
 
 

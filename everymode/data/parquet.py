@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from everymode.data.errors import DataError
-from everymode.data.label_columns import Labelling, label_columns, side_by_side
+from everymode.data.label_columns import Labeling, label_columns, side_by_side
 from everymode.data.label_values import labels_of_values
 from everymode.data.picture_files import opened_picture
 from everymode.data.shards import shards_of_one
@@ -57,7 +57,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         images = _image_column([file.schema_arrow for file in files], paths, name)
         schemas = [file.schema_arrow for file in files]
         columns = _label_columns(schemas, label_columns(label_column), name)
-        labelling = _labelling(files, paths, columns, name)
+        labeling = _labeling(files, paths, columns, name)
         notes += _passed_over(files[0].schema_arrow, {images, *columns}, label_column, name)
         notes += _differing(schemas, paths, name)
         rows = _RowGroups(files, images)
@@ -74,11 +74,11 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         name=name,
         items=[f"row {i}" for i in range(len(rows))],
         open_image=open_image,
-        labels=labelling.labels,
-        classes=labelling.classes,
-        label_blocks=labelling.label_blocks,
+        labels=labeling.labels,
+        classes=labeling.classes,
+        label_blocks=labeling.label_blocks,
         key=digest_of("parquet", images, *(file_key(path) for path in paths)),
-        notes=(*labelling.notes, *notes),
+        notes=(*labeling.notes, *notes),
     )
 
 
@@ -189,7 +189,7 @@ def _passed_over(schema: Any, used: set[str], asked: str | None, name: str) -> t
     likely = [column for column in others if LIKE_LABELS.search(column)]
     if asked is not None or not (likely or (others and len(used) == 1)):
         return ()
-    said = "so all images are unlabelled" if len(used) == 1 else "beside the labels that were taken"
+    said = "so all images are unlabeled" if len(used) == 1 else "beside the labels that were taken"
     return (
         f"{name}: passed over the columns {listed(likely or others)}, {said}; --label-column {(likely or others)[0]} "
         "takes one as labels",
@@ -201,17 +201,17 @@ def _may_be_labels(schema: Any, column: str) -> bool:
     return any(_is(each, kind) for each in ("integer", "string", "boolean", "floating"))
 
 
-def _labelling(
+def _labeling(
     files: Sequence[pyarrow.parquet.ParquetFile], paths: Sequence[Path], columns: tuple[str, ...], name: str
-) -> Labelling:
+) -> Labeling:
     if not columns:
-        return Labelling(np.full(sum(file.metadata.num_rows for file in files), -1, np.int64), ())
+        return Labeling(np.full(sum(file.metadata.num_rows for file in files), -1, np.int64), ())
     return side_by_side([_labels(files, paths, column, name) for column in columns], columns, name)
 
 
 def _labels(
     files: Sequence[pyarrow.parquet.ParquetFile], paths: Sequence[Path], column: str, name: str
-) -> Labelling:
+) -> Labeling:
     values: list[Any] = []
     kinds: dict[str, str] = {}
     names: tuple[str, ...] = ()

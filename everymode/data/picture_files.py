@@ -21,7 +21,7 @@ PLAIN_SIZES = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}
 SMALL = {b"tEXt": 4096, b"eXIf": 65536}
 """Metadata that no reader stumbles over, if they are not larger."""
 KEPT_SEGMENTS = (0xE0, 0xEE)
-"""Of a JPEG's application segments: JFIF and Adobe's, which say how colours are stored."""
+"""Of a JPEG's application segments: JFIF and Adobe's, which say how colors are stored."""
 KEPT_PARTS = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
 """Of a WebP: what holds pixels."""
 PIXEL_TAGS = frozenset(

@@ -174,7 +174,7 @@ def _agree(source: Source, wish: Wish, *, workers: int | None, progress: bool) -
         if resolution is None:
             resolution = _common_size(source.name, headers)
         if channels is None:
-            channels = 1 if all(header.grey for header in headers) else 3
+            channels = 1 if all(header.gray for header in headers) else 3
     return Decoding(resolution, channels, wish.fit, wish.background, source.value_range)
 
 

@@ -21,7 +21,7 @@ SVHN_NAMES = tuple("0123456789")
 def stl10_source(path: Path) -> Source:
     """STL-10: `train_X.bin`, `test_X.bin` or `unlabeled_X.bin`, with the `_y.bin` beside it if there is one.
 
-    A folder stands for its training images followed by its unlabelled ones (label -1), whichever are there.
+    A folder stands for its training images followed by its unlabeled ones (label -1), whichever are there.
 
     Raises:
         DataError: a size that is no multiple of an image's, or labels outside 1 .. 10.

@@ -1,4 +1,4 @@
-"""Coloured shapes on grey ground, drawn on the spot, with three attributes known for every image."""
+"""Colored shapes on gray ground, drawn on the spot, with three attributes known for every image."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def draw_shape(
         resolution: (H, W).
         center: of the shape as shares of height and width, 0 .. 1.
         angle: by which it is turned, in radians.
-        ground: grey value around it, 0 .. 255.
+        ground: gray value around it, 0 .. 255.
     """
     height, width = resolution
     radius = SIZES[size] * min(height, width) * OVERSAMPLING
@@ -83,7 +83,7 @@ def draw_shape(
 def shapes(
     *, resolution: tuple[int, int] | None = None, samples: int = 4096, seed: int = 0, labels: str = "shape"
 ) -> Dataset:
-    """Random shapes of random colour, size, place, turn and ground.
+    """Random shapes of random color, size, place, turn and ground.
 
     Args:
         resolution: (H, W), 32x32 by default.

@@ -35,7 +35,7 @@ class Source:
         items: a name for each image, for messages.
         open_image: opens image i (only its header need be read); called from several threads; the caller
             closes it.
-        labels: int64 [N], -1 = unlabelled; [N, blocks] for several label blocks.
+        labels: int64 [N], -1 = unlabeled; [N, blocks] for several label blocks.
         classes: class names; () without labels; with several blocks all names, blocks in order.
         key: hexadecimal digest that changes when the images do.
         notes: sentences that a user should see.

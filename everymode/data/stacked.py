@@ -1,4 +1,4 @@
-"""Stacked digits: three grey digits in three channels, 1,000 modes with the label 100 a + 10 b + c.
+"""Stacked digits: three gray digits in three channels, 1,000 modes with the label 100 a + 10 b + c.
 
 Metz et al. 2017 (unrolled GANs) built it from MNIST; Self-Conditioned GAN fixes 100,000 random triples at
 the start (`stevliu/self-conditioned-gan`), PacGAN 128,000 (`fjxmlzn/PacGAN`).
@@ -18,27 +18,27 @@ CLASSES = tuple(f"{mode:03d}" for mode in range(1000))
 
 
 def stacked(dataset: Dataset, *, samples: int = 100_000, seed: int = 0, name: str | None = None) -> Dataset:
-    """Random triples of the labelled images of `dataset`, drawn with replacement.
+    """Random triples of the labeled images of `dataset`, drawn with replacement.
 
     Args:
-        dataset: grey images [N, 1, H, W] of ten classes.
+        dataset: gray images [N, 1, H, W] of ten classes.
         samples: number of triples.
         seed: any integer.
         name: of the result.
 
     Raises:
-        ValueError: images that are not grey, or not of ten classes.
+        ValueError: images that are not gray, or not of ten classes.
     """
-    labelled = np.flatnonzero(dataset.labels >= 0) if dataset.labels.ndim == 1 else np.array([], np.int64)
-    if dataset.is_points or dataset.image_shape[0] != 1 or dataset.num_classes != 10 or not len(labelled):
+    labeled = np.flatnonzero(dataset.labels >= 0) if dataset.labels.ndim == 1 else np.array([], np.int64)
+    if dataset.is_points or dataset.image_shape[0] != 1 or dataset.num_classes != 10 or not len(labeled):
         raise ValueError(
             f"{dataset.name} has images {list(dataset.image_shape)} of {dataset.num_classes} classes; "
-            f"stacking needs labelled grey images [1, H, W] of the ten digits"
+            f"stacking needs labeled gray images [1, H, W] of the ten digits"
         )
     if samples < 1:
         raise ValueError(f"samples is {samples}; it must be at least 1")
     draws = random_uniform(seed, "stacked-digits", 0, 3 * samples).reshape(samples, 3)
-    triples = labelled[(draws * len(labelled)).astype(np.int64)]
+    triples = labeled[(draws * len(labeled)).astype(np.int64)]
     images = np.asarray(dataset.images)[triples.reshape(-1), 0].reshape(samples, 3, *dataset.image_shape[1:])
     labels = dataset.labels[triples] @ np.array([100, 10, 1])
     return in_memory(name or f"stacked {dataset.name}", images, labels, CLASSES)
@@ -48,5 +48,5 @@ def stacked_digits(
     *, resolution: tuple[int, int] | None = None, split: str = "train", samples: int = 100_000, seed: int = 0
 ) -> Dataset:
     """Triples of scikit-learn's digits (by default of their training split, at 16x16)."""
-    grey = digits(resolution=resolution, split=split)
-    return stacked(grey, samples=samples, seed=seed, name=f"stacked-digits:{split}")
+    gray = digits(resolution=resolution, split=split)
+    return stacked(gray, samples=samples, seed=seed, name=f"stacked-digits:{split}")

@@ -20,7 +20,7 @@ __all__ = [
     "digits",
     "grid",
     "in_memory",
-    "resized_grey",
+    "resized_gray",
     "ring",
     "with_channels",
 ]
@@ -54,8 +54,8 @@ def in_memory(
     )
 
 
-def resized_grey(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
-    """Grey images [N, h, w], 0 .. 255 -> uint8 [N, 1, H, W], bilinear (antialiased when shrinking)."""
+def resized_gray(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
+    """Gray images [N, h, w], 0 .. 255 -> uint8 [N, 1, H, W], bilinear (antialiased when shrinking)."""
     height, width = resolution
     if images.shape[1:] == resolution:
         return np.rint(images).astype(np.uint8)[:, None]
@@ -67,7 +67,7 @@ def resized_grey(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
 
 
 def with_channels(dataset: Dataset, channels: int) -> Dataset:
-    """Images in memory with 1 (grey), 3 or 4 channels (the fourth is opaque alpha), all else as before."""
+    """Images in memory with 1 (gray), 3 or 4 channels (the fourth is opaque alpha), all else as before."""
     images = np.asarray(dataset.images)
     color = images[:, :3] if images.shape[1] >= 3 else images.repeat(3, axis=1)
     if channels == 1:
@@ -112,22 +112,22 @@ def digit_images(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
 
 
 def digits(*, resolution: tuple[int, int] | None = None, split: str = "all") -> Dataset:
-    """Scikit-learn's 8x8 handwritten digits, grey, enlarged bilinearly to `resolution` (16x16 by default)."""
+    """Scikit-learn's 8x8 handwritten digits, gray, enlarged bilinearly to `resolution` (16x16 by default)."""
     images, labels = digit_images(split)
-    return in_memory(f"digits:{split}", resized_grey(images, resolution or (16, 16)), labels, DIGIT_NAMES)
+    return in_memory(f"digits:{split}", resized_gray(images, resolution or (16, 16)), labels, DIGIT_NAMES)
 
 
 def ring(
     *, modes: int = 8, radius: float = 1.0, std: float = 0.01, samples: int = 100_000, seed: int = 0
 ) -> Dataset:
-    """Points of `ring_mixture`, labelled by mode."""
+    """Points of `ring_mixture`, labeled by mode."""
     return _points("ring", ring_mixture(modes=modes, radius=radius, std=std), samples, seed)
 
 
 def grid(
     *, side: int = 5, spacing: float = 2.0, std: float = 0.05, samples: int = 100_000, seed: int = 0
 ) -> Dataset:
-    """Points of `grid_mixture`, labelled by mode."""
+    """Points of `grid_mixture`, labeled by mode."""
     return _points("grid", grid_mixture(side=side, spacing=spacing, std=std), samples, seed)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
 from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError
-from everymode.data.labelling import is_table, label_images, others_note
+from everymode.data.labeling import is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
@@ -51,7 +51,7 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         name: _label_file(archive, info, path) for name, info in inside.items() if _is_label_file(name)
     }
     csv_bytes, json_bytes = (label_files.pop(name, None) for name in LABEL_FILES)
-    labelling = label_images(
+    labeling = label_images(
         path.name,
         names,
         csv_bytes=csv_bytes,
@@ -62,10 +62,10 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         packed=True,
         by_folders=prefix == around,
     )
-    notes = (*labelling.notes, *others_note(beside, path.name))
-    if around and not labelling.classes and csv_bytes is None and json_bytes is None:
+    notes = (*labeling.notes, *others_note(beside, path.name))
+    if around and not labeling.classes and csv_bytes is None and json_bytes is None:
         notes += (
-            f"{path.name}: all images lie in {around}, which is looked through, so they are unlabelled; if that is a "
+            f"{path.name}: all images lie in {around}, which is looked through, so they are unlabeled; if that is a "
             "class, put labels.csv beside them",
         )
     if ignored:
@@ -74,9 +74,9 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         name=path.name,
         items=names,
         open_image=lambda i: opened_picture(_member_bytes(archive, infos[i])),
-        labels=labelling.labels,
-        classes=labelling.classes,
-        label_blocks=labelling.label_blocks,
+        labels=labeling.labels,
+        classes=labeling.classes,
+        label_blocks=labeling.label_blocks,
         key=digest_of("zip", *((info.filename, info.file_size, info.CRC) for info in infos)),
         notes=notes,
     )

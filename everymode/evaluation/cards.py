@@ -96,11 +96,11 @@ def split_in(name: str) -> str:
     The whole path counts, from its end, so that imagenet/val/part1 is "val". What was judged is fixed by the
     fingerprint; this is for the reader.
     """
-    spelt = {"training": "train", "validation": "val", "valid": "val", "heldout": "held-out"}
+    spelled = {"training": "train", "validation": "val", "valid": "val", "heldout": "held-out"}
     words = re.split(r"[^a-z]+", name.lower().replace("held-out", "heldout").replace("held_out", "heldout"))
     for word in reversed(words):
-        if spelt.get(word, word) in ("train", "test", "val", "held-out"):
-            return spelt.get(word, word)
+        if spelled.get(word, word) in ("train", "test", "val", "held-out"):
+            return spelled.get(word, word)
     return UNSAID
 
 

@@ -33,7 +33,7 @@ class ClusterReport:
 
     Attributes:
         step: of the checkpoint that was read.
-        sizes: images per cluster, mirror images included where they are labelled too.
+        sizes: images per cluster, mirror images included where they are labeled too.
         mirrored: whether they are.
         history: what each refresh of the labels said (`labels.jsonl`), oldest first.
         nmi, purity: agreement with the data's classes, over images that have one; None without.

@@ -143,7 +143,7 @@ def evaluate_generator(
 ) -> ScoreCard:
     """Judge a generator in memory against a prepared reference, as during training.
 
-    The extractor runs where the generator lies. The generator's network is in eval mode afterwards.
+    The extractor runs where the generator lies. The generator's network is in eval mode afterward.
 
     Args: as `evaluate`; step: of training, for the card.
     """

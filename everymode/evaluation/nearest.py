@@ -1,4 +1,4 @@
-"""Has a generator learnt images by heart? Its samples beside their nearest real images, and nearest distances."""
+"""Has a generator learned images by heart? Its samples beside their nearest real images, and nearest distances."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Memorization:
     """What `memorization` found.
 
     Attributes:
-        picture: uint8 [rows * (1 + neighbours), C, H, W]: a sample, then its nearest real images, row by row.
+        picture: uint8 [rows * (1 + neighbors), C, H, W]: a sample, then its nearest real images, row by row.
         row_names: number of each row's sample, and its distance to the nearest real image.
         gap: where held-out images were given.
         samples: how many were looked at.
@@ -81,7 +81,7 @@ def memorization(
 ) -> Memorization:
     """Look for generated samples that repeat training images.
 
-    Nearest neighbours are taken in feature space, among the real features that were kept (`max_features`).
+    Nearest neighbors are taken in feature space, among the real features that were kept (`max_features`).
 
     Args:
         real: the training images.
@@ -159,7 +159,7 @@ def _picture(images: Images, reference: Reference, shown: list[int], neighbors: 
 
 
 def _with(channels: int, images: Tensor) -> Tensor:
-    """Grey, RGB or RGBA images with more channels, for one picture."""
+    """Gray, RGB or RGBA images with more channels, for one picture."""
     if images.shape[1] == 1 and channels > 1:
         images = images.expand(-1, 3, -1, -1)
     if images.shape[1] < channels:

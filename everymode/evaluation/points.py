@@ -1,4 +1,4 @@
-"""Generators of points in the plane, judged by the mixture that they learnt: no extractor, no real sample needed."""
+"""Generators of points in the plane, judged by the mixture that they learned: no extractor, no real sample needed."""
 
 from __future__ import annotations
 

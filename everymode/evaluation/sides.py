@@ -123,7 +123,7 @@ def open_sides(
     Args: as `evaluate`.
 
     Raises:
-        ValueError: no real side is named, and the fake one does not say what it learnt from.
+        ValueError: no real side is named, and the fake one does not say what it learned from.
         FileNotFoundError, everymode.data.DataError: images that aren't there or can't be used.
     """
     protocol = replace(protocol or Protocol(), **choices)
@@ -235,7 +235,7 @@ def _training_data(side: Side | None) -> str:
     source = side.generator.config.get("data", {}).get("source") if isinstance(side, Opened) else None
     if not source:
         raise ValueError(
-            "name the real images, as in --real photos: only a trained run says what it learnt from"
+            "name the real images, as in --real photos: only a trained run says what it learned from"
         )
     return str(source)
 

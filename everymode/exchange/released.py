@@ -83,7 +83,7 @@ def load_released(
 
     Args:
         state: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`,
-            `linear.bias`. A leading `module.` is dropped. Where it is of float64, so is the network afterwards.
+            `linear.bias`. A leading `module.` is dropped. Where it is of float64, so is the network afterward.
         layout: "biggan-pytorch", the only one so far.
     Raises:
         ValueError: an unknown layout, names are missing or unknown, shapes differ, or a normalized layer comes

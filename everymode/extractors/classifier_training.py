@@ -14,7 +14,7 @@ from torch import Tensor
 
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.extractors.classifier_network import ClassifierNetwork
-from everymode.extractors.labelled_arrays import LabelledArrays
+from everymode.extractors.labeled_arrays import LabeledArrays
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.precision import full_float32
 from everymode.extractors.resizing import resize_images
@@ -72,7 +72,7 @@ class ClassifierSettings:
 
 
 def train_network(
-    data: LabelledArrays,
+    data: LabeledArrays,
     facts: Mapping[str, Any],
     settings: ClassifierSettings,
     device: torch.device,

@@ -24,7 +24,7 @@ from everymode.extractors.extraction import extract, image_batches
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.hashing import tensors_hash
 from everymode.extractors.kept import kept_classifier
-from everymode.extractors.labelled_arrays import LabelledArrays, labelled_arrays
+from everymode.extractors.labeled_arrays import LabeledArrays, labeled_arrays
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.resizing import BICUBIC
 from everymode.extractors.weights import frozen
@@ -32,7 +32,7 @@ from everymode.extractors.weights import frozen
 __all__ = [
     "Classifier",
     "ClassifierSettings",
-    "LabelledImages",
+    "LabeledImages",
     "classifier_for",
     "predicted_labels",
     "stacked_digit_labels",
@@ -42,8 +42,8 @@ __all__ = [
 FORMAT_VERSION = 1
 
 
-class LabelledImages(Protocol):
-    """A data set as `classifier_for` needs it: images uint8 [N, C, H, W], labels int64 [N] (-1 = unlabelled)."""
+class LabeledImages(Protocol):
+    """A data set as `classifier_for` needs it: images uint8 [N, C, H, W], labels int64 [N] (-1 = unlabeled)."""
 
     @property
     def images(self) -> Any: ...
@@ -109,14 +109,14 @@ def train_classifier(
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
-    """Train a small convolutional network on labelled images, or load it where the same training was done before.
+    """Train a small convolutional network on labeled images, or load it where the same training was done before.
 
     On a CPU the same images, numbers, build and number of threads give the same weights. Random states elsewhere are
     not touched.
 
     Args:
         images: uint8 [N, C, H, W] with 1, 3 or 4 channels.
-        labels: int64 [N]; rows with -1 (unlabelled) are left out.
+        labels: int64 [N]; rows with -1 (unlabeled) are left out.
         held_out: share of every class that is kept out of training to measure the accuracy, or other images and
             their labels.
         seed: of the initial weights, order, shifts and held-out rows.
@@ -132,9 +132,9 @@ def train_classifier(
         ValueError: images or labels of another kind, fewer than two classes, nothing left to hold out.
     """
     settings, device = settings or ClassifierSettings(), torch.device(device)
-    training = labelled_arrays(images, labels, "images")
+    training = labeled_arrays(images, labels, "images")
     share = held_out if isinstance(held_out, float | int) else None
-    test = None if share is not None else labelled_arrays(held_out[0], held_out[1], "held-out images")
+    test = None if share is not None else labeled_arrays(held_out[0], held_out[1], "held-out images")
     facts = {
         "version": FORMAT_VERSION,
         "fingerprint": fingerprint or training.fingerprint(),
@@ -159,7 +159,7 @@ def train_classifier(
 
 def classifier_for(
     name: str,
-    open_data: Callable[[str], LabelledImages],
+    open_data: Callable[[str], LabeledImages],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
@@ -204,7 +204,7 @@ def predicted_labels(
 def stacked_digit_labels(
     classifier: Classifier, images: Tensor | np.ndarray | Any, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Which of 1,000 modes stacked digits belong to: each channel read by itself as a grey digit, 100 a + 10 b + c.
+    """Which of 1,000 modes stacked digits belong to: each channel read by itself as a gray digit, 100 a + 10 b + c.
 
     Args:
         classifier: of ten digits.
@@ -234,7 +234,7 @@ def _readable(name: str) -> str:
 
 
 def _class_count(
-    name: str, training: LabelledArrays, test: LabelledArrays | None, num_classes: int | None
+    name: str, training: LabeledArrays, test: LabeledArrays | None, num_classes: int | None
 ) -> int:
     """K: `num_classes`, or the largest label plus 1. Raises ValueError for fewer than two, or than the labels need."""
     largest = max(int(each.labels.max()) for each in (training, test) if each is not None)
@@ -255,8 +255,8 @@ def _record(
     name: str,
     network: ClassifierNetwork,
     facts: Mapping[str, Any],
-    training: LabelledArrays,
-    test: LabelledArrays,
+    training: LabeledArrays,
+    test: LabeledArrays,
 ) -> dict[str, Any]:
     """What is kept beside the weights."""
     return {
@@ -269,7 +269,7 @@ def _record(
     }
 
 
-def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], test: LabelledArrays) -> float:
+def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], test: LabeledArrays) -> float:
     extractor = Extractor(
         name=name,
         weights_hash="",

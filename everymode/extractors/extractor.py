@@ -37,7 +37,7 @@ class Extractor:
         layers: width D of each layer; the first one is the default.
         network: resized images [N, channels, H, W], float32 in 0 .. 255, to `Activations`. It normalizes its
             input itself, must not depend on the other images of a batch, and is used in eval mode.
-        channels: 1 (grey) or 3 (RGB) that the network reads.
+        channels: 1 (gray) or 3 (RGB) that the network reads.
         num_classes: K where the network classifies, else None.
         published_names: names that the literature reserves for a metric over this extractor's default
             layer, such as {"fd": "fid"} for TensorFlow's Inception and for no other network.
@@ -58,7 +58,7 @@ class Extractor:
             raise ValueError(f"the extractor {self.name} names no layer; give at least one, layer -> width")
         if self.channels not in (1, 3):
             raise ValueError(
-                f"the extractor {self.name} reads {self.channels} channels; choose 1 (grey) or 3 (RGB)"
+                f"the extractor {self.name} reads {self.channels} channels; choose 1 (gray) or 3 (RGB)"
             )
         if min(self.input_size) < 1:
             raise ValueError(f"the extractor {self.name} has input size {self.input_size}; give (H, W) >= 1")

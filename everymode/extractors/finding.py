@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from everymode.extractors.classifiers import LabelledImages, classifier_for
+from everymode.extractors.classifiers import LabeledImages, classifier_for
 from everymode.extractors.dinov2 import dinov2
 from everymode.extractors.extraction import Features, extract, extract_batches, image_batches
 from everymode.extractors.extractor import Activations, Extractor
@@ -41,7 +41,7 @@ def find_extractor(
     name: str,
     *,
     size: int = 128,
-    open_data: Callable[[str], LabelledImages] | None = None,
+    open_data: Callable[[str], LabeledImages] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Extractor:
     """The extractor that a user names.
@@ -49,11 +49,11 @@ def find_extractor(
     Args:
         name: "lite0" or "lite0:64" (ImageNet features that ship with the extra `eval`), "inception:PATH" (FID; a
             path or an http address), "dinov2:PATH", "random" or "random:64" (for tests), "digits" or
-            "classifier:DATA" (a small classifier, trained on labelled images when first asked for, then kept),
+            "classifier:DATA" (a small classifier, trained on labeled images when first asked for, then kept),
             or "package.module:attribute" or "file.py:attribute" (your own `Extractor`, or a function without
             arguments that returns one).
         size: side of the input in pixels where the name leaves it out (lite0 only).
-        open_data: opens the labelled images of "digits" and "classifier:DATA" by name; pass
+        open_data: opens the labeled images of "digits" and "classifier:DATA" by name; pass
             `everymode.data.open_images`.
         progress: called with steps done and their total while a classifier is trained.
 
@@ -73,7 +73,7 @@ def find_extractor(
         return inception(argument) if family == "inception" else dinov2(argument)
     if name == "digits" or (family == "classifier" and argument):
         if open_data is None:
-            raise ValueError(f'"{name}" needs labelled images; pass open_data=everymode.data.open_images')
+            raise ValueError(f'"{name}" needs labeled images; pass open_data=everymode.data.open_images')
         return classifier_for(argument or name, open_data, progress=progress).extractor()
     if argument and family != "classifier":
         place, _, attribute = name.rpartition(":")

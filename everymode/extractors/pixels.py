@@ -9,7 +9,7 @@ from everymode.numbers import NotFinite
 
 __all__ = ["quantized", "with_channels"]
 
-GREY_WEIGHTS = (0.299, 0.587, 0.114)
+GRAY_WEIGHTS = (0.299, 0.587, 0.114)
 """ITU-R 601, as for decoded files."""
 
 
@@ -40,7 +40,7 @@ def quantized(images: Tensor) -> Tensor:
 def with_channels(images: Tensor, channels: int) -> Tensor:
     """uint8 images [N, 1, 3 or 4, H, W] with 1 or 3 channels.
 
-    Alpha is composited over white first; grey is repeated three times; colour becomes grey by the weights
+    Alpha is composited over white first; gray is repeated three times; color becomes gray by the weights
     of ITU-R 601. Each step is rounded to whole levels, as decoded files are.
 
     Raises:
@@ -50,7 +50,7 @@ def with_channels(images: Tensor, channels: int) -> Tensor:
     if given not in (1, 3, 4) or channels not in (1, 3):
         raise ValueError(
             f"images have {given} channels and the extractor reads {channels}; "
-            f"images may have 1 (grey), 3 (RGB) or 4 (RGBA), extractors read 1 or 3"
+            f"images may have 1 (gray), 3 (RGB) or 4 (RGBA), extractors read 1 or 3"
         )
     if given == 4:
         alpha = images[:, 3:].float() / 255
@@ -60,5 +60,5 @@ def with_channels(images: Tensor, channels: int) -> Tensor:
         return images
     if channels == 3:
         return images.expand(-1, 3, -1, -1)
-    weights = torch.tensor(GREY_WEIGHTS, device=images.device)[:, None, None]
+    weights = torch.tensor(GRAY_WEIGHTS, device=images.device)[:, None, None]
     return (images.float() * weights).sum(1, keepdim=True).round_().clamp_(0, 255).to(torch.uint8)

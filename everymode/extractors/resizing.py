@@ -31,7 +31,7 @@ class ResizeRule(NamedTuple):
 def bicubic_antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Bicubic with support widened when shrinking, overshoot clamped: Pillow's BICUBIC on float images.
 
-    The agreement with Pillow, in grey levels of 255, is 1e-4 when shrinking and 2e-3 when enlarging. Pillow's 8-bit
+    The agreement with Pillow, in gray levels of 255, is 1e-4 when shrinking and 2e-3 when enlarging. Pillow's 8-bit
     mode rounds besides; nothing is rounded here.
     """
     if tuple(images.shape[-2:]) == tuple(size):
@@ -42,7 +42,7 @@ def bicubic_antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
 def tensorflow_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear as TensorFlow 1 resized: no antialiasing, and output row i samples input row i * h / H.
 
-    There is no half-pixel shift, so the result is displaced towards the lower right against other libraries;
+    There is no half-pixel shift, so the result is displaced toward the lower right against other libraries;
     the published FID contains that. Follows the convention of
     toshas/torch-fidelity:torch_fidelity/interpolate_compat_tensorflow.py.
     """

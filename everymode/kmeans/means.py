@@ -18,7 +18,7 @@ def means_of_clusters(
 
     A cluster without a point is put on a point that is far from its own cluster's mean: the farthest, the next for a
     second such cluster, and so on; if none is left (each lies on its cluster's mean or is its cluster's last one), on
-    the mean of all points. Points with a negative label (UNLABELLED) are left out of all that.
+    the mean of all points. Points with a negative label (UNLABELED) are left out of all that.
 
     Args:
         total: sums a tensor over processes that hold different points; the result is then the same in all of them.

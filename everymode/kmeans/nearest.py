@@ -57,7 +57,7 @@ class Scorer:
 
 
 def squared_distances(points: Points, centers: Tensor, labels: Tensor) -> Tensor:
-    """[n] squared distance of each point to the center it is labelled with, from the differences: no digits lost."""
+    """[n] squared distance of each point to the center it is labeled with, from the differences: no digits lost."""
     found = torch.empty(len(points.features), dtype=centers.dtype, device=centers.device)
     for rows, block in points.blocks():
         found[rows] = block.sub_(centers[labels[rows]]).square_().sum(1)

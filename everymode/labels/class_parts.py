@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from everymode.game import UNLABELLED, Condition
+from everymode.game import UNLABELED, Condition
 from everymode.kmeans import kmeans
 from everymode.labels.partition import BATCH, PartitionLabels, Reduction, guide_distance
 
@@ -94,7 +94,7 @@ class ClassPartLabels(PartitionLabels):
         assert isinstance(condition, Tensor)
         known = condition.clamp(min=0)
         own = self._own(logits, known * self.parts_per_class).argmax(1)
-        return torch.where(condition == UNLABELLED, logits.argmax(1), known * self.parts_per_class + own)
+        return torch.where(condition == UNLABELED, logits.argmax(1), known * self.parts_per_class + own)
 
     def distance(self, examples: Tensor, labels: Tensor, *, reduction: Reduction = "sum") -> Tensor:
         own = self._own(self.logits(examples), labels)

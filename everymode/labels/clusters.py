@@ -20,7 +20,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
 from everymode.draws import Draws
-from everymode.game import UNLABELLED
+from everymode.game import UNLABELED
 from everymode.kmeans import kmeans, nearest_centers
 from everymode.labels.matching import induced_means, match_clusters
 from everymode.labels.table import TableLabels
@@ -41,7 +41,7 @@ class ClusterLabels(TableLabels):
         discriminator: with `features(x) -> [B, F]` and without label; it is copied, and left as it is. One that sums
             its features over space should also have `unpooled_features(x)`, which are clustered instead: the paper's
             discriminators don't sum, and the sums of an untrained one say little of what an image shows.
-        example: one example on the discriminator's device, from which F is learnt.
+        example: one example on the discriminator's device, from which F is learned.
         num_clusters: K.
         num_images: N of the data set.
         mirrored: whether images are shown mirrored too.
@@ -82,8 +82,8 @@ class ClusterLabels(TableLabels):
                 f"{num_clusters} clusters can't be found in {min(subset, num_images)} images: ask for fewer clusters, "
                 "or give more images"
             )
-        # UNLABELLED until the first refresh.
-        super().__init__(num_clusters, torch.full((2 if mirrored else 1, num_images), UNLABELLED))
+        # UNLABELED until the first refresh.
+        super().__init__(num_clusters, torch.full((2 if mirrored else 1, num_images), UNLABELED))
         self.subset = min(subset, num_images)
         self.starts = starts
         self.keep_centers = keep_centers
@@ -201,7 +201,7 @@ class ClusterLabels(TableLabels):
         return found
 
     def _label_everything(self, data: Any) -> None:
-        """The nearest center to each image and mirror image, each process labelling its share."""
+        """The nearest center to each image and mirror image, each process labeling its share."""
         count = self.table.shape[1]
         mine = self._share(count)
         self.table.zero_()

@@ -1,4 +1,4 @@
-"""Clusters of features that were learnt before the game: the labels of Logo-GAN and of RotNet's features.
+"""Clusters of features that were learned before the game: the labels of Logo-GAN and of RotNet's features.
 
 Sage, Agustsson, Timofte, Van Gool: Logo Synthesis and Manipulation with Clustered Generative Adversarial Networks (CVPR
 2018); Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), appendix A, for the numbers.
@@ -23,7 +23,7 @@ class FixedClusters(ClusterLabels):
 
     Args:
         extractor: with `features(x) -> [B, F]`; it is copied, and the copy (`teacher`) may be trained until `cluster`.
-        example: one example on the extractor's device (or without values), from which F is learnt.
+        example: one example on the extractor's device (or without values), from which F is learned.
         numbers: num_clusters, num_images, mirrored, subset and starts of ClusterLabels.
     """
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws
-from everymode.game import UNLABELLED, Batch, Condition, LabelSource
+from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
 class GeneratorLabels(LabelSource):
-    """Fakes are labelled 0..K - 1 by their generator, as evenly as the batch allows; reals are UNLABELLED.
+    """Fakes are labeled 0..K - 1 by their generator, as evenly as the batch allows; reals are UNLABELED.
 
     Row i of a batch comes from generator (i + offset) mod K, and the offset is drawn (stream "first generator"), so
     that over many batches every row comes from all of them. Samples outside of training draw a generator each.
@@ -33,7 +33,7 @@ class GeneratorLabels(LabelSource):
         self._count = num_generators
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64 UNLABELLED."""
+        """[B] int64 UNLABELED."""
         return self.label_unseen(batch.real)
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
@@ -47,5 +47,5 @@ class GeneratorLabels(LabelSource):
         return random.integers("generator", self._count)
 
     def label_unseen(self, examples: Tensor) -> Tensor:
-        """[B] int64 UNLABELLED: no generator made them."""
-        return torch.full((len(examples),), UNLABELLED, device=examples.device)
+        """[B] int64 UNLABELED: no generator made them."""
+        return torch.full((len(examples),), UNLABELED, device=examples.device)

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws
-from everymode.game import UNLABELLED, Batch, Condition, LabelSource
+from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
 class GivenLabels(LabelSource):
     """The data set's labels for reals; labels of the same range for fakes, drawn or reused.
 
     Fakes' labels are drawn from the stream "fake labels": uniformly, or by `probabilities`. With `reuse`,
-    fakes take the real batch's labels instead, and only labels that are missing (UNLABELLED) are drawn.
+    fakes take the real batch's labels instead, and only labels that are missing (UNLABELED) are drawn.
 
     Several labels an image (label blocks) are drawn together: uniformly, which makes each block uniform and
     independent of the others (streams "fake labels 0", "fake labels 1", ...); or from `combinations`, so that what
     never occurs together in the data is never drawn together (stream "fake labels", by number of combination).
 
     Args:
-        num_labels: K; labels are 0..K - 1, and UNLABELLED (-1) is allowed for reals. With several label blocks a
+        num_labels: K; labels are 0..K - 1, and UNLABELED (-1) is allowed for reals. With several label blocks a
             tuple of such numbers; labels are then [B, blocks].
         probabilities: K weights that need not sum to 1, such as the data set's label counts; None for
             uniform. With several blocks one weight for each of the `combinations`.
@@ -106,7 +106,7 @@ class GivenLabels(LabelSource):
         return random.choice("fake labels", self._drawn_from)
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        """The labels with those that are missing (UNLABELLED) drawn, by the law of `draw`.
+        """The labels with those that are missing (UNLABELED) drawn, by the law of `draw`.
 
         With combinations, what is missing in a row is drawn given what is there (stream "missing labels"); where no
         combination has what is there, it is drawn regardless of it.
@@ -114,7 +114,7 @@ class GivenLabels(LabelSource):
         drawn = self.draw(random)
         if self.combinations is not None and self.probabilities is not None:
             rows = self.combinations.to(labels.device)
-            fits = ((labels[:, None] == rows) | (labels[:, None] == UNLABELLED)).all(2)  # [B, M]
+            fits = ((labels[:, None] == rows) | (labels[:, None] == UNLABELED)).all(2)  # [B, M]
             edges = (fits * self.probabilities.to(labels.device)).cumsum(1)
             total = edges[:, -1:]
             # Below the total even where the product is rounded up to it: what lies behind may not fit.
@@ -122,7 +122,7 @@ class GivenLabels(LabelSource):
             points = torch.minimum(points, torch.nextafter(total, torch.zeros_like(total)))
             chosen = torch.searchsorted(edges, points, right=True)[:, 0].clamp_(max=len(rows) - 1)
             drawn = torch.where(total > 0, rows[chosen], drawn)
-        return torch.where(labels == UNLABELLED, drawn, labels)
+        return torch.where(labels == UNLABELED, drawn, labels)
 
 
 class NoLabels(LabelSource):

@@ -22,7 +22,7 @@ def induced_means(
 
     The row of a label without examples is an example that is far from its own label's mean: the farthest, the next
     for a second such label, and so on; if none is left (each lies on its label's mean or is its label's last one), it
-    is the mean of all examples. Examples with a negative label (UNLABELLED) are left out.
+    is the mean of all examples. Examples with a negative label (UNLABELED) are left out.
 
     Args:
         total: sums a tensor over processes that hold different rows; the result is then the same in all of them.
@@ -38,7 +38,7 @@ def match_clusters(old: Tensor, new: Tensor, k: int) -> tuple[Tensor, int]:
 
     The cost is the number of examples that change their number: N minus the overlap of the matched clusters. The
     paper's cost of a pair, the examples of the old cluster that the new one lacks, has the same optimum. Examples
-    that are UNLABELLED (any negative number) on either side have no say, and are not among the N. Of several optima
+    that are UNLABELED (any negative number) on either side have no say, and are not among the N. Of several optima
     one is returned, always the same.
 
     Args:

@@ -22,12 +22,12 @@ from everymode.labels.clusters import ClusterLabels
 class OnlineClusterLabels(ClusterLabels):
     """Two clusterings of the whole data, the second when `refresh_every` is over; from then on running means.
 
-    Every batch is then labelled by the nearest centers in the discriminator's present features, which costs a pass
+    Every batch is then labeled by the nearest centers in the discriminator's present features, which costs a pass
     without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
-    Further refreshes cluster nothing: they label all images as a batch would be labelled then, so that what is said and
+    Further refreshes cluster nothing: they label all images as a batch would be labeled then, so that what is said and
     shown of the clusters is what they have become, and samples are drawn by their present sizes. A cluster that holds
     no image by then is put on one that is far from its center, if there is such an image (the released code leaves it,
-    so that its number is drawn and never learnt).
+    so that its number is drawn and never learned).
 
     Args:
         memory: images that weigh in a center, at most (n stays there): centers then follow a discriminator that changes

@@ -1,4 +1,4 @@
-"""Partition-Guided GAN's labels: the part of space in which a partitioner puts an image, and the guide towards it.
+"""Partition-Guided GAN's labels: the part of space in which a partitioner puts an image, and the guide toward it.
 
 Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs (CVPR 2021), section 4. Equation 6, whose text is lost, is
 recovered from property 2 and the proof of theorem 3: R_c(x) = sum over j of relu(s_j(x) - s_c(x)), s being the
@@ -20,7 +20,7 @@ from everymode.labels.table import FixedParts
 from everymode.precision import full_precision
 
 BATCH = 500
-"""Images that go through the partitioner at once when all are labelled."""
+"""Images that go through the partitioner at once when all are labeled."""
 
 Reduction = Literal["sum", "mean"]
 
@@ -89,7 +89,7 @@ class PartitionLabels(FixedParts):
         return self
 
     def adopt(self, partitioner: nn.Module, data: Any, *, seed: int) -> None:
-        """Take over what another partitioner of this layout has learnt; `take(label_all(data))` labels by it."""
+        """Take over what another partitioner of this layout has learned; `take(label_all(data))` labels by it."""
         self.partitioner.load_state_dict(partitioner.state_dict())
 
     def logits(self, examples: Tensor) -> Tensor:

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
+from everymode.game import UNLABELED, Condition, Term, Turn, Verdict
 from everymode.losses.label_blocks import check_labels, label_blocks, one_block, whole_labels
 from everymode.losses.reduction import reduced
+from everymode.old_names import renamed_keywords
 from everymode.precision import at_least_float32
 
 ClassCost = Callable[[Tensor, Tensor], Tensor]
-"""(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabelled ones (-1) cost 0 and count."""
+"""(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabeled ones (-1) cost 0 and count."""
 
 Classified = tuple[Tensor, Condition]
 """Class logits [B, K], and the condition in which the rows' labels are."""
@@ -28,7 +29,7 @@ Classified = tuple[Tensor, Condition]
 def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mean") -> Tensor:
     """Cross-entropy of the softmax of [B, K] logits at int64 labels [B].
 
-    An unlabelled row (UNLABELLED, -1) costs 0 and counts in the mean, so that the mean over equal parts of a batch is
+    An unlabeled row (UNLABELED, -1) costs 0 and counts in the mean, so that the mean over equal parts of a batch is
     the mean over the batch.
 
     Raises ValueError for fewer than two classes, shapes that don't fit or, on the CPU, labels outside the range.
@@ -41,17 +42,18 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
     labels = whole_labels(labels)
     check_labels(labels, logits.shape[1])
     logits = at_least_float32(logits)
-    costs = F.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="none")
+    costs = F.cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="none")
     return reduced(costs, reduction)
 
 
+@renamed_keywords(labelled_share="labeled_share")
 def classification(
     cost: ClassCost,
     *,
     num_classes: int,
     on_fake: bool = True,
     fake_class: int | None = None,
-    labelled_share: float = 1.0,
+    labeled_share: float = 1.0,
 ) -> Term:
     """The class head's own cost, for the discriminator's move: on reals at their labels, and on fakes.
 
@@ -60,24 +62,22 @@ def classification(
         on_fake: whether fakes are classified too, at the label they were asked for: AC-GAN as Omni-GAN writes it and
             as the released Multi-hinge code has it. Multi-hinge's equations 4 and 10 have reals only.
         fake_class: the class of all fakes (K, for K + 1 logits: ImAC-GAN).
-        labelled_share: share of the reals in a batch that have labels. The cost of reals is divided by it, so that it
-            is their mean over labelled rows where every batch holds the same number of them.
+        labeled_share: share of the reals in a batch that have labels. The cost of reals is divided by it, so that it
+            is their mean over labeled rows where every batch holds the same number of them.
 
     Raises ValueError for a share outside (0, 1], fewer than two classes, or several label blocks. The term raises
     ValueError where the discriminator has no class head.
     """
     num_classes = one_block(num_classes, "an auxiliary classifier")
-    if not 0 < labelled_share <= 1:
-        raise ValueError(f"labelled_share is above 0 and at most 1, not {labelled_share}")
+    if not 0 < labeled_share <= 1:
+        raise ValueError(f"labeled_share is above 0 and at most 1, not {labeled_share}")
 
     def term(turn: Turn) -> Tensor:
         real: Classified = (_classes(turn.real_verdict), turn.batch.condition)
         fake: Classified | None = None
         if on_fake or fake_class is not None:
             fake = (_classes(turn.fake_verdict), turn.fake_condition)
-        return cost_of_both(
-            cost, num_classes, real, fake, fake_class=fake_class, labelled_share=labelled_share
-        )
+        return cost_of_both(cost, num_classes, real, fake, fake_class=fake_class, labeled_share=labeled_share)
 
     return term
 
@@ -95,6 +95,7 @@ def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
     return term
 
 
+@renamed_keywords(labelled_share="labeled_share")
 def cost_of_both(
     cost: ClassCost,
     num_classes: int,
@@ -102,13 +103,13 @@ def cost_of_both(
     fake: Classified | None,
     *,
     fake_class: int | None = None,
-    labelled_share: float = 1.0,
+    labeled_share: float = 1.0,
 ) -> Tensor:
-    """A discriminator's class cost: that of the reals over `labelled_share`, plus that of the fakes unless None.
+    """A discriminator's class cost: that of the reals over `labeled_share`, plus that of the fakes unless None.
 
     With `fake_class`, fakes cost what they do at that class. Raises ValueError as `cost_at_labels`.
     """
-    total = cost_at_labels(cost, num_classes, real) / labelled_share
+    total = cost_at_labels(cost, num_classes, real) / labeled_share
     return total if fake is None else total + cost_at_labels(cost, num_classes, fake, instead=fake_class)
 
 

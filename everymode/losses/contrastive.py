@@ -4,8 +4,8 @@
 Rebooting ACGAN: Auxiliary Classifier GANs with Stable Training (Kang et al., NeurIPS 2021). Both released as
 `POSTECH-CVLab/PyTorch-StudioGAN:src/utils/losses.py` (ConditionalContrastiveLoss, Data2DataCrossEntropyLoss).
 
-Every image has an embedding and every class a proxy; only their directions count. An unlabelled row
-(UNLABELLED, -1) costs 0, counts in the mean, and is neither a positive nor a negative for others, since nobody
+Every image has an embedding and every class a proxy; only their directions count. An unlabeled row
+(UNLABELED, -1) costs 0, counts in the mean, and is neither a positive nor a negative for others, since nobody
 knows which.
 
 Departure from the released code: with several processes, where both compare the rows of all, the released
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, Condition, Term, Turn, Verdict
+from everymode.game import UNLABELED, Condition, Term, Turn, Verdict
 from everymode.losses.across_ranks import rows_of_all_ranks
 from everymode.losses.label_blocks import check_labels
 from everymode.precision import at_least_float32, full_precision
@@ -41,7 +41,7 @@ def conditional_contrastive_loss(
     Args:
         embeddings: [B, F], of any length: they are normalized here.
         proxies: [K, F], likewise.
-        labels: [B] integers in 0..K - 1, or UNLABELLED.
+        labels: [B] integers in 0..K - 1, or UNLABELED.
         temperature: t > 0; 1 in the released configurations.
 
     Raises ValueError for a temperature that isn't positive, shapes that don't fit and, on the CPU, labels out
@@ -51,7 +51,7 @@ def conditional_contrastive_loss(
     nothing = -torch.inf
     everything = torch.cat((to_proxy, to_others.masked_fill(~others, nothing)), dim=1)
     positives = torch.cat((to_proxy, to_others.masked_fill(~(others & same), nothing)), dim=1)
-    return _mean_of_labelled(everything.logsumexp(1) - positives.logsumexp(1), labels)
+    return _mean_of_labeled(everything.logsumexp(1) - positives.logsumexp(1), labels)
 
 
 def data_to_data_cross_entropy(
@@ -74,7 +74,7 @@ def data_to_data_cross_entropy(
     Args:
         embeddings: [B, F], of any length: they are normalized here.
         proxies: [K, F], likewise.
-        labels: [B] integers in 0..K - 1, or UNLABELLED.
+        labels: [B] integers in 0..K - 1, or UNLABELED.
         temperature: t > 0; the default and the margins are those of the released CIFAR-10 configuration (whose
             code ties the negative margin to 1 - positive_margin).
         released_scaling: divide all n_ik of a row by exp of the largest (cos - negative_margin) / t among all
@@ -91,7 +91,7 @@ def data_to_data_cross_entropy(
         repulsion = repulsion - closeness.detach().masked_fill(~others, -torch.inf).amax(1, keepdim=True)
     repulsion = repulsion.masked_fill(same | ~others, -torch.inf)
     costs = torch.cat((attraction, repulsion), dim=1).logsumexp(1) - attraction.squeeze(1)
-    return _mean_of_labelled(costs, labels)
+    return _mean_of_labeled(costs, labels)
 
 
 def embeddings_of_reals(cost: EmbeddingCost) -> Term:
@@ -142,13 +142,13 @@ def _similarities(
     """
     _check(embeddings, proxies, labels, temperature)
     embeddings, proxies = _directions(embeddings), _directions(proxies)
-    labelled = labels != UNLABELLED
+    labeled = labels != UNLABELED
     own = proxies[labels.clamp(min=0).long()]
     to_proxy = (embeddings * own).sum(1, keepdim=True) / temperature
     with full_precision(embeddings):  # the margins are finer than half precision
         to_others = embeddings @ embeddings.T / temperature
     same = labels.unsqueeze(1) == labels
-    others = labelled & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    others = labeled & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     return to_proxy, to_others, same, others
 
 
@@ -156,8 +156,8 @@ def _directions(vectors: Tensor) -> Tensor:
     return F.normalize(at_least_float32(vectors), dim=1)
 
 
-def _mean_of_labelled(costs: Tensor, labels: Tensor) -> Tensor:
-    return costs.masked_fill(labels == UNLABELLED, 0).mean()
+def _mean_of_labeled(costs: Tensor, labels: Tensor) -> Tensor:
+    return costs.masked_fill(labels == UNLABELED, 0).mean()
 
 
 def _check(embeddings: Tensor, proxies: Tensor, labels: Tensor, temperature: float) -> None:

@@ -11,7 +11,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from everymode.game import UNLABELLED, Condition
+from everymode.game import UNLABELED, Condition
 
 
 def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -99,7 +99,7 @@ def check_labels(labels: Tensor, size: int) -> None:
     if labels.device.type != "cpu" or torch.compiler.is_compiling() or not labels.numel():
         return
     lowest, highest = (int(value) for value in labels.aminmax())
-    if lowest < UNLABELLED or highest >= size:
+    if lowest < UNLABELED or highest >= size:
         raise ValueError(
-            f"labels must be 0..{size - 1}, or {UNLABELLED} for unlabelled, but they span {lowest}..{highest}"
+            f"labels must be 0..{size - 1}, or {UNLABELED} for unlabeled, but they span {lowest}..{highest}"
         )

@@ -37,7 +37,7 @@ def feature_matching() -> Term:
 def _mean_of_all(features: Tensor) -> Tensor:
     """The mean [F] over the rows of all processes, with the gradient of this process's own mean.
 
-    Gradients are averaged over processes afterwards, and the average of own means' gradients is the whole's.
+    Gradients are averaged over processes afterward, and the average of own means' gradients is the whole's.
     """
     own = at_least_float32(features).mean(0)
     return own + (mean_of_all_ranks(own) - own.detach())

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, AdversarialLoss, Condition
+from everymode.game import UNLABELED, AdversarialLoss, Condition
 from everymode.losses.label_blocks import check_labels, label_blocks, one_block, whole_labels
 from everymode.losses.reduction import reduced
 from everymode.precision import at_least_float32
@@ -30,7 +30,7 @@ def multi_hinge_loss(
 
     Args:
         scores: [B, K], or maps [B, K, H, W] with labels [B, H, W].
-        labels: int64, 0..K - 1. An unlabelled row (UNLABELLED, -1) costs 0 and counts in the mean.
+        labels: int64, 0..K - 1. An unlabeled row (UNLABELED, -1) costs 0 and counts in the mean.
         margin: m, by how much the right class must lead.
         reduction: "mean" or "sum" over rows (and positions), or "none".
 
@@ -49,7 +49,7 @@ def complement_multi_hinge_loss(
 ) -> Tensor:
     """max(0, m - the highest score of another class + the score of the label's class): any class but this one.
 
-    On unlabelled reals, with the fake class as the label: "one of the real classes, whichever". As the generator's
+    On unlabeled reals, with the fake class as the label: "one of the real classes, whichever". As the generator's
     cost it asks its fakes for the same. Arguments, errors: as `multi_hinge_loss`.
     """
     scores, labels, known = _checked(scores, labels)
@@ -96,7 +96,7 @@ def multi_hinge(
 ) -> AdversarialLoss:
     """The K + 1 form, for a discriminator with one score per class and then one for "fake": [B, K + 1].
 
-    D: the multi-hinge loss of reals at their label plus that of fakes at the fake class; an unlabelled real takes the
+    D: the multi-hinge loss of reals at their label plus that of fakes at the fake class; an unlabeled real takes the
     complement form at the fake class. G: `generator_weight` times the multi-hinge loss of fakes at the label that was
     asked for. The released recipe gives G 0.05 of it beside feature matching of weight 1. This is what Omni-GAN's
     tables call Multi-hinge GAN; the paper's own main form is an auxiliary head beside projection
@@ -122,8 +122,8 @@ def multi_hinge(
         real, fake = _with_slots(real, num_classes), _with_slots(fake, num_classes)
         (labels,) = label_blocks(real_condition, num_classes)
         check_labels(labels, num_classes)  # K, the slot of fakes, is no label
-        unlabelled = labels == UNLABELLED
-        on_real = torch.where(unlabelled, any_real_class(real, labels, margin=margin), at_label(real, labels))
+        unlabeled = labels == UNLABELED
+        on_real = torch.where(unlabeled, any_real_class(real, labels, margin=margin), at_label(real, labels))
         fake_class = torch.full((len(fake),), num_classes, device=fake.device)
         return on_real.mean() + at_label(fake, fake_class).mean()
 
@@ -150,7 +150,7 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     labels = whole_labels(labels)
     check_labels(labels, scores.shape[1])
     scores = at_least_float32(scores)
-    return scores, labels, (labels != UNLABELLED).to(scores.dtype)
+    return scores, labels, (labels != UNLABELED).to(scores.dtype)
 
 
 def _with_slots(scores: Tensor, num_classes: int) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELLED, AdversarialLoss, Condition
+from everymode.game import UNLABELED, AdversarialLoss, Condition
 from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks
 from everymode.precision import at_least_float32
 
@@ -90,7 +90,7 @@ def omni_signs(
     and 13. "d_fake": +1 at fake, -1 elsewhere (one-sided: -1 at the label and at real, 0 elsewhere);
     equations 7 and 12.
 
-    A row without a label (UNLABELLED, -1) has class slots of 0 and is judged by real and fake alone, except
+    A row without a label (UNLABELED, -1) has class slots of 0 and is judged by real and fake alone, except
     that two-sided "d_fake", which needs no label, is unchanged. A pixel without a label (a label map's void)
     is all 0.
 
@@ -118,7 +118,7 @@ def omni_signs(
     signs = torch.cat((*class_signs, real, fake), dim=1)
     if signs.dim() == 2:
         return signs
-    return signs * (torch.stack(blocks, dim=1) != UNLABELLED).any(1, keepdim=True)
+    return signs * (torch.stack(blocks, dim=1) != UNLABELED).any(1, keepdim=True)
 
 
 def omni(
@@ -135,7 +135,7 @@ def omni(
     The discriminator's cost is the mean over reals plus the mean over fakes (equation 8; the generator's is
     equation 10). Scores are [B, K + 2] or maps
     [B, K + 2, H, W]. With maps, the condition may be a label map of any size, taken at the nearest pixels, or
-    one label per image, which every position then gets. Unlabelled rows and pixels: see `omni_signs`; the
+    one label per image, which every position then gets. Unlabeled rows and pixels: see `omni_signs`; the
     other arguments: see `omni_loss`.
 
     Realness is the score of "real" minus that of "fake" (one-sided: the score of "real", since "fake" isn't
@@ -186,7 +186,7 @@ def _class_signs(kind: str, labels: Tensor, size: int, one_sided: bool) -> Tenso
     hit = (labels == slots).to(torch.int8)
     if one_sided:
         return -hit if kind == "d_fake" else hit
-    return 2 * hit - (labels != UNLABELLED).to(torch.int8)
+    return 2 * hit - (labels != UNLABELED).to(torch.int8)
 
 
 def _check_loss_arguments(scores: Tensor, signs: Tensor, scale: float, reduction: str) -> None:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 _SHOWN = {
     "discriminator/adversarial": "D",
     "generator/adversarial": "G",
-    "judgement/real": "real",
-    "judgement/fake": "fake",
+    "judgment/real": "real",
+    "judgment/fake": "fake",
     "pretext/loss": "loss",
     "partition/loss": "loss",
     "fit/loss": "loss",

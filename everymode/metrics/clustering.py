@@ -1,7 +1,7 @@
 """Agreement of clusters with classes: normalized mutual information, purity, adjusted Rand index, matched accuracy.
 
 Each takes one integer per sample on either side. Only the grouping counts, not the numbers, which need not be
-contiguous; -1 and below are refused, since they mark unlabelled rows here.
+contiguous; -1 and below are refused, since they mark unlabeled rows here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def contingency(clusters: Values, classes: Values) -> np.ndarray:
     for name, labels in (("clusters", first), ("classes", second)):
         if labels.min() < 0:
             raise ValueError(
-                f"{name} holds {labels.min()}: leave unlabelled rows out of both, then call again"
+                f"{name} holds {labels.min()}: leave unlabeled rows out of both, then call again"
             )
     _, rows = np.unique(first, return_inverse=True)
     kinds, columns = np.unique(second, return_inverse=True)

@@ -1,7 +1,7 @@
-"""Fidelity and coverage from nearest-neighbour balls: precision and recall, density and coverage.
+"""Fidelity and coverage from nearest-neighbor balls: precision and recall, density and coverage.
 
 Precision and recall: Kynkaanniemi et al. 2019, eq. 1 and 2. Density and coverage: Naeem et al. 2020, eq. 4 and 5. A
-ball reaches to its centre's k-th nearest neighbour on its own side, and its surface belongs to it (distance <= radius).
+ball reaches to its center's k-th nearest neighbor on its own side, and its surface belongs to it (distance <= radius).
 
 Constant fakes have balls of radius 0: recall is then the share of real points equal to that one point (0 as a rule),
 precision is 1 if it lies in some real ball and 0 otherwise, density counts the real balls it lies in.

@@ -4,7 +4,7 @@
 
 with unbiased covariances. Each covariance is written as S = A^T A. Then tr (S1 S2)^(1/2) is the sum of the singular
 values of A1 A2^T, a real number by construction: no matrix square root, no complex number, nothing added to a
-diagonal. A is, in this order, the centred samples themselves where there are at most as many as features (exact for a
+diagonal. A is, in this order, the centered samples themselves where there are at most as many as features (exact for a
 singular covariance), the Cholesky factor, or the eigenvectors times the roots of the eigenvalues where Cholesky fails.
 """
 

@@ -62,7 +62,7 @@ def frechet_by_class(
 
     Args:
         real, fake: features [N, F] and [M, F].
-        real_labels, fake_labels: integers [N] and [M], 0 to K - 1; rows with -1 (unlabelled) are left out.
+        real_labels, fake_labels: integers [N] and [M], 0 to K - 1; rows with -1 (unlabeled) are left out.
         num_classes: K; by default the largest label on either side plus one.
 
     Raises:

@@ -12,7 +12,7 @@ from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_ro
 class StreamingMoments:
     """Count, mean and covariance of the rows seen so far; two of them can be merged.
 
-    Every batch is centred on its own mean before it is multiplied out, and means are kept relative to that of the
+    Every batch is centered on its own mean before it is multiplied out, and means are kept relative to that of the
     first batch. So nothing is lost where the mean is much larger than the spread, and the result is that of all rows
     at once whatever the batches were.
     """

@@ -1,4 +1,4 @@
-"""Nearest real neighbours of generated images in feature space, and whether training images are nearer than others."""
+"""Nearest real neighbors of generated images in feature space, and whether training images are nearer than others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MemorizationGap(NamedTuple):
     """How near generated samples come to training images, and to as many held-out ones.
 
     training, held_out: median over the samples of the distance to the nearest one.
-    gap: held_out - training, as a share of held_out. About 0 for a generator that learnt the distribution; 1 for one
+    gap: held_out - training, as a share of held_out. About 0 for a generator that learned the distribution; 1 for one
         that repeats training images.
     nearer: share of samples that are nearer to a training image than to any held-out one; about 0.5 without
         memorization, ties counted half.

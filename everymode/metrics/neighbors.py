@@ -1,4 +1,4 @@
-"""Nearest-neighbour balls around feature vectors: their radii, and which points lie in them, ties decided exactly.
+"""Nearest-neighbor balls around feature vectors: their radii, and which points lie in them, ties decided exactly.
 
 Distances come from matrix products, which round: the same pair can get two values in two tiles, and a point's distance
 to its own copy can differ from 0. So a comparison that rounding could turn is made again on the distance computed from
@@ -50,7 +50,7 @@ def point_pair(real: Tensor, fake: Tensor) -> tuple[Points, Points]:
 
 
 def squared_radii(points: Points, k: int) -> Tensor:
-    """Squared distance of each point to its k-th nearest neighbour, itself not counted; float64 [N], k < N."""
+    """Squared distance of each point to its k-th nearest neighbor, itself not counted; float64 [N], k < N."""
     found = torch.empty(len(points.rows), dtype=torch.float64)
     farthest = points.squared.max()
     for part in tiles(len(points.rows), len(points.rows)):
@@ -58,7 +58,7 @@ def squared_radii(points: Points, k: int) -> Tensor:
         distances[torch.arange(len(distances)), torch.arange(part.start, part.stop)] = torch.inf
         radii = distances.kthvalue(k, dim=1).values
         margin = 2 * _margin(points) * (points.squared[part] + farthest)
-        # All neighbours that rounding could have swapped with the k-th, by their own distances.
+        # All neighbors that rounding could have swapped with the k-th, by their own distances.
         near = (distances - radii[:, None]).abs_() <= margin[:, None]
         near &= distances > 0
         near &= (radii > 0)[:, None]
@@ -75,7 +75,7 @@ def squared_radii(points: Points, k: int) -> Tensor:
 
 
 def inside_balls(centers: Points, radii: Tensor, others: Points) -> Iterator[tuple[slice, Tensor]]:
-    """For tiles of the centres: bool [n, M], which of the other points lie in or on each ball of squared radius [N]."""
+    """For tiles of the centers: bool [n, M], which of the other points lie in or on each ball of squared radius [N]."""
     for part in tiles(len(centers.rows), len(others.rows)):
         distances, margin = _squared_distances(centers, part, others)
         limit = radii[part, None]

@@ -29,7 +29,7 @@ class DCGANGenerator(FirstGridGenerator):
     Args:
         size: (H, W) of the images.
         num_classes: None for an unconditional generator, which ignores the condition.
-        base: channels at full size; they double towards the first grid, up to 8 times base.
+        base: channels at full size; they double toward the first grid, up to 8 times base.
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
         output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
             of the 3x3 convolution at the end; `size` may then be any that the head draws.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from everymode.game import UNLABELLED, Verdict
+from everymode.game import UNLABELED, Verdict
 
 
 class ScalarHead(nn.Module):
@@ -84,7 +84,7 @@ class ProjectionClassifierHead(nn.Module):
     """Projection beside an auxiliary class head (Multi-hinge GAN, figure 9): a Verdict of scores [B, 1] and
     classes [B, K].
 
-    A row without a label (UNLABELLED, -1) is judged at the class that the class head finds likeliest in this
+    A row without a label (UNLABELED, -1) is judged at the class that the class head finds likeliest in this
     very pass: the pseudo-label of the paper's section 2.2. No gradient flows through that choice.
     """
 
@@ -98,7 +98,7 @@ class ProjectionClassifierHead(nn.Module):
     def forward(self, features: Tensor, condition: Tensor | None) -> Verdict:
         labels = require_labels(condition, "ProjectionClassifierHead")
         classes = self.classes(features)
-        labels = torch.where(labels == UNLABELLED, classes.detach().argmax(1), labels)
+        labels = torch.where(labels == UNLABELED, classes.detach().argmax(1), labels)
         scores = self.linear(features) + (self.embedding(labels) * features).sum(1, keepdim=True)
         return Verdict((scores,), classes)
 

@@ -5,7 +5,7 @@ PeterouZh/Omni-GAN-DGP:exp/omni_inr_GAN/models/inr_omniGAN.py and net_mlp.py. A 
 gives the color at a point from the features around it, the point's row and column in [-1, 1], and the size of
 a pixel ("cell"; the released code has it, the paper's tables do not).
 
-Off the native size the released code lets features fade to zero beyond the outermost pixel centres, which
+Off the native size the released code lets features fade to zero beyond the outermost pixel centers, which
 shows at the borders; here they are held by default. And its test rule for the cell is the default: 2 at any
 size, as training saw no other.
 """
@@ -35,7 +35,7 @@ def lookup_matrix(count: int, grid: int, like: Tensor, *, border_padding: bool =
     Args:
         like: gives the kind of number and the device.
         border_padding: pixels outside the outermost cells' centers get the outermost cell; where False they
-            get it faded towards zero.
+            get it faded toward zero.
     """
     positions = torch.arange(count, dtype=like.dtype, device=like.device)
     positions = (positions + 0.5) * (grid / count) - 0.5

@@ -1,6 +1,6 @@
 """3x3 convolutions fused with nearest upsampling before them, or with 2x2 mean pooling after them.
 
-Doubling by nearest neighbour and then convolving with a 3x3 kernel is one stride-2 transposed convolution
+Doubling by nearest neighbor and then convolving with a 3x3 kernel is one stride-2 transposed convolution
 with the 4x4 kernel that sums the four shifts of the 3x3 one; convolving and then taking 2x2 means is one
 stride-2 convolution with a quarter of that 4x4 kernel. Both are exact and need 4/9 of the multiplications.
 The parameters are those of the plain convolution.

@@ -52,7 +52,7 @@ class StabilityGenerator(FirstGridGenerator):
     Args:
         size: (H, W) of the images.
         num_classes: None for an unconditional generator, which ignores the condition.
-        base: channels at full size; they double towards the first grid, up to 16 times base.
+        base: channels at full size; they double toward the first grid, up to 16 times base.
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
         first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
             and the label's embedding.

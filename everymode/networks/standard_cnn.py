@@ -35,7 +35,7 @@ class StandardGenerator(nn.Module):
         size: (H, W) of the images.
         num_classes: rows of the gains' and biases' tables in every batch normalization; None for an unconditional
             generator, which ignores the condition.
-        base: channels at full size; they double towards the first grid, up to 8 times base.
+        base: channels at full size; they double toward the first grid, up to 8 times base.
         doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
     Raises:
         ValueError: a side of the size is not a multiple of 2 ** doublings.

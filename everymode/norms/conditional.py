@@ -18,7 +18,7 @@ from everymode.norms.synchronized import statistics_across_ranks, world_size
 
 
 class BatchNorm(nn.Module):
-    """Batch normalization of [B, C] or [B, C, H, W] with a learnt gain and bias per channel.
+    """Batch normalization of [B, C] or [B, C, H, W] with a learned gain and bias per channel.
 
     The second argument of forward is ignored, so that it stands wherever a conditional one does.
     `synchronize` makes the statistics those of all ranks' batches (see `synchronize_batch_norm`). Running

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class LayerNorm(nn.GroupNorm):
-    """Normalizes each example [C] or [C, H, W] over all its entries, with a learnt gain and bias per channel.
+    """Normalizes each example [C] or [C, H, W] over all its entries, with a learned gain and bias per channel.
 
     It stands wherever `BatchNorm` does; the second argument of forward is ignored. Rows do not influence each
     other, so a gradient penalty is well defined.

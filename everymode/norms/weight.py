@@ -68,7 +68,7 @@ def normalize_weights(
     network. Other layers with weight matrices (Conv1d, Bilinear, attention's in_proj, recurrent layers, ...) are named
     in one UserWarning, unless `include` leaves them out. Where it raises, no layer is changed.
 
-    The grid of a convolution is the height and width of what it is applied to, learnt from one dry forward on
+    The grid of a convolution is the height and width of what it is applied to, learned from one dry forward on
     `example` in evaluation mode, without gradients; no buffer changes. A layer that fuses a convolution with
     resampling names the grid of the convolution it stands for through a method `convolution_grid(height,
     width)`. Where a layer is applied several times, the largest grid counts. Linear layers and embeddings

@@ -1,4 +1,4 @@
-"""Weight normalization (Salimans and Kingma 2016): every output's kernel has a learnt length of its own."""
+"""Weight normalization (Salimans and Kingma 2016): every output's kernel has a learned length of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from everymode.norms.weight import Grid, WeightRule
 
 
 def weight_norm(*, epsilon: float = 1e-12) -> WeightRule:
-    """A weight rule w = length * v / ||v|| per output, where v is the stored weight and the length is learnt.
+    """A weight rule w = length * v / ||v|| per output, where v is the stored weight and the length is learned.
 
     At the start the length is ||v||, so the network's function does not change. The gradient flows through the
     norm, as published.

@@ -1,9 +1,11 @@
-"""Partition-Guided GAN's first stage: a partition of the data, learnt without labels, and what its guide guarantees."""
+"""Partition-Guided GAN's first stage: partitions learned without labels, and what their guide guarantees."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from everymode import old_names
 
 if TYPE_CHECKING:
     from everymode.partitioner.certificate import Certificate, certify
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from everymode.partitioner.contrastive import nt_xent
     from everymode.partitioner.images import parts_of
     from everymode.partitioner.learning import learn_partition
-    from everymode.partitioner.neighbours import nearest_neighbours, neighbour_accuracy
+    from everymode.partitioner.neighbors import nearest_neighbors, neighbor_accuracy
     from everymode.partitioner.network import (
         Partitioner,
         image_partitioner,
@@ -39,8 +41,8 @@ _HOME = {
     "linear_partitioner": "network",
     "load_partitioner": "saving",
     "multilayer_partitioner": "network",
-    "nearest_neighbours": "neighbours",
-    "neighbour_accuracy": "neighbours",
+    "nearest_neighbors": "neighbors",
+    "neighbor_accuracy": "neighbors",
     "nt_xent": "contrastive",
     "partition_loss": "consistency",
     "partition_terms": "consistency",
@@ -62,8 +64,8 @@ __all__ = [
     "linear_partitioner",
     "load_partitioner",
     "multilayer_partitioner",
-    "nearest_neighbours",
-    "neighbour_accuracy",
+    "nearest_neighbors",
+    "neighbor_accuracy",
     "nt_xent",
     "partition_loss",
     "partition_terms",
@@ -75,5 +77,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return old_names.found(__name__, name)
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

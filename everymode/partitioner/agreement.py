@@ -1,4 +1,4 @@
-"""Second stage: images and their neighbours in the same part, by training the whole partitioner."""
+"""Second stage: images and their neighbors in the same part, by training the whole partitioner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["agreement_stage"]
 
 def agreement_stage(
     partitioner: Partitioner,
-    neighbours: Tensor,
+    neighbors: Tensor,
     data: PartitionData,
     views: Views,
     settings: PartitionSettings,
@@ -27,10 +27,10 @@ def agreement_stage(
     seed: int,
     device: torch.device,
 ) -> Stage:
-    """Adam on the partition's loss, each image beside one of its mined neighbours, both in a random view.
+    """Adam on the partition's loss, each image beside one of its mined neighbors, both in a random view.
 
     Args:
-        neighbours: int64 [N, n] rows, on the CPU.
+        neighbors: int64 [N, n] rows, on the CPU.
     """
     optimizer = torch.optim.Adam(partitioner.parameters(), lr=settings.partition_lr)
 
@@ -38,8 +38,8 @@ def agreement_stage(
         batch = settings.partition_batch
         rows = rows_of_step(number, batch, len(data), seed=seed, stage="partition")
         random = Draws(seed, f"partition-{number}", Rows.all(batch))
-        choice = random.integers("neighbour", neighbours.shape[1])
-        others = neighbours[torch.from_numpy(rows), choice].numpy()
+        choice = random.integers("neighbour", neighbors.shape[1])
+        others = neighbors[torch.from_numpy(rows), choice].numpy()
         random = Draws(seed, f"partition-{number}", Rows.all(batch), device)
         seen = [
             views(data.gather(chosen, device), random.named(name))

@@ -1,7 +1,7 @@
-"""Learning a partition from unlabelled images, from the first step to the files, across kills.
+"""Learning a partition from unlabeled images, from the first step to the files, across kills.
 
 Two stages (Partition-Guided GAN, section 4.1): a pretext network whose features do not depend on the view, then the
-partitioner, begun from it and trained so that images and their nearest neighbours in those features share a part.
+partitioner, begun from it and trained so that images and their nearest neighbors in those features share a part.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def learn_partition(
 
 def views_of(settings: PartitionSettings) -> Views:
     """How the settings draw views."""
-    names = ("crop", "shift", "rotation", "zoom", "shear", "mirror", "jitter", "hue", "grey", "noise")
+    names = ("crop", "shift", "rotation", "zoom", "shear", "mirror", "jitter", "hue", "gray", "noise")
     return Views(**{name: getattr(settings, name) for name in names})
 
 
@@ -111,16 +111,17 @@ def _learn_images(
     later = views if settings.partition_views else Views()
     if saved is None or saved.stage == "pretext":
         runner.run(pretext_stage(pretext, data, views, settings, seed=seed, device=device), saved)
-        neighbours, facts = mine(pretext, data, settings, device)
-        facts |= begin(partitioner, neighbours, data, later, settings, seed=seed, device=device)
+        neighbors, facts = mine(pretext, data, settings, device)
+        facts |= begin(partitioner, neighbors, data, later, settings, seed=seed, device=device)
         saved = None
     else:
-        neighbours, facts = saved.tensors["neighbours"].long(), saved.facts
+        saved_neighbors = saved.tensors.get("neighbors", saved.tensors.get("neighbours"))  # as 0.1 spelled it
+        neighbors, facts = saved_neighbors.long(), saved.facts
     if not settings.kmeans:
         runner.run(
-            agreement_stage(partitioner, neighbours, data, later, settings, seed=seed, device=device),
+            agreement_stage(partitioner, neighbors, data, later, settings, seed=seed, device=device),
             saved,
-            tensors={"neighbours": neighbours.int()},
+            tensors={"neighbors": neighbors.int()},
             facts=facts,
         )
     return facts
@@ -178,8 +179,8 @@ def _check(data: PartitionData, settings: PartitionSettings) -> None:
         raise ValueError(
             f"{len(data)} images can't make {settings.k} parts: ask for a smaller k, or give more images"
         )
-    if not data.is_points and settings.neighbours > len(data) - 1:
+    if not data.is_points and settings.neighbors > len(data) - 1:
         raise ValueError(
-            f"each of {len(data)} images has {len(data) - 1} others, fewer than the {settings.neighbours} neighbours "
-            "that are mined: lower neighbours"
+            f"each of {len(data)} images has {len(data) - 1} others, fewer than the {settings.neighbors} neighbors "
+            "that are mined: lower neighbors"
         )

@@ -24,13 +24,13 @@ BATCH = 512
 
 
 def best_read_out(
-    seen: Tensor, neighbours: Tensor, settings: PartitionSettings, *, seed: int
+    seen: Tensor, neighbors: Tensor, settings: PartitionSettings, *, seed: int
 ) -> tuple[ReadOut, Tensor]:
     """Fit `settings.starts` random read-outs to fixed features by the partition's loss, all at once.
 
     Args:
         seen: [V, N, F] features of N images in V views each.
-        neighbours: int64 [N, n].
+        neighbors: int64 [N, n].
     Returns:
         The read-out of least loss, and the losses of all, [starts], on the first view.
     """
@@ -48,14 +48,14 @@ def best_read_out(
     for step in range(settings.start_steps):
         rows = torch.from_numpy(rows_of_step(step, batch, count, seed=seed, stage="start")).to(seen.device)
         random = Draws(seed, f"start-{step}", Rows.all(batch), seen.device)
-        others = neighbours[rows, random.integers("neighbour", neighbours.shape[1])]
+        others = neighbors[rows, random.integers("neighbour", neighbors.shape[1])]
         first, second = random.integers("view", len(seen), 2).unbind(1)
         losses = _losses(seen[first, rows] @ weight + bias, seen[second, others] @ weight + bias, settings)
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         optimizer.step()
     with torch.no_grad():
-        losses = _losses_of_all(seen[0], neighbours, weight, bias, settings)
+        losses = _losses_of_all(seen[0], neighbors, weight, bias, settings)
         best = losses.nan_to_num(nan=torch.inf).argmin()
         chosen = (weight[best] / deviation.unsqueeze(1)).T.contiguous()
         return (chosen, bias[best, 0] - chosen @ mean), losses
@@ -66,11 +66,11 @@ def kmeans_read_out(centers: Tensor) -> ReadOut:
     return 2 * centers, -centers.square().sum(1)
 
 
-def _losses(anchors: Tensor, neighbours: Tensor, settings: PartitionSettings) -> Tensor:
+def _losses(anchors: Tensor, neighbors: Tensor, settings: PartitionSettings) -> Tensor:
     """`partition_loss` of each of S read-outs' logits [S, B, K]."""
-    anchors, neighbours = F.log_softmax(anchors, 2), F.log_softmax(neighbours, 2)
+    anchors, neighbors = F.log_softmax(anchors, 2), F.log_softmax(neighbors, 2)
     probabilities = anchors.exp()
-    consistency = -(anchors + neighbours).logsumexp(2).mean(1)
+    consistency = -(anchors + neighbors).logsumexp(2).mean(1)
     return consistency + _entropies(anchors, probabilities, settings)
 
 
@@ -82,14 +82,14 @@ def _entropies(logarithms: Tensor, probabilities: Tensor, settings: PartitionSet
 
 
 def _losses_of_all(
-    seen: Tensor, neighbours: Tensor, weight: Tensor, bias: Tensor, settings: PartitionSettings
+    seen: Tensor, neighbors: Tensor, weight: Tensor, bias: Tensor, settings: PartitionSettings
 ) -> Tensor:
-    """The loss of each read-out over all images and all their neighbours."""
+    """The loss of each read-out over all images and all their neighbors."""
     found = []
     for one, its_bias in zip(weight, bias, strict=True):
         logarithms = F.log_softmax(seen @ one + its_bias, 1)
         consistency = torch.stack(
-            [-(logarithms + logarithms[column]).logsumexp(1).mean() for column in neighbours.unbind(1)]
+            [-(logarithms + logarithms[column]).logsumexp(1).mean() for column in neighbors.unbind(1)]
         ).mean()
         both = logarithms.unsqueeze(0)
         found.append(consistency + _entropies(both, both.exp(), settings)[0])

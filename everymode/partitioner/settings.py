@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from everymode.numbers import require_finite
+from everymode.numbers import require_finite, respelled
 
 __all__ = ["DIGITS", "IMAGES", "PAPER", "POINTS", "PartitionSettings"]
 
@@ -57,8 +57,8 @@ class PartitionSettings:
     """Length of the pretext network's output."""
 
     # ---- second stage: partition
-    neighbours: int = 20
-    """Nearest neighbours that are mined for each image."""
+    neighbors: int = 20
+    """Nearest neighbors that are mined for each image."""
     starts: int = 20
     """Random read-outs that are tried on the pretext features; the one of least loss begins the second stage."""
     start_steps: int = 200
@@ -66,7 +66,7 @@ class PartitionSettings:
     partition_steps: int = 1000
     """Steps of the second stage."""
     partition_batch: int = 128
-    """Images per step, each with one of its neighbours."""
+    """Images per step, each with one of its neighbors."""
     partition_lr: float = 5e-4
     """Learning rate of Adam."""
     partition_views: bool = False
@@ -101,7 +101,7 @@ class PartitionSettings:
     """Strength of random brightness, contrast and saturation."""
     hue: float = 0.1
     """Largest turn of the color circle, as a share of the whole."""
-    grey: float = 0.2
+    gray: float = 0.2
     """Share of the views that lose their color."""
     noise: float = 0.0
     """Standard deviation of the noise that is added to views, whose values lie between -1 and 1."""
@@ -124,7 +124,7 @@ class PartitionSettings:
             "power_iterations",
             "pretext_steps",
             "embedding",
-            "neighbours",
+            "neighbors",
             "starts",
             "start_steps",
             "fit_steps",
@@ -152,7 +152,7 @@ class PartitionSettings:
         for name in (*not_negative, "rotation", "zoom", "shear", "jitter", "hue", "snapshot_seconds"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
-        for name in ("warm_up", "grey"):
+        for name in ("warm_up", "gray"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
         if not 0 < self.crop <= 1:
@@ -169,7 +169,7 @@ class PartitionSettings:
         return replace(
             self,
             k=parts,
-            neighbours=max(1, min(self.neighbours, num_images - 1)),
+            neighbors=max(1, min(self.neighbors, num_images - 1)),
             pretext_steps=pretext_steps or self.pretext_steps,
             partition_steps=partition_steps or self.partition_steps,
         )
@@ -178,7 +178,7 @@ class PartitionSettings:
         """At toy size."""
         network = {"blocks": (1, 1), "width": 4, "full_blocks": 1, "full_width": 8}
         steps = {"pretext_steps": 2, "starts": 1, "start_steps": 2, "partition_steps": 2}
-        return replace(self, k=3, neighbours=3, **network, **steps)
+        return replace(self, k=3, neighbors=3, **network, **steps)
 
     def as_json(self) -> dict[str, Any]:
         """All fields, as plain JSON values."""
@@ -189,6 +189,7 @@ class PartitionSettings:
     @classmethod
     def from_json(cls, numbers: dict[str, Any]) -> PartitionSettings:
         """The settings that `as_json` described. Raises ValueError for fields that there are not."""
+        numbers = respelled(numbers)
         unknown = sorted(set(numbers) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(
@@ -214,7 +215,7 @@ DIGITS = replace(
     pretext_steps=500,
     pretext_batch=256,
     pretext_lr=0.3,
-    neighbours=10,
+    neighbors=10,
     starts=30,
     partition_steps=300,
     partition_batch=256,
@@ -228,7 +229,7 @@ DIGITS = replace(
     mirror=False,
     jitter=0.0,
     hue=0.0,
-    grey=0.0,
+    gray=0.0,
     noise=0.3,
 )
 """The bundled digits: small movements only, no flips."""

@@ -1,4 +1,4 @@
-"""Between the stages: mining neighbours by the pretext network, and the read-out that the second stage begins from."""
+"""Between the stages: mining neighbors by the pretext network, and the read-out that the second stage begins from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from everymode.draws import Draws
 from everymode.kmeans import kmeans
 from everymode.partitioner.images import PartitionData, answers, batches
-from everymode.partitioner.neighbours import nearest_neighbours, neighbour_accuracy
+from everymode.partitioner.neighbors import nearest_neighbors, neighbor_accuracy
 from everymode.partitioner.network import Partitioner
 from everymode.partitioner.pretext import Pretext
 from everymode.partitioner.read_out import ReadOut, best_read_out, kmeans_read_out
@@ -22,27 +22,27 @@ __all__ = ["begin", "mine"]
 MOST_VIEWS = 4
 MOST_VALUES = 2**27
 """Numbers held while read-outs are fitted: features of every image in up to four views."""
-JUDGED_NEIGHBOURS = 10
+JUDGED_NEIGHBORS = 10
 
 
 def mine(
     pretext: Pretext, data: PartitionData, settings: PartitionSettings, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Nearest neighbours int64 [N, n] on the CPU; where there are labels, the accuracy of the ten nearest."""
+    """Nearest neighbors int64 [N, n] on the CPU; where there are labels, the accuracy of the ten nearest."""
     pretext.eval()
-    judged = min(JUDGED_NEIGHBOURS, len(data) - 1)
-    found = nearest_neighbours(answers(pretext, data, device), max(settings.neighbours, judged)).cpu()
+    judged = min(JUDGED_NEIGHBORS, len(data) - 1)
+    found = nearest_neighbors(answers(pretext, data, device), max(settings.neighbors, judged)).cpu()
     labels = torch.from_numpy(data.labels if data.labels.ndim == 1 else data.labels[:, 0])
     facts: dict[str, Any] = {}
     if bool((labels >= 0).any()):
-        facts["neighbour_accuracy"] = neighbour_accuracy(found[:, :judged], labels)
-    return found[:, : settings.neighbours], facts
+        facts["neighbor_accuracy"] = neighbor_accuracy(found[:, :judged], labels)
+    return found[:, : settings.neighbors], facts
 
 
 @torch.no_grad()
 def begin(
     partitioner: Partitioner,
-    neighbours: Tensor,
+    neighbors: Tensor,
     data: PartitionData,
     views: Views,
     settings: PartitionSettings,
@@ -71,7 +71,7 @@ def begin(
             ]
         )
         with torch.enable_grad():
-            chosen, losses = best_read_out(seen, neighbours.to(device), settings, seed=seed)
+            chosen, losses = best_read_out(seen, neighbors.to(device), settings, seed=seed)
         facts = {"start_losses": sorted(losses.tolist())}
     partitioner.read_out.weight.copy_(chosen[0])
     partitioner.read_out.bias.copy_(chosen[1])

@@ -36,7 +36,7 @@ class Views:
         mirror: half of the images are flipped left to right.
         jitter: strength of random brightness, contrast and saturation (0.4 is SimCLR's for small images).
         hue: largest turn of the color circle, as a share of the whole.
-        grey: share of the images that lose their color.
+        gray: share of the images that lose their color.
         noise: standard deviation of Gaussian noise on every value; values may leave [-1, 1] by it.
     """
 
@@ -49,7 +49,7 @@ class Views:
     mirror: bool = False
     jitter: float = 0.0
     hue: float = 0.0
-    grey: float = 0.0
+    gray: float = 0.0
     noise: float = 0.0
 
     def __call__(self, images: Tensor, random: Draws) -> Tensor:
@@ -57,7 +57,7 @@ class Views:
         if self == Views():
             return images
         seen = self._moved(images, random)
-        if self.jitter or (images.shape[1] == 3 and (self.hue or self.grey)):
+        if self.jitter or (images.shape[1] == 3 and (self.hue or self.gray)):
             seen = self._recolored(seen, random)
         if self.noise:
             seen = seen + self.noise * random.normal("noise", *images.shape[1:]).to(images)
@@ -94,17 +94,17 @@ class Views:
         light, contrast, saturation = (part.view(-1, 1, 1, 1) for part in strengths.unbind(1))
         colors = (images + 1) / 2 * light
         if images.shape[1] == 3:
-            saturation = saturation * (u[:, 5] >= self.grey).to(images).view(-1, 1, 1, 1)
+            saturation = saturation * (u[:, 5] >= self.gray).to(images).view(-1, 1, 1, 1)
             colors = _colored(colors, saturation, (2 * u[:, 4] - 1) * (2 * math.pi * self.hue) * on)
         middle = colors.mean((1, 2, 3), keepdim=True)
         return (middle + (colors - middle) * contrast).clamp(0, 1) * 2 - 1
 
 
 def _colored(images: Tensor, saturation: Tensor, angle: Tensor) -> Tensor:
-    """RGB images with their distance from grey scaled, and turned by an angle around the grey axis."""
-    grey = images.mean(1, keepdim=True)
-    away = images - grey
-    # The grey axis crossed with the color: the direction in which a turn begins.
+    """RGB images with their distance from gray scaled, and turned by an angle around the gray axis."""
+    gray = images.mean(1, keepdim=True)
+    away = images - gray
+    # The gray axis crossed with the color: the direction in which a turn begins.
     sideways = (away.roll(1, dims=1) - away.roll(-1, dims=1)) / math.sqrt(3)
     cosine, sine = (part.view(-1, 1, 1, 1) for part in (angle.cos(), angle.sin()))
-    return grey + saturation * (cosine * away + sine * sideways)
+    return gray + saturation * (cosine * away + sine * sideways)

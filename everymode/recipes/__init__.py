@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 
 from everymode.recipe import Recipe
-from everymode.recipes.catalogue import RECIPES
+from everymode.recipes.catalog import RECIPES
 
 __all__ = ["RECIPES", "find", "from_file"]
 

@@ -26,7 +26,7 @@ Command, and result to expect (Omni-GAN's Table 1: with weight decay; TensorFlow
   torchrun --nproc-per-node 8 -m everymode train ac-gan-imagenet128 --data imagenet/train
       paper (Multi-hinge's Table 1) FID 24.72, IS 48.94; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train ac-gan-ssl-imagenet128 --data imagenet/train
-      one image in ten labelled; paper FID 26.12, IS 32.38; measured here: not yet
+      one image in ten labeled; paper FID 26.12, IS 32.38; measured here: not yet
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class AuxiliaryClassifier(Loss):
 
     called: ClassVar[str] = "the auxiliary classifier"
     tells_apart: ClassVar[bool] = True
-    averages_over_unlabelled: ClassVar[bool] = True
+    averages_over_unlabeled: ClassVar[bool] = True
 
     improved: bool = False
     """ImAC-GAN: the classifier has a class for fakes, to which D's move sends them."""
@@ -69,7 +69,7 @@ class AuxiliaryClassifier(Loss):
         if self.improved and self.projection:
             raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
         if self.improved and not self.aux_on_fake:
-            raise ValueError("improved needs aux_on_fake: ImAC-GAN's class for fakes is learnt from fakes")
+            raise ValueError("improved needs aux_on_fake: ImAC-GAN's class for fakes is learned from fakes")
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.game import Weighted
@@ -88,7 +88,7 @@ class AuxiliaryClassifier(Loss):
             num_classes=classes,
             on_fake=self.aux_on_fake,
             fake_class=classes if self.improved else None,
-            labelled_share=recipe.labelled_rows_share(),
+            labeled_share=recipe.labeled_rows_share(),
         )
         of_generator = classification_of_fakes(class_cross_entropy, num_classes=classes)
         adversarial = hinge() if (self.projection if self.hinge is None else self.hinge) else logistic()
@@ -122,12 +122,12 @@ IMPROVED_DIGITS = DIGITS.with_numbers(name="imac-gan-digits", improved=True)
 IMPROVED_IMAGES32 = IMAGES32.with_numbers(name="imac-gan-32", improved=True)
 IMPROVED_IMAGES64 = IMAGES64.with_numbers(name="imac-gan-64", improved=True)
 
-# ---- one image in ten labelled; of your own images, those that are
+# ---- one image in ten labeled; of your own images, those that are
 
 SSL_IMAGENET128 = IMAGENET128.with_numbers(
     name="ac-gan-ssl-imagenet128",
-    labelled_fraction=0.1,
-    labelled_share=0.5,
+    labeled_fraction=0.1,
+    labeled_share=0.5,
     discriminator_lr=5e-4,
     latent_dim=120,
 )
@@ -135,8 +135,8 @@ SSL_CIFAR10 = sagan.CIFAR10.with_numbers(
     name="ac-gan-ssl-cifar10",
     loss=BESIDE_PROJECTION,
     discriminator_steps=2,
-    labelled_fraction=0.1,
-    labelled_share=0.5,
+    labeled_fraction=0.1,
+    labeled_share=0.5,
 )
 SSL_IMAGES32 = IMAGES32.with_numbers(name="ac-gan-ssl-32", loss=BESIDE_PROJECTION)
 SSL_IMAGES64 = IMAGES64.with_numbers(name="ac-gan-ssl-64", loss=BESIDE_PROJECTION)
@@ -145,6 +145,6 @@ SSL_DIGITS = DIGITS.with_numbers(
     loss=BESIDE_PROJECTION,
     steps=2500,
     beta1=0.5,
-    labelled_fraction=0.1,
-    labelled_share=0.5,
+    labeled_fraction=0.1,
+    labeled_share=0.5,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from everymode.numbers import RENAMED, UnknownNumber, names_of
 from everymode.part import Part
 from everymode.recipe import KINDS, Recipe
-from everymode.recipes.parts.catalogue import PARTS, holders_of, name_of, part_called
+from everymode.recipes.parts.catalog import PARTS, holders_of, name_of, part_called
 
 _WERE_0 = ("clusters", "parts", "pretext_steps", "partition_steps", "doublings", "packs")
 ZERO_WAS_AUTO = (*_WERE_0, "metric_extractor")

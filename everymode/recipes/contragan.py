@@ -13,7 +13,7 @@ Command, cost, and result to expect:
       length: after 500 steps with `--temperature 0.2 --initialization orthogonal` D tells 97 % and G's own 2C is down
       from 2.07 to 0.15, while no sample of 1,000 has its label. The likely reason: 2C is small wherever the samples of
       a label lie close together and apart from those of others, even if each label stands for another's digit; the
-      pull towards the proxy fades beside that of close samples of the same label, the more so the lower the
+      pull toward the proxy fades beside that of close samples of the same label, the more so the lower the
       temperature. For classes in their places take another recipe
   everymode train contragan-cifar10 --data cifar10-train.parquet
       32 million images shown to D; StudioGAN's table: FID 6.01, IS 9.78 (its own protocol), with an intra-class FID of

@@ -1,4 +1,4 @@
-"""Logo-GAN: a class-conditional GAN whose classes are clusters of features that another network learnt, found once.
+"""Logo-GAN: a class-conditional GAN whose classes are clusters of features that another network learned, found once.
 
 Paper: Sage, Agustsson, Timofte, Van Gool: Logo Synthesis and Manipulation with Clustered Generative Adversarial
 Networks (CVPR 2018); numbers and networks of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from everymode.part import NetworkNeeds
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.parts.fixed_features import FixedFeatures, LearntFeatures
+from everymode.recipes.parts.fixed_features import FixedFeatures, LearnedFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderClusters(LearntFeatures):
+class AutoencoderClusters(LearnedFeatures):
     """Clusters of the codes of an autoencoder with the layout of the recipe's networks."""
 
     code_dim: int = 512

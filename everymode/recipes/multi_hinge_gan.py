@@ -5,7 +5,7 @@ Paper: Kavalerov, Czaja, Chellappa: cGANs with Multi-Hinge Loss, WACV 2021. Rele
 
 - multi-hinge-gan: SAGAN with a class head beside projection (equation 5). The discriminator's class cost is of reals
   only, as the paper prints it; the released code behind its numbers adds that of fakes (`aux_on_fake`).
-- multi-hinge-ssl: one image in ten labelled; the others are judged at the class head's own guess (equation 8).
+- multi-hinge-ssl: one image in ten labeled; the others are judged at the class head's own guess (equation 8).
 - multi-hinge-shared-gan: the class scores are those of the projection, switched on in mid-training (section 3.2):
   fidelity jumps, diversity falls.
 - multi-hinge-k1-gan: one head of K + 1 classes, "fake" last, with feature matching; what Omni-GAN's text calls
@@ -26,7 +26,7 @@ Command, and result to expect (paper: 50,000 images):
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-shared-gan-imagenet128 --data imagenet/train
       580,000 steps and 5,000 more; paper IS 169.68, FID 8.87; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-ssl-imagenet128 --data imagenet/train
-      one image in ten labelled; paper IS 32.40, FID 26.12; measured here: not yet
+      one image in ten labeled; paper IS 32.40, FID 26.12; measured here: not yet
   everymode train multi-hinge-k1-gan-cifar10 --data cifar10-train.parquet
       Omni-GAN's Table 1, without decay: FID 6.22, IS 9.55; CIFAR-100 14.62, 13.35, where decay prevents
       its collapse (figures 16 and 17); measured here: not yet
@@ -56,7 +56,7 @@ class MultiHinge(Loss):
 
     called: ClassVar[str] = "multi-hinge"
     tells_apart: ClassVar[bool] = True
-    averages_over_unlabelled: ClassVar[bool] = True
+    averages_over_unlabeled: ClassVar[bool] = True
 
     margin: float = 1.0
     """By how much the right class must lead, in D's move."""
@@ -91,7 +91,7 @@ class MultiHinge(Loss):
             partial(multi_hinge_loss, margin=self.margin),
             num_classes=classes,
             on_fake=self.aux_on_fake,
-            labelled_share=recipe.labelled_rows_share(),
+            labeled_share=recipe.labeled_rows_share(),
         )
         of_generator = classification_of_fakes(
             partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
@@ -124,7 +124,7 @@ class SharedMultiHinge(MultiHinge):
             "projection alone; set hinge_start (--hinge-start) to less",
         ]
 
-    def takes_unlabelled(self, recipe: Recipe) -> bool:
+    def takes_unlabeled(self, recipe: Recipe) -> bool:
         """Not: before the class scores are trained, their likeliest class is no guess."""
         return False
 
@@ -146,7 +146,7 @@ class FakeClass(Loss):
 
     called: ClassVar[str] = "K + 1 classes"
     tells_apart: ClassVar[bool] = True
-    averages_over_unlabelled: ClassVar[bool] = True
+    averages_over_unlabeled: ClassVar[bool] = True
 
     margin: float = 1.0
     """By how much the right class must lead."""
@@ -227,14 +227,14 @@ K1_DIGITS = omni_gan.DIGITS.with_numbers(
     name="multi-hinge-k1-gan-digits", loss=FakeClass(class_weight=0.3), matching_weight=1.0, beta1=0.5
 )
 
-# ---- one image in ten labelled
+# ---- one image in ten labeled
 
 SSL_IMAGENET128 = IMAGENET128.with_numbers(
-    name="multi-hinge-ssl-imagenet128", labelled_fraction=0.1, labelled_share=0.5
+    name="multi-hinge-ssl-imagenet128", labeled_fraction=0.1, labeled_share=0.5
 )
-SSL_CIFAR10 = CIFAR10.with_numbers(name="multi-hinge-ssl-cifar10", labelled_fraction=0.1, labelled_share=0.5)
+SSL_CIFAR10 = CIFAR10.with_numbers(name="multi-hinge-ssl-cifar10", labeled_fraction=0.1, labeled_share=0.5)
 SSL_IMAGES32 = IMAGES32.with_numbers(name="multi-hinge-ssl-32")
 SSL_IMAGES64 = IMAGES64.with_numbers(name="multi-hinge-ssl-64")
 SSL_DIGITS = DIGITS.with_numbers(
-    name="multi-hinge-ssl-digits", steps=2500, labelled_fraction=0.1, labelled_share=0.5
+    name="multi-hinge-ssl-digits", steps=2500, labeled_fraction=0.1, labeled_share=0.5
 )

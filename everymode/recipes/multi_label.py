@@ -49,5 +49,5 @@ SHAPES = omni_gan.DIGITS.with_numbers(
     discriminator_weight_decay=5e-4,
     lr_decay=0.3,
 )
-"""Shapes are learnt late, after colors and sizes; a faster generator draws one image for each combination of labels:
+"""Shapes are learned late, after colors and sizes; a faster generator draws one image for each combination of labels:
 docs/results/shapes.md says what helped."""

@@ -1,4 +1,4 @@
-"""Partition-Guided GAN: a partition of the data, learnt first without labels, stands for classes, and a guide pulls
+"""Partition-Guided GAN: a partition of the data, learned first without labels, stands for classes, and a guide pulls
 each sample to the part that it is drawn for.
 
 Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs, CVPR 2021; numbers as released in alisadeghian/PGMGAN,
@@ -10,7 +10,7 @@ beside its networks (partition-guided-dcgan-cifar10); all that concerns digits, 
 
 Command, cost, and result to expect (FID and IS of 50,000 images, as others quote them):
   everymode train partition-guided-digits
-      the partition is learnt first; measured: docs/results/partition_guided.md
+      the partition is learned first; measured: docs/results/partition_guided.md
   everymode train partition-guided-grid        (or -ring)
       the paper's appendix: 25 (8) modes, 99.8 (99.8) % of high quality, reverse KL 0.0034 (0.0006); measured on
       the grid, 4,000 steps, one seed: 25 modes, 99.9 %, 0.0014 (docs/results/guide_landscape.md)
@@ -19,7 +19,7 @@ Command, cost, and result to expect (FID and IS of 50,000 images, as others quot
   everymode train partition-guided-dcgan-cifar10 --data cifar10-train.parquet
       on Self-Conditioned GAN's networks: FID 10.65; measured here: not yet
   everymode train partition-guided-stl10 --data stl10
-      48 pixels, training and unlabelled images: FID 19.52, IS 11.16; measured here: not yet
+      48 pixels, training and unlabeled images: FID 19.52, IS 11.16; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train partition-guided-imagenet128 --data imagenet/train
       FID 21.73, IS 23.31; measured here: not yet
   everymode train partition-guided-64 --data photos [--partitioner partition]
@@ -57,12 +57,12 @@ class Partition(Labels):
     parts: int | None = None
     """Number of parts; auto = one for 250 images, between 10 and 200, and never more than one for ten images."""
     parts_per_class: int = 0
-    """Split each class of labelled images into so many parts by the partitioner's features, which the paper leaves to
+    """Split each class of labeled images into so many parts by the partitioner's features, which the paper leaves to
     future work; 0 = parts of all images, whatever their labels."""
     partitioner: str = ""
-    """Folder of a partition that `everymode partition` has learnt; empty: it is learnt first."""
+    """Folder of a partition that `everymode partition` has learned; empty: it is learned first."""
     pretext_steps: int | None = None
-    """Steps of the partition's first stage, where it is learnt first; auto = as many as the settings say."""
+    """Steps of the partition's first stage, where it is learned first; auto = as many as the settings say."""
     partition_steps: int | None = None
     """Steps of the partition's second stage, likewise."""
     random_parts: bool = False
@@ -134,7 +134,7 @@ class Partition(Labels):
         return replace(recipe, labels=replace(self, partition=chosen, parts=parts))
 
     def notes(self, recipe: Recipe) -> list[str]:
-        how = f"read from {self.partitioner}" if self.partitioner else "learnt first, in the run's folder"
+        how = f"read from {self.partitioner}" if self.partitioner else "learned first, in the run's folder"
         how = "drawn at random" if self.random_parts else how
         told = [f"{self.num_parts(recipe)} parts of a partition stand for labels: {how}"]
         split = f"each class is split into {self.parts_per_class} parts by its features"
@@ -230,7 +230,7 @@ STACKED_DIGITS = CIFAR10.with_numbers(
     data="stacked-digits",
     mirror=False,
     guide_floor=1e-4,
-    partition=replace(settings.PAPER, mirror=False, jitter=0.0, hue=0.0, grey=0.0),
+    partition=replace(settings.PAPER, mirror=False, jitter=0.0, hue=0.0, gray=0.0),
 )
 
 STL10 = CIFAR10.with_numbers(

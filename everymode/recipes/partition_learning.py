@@ -1,4 +1,4 @@
-"""What stands behind the numbers of a partition: what suits the data, and learning it, or reading one learnt before."""
+"""The partition behind a recipe: settings that suit the data, and learning it, or reading one learned before."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def settings_for(recipe: Recipe) -> PartitionSettings:
 
 
 def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionSettings:
-    """The settings of a partitioner that was learnt.
+    """The settings of a partitioner that was learned.
 
     Args:
         parts: how many are asked for, or None.
@@ -98,7 +98,7 @@ def label_by_partition(
     that was killed goes on.
 
     Args:
-        folder: of a partitioner that was learnt before, or "".
+        folder: of a partitioner that was learned before, or "".
     """
     from everymode.labels.partition import PartitionLabels
     from everymode.machine.stopping import Stopped
@@ -109,7 +109,7 @@ def label_by_partition(
 
     assert isinstance(labels, PartitionLabels)
     if not preparation.recall(labels, KEPT):
-        labels.adopt(learnt_partitioner(folder, settings, data, preparation, seed), data, seed=seed)
+        labels.adopt(learned_partitioner(folder, settings, data, preparation, seed), data, seed=seed)
         labels.take(labels.label_all(data, look))
         preparation.keep(labels, KEPT)
     found = labels.numbers()
@@ -119,10 +119,10 @@ def label_by_partition(
     )
 
 
-def learnt_partitioner(
+def learned_partitioner(
     folder: str, settings: PartitionSettings, data: Any, preparation: Preparation, seed: int
 ) -> nn.Module:
-    """The partitioner in `folder`, or where that is empty one learnt here and now."""
+    """The partitioner in `folder`, or where that is empty one learned here and now."""
     from everymode.machine.stopping import Stopped
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
@@ -141,4 +141,4 @@ def learnt_partitioner(
             scores={"nmi": nmi, "purity": purity},
         )
     except PartitionStopped as stopped:
-        raise Stopped(f"stopped while the partition was learnt ({stopped})", preparation.folder) from stopped
+        raise Stopped(f"stopped while the partition was learned ({stopped})", preparation.folder) from stopped

@@ -38,7 +38,7 @@ class EmbeddingLoss(Loss):
     """
 
     tells_apart: ClassVar[bool] = True
-    averages_over_unlabelled: ClassVar[bool] = True
+    averages_over_unlabeled: ClassVar[bool] = True
 
     embedding_dim: int = 512
     """Length of the embedding."""
@@ -66,8 +66,8 @@ class EmbeddingLoss(Loss):
         from everymode.networks.embedding_head import EmbeddingHead
 
         cost = self.cost()
-        # Unlabelled rows count in the mean, and cost nothing: the labelled ones are to weigh what they would alone.
-        of_reals = self.class_weight / recipe.labelled_rows_share()
+        # Unlabeled rows count in the mean, and cost nothing: the labeled ones are to weigh what they would alone.
+        of_reals = self.class_weight / recipe.labeled_rows_share()
         return LossPieces(
             hinge(),
             partial(EmbeddingHead, num_classes=recipe.num_labels, embedding_dim=self.embedding_dim),

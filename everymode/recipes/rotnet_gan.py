@@ -1,4 +1,4 @@
-"""A class-conditional GAN whose classes are clusters of features learnt by telling how an image was turned (RotNet).
+"""A class-conditional GAN whose classes are clusters of features learned by telling how an image was turned (RotNet).
 
 Papers: Gidaris, Singh, Komodakis: Unsupervised Representation Learning by Predicting Image Rotations (ICLR 2018); as a
 baseline in Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), table 4, which gives no details
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from everymode.recipes import benchmark_numbers as numbers
-from everymode.recipes.parts.fixed_features import LearntFeatures
+from everymode.recipes.parts.fixed_features import LearnedFeatures
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RotationClusters(LearntFeatures):
+class RotationClusters(LearnedFeatures):
     """Clusters of the features of a network that predicts quarter turns; each image is shown by all four."""
 
     needs_pixels: ClassVar[bool] = True

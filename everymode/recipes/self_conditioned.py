@@ -2,7 +2,7 @@
 
 Paper: Liu, Wang, Bau, Zhu, Torralba: Diverse Image Generation via Self-Conditioned GANs, CVPR 2020; numbers as
 released in stevliu/self-conditioned-gan (learning rate of the points 1e-4, where the paper prints 1e-3), but for its
-noise of up to one grey level on real images.
+noise of up to one gray level on real images.
 Command, cost, and result to expect:
   everymode train self-conditioned-digits
       a few minutes on two cores; no label is used

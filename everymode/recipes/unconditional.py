@@ -37,7 +37,7 @@ CNN_CIFAR10 = Recipe(
 )
 RESNET_CIFAR10 = CNN_CIFAR10.with_numbers(name="unnormalized-gan-resnet-cifar10", residual=True)
 
-# 200 epochs of the 100,000 unlabelled images.
+# 200 epochs of the 100,000 unlabeled images.
 CNN_STL10 = CNN_CIFAR10.with_numbers(name="unnormalized-gan-cnn-stl10", resolution=48, steps=312_500)
 RESNET_STL10 = CNN_STL10.with_numbers(name="unnormalized-gan-resnet-stl10", residual=True)
 

@@ -41,24 +41,24 @@ def open_for(
         try:
             opened, recipe = _open_by_column(recipe, source, own_column=own_column, quiet=quiet)
         except NoLabelsError:
-            raise _unlabelled(source, called) from None
+            raise _unlabeled(source, called) from None
     if needed and not any(opened.class_counts):
-        raise _unlabelled(source, called)
+        raise _unlabeled(source, called)
     return opened, recipe
 
 
 def _open_by_column(recipe: Recipe, source: str, *, own_column: bool, quiet: bool) -> tuple[Dataset, Recipe]:
     needed = recipe.needs_labels()
     try:
-        return open_source(recipe, source, labelled=needed, quiet=quiet), recipe
+        return open_source(recipe, source, labeled=needed, quiet=quiet), recipe
     except NoColumnsError:
         if not own_column:
             raise
     recipe = replace(recipe, label_column="")
-    return open_source(recipe, source, labelled=needed, quiet=quiet), recipe
+    return open_source(recipe, source, labeled=needed, quiet=quiet), recipe
 
 
-def open_source(recipe: Recipe, source: str, *, labelled: bool, quiet: bool) -> Dataset:
+def open_source(recipe: Recipe, source: str, *, labeled: bool, quiet: bool) -> Dataset:
     """The data at `source`, as the recipe takes them; raises as `open_images` does."""
     return open_images(
         source,
@@ -66,12 +66,12 @@ def open_source(recipe: Recipe, source: str, *, labelled: bool, quiet: bool) -> 
         fit=recipe.fit,
         label_column=recipe.label_column or None,
         value_range=recipe.value_range,
-        labelled=labelled,
+        labeled=labeled,
         progress=not quiet,
     )
 
 
-def _unlabelled(source: str, recipe: str) -> NoLabelsError:
+def _unlabeled(source: str, recipe: str) -> NoLabelsError:
     return NoLabelsError(
         f"{source} has no labels, and {recipe} needs them: add labels (class sub-folders, or labels.csv with the "
         "columns file,label), or train without, as self-conditioned-32 and partition-guided-32 do"
@@ -80,12 +80,12 @@ def _unlabelled(source: str, recipe: str) -> NoLabelsError:
 
 def order_of(recipe: Recipe, dataset: Dataset) -> DataOrder | MixedOrder:
     """The order in which images are shown, by the recipe's batch size, seed and sampling of classes."""
-    if recipe.labelled_share:
+    if recipe.labeled_share:
         return MixedOrder(
             dataset.labels,
             recipe.batch_size,
             recipe.seed,
-            labelled_share=recipe.labelled_share,
+            labeled_share=recipe.labeled_share,
             sampling=recipe.class_sampling,
         )
     return DataOrder(dataset.labels, recipe.batch_size, recipe.seed, sampling=recipe.class_sampling)

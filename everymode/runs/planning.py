@@ -88,7 +88,7 @@ def opened_for(
     """
     with world.writer_first():
         opened, recipe = open_for(plan.recipe, plan.source, data, quiet=quiet, own_column=own_column)
-    dataset = with_few_labels(opened, recipe.labelled_fraction, recipe.seed)
+    dataset = with_few_labels(opened, recipe.labeled_fraction, recipe.seed)
     return replace(plan, recipe=recipe.for_data(dataset.facts())), opened, dataset
 
 

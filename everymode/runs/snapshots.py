@@ -13,7 +13,7 @@ from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
-from everymode.game import UNLABELLED
+from everymode.game import UNLABELED
 from everymode.machine.distributed import World
 from everymode.pictures import require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
@@ -48,7 +48,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
             return save_grid(require_finite(generator.sample(100), "a sample"), path, columns=SAMPLE_COLUMNS)
         labels = torch.arange(rows).repeat_interleave(SAMPLE_COLUMNS)
         if isinstance(generator.num_labels, tuple):
-            labels = torch.stack((labels, *[torch.full_like(labels, UNLABELLED)] * (len(sizes) - 1)), dim=1)
+            labels = torch.stack((labels, *[torch.full_like(labels, UNLABELED)] * (len(sizes) - 1)), dim=1)
         names = generator.classes[:rows] if len(generator.classes) >= rows else ()
         images = require_finite(generator.sample(len(labels), label=labels, by_position=True), "a sample")
         return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
@@ -99,7 +99,7 @@ def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, qu
 
     Raises ValueError where those are of another shape, or have a class that the data set lacks (they may lack classes).
     """
-    held_out = open_source(recipe, recipe.held_out, labelled=False, quiet=quiet) if recipe.held_out else None
+    held_out = open_source(recipe, recipe.held_out, labeled=False, quiet=quiet) if recipe.held_out else None
     if held_out is not None:
         for note in held_out.notes:
             say(f"held out: {note}")

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import UNLABELLED, Condition, LabelSource
+from everymode.game import UNLABELED, Condition, LabelSource
 from everymode.recipe import Recipe
 from everymode.sampling.building import built
 from everymode.sampling.label_names import Asked, label_numbers
@@ -128,13 +128,13 @@ class Generator:
         if given is None:
             return _stacked([self.labels.draw(draw) for draw in draws])
         labels = given.to(self.device)
-        if not (given == UNLABELLED).any():
+        if not (given == UNLABELED).any():
             return labels
         rows = [self.labels.complete(row[None], draw) for row, draw in zip(labels, draws, strict=True)]
         return torch.cat(rows)
 
     def save(self, folder: str | Path) -> Path:
-        """Write generator.safetensors, config.json and, where labels are drawn by what was learnt, labels.safetensors:
+        """Write generator.safetensors, config.json and, where labels are drawn by what was learned, labels.safetensors:
         what `everymode.load` reads.
         """
         folder = Path(folder)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from everymode.game import UNLABELLED
+from everymode.game import UNLABELED
 
 WHOLE = re.compile(r"-?[0-9]{1,15}(\.0*)?")
 """A whole number, as the name of a class."""
@@ -36,7 +36,7 @@ def label_numbers(
     Args:
         asked: a class by name or number for all images, or one for each. With several label blocks a combination, as
             "circle,red,large" or ("circle", 1, None), or one for each image; a place that is empty, None or -1 is left
-            open, and is UNLABELLED in the answer.
+            open, and is UNLABELED in the answer.
         n: number of images.
         num_labels: classes; a tuple for several label blocks; 0 where there are none.
         classes: their names, blocks in order; () if they have none. Where all names (of a block) are whole numbers, a
@@ -108,7 +108,7 @@ def _combination(asked: Any, sizes: tuple[int, ...], names: list[tuple[str, ...]
             "empty to have any"
         )
     return [
-        UNLABELLED if piece is None or piece == "" or piece == UNLABELLED else _number(piece, size, block)
+        UNLABELED if piece is None or piece == "" or piece == UNLABELED else _number(piece, size, block)
         for piece, size, block in zip(pieces, sizes, names, strict=True)
     ]
 

@@ -1,14 +1,14 @@
-"""A recipe as JSON values, for config.json, and back. Parts are named as the catalogue names them, never by module."""
+"""A recipe as JSON values, for config.json, and back. Parts are named as the catalog names them, never by module."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from everymode.numbers import checked, names_of, types_of, with_tuples
+from everymode.numbers import checked, names_of, respelled, types_of, with_tuples
 from everymode.part import Norm, Part, Terms
 from everymode.recipe import KINDS, Recipe
-from everymode.recipes.parts.catalogue import PARTS, name_of
+from everymode.recipes.parts.catalog import PARTS, name_of
 from everymode.version import __version__
 
 MOST = 2**48
@@ -46,7 +46,7 @@ def recipe_from(record: dict[str, Any], given: Recipe | None = None) -> Recipe:
             f"{type(given).__name__}"
         )
     parts = {name: _part_from(name, part, given) for name, part in record["parts"].items()}
-    numbers = record["numbers"]
+    numbers = respelled(record["numbers"])
     _require_known(numbers, kind)
     return kind(**_typed(numbers, kind), **parts)
 
@@ -128,8 +128,9 @@ def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
         raise ValueError(
             f"no part for {kind} is called {record['name']!r}: the run was written by another version of everymode"
         )
-    _require_known(record["numbers"], part_class)
-    return part_class(**_typed(record["numbers"], part_class))
+    numbers = respelled(record["numbers"])
+    _require_known(numbers, part_class)
+    return part_class(**_typed(numbers, part_class))
 
 
 def _typed(numbers: dict[str, Any], kind: type) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class GoingBack:
         alarm: Alarm | None = None
         if trainer.world.is_writer:
             signals = probe(trainer)
-            on_reals, on_fakes = (numbers.get(f"judgement/{name}_above_0") for name in ("real", "fake"))
+            on_reals, on_fakes = (numbers.get(f"judgment/{name}_above_0") for name in ("real", "fake"))
             if on_reals is not None and on_fakes is not None:
                 signals["saturation"] = min(on_reals, 1 - on_fakes)
             gradient = numbers.get("gradient_norm/generator")

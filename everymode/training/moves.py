@@ -39,7 +39,7 @@ class Played:
     losses: dict[str, Tensor]
     """Named scalars, detached, averaged over parts."""
     turns: tuple[Turn, ...]
-    """One per part, the real batches labelled."""
+    """One per part, the real batches labeled."""
     gradient_norm: Tensor
     """L2 norm, over all parameters, of the gradient that the optimizer was given: averaged over parts and processes,
     before weight decay. A scalar, detached; no part of what is minimized."""
@@ -118,7 +118,7 @@ def play_generator(
     """One generator move: make fakes, have the frozen discriminator judge them, take one optimizer step.
 
     Args:
-        parts: the batches of the last discriminator move, already labelled, with draws of this move.
+        parts: the batches of the last discriminator move, already labeled, with draws of this move.
         reused: the discriminator move whose kept fakes (and z, and labels) this move plays with, in place of new ones.
     """
     optimizer.zero_grad(set_to_none=True)

@@ -45,6 +45,6 @@ class Preparation:
         except (SafetensorError, RuntimeError, LookupError, OSError) as error:
             said = " ".join(str(error).split())[:200]
             raise ValueError(
-                f"{place} is damaged, or of another run ({said}): delete it, and what it holds is learnt again"
+                f"{place} is damaged, or of another run ({said}): delete it, and what it holds is learned again"
             ) from error
         return True

@@ -26,7 +26,7 @@ from everymode.training.stepper import Stepper
 Drawn = tuple[Tensor, np.ndarray | None]
 """Examples and their labels, if they have any."""
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 SIDE = 8
 """Images are compared at this many pixels a side: coarse, cheap, and enough to see a collapse."""
 BATCH = 64
@@ -35,7 +35,7 @@ BATCH = 64
 class SampleProbe:
     """Signals of one run, by name.
 
-    coverage: share of the reals that have a sample in their neighbourhood (Naeem et al. 2020, k = 5; 8x8 pixels).
+    coverage: share of the reals that have a sample in their neighborhood (Naeem et al. 2020, k = 5; 8x8 pixels).
     variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
     labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
     held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it.
@@ -59,7 +59,7 @@ class SampleProbe:
         self._seed = seed
         self._reals = data.gather(rows)
         self._real_labels = data.labels[rows] if data.num_classes else None
-        self._wants_labels = bool(data.num_classes) and not data.num_unlabelled
+        self._wants_labels = bool(data.num_classes) and not data.num_unlabeled
         self._unseen: Drawn | None = None
         if held_out is not None and count:
             unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
@@ -70,7 +70,7 @@ class SampleProbe:
         """Look at the networks as they are now."""
         signals: dict[str, float] = {}
         drawn: Drawn | None = None
-        if self._count > NEIGHBOURS + 1:
+        if self._count > NEIGHBORS + 1:
             with as_in_use(stepper.game.generator):
                 fakes, labels = self._samples(stepper)
             if torch.isfinite(fakes).all():
@@ -128,7 +128,7 @@ class SampleProbe:
         if not names_classes:  # clusters, say: nothing that the data's own labels could be compared with
             labels = None
         known = self._real_labels if labels is not None else None
-        signals = {"coverage": density_coverage(real, fake, k=NEIGHBOURS).coverage}
+        signals = {"coverage": density_coverage(real, fake, k=NEIGHBORS).coverage}
         asked, of_reals = comparable(labels, known)
         variety = within_class_distance(fake, asked) / max(within_class_distance(real, of_reals), 1e-12)
         if np.isfinite(variety):  # with very many classes, no two of these samples are of one
@@ -214,9 +214,9 @@ def _labels_hit(real: Tensor, known: list[np.ndarray], fake: Tensor, asked: list
     """`label_agreement` in each block of which enough real examples have the label."""
     shares = []
     for mine, wanted in zip(known, asked, strict=True):
-        labelled = mine >= 0
-        if labelled.sum() >= NEIGHBOURS:
-            shares.append(label_agreement(real[torch.from_numpy(labelled)], mine[labelled], fake, wanted))
+        labeled = mine >= 0
+        if labeled.sum() >= NEIGHBORS:
+            shares.append(label_agreement(real[torch.from_numpy(labeled)], mine[labeled], fake, wanted))
     return shares
 
 
@@ -273,10 +273,10 @@ def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
 
 
 def label_agreement(
-    real: Tensor, real_labels: np.ndarray, fake: Tensor, asked: np.ndarray, *, neighbours: int = NEIGHBOURS
+    real: Tensor, real_labels: np.ndarray, fake: Tensor, asked: np.ndarray, *, neighbors: int = NEIGHBORS
 ) -> float:
     """Share of fakes for which the asked label is among the most frequent labels of their nearest reals."""
-    nearest = torch.cdist(fake, real).topk(neighbours, largest=False).indices.numpy()
+    nearest = torch.cdist(fake, real).topk(neighbors, largest=False).indices.numpy()
     votes = real_labels[nearest]
     counts = np.stack([(votes == label).sum(1) for label in range(int(real_labels.max()) + 1)], axis=1)
     inside = asked < counts.shape[1]

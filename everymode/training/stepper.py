@@ -168,8 +168,8 @@ class Stepper:
             for name in ("real", "fake"):
                 parts = [self._realness(turn, name) for turn in played.turns]
                 levels = parts[0] if len(parts) == 1 else torch.cat(parts)
-                numbers[f"judgement/{name}"] = levels.mean().to(self.dtype)
-                numbers[f"judgement/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
+                numbers[f"judgment/{name}"] = levels.mean().to(self.dtype)
+                numbers[f"judgment/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
         return numbers | self._gradient("discriminator", played)
 
     def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ RGB = [0.8, -0.1, 0.2]
 
 
 @pytest.mark.parametrize(
-    ("coloring", "value", "expected", "grey"),
+    ("coloring", "value", "expected", "gray"),
     [
         (brightness(), 2.0, [1.2, 0.3, 0.6], 0.9),  # + 0.2 * 2
         (contrast(), -2.0, [0.4, -0.05, 0.1], 0.25),  # x 2 ** (0.5 * -2)
@@ -39,12 +39,12 @@ RGB = [0.8, -0.1, 0.2]
         (hue(), 0.5 + 1 / 3, [0.2, 0.8, -0.1], 0.5),  # a third of a circle takes red to green
     ],
 )
-def test_colors_by_hand(coloring: Coloring, value: float, expected: list[float], grey: float) -> None:
+def test_colors_by_hand(coloring: Coloring, value: float, expected: list[float], gray: float) -> None:
     assert colored(coloring, value, RGB) == pytest.approx(expected)
-    assert colored(coloring, value, [0.5]) == pytest.approx([grey])
+    assert colored(coloring, value, [0.5]) == pytest.approx([gray])
 
 
-def test_a_grey_picture_in_three_channels_is_colored_as_in_one() -> None:
+def test_a_gray_picture_in_three_channels_is_colored_as_in_one() -> None:
     x = torch.linspace(-1, 1, 8, dtype=torch.float64).view(2, 1, 2, 2)
     random = Draws(3, "moment", Rows.all(2), dtype=torch.float64)
     for coloring in (brightness(), contrast(), luma_flip(), hue(), saturation()):
@@ -63,5 +63,5 @@ def test_gradients_and_precision() -> None:
 
 @pytest.mark.parametrize("wrong", [torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4, 4)])
 def test_other_channels_are_refused(wrong: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"grey or RGB images, not for (2|4) channels"):
+    with pytest.raises(ValueError, match=r"gray or RGB images, not for (2|4) channels"):
         recolor(wrong, torch.eye(4).expand(1, 4, 4))

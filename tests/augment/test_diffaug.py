@@ -113,7 +113,7 @@ def test_color_is_brightness_then_saturation_then_contrast() -> None:
     torch.testing.assert_close(color(x, draws(2, injected)), torch.stack((x0, x1)), rtol=0, atol=1e-7)
 
 
-def test_saturation_leaves_grey_images_alone() -> None:
+def test_saturation_leaves_gray_images_alone() -> None:
     x = images(2, 1, 4, 4)
     assert torch.equal(saturate(x, torch.tensor([0.0, 1.7])), x)
 
@@ -122,7 +122,7 @@ def test_saturation_leaves_grey_images_alone() -> None:
     ("center", "rows"), [(0, (0, 2)), (1, (0, 3)), (4, (2, 6)), (7, (5, 8)), (8, (6, 8))]
 )
 def test_cutout_is_clipped_at_the_borders(center: int, rows: tuple[int, int]) -> None:
-    # 8 rows, a hole of 4: from two above its centre, which lies between pixels, to two below.
+    # 8 rows, a hole of 4: from two above its center, which lies between pixels, to two below.
     x = torch.ones(1, 2, 8, 6)
     holed = cutout(x, draws(1, {"cutout row": torch.tensor([center]), "cutout column": torch.tensor([2])}))
     expected = torch.ones(1, 2, 8, 6)
@@ -130,16 +130,16 @@ def test_cutout_is_clipped_at_the_borders(center: int, rows: tuple[int, int]) ->
     assert torch.equal(holed, expected)
 
 
-def test_holes_are_centred_anywhere() -> None:
+def test_holes_are_centered_anywhere() -> None:
     count = 4000
     holed = cutout(torch.ones(count, 1, 8, 6), draws(count))
     lost = (holed[:, 0] == 0).any(2)
     heights = Counter(lost.sum(1).tolist())
-    # Centres 0 .. 8, equally likely: 0 and 8 leave 2 rows, 1 and 7 leave 3, the other five 4.
+    # Centers 0 .. 8, equally likely: 0 and 8 leave 2 rows, 1 and 7 leave 3, the other five 4.
     assert heights.keys() == {2, 3, 4}
     assert abs(heights[4] / count - 5 / 9) < 0.03
     widths = Counter((holed[:, 0] == 0).any(1).sum(1).tolist())
-    assert widths.keys() == {2, 3}  # centres 0 .. 5: the outer two lose one column
+    assert widths.keys() == {2, 3}  # centers 0 .. 5: the outer two lose one column
     assert abs(widths[2] / count - 2 / 6) < 0.03
 
 

@@ -74,7 +74,7 @@ def test_shifts_are_whole_pixels_and_reflect() -> None:
 def test_maps_by_hand() -> None:
     size = (10, 20)
     one = torch.tensor([1.0], dtype=torch.float64)
-    # An image scaled by 2 ** (0.2 * 5) = 2 is read at half the distance from its centre.
+    # An image scaled by 2 ** (0.2 * 5) = 2 is read at half the distance from its center.
     assert scale().draw(draws(1, scale=5 * one), size)[0].tolist() == [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]
     assert stretch().draw(draws(1, stretch=5 * one), size)[0].tolist() == [[0.5, 0, 0], [0, 2, 0], [0, 0, 1]]
     slid = slide().draw(draws(1, slide=torch.tensor([[1.0, -2.0]])), size)[0].tolist()

@@ -80,7 +80,7 @@ def advised(capsys, *words):
     return text, names
 
 
-def test_labelled_images_are_for_omni_gan(photos, capsys):
+def test_labeled_images_are_for_omni_gan(photos, capsys):
     text, names = advised(capsys, photos)
     assert names == ["omni-gan-32"]
     assert text == f"there are labels, so train with:\n  everymode train omni-gan-32 --data {photos}"
@@ -94,7 +94,7 @@ def test_data_that_come_with_everymode_have_recipes_of_their_own(source, recipe,
     assert advised(capsys, source)[1] == [recipe]
 
 
-def test_unlabelled_images_are_for_recipes_that_find_classes(tmp_path, capsys):
+def test_unlabeled_images_are_for_recipes_that_find_classes(tmp_path, capsys):
     folder = make(tmp_path / "flat", "abc", (90, 70))
     text, names = advised(capsys, folder)
     assert names == ["self-conditioned-64", "partition-guided-64"]

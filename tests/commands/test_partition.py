@@ -14,7 +14,7 @@ from everymode.partitioner.settings import DIGITS, IMAGES, PAPER
 
 SMALL = ["--blocks", "0,1", "--width", "4", "--full-blocks", "1", "--full-width", "8", "--k", "4"]
 SMALL += ["--pretext-steps", "2", "--pretext-batch", "8", "--partition-steps", "2", "--partition-batch", "8"]
-SMALL += ["--starts", "2", "--start-steps", "2", "--neighbours", "4"]
+SMALL += ["--starts", "2", "--start-steps", "2", "--neighbors", "4"]
 
 
 def test_digits_get_a_report_and_a_picture(tmp_path, capsys):
@@ -68,7 +68,7 @@ def test_a_folder_without_labels(tmp_path, capsys):
         (["--data", "digits", "--k", "1"], 2, "at least 2 parts"),
         (["--data", "digits", "--k", "3.5"], 2, "not a whole number"),
         (["--data", "digits", "--blocks", "2,b"], 2, "list of whole numbers such as 2,2,2"),
-        (["--data", "digits", "--neighbors", "5"], 2, "Did you mean --neighbours"),
+        (["--data", "digits", "--neighbor", "5"], 2, "Did you mean --neighbors"),
         (["--data", "nowhere/at/all"], 3, "no file or folder"),
         ([], 2, "--data"),
     ],

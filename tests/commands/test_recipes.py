@@ -14,7 +14,7 @@ from everymode.commands.data_kinds import DataKind
 from everymode.commands.numbers import numbers_of
 from everymode.commands.origins import origin_of
 from everymode.recipes import RECIPES, find
-from everymode.recipes.parts.catalogue import PARTS
+from everymode.recipes.parts.catalog import PARTS
 
 
 def listing(capsys, *words):

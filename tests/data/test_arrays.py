@@ -47,7 +47,7 @@ def test_layouts_of_npy(tmp_path: Path, images: np.ndarray, shape: tuple[int, ..
     dataset = open_images(tmp_path / "d.npy")
     assert dataset.image_shape == shape
     np.testing.assert_array_equal(dataset.images, IMAGES.transpose(0, 3, 1, 2)[:, : shape[0]])
-    assert dataset.num_unlabelled == 5
+    assert dataset.num_unlabeled == 5
 
 
 @pytest.mark.parametrize("lazily", [False, True])
@@ -139,7 +139,7 @@ def test_labels_under_another_name_and_arrays_that_are_passed_over(tmp_path: Pat
     assert found.classes == ("5", "9") and found.labels.tolist() == [0, 0, 1]
     np.savez(path, images=pixels, fine=np.arange(3), x_test=pixels)
     found = open_images(path)
-    assert found.num_unlabelled == 3
+    assert found.num_unlabeled == 3
     assert any(
         "passed over the arrays fine, x_test" in note and "--label-column fine" in note
         for note in found.notes
@@ -148,7 +148,7 @@ def test_labels_under_another_name_and_arrays_that_are_passed_over(tmp_path: Pat
     found = open_images(path)
     assert found.classes == ("b",) and found.labels.tolist() == [0, -1, -1]
     assert any(
-        '2 rows are unlabelled (1 "nan", 1 "-1")' in note or '(1 "-1", 1 "nan")' in note
+        '2 rows are unlabeled (1 "nan", 1 "-1")' in note or '(1 "-1", 1 "nan")' in note
         for note in found.notes
     )
     np.savez(path, images=pixels, labels=np.array([2.0, np.nan, 7.0]))

@@ -37,7 +37,7 @@ def test_everything_is_counted(photos: Path) -> None:
     assert dict(report.sizes) == {(4, 4): 4, (6, 8): 1}
     assert dict(report.modes) == {"L": 3, "RGB": 1, "I;16": 1}
     assert [lost.name for lost in report.unreadable] == ["dog/f.png"]
-    # dog/e.png has the grey value 300 of 65,535, which is 1 of 255
+    # dog/e.png has the gray value 300 of 65,535, which is 1 of 255
     assert report.duplicates == (("cat/a.png", "cat/b.bmp", "dog/d.png", "dog/e.png"),)
     assert report.conflicting == report.duplicates
     assert report.enlarged == 4
@@ -51,7 +51,7 @@ def test_the_report_as_text(photos: Path) -> None:
         "photos: 6 images, 2 classes",
         "classes: cat 3, dog 3",
         "sizes (height x width): 4x4 4, 6x8 1",
-        "pixels: grey 3, RGB 1, 16-bit grey 1",
+        "pixels: gray 3, RGB 1, 16-bit gray 1",
         "enlarged more than 2x: 4",
         "unreadable: 1",
         "groups of exact duplicates: 1",

@@ -24,7 +24,7 @@ def test_counts_and_facts() -> None:
     assert facts.image_shape == (1, 2, 2)
     assert facts.num_classes == 3
     assert facts.class_counts == (1, 0, 3)
-    assert facts.num_unlabelled == 2
+    assert facts.num_unlabeled == 2
     assert facts.classes == ("a", "b", "c")
     assert facts.fingerprint == dataset.fingerprint
     assert not dataset.is_points
@@ -38,7 +38,7 @@ def test_label_blocks() -> None:
     dataset = in_memory("blocks", IMAGES, labels, names, label_blocks=blocks)
     assert dataset.num_classes == (2, 3)
     assert dataset.class_counts == (3, 2, 1, 3, 0)
-    assert dataset.num_unlabelled == 2
+    assert dataset.num_unlabeled == 2
     assert dataset.gather_labels(np.array([1, 4])).tolist() == [[1, 1], [0, 0]]
 
 

@@ -40,7 +40,7 @@ def _pixels(
     pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))),
     kind=st.sampled_from(["PNG", "BMP", "TIFF"]),
 )
-def test_lossless_colour_comes_back_exactly(pixels: np.ndarray, kind: str) -> None:
+def test_lossless_color_comes_back_exactly(pixels: np.ndarray, kind: str) -> None:
     np.testing.assert_array_equal(
         _pixels(_reopened(Image.fromarray(pixels), kind)), pixels.transpose(2, 0, 1)
     )
@@ -48,7 +48,7 @@ def test_lossless_colour_comes_back_exactly(pixels: np.ndarray, kind: str) -> No
 
 @settings(max_examples=25, deadline=None)
 @given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6))))
-def test_grey_is_kept_or_replicated(pixels: np.ndarray) -> None:
+def test_gray_is_kept_or_replicated(pixels: np.ndarray) -> None:
     image = _reopened(Image.fromarray(pixels))
     np.testing.assert_array_equal(_pixels(image, 1), pixels[None])
     np.testing.assert_array_equal(_pixels(_reopened(Image.fromarray(pixels)), 3), np.stack([pixels] * 3))
@@ -90,7 +90,7 @@ def test_one_bit_images() -> None:
     assert _pixels(_reopened(image), 1).tolist() == [[[0, 255]]]
 
 
-def test_palettes_become_their_colours() -> None:
+def test_palettes_become_their_colors() -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50] + [0] * 762)
     image.putdata([0, 1])
@@ -108,16 +108,16 @@ def test_alpha_is_laid_over_the_background(background: tuple[int, int, int]) -> 
     np.testing.assert_allclose(seen[2], expected, atol=1)
 
 
-def test_grey_alpha_and_transparent_palettes() -> None:
-    grey = Image.new("LA", (2, 1))
-    grey.putdata([(0, 0), (50, 255)])
-    assert _pixels(_reopened(grey), 1).tolist() == [[[255, 50]]]
+def test_gray_alpha_and_transparent_palettes() -> None:
+    gray = Image.new("LA", (2, 1))
+    gray.putdata([(0, 0), (50, 255)])
+    assert _pixels(_reopened(gray), 1).tolist() == [[[255, 50]]]
     palette = Image.new("P", (2, 1))
     palette.putpalette([0, 0, 0, 9, 9, 9] + [0] * 762)
     palette.putdata([0, 1])
     assert _pixels(_reopened(palette, transparency=0))[0].tolist() == [[255, 9]]
-    colour_key = _reopened(Image.new("RGB", (1, 1), (1, 2, 3)), transparency=(1, 2, 3))
-    assert _pixels(colour_key)[:, 0, 0].tolist() == [255, 255, 255]
+    color_key = _reopened(Image.new("RGB", (1, 1), (1, 2, 3)), transparency=(1, 2, 3))
+    assert _pixels(color_key)[:, 0, 0].tolist() == [255, 255, 255]
 
 
 def test_alpha_can_be_kept() -> None:

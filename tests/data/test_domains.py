@@ -73,7 +73,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         two_domain_digits(mnist=str(tmp_path / "nothing"))
     path = written(tmp_path, np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 2, 3]))
     with pytest.raises(
-        DataError, match="images of 4 classes; the second domain needs grey images of the ten"
+        DataError, match="images of 4 classes; the second domain needs gray images of the ten"
     ):
         two_domain_digits(mnist=str(path))
     (tmp_path / "train-labels-idx1-ubyte").unlink()

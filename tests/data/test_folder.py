@@ -28,13 +28,13 @@ def test_class_folders(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(dataset.images).mean(axis=(1, 2, 3)), [30, 20, 10, 0], atol=1)
 
 
-def test_a_flat_folder_is_unlabelled(tmp_path: Path) -> None:
+def test_a_flat_folder_is_unlabeled(tmp_path: Path) -> None:
     _write(tmp_path / "a.png")
     _write(tmp_path / "b.png")
     dataset = open_images(tmp_path, progress=False)
     assert dataset.labels.tolist() == [-1, -1]
     assert dataset.num_classes == 0
-    assert dataset.num_unlabelled == 2
+    assert dataset.num_unlabeled == 2
 
 
 def test_labels_csv_and_dataset_json(tmp_path: Path) -> None:

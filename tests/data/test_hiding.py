@@ -12,7 +12,7 @@ from everymode.data.hiding import hide_labels, kept_labels, with_few_labels
 from everymode.data.synthetic import in_memory
 
 
-def labelled(labels: np.ndarray, blocks: tuple[int, ...] = ()) -> Dataset:
+def labeled(labels: np.ndarray, blocks: tuple[int, ...] = ()) -> Dataset:
     images = np.zeros((len(labels), 1, 2, 2), np.uint8)
     sizes = blocks or (int(labels.max()) + 1,)
     names = [tuple(f"{block}:{number}" for number in range(size)) for block, size in enumerate(sizes)]
@@ -23,16 +23,16 @@ def labelled(labels: np.ndarray, blocks: tuple[int, ...] = ()) -> Dataset:
 @settings(max_examples=50, deadline=None)
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=5).filter(any),
-    unlabelled=st.integers(0, 10),
+    unlabeled=st.integers(0, 10),
     fraction=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**40),
 )
 def test_every_class_keeps_its_share_and_at_least_one(
-    counts: list[int], unlabelled: int, fraction: float, seed: int
+    counts: list[int], unlabeled: int, fraction: float, seed: int
 ) -> None:
-    labels = np.concatenate([np.repeat(np.arange(len(counts)), counts), np.full(unlabelled, -1)])
+    labels = np.concatenate([np.repeat(np.arange(len(counts)), counts), np.full(unlabeled, -1)])
     labels = labels[np.random.default_rng(seed % 1000).permutation(len(labels))]
-    data = labelled(labels) if labels.max() + 1 == len(counts) else None
+    data = labeled(labels) if labels.max() + 1 == len(counts) else None
     kept = kept_labels(labels, fraction, seed)
     for number, count in enumerate(counts):
         wanted = min(count, max(1, int(fraction * count + 0.5)))
@@ -46,20 +46,20 @@ def test_every_class_keeps_its_share_and_at_least_one(
 
 
 def test_counts_by_hand() -> None:
-    data = labelled(np.repeat([0, 1, 2], [10, 25, 3]))
+    data = labeled(np.repeat([0, 1, 2], [10, 25, 3]))
     hidden = hide_labels(data, 0.1, seed=3)
     assert hidden.class_counts == (1, 3, 1)  # 1, 2.5 upwards, 0.3 but at least one
-    assert hidden.num_unlabelled == 33
+    assert hidden.num_unlabeled == 33
     assert hidden.facts().class_counts == (1, 3, 1)
     assert hidden.images is data.images
     assert hidden.notes[-1] == (
-        "5 of 38 images of made keep their labels; those of 33 are hidden (labelled_fraction 0.1, seed 3)"
+        "5 of 38 images of made keep their labels; those of 33 are hidden (labeled_fraction 0.1, seed 3)"
     )
-    assert data.num_unlabelled == 0
+    assert data.num_unlabeled == 0
 
 
 def test_the_choice_and_the_fingerprint_follow_seed_and_fraction() -> None:
-    data = labelled(np.repeat([0, 1], 50))
+    data = labeled(np.repeat([0, 1], 50))
     same = [hide_labels(data, 0.2, 1), hide_labels(data, 0.2, 1)]
     assert same[0].fingerprint == same[1].fingerprint
     others = {hide_labels(data, fraction, seed).fingerprint for fraction, seed in ((0.2, 2), (0.3, 1))}
@@ -67,7 +67,7 @@ def test_the_choice_and_the_fingerprint_follow_seed_and_fraction() -> None:
 
 
 def test_nothing_is_hidden_where_all_are_kept() -> None:
-    data = labelled(np.repeat([0, 1], 2))
+    data = labeled(np.repeat([0, 1], 2))
     assert hide_labels(data, 1.0) is data
     assert hide_labels(data, 0.9) is data
 
@@ -78,7 +78,7 @@ def test_the_choice_never_changes() -> None:
 
 def test_images_lose_or_keep_the_labels_of_all_blocks() -> None:
     blocks = np.stack([np.repeat([0, 1, -1], [20, 10, 10]), np.tile([0, 1], 20)], axis=1)
-    hidden = hide_labels(labelled(blocks, (2, 2)), 0.5, 0)
+    hidden = hide_labels(labeled(blocks, (2, 2)), 0.5, 0)
     kept = (hidden.labels >= 0).any(axis=1)
     np.testing.assert_array_equal(hidden.labels[kept], blocks[kept])
     assert (hidden.labels[~kept] == -1).all()
@@ -88,7 +88,7 @@ def test_images_lose_or_keep_the_labels_of_all_blocks() -> None:
 @pytest.mark.parametrize("fraction", [0.0, -0.5, 1.5, float("nan")])
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
     with pytest.raises(ValueError, match="above 0 and at most 1"):
-        hide_labels(labelled(np.array([0, 1])), fraction)
+        hide_labels(labeled(np.array([0, 1])), fraction)
 
 
 def test_data_without_labels_have_none_to_hide() -> None:
@@ -99,7 +99,7 @@ def test_data_without_labels_have_none_to_hide() -> None:
 
 
 def test_labels_that_a_user_gave_are_never_hidden_where_there_are_gaps() -> None:
-    whole = labelled(np.repeat(np.arange(3), 8))
+    whole = labeled(np.repeat(np.arange(3), 8))
     gaps = hide_labels(whole, 0.5)
     kept = with_few_labels(gaps, 0.1)
     assert np.array_equal(kept.labels, gaps.labels) and kept.fingerprint == gaps.fingerprint

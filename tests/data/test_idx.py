@@ -45,12 +45,12 @@ def test_gzipped_pair_and_another_size(mnist: Path) -> None:
     assert open_images(path, resolution=4, channels=3, progress=False).image_shape == (3, 4, 4)
 
 
-def test_images_without_labels_are_unlabelled(mnist: Path) -> None:
+def test_images_without_labels_are_unlabeled(mnist: Path) -> None:
     (mnist / "train-labels-idx1-ubyte").unlink()
-    assert open_images(mnist).num_unlabelled == 6
+    assert open_images(mnist).num_unlabeled == 6
 
 
-def test_colour_images_channels_last(tmp_path: Path) -> None:
+def test_color_images_channels_last(tmp_path: Path) -> None:
     color = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
     (tmp_path / "images-idx4-ubyte").write_bytes(_idx(color))
     np.testing.assert_array_equal(open_images(tmp_path).images, color.transpose(0, 3, 1, 2))
@@ -117,7 +117,7 @@ def test_what_is_passed_over_is_noted(mnist: Path) -> None:
     assert any("passed over t10k-images.idx3-ubyte.gz" in note for note in open_images(mnist).notes)
     (mnist / "train-labels-idx1-ubyte").rename(mnist / "my-labels-idx1-ubyte")
     dataset = open_images(mnist / "train-images-idx3-ubyte")
-    assert dataset.num_unlabelled == 6
+    assert dataset.num_unlabeled == 6
     assert any(
         "no file of labels goes with it (there is my-labels-idx1-ubyte" in note for note in dataset.notes
     )

@@ -31,10 +31,10 @@ def test_classes_are_merged_by_name() -> None:
     assert both.labels.tolist() == [0, 1, 2, 0]
 
 
-def test_unlabelled_sets_stay_unlabelled() -> None:
+def test_unlabeled_sets_stay_unlabeled() -> None:
     both = union([_set("a", [0], ["cat"]), _set("u", [-1, -1], [])])
     assert both.labels.tolist() == [0, -1, -1]
-    assert both.num_unlabelled == 2
+    assert both.num_unlabeled == 2
 
 
 def test_names_that_repeat_are_numbered() -> None:

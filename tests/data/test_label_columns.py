@@ -12,7 +12,7 @@ from PIL import Image
 
 from everymode.data import DataError, check, format_report, open_images
 from everymode.data.label_columns import label_columns, side_by_side
-from everymode.data.labelling import labels_from_csv
+from everymode.data.labeling import labels_from_csv
 
 BLOCKS = (("2", "10"), ("city", "wood"))
 ROWS = [[1, 0], [0, 1], [-1, 1], [0, -1]]
@@ -57,7 +57,7 @@ def test_a_folder_and_a_zip_of_it(photos: Path, tmp_path: Path) -> None:
         assert dataset.classes == ("2", "10", "city", "wood")
         assert dataset.num_classes == (2, 2)
         assert dataset.class_counts == (2, 1, 1, 2)
-        assert dataset.num_unlabelled == 2
+        assert dataset.num_unlabeled == 2
         assert dataset.combination_counts == ((0, 1, 1), (1, 0, 1))
     swapped = open_images(photos, label_column="place,digit", progress=False)
     assert swapped.labels.tolist() == [row[::-1] for row in ROWS]
@@ -81,8 +81,8 @@ def test_the_report_counts_blocks(photos: Path) -> None:
     report = check(photos, label_column="digit,place", progress=False)
     assert report.classes == ("2", "10", "city", "wood")
     assert report.class_counts == (2, 1, 1, 2)
-    assert report.num_unlabelled == 2
-    assert "unlabelled: 2" in format_report(report)
+    assert report.num_unlabeled == 2
+    assert "unlabeled: 2" in format_report(report)
 
 
 def test_a_parquet_table_names_each_column(tmp_path: Path, photos: Path) -> None:
@@ -139,5 +139,5 @@ def test_rows_of_one_image_must_agree_in_all_columns() -> None:
     same = "file,digit,place\na.png,3,city\na.png,3,city\n"
     assert labels_from_csv(same, ["a.png"], "l", columns=columns).labels.tolist() == [[0, 0]]
     other = "file,digit,place\na.png,3,city\na.png,3,wood\n"
-    with pytest.raises(DataError, match="is there twice, labelled 3, city and 3, wood; keep one"):
+    with pytest.raises(DataError, match="is there twice, labeled 3, city and 3, wood; keep one"):
         labels_from_csv(other, ["a.png"], "l", columns=columns)

@@ -1,4 +1,4 @@
-"""The rule for values of labels: what means unlabelled, what is a number, what is a name."""
+"""The rule for values of labels: what means unlabeled, what is a number, what is a name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from everymode.data import DataError, open_images
 from everymode.data.label_values import NO_ROW, labels_of_values, named_classes
-from everymode.data.labelling import labels_from_csv, labels_from_json
+from everymode.data.labeling import labels_from_csv, labels_from_json
 
 
 def _named(found) -> list[str | None]:
@@ -44,11 +44,11 @@ def test_numbers_make_no_classes_in_between() -> None:
     assert found.classes == ("2", "40", "900000") and found.labels.tolist() == [1, 2, 0] and not found.notes
 
 
-def test_a_note_counts_the_unlabelled_by_spelling() -> None:
+def test_a_note_counts_the_unlabeled_by_spelling() -> None:
     (note,) = labels_of_values(["a", "nan", "", "nan", "-1.0", NO_ROW], "t.csv").notes
-    assert note == 't.csv: 5 rows are unlabelled (2 "nan", 1 empty, 1 "-1.0", 1 no row)'
+    assert note == 't.csv: 5 rows are unlabeled (2 "nan", 1 empty, 1 "-1.0", 1 no row)'
     assert labels_of_values([1, None, float("nan")], "t", nothing="null").notes == (
-        "t: 2 rows are unlabelled (1 null, 1 NaN)",
+        "t: 2 rows are unlabeled (1 null, 1 NaN)",
     )
 
 

@@ -21,7 +21,7 @@ def test_data_that_need_labels_are_refused_before_they_are_decoded(tmp_path: Pat
     for i in range(3):
         Image.new("RGB", (8, 8), (i, i, i)).save(photos / f"{i}.png")
     with pytest.raises(NoLabelsError, match="photos has no labels: add them"):
-        open_images(photos, labelled=True, cache_dir=tmp_path / "cache", progress=False)
+        open_images(photos, labeled=True, cache_dir=tmp_path / "cache", progress=False)
     assert not (tmp_path / "cache").exists()
     assert len(open_images(photos, cache_dir=tmp_path / "cache", progress=False)) == 3
 

@@ -81,7 +81,7 @@ def test_balanced_and_sqrt_shares() -> None:
     np.testing.assert_allclose(_shares(labels, "sqrt"), [0, 0.75, 0.25, 0], atol=0.02)
 
 
-def test_unlabelled_rows_are_one_more_class() -> None:
+def test_unlabeled_rows_are_one_more_class() -> None:
     labels = np.repeat([-1, 0, 2], [600, 100, 300])
     np.testing.assert_allclose(_shares(labels, "balanced"), [1 / 3, 1 / 3, 0, 1 / 3], atol=0.02)
 
@@ -122,41 +122,41 @@ def test_uniform_draws_fill_the_unit_interval() -> None:
     assert abs(draws.var() - 1 / 12) < 0.003
 
 
-# ---- labelled and unlabelled rows in one batch
+# ---- labeled and unlabeled rows in one batch
 
 
-def half_labelled(labelled: int, unlabelled: int) -> np.ndarray:
-    labels = np.full(labelled + unlabelled, -1)
-    labels[np.random.default_rng(0).permutation(len(labels))[:labelled]] = np.arange(labelled) % 3
+def half_labeled(labeled: int, unlabeled: int) -> np.ndarray:
+    labels = np.full(labeled + unlabeled, -1)
+    labels[np.random.default_rng(0).permutation(len(labels))[:labeled]] = np.arange(labeled) % 3
     return labels
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    labelled=st.integers(1, 40),
-    unlabelled=st.integers(1, 60),
+    labeled=st.integers(1, 40),
+    unlabeled=st.integers(1, 60),
     batch=st.integers(2, 24),
     data=st.data(),
     seed=st.integers(0, 2**70),
 )
 def test_mixed_batches_hold_their_share_and_pass_through_both_kinds(
-    labelled: int, unlabelled: int, batch: int, data: st.DataObject, seed: int
+    labeled: int, unlabeled: int, batch: int, data: st.DataObject, seed: int
 ) -> None:
-    labels = half_labelled(labelled, unlabelled)
+    labels = half_labeled(labeled, unlabeled)
     count = data.draw(st.integers(1, batch - 1))
-    order = MixedOrder(labels, batch, seed, labelled_share=count / batch)
+    order = MixedOrder(labels, batch, seed, labeled_share=count / batch)
     moves = [order.indices(move) for move in range(12)]
     for rows in moves:
         assert rows.dtype == np.int64 and len(rows) == batch
         assert (labels[rows] >= 0).sum() == count
-    for kind, size, per_move in ((True, labelled, count), (False, unlabelled, batch - count)):
+    for kind, size, per_move in ((True, labeled, count), (False, unlabeled, batch - count)):
         seen = np.concatenate([rows[(labels[rows] >= 0) == kind] for rows in moves])
         # Shuffled passes one after the other: no image is more than one pass ahead of another.
         shown = np.bincount(seen, minlength=len(labels))[(labels >= 0) == kind]
         assert shown.max() - shown.min() <= 1
         for start in range(0, 12 * per_move - size + 1, size):
             assert len(set(seen[start : start + size].tolist())) == size
-    again = MixedOrder(labels, batch, seed, labelled_share=count / batch)
+    again = MixedOrder(labels, batch, seed, labeled_share=count / batch)
     for move in (11, 0, 5):
         np.testing.assert_array_equal(again.indices(move), moves[move])
 
@@ -166,52 +166,52 @@ def test_mixed_batches_hold_their_share_and_pass_through_both_kinds(
 def test_every_part_of_a_mixed_batch_holds_the_same_share(parts: int, size: int, data: st.DataObject) -> None:
     batch = parts * size
     count = data.draw(st.integers(1, batch))
-    labels = half_labelled(5, 5)
-    rows = MixedOrder(labels, batch, 0, labelled_share=count / batch).indices(3)
+    labels = half_labeled(5, 5)
+    rows = MixedOrder(labels, batch, 0, labeled_share=count / batch).indices(3)
     held = (labels[rows] >= 0).reshape(parts, size).sum(axis=1)
     assert held.sum() == count
     assert held.max() - held.min() <= (0 if count % parts == 0 else 1)
 
 
-def test_the_labelled_rows_of_a_mixed_batch_can_be_balanced() -> None:
+def test_the_labeled_rows_of_a_mixed_batch_can_be_balanced() -> None:
     labels = np.concatenate([np.repeat([0, 1], [90, 10]), np.full(50, -1)])
-    order = MixedOrder(labels, 20, 0, labelled_share=0.5, sampling="balanced")
+    order = MixedOrder(labels, 20, 0, labeled_share=0.5, sampling="balanced")
     drawn = labels[np.concatenate([order.indices(move) for move in range(400)])]
     assert (drawn == -1).sum() == 4000
     np.testing.assert_allclose((drawn == 1).sum() / 4000, 0.5, atol=0.03)
-    # More labelled rows than there are labelled images: with replacement there is no such limit.
-    few = MixedOrder(np.array([0, -1, -1]), 8, 0, labelled_share=0.5, sampling="sqrt")
+    # More labeled rows than there are labeled images: with replacement there is no such limit.
+    few = MixedOrder(np.array([0, -1, -1]), 8, 0, labeled_share=0.5, sampling="sqrt")
     assert sorted((few.indices(0) == 0).tolist()) == [False] * 4 + [True] * 4
 
 
-def test_a_batch_of_labelled_rows_alone_needs_no_others() -> None:
-    rows = MixedOrder(np.array([0, 1, 0]), 6, 0, labelled_share=1.0).indices(0)
+def test_a_batch_of_labeled_rows_alone_needs_no_others() -> None:
+    rows = MixedOrder(np.array([0, 1, 0]), 6, 0, labeled_share=1.0).indices(0)
     assert sorted(rows.tolist()) == [0, 0, 1, 1, 2, 2]
 
 
-def test_one_label_of_several_blocks_makes_a_row_labelled() -> None:
+def test_one_label_of_several_blocks_makes_a_row_labeled() -> None:
     blocks = np.array([[-1, -1], [-1, 1], [0, -1], [0, 1]])
-    rows = MixedOrder(blocks, 4, 0, labelled_share=0.75).indices(0)
+    rows = MixedOrder(blocks, 4, 0, labeled_share=0.75).indices(0)
     assert sorted(rows.tolist()) == [0, 1, 2, 3]
 
 
 def test_mistakes_about_shares_are_explained() -> None:
     labels = np.array([0, 1, -1])
     with pytest.raises(ValueError, match="none of the 3 images has a label"):
-        MixedOrder(np.full(3, -1), 2, 0, labelled_share=0.5)
-    with pytest.raises(ValueError, match=r"all 3 images have a label; .*labelled_fraction"):
-        MixedOrder(np.zeros(3, np.int64), 2, 0, labelled_share=0.5)
+        MixedOrder(np.full(3, -1), 2, 0, labeled_share=0.5)
+    with pytest.raises(ValueError, match=r"all 3 images have a label; .*labeled_fraction"):
+        MixedOrder(np.zeros(3, np.int64), 2, 0, labeled_share=0.5)
     with pytest.raises(ValueError, match=r"not one row of a batch of 10; give at least 0\.1"):
-        MixedOrder(labels, 10, 0, labelled_share=0.04)
+        MixedOrder(labels, 10, 0, labeled_share=0.04)
     for share in (0.0, 1.5, float("nan")):
         with pytest.raises(ValueError, match="above 0 and at most 1"):
-            MixedOrder(labels, 2, 0, labelled_share=share)
+            MixedOrder(labels, 2, 0, labeled_share=share)
     with pytest.raises(ValueError, match="natural, balanced, sqrt"):
-        MixedOrder(labels, 2, 0, labelled_share=0.5, sampling="uniform")  # type: ignore[arg-type]
+        MixedOrder(labels, 2, 0, labeled_share=0.5, sampling="uniform")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="counted from 0"):
-        MixedOrder(labels, 2, 0, labelled_share=0.5).indices(-1)
+        MixedOrder(labels, 2, 0, labeled_share=0.5).indices(-1)
 
 
 def test_mixed_batches_never_change() -> None:
-    order = MixedOrder(np.array([0, 1, 2, -1, -1, -1, -1]), 6, 3, labelled_share=0.34)
+    order = MixedOrder(np.array([0, 1, 2, -1, -1, -1, -1]), 6, 3, labeled_share=0.34)
     assert [order.indices(move).tolist() for move in (0, 5)] == [[5, 3, 0, 4, 6, 1], [6, 3, 0, 5, 4, 2]]

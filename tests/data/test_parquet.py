@@ -52,7 +52,7 @@ def test_images_labels_and_names(tmp_path: Path) -> None:
 def test_plain_bytes_and_another_column(tmp_path: Path) -> None:
     table = pyarrow.table({"image": [_png(9), _png(8)], "kind": ["z", "a"]})
     parquet.write_table(table, tmp_path / "t.parquet")
-    assert open_images(tmp_path / "t.parquet", progress=False).num_unlabelled == 2
+    assert open_images(tmp_path / "t.parquet", progress=False).num_unlabeled == 2
     dataset = open_images(tmp_path / "t.parquet", label_column="kind", progress=False)
     assert dataset.classes == ("a", "z")
     assert dataset.labels.tolist() == [1, 0]

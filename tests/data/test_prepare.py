@@ -20,7 +20,7 @@ def _write(path: Path, size: tuple[int, int] = (4, 4), mode: str = "RGB", value:
     Image.new(mode, size, value).save(path)
 
 
-def test_grey_stays_grey_only_if_all_images_are(tmp_path: Path) -> None:
+def test_gray_stays_gray_only_if_all_images_are(tmp_path: Path) -> None:
     _write(tmp_path / "a.png", mode="L")
     _write(tmp_path / "b.png", mode="I;16")
     assert open_images(tmp_path, progress=False).image_shape == (1, 4, 4)

@@ -30,10 +30,10 @@ def test_stl10_columns_become_rows(stl10: Path) -> None:
     assert dataset.classes == ("airplane", "bird", "truck")
 
 
-def test_stl10_unlabelled_and_whole_folder(stl10: Path) -> None:
-    unlabelled = open_images(stl10 / "unlabeled_X.bin")
-    assert unlabelled.num_unlabelled == 2
-    assert unlabelled.classes == ()
+def test_stl10_unlabeled_and_whole_folder(stl10: Path) -> None:
+    unlabeled = open_images(stl10 / "unlabeled_X.bin")
+    assert unlabeled.num_unlabeled == 2
+    assert unlabeled.classes == ()
     (stl10 / "class_names.txt").write_text("\n".join("abcdefghij"))
     whole = open_images(stl10)
     np.testing.assert_array_equal(whole.images, IMAGES)

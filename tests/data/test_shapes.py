@@ -8,7 +8,7 @@ import pytest
 from everymode.data.shapes import ATTRIBUTES, COLORS, draw_shape, shapes
 
 
-def test_a_square_has_the_expected_area_and_colour() -> None:
+def test_a_square_has_the_expected_area_and_color() -> None:
     image = draw_shape("square", "red", "large", resolution=(64, 64), ground=0, angle=np.pi / 4)
     side = 0.38 * 64 * np.sqrt(2)
     assert abs((image[0] / COLORS["red"][0]).sum() - side**2) < 0.05 * side**2
@@ -26,7 +26,7 @@ def test_edges_are_antialiased_and_sizes_differ(shape: str) -> None:
     assert areas[0] < areas[1] < areas[2]
 
 
-def test_labels_tell_the_colour() -> None:
+def test_labels_tell_the_color() -> None:
     dataset = shapes(samples=60, labels="color+shape+size")
     assert dataset.num_classes == (6, 5, 3)
     assert dataset.labels.shape == (60, 3)

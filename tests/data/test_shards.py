@@ -100,7 +100,7 @@ def test_types_may_differ_where_they_mean_the_same(tmp_path: Path) -> None:
     _write(tmp_path / "a_2.parquet", pyarrow.nulls(2), 4)
     data = open_images(tmp_path, progress=False)
     assert _named(data) == ["3", "1", "1", None, None, None]
-    assert any("3 rows are unlabelled (3 null)" in note for note in data.notes)
+    assert any("3 rows are unlabeled (3 null)" in note for note in data.notes)
     assert any(
         "the columns of a_1.parquet, a_2.parquet, or their types, are not those" in note
         for note in data.notes

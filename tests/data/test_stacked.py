@@ -25,7 +25,7 @@ def test_a_thousand_modes_all_met() -> None:
     assert min(dataset.class_counts) > 0
 
 
-def test_unlabelled_images_are_left_out() -> None:
+def test_unlabeled_images_are_left_out() -> None:
     images = np.arange(11, dtype=np.uint8).reshape(11, 1, 1, 1)
     source = in_memory("some", images, np.array([*range(10), -1]), tuple("0123456789"))
     assert np.asarray(stacked(source, samples=300).images).max() == 9
@@ -38,7 +38,7 @@ def test_held_out_triples_come_from_held_out_digits() -> None:
 
 
 def test_mistakes_are_explained() -> None:
-    with pytest.raises(ValueError, match="labelled grey images"):
+    with pytest.raises(ValueError, match="labeled gray images"):
         stacked(ring(samples=10))
     with pytest.raises(ValueError, match="samples is 0"):
         stacked(digits(), samples=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from everymode.data.synthetic import digit_images, digits, grid, in_memory, resized_grey, ring, with_channels
+from everymode.data.synthetic import digit_images, digits, grid, in_memory, resized_gray, ring, with_channels
 
 
 def test_splits_are_disjoint_complete_and_in_proportion() -> None:
@@ -41,8 +41,8 @@ def test_digits_default_and_other_sizes() -> None:
         digits(split="test")
 
 
-def test_enlarging_is_bilinear_with_pixel_centres() -> None:
-    enlarged = resized_grey(np.array([[[0.0, 200.0]]]), (1, 4))
+def test_enlarging_is_bilinear_with_pixel_centers() -> None:
+    enlarged = resized_gray(np.array([[[0.0, 200.0]]]), (1, 4))
     assert enlarged[0, 0, 0].tolist() == [0, 50, 150, 200]
 
 
@@ -58,12 +58,12 @@ def test_points_carry_their_mixture() -> None:
 
 
 def test_channels_are_replicated_and_weighted() -> None:
-    grey = in_memory("g", np.full((1, 1, 2, 2), 77, np.uint8), np.array([0]), ["a"])
-    color = with_channels(grey, 3)
+    gray = in_memory("g", np.full((1, 1, 2, 2), 77, np.uint8), np.array([0]), ["a"])
+    color = with_channels(gray, 3)
     assert color.images.shape == (1, 3, 2, 2)
     assert np.unique(color.images).tolist() == [77]
-    assert color.fingerprint != grey.fingerprint
-    assert with_channels(grey, 4).images[0, :, 0, 0].tolist() == [77, 77, 77, 255]
+    assert color.fingerprint != gray.fingerprint
+    assert with_channels(gray, 4).images[0, :, 0, 0].tolist() == [77, 77, 77, 255]
     red = in_memory("r", np.array([255, 0, 0], np.uint8).reshape(1, 3, 1, 1), np.array([0]), ["a"])
     assert with_channels(red, 1).images.item() == round(255 * 0.299)
 

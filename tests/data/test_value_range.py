@@ -18,7 +18,7 @@ from everymode.evaluation.sides import open_sides
 from everymode.recipes import omni_gan
 
 RANDOM = np.random.default_rng(5)
-GREY = np.linspace(0, 1, 48).reshape(2, 4, 6)
+GRAY = np.linspace(0, 1, 48).reshape(2, 4, 6)
 
 
 def _opened(tmp_path: Path, values: np.ndarray, **how: object) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -31,10 +31,10 @@ def _opened(tmp_path: Path, values: np.ndarray, **how: object) -> tuple[np.ndarr
 @pytest.mark.parametrize(
     ("values", "name"),
     [
-        (GREY * 1.0999 - 0.0499, "0..1"),
-        (GREY.astype(np.float32) * np.float32(1.0000002), "0..1"),
-        (GREY * 2.09 - 1.045, "-1..1"),
-        (GREY * 0.9 - 0.06, "-1..1"),
+        (GRAY * 1.0999 - 0.0499, "0..1"),
+        (GRAY.astype(np.float32) * np.float32(1.0000002), "0..1"),
+        (GRAY * 2.09 - 1.045, "-1..1"),
+        (GRAY * 0.9 - 0.06, "-1..1"),
     ],
 )
 def test_overshoot_is_clamped_and_said_once(
@@ -129,14 +129,14 @@ def test_usual_arrays_get_no_note(tmp_path: Path) -> None:
         assert _opened(tmp_path, values.reshape(1, 1, 2))[1] == ()
 
 
-def test_one_colour_image(tmp_path: Path) -> None:
+def test_one_color_image(tmp_path: Path) -> None:
     image = RANDOM.integers(0, 256, (3, 5, 3), dtype=np.uint8)
     seen, notes = _opened(tmp_path, image)
     np.testing.assert_array_equal(seen, image.transpose(2, 0, 1)[None])
     assert "one image of 3x5 with 3 channels" in notes[0]
     four = RANDOM.uniform(0, 1, (6, 6, 4))
     assert _opened(tmp_path, four, channels=4)[0].shape == (1, 4, 6, 6)
-    # a label for each row says that these are grey images which are 4 wide
+    # a label for each row says that these are gray images which are 4 wide
     np.savez(tmp_path / "l.npz", images=np.zeros((6, 5, 4), np.uint8), labels=np.arange(6))
     assert open_images(tmp_path / "l.npz").images.shape == (6, 1, 5, 4)
 
@@ -189,27 +189,27 @@ def test_floating_point_files_need_a_range(tmp_path: Path) -> None:
 
 
 def _png(header: tuple[int, int], pixels: np.ndarray, transparent: bytes = b"") -> bytes:
-    """A PNG of `header` = (bits, colour type) from [H, row bytes]."""
-    bits, colour = header
+    """A PNG of `header` = (bits, color type) from [H, row bytes]."""
+    bits, color = header
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    samples = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[color]
     width = pixels.shape[1] * 8 // (bits * samples)
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     found = b"\x89PNG\r\n\x1a\n" + chunk(
-        b"IHDR", struct.pack(">IIBBBBB", width, len(pixels), bits, colour, 0, 0, 0)
+        b"IHDR", struct.pack(">IIBBBBB", width, len(pixels), bits, color, 0, 0, 0)
     )
     found += chunk(b"tRNS", transparent) if transparent else b""
     return found + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def test_transparency_of_16_bit_grey_is_exact(tmp_path: Path) -> None:
+def test_transparency_of_16_bit_gray_is_exact(tmp_path: Path) -> None:
     # 999 is transparent, 1000, which is the same in 8 bits, is not
-    grey = np.array([[999, 1000, 0, 65535]], ">u2")
+    gray = np.array([[999, 1000, 0, 65535]], ">u2")
     (tmp_path / "p").mkdir()
-    (tmp_path / "p" / "a.png").write_bytes(_png((16, 0), grey.view(np.uint8), struct.pack(">H", 999)))
+    (tmp_path / "p" / "a.png").write_bytes(_png((16, 0), gray.view(np.uint8), struct.pack(">H", 999)))
     how = {"progress": False, "cache_dir": tmp_path / "cache"}
     assert open_images(tmp_path / "p", **how).images[0, 0, 0].tolist() == [255, 4, 0, 255]
     assert open_images(tmp_path / "p", channels=4, **how).images[0, 3, 0].tolist() == [0, 255, 255, 255]
@@ -217,18 +217,18 @@ def test_transparency_of_16_bit_grey_is_exact(tmp_path: Path) -> None:
     assert black.tolist() == [0, 0, 0]
 
 
-def test_16_bit_grey_with_alpha_is_grey(tmp_path: Path) -> None:
+def test_16_bit_gray_with_alpha_is_gray(tmp_path: Path) -> None:
     both = np.array([[0x8000, 65535, 0x8000, 0]], ">u2")
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.png").write_bytes(_png((16, 4), both.view(np.uint8)))
     found = open_images(tmp_path / "p", progress=False, cache_dir=tmp_path / "cache")
     assert found.images[0].tolist() == [[[128, 255]]]
     assert check(tmp_path / "p", progress=False).modes == (("LA", 1),)
-    colour = np.array([[7, 7, 7]], ">u2")
-    (tmp_path / "p" / "a.png").write_bytes(_png((16, 2), colour.view(np.uint8)))
+    color = np.array([[7, 7, 7]], ">u2")
+    (tmp_path / "p" / "a.png").write_bytes(_png((16, 2), color.view(np.uint8)))
     found = open_images(tmp_path / "p", progress=False, cache_dir=tmp_path / "cache")
     assert "16-bit" in found.notes[0]
-    with pytest.raises(DataError, match="16-bit colour"):
+    with pytest.raises(DataError, match="16-bit color"):
         open_images(tmp_path / "p", value_range="0..255", progress=False, cache_dir=tmp_path / "cache")
 
 

@@ -196,13 +196,13 @@ def test_without_any_metric_there_is_no_card():
 
 def test_per_class_needs_the_same_labels_on_both_sides():
     labels = torch.arange(100) % 2
-    labelled, bare = statistics(drawn(100, 0), labels=labels), statistics(drawn(100, 1))
+    labeled, bare = statistics(drawn(100, 0), labels=labels), statistics(drawn(100, 1))
     with pytest.raises(ValueError, match="real side has no labels"):
-        score(pair(bare, labelled), ["per-class"])
+        score(pair(bare, labeled), ["per-class"])
     with pytest.raises(ValueError, match="fake side has no labels"):
-        score(pair(labelled, bare, real_classes=("a", "b")), ["per-class"])
+        score(pair(labeled, bare, real_classes=("a", "b")), ["per-class"])
     with pytest.raises(ValueError, match="lacks \\(c\\)"):
-        score(pair(labelled, labelled, real_classes=("a", "b"), fake_classes=("a", "c")), ["per-class"])
+        score(pair(labeled, labeled, real_classes=("a", "b"), fake_classes=("a", "c")), ["per-class"])
 
 
 def test_extrapolation_is_measured_on_request():

@@ -80,7 +80,7 @@ def test_margins_are_compared_on_equal_terms(part: str) -> None:
         "head",
         "class_bias",
     }
-    guessing = {"labelled_fraction", "labelled_share"} if part == "labels" else set()
+    guessing = {"labeled_fraction", "labeled_share"} if part == "labels" else set()
     for recipe in recipes:
         for name in recipes[0].keys() - of_the_loss - guessing:
             assert recipe[name] == recipes[0][name], name

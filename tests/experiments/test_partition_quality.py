@@ -10,7 +10,7 @@ import torch
 
 from everymode.data.opening import open_images
 from everymode.partitioner import PartitionSettings, learn_partition
-from experiments.partition_quality import Quality, learnt, quality, rivals, table
+from experiments.partition_quality import Quality, learned, quality, rivals, table
 
 
 def test_quality_by_hand() -> None:
@@ -32,7 +32,7 @@ def test_kmeans_beats_chance_on_digits() -> None:
     assert table(found).splitlines()[2].startswith("| 5 | random | ")
 
 
-def test_a_learnt_partition_and_kmeans_on_its_features(tmp_path: Path) -> None:
+def test_a_learned_partition_and_kmeans_on_its_features(tmp_path: Path) -> None:
     data = open_images("digits:train", resolution=8, limit=60, progress=False)
     settings = PartitionSettings(
         k=3,
@@ -45,10 +45,10 @@ def test_a_learnt_partition_and_kmeans_on_its_features(tmp_path: Path) -> None:
         start_steps=2,
         partition_steps=1,
         partition_batch=16,
-        neighbours=2,
+        neighbors=2,
     )
     learn_partition(data, settings, tmp_path / "parts3")
-    found = learnt(tmp_path / "parts3", data, (4,), seed=0)
+    found = learned(tmp_path / "parts3", data, (4,), seed=0)
     assert [(each.name, each.k) for each in found] == [
         ("partition parts3", 3),
         ("k-means on features of parts3", 4),

@@ -158,7 +158,7 @@ def test_the_surest_real_images_are_sought_among_all_classes(monkeypatch: pytest
 
 
 class Painter:
-    """Sample i is grey, the brighter the larger i is."""
+    """Sample i is gray, the brighter the larger i is."""
 
     def sample(self, count: int, *, seed: int) -> Tensor:
         return (torch.arange(seed - 40_000, seed - 40_000 + count) / 300 - 1)[:, None, None, None].expand(

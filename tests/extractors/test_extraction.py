@@ -80,13 +80,13 @@ def test_features_come_pass_by_pass() -> None:
     torch.testing.assert_close(together, torch.cat([images(5), images(4)]).float().mean((2, 3)))
 
 
-def test_grey_images_and_memory_maps_are_taken(tmp_path: Any) -> None:
-    grey = images(6)[:, :1].numpy()
-    np.save(tmp_path / "grey.npy", grey)
-    mapped = np.load(tmp_path / "grey.npy", mmap_mode="r")
+def test_gray_images_and_memory_maps_are_taken(tmp_path: Any) -> None:
+    gray = images(6)[:, :1].numpy()
+    np.save(tmp_path / "gray.npy", gray)
+    mapped = np.load(tmp_path / "gray.npy", mmap_mode="r")
     found = extract(means(), image_batches(mapped, 4))
     assert found.features["mean"].shape == (6, 3)
-    torch.testing.assert_close(found.features["mean"][:, 2], torch.from_numpy(grey).float().mean((1, 2, 3)))
+    torch.testing.assert_close(found.features["mean"][:, 2], torch.from_numpy(gray).float().mean((1, 2, 3)))
 
 
 def test_probabilities_need_a_classifier() -> None:

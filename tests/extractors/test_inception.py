@@ -49,7 +49,7 @@ def test_outputs(network: TensorFlowInception) -> None:
     torch.testing.assert_close(said.logits, said.features["pool"] @ network.fc.weight.T)
 
 
-def test_pixels_are_centred_at_128(network: TensorFlowInception) -> None:
+def test_pixels_are_centered_at_128(network: TensorFlowInception) -> None:
     seen = []
     hook = network.Conv2d_1a_3x3.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.no_grad():

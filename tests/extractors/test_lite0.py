@@ -1,6 +1,6 @@
 """EfficientNet-Lite0: its weights, what it sees in photographs, and stored features of two small images.
 
-lite0_features.npz holds two synthetic images (a colour gradient, a checkerboard) and what this code gave for them at 64
+lite0_features.npz holds two synthetic images (a color gradient, a checkerboard) and what this code gave for them at 64
 pixels when it named photographs rightly; a change of any layer shows there.
 """
 
@@ -25,7 +25,7 @@ STORED = Path(__file__).with_name("lite0_features.npz")
 
 
 def photograph(name: str) -> Tensor:
-    """The largest centred square, uint8 [1, 3, H, H]."""
+    """The largest centered square, uint8 [1, 3, H, H]."""
     image = torch.from_numpy(load_sample_image(name).copy()).permute(2, 0, 1)
     side, left = image.shape[1], (image.shape[2] - image.shape[1]) // 2
     return image[None, :, :, left : left + side]
@@ -88,7 +88,7 @@ def test_folding_keeps_the_function() -> None:
 def test_same_padding_puts_the_odd_pixel_at_the_end(values: list[float], expected: list[float]) -> None:
     layer = SameConv(1, 1, 3, 2, bias=False)
     layer.weight.data.zero_()
-    layer.weight.data[0, 0, 1] = 1.0  # sums three neighbours along the middle row
+    layer.weight.data[0, 0, 1] = 1.0  # sums three neighbors along the middle row
     # an even length gets no zero before and one after: 2+3+4, 4+5+0; an odd one gets one at each end
     with torch.no_grad():
         assert layer(torch.tensor(values).float().view(1, 1, 1, -1)).flatten().tolist() == expected

@@ -29,10 +29,10 @@ def test_quantized_refuses_what_is_not_finite_or_not_float() -> None:
         quantized(torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
 
 
-def test_grey_is_repeated_and_color_weighted() -> None:
-    grey = torch.randint(0, 256, (2, 1, 3, 3), dtype=torch.uint8)
-    assert torch.equal(with_channels(grey, 3), grey.repeat(1, 3, 1, 1))
-    assert torch.equal(with_channels(with_channels(grey, 3), 1), grey)
+def test_gray_is_repeated_and_color_weighted() -> None:
+    gray = torch.randint(0, 256, (2, 1, 3, 3), dtype=torch.uint8)
+    assert torch.equal(with_channels(gray, 3), gray.repeat(1, 3, 1, 1))
+    assert torch.equal(with_channels(with_channels(gray, 3), 1), gray)
     color = torch.tensor([200, 100, 50], dtype=torch.uint8).view(1, 3, 1, 1)
     assert with_channels(color, 1).item() == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
 

@@ -12,7 +12,7 @@ from children import run_ranks
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import UNLABELLED, Batch
+from everymode.game import UNLABELED, Batch
 from everymode.kmeans import nearest_centers
 from everymode.labels.clusters import ClusterLabels
 from everymode.labels.online_clusters import OnlineClusterLabels
@@ -94,7 +94,7 @@ def test_a_whole_reclustering_as_in_the_reference() -> None:
 def test_clusters_found_are_the_blobs_and_are_read_from_the_table() -> None:
     data, truth = blobs()
     labels = source(data, identity())
-    assert labels.assign(batch(torch.tensor([3]), data), identity(), moment()).tolist() == [UNLABELLED]
+    assert labels.assign(batch(torch.tensor([3]), data), identity(), moment()).tolist() == [UNLABELED]
     numbers = labels.refresh(identity(), data, moment())
     assert numbers["empty"] == 0
     assert numbers["largest"] == pytest.approx(1 / 3)
@@ -179,7 +179,7 @@ def test_mirror_images_have_labels_of_their_own() -> None:
     assert int(labels.counts.sum()) == 180
 
 
-def test_a_subset_is_clustered_and_everything_labelled() -> None:
+def test_a_subset_is_clustered_and_everything_labeled() -> None:
     data, truth = blobs(per=50)
     labels = source(data, identity(), subset=20)
     labels.refresh(identity(), data, moment())

@@ -26,7 +26,7 @@ class Brightness(nn.Module):
 
 
 def three_levels() -> Dataset:
-    """Thirty grey images of three brightnesses, in turns; the left half is darker, which a mirror image keeps."""
+    """Thirty gray images of three brightnesses, in turns; the left half is darker, which a mirror image keeps."""
     level = np.array([20, 120, 220], np.uint8)[np.arange(30) % 3]
     images = np.broadcast_to(level[:, None, None, None], (30, 1, 4, 4)).copy()
     images[..., :2] -= 10

@@ -63,7 +63,7 @@ def test_ties_and_empty_clusters_still_give_a_permutation() -> None:
     assert cost == 0 and sorted(new_to_old.tolist()) == [0, 1, 2]
 
 
-def test_unlabelled_examples_have_no_say_in_a_matching() -> None:
+def test_unlabeled_examples_have_no_say_in_a_matching() -> None:
     old, new = torch.tensor([0, 1, -1, -1, 1]), torch.tensor([1, 0, 0, 0, -1])
     new_to_old, cost = match_clusters(old, new, 2)
     assert new_to_old.tolist() == [1, 0] and cost == 0
@@ -88,7 +88,7 @@ def test_induced_means_agree_with_the_reference() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_unlabelled_examples_are_left_out_of_the_means(dtype: torch.dtype) -> None:
+def test_unlabeled_examples_are_left_out_of_the_means(dtype: torch.dtype) -> None:
     features = torch.tensor([[1.0, 0.0], [3.0, 2.0], [100.0, 100.0], [7.0, 7.0]], dtype=dtype)
     means, empty = induced_means(features, torch.tensor([1, 1, -1, 0]), 2)
     assert means.dtype == dtype

@@ -137,7 +137,7 @@ def test_random_parts_stay_and_are_the_seeds() -> None:
     assert labels.accepts(torch.zeros(1), torch.zeros(1)) is None
 
 
-def test_all_images_and_mirror_images_are_labelled_once() -> None:
+def test_all_images_and_mirror_images_are_labeled_once() -> None:
     partitioner = Halves()
     labels = PartitionLabels(partitioner, 2, 5, mirrored=True)
     done: list[int] = []

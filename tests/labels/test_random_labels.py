@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from everymode.draws import Draws, Rows
-from everymode.game import UNLABELLED, Batch
+from everymode.game import UNLABELED, Batch
 from everymode.labels.generators import GeneratorLabels
 from everymode.labels.random_labels import RandomLabels
 
@@ -72,8 +72,8 @@ def test_a_part_of_the_batch_has_the_generators_of_its_rows() -> None:
 
 def test_reals_have_no_generator() -> None:
     labels = GeneratorLabels(3)
-    assert labels.assign(batch_of([1, 2]), IGNORED, draws("a", 2)).tolist() == [UNLABELLED] * 2
-    assert labels.label_unseen(torch.zeros(2, 3)).tolist() == [UNLABELLED] * 2
+    assert labels.assign(batch_of([1, 2]), IGNORED, draws("a", 2)).tolist() == [UNLABELED] * 2
+    assert labels.label_unseen(torch.zeros(2, 3)).tolist() == [UNLABELED] * 2
     assert torch.bincount(labels.draw(draws("s", 300)), minlength=3).min() > 60
     with pytest.raises(ValueError, match="at least 1 generator"):
         GeneratorLabels(0)

@@ -1,4 +1,4 @@
-"""An auxiliary classifier as terms: the paper's totals through an Objective, unlabelled rows, missing heads."""
+"""An auxiliary classifier as terms: the paper's totals through an Objective, unlabeled rows, missing heads."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def test_supervised_totals_of_the_reference(
         (class_cross_entropy, False, "ac.ssl_d_total_realonly"),
     ],
 )
-def test_half_labelled_totals_of_the_reference(
+def test_half_labeled_totals_of_the_reference(
     cost: object, on_fake: bool, key: str, reference: dict[str, Tensor]
 ) -> None:
-    # Half of the batch is labelled, so the mean over all reals is (labelled + unlabelled) / 2.
-    term = classification(cost, num_classes=7, on_fake=on_fake, labelled_share=0.5)
+    # Half of the batch is labeled, so the mean over all reals is (labeled + unlabeled) / 2.
+    term = classification(cost, num_classes=7, on_fake=on_fake, labeled_share=0.5)
     objective = Objective(hinge(), (Weighted("classes", term),))
     real = torch.cat((examples(reference, "real"), examples(reference, "unlab")))
     labels = torch.cat((reference["y_real"].long(), torch.full((8,), -1)))
@@ -137,7 +137,7 @@ def test_a_discriminator_without_class_head_is_named() -> None:
     with pytest.raises(ValueError, match="the discriminator has no class head: build it with class_head"):
         classification(class_cross_entropy, num_classes=3)(turn)
     with pytest.raises(ValueError, match="above 0 and at most 1, not 0"):
-        classification(class_cross_entropy, num_classes=3, labelled_share=0)
+        classification(class_cross_entropy, num_classes=3, labeled_share=0)
     wrong = partial(a_turn, Objective(hinge()), torch.randn(2, 4), torch.randn(2, 4))
     with pytest.raises(ValueError, match="needs labels, and there are none"):
         classification(class_cross_entropy, num_classes=3)(wrong(None, None))

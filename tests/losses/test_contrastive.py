@@ -1,4 +1,4 @@
-"""2C and D2D-CE: formulas written out, released numbers' form, limits, unlabelled rows; the terms on a head."""
+"""2C and D2D-CE: formulas written out, released numbers' form, limits, unlabeled rows; the terms on a head."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def test_lengths_and_order_do_not_matter(loss: partial[Tensor]) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_unlabelled_rows_are_nobodys_positives_or_negatives(loss: partial[Tensor]) -> None:
+def test_unlabeled_rows_are_nobodys_positives_or_negatives(loss: partial[Tensor]) -> None:
     embeddings, proxies, labels = a_case()
     more = torch.cat((embeddings, torch.randn(2, 4, dtype=torch.float64)))
-    with_unlabelled = torch.cat((labels, torch.tensor([-1, -1])))
-    got = loss(more, proxies, with_unlabelled) * 8
+    with_unlabeled = torch.cat((labels, torch.tensor([-1, -1])))
+    got = loss(more, proxies, with_unlabeled) * 8
     torch.testing.assert_close(got, loss(embeddings, proxies, labels) * 6)
     nothing = loss(embeddings, proxies, torch.full((6,), -1))
     assert nothing.item() == 0.0

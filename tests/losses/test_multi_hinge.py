@@ -106,7 +106,7 @@ def test_the_k_plus_1_form_by_hand() -> None:
     real = torch.tensor([[2.0, 0.0, 1.5], [0.0, 1.0, 2.0]], dtype=torch.float64)
     fake = torch.tensor([[1.0, 0.0, 0.5]], dtype=torch.float64)
     labels, asked = torch.tensor([0, -1]), torch.tensor([1])
-    # labelled: 1 + 1.5 - 2; unlabelled: 1 - max(0, 1) + 2; fake at "fake": 1 + 1 - 0.5
+    # labeled: 1 + 1.5 - 2; unlabeled: 1 - max(0, 1) + 2; fake at "fake": 1 + 1 - 0.5
     assert loss.discriminator(real, fake, labels, asked).item() == pytest.approx((0.5 + 2.0) / 2 + 1.5)
     # at its label: 1 + max(1, 0.5) - 0
     assert loss.generator(fake, asked).item() == pytest.approx(0.05 * 2.0)

@@ -20,7 +20,7 @@ def test_signs_by_hand() -> None:
         assert omni_signs(kind, labels, 3, one_sided=True).tolist() == expected
 
 
-def test_signs_of_unlabelled_rows() -> None:
+def test_signs_of_unlabeled_rows() -> None:
     labels = torch.tensor([-1])
     assert omni_signs("d_real", labels, 3).tolist() == [[0, 0, 0, 1, -1]]
     assert omni_signs("g_fake", labels, 3).tolist() == [[0, 0, 0, 1, -1]]
@@ -61,6 +61,6 @@ def test_signs_of_maps_with_several_blocks() -> None:
     assert signs.tolist() == [[-1, 1, 1, -1, 1, -1], [0, 0, -1, 1, 1, -1], [0] * 6]
 
 
-def test_void_value_of_unsigned_label_maps_is_refused_not_taken_for_unlabelled() -> None:
+def test_void_value_of_unsigned_label_maps_is_refused_not_taken_for_unlabeled() -> None:
     with pytest.raises(ValueError, match=r"0\.\.255"):
         omni_signs("d_real", torch.tensor([[[0, 255]]], dtype=torch.uint8), 3)

@@ -43,7 +43,7 @@ def test_identical_sets_reach_each_other_and_their_ties_count() -> None:
     for rows in (REAL[:300], np.random.default_rng(0).integers(0, 9, (100, 2)).astype(float)):
         assert precision_recall(rows, rows) == (1.0, 1.0)
         assert density_coverage(rows, rows).coverage == 1.0
-    # Without other ties each ball holds its centre and k neighbours, the k-th on its surface.
+    # Without other ties each ball holds its center and k neighbors, the k-th on its surface.
     np.testing.assert_allclose(density_coverage(REAL[:300], REAL[:300]).density, 6 / 5, rtol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours and the memorization gap on points whose answer is known."""
+"""Nearest neighbors and the memorization gap on points whose answer is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from everymode.metrics import inputs
 from everymode.metrics.nearest import memorization_gap, nearest_rows
 
 
-def test_neighbours_are_those_of_all_distances(monkeypatch):
+def test_neighbors_are_those_of_all_distances(monkeypatch):
     reference = np.random.default_rng(0).normal(5, 1, (120, 6)).astype(np.float32)
     samples = np.random.default_rng(1).normal(5, 1, (40, 6)).astype(np.float32)
     distances = np.linalg.norm(samples[:, None].astype(float) - reference, axis=2)

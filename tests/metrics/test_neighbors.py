@@ -1,4 +1,4 @@
-"""Nearest-neighbour balls against distances computed in whole numbers, where ties are exact."""
+"""Nearest-neighbor balls against distances computed in whole numbers, where ties are exact."""
 
 from __future__ import annotations
 

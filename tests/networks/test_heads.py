@@ -84,10 +84,10 @@ def test_a_row_without_a_label_is_judged_at_its_likeliest_class() -> None:
     features = torch.randn(6, 4, requires_grad=True)
     likeliest = head.classes(features).argmax(1)
     assert len(likeliest.unique()) > 1
-    unlabelled = head(features, torch.full((6,), -1))
-    torch.testing.assert_close(unlabelled.scores[0], head(features, likeliest).scores[0])
-    torch.testing.assert_close(unlabelled.classes, head.classes(features))
-    unlabelled.scores[0].sum().backward()
+    unlabeled = head(features, torch.full((6,), -1))
+    torch.testing.assert_close(unlabeled.scores[0], head(features, likeliest).scores[0])
+    torch.testing.assert_close(unlabeled.classes, head.classes(features))
+    unlabeled.scores[0].sum().backward()
     assert head.classes.weight.grad is None  # the choice of a class carries no gradient
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     plain = ProjectionHead(4, 3)

@@ -42,7 +42,7 @@ def test_shapes_features_and_gradients() -> None:
     assert all(map(reached, parameters))
 
 
-def test_maxout_takes_the_largest_of_neighbouring_pieces() -> None:
+def test_maxout_takes_the_largest_of_neighboring_pieces() -> None:
     discriminator = PointDiscriminator(head=ScalarHead, width=2, pieces=2, depth=1)
     with torch.no_grad():
         discriminator.layers[0].weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, 2.0]]))

@@ -50,7 +50,7 @@ def test_a_perfect_partition_into_two_equal_parts():
     assert bool(gradient.isfinite().all())
 
 
-def test_contradicting_neighbours_and_an_unused_part_stay_finite():
+def test_contradicting_neighbors_and_an_unused_part_stay_finite():
     sure = torch.tensor([[1000.0, 0.0, -1000.0]] * 3, requires_grad=True)
     other = sure.detach().flip(1).requires_grad_(True)
     terms = partition_terms(sure, other)

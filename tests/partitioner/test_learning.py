@@ -35,7 +35,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def through(tmp_path_factory) -> Path:
-    """A partition that was learnt without a break."""
+    """A partition that was learned without a break."""
     out = tmp_path_factory.mktemp("through") / "whole"
     learn(out)
     return out
@@ -48,7 +48,7 @@ def test_the_folder_and_the_report(digits, through):
     assert report["max_share"] == max(report["sizes"]) / 60
     assert report["empty_parts"] == report["sizes"].count(0)
     assert len(report["start_losses"]) == 3
-    assert 0 < report["neighbour_accuracy"] <= 1
+    assert 0 < report["neighbor_accuracy"] <= 1
     assert report["certificate"]["lower_bound"] > 0
     partitioner = load_partitioner(through)
     assert not partitioner.training
@@ -120,7 +120,7 @@ def test_images_without_labels_get_no_scores(tmp_path):
     settings = replace(TINY, jitter=0.2, mirror=True, pooled=True)
     learn_partition(data, settings, tmp_path, scores={"nmi": lambda parts, classes: 1 / 0})
     report = json.loads((tmp_path / "report.json").read_text())
-    assert "nmi" not in report and "neighbour_accuracy" not in report
+    assert "nmi" not in report and "neighbor_accuracy" not in report
     assert report["certificate"]["lower_bound"] == 0
     assert "PooledHead" in report["certificate"]["reason"]
 
@@ -142,8 +142,8 @@ def test_points(tmp_path, network):
 def test_what_is_refused(digits, tmp_path):
     with pytest.raises(ValueError, match="60 images can't make 61 parts"):
         learn_partition(digits, replace(TINY, k=61), tmp_path)
-    with pytest.raises(ValueError, match="lower neighbours"):
-        learn_partition(digits, replace(TINY, neighbours=60), tmp_path)
+    with pytest.raises(ValueError, match="lower neighbors"):
+        learn_partition(digits, replace(TINY, neighbors=60), tmp_path)
     with pytest.raises(ValueError, match="can't be halved"):
         learn_partition(digits, replace(TINY, blocks=(1,) * 6), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from everymode.partitioner.consistency import partition_loss
-from everymode.partitioner.neighbours import nearest_neighbours
+from everymode.partitioner.neighbors import nearest_neighbors
 from everymode.partitioner.read_out import best_read_out, kmeans_read_out
 from everymode.partitioner.settings import DIGITS
 
@@ -25,17 +25,17 @@ def blobs() -> tuple[torch.Tensor, torch.Tensor]:
 def test_it_finds_groups_and_says_how_well_each_start_did():
     features, groups = blobs()
     scaled = features / torch.tensor([1.0, 1000.0])
-    neighbours = nearest_neighbours(scaled - scaled.mean(0), 5)
-    (weight, bias), losses = best_read_out(features[None], neighbours, SETTINGS, seed=0)
+    neighbors = nearest_neighbors(scaled - scaled.mean(0), 5)
+    (weight, bias), losses = best_read_out(features[None], neighbors, SETTINGS, seed=0)
     parts = (features @ weight.T + bias).argmax(1)
     table = torch.zeros(3, 3).index_put_((groups, parts), torch.ones(120), accumulate=True)
     assert table.amax(1).sum() >= 115
     assert losses.shape == (6,)
-    # The chosen one's loss, from the plain function of all images with each of their neighbours.
+    # The chosen one's loss, from the plain function of all images with each of their neighbors.
     logits = features @ weight.T + bias
     every = partition_loss(
         logits.repeat(5, 1),
-        logits[neighbours.T.flatten()],
+        logits[neighbors.T.flatten()],
         sample_entropy_weight=SETTINGS.sample_entropy_weight,
         mean_entropy_weight=SETTINGS.mean_entropy_weight,
     )
@@ -44,10 +44,10 @@ def test_it_finds_groups_and_says_how_well_each_start_did():
 
 def test_several_views_and_the_seed():
     features, _ = blobs()
-    neighbours = nearest_neighbours(features - features.mean(0), 5)
+    neighbors = nearest_neighbors(features - features.mean(0), 5)
     views = torch.stack((features, features + 0.1))
     first, second, other = (
-        best_read_out(views, neighbours, replace(SETTINGS, start_steps=3), seed=seed)[1] for seed in (1, 1, 2)
+        best_read_out(views, neighbors, replace(SETTINGS, start_steps=3), seed=seed)[1] for seed in (1, 1, 2)
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)

@@ -22,7 +22,7 @@ def test_through_json_and_back(settings):
         ({"pretext_batch": 1}, "views of one image have no others"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"mean_entropy_weight": float("nan")}, "mean_entropy_weight can't be negative"),
-        ({"grey": 1.5}, "share between 0 and 1"),
+        ({"gray": 1.5}, "share between 0 and 1"),
         ({"crop": 0.0}, "share of the area"),
         ({"norm_limit": 1.0}, "below 1"),
         ({"blocks": ()}, "number for each stage"),

@@ -19,7 +19,7 @@ ALL = Views(
     mirror=True,
     jitter=0.4,
     hue=0.1,
-    grey=0.2,
+    gray=0.2,
     noise=0.1,
 )
 
@@ -78,21 +78,21 @@ def test_crops_stay_inside_the_image():
     assert seen[:, 0, 0, 16].std() > 0.1
 
 
-def test_colors_stay_in_range_and_grey_is_grey():
+def test_colors_stay_in_range_and_gray_is_gray():
     images = torch.rand(50, 3, 4, 4, dtype=torch.float64) * 2 - 1
     seen = replace(ALL, noise=0.0)(images, draws(50, dtype=torch.float64))
     assert seen.min() >= -1 and seen.max() <= 1
-    grey = Views(grey=1.0)(images, draws(50, dtype=torch.float64))
-    torch.testing.assert_close(grey, grey.mean(1, keepdim=True).expand_as(grey))
-    # Turning colors leaves grey images and the grey part of all others alone.
+    gray = Views(gray=1.0)(images, draws(50, dtype=torch.float64))
+    torch.testing.assert_close(gray, gray.mean(1, keepdim=True).expand_as(gray))
+    # Turning colors leaves gray images and the gray part of all others alone.
     turned = Views(hue=0.02)(0.3 * images, draws(50, dtype=torch.float64))
     torch.testing.assert_close(turned.mean(1), 0.3 * images.mean(1))
     assert not torch.allclose(turned, 0.3 * images)
 
 
-def test_grey_images_take_brightness_and_contrast_only():
+def test_gray_images_take_brightness_and_contrast_only():
     images = torch.rand(6, 1, 4, 4) * 2 - 1
-    assert Views(jitter=0.4, hue=0.5, grey=1.0)(images, draws(6)).shape == images.shape
+    assert Views(jitter=0.4, hue=0.5, gray=1.0)(images, draws(6)).shape == images.shape
 
 
 @pytest.mark.parametrize("channels", [1, 3])

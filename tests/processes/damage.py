@@ -225,7 +225,7 @@ def _stl10(name: str) -> Callable[[Path], Path]:
     return make
 
 
-def _labelled(name: str, text: str) -> Callable[[Path], Path]:
+def _labeled(name: str, text: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         for seed in range(3):
             _picture(seed).save(folder / f"{seed}.png")
@@ -394,8 +394,8 @@ KINDS: dict[str, Kind] = {
     "stl10-images": Kind(_stl10("train_X.bin"), lambda file: _open(file)),
     "stl10-labels": Kind(_stl10("train_y.bin"), lambda file: _open(file.with_name("train_X.bin"))),
     "stl10-names": Kind(_stl10("class_names.txt"), lambda file: _open(file.with_name("train_X.bin"))),
-    "labels.csv": Kind(_labelled("labels.csv", CSV), lambda file: _open(file.parent)),
-    "dataset.json": Kind(_labelled("dataset.json", DATASET_JSON), lambda file: _open(file.parent), text=True),
+    "labels.csv": Kind(_labeled("labels.csv", CSV), lambda file: _open(file.parent)),
+    "dataset.json": Kind(_labeled("dataset.json", DATASET_JSON), lambda file: _open(file.parent), text=True),
     "generator-config": Kind(_in_saved("config.json"), _load, text=True),
     "generator-weights": Kind(_in_saved("generator.safetensors"), _load),
     "run-config": Kind(_in_run("config.json"), _resume, text=True),

@@ -26,7 +26,7 @@ TINY = replace(
     partition_batch=16,
     starts=3,
     start_steps=3,
-    neighbours=5,
+    neighbors=5,
     snapshot_seconds=0.0,
 )
 

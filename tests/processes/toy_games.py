@@ -85,7 +85,7 @@ class ToyRecipe(Recipe):
     r1_every: int = 1
     moving_mean: bool = False
     refresh_every: int = 0
-    labelled_share: float | None = None
+    labeled_share: float | None = None
 
     def build(self) -> Game:
         heads = {
@@ -129,7 +129,7 @@ PLANTED: dict[str, Term] = {}
 
 
 def toy_data(count: int = 40, *, size: int = 8, classes: int = 3) -> Dataset:
-    """Random grey images with unequally frequent labels."""
+    """Random gray images with unequally frequent labels."""
     random = np.random.default_rng(5)
     images = random.integers(0, 256, (count, 1, size, size), dtype=np.uint8)
     labels = np.minimum(random.integers(0, 2 * classes, count), classes - 1)

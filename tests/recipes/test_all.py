@@ -56,7 +56,7 @@ ONE_OF_EACH = (
 )
 
 
-def test_a_misspelt_name_gets_the_nearest() -> None:
+def test_a_misspelled_name_gets_the_nearest() -> None:
     with pytest.raises(
         ValueError, match=r"no recipe called 'omnigan-cifar10'. Did you mean omni-gan-cifar10"
     ):
@@ -94,9 +94,9 @@ def test_files_without_a_recipe_are_refused(tmp_path: Path) -> None:
 
 def built_on_meta(recipe: Recipe) -> Game:
     """The recipe's game without memory for its weights."""
-    labelled = recipe if recipe.num_classes else replace(recipe, num_classes=10, num_images=1000)
+    labeled = recipe if recipe.num_classes else replace(recipe, num_classes=10, num_images=1000)
     with torch.device("meta"):
-        return labelled.build()
+        return labeled.build()
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -124,7 +124,7 @@ def shrunk(name: str) -> tuple[Recipe, Dataset]:
     if isinstance(recipe.loss, SharedMultiHinge):
         recipe = recipe.with_numbers(hinge_start=1)  # else all three steps would be of projection alone
     data = open_images("ring:modes=3") if recipe.takes_points else toy_data(size=recipe.size[0])
-    if recipe.labelled_share or "-ssl-" in name:
+    if recipe.labeled_share or "-ssl-" in name:
         data = hide_labels(data, 0.5)
     return recipe.for_data(data.facts()), data
 
@@ -137,7 +137,7 @@ def take_three_steps(name: str) -> None:
         trainer.step()
     means, bad = trainer.tally.read(trainer.world)
     assert bad is None
-    assert {"discriminator/adversarial", "generator/adversarial", "judgement/real"} <= means.keys()
+    assert {"discriminator/adversarial", "generator/adversarial", "judgment/real"} <= means.keys()
     assert all(math.isfinite(value) for value in means.values())
     after = list(trainer.game.generator.parameters())
     # A gate that starts at 0 keeps what lies behind it from moving in the first step, not in the third.

@@ -12,7 +12,7 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.ac_gan import AuxiliaryClassifier
 from everymode.recipes.choosing import ZERO_WAS_AUTO, chosen, of_another_part, with_choices
-from everymode.recipes.parts.catalogue import holders_of
+from everymode.recipes.parts.catalog import holders_of
 from everymode.recipes.parts.given_labels import Given, NoLabels
 from everymode.recipes.parts.norms import NoNorm, Spectral
 from everymode.recipes.parts.plain_losses import PROJECTION, Hinge

@@ -19,7 +19,7 @@ from everymode.part import Part
 from everymode.recipe import Recipe
 from everymode.recipes.ac_gan import AuxiliaryClassifier
 from everymode.recipes.multi_hinge_gan import FakeClass
-from everymode.recipes.parts.catalogue import PARTS, part_called
+from everymode.recipes.parts.catalog import PARTS, part_called
 from everymode.recipes.parts.given_labels import Given
 from everymode.recipes.parts.plain_losses import Hinge, Logistic, PlainLoss
 from everymode.recipes.parts.small_networks import DeepDCGAN
@@ -92,16 +92,16 @@ def recipe_of(mixture: Mixture) -> Recipe:
 
 def may_be_refused(mixture: Mixture) -> bool:
     """The refusals that there may be, and no others."""
-    unlabelled = mixture.labels == NONE
+    unlabeled = mixture.labels == NONE
     several = mixture.labels == "generators"
     asks = mixture.loss not in PLAIN | {"scalar"}
     return any(
         (
-            asks and unlabelled,
-            mixture.loss == "scalar" and not unlabelled and not several,
+            asks and unlabeled,
+            mixture.loss == "scalar" and not unlabeled and not several,
             several and asks,
             several and mixture.networks not in WITH_FIRST_LAYER,
-            mixture.networks == "packs" and not unlabelled,
+            mixture.networks == "packs" and not unlabeled,
             mixture.norm in ("layer", "batch") and mixture.networks != "standard",
             mixture.norm == "blocks" and mixture.networks not in WITH_BLOCKS,
             mixture.loss in ("wasserstein", "relativistic")

@@ -149,7 +149,7 @@ def test_class_conditional_gans_refuse_data_that_do_not_say_the_class() -> None:
     with pytest.raises(
         ValueError, match=r"a label of each image, and 4 of 40 images .* have no label: choose"
     ):
-        recipe.for_data(replace(facts, num_unlabelled=4))
+        recipe.for_data(replace(facts, num_unlabeled=4))
     with pytest.raises(
         ValueError, match="each image has 2 labels, and conditional-gan-digits conditions on one"
     ):
@@ -165,7 +165,7 @@ def test_points_and_their_networks_are_as_they_were() -> None:
     assert recipe_from(record_of(recipe)) == recipe
 
 
-# ---- features that are learnt first
+# ---- features that are learned first
 
 
 def prepared(recipe: Recipe, folder: Path, stop: StopRequest | None = None) -> Game:
@@ -182,7 +182,7 @@ def fitted(name: str) -> Recipe:
 
 
 @pytest.mark.parametrize("name", ["logo-gan-ae-digits", "logo-gan-ae-stacked-digits", "rotnet-gan-digits"])
-def test_features_are_learnt_and_clustered_once(name: str, tmp_path: Path) -> None:
+def test_features_are_learned_and_clustered_once(name: str, tmp_path: Path) -> None:
     recipe = fitted(name).with_numbers(feature_steps=5, resolution=16)
     first = prepared(recipe, tmp_path)
     labels = first.labels
@@ -223,7 +223,7 @@ def test_a_classifiers_features_need_the_classifier_in_preparation_only(
     assert torch.equal(again.labels.table, game.labels.table)
 
 
-def test_recipes_on_learnt_features_refuse_what_they_can_not_do() -> None:
+def test_recipes_on_learned_features_refuse_what_they_can_not_do() -> None:
     recipe = find("rotnet-gan-cifar10")
     with pytest.raises(ValueError, match="they must be square"):
         recipe.with_numbers(resolution="32x48")
@@ -241,10 +241,10 @@ def test_recipes_on_learnt_features_refuse_what_they_can_not_do() -> None:
 def test_clusters_stand_for_the_classes_whatever_labels_there_are() -> None:
     data = toy_data(60, size=16)
     recipe = OMNI_DIGITS.shrunk().with_numbers(channels=1, clusters=5)
-    unlabelled = replace(data.facts(), num_classes=0, class_counts=(), num_unlabelled=60, classes=())
-    for facts in (data.facts(), unlabelled):
+    unlabeled = replace(data.facts(), num_classes=0, class_counts=(), num_unlabeled=60, classes=())
+    for facts in (data.facts(), unlabeled):
         taken = recipe.for_data(facts)
-        assert (taken.num_labels, taken.labels.clusters, taken.labelled_share) == (5, 5, None)
+        assert (taken.num_labels, taken.labels.clusters, taken.labeled_share) == (5, 5, None)
         assert not taken.needs_labels()
     game = recipe.for_data(data.facts()).build()
     assert game.labels.num_labels == 5
@@ -259,7 +259,7 @@ def test_every_packs_recipe_keeps_its_pack_at_toy_size() -> None:
 
 @pytest.mark.parametrize("name", ["logo-gan-ae-digits", "rotnet-gan-digits"])
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
-def test_features_are_learnt_at_a_rate_above_0(name: str, rate: float) -> None:
+def test_features_are_learned_at_a_rate_above_0(name: str, rate: float) -> None:
     with pytest.raises(ValueError, match="feature_lr must be a number above 0"):
         find(name).with_numbers(feature_lr=rate)
 

@@ -142,7 +142,7 @@ def test_data_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 # ---- before the first step
 
 
-def test_the_partition_is_learnt_and_kept(learning: list[Path], tmp_path: Path) -> None:
+def test_the_partition_is_learned_and_kept(learning: list[Path], tmp_path: Path) -> None:
     run = everymode.train(small(), data=digits(), out=tmp_path, quiet=True)
     assert learning == [run.folder / "partitioner"]
     generator = everymode.load(run.folder)
@@ -180,17 +180,17 @@ def test_a_killed_preparation_goes_on(learning: list[Path], tmp_path: Path, monk
     assert len(learning) == asked
 
 
-def test_a_stop_while_the_partition_is_learnt_says_where(tmp_path: Path, monkeypatch) -> None:
+def test_a_stop_while_the_partition_is_learned_says_where(tmp_path: Path, monkeypatch) -> None:
     def stopped(data: Dataset, settings: Any, out: Path, *, stop: Any, **options: Any) -> nn.Module:
         raise PartitionStopped(str(out))
 
     monkeypatch.setattr("everymode.partitioner.learning.learn_partition", stopped)
-    with pytest.raises(Stopped, match="stopped while the partition was learnt") as caught:
+    with pytest.raises(Stopped, match="stopped while the partition was learned") as caught:
         everymode.train(small(), data=digits(), out=tmp_path, quiet=True)
     assert caught.value.folder == next(tmp_path.iterdir())
 
 
-def test_a_stop_while_images_are_labelled_says_where(
+def test_a_stop_while_images_are_labeled_says_where(
     learning: list[Path], tmp_path: Path, monkeypatch
 ) -> None:
     whole = PartitionLabels.label_all
@@ -232,7 +232,7 @@ def test_training_sees_the_table_and_the_guide(learning: list[Path]) -> None:
 def test_a_partition_that_is_given_is_used(tmp_path: Path) -> None:
     folder = tmp_path / "partition"
     settings = replace(small().labels.partition, k=4, full_width=6)
-    learnt = learn_partition(digits(), settings, folder)
+    learned = learn_partition(digits(), settings, folder)
     recipe = small(partitioner=str(folder), parts=None)
     fitted = recipe.for_data(digits().facts())
     assert isinstance(fitted.labels, Partition)
@@ -241,7 +241,7 @@ def test_a_partition_that_is_given_is_used(tmp_path: Path) -> None:
     run = everymode.train(recipe, data=digits(), out=tmp_path / "runs", quiet=True)
     labels = everymode.load(run.folder).labels
     with torch.no_grad():
-        parts = learnt(digits().gather(np.arange(40))).argmax(1)
+        parts = learned(digits().gather(np.arange(40))).argmax(1)
     assert torch.equal(labels.counts, torch.bincount(parts, minlength=4).float())
     # The run goes on without the folder.
     shutil.rmtree(folder)

@@ -39,7 +39,7 @@ def test_numbers_of_the_multi_hinge_paper() -> None:
     assert not auxiliary.loss.aux_on_fake
     assert auxiliary.discriminator_steps == guessing.discriminator_steps == 2
     assert (guessing.discriminator_lr, guessing.networks.latent_dim) == (5e-4, 120)
-    assert guessing.labelled_fraction == 0.1
+    assert guessing.labeled_fraction == 0.1
     margins = find("multi-hinge-gan-imagenet128").loss
     assert type(margins) is MultiHinge and not margins.aux_on_fake
     assert (margins.class_weight, margins.margin) == (0.1, 1.0)
@@ -141,16 +141,16 @@ def test_combinations_that_make_no_sense() -> None:
         "reacgan-digits",
     )
     for name in (*halving, "multi-hinge-k1-gan-digits"):
-        assert find(name).for_data(half).labelled_share == 0.5
-        assert find(name).for_data(toy_data().facts()).labelled_share is None
-        assert find(name).with_numbers(labelled_share=0.0).for_data(half).labelled_share == 0
+        assert find(name).for_data(half).labeled_share == 0.5
+        assert find(name).for_data(toy_data().facts()).labeled_share is None
+        assert find(name).with_numbers(labeled_share=0.0).for_data(half).labeled_share == 0
     with pytest.raises(ValueError, match="improved needs aux_on_fake"):
         AuxiliaryClassifier(improved=True, aux_on_fake=False)
     with pytest.raises(ValueError, match="hinge_start is a step, 0 or later, not -5"):
         find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=-5)
-    third = find("multi-hinge-gan-digits").with_numbers(labelled_share=0.3, batch_size=64)
-    assert third.for_data(half).labelled_share == 0.3
-    assert third.labelled_rows_share() == 19 / 64
+    third = find("multi-hinge-gan-digits").with_numbers(labeled_share=0.3, batch_size=64)
+    assert third.for_data(half).labeled_share == 0.3
+    assert third.labeled_rows_share() == 19 / 64
     for name in ("ac-gan-digits", "multi-hinge-k1-gan-digits", "biggan-digits", "reacgan-digits"):
         with pytest.raises(ValueError, match=r"each image has 2 labels, and .* conditions on one"):
             find(name).with_numbers(num_classes=(3, 4)).build()
@@ -191,10 +191,10 @@ def test_regularization_by_number() -> None:
         recipe.with_numbers(lecam_weight=-1.0)
 
 
-def strays(unlabelled: int) -> DataFacts:
+def strays(unlabeled: int) -> DataFacts:
     """1,000 images of three classes, some without a label."""
-    counts = (300, 300, 400 - unlabelled)
-    facts = replace(toy_data().facts(), num_images=1000, num_unlabelled=unlabelled)
+    counts = (300, 300, 400 - unlabeled)
+    facts = replace(toy_data().facts(), num_images=1000, num_unlabeled=unlabeled)
     return replace(facts, num_classes=3, class_counts=counts)
 
 
@@ -202,17 +202,17 @@ def strays(unlabelled: int) -> DataFacts:
 def test_a_few_strays_are_not_shown_again_and_again(name: str) -> None:
     recipe = find(name).with_numbers(batch_size=64)
     fitted = recipe.for_data(strays(100))
-    assert fitted.labelled_share == 0.9 and fitted.labelled_rows_share() == 58 / 64
+    assert fitted.labeled_share == 0.9 and fitted.labeled_rows_share() == 58 / 64
     assert "100 of 1,000 images have no label: 58 rows of each batch of 64" in " ".join(fitted.notes())
     fitted = recipe.for_data(strays(3))
-    assert fitted.labelled_rows_share() == 1
+    assert fitted.labeled_rows_share() == 1
     assert "3 images have no label, too few for a row of each batch: they are not shown" in fitted.notes()
     assert not any("no label" in note for note in recipe.for_data(strays(0)).notes())
 
 
-def test_the_embeddings_cost_is_that_of_labelled_rows() -> None:
+def test_the_embeddings_cost_is_that_of_labeled_rows() -> None:
     for share, weight in ((None, 1.0), (0.25, 4.0)):
-        recipe = find("reacgan-digits").with_numbers(labelled_share=share, batch_size=64)
+        recipe = find("reacgan-digits").with_numbers(labeled_share=share, batch_size=64)
         terms = built(recipe).objective
         assert terms.discriminator_terms[0].weight == pytest.approx(weight * recipe.loss.class_weight)
         assert terms.generator_terms[0].weight == recipe.loss.class_weight
@@ -241,14 +241,14 @@ def test_weights_and_margins_are_numbers_from_0_on(name: str, number: str) -> No
             find(name).with_numbers(**{number: wrong})
 
 
-def test_a_share_of_labelled_images_below_one_row_is_refused_at_once() -> None:
+def test_a_share_of_labeled_images_below_one_row_is_refused_at_once() -> None:
     for name in ("omni-gan-digits", "reacgan-digits", "multi-hinge-k1-gan-digits"):
         with pytest.raises(
             ValueError,
-            match=r"labelled_share is 0.004, which is not one row of a batch of 64: give at least 0.0156",
+            match=r"labeled_share is 0.004, which is not one row of a batch of 64: give at least 0.0156",
         ):
-            find(name).with_numbers(labelled_share=0.004)
-        assert find(name).with_numbers(labelled_share=0.01).labelled_share == 0.01
+            find(name).with_numbers(labeled_share=0.004)
+        assert find(name).with_numbers(labeled_share=0.01).labeled_share == 0.01
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Training with few labels: hidden labels, batches of a fixed labelled share, and resuming both."""
+"""Training with few labels: hidden labels, batches of a fixed labeled share, and resuming both."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FEW = ToyRecipe(
     tick=1,
     snapshot=3,
     discriminator_steps=2,
-    labelled_fraction=0.5,
-    labelled_share=0.25,
+    labeled_fraction=0.5,
+    labeled_share=0.25,
     watch_samples=30,
 )
 
@@ -66,8 +66,8 @@ def test_a_run_sees_the_labels_that_are_kept(
 
 def test_numbers_follow_the_labels_that_are_kept() -> None:
     data = replace(toy_data(6000, size=32), labels=np.arange(6000) % 3)
-    recipe = replace(IMAGES32, labelled_fraction=0.25)
-    fitted = recipe.for_data(hide_labels(data, recipe.labelled_fraction).facts())
+    recipe = replace(IMAGES32, labeled_fraction=0.25)
+    fitted = recipe.for_data(hide_labels(data, recipe.labeled_fraction).facts())
     assert fitted.class_counts == (500, 500, 500)
     assert fitted.discriminator_weight_decay == 5e-4
     assert "500 images per label" in fitted.notes()[0]
@@ -92,24 +92,24 @@ def test_a_run_with_few_labels_goes_on_as_if_it_had_not_stopped(few: Callable[..
 def test_other_labels_are_other_data_on_resume(few: Callable[..., Run]) -> None:
     first = few(steps=1)
     with pytest.raises(ValueError, match=r"or how many labels are kept\): give that data .* --init-from"):
-        few(resume=first.folder, labelled_fraction=1.0, labelled_share=0.0, steps=2)
+        few(resume=first.folder, labeled_fraction=1.0, labeled_share=0.0, steps=2)
 
 
 def test_the_share_asks_for_both_kinds(few: Callable[..., Run]) -> None:
     with pytest.raises(
-        ValueError, match=r"all 40 images have a label; .* hide some labels with labelled_fraction"
+        ValueError, match=r"all 40 images have a label; .* hide some labels with labeled_fraction"
     ):
-        few(labelled_fraction=1.0)
+        few(labeled_fraction=1.0)
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"labelled_fraction": 0.0}, "above 0 and at most 1, not 0.0"),
-        ({"labelled_fraction": 1.2}, "above 0 and at most 1, not 1.2"),
-        ({"labelled_fraction": float("nan")}, "above 0 and at most 1"),
-        ({"labelled_share": -0.1}, "between 0 .* and 1, not -0.1"),
-        ({"labelled_share": 1.1}, "between 0 .* and 1, not 1.1"),
+        ({"labeled_fraction": 0.0}, "above 0 and at most 1, not 0.0"),
+        ({"labeled_fraction": 1.2}, "above 0 and at most 1, not 1.2"),
+        ({"labeled_fraction": float("nan")}, "above 0 and at most 1"),
+        ({"labeled_share": -0.1}, "between 0 .* and 1, not -0.1"),
+        ({"labeled_share": 1.1}, "between 0 .* and 1, not 1.1"),
     ],
 )
 def test_shares_outside_their_range_are_refused(wrong: dict[str, float], words: str) -> None:
@@ -117,9 +117,9 @@ def test_shares_outside_their_range_are_refused(wrong: dict[str, float], words: 
         IMAGES32.with_numbers(**wrong)
 
 
-def test_accumulated_parts_and_processes_share_the_labelled_rows() -> None:
+def test_accumulated_parts_and_processes_share_the_labeled_rows() -> None:
     data = hide_labels(toy_data(), 0.5)
-    order = MixedOrder(data.labels, 8, 0, labelled_share=0.5)
+    order = MixedOrder(data.labels, 8, 0, labeled_share=0.5)
     trainers = [
         Trainer(replace(FEW, accumulation=2), data, order),
         *(Trainer(FEW, data, order, world=_Rank(rank, 2)) for rank in (0, 1)),
@@ -149,8 +149,8 @@ def test_the_watch_leaves_hidden_labels_out() -> None:
     probe = SampleProbe(few, count=120, seed=0)
     signals = probe(trainer)
     assert {"labels_hit", "variety"} <= signals.keys()
-    labelled = few.subset(np.flatnonzero(few.labels >= 0))
-    alone = SampleProbe(labelled, count=120, seed=0)
+    labeled = few.subset(np.flatnonzero(few.labels >= 0))
+    alone = SampleProbe(labeled, count=120, seed=0)
     probe._count = alone._count  # as many samples of both
     assert probe(trainer)["labels_hit"] == pytest.approx(alone(trainer)["labels_hit"])
 
@@ -161,5 +161,5 @@ def test_the_watch_leaves_hidden_labels_out() -> None:
 )
 def test_recipes_that_need_every_label_refuse_hidden_ones(name: str, data: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"asks for a label of each image, and .* have no label"):
-        train(name, data, tmp_path, device="cpu", quiet=True, labelled_fraction=0.5)
+        train(name, data, tmp_path, device="cpu", quiet=True, labeled_fraction=0.5)
     assert not list(tmp_path.iterdir())

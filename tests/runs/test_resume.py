@@ -165,7 +165,7 @@ def test_a_terminated_run_saves_first(tmp_path: Path, uninterrupted: RunFolder) 
     files.verify(folder.checkpoints / "step-0000006")
     assert not list(folder.path.rglob("*.pt")) + list(folder.path.rglob("*.pkl"))
 
-    # A kill in the middle of a write, as it looks afterwards: a half-written folder, and a state cut short.
+    # A kill in the middle of a write, as it looks afterward: a half-written folder, and a state cut short.
     shutil.copytree(folder.checkpoints / "step-0000004", folder.checkpoints / ".step-0000008.writing")
     newest = folder.checkpoints / "step-0000006" / "state" / "state.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])

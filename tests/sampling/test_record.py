@@ -61,7 +61,7 @@ def test_every_recipe_survives_json(name: str) -> None:
     assert [type(part) for part in again.parts()] == [type(part) for part in recipe.parts()]
 
 
-def test_a_record_names_parts_by_kind_and_catalogue_not_by_module() -> None:
+def test_a_record_names_parts_by_kind_and_catalog_not_by_module() -> None:
     record = through_json(find("self-conditioned-omni-digits"))
     names = {kind: part["name"] for kind, part in record["parts"].items()}
     assert names == {

@@ -18,7 +18,7 @@ from everymode.sampling.rejection import redraw_rejected, sample_accepted
 
 
 class Flat(nn.Module):
-    """The first number of z as a flat grey picture, whatever the label."""
+    """The first number of z as a flat gray picture, whatever the label."""
 
     latent_dim = 2
 

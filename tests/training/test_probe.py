@@ -242,7 +242,7 @@ def test_label_agreement_by_hand() -> None:
     real = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], dtype=torch.float64)
     labels = np.array([0, 0, 0, 1, 1, 1])
     fake = torch.tensor([[0.1], [5.1], [5.0], [0.0]], dtype=torch.float64)
-    assert label_agreement(real, labels, fake, np.array([0, 1, 0, 7]), neighbours=3) == 0.5
+    assert label_agreement(real, labels, fake, np.array([0, 1, 0, 7]), neighbors=3) == 0.5
 
 
 def test_coarse_keeps_points_and_shrinks_images() -> None:

@@ -73,7 +73,7 @@ def test_half_precision_is_summed_in_single(tally: Tally) -> None:
     assert tally.read(ONE)[0] == {"a": 1.0}
 
 
-def test_values_keep_no_graph_and_may_be_changed_afterwards(tally: Tally) -> None:
+def test_values_keep_no_graph_and_may_be_changed_afterward(tally: Tally) -> None:
     value = torch.ones((), requires_grad=True)
     tally.add({"a": value * 2}, 0)
     changed = torch.tensor(3.0)

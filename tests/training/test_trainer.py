@@ -491,10 +491,10 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
         "generator/adversarial",
         "gradient_norm/discriminator",
         "gradient_norm/generator",
-        "judgement/real",
-        "judgement/real_above_0",
-        "judgement/fake_above_0",
-        "judgement/fake",
+        "judgment/real",
+        "judgment/real_above_0",
+        "judgment/fake_above_0",
+        "judgment/fake",
     }
     assert (folder.path / "curves.png").is_file()
     assert folder.read_status()["state"] == "done"
@@ -514,7 +514,7 @@ def test_lazy_terms_are_averaged_over_the_moves_they_were_in() -> None:
     for _ in range(3):
         trainer.step()
     groups = {names: trainer.tally._counts[names] for names in trainer.tally._counts}
-    counts = {("discriminator/r1" in names): n for names, n in groups.items() if "judgement/real" in names}
+    counts = {("discriminator/r1" in names): n for names, n in groups.items() if "judgment/real" in names}
     assert counts == {True: 4, False: 2}
 
 

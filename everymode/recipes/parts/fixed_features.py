@@ -1,4 +1,4 @@
-"""Clusters of features that are learnt first, and clustered once: what Logo-GAN's and RotNet's labels share."""
+"""Clusters of features that are learned first, and clustered once: what Logo-GAN's and RotNet's labels share."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class FixedFeatures(KMeansLabels):
         raise NotImplementedError
 
     def extractor(self, recipe: Recipe) -> nn.Module:
-        """A network with `features(x) -> [B, F]`, not yet learnt."""
+        """A network with `features(x) -> [B, F]`, not yet learned."""
         raise NotImplementedError
 
     def extractor_example(self, recipe: Recipe) -> Tensor:
@@ -127,7 +127,7 @@ class FixedFeatures(KMeansLabels):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearntFeatures(FixedFeatures):
+class LearnedFeatures(FixedFeatures):
     """Features of a network that is trained first, on a task of its own."""
 
     feature_steps: int = 20_000
@@ -145,7 +145,7 @@ class LearntFeatures(FixedFeatures):
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, feature_steps=2, feature_batch=8)
-        return super(LearntFeatures, small).shrunk(recipe)
+        return super(LearnedFeatures, small).shrunk(recipe)
 
     def pretraining(self, recipe: Recipe, name: str) -> Any:
         """How `everymode.training.pretraining.pretrain` trains the network."""

@@ -32,13 +32,13 @@ class NoLabels(Labels):
 class Given(Labels):
     """The data's labels, one or several an image. Where some are missing, a loss says what it does without."""
 
-    leaves_unlabelled: ClassVar[bool] = True
+    leaves_unlabeled: ClassVar[bool] = True
 
     fake_labels: Literal["uniform", "data", "reused"] = "uniform"
     """Labels of generated images in training: all equally likely, as frequent as in the data (several labels of an
     image together), or those of the real images of the same move."""
-    labelled_share: float | None = None
-    """Share of every batch that is drawn from labelled images, the rest from unlabelled ones; 0 = as the data come;
+    labeled_share: float | None = None
+    """Share of every batch that is drawn from labeled images, the rest from unlabeled ones; 0 = as the data come;
     auto = as the data come, but at least half where a loss has a term for each kind."""
 
     @property
@@ -46,19 +46,19 @@ class Given(Labels):
         return True
 
     @property
-    def share_labelled(self) -> float | None:
-        return self.labelled_share
+    def share_labeled(self) -> float | None:
+        return self.labeled_share
 
     def check(self) -> None:
-        if self.labelled_share is not None and not 0 <= self.labelled_share <= 1:
+        if self.labeled_share is not None and not 0 <= self.labeled_share <= 1:
             raise ValueError(
-                f"labelled_share is a share of the batch between 0 (as the data come) and 1, not {self.labelled_share}"
+                f"labeled_share is a share of the batch between 0 (as the data come) and 1, not {self.labeled_share}"
             )
 
     def check_in(self, recipe: Recipe) -> None:
-        if self.labelled_share and not recipe.labelled_rows():
+        if self.labeled_share and not recipe.labeled_rows():
             raise ValueError(
-                f"labelled_share is {self.labelled_share}, which is not one row of a batch of {recipe.batch_size}: "
+                f"labeled_share is {self.labeled_share}, which is not one row of a batch of {recipe.batch_size}: "
                 f"give at least {1 / recipe.batch_size:.3g}, or 0 to show images as the data have them"
             )
 
@@ -71,14 +71,14 @@ class Given(Labels):
         return sum(recipe.class_counts) // len(sizes), sum(sizes) / len(sizes)
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """With half of every batch of labelled images, where some images have no label, no share is asked for and the
-        loss averages over both kinds (Multi-hinge GAN, equation 8). Where more than half of the images are labelled the
+        """With half of every batch of labeled images, where some images have no label, no share is asked for and the
+        loss averages over both kinds (Multi-hinge GAN, equation 8). Where more than half of the images are labeled the
         batch has as many as the data: few strays are not shown again and again.
         """
-        averages = recipe.loss is not None and recipe.loss.averages_over_unlabelled
-        if facts.num_unlabelled and self.labelled_share is None and averages:
-            labelled = 1 - facts.num_unlabelled / facts.num_images
-            return replace(recipe, labels=replace(self, labelled_share=max(0.5, labelled)))
+        averages = recipe.loss is not None and recipe.loss.averages_over_unlabeled
+        if facts.num_unlabeled and self.labeled_share is None and averages:
+            labeled = 1 - facts.num_unlabeled / facts.num_images
+            return replace(recipe, labels=replace(self, labeled_share=max(0.5, labeled)))
         return recipe
 
     def notes(self, recipe: Recipe) -> list[str]:
@@ -87,16 +87,16 @@ class Given(Labels):
             told.append(
                 "each fake is compared with a real one, so it takes that one's label (fake_labels reused)"
             )
-        if not self.labelled_share or isinstance(recipe.num_classes, tuple):
+        if not self.labeled_share or isinstance(recipe.num_classes, tuple):
             return told
-        rows, unlabelled = recipe.labelled_rows(), recipe.num_images - sum(recipe.class_counts)
+        rows, unlabeled = recipe.labeled_rows(), recipe.num_images - sum(recipe.class_counts)
         if rows == recipe.batch_size:
             shown = "too few for a row of each batch: they are not shown"
-            return [*told, f"{unlabelled:,} images have no label, {shown}"]
+            return [*told, f"{unlabeled:,} images have no label, {shown}"]
         return [
             *told,
-            f"{unlabelled:,} of {recipe.num_images:,} images have no label: {rows} rows of each batch of "
-            f"{recipe.batch_size} are of labelled images (labelled_share)",
+            f"{unlabeled:,} of {recipe.num_images:,} images have no label: {rows} rows of each batch of "
+            f"{recipe.batch_size} are of labeled images (labeled_share)",
         ]
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:

@@ -84,7 +84,7 @@ class Spectral(WeightRuleNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightNorm(WeightRuleNorm):
-    """Each kernel over its own length, times a learnt one."""
+    """Each kernel over its own length, times a learned one."""
 
     def rule(self) -> WeightRule:
         from everymode.norms import weight_norm

@@ -45,7 +45,7 @@ class PlainLoss(Loss):
     def needs_labels(self, recipe: Recipe) -> bool:
         return recipe.num_labels is not None if self.head is None else self.head != "scalar"
 
-    def takes_unlabelled(self, recipe: Recipe) -> bool:
+    def takes_unlabeled(self, recipe: Recipe) -> bool:
         return not self.needs_labels(recipe)
 
     def pieces(self, recipe: Recipe) -> LossPieces:

@@ -14,60 +14,60 @@ omni_gan:
   one-sided-omni-gan-64 | ONE_SIDED_IMAGES64 | one-sided Omni-GAN on your own images, 64 pixels
   omni-gan-imagenet128 | IMAGENET128 | Omni-GAN on ImageNet at 128 pixels
   omni-gan-imagenet256 | IMAGENET256 | Omni-GAN on ImageNet at 256 pixels, with the paper's numbers
-  omni-gan-32 | IMAGES32 | Omni-GAN on your own labelled images, 32 pixels
-  omni-gan-64 | IMAGES64 | Omni-GAN on your own labelled images, 64 pixels
-  omni-gan-128 | IMAGES128 | Omni-GAN on your own labelled images, 128 pixels
+  omni-gan-32 | IMAGES32 | Omni-GAN on your own labeled images, 32 pixels
+  omni-gan-64 | IMAGES64 | Omni-GAN on your own labeled images, 64 pixels
+  omni-gan-128 | IMAGES128 | Omni-GAN on your own labeled images, 128 pixels
 omni_inr_gan:
   omni-inr-gan-digits | DIGITS | Omni-INR-GAN (draws at any size) on the bundled digits
   omni-inr-gan-cifar10 | CIFAR10 | Omni-INR-GAN on CIFAR-10
   omni-inr-gan-cifar100 | CIFAR100 | Omni-INR-GAN on CIFAR-100
   omni-inr-gan-imagenet128 | IMAGENET128 | Omni-INR-GAN on ImageNet at 128 pixels
   omni-inr-gan-imagenet256 | IMAGENET256 | Omni-INR-GAN on ImageNet at 256 pixels
-  omni-inr-gan-32 | IMAGES32 | Omni-INR-GAN on your own labelled images, 32 pixels
-  omni-inr-gan-64 | IMAGES64 | Omni-INR-GAN on your own labelled images, 64 pixels
-  omni-inr-gan-128 | IMAGES128 | Omni-INR-GAN on your own labelled images, 128 pixels
+  omni-inr-gan-32 | IMAGES32 | Omni-INR-GAN on your own labeled images, 32 pixels
+  omni-inr-gan-64 | IMAGES64 | Omni-INR-GAN on your own labeled images, 64 pixels
+  omni-inr-gan-128 | IMAGES128 | Omni-INR-GAN on your own labeled images, 128 pixels
 biggan:
   biggan-digits | DIGITS | BigGAN (projection, hinge) on the bundled digits
   biggan-cifar10 | CIFAR10 | BigGAN (projection, hinge) on CIFAR-10: the baseline
   biggan-cifar100 | CIFAR100 | BigGAN on CIFAR-100
   biggan-imagenet128 | IMAGENET128 | BigGAN on ImageNet at 128 pixels
   biggan-imagenet256 | IMAGENET256 | BigGAN on ImageNet at 256 pixels
-  biggan-32 | IMAGES32 | BigGAN on your own labelled images, 32 pixels
-  biggan-64 | IMAGES64 | BigGAN on your own labelled images, 64 pixels
-  biggan-128 | IMAGES128 | BigGAN on your own labelled images, 128 pixels
+  biggan-32 | IMAGES32 | BigGAN on your own labeled images, 32 pixels
+  biggan-64 | IMAGES64 | BigGAN on your own labeled images, 64 pixels
+  biggan-128 | IMAGES128 | BigGAN on your own labeled images, 128 pixels
 sagan:
   sagan-digits | DIGITS | SAGAN (attention, projection, hinge) on the bundled digits
   sagan-cifar10 | CIFAR10 | SAGAN on CIFAR-10
   sagan-imagenet64 | IMAGENET64 | SAGAN on ImageNet at 64 pixels
   sagan-imagenet128 | IMAGENET128 | SAGAN on ImageNet at 128 pixels
-  sagan-32 | IMAGES32 | SAGAN on your own labelled images, 32 pixels
-  sagan-64 | IMAGES64 | SAGAN on your own labelled images, 64 pixels
+  sagan-32 | IMAGES32 | SAGAN on your own labeled images, 32 pixels
+  sagan-64 | IMAGES64 | SAGAN on your own labeled images, 64 pixels
 ac_gan:
   ac-gan-digits | DIGITS | AC-GAN (a classifier beside D) on the bundled digits
   ac-gan-cifar10 | CIFAR10 | AC-GAN on CIFAR-10, as Omni-GAN compares it
   ac-gan-cifar100 | CIFAR100 | AC-GAN on CIFAR-100, as Omni-GAN compares it
   ac-gan-imagenet64 | IMAGENET64 | AC-GAN with projection on ImageNet at 64 pixels
   ac-gan-imagenet128 | IMAGENET128 | AC-GAN with projection on ImageNet at 128 pixels
-  ac-gan-32 | IMAGES32 | AC-GAN on your own labelled images, 32 pixels
-  ac-gan-64 | IMAGES64 | AC-GAN on your own labelled images, 64 pixels
+  ac-gan-32 | IMAGES32 | AC-GAN on your own labeled images, 32 pixels
+  ac-gan-64 | IMAGES64 | AC-GAN on your own labeled images, 64 pixels
   imac-gan-digits | IMPROVED_DIGITS | ImAC-GAN (fakes are a class) on the bundled digits
   imac-gan-cifar10 | IMPROVED_CIFAR10 | ImAC-GAN on CIFAR-10
   imac-gan-cifar100 | IMPROVED_CIFAR100 | ImAC-GAN on CIFAR-100
-  imac-gan-32 | IMPROVED_IMAGES32 | ImAC-GAN on your own labelled images, 32 pixels
-  imac-gan-64 | IMPROVED_IMAGES64 | ImAC-GAN on your own labelled images, 64 pixels
-  ac-gan-ssl-digits | SSL_DIGITS | AC-GAN, one digit in ten labelled
-  ac-gan-ssl-cifar10 | SSL_CIFAR10 | AC-GAN on CIFAR-10, one image in ten labelled
-  ac-gan-ssl-imagenet128 | SSL_IMAGENET128 | AC-GAN on ImageNet, one image in ten labelled
-  ac-gan-ssl-32 | SSL_IMAGES32 | AC-GAN, your own images, a few of them labelled, 32 pixels
-  ac-gan-ssl-64 | SSL_IMAGES64 | AC-GAN, your own images, a few of them labelled, 64 pixels
+  imac-gan-32 | IMPROVED_IMAGES32 | ImAC-GAN on your own labeled images, 32 pixels
+  imac-gan-64 | IMPROVED_IMAGES64 | ImAC-GAN on your own labeled images, 64 pixels
+  ac-gan-ssl-digits | SSL_DIGITS | AC-GAN, one digit in ten labeled
+  ac-gan-ssl-cifar10 | SSL_CIFAR10 | AC-GAN on CIFAR-10, one image in ten labeled
+  ac-gan-ssl-imagenet128 | SSL_IMAGENET128 | AC-GAN on ImageNet, one image in ten labeled
+  ac-gan-ssl-32 | SSL_IMAGES32 | AC-GAN, your own images, a few of them labeled, 32 pixels
+  ac-gan-ssl-64 | SSL_IMAGES64 | AC-GAN, your own images, a few of them labeled, 64 pixels
 multi_hinge_gan:
   multi-hinge-gan-digits | DIGITS | Multi-hinge GAN on the bundled digits: two minutes
   multi-hinge-gan-cifar10 | CIFAR10 | Multi-hinge GAN on CIFAR-10
   multi-hinge-gan-imagenet64 | IMAGENET64 | Multi-hinge GAN on ImageNet at 64 pixels
   multi-hinge-gan-imagenet128 | IMAGENET128 | Multi-hinge GAN on ImageNet at 128 pixels
-  multi-hinge-gan-32 | IMAGES32 | Multi-hinge GAN on your own labelled images, 32 pixels
-  multi-hinge-gan-64 | IMAGES64 | Multi-hinge GAN on your own labelled images, 64 pixels
-  multi-hinge-gan-128 | IMAGES128 | Multi-hinge GAN on your own labelled images, 128 pixels
+  multi-hinge-gan-32 | IMAGES32 | Multi-hinge GAN on your own labeled images, 32 pixels
+  multi-hinge-gan-64 | IMAGES64 | Multi-hinge GAN on your own labeled images, 64 pixels
+  multi-hinge-gan-128 | IMAGES128 | Multi-hinge GAN on your own labeled images, 128 pixels
   multi-hinge-shared-gan-32 | SHARED_IMAGES32 | projection, then also a classifier, on your own images, 32 pixels
   multi-hinge-shared-gan-64 | SHARED_IMAGES64 | projection, then also a classifier, on your own images, 64 pixels
   multi-hinge-shared-gan-digits | SHARED_DIGITS | projection, then also a classifier, on digits
@@ -79,11 +79,11 @@ multi_hinge_gan:
   multi-hinge-k1-gan-cifar100 | K1_CIFAR100 | K + 1 classes with feature matching on CIFAR-100
   multi-hinge-k1-gan-32 | K1_IMAGES32 | K + 1 classes with feature matching on your own images, 32 pixels
   multi-hinge-k1-gan-64 | K1_IMAGES64 | K + 1 classes with feature matching on your own images, 64 pixels
-  multi-hinge-ssl-digits | SSL_DIGITS | Multi-hinge GAN, one digit in ten labelled
-  multi-hinge-ssl-cifar10 | SSL_CIFAR10 | Multi-hinge GAN on CIFAR-10, one image in ten labelled
-  multi-hinge-ssl-32 | SSL_IMAGES32 | Multi-hinge GAN, your own images, a few of them labelled, 32 pixels
-  multi-hinge-ssl-64 | SSL_IMAGES64 | Multi-hinge GAN, your own images, a few of them labelled, 64 pixels
-  multi-hinge-ssl-imagenet128 | SSL_IMAGENET128 | Multi-hinge GAN on ImageNet, one in ten labelled
+  multi-hinge-ssl-digits | SSL_DIGITS | Multi-hinge GAN, one digit in ten labeled
+  multi-hinge-ssl-cifar10 | SSL_CIFAR10 | Multi-hinge GAN on CIFAR-10, one image in ten labeled
+  multi-hinge-ssl-32 | SSL_IMAGES32 | Multi-hinge GAN, your own images, a few of them labeled, 32 pixels
+  multi-hinge-ssl-64 | SSL_IMAGES64 | Multi-hinge GAN, your own images, a few of them labeled, 64 pixels
+  multi-hinge-ssl-imagenet128 | SSL_IMAGENET128 | Multi-hinge GAN on ImageNet, one in ten labeled
 reacgan:
   reacgan-digits | DIGITS | ReACGAN (D2D-CE) on the bundled digits
   reacgan-cifar10 | CIFAR10 | ReACGAN on CIFAR-10
@@ -102,9 +102,9 @@ self_conditioned:
   self-conditioned-ring | RING | Self-Conditioned GAN on eight Gaussians in a ring
   self-conditioned-stacked-digits | STACKED_DIGITS | Self-Conditioned GAN on 1,000 stacked modes
   self-conditioned-cifar10 | CIFAR10 | Self-Conditioned GAN on CIFAR-10
-  self-conditioned-32 | IMAGES32 | Self-Conditioned GAN on your own unlabelled images, 32 pixels
-  self-conditioned-64 | IMAGES64 | Self-Conditioned GAN on your own unlabelled images, 64 pixels
-  self-conditioned-128 | IMAGES128 | Self-Conditioned GAN on your own unlabelled images, 128 pixels
+  self-conditioned-32 | IMAGES32 | Self-Conditioned GAN on your own unlabeled images, 32 pixels
+  self-conditioned-64 | IMAGES64 | Self-Conditioned GAN on your own unlabeled images, 64 pixels
+  self-conditioned-128 | IMAGES128 | Self-Conditioned GAN on your own unlabeled images, 128 pixels
   self-conditioned-imagenet128 | IMAGENET128 | Self-Conditioned GAN on ImageNet, 128 pixels
   self-conditioned-places128 | PLACES128 | Self-Conditioned GAN on Places, 128 pixels
 self_conditioned_backbone:
@@ -189,22 +189,22 @@ rotnet_gan:
   rotnet-gan-imagenet128 | IMAGENET128 | clusters of RotNet features on ImageNet, 128 pixels
   rotnet-gan-places128 | PLACES128 | clusters of RotNet features on Places, 128 pixels
 partition_guided:
-  partition-guided-digits | DIGITS | no labels: parts of a learnt partition, and a guide, on digits
-  partition-gan-digits | PARTITION_DIGITS | Partition GAN (learnt parts, no guide) on the bundled digits
+  partition-guided-digits | DIGITS | no labels: parts of a learned partition, and a guide, on digits
+  partition-gan-digits | PARTITION_DIGITS | Partition GAN (learned parts, no guide) on the bundled digits
   random-partition-gan-digits | RANDOM_DIGITS | Partition GAN with random parts, no guide, on the bundled digits
   partition-guided-classes-digits | CLASSES_DIGITS | with labels: each digit split into parts, and guided
   partition-guided-grid | GRID | Partition-Guided GAN on a grid of 25 Gaussians
   partition-guided-ring | RING | Partition-Guided GAN on eight Gaussians in a ring
   partition-guided-stacked-digits | STACKED_DIGITS | Partition-Guided GAN on 1,000 stacked modes
   partition-guided-cifar10 | CIFAR10 | Partition-Guided GAN on CIFAR-10
-  partition-gan-cifar10 | PARTITION_CIFAR10 | Partition GAN (learnt parts, no guide) on CIFAR-10
+  partition-gan-cifar10 | PARTITION_CIFAR10 | Partition GAN (learned parts, no guide) on CIFAR-10
   random-partition-gan-cifar10 | RANDOM_CIFAR10 | Partition GAN with random parts, no guide, on CIFAR-10
   partition-guided-dcgan-cifar10 | DCGAN_CIFAR10 | Partition-Guided GAN on Self-Conditioned GAN's networks
   partition-guided-stl10 | STL10 | Partition-Guided GAN on STL-10 at 48 pixels
   partition-guided-imagenet128 | IMAGENET128 | Partition-Guided GAN on ImageNet at 128 pixels
-  partition-guided-32 | IMAGES32 | Partition-Guided GAN on your own unlabelled images, 32 pixels
-  partition-guided-64 | IMAGES64 | Partition-Guided GAN on your own unlabelled images, 64 pixels
-  partition-guided-128 | IMAGES128 | Partition-Guided GAN on your own unlabelled images, 128 pixels
+  partition-guided-32 | IMAGES32 | Partition-Guided GAN on your own unlabeled images, 32 pixels
+  partition-guided-64 | IMAGES64 | Partition-Guided GAN on your own unlabeled images, 64 pixels
+  partition-guided-128 | IMAGES128 | Partition-Guided GAN on your own unlabeled images, 128 pixels
 san_gan:
   san-gan-cnn-cifar10 | CNN_CIFAR10 | SAN-GAN: sparsity-aware normalization, standard networks
   san-gan-cnn-stl10 | CNN_STL10 | SAN-GAN at 48 pixels

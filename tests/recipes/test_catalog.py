@@ -1,4 +1,4 @@
-"""The catalogue of parts: each can be imported and chosen by name, and is called by that name again."""
+"""The catalog of parts: each can be imported and chosen by name, and is called by that name again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from everymode.part import Part
 from everymode.recipe import KINDS
 from everymode.recipes import RECIPES, find
 from everymode.recipes.omni_gan import Omni
-from everymode.recipes.parts.catalogue import PARTS, Entry, holders_of, name_of, part_called
+from everymode.recipes.parts.catalog import PARTS, Entry, holders_of, name_of, part_called
 from everymode.recipes.parts.plain_losses import Hinge
 
 EVERY = [(kind, name) for kind, entries in PARTS.items() for name in entries]
@@ -96,7 +96,7 @@ def test_who_has_a_number() -> None:
     assert holders_of("steps") == holders_of("zzz") == {}
 
 
-def test_every_part_that_ships_is_in_the_catalogue() -> None:
+def test_every_part_that_ships_is_in_the_catalog() -> None:
     """But for those that others derive from, which build nothing themselves."""
     shipped: set[type] = set()
     for module in pkgutil.walk_packages(everymode.recipes.__path__, "everymode.recipes."):

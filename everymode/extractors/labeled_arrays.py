@@ -1,4 +1,4 @@
-"""Labelled images as a classifier is trained on them: checked, split by class, read row by row."""
+"""Labeled images as a classifier is trained on them: checked, split by class, read row by row."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from everymode.draws import Draws, Rows
 from everymode.extractors.classifier_network import ClassifierNetwork
 
-__all__ = ["LabelledArrays", "labelled_arrays"]
+__all__ = ["LabeledArrays", "labeled_arrays"]
 
 
-class LabelledArrays(NamedTuple):
-    """Labelled rows of an array of images.
+class LabeledArrays(NamedTuple):
+    """Labeled rows of an array of images.
 
     Attributes:
         images: uint8 [M, C, H, W], indexed by arrays of rows.
@@ -46,7 +46,7 @@ class LabelledArrays(NamedTuple):
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
 
-    def split(self, share: float, seed: int) -> tuple[LabelledArrays, LabelledArrays]:
+    def split(self, share: float, seed: int) -> tuple[LabeledArrays, LabeledArrays]:
         """Training and held-out rows: of every class `share` is held out, rounded down, chosen by `seed`.
 
         Raises:
@@ -65,19 +65,19 @@ class LabelledArrays(NamedTuple):
                 f"held_out = {share} of every class rounds down to no image; label more images, or raise it "
                 f"(the largest class has {np.bincount(self.labels).max()})"
             )
-        return tuple(LabelledArrays(self.images, self.labels[m], self.rows[m]) for m in (~held, held))
+        return tuple(LabeledArrays(self.images, self.labels[m], self.rows[m]) for m in (~held, held))
 
 
-def labelled_arrays(images: Any, labels: Any, what: str) -> LabelledArrays:
-    """Images and labels checked, unlabelled rows left out; images stay where they are (a memory map is not read).
+def labeled_arrays(images: Any, labels: Any, what: str) -> LabeledArrays:
+    """Images and labels checked, unlabeled rows left out; images stay where they are (a memory map is not read).
 
     Args:
         images: uint8 [M, C, H, W], tensor, array or rows of a data set.
-        labels: whole numbers [M], -1 = unlabelled.
+        labels: whole numbers [M], -1 = unlabeled.
         what: to call them in messages.
 
     Raises:
-        ValueError: anything else, or no labelled image.
+        ValueError: anything else, or no labeled image.
     """
     pixels = images.cpu().numpy() if isinstance(images, Tensor) else images
     numbers = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
@@ -97,5 +97,5 @@ def labelled_arrays(images: Any, labels: Any, what: str) -> LabelledArrays:
         )
     rows = np.flatnonzero(numbers >= 0)
     if not len(rows):
-        raise ValueError(f"none of the {len(pixels)} {what} is labelled; a classifier needs labels")
-    return LabelledArrays(pixels, numbers[rows].astype(np.int64), rows)
+        raise ValueError(f"none of the {len(pixels)} {what} is labeled; a classifier needs labels")
+    return LabeledArrays(pixels, numbers[rows].astype(np.int64), rows)

@@ -12,18 +12,18 @@ import numpy as np
 
 from everymode.data.class_folders import labels_from_folders
 from everymode.data.errors import DataError, NoColumnsError
-from everymode.data.label_columns import Labelling, label_columns, side_by_side
+from everymode.data.label_columns import Labeling, label_columns, side_by_side
 from everymode.data.label_rows import matched
 from everymode.data.label_values import (
     NO_ROW,
-    UNLABELLED,
+    UNLABELED,
     composed,
     labels_of_values,
 )
 from everymode.data.words import listed
 
 __all__ = [
-    "Labelling",
+    "Labeling",
     "is_table",
     "label_images",
     "labels_from_csv",
@@ -84,7 +84,7 @@ def label_images(
     place: str | None = None,
     packed: bool = False,
     by_folders: bool = True,
-) -> Labelling:
+) -> Labeling:
     """Labels for `names` [N], paths with forward slashes relative to the root.
 
     A `labels.csv` or a `dataset.json` decides alone; without one, the first folder of each path is its class; without
@@ -127,11 +127,11 @@ def label_images(
         text = decode_text(json_bytes, f"{where}/dataset.json")
         return _noting(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
     if not by_folders:
-        return _noting(Labelling(np.full(len(names), -1, np.int64), ()), others, where)
+        return _noting(Labeling(np.full(len(names), -1, np.int64), ()), others, where)
     return _noting(labels_from_folders(names, where, place=place, packed=packed), others, where)
 
 
-def _noting(found: Labelling, tables: Mapping[str, bytes], where: str, *, by_flag: bool = True) -> Labelling:
+def _noting(found: Labeling, tables: Mapping[str, bytes], where: str, *, by_flag: bool = True) -> Labeling:
     """The same labels with a note on each table that may hold labels too, and how it is taken."""
     notes = []
     for called, data in tables.items():
@@ -174,12 +174,12 @@ def decode_text(data: bytes, where: str) -> str:
 
 def labels_from_csv(
     text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
-) -> Labelling:
+) -> Labeling:
     """A table with a header row and the columns `file` (or `file_name`) and `columns`, each a label block; others are
     ignored.
 
     Commas separate, or else semicolons or tabs. Labels are read by the rule of `labels_of_values`; an image without a
-    row is unlabelled.
+    row is unlabeled.
 
     Raises:
         DataError: a column is missing or, of several, empty; a row has more cells than the header; a row names an image
@@ -233,8 +233,8 @@ def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
     return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
 
 
-def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
-    """StyleGAN's {"labels": [["path", number], ...]}, or null; images without an entry are unlabelled, and so are those
+def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
+    """StyleGAN's {"labels": [["path", number], ...]}, or null; images without an entry are unlabeled, and so are those
     whose number is null or -1.
 
     Raises:
@@ -248,7 +248,7 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labelling:
     if not isinstance(stored, dict) or not isinstance(labels, list | None):
         raise DataError(f'{where} must be {{"labels": [["path", number], ...]}} or {{"labels": null}}')
     if labels is None:
-        return Labelling(np.full(len(names), -1, np.int64), ())
+        return Labeling(np.full(len(names), -1, np.int64), ())
     entries: list[tuple[str, Any]] = []
     for pair in labels:
         if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
@@ -268,7 +268,7 @@ def _may_be_number(label: object) -> bool:
     if isinstance(label, float):
         return label != label or label.is_integer()
     if isinstance(label, str):
-        return label.strip() in UNLABELLED
+        return label.strip() in UNLABELED
     return label is None or (isinstance(label, int) and not isinstance(label, bool))
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everymode.data.errors import DataError
-from everymode.data.labelling import label_images, labels_from_csv, labels_from_folders, labels_from_json
+from everymode.data.labeling import label_images, labels_from_csv, labels_from_folders, labels_from_json
 
 WORDS = st.text(
     st.characters(blacklist_categories=("Cs", "Cc", "Z"), blacklist_characters="/\\"), min_size=1, max_size=8
@@ -56,7 +56,7 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
             assert len(found.labels) == len(NAMES)
 
 
-def test_rows_that_are_missing_or_empty_mean_unlabelled() -> None:
+def test_rows_that_are_missing_or_empty_mean_unlabeled() -> None:
     text = "\ufeffFile , Extra, LABEL\nb.png,x,dog\nc.png,y,\n\nd.png\n./e.png,,-1\n"
     found = labels_from_csv(text.removeprefix("\ufeff"), ["a.png", "b.png", "c.png", "d.png", "e.png"], "l")
     assert found.labels.tolist() == [-1, 0, -1, -1, -1]
@@ -91,7 +91,7 @@ def test_another_column() -> None:
         ("file,label\n../a.png,1", "points outside the data set"),
         ("file,label\n/etc/a.png,1", "points outside the data set"),
         ("file,label\nC:\\a.png,1", "points outside the data set"),
-        ("file,label\na.png,1\na.png,2", "is there twice, labelled 1 and 2"),
+        ("file,label\na.png,1\na.png,2", "is there twice, labeled 1 and 2"),
         ('file,label\n"a.png,1', "can't be read as a table"),
     ],
 )
@@ -123,7 +123,7 @@ def test_json_faults(text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"labels": null}', "{}"])
-def test_json_without_labels_means_unlabelled_not_folders(text: str) -> None:
+def test_json_without_labels_means_unlabeled_not_folders(text: str) -> None:
     found = label_images("w", ["0/a.png"], csv_bytes=None, json_bytes=text.encode(), label_column=None)
     assert found.labels.tolist() == [-1]
     assert found.classes == ()

@@ -176,7 +176,7 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
         for seed in seeds:
             place = partition_of(recipe, seed, folder)
             learn_partition(
-                data, partition, place, seed=seed, talk=True, scores={"nmi": nmi, "purity": purity}
+                data, partition, place, seed=seed, verbose=True, scores={"nmi": nmi, "purity": purity}
             )
             found.append(json.loads((place / "report.json").read_text()))
         shown = [

@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans as Yardstick
 from torch import Tensor
 
 from everymode.kmeans import kmeans, means_of_clusters, nearest_centers
-from everymode.kmeans.points import around_mean
+from everymode.kmeans.point_blocks import around_mean
 from everymode.kmeans.projection import principal_directions, project
 from everymode.kmeans.seeding import draw_rows, seed_centers
 from everymode.machine.distributed import World

@@ -13,7 +13,7 @@ from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
-    from everymode.evaluation.clusters import ClusterReport
+    from everymode.evaluation.cluster_report import ClusterReport
 
 
 def clusters(
@@ -36,7 +36,7 @@ def clusters(
     own = None if recipe is None else find(recipe)
     from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
-    from everymode.evaluation.clusters import clusters_of, draw_clusters, report_clusters, write_report
+    from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.runs.resuming import check_same_data
     from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder

@@ -167,7 +167,7 @@ def _tell(text: str, *, quiet: bool) -> None:
 def _card(asked: _Asked, what: ResultFlags) -> None:
     from everymode.evaluation.judging import evaluate as judge
 
-    card = judge(asked.judged, asked.real, talk=not what.as_json, **asked.settings())
+    card = judge(asked.judged, asked.real, verbose=not what.as_json, **asked.settings())
     if what.as_json:
         say(card.text.rstrip())
     else:
@@ -188,7 +188,7 @@ def _curve(asked: _Asked, what: ResultFlags) -> None:
     from everymode.evaluation.curve import DEFAULT_TRUNCATIONS, curve_table, save_curve, truncation_curve
 
     chosen = DEFAULT_TRUNCATIONS if what.truncations is None else _numbers(what.truncations)
-    cards = truncation_curve(asked.judged, asked.real, truncations=chosen, talk=True, **asked.settings())
+    cards = truncation_curve(asked.judged, asked.real, truncations=chosen, verbose=True, **asked.settings())
     say(curve_table(cards))
     folder = evaluations_folder(asked.judged) or Path()
     place = what.out or folder / f"truncation-{card_name(cards[-1])}"
@@ -197,7 +197,7 @@ def _curve(asked: _Asked, what: ResultFlags) -> None:
 
 
 def _memorization(asked: _Asked, what: ResultFlags, card: Path | None) -> None:
-    from everymode.evaluation.nearest import memorization
+    from everymode.evaluation.nearest_images import memorization
 
     found = memorization(asked.judged, asked.real, what.held_out, **asked.settings())
     place = Path("memorization.png") if card is None else card.with_name(f"{card.stem}-nearest.png")

@@ -103,7 +103,7 @@ def _learn(
             out,
             device=device,
             seed=seed,
-            talk=not quiet,
+            verbose=not quiet,
             stop=lambda: request.requested,
             scores={"nmi": nmi, "purity": purity},
         )

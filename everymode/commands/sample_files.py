@@ -10,7 +10,7 @@ from everymode.commands.drawing import Pass, Wanted
 from everymode.commands.ending import say
 from everymode.commands.sample_names import stem
 from everymode.numbers import NotFinite
-from everymode.storage.whole_files import whole_file
+from everymode.storage.atomic import atomic_file
 
 if TYPE_CHECKING:
     import zipfile
@@ -79,7 +79,7 @@ def write_archive(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     labels: list[np.ndarray] = []
-    with whole_file(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+    with atomic_file(path) as beside, zipfile.ZipFile(beside, "w") as archive:
         with archive.open("images.npy", "w", force_zip64=True) as file:
             for number, (wanted, images) in enumerate(drawn):
                 pixels = to_uint8(images).numpy()

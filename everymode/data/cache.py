@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from everymode.data.errors import DataError
-from everymode.storage.whole_files import remove_leftovers, whole_folder
+from everymode.storage.atomic import atomic_folder, remove_leftovers
 
 try:
     import fcntl
@@ -161,7 +161,7 @@ def _write_entry(
     finish: Callable[[int], CacheEntry],
 ) -> None:
     # A process on another machine may be quicker; then its entry stands and ours is thrown away.
-    with whole_folder(place, shared=True, good=lambda: read_entry(place) is not None) as beside:
+    with atomic_folder(place, shared=True, good=lambda: read_entry(place) is not None) as beside:
         with (beside / "images.npy").open("wb") as file:
             file.write(_npy_header(shape))
             count = 0

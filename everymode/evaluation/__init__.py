@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from everymode.evaluation.comparison import compare_cards
     from everymode.evaluation.curve import truncation_curve
     from everymode.evaluation.judging import evaluate, evaluate_generator, prepare_reference
-    from everymode.evaluation.nearest import memorization
+    from everymode.evaluation.nearest_images import memorization
     from everymode.evaluation.protocol import Protocol
     from everymode.evaluation.reference import Reference
     from everymode.evaluation.sampling import Sampling
@@ -37,7 +37,7 @@ _HOME = {
     "compare_cards": "comparison",
     "evaluate": "judging",
     "evaluate_generator": "judging",
-    "memorization": "nearest",
+    "memorization": "nearest_images",
     "prepare_reference": "judging",
     "read_card": "score_card",
     "truncation_curve": "curve",

@@ -14,9 +14,10 @@ from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.sides import Side, open_sides
 from everymode.machine.device import find_device
+from everymode.old_names import renamed_keywords
 from everymode.pictures import new_figure, save_figure
 from everymode.recipe import Recipe
-from everymode.storage.whole_files import write_text_whole
+from everymode.storage.atomic import write_text_atomic
 
 __all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve"]
 
@@ -25,6 +26,7 @@ PAIRS = (("recall", "precision"), ("coverage", "density"), ("is", "fd"))
 """Metrics plotted against each other where the cards have both."""
 
 
+@renamed_keywords(talk="verbose")
 def truncation_curve(
     fake: Side,
     real: Side | None = None,
@@ -34,7 +36,7 @@ def truncation_curve(
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
-    talk: bool = False,
+    verbose: bool = False,
     **choices: Any,
 ) -> list[ScoreCard]:
     """One score card per truncation, in ascending order; standing statistics are taken anew at each.
@@ -52,7 +54,7 @@ def truncation_curve(
     rules = [replace(protocol.sampling or Sampling(), truncation=value) for value in values]
     sides = open_sides(fake, real, replace(protocol, sampling=rules[0]), recipe=recipe, device=place)
     sides.require_generator()
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
     names = protocol.metric_names()
     return [
         evaluate_images(
@@ -62,7 +64,7 @@ def truncation_curve(
             device=place,
             source=sides.fake_source,
             real_source=sides.real_source,
-            talk=talk,
+            verbose=verbose,
         )
         for rule in rules
     ]
@@ -87,7 +89,7 @@ def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"truncation_curve": [card.as_json() for card in cards]}
     text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_text_whole(path, text, shared=True)
+    write_text_atomic(path, text, shared=True)
     return [path, _plotted(cards, path.with_suffix(".png"))]
 
 

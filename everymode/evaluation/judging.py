@@ -17,7 +17,7 @@ from tqdm import tqdm
 from everymode.data.dataset import Dataset
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
-from everymode.evaluation.points import points_card
+from everymode.evaluation.point_scores import points_card
 from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAGES, Protocol
 from everymode.evaluation.reference import Reference, reference_for
 from everymode.evaluation.sampling import Sampling
@@ -30,12 +30,14 @@ from everymode.evaluation.streams import images_of_dataset, images_of_generator
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.finding import find_extractor
 from everymode.machine.device import find_device
+from everymode.old_names import renamed_keywords
 from everymode.recipe import Recipe
 from everymode.sampling.generator import Generator
 
 __all__ = ["default_extractor", "evaluate", "evaluate_generator", "evaluate_images", "prepare_reference"]
 
 
+@renamed_keywords(talk="verbose")
 def evaluate(
     fake: Side,
     real: Side | None = None,
@@ -44,7 +46,7 @@ def evaluate(
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
-    talk: bool = False,
+    verbose: bool = False,
     **choices: Any,
 ) -> ScoreCard:
     """Judge `fake` against `real`, in memory that their sizes do not change.
@@ -57,7 +59,7 @@ def evaluate(
         recipe: for generators of your own recipes.
         device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
         cache_dir: where real statistics are kept; left out, $EVERYMODE_CACHE.
-        talk: show bars on a terminal.
+        verbose: show bars on a terminal.
         choices: fields of the protocol to change, as in metrics="fd,kd".
 
     Raises:
@@ -82,7 +84,7 @@ def evaluate(
             step=sides.step,
             ema=protocol.ema,
         )
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
     return evaluate_images(
         sides.fake_images(protocol.num, reference, most=protocol.most_images, fast=protocol.fast),
         reference,
@@ -90,10 +92,11 @@ def evaluate(
         device=place,
         source=sides.fake_source,
         real_source=sides.real_source,
-        talk=talk,
+        verbose=verbose,
     )
 
 
+@renamed_keywords(talk="verbose")
 def prepare_reference(
     real: str | Path | Dataset,
     *,
@@ -107,7 +110,7 @@ def prepare_reference(
     value_range: str | None = None,
     device: torch.device | str = "cpu",
     cache_dir: str | Path | None = None,
-    talk: bool = False,
+    verbose: bool = False,
 ) -> Reference:
     """The real side, ready for many calls of `evaluate_generator`; kept on disk between processes.
 
@@ -119,17 +122,18 @@ def prepare_reference(
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)
     place = torch.device(device)
-    return kept_reference(
+    return cached_reference(
         images,
         _extractor(extractor, dataset.name, fast=fast, device=place),
         layer=layer,
         max_features=max_features,
         device=place,
         cache_dir=cache_dir,
-        talk=talk,
+        verbose=verbose,
     )
 
 
+@renamed_keywords(talk="verbose")
 def evaluate_generator(
     generator: Generator,
     reference: Reference,
@@ -139,7 +143,7 @@ def evaluate_generator(
     metrics: str | Iterable[str] | None = QUICK_METRICS,
     ema: bool = True,
     step: int | None = None,
-    talk: bool = False,
+    verbose: bool = False,
 ) -> ScoreCard:
     """Judge a generator in memory against a prepared reference, as during training.
 
@@ -156,9 +160,10 @@ def evaluate_generator(
         ema=ema,
         step=step,
     )
-    return evaluate_images(images, reference, metrics=metrics, device=generator.device, talk=talk)
+    return evaluate_images(images, reference, metrics=metrics, device=generator.device, verbose=verbose)
 
 
+@renamed_keywords(talk="verbose")
 def evaluate_images(
     fake: Images,
     reference: Reference,
@@ -167,7 +172,7 @@ def evaluate_images(
     device: torch.device | str = "cpu",
     source: str | None = None,
     real_source: str | None = None,
-    talk: bool = False,
+    verbose: bool = False,
 ) -> ScoreCard:
     """One pass over the generated side, then the metrics."""
     names = None if metrics is None else chosen_metrics(metrics)  # before the expensive pass
@@ -175,7 +180,7 @@ def evaluate_images(
     real, extractor = reference.images, reference.extractor
     if "per-class" in (names or ()):
         require_same_classes(real.labels, real.classes, fake.labels, fake.classes or real.classes)
-    with _bar(f"generated images, {extractor.name}", fake.count, talk) as progress:
+    with _bar(f"generated images, {extractor.name}", fake.count, verbose) as progress:
         statistics = collect(
             fake,
             extractor,
@@ -220,24 +225,24 @@ def default_extractor(real: str, *, fast: bool = False, device: torch.device | s
 
 
 def reference_of(
-    sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, talk: bool
+    sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, verbose: bool
 ) -> Reference:
     """The real side of `sides`, computed or kept from before. Args: as `evaluate`."""
     num_real = protocol.num_real
     if protocol.fast and num_real is None:
         num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
-    return kept_reference(
+    return cached_reference(
         sides.real_images(num_real),
         _extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
         layer=protocol.layer,
         max_features=protocol.max_features,
         device=device,
         cache_dir=cache_dir,
-        talk=talk,
+        verbose=verbose,
     )
 
 
-def kept_reference(
+def cached_reference(
     images: Images,
     extractor: Extractor,
     *,
@@ -245,10 +250,10 @@ def kept_reference(
     max_features: int,
     device: torch.device,
     cache_dir: str | Path | None,
-    talk: bool,
+    verbose: bool,
 ) -> Reference:
     """The reference of these images, computed with a bar or kept from before. Args: as `evaluate`."""
-    with _bar(f"real images, {extractor.name}", images.count, talk) as progress:
+    with _bar(f"real images, {extractor.name}", images.count, verbose) as progress:
         return reference_for(
             images,
             extractor,
@@ -270,10 +275,10 @@ def _extractor(
 
 
 @contextmanager
-def _bar(what: str, total: int, talk: bool) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int, verbose: bool) -> Iterator[Callable[[int], None]]:
     """A function that is told how many images are done, and shows it on a terminal."""
     with tqdm(
-        total=total, desc=what, unit="image", disable=not (talk and sys.stderr.isatty()), leave=False
+        total=total, desc=what, unit="image", disable=not (verbose and sys.stderr.isatty()), leave=False
     ) as bar:
 
         def show(done: int) -> None:

@@ -17,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from everymode.evaluation.statistics import RESERVOIR_SEED, Images, Statistics, collect
+from everymode.extractors.classifier_cache import cached_folder
 from everymode.extractors.extraction import NETWORK_BATCH
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.hashing import tensors_hash
-from everymode.extractors.kept import kept_folder
-from everymode.storage.whole_files import whole_file
+from everymode.storage.atomic import atomic_file
 
 __all__ = ["Reference", "ingredients_of", "key_of", "reference_for"]
 
@@ -109,7 +109,7 @@ def _place(
     name: str, extractor: Extractor, ingredients: Mapping[str, Any], cache_dir: str | Path | None
 ) -> Path:
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{Path(name).name}-{extractor.name}").strip("-.")[:60]
-    folder = kept_folder(cache_dir) / "references"
+    folder = cached_folder(cache_dir) / "references"
     return folder / f"{readable}-{key_of(ingredients)[:32]}.safetensors"
 
 
@@ -144,7 +144,7 @@ def _write(place: Path, ingredients: Mapping[str, Any], statistics: Statistics) 
     record = {"ingredients": ingredients, "hash": tensors_hash(tensors), "count": statistics.count}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(place, shared=True) as beside:
+        with atomic_file(place, shared=True) as beside:
             save_file(tensors, beside, metadata={"record": json.dumps(record, sort_keys=True)})
     except (OSError, SafetensorError) as error:
         warnings.warn(

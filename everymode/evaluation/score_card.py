@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from everymode.evaluation.scoring import Measured
+from everymode.storage.atomic import write_text_atomic
 from everymode.storage.json_files import read_object, require_types
-from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["FORMAT", "ScoreCard", "read_card"]
 
@@ -101,7 +101,7 @@ class ScoreCard:
         """Write the JSON, atomically."""
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_text_whole(place, self.text, shared=True)
+        write_text_atomic(place, self.text, shared=True)
         return place
 
     def table(self) -> str:

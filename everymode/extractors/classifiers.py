@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from everymode.extractors.classifier_cache import cached_classifier
 from everymode.extractors.classifier_network import ClassifierNetwork
 from everymode.extractors.classifier_training import ClassifierSettings, train_network
 from everymode.extractors.extraction import extract, image_batches
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.hashing import tensors_hash
-from everymode.extractors.kept import kept_classifier
 from everymode.extractors.labeled_arrays import LabeledArrays, labeled_arrays
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.resizing import BICUBIC
@@ -146,7 +146,7 @@ def train_classifier(
         "device": device.type,
         **asdict(settings),
     }
-    place = kept_classifier(name, _key(facts), cache_dir)
+    place = cached_classifier(name, _key(facts), cache_dir)
     if (found := place.read()) is not None:
         return _rebuilt(name, *found)
     if test is None:

@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from everymode.extractors.kept import kept_folder
-from everymode.storage.whole_files import whole_file
+from everymode.extractors.classifier_cache import cached_folder
+from everymode.storage.atomic import atomic_file
 
 __all__ = ["WeightsFile", "frozen", "load_weights", "read_weights", "weights_path"]
 
@@ -48,13 +48,13 @@ def weights_path(path_or_url: str | Path) -> Path:
 
 
 def _downloaded(address: str) -> Path:
-    folder = kept_folder() / "weights"
+    folder = cached_folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rsplit('/', 1)[-1][:80]}"
     if place.is_file():
         return place
     try:
-        with whole_file(place, shared=True) as beside:
+        with atomic_file(place, shared=True) as beside:
             with (
                 urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer,
                 beside.open("wb") as file,

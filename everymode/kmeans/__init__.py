@@ -1,9 +1,9 @@
 """k-means for many points and many clusters: on the points' device, in bounded memory, over several processes."""
 
+from everymode.kmeans.assignment import nearest_centers
 from everymode.kmeans.fitting import KMeans, kmeans
 from everymode.kmeans.means import means_of_clusters, reseed_centers
-from everymode.kmeans.nearest import nearest_centers
-from everymode.kmeans.points import Gather, Total, same
+from everymode.kmeans.point_blocks import Gather, Total, same
 
 __all__ = [
     "Gather",

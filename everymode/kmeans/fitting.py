@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from everymode.kmeans.lloyd import inertia, lloyd
-from everymode.kmeans.points import Gather, Points, Total, around_mean, same
+from everymode.kmeans.point_blocks import Gather, Points, Total, around_mean, same
 from everymode.kmeans.projection import principal_directions, project
 from everymode.kmeans.seeding import seed_centers
 

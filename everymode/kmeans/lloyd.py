@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from everymode.kmeans.assignment import Scorer, nearest, squared_distances
 from everymode.kmeans.means import Sums, feed_starved, means
-from everymode.kmeans.nearest import Scorer, nearest, squared_distances
-from everymode.kmeans.points import Points
+from everymode.kmeans.point_blocks import Points
 
 
 class Settled(NamedTuple):

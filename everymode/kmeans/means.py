@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.kmeans.nearest import nearest, squared_distances
-from everymode.kmeans.points import Gather, Points, Total, around_mean, same
+from everymode.kmeans.assignment import nearest, squared_distances
+from everymode.kmeans.point_blocks import Gather, Points, Total, around_mean, same
 
 
 @torch.no_grad()

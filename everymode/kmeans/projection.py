@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from everymode.kmeans.points import Points
+from everymode.kmeans.point_blocks import Points
 
 _MORE = 16
 """Directions that are followed beyond those asked for, so that these are accurate."""

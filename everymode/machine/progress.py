@@ -20,11 +20,11 @@ _SHOWN = {
 
 
 class Progress:
-    """Says how far a run is. Silent where `talk` is off (all processes but one, or a caller that wants quiet)."""
+    """Says how far a run is. Silent where `verbose` is off (all processes but one, or a caller that wants quiet)."""
 
-    def __init__(self, total: int, *, talk: bool = True) -> None:
+    def __init__(self, total: int, *, verbose: bool = True) -> None:
         self.total = total
-        self._talk = talk
+        self._verbose = verbose
         self._begin = time.perf_counter()
         self._first_step = 0
         self._bar: tqdm | None = None
@@ -33,7 +33,7 @@ class Progress:
         """Count time from here, at this step."""
         self._begin = time.perf_counter()
         self._first_step = step
-        if self._talk and sys.stderr.isatty():
+        if self._verbose and sys.stderr.isatty():
             self._bar = tqdm(total=self.total, initial=step, unit="step", dynamic_ncols=True, smoothing=0.05)
 
     def step(self) -> None:
@@ -47,7 +47,7 @@ class Progress:
         text = "  ".join(f"{short} {value:.3f}" for short, value in shown.items())
         if self._bar is not None:
             self._bar.set_postfix_str(text)
-        elif self._talk:
+        elif self._verbose:
             seconds = time.perf_counter() - self._begin
             pace = seconds / max(step - self._first_step, 1)
             left = (self.total - step) * pace
@@ -55,7 +55,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A sentence for the user."""
-        if not self._talk:
+        if not self._verbose:
             return
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)

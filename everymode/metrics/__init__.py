@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         without_border,
     )
     from everymode.metrics.kernel import cmmd, kernel_distance, kernel_distance_subsets
+    from everymode.metrics.memorization import memorization_gap, nearest_rows
     from everymode.metrics.modes import (
         ClassCoverage,
         ModeCoverage,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
         reverse_kl,
     )
     from everymode.metrics.moments import StreamingMoments
-    from everymode.metrics.nearest import memorization_gap, nearest_rows
 
 # Loaded on first use. No module here may have the name of a function: importing it would hide the function.
 _HOME = {
@@ -78,10 +78,10 @@ _HOME = {
     "kernel_distance_subsets": "kernel",
     "luma": "image_quality",
     "matched_accuracy": "clustering",
-    "memorization_gap": "nearest",
+    "memorization_gap": "memorization",
     "mode_coverage": "modes",
     "modes_hit": "modes",
-    "nearest_rows": "nearest",
+    "nearest_rows": "memorization",
     "nmi": "clustering",
     "precision_recall": "fidelity",
     "psnr": "image_quality",

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from everymode.draws import stable_seed
+from everymode.old_names import renamed_keywords
 from everymode.partitioner.agreement import agreement_stage
 from everymode.partitioner.building import partitioner_for
 from everymode.partitioner.images import PartitionData, parts_of
 from everymode.partitioner.network import Partitioner
-from everymode.partitioner.points import fit_stage, point_clusters
+from everymode.partitioner.plane import fit_stage, point_clusters
 from everymode.partitioner.pretext import Pretext, pretext_stage
 from everymode.partitioner.report import REPORT, Score, draw_parts, report_of
 from everymode.partitioner.running import Runner, require_same
@@ -33,6 +34,7 @@ __all__ = ["learn_partition"]
 PICTURE = "parts.png"
 
 
+@renamed_keywords(talk="verbose")
 def learn_partition(
     data: PartitionData,
     settings: PartitionSettings,
@@ -40,7 +42,7 @@ def learn_partition(
     *,
     device: torch.device | str = "cpu",
     seed: int = 0,
-    talk: bool = False,
+    verbose: bool = False,
     stop: Callable[[], bool] = lambda: False,
     scores: Mapping[str, Score] | None = None,
     network: Partitioner | None = None,
@@ -54,7 +56,7 @@ def learn_partition(
     Args:
         data: images [C, H, W], or points, which are clustered by k-means and fitted by cross-entropy.
         settings: every number.
-        talk: print progress.
+        verbose: print progress.
         stop: asked after every step; where it is true, the state is saved and PartitionStopped raised.
         scores: functions of parts [N] and classes [N], by name, for the report, where there are labels.
         network: what to train in place of the network of `settings`; to go on, give one of the same layout again.
@@ -75,7 +77,7 @@ def learn_partition(
             return load_partitioner(out)
         pretext.to(device)
         partitioner.to(device)
-        runner = Runner(out, identity, settings.snapshot_seconds, talk, stop)
+        runner = Runner(out, identity, settings.snapshot_seconds, verbose, stop)
         if data.is_points:
             facts = _learn_points(partitioner, data, settings, runner, seed=seed, device=device)
         else:

@@ -40,7 +40,7 @@ class Runner:
     folder: Path
     identity: Mapping[str, Any]
     snapshot_seconds: float
-    talk: bool
+    verbose: bool
     stop: Callable[[], bool]
 
     def saved(self) -> Saved | None:
@@ -69,7 +69,7 @@ class Runner:
             stage.restore(saved.tensors)
             first = saved.step
         stage.network.train()
-        progress = Progress(stage.steps, talk=self.talk)
+        progress = Progress(stage.steps, verbose=self.verbose)
         progress.start(first)
         progress.say(f"{stage.name}: {stage.steps} steps" + (f", from step {first}" if first else ""))
         saved_at = told_at = time.monotonic()

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from everymode.partitioner.network import Partitioner, partitioner_from
+from everymode.storage.atomic import atomic_file, write_text_atomic
 from everymode.storage.json_files import read_object
-from everymode.storage.whole_files import whole_file, write_text_whole
 
 __all__ = ["load_partitioner", "read_state", "save_partitioner", "write_json", "write_state"]
 
@@ -106,13 +106,13 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_whole(path, json.dumps(value, indent=1))
+    write_text_atomic(path, json.dumps(value, indent=1))
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as beside:
+    with atomic_file(path) as beside:
         save_file(plain, beside, metadata=facts)
 
 

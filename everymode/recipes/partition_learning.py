@@ -136,7 +136,7 @@ def learned_partitioner(
             preparation.folder / "partitioner",
             device=preparation.device,
             seed=seed,
-            talk=preparation.talk,
+            verbose=preparation.verbose,
             stop=lambda: preparation.stop.requested,
             scores={"nmi": nmi, "purity": purity},
         )

@@ -23,8 +23,8 @@ from everymode.runs.resuming import restore, start_from
 from everymode.runs.snapshots import draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
+from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder
-from everymode.storage.whole_files import clean
 from everymode.training.preparation import Preparation
 from everymode.training.trainer import OnCollapse, Trainer
 
@@ -80,12 +80,12 @@ def train(
     _check_choices(on_nonfinite, on_collapse, data)
     place = find_device(device)
     world = World.from_environment(cuda=place.type == "cuda")
-    talk = world.is_writer and not quiet
+    verbose = world.is_writer and not quiet
     try:
         plan = plan_of(recipe, data, Path(out), resume, numbers, world)
         own_column = "label_column" not in numbers
-        plan, opened, dataset = opened_for(plan, data, world, quiet=not talk, own_column=own_column)
-        choices = _Choices(on_nonfinite == "rollback", OnCollapse(on_collapse), init_from, place, talk)
+        plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
+        choices = _Choices(on_nonfinite == "rollback", OnCollapse(on_collapse), init_from, place, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
     finally:
         world.close()
@@ -98,7 +98,7 @@ class _Choices(NamedTuple):
     on_collapse: OnCollapse
     init_from: str | Path | None
     device: torch.device
-    talk: bool
+    verbose: bool
 
 
 def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
@@ -131,7 +131,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
         if not at_a_checkpoint:
-            _prepare(trainer, dataset, choices.device, stop, talk=choices.talk)
+            _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
         trainer.run()
     return Run(folder.path, plan.recipe, trainer.completed)
 
@@ -148,7 +148,7 @@ def _trainer(
     choices: _Choices,
 ) -> Trainer:
     """The trainer of a run, with its pictures, its scores (against all labels) and its watch."""
-    progress = Progress(recipe.steps, talk=choices.talk)
+    progress = Progress(recipe.steps, verbose=choices.verbose)
     return Trainer(
         recipe,
         dataset,
@@ -161,9 +161,9 @@ def _trainer(
         stop=stop,
         snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
-        probe=probe_of(recipe, dataset, progress.say, quiet=not choices.talk),
+        probe=probe_of(recipe, dataset, progress.say, quiet=not choices.verbose),
         on_collapse=choices.on_collapse,
-        measure=measure_of(recipe, opened, folder, choices.device, world, talk=choices.talk),
+        measure=measure_of(recipe, opened, folder, choices.device, world, verbose=choices.verbose),
     )
 
 
@@ -204,7 +204,7 @@ def _restored(trainer: Trainer, folder: RunFolder, init_from: str | Path | None)
 
 
 def _prepare(
-    trainer: Trainer, dataset: Dataset, device: torch.device, stop: StopRequest, *, talk: bool
+    trainer: Trainer, dataset: Dataset, device: torch.device, stop: StopRequest, *, verbose: bool
 ) -> None:
     """Let the recipe learn what it needs before the game, such as a partition; the writing process first."""
     folder, recipe = trainer.folder, trainer.recipe
@@ -213,5 +213,5 @@ def _prepare(
         folder.write_status("preparing", 0, recipe.steps)
     with trainer.world.writer_first():
         recipe.prepare(
-            trainer.game, dataset, Preparation(folder.path, device, stop, trainer.progress.say, talk)
+            trainer.game, dataset, Preparation(folder.path, device, stop, trainer.progress.say, verbose)
         )

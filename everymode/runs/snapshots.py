@@ -20,7 +20,7 @@ from everymode.recipe import Recipe
 from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator
 from everymode.storage.run_folder import RunFolder
-from everymode.training.moves import as_in_use
+from everymode.training.moves import in_eval_mode
 from everymode.training.probe import SampleProbe
 from everymode.training.trainer import Measure, Trainer
 
@@ -37,7 +37,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
     nothing, where a sample is not finite.
     """
     path = folder.sample_picture(trainer.completed)
-    with as_in_use(trainer.average):
+    with in_eval_mode(trainer.average):
         generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
         if dataset.is_points:
             means = None if dataset.mixture is None else dataset.mixture.means
@@ -55,7 +55,7 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
 
 
 def measure_of(
-    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, world: World, *, talk: bool
+    recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, world: World, *, verbose: bool
 ) -> Measure | None:
     """Scores of the averaged generator against the training data, by the recipe's metrics."""
     if not recipe.metrics:
@@ -67,11 +67,11 @@ def measure_of(
         dataset,
         extractor=recipe.metric_extractor or default_extractor(dataset.name, fast=True, device=device),
         device=device,
-        talk=talk,
+        verbose=verbose,
     )
 
     def measure(trainer: Trainer) -> dict[str, Any]:
-        with as_in_use(trainer.average):
+        with in_eval_mode(trainer.average):
             generator = Generator(
                 trainer.average, trainer.game.labels, classes=dataset.classes, config=trainer.config
             )

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from everymode.storage.whole_files import whole_folder
+from everymode.storage.atomic import atomic_folder
 
 MANIFEST = "manifest.json"
 _PREFIX = "step-"
@@ -71,7 +71,7 @@ def write_checkpoint(
     """
     final = folder / f"{_PREFIX}{step:07d}"
     try:
-        with whole_folder(final) as beside:
+        with atomic_folder(final) as beside:
             (beside / "state").mkdir()
             save_file(_plain(generator), beside / "generator.safetensors")
             _write_json(beside / "config.json", config)

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from everymode.storage.atomic import write_text_atomic
 from everymode.storage.json_files import read_object
 from everymode.storage.tensorboard_events import TensorBoardEvents
-from everymode.storage.whole_files import write_text_whole
 
 _CONFIG: dict[str, Any] = {
     "everymode": str,
@@ -90,7 +90,7 @@ class RunFolder:
         return self.path / "labels.jsonl"
 
     def write_config(self, config: dict[str, Any]) -> None:
-        write_text_whole(self.path / "config.json", json.dumps(config, indent=1))
+        write_text_atomic(self.path / "config.json", json.dumps(config, indent=1))
 
     def read_config(self) -> dict[str, Any]:
         """The run's config.json.
@@ -109,7 +109,7 @@ class RunFolder:
     def write_status(self, state: str, step: int, steps: int, **more: Any) -> None:
         """status.json: preparing, running, stopped, done, diverged or collapsed, and where."""
         status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
-        write_text_whole(self.path / "status.json", json.dumps(status, indent=1))
+        write_text_atomic(self.path / "status.json", json.dumps(status, indent=1))
 
     def read_status(self) -> dict[str, Any]:
         path = self.path / "status.json"
@@ -141,7 +141,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _keep(file: Path, records: list[dict[str, Any]]) -> None:
-    write_text_whole(file, "".join(json.dumps(record) + "\n" for record in records))
+    write_text_atomic(file, "".join(json.dumps(record) + "\n" for record in records))
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

@@ -175,7 +175,7 @@ def _descend(losses: dict[str, Tensor], totals: dict[str, Tensor], parts: int) -
 
 
 @contextmanager
-def as_in_use(network: nn.Module) -> Iterator[None]:
+def in_eval_mode(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode within the block, every layer as it was behind it."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()

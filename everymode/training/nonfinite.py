@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from everymode.machine.distributed import World
-from everymode.storage.whole_files import write_text_whole
+from everymode.storage.atomic import write_text_atomic
 from everymode.training.tally import BadStep
 
 
@@ -68,4 +68,4 @@ def write_evidence(
         ],
         "how_to_replay": "resume from the last good checkpoint: the same draws lead to the same step",
     }
-    write_text_whole(path, json.dumps(evidence, indent=1))
+    write_text_atomic(path, json.dumps(evidence, indent=1))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from everymode.machine.stopping import StopRequest
-from everymode.storage.whole_files import whole_file
+from everymode.storage.atomic import atomic_file
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Preparation:
     """Long work looks at it, keeps what it has, and leaves."""
     say: Callable[[str], None]
     """Prints a line, in the process that talks."""
-    talk: bool
+    verbose: bool
     """Whether this process talks: bars of its own would only be seen there."""
 
     def keep(self, module: nn.Module, name: str) -> None:
         """Write the module's state into the file `name` of the run's folder, atomically."""
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
-        with whole_file(self.folder / name) as beside:
+        with atomic_file(self.folder / name) as beside:
             save_file(plain, beside)
 
     def recall(self, module: nn.Module, name: str) -> bool:

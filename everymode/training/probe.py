@@ -20,7 +20,7 @@ from everymode.draws import Draws, Rows
 from everymode.game import Condition
 from everymode.metrics.fidelity import density_coverage
 from everymode.norms.spectral import singular_values
-from everymode.training.moves import as_in_use
+from everymode.training.moves import in_eval_mode
 from everymode.training.stepper import Stepper
 
 Drawn = tuple[Tensor, np.ndarray | None]
@@ -71,7 +71,7 @@ class SampleProbe:
         signals: dict[str, float] = {}
         drawn: Drawn | None = None
         if self._count > NEIGHBORS + 1:
-            with as_in_use(stepper.game.generator):
+            with in_eval_mode(stepper.game.generator):
                 fakes, labels = self._samples(stepper)
             if torch.isfinite(fakes).all():
                 signals |= self._compared(fakes, labels, stepper.game.labels.names_classes)
@@ -96,7 +96,7 @@ class SampleProbe:
             examples, labels = examples[torch.from_numpy(known)], labels[known]
             if not known.any():
                 return {}
-        with as_in_use(stepper.game.discriminator):
+        with in_eval_mode(stepper.game.discriminator):
             seen = self._realness(stepper, self._reals, self._real_labels if labels is not None else None)
             unseen = self._realness(stepper, examples, labels)
             signals = {
@@ -196,7 +196,7 @@ def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray 
     if labels is None or labels.ndim > 2 or len(_columns(labels)) != len(sizes) or max(sizes) < 2:
         return {}
     hits, seen = np.zeros(len(sizes)), np.zeros(len(sizes))
-    with as_in_use(stepper.game.discriminator):
+    with in_eval_mode(stepper.game.discriminator):
         for start in range(0, len(examples), BATCH):
             shown = examples[start : start + BATCH].to(stepper.device, stepper.dtype)
             asked = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)

@@ -76,7 +76,7 @@ class Trainer(Stepper):
         super().__init__(recipe, data, order, device, world or World())
         self.folder = folder
         self.config = config or {}
-        self.progress = progress or Progress(recipe.steps, talk=False)
+        self.progress = progress or Progress(recipe.steps, verbose=False)
         self._stop = stop or StopRequest()
         self._snapshot = snapshot
         self._probe = probe

@@ -28,7 +28,7 @@ from everymode.machine.stopping import StopRequest
 from everymode.metrics.modes import mode_coverage
 from everymode.sampling.record import record_of
 from everymode.storage import checkpoint
-from everymode.training.moves import as_in_use
+from everymode.training.moves import in_eval_mode
 from everymode.training.preparation import Preparation
 from everymode.training.stepper import Stepper
 from experiments.harness.image_trials import cluster_scores
@@ -88,7 +88,7 @@ def draw_points(generator: nn.Module, labels: LabelSource, count: int) -> Tensor
     z = random.normal("z", generator.latent_dim)
     condition = labels.draw(random)
     parts = [slice(start, start + PASS) for start in range(0, count, PASS)]
-    with as_in_use(generator):
+    with in_eval_mode(generator):
         return torch.cat(
             [generator(z[part], None if condition is None else condition[part]) for part in parts]
         )

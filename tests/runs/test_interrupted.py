@@ -8,8 +8,8 @@ import socket
 from pathlib import Path
 
 import everymode
+from everymode.storage.atomic import clean
 from everymode.storage.run_folder import read_lines
-from everymode.storage.whole_files import clean
 
 NUMBERS = {"steps": 2, "snapshot": 1, "width": 4, "batch_size": 8, "watch_samples": 0, "metric_images": 16}
 

@@ -11,8 +11,8 @@ from die_in_rollback import MOMENTS, RECIPE, die_in_rollback
 from toy_games import toy_trainer
 
 from everymode.storage import checkpoint as files
+from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder, read_lines
-from everymode.storage.whole_files import clean
 from everymode.training.recovery import Recovery
 from everymode.training.trainer import Trainer
 

@@ -21,7 +21,7 @@ from everymode.recipe import Recipe
 from everymode.recipes.omni_gan import DIGITS
 from everymode.storage.checkpoint import checkpoints, step_of
 from everymode.storage.run_folder import RunFolder, read_lines
-from everymode.training.moves import as_in_use
+from everymode.training.moves import in_eval_mode
 from everymode.training.probe import (
     SampleProbe,
     class_scores,
@@ -254,7 +254,7 @@ def test_coarse_keeps_points_and_shrinks_images() -> None:
 def test_as_in_use_restores_every_layers_mode() -> None:
     network = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout())
     network[1].eval()
-    with pytest.raises(RuntimeError), as_in_use(network):
+    with pytest.raises(RuntimeError), in_eval_mode(network):
         assert not network[0].training
         raise RuntimeError
     assert network[0].training and not network[1].training

@@ -9,29 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from everymode.storage.whole_files import remove_leftovers, whole_file, whole_folder, write_text_whole
+from everymode.storage.atomic import atomic_file, atomic_folder, remove_leftovers, write_text_atomic
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
-    write_text_whole(path, "one")
-    write_text_whole(path, "two")
+    write_text_atomic(path, "one")
+    write_text_atomic(path, "two")
     assert path.read_text() == "two"
     assert [found.name for found in tmp_path.iterdir()] == ["status.json"]
 
 
 def test_text_is_utf_8(tmp_path: Path) -> None:
-    write_text_whole(tmp_path / "text", "größer\n", shared=True)
+    write_text_atomic(tmp_path / "text", "größer\n", shared=True)
     assert (tmp_path / "text").read_bytes() == "größer\n".encode()
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("writer", [whole_file, whole_folder])
+@pytest.mark.parametrize("writer", [atomic_file, atomic_folder])
 def test_what_is_broken_off_leaves_what_was_there(
     writer: Callable[..., AbstractContextManager[Path]], shared: bool, tmp_path: Path
 ) -> None:
     path = tmp_path / "kept"
-    write_text_whole(path, "before")
+    write_text_atomic(path, "before")
     with pytest.raises(KeyboardInterrupt), writer(path, shared=shared) as beside:
         assert beside.parent == path.parent and beside.name.startswith(".kept.")
         (beside / "new" if beside.is_dir() else beside).write_text("half")
@@ -42,7 +42,7 @@ def test_what_is_broken_off_leaves_what_was_there(
 
 def test_a_file_that_others_write_too_has_a_place_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "kept"
-    with whole_file(path, shared=True) as one, whole_file(path, shared=True) as other:
+    with atomic_file(path, shared=True) as one, atomic_file(path, shared=True) as other:
         one.write_text("one")
         other.write_text("other")
     assert path.read_text() == "one"  # whose block ended last
@@ -51,7 +51,7 @@ def test_a_file_that_others_write_too_has_a_place_of_its_own(tmp_path: Path) -> 
 def test_a_folder_replaces_the_one_that_was_there(tmp_path: Path) -> None:
     path = tmp_path / "parents" / "are" / "made"
     for name in ("first", "second"):
-        with whole_folder(path) as beside:
+        with atomic_folder(path) as beside:
             (beside / "below").mkdir()
             (beside / "below" / name).write_text(name)
     assert [found.name for found in (path / "below").iterdir()] == ["second"]
@@ -60,7 +60,7 @@ def test_a_folder_replaces_the_one_that_was_there(tmp_path: Path) -> None:
 
 def test_a_good_folder_that_another_writer_was_quicker_with_stays(tmp_path: Path) -> None:
     path = tmp_path / "entry"
-    with whole_folder(path, shared=True, good=(path / "other").exists) as beside:
+    with atomic_folder(path, shared=True, good=(path / "other").exists) as beside:
         (beside / "mine").touch()
         path.mkdir()
         (path / "other").touch()

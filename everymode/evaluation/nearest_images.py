@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.judging import kept_reference, reference_of
+from everymode.evaluation.judging import cached_reference, reference_of
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.reservoir import random_rows
@@ -18,7 +18,8 @@ from everymode.evaluation.sides import Side, open_data, open_sides
 from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset
 from everymode.machine.device import find_device
-from everymode.metrics.nearest import MemorizationGap, memorization_gap, nearest_rows
+from everymode.metrics.memorization import MemorizationGap, memorization_gap, nearest_rows
+from everymode.old_names import renamed_keywords
 from everymode.pictures import save_grid
 from everymode.recipe import Recipe
 
@@ -67,6 +68,7 @@ class Memorization:
         return save_grid(images, path, columns=1 + NEIGHBORS, row_names=self.row_names)
 
 
+@renamed_keywords(talk="verbose")
 def memorization(
     fake: Side,
     real: Side | None = None,
@@ -76,7 +78,7 @@ def memorization(
     recipe: Recipe | None = None,
     device: str | None = None,
     cache_dir: str | Path | None = None,
-    talk: bool = False,
+    verbose: bool = False,
     **choices: Any,
 ) -> Memorization:
     """Look for generated samples that repeat training images.
@@ -95,7 +97,7 @@ def memorization(
     protocol = replace(protocol or Protocol(), **choices)
     place = find_device(device)
     sides = open_sides(fake, real, protocol, recipe=recipe, device=place)
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, talk=talk)
+    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
     num = None if protocol.num is None else min(protocol.num, SAMPLES)
     images = sides.fake_images(num, reference, most=SAMPLES, fast=True)
     samples = collect(
@@ -106,14 +108,14 @@ def memorization(
     gap = None
     if held_out is not None:
         opened = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
-        others = kept_reference(
+        others = cached_reference(
             images_of_dataset(opened),
             reference.extractor,
             layer=reference.layer,
             max_features=protocol.max_features,
             device=place,
             cache_dir=cache_dir,
-            talk=talk,
+            verbose=verbose,
         )
         gap = _gap(reference, others, samples)
     shown = _shown(neighbors.distance[:, 0])

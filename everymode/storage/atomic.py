@@ -18,17 +18,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["clean", "remove_leftovers", "whole_file", "whole_folder", "write_text_whole"]
+__all__ = ["atomic_file", "atomic_folder", "clean", "remove_leftovers", "write_text_atomic"]
 
 
-def write_text_whole(path: Path, text: str, *, shared: bool = False) -> None:
-    """Write a text file as UTF-8, atomically. Args, and what it raises: as `whole_file`."""
-    with whole_file(path, shared=shared) as beside:
+def write_text_atomic(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a text file as UTF-8, atomically. Args, and what it raises: as `atomic_file`."""
+    with atomic_file(path, shared=shared) as beside:
         beside.write_text(text, "utf-8")
 
 
 @contextmanager
-def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
+def atomic_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Gives the place beside `path` to write a file to; it takes the place of `path` when the block ends.
 
     Where the block raises, `path` stays as it was and what was written is deleted.
@@ -52,7 +52,7 @@ def whole_file(path: Path, *, shared: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(
+def atomic_folder(
     path: Path, *, shared: bool = False, good: Callable[[], bool] = lambda: False
 ) -> Iterator[Path]:
     """Gives a new folder beside `path` to write files to; it takes the place of `path` when the block ends.
@@ -61,7 +61,7 @@ def whole_folder(
 
     Args:
         path: parents are made.
-        shared: as for `whole_file`.
+        shared: as for `atomic_file`.
         good: asked, where there is a folder at `path` already, whether that one is to stay and this one to be thrown
             away: another process may have been quicker.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from everymode.extractors.classifier_cache import RECORD, WEIGHTS, cached_classifier, cached_folder
 from everymode.extractors.hashing import tensors_hash
-from everymode.extractors.kept import RECORD, WEIGHTS, kept_classifier, kept_folder
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}
 
@@ -24,14 +24,14 @@ def record() -> dict[str, object]:
 
 def test_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVERYMODE_CACHE", "/somewhere")
-    assert kept_folder() == Path("/somewhere")
-    assert kept_folder("/else") == Path("/else")
+    assert cached_folder() == Path("/somewhere")
+    assert cached_folder("/else") == Path("/else")
     monkeypatch.delenv("EVERYMODE_CACHE")
-    assert kept_folder().parts[-2:] == (".cache", "everymode")
+    assert cached_folder().parts[-2:] == (".cache", "everymode")
 
 
 def test_written_and_read(tmp_path: Path) -> None:
-    kept = kept_classifier("my / digits", "0123", tmp_path)
+    kept = cached_classifier("my / digits", "0123", tmp_path)
     assert kept.read() is None
     kept.write(record(), TENSORS)
     found = kept.read()
@@ -44,7 +44,7 @@ def test_written_and_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no record", "no weights", "wrong record"])
 def test_damage_is_told(tmp_path: Path, damage: str) -> None:
-    kept = kept_classifier("digits", "0123", tmp_path)
+    kept = cached_classifier("digits", "0123", tmp_path)
     kept.write(record(), TENSORS)
     weights = kept.place / WEIGHTS
     if damage == "cut":
@@ -67,6 +67,6 @@ def test_damage_is_told(tmp_path: Path, damage: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    kept = kept_classifier("digits", "0123", tmp_path / "file")
+    kept = cached_classifier("digits", "0123", tmp_path / "file")
     with pytest.warns(UserWarning, match="EVERYMODE_CACHE"):
         kept.write(record(), TENSORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from everymode.kmeans.points import Points
+from everymode.kmeans.point_blocks import Points
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from everymode.metrics import inputs
-from everymode.metrics.nearest import memorization_gap, nearest_rows
+from everymode.metrics.memorization import memorization_gap, nearest_rows
 
 
 def test_neighbors_are_those_of_all_distances(monkeypatch):

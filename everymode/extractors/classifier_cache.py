@@ -15,25 +15,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from everymode.extractors.hashing import tensors_hash
-from everymode.storage.whole_files import whole_folder
+from everymode.storage.atomic import atomic_folder
 
-__all__ = ["KeptClassifier", "kept_classifier", "kept_folder"]
+__all__ = ["CachedClassifier", "cached_classifier", "cached_folder"]
 
 RECORD, WEIGHTS = "classifier.json", "weights.safetensors"
 
 
-def kept_folder(cache_dir: str | Path | None = None) -> Path:
+def cached_folder(cache_dir: str | Path | None = None) -> Path:
     """`cache_dir`, else $EVERYMODE_CACHE, else ~/.cache/everymode; it need not exist."""
     return Path(cache_dir or os.environ.get("EVERYMODE_CACHE") or "~/.cache/everymode").expanduser()
 
 
-def kept_classifier(name: str, key: str, cache_dir: str | Path | None = None) -> KeptClassifier:
+def cached_classifier(name: str, key: str, cache_dir: str | Path | None = None) -> CachedClassifier:
     """Where the classifier of this key is kept; the name is there for people."""
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:40] or "classifier"
-    return KeptClassifier(name, kept_folder(cache_dir) / "classifiers" / f"{readable}-{key}")
+    return CachedClassifier(name, cached_folder(cache_dir) / "classifiers" / f"{readable}-{key}")
 
 
-class KeptClassifier(NamedTuple):
+class CachedClassifier(NamedTuple):
     """A folder with a record (JSON, with `weights_hash`) and weights (safetensors), written atomically."""
 
     name: str
@@ -63,7 +63,7 @@ class KeptClassifier(NamedTuple):
         """Keep a classifier; where the folder can't be written, warn and go on."""
         try:
             # what is there now was found damaged, or was written meanwhile by another process, with the same weights
-            with whole_folder(self.place, shared=True) as beside:
+            with atomic_folder(self.place, shared=True) as beside:
                 save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside / WEIGHTS)
                 (beside / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
         except (OSError, SafetensorError) as error:

@@ -18,8 +18,8 @@ from everymode.pictures import grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
+from everymode.storage.atomic import write_text_atomic
 from everymode.storage.run_folder import RunFolder, read_lines
-from everymode.storage.whole_files import write_text_whole
 
 __all__ = ["ClusterReport", "Found", "clusters_of", "draw_clusters", "report_clusters"]
 
@@ -182,4 +182,4 @@ def _scatter(generator: Generator, data: Dataset, labels: np.ndarray, out: Path,
 
 def write_report(report: ClusterReport, path: Path) -> None:
     """The report as JSON."""
-    write_text_whole(path, json.dumps(asdict(report), indent=1))
+    write_text_atomic(path, json.dumps(asdict(report), indent=1))

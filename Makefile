@@ -32,13 +32,14 @@ test: setup ## run the tests (about four minutes on two cores)
 slow: setup ## run the learning checks that take longer
 	@$(BIN)/python -m pytest -q -m slow
 
-check: setup ## formatting and lint
+check: setup ## formatting, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
 
 format: setup ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-types: setup ## type-check (fetches pyright's own runtime at first use)
-	@$(BIN)/pyright
+types: setup ## type-check
+	@$(BIN)/basedpyright

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,10 @@ class Rows(NamedTuple):
 class Draws:
     """The draws of one moment (say, step 12's second discriminator move) for some rows of the global batch.
 
-    `injected` replaces draws by stream name: tensors of this object's rows, used as they are.
+    Args:
+        injected: tensors that replace draws, by stream name; used as they are.
+        injected_rows: rows of the global batch that injected tensors hold. None = `rows`.
+        drawn: gets the name of every stream that is drawn, where it is not None.
     """
 
     seed: int
@@ -47,6 +50,8 @@ class Draws:
     dtype: torch.dtype = torch.float32
     injected: Mapping[str, Tensor] | None = None
     prefix: str = ""
+    injected_rows: Rows | None = None
+    drawn: set[str] | None = field(default=None, compare=False)
 
     def named(self, prefix: str) -> Draws:
         """The same moment with stream names of its own, for a part that draws several times."""
@@ -54,7 +59,7 @@ class Draws:
 
     def over(self, total: int) -> Draws:
         """The same moment with `total` rows, all of them here: for draws that no batch is shared over."""
-        return replace(self, rows=Rows.all(total))
+        return replace(self, rows=Rows.all(total), injected_rows=None)
 
     def normal(self, stream: str, *shape: int) -> Tensor:
         """[rows, *shape] standard normal numbers (Box and Muller's transform)."""
@@ -99,8 +104,10 @@ class Draws:
 
     def _draw(self, stream: str, draw: Callable[[Words], Tensor], below: float | None = None) -> Tensor:
         name = self.prefix + stream
+        if self.drawn is not None:
+            self.drawn.add(name)
         if self.injected is not None and name in self.injected:
-            return self.injected[name]
+            return self._injected(name, self.injected[name])
         start, stop, _ = self.rows
 
         def words(per_row: int) -> np.ndarray:
@@ -118,6 +125,20 @@ class Draws:
         if torch.device(self.device).type == "cuda":
             mine = mine.pin_memory()
         return mine.to(self.device, non_blocking=True)
+
+    def _injected(self, name: str, tensor: Tensor) -> Tensor:
+        """Return this object's rows of an injected tensor."""
+        held = self.rows if self.injected_rows is None else self.injected_rows
+        if tensor.dim() == 0 or len(tensor) != held.stop - held.start:
+            raise ValueError(
+                f"the tensor injected for the stream {name!r} must have {held.stop - held.start} rows; its shape is "
+                f"{list(tensor.shape)}"
+            )
+        return (
+            tensor
+            if held == self.rows
+            else tensor[self.rows.start - held.start : self.rows.stop - held.start]
+        )
 
 
 Words = Callable[[int], np.ndarray]

@@ -81,6 +81,9 @@ class AdversarialLoss:
     """(scores, condition) -> [B], higher = more real, 0 = undecided: for curves, adaptive augmentation, the watch."""
     paired_generator: Callable[[Tensor, Tensor, Any, Any], Tensor] | None = None
     """In place of `generator`, with `discriminator`'s arguments, where that move too compares fakes with reals."""
+    parts: Callable[[Tensor, Tensor, Any, Any], tuple[Tensor, Tensor]] | None = None
+    """`discriminator`'s arguments -> (cost of the reals, cost of the fakes), two scalars whose sum is its cost; for the
+    log only. None where the cost is not such a sum (pairs)."""
 
 
 @dataclass(eq=False, repr=False)
@@ -196,6 +199,16 @@ class Objective:
         costs = [self.adversarial.discriminator(*scores, *conditions) for scores in scales]
         return _named(costs, self.discriminator_terms, turn)
 
+    @torch.no_grad()
+    def discriminator_parts(self, turn: Turn) -> dict[str, Tensor]:
+        """Return the adversarial cost of the reals and of the fakes, for the log; empty where the loss has no parts."""
+        if self.adversarial.parts is None:
+            return {}
+        scales = zip(turn.real_verdict.scores, turn.fake_verdict.scores, strict=True)
+        conditions = (turn.batch.condition, turn.fake_condition)
+        costs = zip(*(self.adversarial.parts(*scores, *conditions) for scores in scales), strict=True)
+        return {name: _mean(list(each)) for name, each in zip(("real", "fake"), costs, strict=True)}
+
     def generator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Named scalars of a generator's move; their sum is what it minimizes."""
         fake, paired = turn.fake_verdict.scores, self.adversarial.paired_generator
@@ -298,8 +311,13 @@ class Game:
 
 
 def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
-    mean = costs[0] if len(costs) == 1 else torch.stack(costs).mean()
-    return {"adversarial": mean} | {each.name: each.cost(turn) for each in terms if each.active(turn.step)}
+    return {"adversarial": _mean(costs)} | {
+        each.name: each.cost(turn) for each in terms if each.active(turn.step)
+    }
+
+
+def _mean(costs: list[Tensor]) -> Tensor:
+    return costs[0] if len(costs) == 1 else torch.stack(costs).mean()
 
 
 def _concatenate(first: Condition, second: Condition) -> Condition:

@@ -156,8 +156,37 @@ def test_a_weight_rule(extending: list[dict[str, Any]]) -> None:
 
 
 def test_a_part_in_ones_own_loop(extending: list[dict[str, Any]]) -> None:
-    last = extending[-1]
-    assert last["d_cost"].isfinite() and last["g_cost"].isfinite()
+    assert named(extending, "d_cost").isfinite() and named(extending, "g_cost").isfinite()
+
+
+def test_four_costs_in_ones_own_loop(extending: list[dict[str, Any]]) -> None:
+    block = next(block for block in extending if "discriminator_cost" in block)
+    weight = torch.randn(12, 4 + 1 + 3, requires_grad=True)
+
+    def net(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        features = images.flatten(1) @ weight
+        return features[:, 0], features[:, 1:4], features[:, 4:]
+
+    real, fake = torch.randn(5, 3, 2, 2), torch.randn(5, 3, 2, 2, requires_grad=True)
+    labels = torch.tensor([0, 1, 2, -1, 0])
+    (of_weight,) = torch.autograd.grad(
+        block["discriminator_cost"](net, real, labels, fake, labels.clamp(min=0)), weight
+    )
+    scores = hinge().discriminator(net(real)[0], net(fake)[0], None, None)
+    (of_scores,) = torch.autograd.grad(scores, weight)
+    # The gradient of R1's half squared norm of the score's constant gradient, weight[:, 0], is that vector.
+    torch.testing.assert_close(of_weight[:, 0] - of_scores[:, 0], 0.1 * weight[:, 0])
+    assert (of_weight[:, 1:4] != 0).all() and (of_weight[:, 4:] == 0).all()
+    partitioner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+    (of_fake,) = torch.autograd.grad(
+        block["generator_cost"](net, partitioner, real, fake, labels.clamp(min=0)), fake
+    )
+    assert (of_fake != 0).any(dim=(1, 2, 3)).all()
+
+
+def test_a_replayed_step(extending: list[dict[str, Any]]) -> None:
+    block = next(block for block in extending if "trainer" in block)
+    assert block["trainer"].completed == 1
 
 
 def test_clusters_in_ones_own_loop() -> None:

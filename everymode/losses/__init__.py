@@ -2,7 +2,12 @@
 
 from everymode.losses.adversarial import hinge, least_squares, logistic, relativistic, wasserstein
 from everymode.losses.auxiliary import auxiliary, improved_auxiliary
-from everymode.losses.classification import class_cross_entropy, classification, classification_of_fakes
+from everymode.losses.classification import (
+    class_cross_entropy,
+    classification,
+    classification_loss,
+    classification_of_fakes,
+)
 from everymode.losses.consistency import balanced_consistency, consistency
 from everymode.losses.contrastive import (
     conditional_contrastive_loss,
@@ -11,7 +16,7 @@ from everymode.losses.contrastive import (
     embeddings_of_reals,
 )
 from everymode.losses.lecam import LeCam
-from everymode.losses.matching import feature_matching
+from everymode.losses.matching import feature_matching, feature_matching_loss
 from everymode.losses.multi_hinge import (
     activation_maximization,
     any_real_class,
@@ -41,6 +46,7 @@ __all__ = [
     "balanced_consistency",
     "class_cross_entropy",
     "classification",
+    "classification_loss",
     "classification_of_fakes",
     "complement_multi_hinge_loss",
     "conditional_contrastive_loss",
@@ -53,6 +59,7 @@ __all__ = [
     "fake_class_log_probability",
     "fake_class_score",
     "feature_matching",
+    "feature_matching_loss",
     "gradient_norm_squared",
     "hinge",
     "improved_auxiliary",

@@ -22,6 +22,8 @@ from everymode.game import AdversarialLoss, Condition
 from everymode.precision import at_least_float32
 
 Cost = Callable[[Tensor], Tensor]
+Parts = Callable[[Tensor, Tensor, Condition, Condition], tuple[Tensor, Tensor]]
+"""(real scores, fake scores, real condition, fake condition) -> (cost of the reals, cost of the fakes)."""
 
 
 def hinge() -> AdversarialLoss:
@@ -88,13 +90,25 @@ def relativistic() -> AdversarialLoss:
     return AdversarialLoss(discriminator, generator, _mean_score, paired_generator)
 
 
-def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: float = 0.0) -> AdversarialLoss:
-    """A loss whose costs of reals and of fakes don't depend on each other."""
+def sum_of(parts: Parts) -> Callable[[Tensor, Tensor, Condition, Condition], Tensor]:
+    """Return the discriminator's cost, a scalar, that is the sum of the cost of the reals and that of the fakes."""
 
     def discriminator(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
-        return on_real(_one_score(real)).mean() + on_fake(_one_score(fake)).mean()
+        on_real, on_fake = parts(real, fake, real_condition, fake_condition)
+        return on_real + on_fake
+
+    return discriminator
+
+
+def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: float = 0.0) -> AdversarialLoss:
+    """A loss whose costs of reals and of fakes don't depend on each other."""
+
+    def parts(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> tuple[Tensor, Tensor]:
+        return on_real(_one_score(real)).mean(), on_fake(_one_score(fake)).mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         return of_generator(_one_score(fake)).mean()
@@ -102,7 +116,7 @@ def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: fl
     def realness(scores: Tensor, condition: Condition) -> Tensor:
         return _mean_score(scores, condition) - undecided
 
-    return AdversarialLoss(discriminator, generator, realness)
+    return AdversarialLoss(sum_of(parts), generator, realness, parts=parts)
 
 
 def _softplus_of_minus(x: Tensor) -> Tensor:

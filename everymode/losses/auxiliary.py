@@ -77,7 +77,7 @@ def _with_classifier(
     discriminator_weight, generator_weight = weights
     fake_class = num_classes if class_of_fakes else None
 
-    def parts(scores: Tensor) -> tuple[Tensor, Tensor]:
+    def columns(scores: Tensor) -> tuple[Tensor, Tensor]:
         if scores.dim() != 2 or scores.shape[1] != num_logits + 1:
             raise ValueError(
                 f"this loss needs {num_logits} class logits and then the realness score, [B, {num_logits + 1}], not "
@@ -88,7 +88,7 @@ def _with_classifier(
     def discriminator(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
-        (real_classes, real), (fake_classes, fake) = parts(real), parts(fake)
+        (real_classes, real), (fake_classes, fake) = columns(real), columns(fake)
         classified = (fake_classes, fake_condition) if on_fake else None
         total = cost_of_both(
             cost, num_classes, (real_classes, real_condition), classified, fake_class=fake_class
@@ -96,11 +96,27 @@ def _with_classifier(
         return base.discriminator(real, fake, real_condition, fake_condition) + discriminator_weight * total
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
-        classes, fake = parts(fake)
+        classes, fake = columns(fake)
         asked = cost_at_labels(cost, num_classes, (classes, fake_condition))
         return base.generator(fake, fake_condition) + generator_weight * asked
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:
-        return base.realness(parts(scores)[1], condition)
+        return base.realness(columns(scores)[1], condition)
 
-    return AdversarialLoss(discriminator, generator, realness)
+    base_parts = base.parts
+    if base_parts is None:
+        return AdversarialLoss(discriminator, generator, realness)
+
+    def parts(
+        real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
+    ) -> tuple[Tensor, Tensor]:
+        (real_classes, real), (fake_classes, fake) = columns(real), columns(fake)
+        of_real, of_fake = base_parts(real, fake, real_condition, fake_condition)
+        class_cost = cost_at_labels(cost, num_classes, (real_classes, real_condition))
+        of_real = of_real + discriminator_weight * class_cost
+        if on_fake:
+            class_cost = cost_at_labels(cost, num_classes, (fake_classes, fake_condition), instead=fake_class)
+            of_fake = of_fake + discriminator_weight * class_cost
+        return of_real, of_fake
+
+    return AdversarialLoss(discriminator, generator, realness, parts=parts)

@@ -46,6 +46,47 @@ def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mea
     return reduced(costs, reduction)
 
 
+def classification_loss(
+    real_logits: Tensor,
+    real_labels: Tensor,
+    fake_logits: Tensor | None = None,
+    fake_labels: Tensor | None = None,
+    *,
+    cost: ClassCost = class_cross_entropy,
+    fake_class: int | None = None,
+    labeled_share: float = 1.0,
+) -> Tensor:
+    """Compute a discriminator's class cost from plain tensors; `classification` is the same as a term.
+
+    Args:
+        real_logits: [B, K], or [B, K + 1] with a class for fakes.
+        real_labels: int64 [B]; -1 = unlabeled, which costs 0.
+        fake_logits: as `real_logits`; None leaves fakes out of the cost.
+        fake_labels: int64 [B], the labels under which the fakes were generated. None only with `fake_class`.
+        cost: mean cost of rows: `class_cross_entropy`, `multi_hinge_loss`, or a custom function.
+        fake_class: class of all fakes in place of `fake_labels` (K, for K + 1 logits: ImAC-GAN).
+        labeled_share: fraction of the reals that have labels; the cost of the reals is divided by it.
+
+    Returns:
+        A scalar: cost of the reals / labeled_share + cost of the fakes. For the generator's cost of fakes, call `cost`.
+
+    Raises:
+        ValueError: if labels and logits don't fit (see `cost`), the share is outside (0, 1], or fakes have neither
+            labels nor a class.
+    """
+    _check_share(labeled_share)
+    total = cost(real_logits, real_labels) / labeled_share
+    if fake_logits is None:
+        return total
+    if fake_class is not None:
+        fake_labels = torch.full((len(fake_logits),), fake_class, device=fake_logits.device)
+    if fake_labels is None:
+        raise ValueError(
+            "fake_logits need fake_labels, the labels under which they were generated, or a fake_class"
+        )
+    return total + cost(fake_logits, fake_labels)
+
+
 @renamed_keywords(labelled_share="labeled_share")
 def classification(
     cost: ClassCost,
@@ -69,8 +110,7 @@ def classification(
     ValueError where the discriminator has no class head.
     """
     num_classes = one_block(num_classes, "an auxiliary classifier")
-    if not 0 < labeled_share <= 1:
-        raise ValueError(f"labeled_share is above 0 and at most 1, not {labeled_share}")
+    _check_share(labeled_share)
 
     def term(turn: Turn) -> Tensor:
         real: Classified = (_classes(turn.real_verdict), turn.batch.condition)
@@ -124,6 +164,11 @@ def cost_at_labels(
     (labels,) = label_blocks(condition, num_classes)
     check_labels(labels, num_classes)  # the class of fakes is no label
     return cost(logits, labels if instead is None else torch.full_like(labels, instead))
+
+
+def _check_share(labeled_share: float) -> None:
+    if not 0 < labeled_share <= 1:
+        raise ValueError(f"labeled_share is above 0 and at most 1, not {labeled_share}")
 
 
 def _classes(verdict: Verdict) -> Tensor:

@@ -13,6 +13,29 @@ from everymode.losses.across_ranks import mean_of_all_ranks
 from everymode.precision import at_least_float32
 
 
+def feature_matching_loss(real_features: Tensor, fake_features: Tensor) -> Tensor:
+    """Compute the mean over features of |mean over reals - mean over fakes|; `feature_matching` is the same as a term.
+
+    Under `torch.distributed`, the means are over the rows of all processes.
+
+    Args:
+        real_features: [N, F]. No gradient goes to them.
+        fake_features: [M, F].
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: if the features are not two matrices of equal width with at least one row each.
+    """
+    shapes = [list(each.shape) for each in (real_features, fake_features)]
+    if any(len(shape) != 2 or not shape[0] for shape in shapes) or shapes[0][1] != shapes[1][1]:
+        raise ValueError(
+            f"feature matching needs features [N, F] and [M, F] of at least one row each, not {shapes}"
+        )
+    return (_mean_of_all(fake_features) - _mean_of_all(real_features).detach()).abs().mean()
+
+
 def feature_matching() -> Term:
     """mean over features of |mean over reals - mean over fakes| of D's last features: for the generator's move.
 
@@ -28,8 +51,7 @@ def feature_matching() -> Term:
             raise ValueError(
                 "feature matching needs a discriminator whose Verdict holds features, and this one's has none"
             )
-        gap = _mean_of_all(fake[-1]) - _mean_of_all(real[-1]).detach()
-        return gap.abs().mean()
+        return feature_matching_loss(real[-1], fake[-1])
 
     return term
 

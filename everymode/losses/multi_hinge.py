@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import UNLABELED, AdversarialLoss, Condition
+from everymode.losses.adversarial import sum_of
 from everymode.losses.label_blocks import check_labels, label_blocks, one_block, whole_labels
 from everymode.losses.reduction import reduced
 from everymode.precision import at_least_float32
@@ -116,16 +117,16 @@ def multi_hinge(
     own_margin = margin if generator_margin is None else generator_margin
     of_generator = generator_cost or partial(multi_hinge_loss, margin=own_margin, reduction="none")
 
-    def discriminator(
+    def parts(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         real, fake = _with_slots(real, num_classes), _with_slots(fake, num_classes)
         (labels,) = label_blocks(real_condition, num_classes)
         check_labels(labels, num_classes)  # K, the slot of fakes, is no label
         unlabeled = labels == UNLABELED
         on_real = torch.where(unlabeled, any_real_class(real, labels, margin=margin), at_label(real, labels))
         fake_class = torch.full((len(fake),), num_classes, device=fake.device)
-        return on_real.mean() + at_label(fake, fake_class).mean()
+        return on_real.mean(), at_label(fake, fake_class).mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         fake = _with_slots(fake, num_classes)
@@ -137,7 +138,7 @@ def multi_hinge(
         scores = _with_slots(scores, num_classes)
         return scores[:, :-1].amax(1) - scores[:, -1]
 
-    return AdversarialLoss(discriminator, generator, realness)
+    return AdversarialLoss(sum_of(parts), generator, realness, parts=parts)
 
 
 def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

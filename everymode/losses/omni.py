@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from everymode.game import UNLABELED, AdversarialLoss, Condition
+from everymode.losses.adversarial import sum_of
 from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks
 from everymode.precision import at_least_float32
 
@@ -156,10 +157,10 @@ def omni(
             signs = signs.view(*signs.shape, *[1] * (scores.dim() - 2)).expand_as(scores)
         return loss(scores, signs)
 
-    def discriminator(
+    def parts(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
-    ) -> Tensor:
-        return cost("d_real", real, real_condition) + cost("d_fake", fake, fake_condition)
+    ) -> tuple[Tensor, Tensor]:
+        return cost("d_real", real, real_condition), cost("d_fake", fake, fake_condition)
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         return cost("g_fake", fake, fake_condition)
@@ -170,7 +171,7 @@ def omni(
         real, fake = scores[:, -2], scores[:, -1]
         return (real if one_sided else real - fake).reshape(len(scores), -1).mean(1)
 
-    return AdversarialLoss(discriminator, generator, realness)
+    return AdversarialLoss(sum_of(parts), generator, realness, parts=parts)
 
 
 def _log_one_plus_exp(x: Tensor) -> Tensor:

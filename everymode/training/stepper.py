@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from everymode.game import Batch, Game, Turn
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.training.ema import update_average
+from everymode.training.injection import Injected, Injection
 from everymode.training.moves import Part, Played, play_discriminator, play_generator
 from everymode.training.nonfinite import first_bad_weight
 from everymode.training.optimizers import (
@@ -71,6 +73,7 @@ class Stepper:
         """What the label source said of its refresh, if this step began with one."""
         self.recovery = Recovery()
         self._settling = False
+        self._injection: Injection | None = None
         choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
         precision = choice.get(recipe.precision, recipe.precision)
         self.dtype = torch.float64 if precision == "float64" else torch.float32
@@ -94,12 +97,38 @@ class Stepper:
         self._compile()
         self.tally = Tally(self.device)
 
-    def step(self) -> None:
-        """One generator step and its discriminator steps, after the label source's refresh where one is due."""
+    def step(self, injected: Injected | None = None) -> None:
+        """Make one generator step: its discriminator updates and one generator update.
+
+        The label source is refreshed first, if a refresh is due.
+
+        Args:
+            injected: tensors that replace random draws, by moment and stream. Moments: "refresh" (if one is due),
+                "discriminator 0", "discriminator 1", ... and "generator"; docs/extending.md lists the streams. Tensors
+                hold this process's rows, of all micro-batches, and are used as they are (device, precision).
+
+        Raises:
+            ValueError: if `injected` has an unknown moment, a tensor with another number of rows than the step draws,
+                or a stream that the step didn't draw. The last is known only at the end: the step was made.
+        """
+        self._injection = None if injected is None else Injection(injected, self._moments())
+        try:
+            self._step()
+            if self._injection is not None:
+                self._injection.require_used()
+        finally:
+            self._injection = None
+
+    def _moments(self) -> list[str]:
+        """Return the moments of the next step, at which random numbers are drawn."""
+        updates = [f"discriminator {index}" for index in range(self.recipe.discriminator_steps)]
+        return [*(["refresh"] if self.refresh_is_due() else []), *updates, "generator"]
+
+    def _step(self) -> None:
         recipe, step = self.recipe, self.completed
         self.refreshed = {}
         if self.refresh_is_due():
-            random = self._draws(f"{step} refresh", Rows.all(1))
+            random = self._draws(step, "refresh", Rows.all(1))
             self.refreshed = self.game.labels.refresh(self.game.discriminator, self.data, random)
         self._set_learning_rates(step)
         self._settle(step)
@@ -119,9 +148,8 @@ class Stepper:
             numbers = self._discriminator_numbers(played) | self._adapt_augmentation(played)
             self.tally.add(numbers, step)
         assert played is not None
-        moment = f"{step} generator"
         parts = [
-            Part(turn.batch, self._draws(moment, rows))
+            Part(turn.batch, self._draws(step, "generator", rows))
             for turn, rows in zip(played.turns, self._part_rows, strict=True)
         ]
         answered = play_generator(
@@ -141,11 +169,11 @@ class Stepper:
     def parts(self, step: int, index: int) -> list[Part]:
         """The real batches and draws of step's index-th discriminator move: this rank's rows, part by part."""
         rows_of_move = self.order.indices(step * self.recipe.discriminator_steps + index)
-        moment = f"{step} discriminator {index}"
-        return [self._part(rows_of_move, moment, rows) for rows in self._part_rows]
+        draws = [self._draws(step, f"discriminator {index}", rows) for rows in self._part_rows]
+        return [self._part(rows_of_move, random) for random in draws]
 
-    def _part(self, rows_of_move: np.ndarray, moment: str, rows: Rows) -> Part:
-        random = self._draws(moment, rows)
+    def _part(self, rows_of_move: np.ndarray, random: Draws) -> Part:
+        rows = random.rows
         indices = rows_of_move[rows.start : rows.stop]
         mirror = None
         if self.recipe.mirror:
@@ -159,8 +187,17 @@ class Stepper:
             index = index.pin_memory().to(self.device, non_blocking=True)
         return Part(Batch(real, labels, index, mirror), random)
 
-    def _draws(self, moment: str, rows: Rows) -> Draws:
-        return Draws(self.recipe.seed, moment, rows, self.device, self.dtype)
+    def _draws(self, step: int, moment: str, rows: Rows) -> Draws:
+        draws = Draws(self.recipe.seed, f"{step} {moment}", rows, self.device, self.dtype)
+        if self._injection is None:
+            return draws
+        first, last = self._part_rows[0], self._part_rows[-1]
+        return replace(
+            draws,
+            injected=self._injection.tensors.get(moment),
+            injected_rows=None if moment == "refresh" else Rows(first.start, last.stop, first.total),
+            drawn=self._injection.drawn[moment],
+        )
 
     def _discriminator_numbers(self, played: Played) -> dict[str, Tensor]:
         numbers = _prefixed("discriminator", played.losses)
@@ -170,7 +207,15 @@ class Stepper:
                 levels = parts[0] if len(parts) == 1 else torch.cat(parts)
                 numbers[f"judgment/{name}"] = levels.mean().to(self.dtype)
                 numbers[f"judgment/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
+            numbers |= self._adversarial_parts(played)
         return numbers | self._gradient("discriminator", played)
+
+    def _adversarial_parts(self, played: Played) -> dict[str, Tensor]:
+        """Return the loss on reals and on fakes, for the log. Their prefix is no player's: they are in no sum."""
+        each = [self.game.objective.discriminator_parts(turn) for turn in played.turns]
+        return {
+            f"adversarial/{name}": torch.stack([costs[name] for costs in each]).mean() for name in each[0]
+        }
 
     def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:
         # A prefix of its own: what stands under a player's name are the terms whose sum that player minimizes.

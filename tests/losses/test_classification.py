@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from torch import Tensor, nn
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, LabelSource, Objective, Turn, Verdict, Weighted
 from everymode.losses.adversarial import hinge
-from everymode.losses.classification import class_cross_entropy, classification, classification_of_fakes
+from everymode.losses.classification import (
+    class_cross_entropy,
+    classification,
+    classification_loss,
+    classification_of_fakes,
+)
 from everymode.losses.multi_hinge import multi_hinge_loss
 
 
@@ -141,3 +147,37 @@ def test_a_discriminator_without_class_head_is_named() -> None:
     wrong = partial(a_turn, Objective(hinge()), torch.randn(2, 4), torch.randn(2, 4))
     with pytest.raises(ValueError, match="needs labels, and there are none"):
         classification(class_cross_entropy, num_classes=3)(wrong(None, None))
+
+
+@pytest.mark.parametrize("fake_class", [None, 3])
+@pytest.mark.parametrize("cost", [class_cross_entropy, multi_hinge_loss])
+def test_plain_tensors_cost_what_the_term_does(cost: Any, fake_class: int | None) -> None:
+    random = torch.Generator().manual_seed(3)
+    num_logits = 3 if fake_class is None else 4
+    real, fake = (torch.randn(5, 1 + num_logits, generator=random, dtype=torch.float64) for _ in range(2))
+    labels, asked = torch.tensor([0, -1, 2, 1, 1]), torch.tensor([2, 2, 0, 1, 0])
+    term = classification(cost, num_classes=3, fake_class=fake_class, labeled_share=0.8)
+    expected = term(a_turn(Objective(hinge()), real, fake, labels, asked))
+    got = classification_loss(
+        real[:, 1:],
+        labels,
+        fake[:, 1:],
+        asked if fake_class is None else None,
+        cost=cost,
+        fake_class=fake_class,
+        labeled_share=0.8,
+    )
+    torch.testing.assert_close(got, expected, rtol=0, atol=0)
+
+
+def test_plain_tensors_by_hand_and_their_mistakes() -> None:
+    real, fake = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 100.0]])
+    of_real = classification_loss(real, torch.tensor([1]))
+    torch.testing.assert_close(of_real, torch.tensor(2.0).log())
+    torch.testing.assert_close(
+        classification_loss(real, torch.tensor([1]), fake, torch.tensor([0])), of_real + 100
+    )
+    with pytest.raises(ValueError, match="fake_logits need fake_labels"):
+        classification_loss(real, torch.tensor([1]), fake)
+    with pytest.raises(ValueError, match="labeled_share is above 0 and at most 1, not 0"):
+        classification_loss(real, torch.tensor([1]), labeled_share=0)

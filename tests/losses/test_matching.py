@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from everymode.draws import Draws, Rows
 from everymode.game import Batch, Game, LabelSource, Objective, Turn, Verdict
 from everymode.losses.adversarial import hinge
-from everymode.losses.matching import feature_matching
+from everymode.losses.matching import feature_matching, feature_matching_loss
 
 
 class Features(nn.Module):
@@ -55,3 +55,17 @@ def test_features_are_asked_for() -> None:
     turn = a_turn(Features(gives=False), torch.zeros(2, 2), torch.zeros(2, 2))
     with pytest.raises(ValueError, match="needs a discriminator whose Verdict holds features"):
         feature_matching()(turn)
+
+
+def test_plain_features_by_hand_and_their_mistakes() -> None:
+    real = torch.tensor([[2.0, 0.0], [6.0, 4.0], [4.0, 2.0]], requires_grad=True)
+    fake = torch.tensor([[0.0, 8.0], [4.0, 0.0]], requires_grad=True)
+    loss = feature_matching_loss(real, fake)  # means (4, 2) and (2, 4)
+    assert loss.item() == 2.0
+    loss.backward()
+    assert (
+        fake.grad is not None and fake.grad.tolist() == [[-0.25, 0.25], [-0.25, 0.25]] and real.grad is None
+    )
+    for wrong in (torch.zeros(2, 3), torch.zeros(0, 2), torch.zeros(2)):
+        with pytest.raises(ValueError, match=r"features \[N, F\] and \[M, F\] of at least one row each"):
+            feature_matching_loss(real, wrong)

@@ -489,6 +489,8 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
         "seconds",
         "discriminator/adversarial",
         "generator/adversarial",
+        "adversarial/real",
+        "adversarial/fake",
         "gradient_norm/discriminator",
         "gradient_norm/generator",
         "judgment/real",
@@ -496,6 +498,9 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
         "judgment/fake_above_0",
         "judgment/fake",
     }
+    for record in records:
+        both = record["adversarial/real"] + record["adversarial/fake"]
+        assert both == pytest.approx(record["discriminator/adversarial"], rel=1e-5)
     assert (folder.path / "curves.png").is_file()
     assert folder.read_status()["state"] == "done"
 

@@ -1,4 +1,4 @@
-"""The cost of reals and of fakes apart: their sum is the discriminator's cost, and each depends on its own side only."""
+"""The costs of reals and of fakes: their sum is the discriminator's cost, and each depends on its own side only."""
 
 from __future__ import annotations
 

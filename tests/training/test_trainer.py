@@ -212,7 +212,7 @@ def test_every_draw_is_fresh_and_a_function_of_the_step() -> None:
     trainer = toy_trainer(ToyRecipe(discriminator_steps=2, mirror=True))
     drawn = [
         trainer.parts(step, index)[0].random.normal("z", 4) for step in range(2) for index in range(2)
-    ] + [trainer._draws("0 generator", trainer._part_rows[0]).normal("z", 4)]
+    ] + [trainer._draws(0, "generator", trainer._part_rows[0]).normal("z", 4)]
     assert all(not torch.equal(*pair) for pair in itertools.combinations(drawn, 2))
     again = toy_trainer(ToyRecipe(discriminator_steps=2, mirror=True))
     assert torch.equal(again.parts(1, 0)[0].random.normal("z", 4), drawn[2])

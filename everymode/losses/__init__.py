@@ -1,4 +1,4 @@
-"""Losses: adversarial losses as values, and terms that are added to them."""
+"""Adversarial losses as values, terms that are added to them, and the functions of plain tensors that they use."""
 
 from everymode.losses.adversarial import hinge, least_squares, logistic, relativistic, wasserstein
 from everymode.losses.auxiliary import auxiliary, improved_auxiliary

@@ -1,8 +1,8 @@
-"""What a term needs of other processes' rows, where its cost isn't a mean over rows.
+"""Collective operations for terms whose cost isn't a mean over rows.
 
-After a move each process's gradient is averaged with the others'. A cost that is a mean over rows comes out
-right by that alone; one that compares rows, or that depends on a mean, must see all of them. Every process
-must call these functions alike.
+Gradients are averaged over processes after each backward pass. That alone is right for a cost that is a mean over rows;
+a cost that compares rows, or depends on a mean, must see the rows of all processes. All processes must call these
+functions in the same order.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch import Tensor
 
 
 def number_of_ranks() -> int:
-    """How many processes share the batch; 1 where torch.distributed isn't initialized."""
+    """Return the number of processes that share the batch; 1 if torch.distributed isn't initialized."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def mean_of_all_ranks(own: Tensor) -> Tensor:
-    """The mean of a tensor over all processes, without gradient: a batch mean, where all have as many rows."""
+    """Return the mean of a tensor over all processes, without gradient. All must have equally many rows."""
     whole = own.detach()
     ranks = number_of_ranks()
     if ranks > 1:
@@ -29,11 +29,11 @@ def mean_of_all_ranks(own: Tensor) -> Tensor:
 
 
 def rows_of_all_ranks(own: Tensor) -> Tensor:
-    """[B, ...] rows of this process -> [ranks * B, ...] rows of all, in the order of ranks.
+    """Gather the rows of all processes: [B, ...] of this one -> [ranks * B, ...], in the order of ranks.
 
-    It is for a cost that every process computes on the whole batch. Only this process's rows carry a gradient,
-    and they carry it once per rank: averaged over the processes, the gradient of that cost then comes out
-    exactly. All processes must have as many rows.
+    For a cost that every process computes on the whole batch. Only this process's rows carry a gradient, multiplied
+    by the number of ranks: averaged over the processes, it is then the exact gradient of that cost. All processes
+    must have the same number of rows.
     """
     ranks = number_of_ranks()
     if ranks == 1:

@@ -1,4 +1,4 @@
-"""Adversarial losses on one score per image, or per position of a map, conditional by projection or not.
+"""Adversarial losses on one score per image, or per position of a score map, conditional by projection or not.
 
 hinge: Geometric GAN (Lim and Ye, 2017), as in `ajbrock/BigGAN-PyTorch:losses.py`; on a projection
 discriminator's scores it is BigGAN's loss. logistic: Generative Adversarial Nets (Goodfellow et al., 2014)
@@ -6,7 +6,7 @@ with the non-saturating generator. least_squares: LSGAN (Mao et al., 2017). wass
 (Arjovsky et al., 2017). relativistic: the paired loss of R3GAN (Huang et al., 2024).
 
 All average over the batch (and over positions), and the discriminator's two sides are added, not halved.
-Scores are [B], [B, 1] or [B, 1, H, W]; anything else raises ValueError. Conditions are ignored: the scores
+Scores are [B], [B, 1] or [B, 1, H, W]; other shapes raise ValueError. Conditions are ignored, since the scores
 already contain them.
 """
 
@@ -27,22 +27,23 @@ Parts = Callable[[Tensor, Tensor, Condition, Condition], tuple[Tensor, Tensor]]
 
 
 def hinge() -> AdversarialLoss:
-    """D: mean max(0, 1 - r) + mean max(0, 1 + f); G: mean -f."""
+    """Return the hinge loss. D: mean max(0, 1 - r) + mean max(0, 1 + f); G: mean -f."""
     return _separate(lambda real: F.relu(1 - real), lambda fake: F.relu(1 + fake), torch.neg)
 
 
 def logistic() -> AdversarialLoss:
-    """D: mean softplus(-r) + mean softplus(f); G: mean softplus(-f), the non-saturating form."""
+    """Return the logistic loss. D: mean softplus(-r) + mean softplus(f); G (non-saturating): mean softplus(-f)."""
     return _separate(_softplus_of_minus, lambda fake: _softplus_of_minus(-fake), _softplus_of_minus)
 
 
 def least_squares(*, real_target: float = 1.0, fake_target: float = 0.0) -> AdversarialLoss:
-    """D: mean (r - real_target)^2 + mean (f - fake_target)^2; G: mean (f - real_target)^2.
+    """Return the LSGAN loss. D: mean (r - real_target)^2 + mean (f - fake_target)^2; G: mean (f - real_target)^2.
 
-    LSGAN writes a factor 1/2 in front of each mean; it is left out here, as everywhere. Realness is the score
-    minus the midpoint of the targets.
+    LSGAN has a factor 1/2 in front of each mean; no loss here has one. Realness is the score minus the midpoint of the
+    targets.
 
-    Raises ValueError if real_target isn't above fake_target.
+    Raises:
+        ValueError: if real_target isn't above fake_target.
     """
     if real_target <= fake_target:
         raise ValueError(f"real_target ({real_target}) must be above fake_target ({fake_target})")
@@ -57,19 +58,19 @@ def least_squares(*, real_target: float = 1.0, fake_target: float = 0.0) -> Adve
 
 
 def wasserstein() -> AdversarialLoss:
-    """D: mean -r + mean f; G: mean -f. The discriminator must be kept Lipschitz by other means.
+    """Return the Wasserstein loss. D: mean -r + mean f; G: mean -f. Another part must keep the discriminator Lipschitz.
 
-    Only differences of these scores mean anything, so realness has no natural zero.
+    Only differences of these scores are meaningful, so realness has no natural zero.
     """
     return _separate(torch.neg, lambda fake: fake, torch.neg)
 
 
 def relativistic() -> AdversarialLoss:
-    """Real i against fake i. D: mean softplus(-(r - f)); G: mean softplus(-(f - r)).
+    """Return the paired loss of real i and fake i. D: mean softplus(-(r - f)); G: mean softplus(-(f - r)).
 
     Both batches need the same shape, and the pairs should share their condition. The generator's cost needs
     the real scores: it is `paired_generator`, and calling `generator` raises ValueError. Only differences of
-    these scores mean anything, so realness has no natural zero.
+    these scores are meaningful, so realness has no natural zero.
     """
 
     def discriminator(
@@ -103,7 +104,7 @@ def sum_of(parts: Parts) -> Callable[[Tensor, Tensor, Condition, Condition], Ten
 
 
 def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: float = 0.0) -> AdversarialLoss:
-    """A loss whose costs of reals and of fakes don't depend on each other."""
+    """Return a loss whose costs of reals and of fakes don't depend on each other."""
 
     def parts(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
@@ -139,7 +140,7 @@ def _mean_score(scores: Tensor, condition: Condition) -> Tensor:
 
 
 def _one_score(scores: Tensor) -> Tensor:
-    """The scores, in single precision at least, if there is one per image or position."""
+    """Return the scores in float32 or higher precision, if there is one per image or position."""
     if scores.dim() == 0 or (scores.dim() > 1 and scores.shape[1] != 1):
         raise ValueError(
             f"this loss takes one score per image, [B], [B, 1] or [B, 1, H, W], not {list(scores.shape)}: "

@@ -2,7 +2,7 @@
 
 Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017), as Omni-GAN (Zhou et al., ICCV
 2021) writes it in equations 1 and 2, with the non-saturating generator; ImAC-GAN: its appendix C. For a discriminator
-with a class head beside its scores, use the terms of `classification` instead: the same costs, logged apart.
+with a class head beside its scores, use the terms of `classification` instead: the same costs, logged separately.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ def auxiliary(
     discriminator_weight: float = 1.0,
     generator_weight: float = 1.0,
 ) -> AdversarialLoss:
-    """AC-GAN on scores [B, K + 1]: K class logits, then the realness score.
+    """Return AC-GAN's loss on scores [B, K + 1]: K class logits, then the realness score.
 
     D: the adversarial cost of the last column plus the class cost of reals and of fakes at their labels. G: the same
-    on fakes.
+    on fakes. Realness is the adversarial loss's, of the last column.
 
     Args:
-        adversarial: `logistic()` where None (equation 1), or `hinge()`.
+        num_classes: K.
+        adversarial: `logistic()` if None (equation 1), or `hinge()`.
         cost: of the class logits; `multi_hinge_loss` gives Multi-hinge GAN's auxiliary form without projection.
         on_fake: whether D's class cost has fakes too (both papers' codes), or reals only.
-        discriminator_weight: weight of the class cost in D's move.
-        generator_weight: the same in G's move: 1 in AC-GAN, 0.1 in Multi-hinge GAN.
+        discriminator_weight: weight of D's class cost.
+        generator_weight: weight of G's class cost: 1 in AC-GAN, 0.1 in Multi-hinge GAN.
 
-    Realness is the adversarial loss's, of the last column.
-    Raises ValueError for fewer than two classes; each function for scores of another width, or no labels.
+    Returns:
+        An AdversarialLoss. Its functions raise ValueError for scores of another width, or without labels.
+
+    Raises:
+        ValueError: for fewer than two classes.
     """
     base = logistic() if adversarial is None else adversarial
     weights = (discriminator_weight, generator_weight)
@@ -52,9 +56,9 @@ def improved_auxiliary(
     discriminator_weight: float = 1.0,
     generator_weight: float = 1.0,
 ) -> AdversarialLoss:
-    """ImAC-GAN on scores [B, K + 2]: K + 1 class logits, of which the last is "fake", then the realness score.
+    """Return ImAC-GAN's loss on scores [B, K + 2]: K + 1 class logits (last: "fake"), then the realness score.
 
-    As `auxiliary`, but D's class cost sends all fakes to the class "fake"; G still asks for the label.
+    It is `auxiliary`, except that the class of all fakes in D's class cost is "fake"; G still targets the label.
     """
     base = logistic() if adversarial is None else adversarial
     return _with_classifier(
@@ -71,7 +75,7 @@ def _with_classifier(
     on_fake: bool = True,
     class_of_fakes: bool = False,
 ) -> AdversarialLoss:
-    """The cost of the last column by `base`, plus that of the others times D's and G's weight."""
+    """Return the cost of the last column by `base`, plus that of the others times D's and G's weight."""
     num_classes = one_block(num_classes, "an auxiliary classifier")
     num_logits = num_classes + class_of_fakes
     discriminator_weight, generator_weight = weights

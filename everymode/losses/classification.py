@@ -2,7 +2,7 @@
 
 cGANs with Multi-Hinge Loss (Kavalerov et al., WACV 2021), equations 5 and 8 to 10, with `multi_hinge_loss` or
 `class_cross_entropy`; Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017); ImAC-GAN is
-Omni-GAN's (Zhou et al., ICCV 2021), appendix C: one class more, for fakes.
+Omni-GAN's (Zhou et al., ICCV 2021), appendix C: an extra class for fakes.
 """
 
 from __future__ import annotations
@@ -20,19 +20,23 @@ from everymode.old_names import renamed_keywords
 from everymode.precision import at_least_float32
 
 ClassCost = Callable[[Tensor, Tensor], Tensor]
-"""(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabeled ones (-1) cost 0 and count."""
+"""(class logits [B, K], labels [B]) -> scalar: the mean over rows, where unlabeled rows (-1) cost 0 and count."""
 
 Classified = tuple[Tensor, Condition]
-"""Class logits [B, K], and the condition in which the rows' labels are."""
+"""Class logits [B, K], and the condition that holds the rows' labels."""
 
 
 def class_cross_entropy(logits: Tensor, labels: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Cross-entropy of the softmax of [B, K] logits at int64 labels [B].
+    """Compute the cross-entropy of the softmax of [B, K] logits at int64 labels [B].
 
-    An unlabeled row (UNLABELED, -1) costs 0 and counts in the mean, so that the mean over equal parts of a batch is
+    An unlabeled row (UNLABELED, -1) costs 0 and counts in the mean, so that the mean over equal micro-batches is
     the mean over the batch.
 
-    Raises ValueError for fewer than two classes, shapes that don't fit or, on the CPU, labels outside the range.
+    Args:
+        reduction: "mean" or "sum" over rows, or "none" for [B].
+
+    Raises:
+        ValueError: for fewer than two classes, shapes that don't fit or, on the CPU, labels outside the range.
     """
     if logits.dim() != 2 or logits.shape[1] < 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
@@ -96,18 +100,21 @@ def classification(
     fake_class: int | None = None,
     labeled_share: float = 1.0,
 ) -> Term:
-    """The class head's own cost, for the discriminator's move: on reals at their labels, and on fakes.
+    """Return the class head's own cost as a term of the discriminator: reals at their labels, and fakes.
+
+    The term raises ValueError if the discriminator has no class head.
 
     Args:
-        cost: `class_cross_entropy`, `multi_hinge_loss`, or your own.
-        on_fake: whether fakes are classified too, at the label they were asked for: AC-GAN as Omni-GAN writes it and
-            as the released Multi-hinge code has it. Multi-hinge's equations 4 and 10 have reals only.
+        cost: `class_cross_entropy`, `multi_hinge_loss`, or a custom function.
+        num_classes: K.
+        on_fake: whether fakes are classified too, at the label under which they were generated: AC-GAN as Omni-GAN
+            writes it and as the released Multi-hinge code has it. Multi-hinge's equations 4 and 10 have reals only.
         fake_class: the class of all fakes (K, for K + 1 logits: ImAC-GAN).
-        labeled_share: share of the reals in a batch that have labels. The cost of reals is divided by it, so that it
-            is their mean over labeled rows where every batch holds the same number of them.
+        labeled_share: fraction of the reals in a batch that have labels. The cost of reals is divided by it, so that it
+            is their mean over labeled rows if every batch holds the same number of them.
 
-    Raises ValueError for a share outside (0, 1], fewer than two classes, or several label blocks. The term raises
-    ValueError where the discriminator has no class head.
+    Raises:
+        ValueError: for a fraction outside (0, 1], fewer than two classes, or several label blocks.
     """
     num_classes = one_block(num_classes, "an auxiliary classifier")
     _check_share(labeled_share)
@@ -123,9 +130,10 @@ def classification(
 
 
 def classification_of_fakes(cost: ClassCost, *, num_classes: int) -> Term:
-    """What the class head says of fakes, at the label they were asked for: for the generator's move.
+    """Return the class head's cost of fakes, at the label under which they were generated, as a term of the generator.
 
-    Raises ValueError for fewer than two classes, or several label blocks.
+    Raises:
+        ValueError: for fewer than two classes, or several label blocks.
     """
     num_classes = one_block(num_classes, "an auxiliary classifier")
 
@@ -145,9 +153,12 @@ def cost_of_both(
     fake_class: int | None = None,
     labeled_share: float = 1.0,
 ) -> Tensor:
-    """A discriminator's class cost: that of the reals over `labeled_share`, plus that of the fakes unless None.
+    """Compute a discriminator's class cost: that of the reals / `labeled_share`, plus that of the fakes unless None.
 
-    With `fake_class`, fakes cost what they do at that class. Raises ValueError as `cost_at_labels`.
+    With `fake_class`, all fakes have that class.
+
+    Raises:
+        ValueError: as `cost_at_labels`.
     """
     total = cost_at_labels(cost, num_classes, real) / labeled_share
     return total if fake is None else total + cost_at_labels(cost, num_classes, fake, instead=fake_class)
@@ -156,9 +167,10 @@ def cost_of_both(
 def cost_at_labels(
     cost: ClassCost, num_classes: int, rows: Classified, *, instead: int | None = None
 ) -> Tensor:
-    """The class cost of rows at the labels of their condition, or all at the class `instead`.
+    """Compute the class cost of rows at the labels of their condition, or all at the class `instead`.
 
-    Raises ValueError where there are no labels, several to a row or, on the CPU, any outside the range.
+    Raises:
+        ValueError: if there are no labels, several per row or, on the CPU, any outside the range.
     """
     logits, condition = rows
     (labels,) = label_blocks(condition, num_classes)

@@ -1,12 +1,12 @@
-"""Consistency: the discriminator should say the same of an image and of its augmented copy.
+"""Consistency regularization: D's scores should not change when an image is augmented.
 
 CR: Consistency Regularization for Generative Adversarial Networks (Zhang et al., ICLR 2020), on reals, at
 a weight of 10. bCR: Improved Consistency Regularization for GANs (Zhao et al., AAAI 2021), on fakes too.
 
-What is compared are scores, of all scales: the mean over the batch of the sum of squared differences. (Realness would
-leave class scores free.) The untransformed side is the verdict that the move has anyway, on images as judged; the
-transformation acts on those, so it comes after the game's own augmentation where there is one. The gradient goes
-through both sides. Each side costs one more pass of the discriminator, by itself.
+The cost compares the scores of all scales: the mean over the batch of the sum of squared differences. (Realness would
+leave class scores unconstrained.) The scores of the original images are those of the update itself, on images after
+the game's own augmentation, if any; the transformation is applied to those images. The gradient flows through both
+sides. Each side costs one more forward pass of the discriminator.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Augmentation = Callable[[Tensor, Draws], Tensor]
 
 
 def consistency(augmentation: Augmentation, *, factor: float = 1.0) -> Term:
-    """factor * mean over reals of ||D(T(x)) - D(x)||^2 (CR): for the discriminator's move.
+    """Return the term factor * mean over reals of ||D(T(x)) - D(x)||^2 (CR), for the discriminator's update.
 
     Args:
-        augmentation: T, called with draws of its own (prefix "consistency real/").
+        augmentation: T; its random streams have the prefix "consistency real/".
     """
 
     def term(turn: Turn) -> Tensor:
@@ -39,12 +39,11 @@ def consistency(augmentation: Augmentation, *, factor: float = 1.0) -> Term:
 def balanced_consistency(
     augmentation: Augmentation, *, real_factor: float = 1.0, fake_factor: float = 1.0
 ) -> Term:
-    """`consistency` on reals plus the same on fakes (bCR): for the discriminator's move.
+    """Return the term of `consistency` on reals and on fakes (bCR), for the discriminator's update.
 
     Args:
-        augmentation: T, called with draws of its own for each side (prefixes "consistency real/" and "consistency
-            fake/").
-        real_factor, fake_factor: a side with 0 costs no pass.
+        augmentation: T; its random streams have the prefixes "consistency real/" and "consistency fake/".
+        real_factor, fake_factor: weight of each side; a side with weight 0 costs no forward pass.
     """
 
     def term(turn: Turn) -> Tensor:
@@ -65,7 +64,7 @@ def _on_reals(turn: Turn, augmentation: Augmentation) -> Tensor:
 
 
 def _distance(turn: Turn, verdict: Verdict, images: Tensor, condition: Condition) -> Tensor:
-    """The mean over rows of the squared differences between a verdict's scores and those of images."""
+    """Return the mean over rows of the squared differences between a verdict's scores and those of augmented images."""
     changed = Verdict.of(turn.game.discriminator(images, condition))
     scales = [
         _sum_of_squares(before, after) for before, after in zip(verdict.scores, changed.scores, strict=True)

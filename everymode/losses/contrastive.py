@@ -1,15 +1,16 @@
-"""Costs of class-conditional embeddings: 2C (ContraGAN) and D2D-CE (ReACGAN), and both as terms of an objective.
+"""Losses of class-conditional embeddings, 2C (ContraGAN) and D2D-CE (ReACGAN), and both as terms of an objective.
 
 2C: ContraGAN: Contrastive Learning for Conditional Image Generation (Kang and Park, NeurIPS 2020). D2D-CE:
 Rebooting ACGAN: Auxiliary Classifier GANs with Stable Training (Kang et al., NeurIPS 2021). Both released as
 `POSTECH-CVLab/PyTorch-StudioGAN:src/utils/losses.py` (ConditionalContrastiveLoss, Data2DataCrossEntropyLoss).
 
 Every image has an embedding and every class a proxy; only their directions count. An unlabeled row
-(UNLABELED, -1) costs 0, counts in the mean, and is neither a positive nor a negative for others, since nobody
-knows which.
+(UNLABELED, -1) costs 0, counts in the mean, and is neither a positive nor a negative for other rows, since its class
+is unknown.
 
-Departure from the released code: with several processes, where both compare the rows of all, the released
-gradient of the embeddings is divided by the number of processes once too often; here it is the whole batch's.
+Departure from the released code: with several processes, which both compare with the rows of all processes, the
+released gradient of the embeddings is too small by a factor of the number of processes; here it is that of the whole
+batch.
 """
 
 from __future__ import annotations
@@ -32,20 +33,23 @@ EmbeddingCost = Callable[[Tensor, Tensor, Tensor], Tensor]
 def conditional_contrastive_loss(
     embeddings: Tensor, proxies: Tensor, labels: Tensor, *, temperature: float = 1.0
 ) -> Tensor:
-    """2C: pull an embedding to its class's proxy and to its class's other embeddings, among all of the batch.
+    """Compute 2C: pull an embedding to its class's proxy and to the embeddings of its class in the batch.
 
     The mean over rows i of -log(A_i / B_i), where A_i = p_i + the sum of e_ik over the others k of i's class,
     B_i = p_i + the sum of e_ik over all others k, p_i = exp(cos(embedding i, proxy of i's class) / t) and
     e_ik = exp(cos(embedding i, embedding k) / t).
 
     Args:
-        embeddings: [B, F], of any length: they are normalized here.
-        proxies: [K, F], likewise.
+        embeddings: [B, F]; normalized here.
+        proxies: [K, F]; normalized here.
         labels: [B] integers in 0..K - 1, or UNLABELED.
         temperature: t > 0; 1 in the released configurations.
 
-    Raises ValueError for a temperature that isn't positive, shapes that don't fit and, on the CPU, labels out
-    of range.
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: if the temperature isn't positive, shapes don't fit or, on the CPU, labels are out of range.
     """
     to_proxy, to_others, same, others = _similarities(embeddings, proxies, labels, temperature)
     nothing = -torch.inf
@@ -64,24 +68,26 @@ def data_to_data_cross_entropy(
     negative_margin: float = 0.02,
     released_scaling: bool = False,
 ) -> Tensor:
-    """D2D-CE: pull an embedding to its class's proxy, push the batch's embeddings of other classes away.
+    """Compute D2D-CE: pull an embedding to its class's proxy, push the batch's embeddings of other classes away.
 
     The mean over rows i of -log(p_i / (p_i + the sum of n_ik over rows k of other classes)), where
     p_i = exp(min(cos(embedding i, proxy of i's class) - positive_margin, 0) / t) and
-    n_ik = exp(max(cos(embedding i, embedding k) - negative_margin, 0) / t): a pair that is beyond its margin
-    pulls or pushes no more.
+    n_ik = exp(max(cos(embedding i, embedding k) - negative_margin, 0) / t): a pair beyond its margin has no gradient.
 
     Args:
-        embeddings: [B, F], of any length: they are normalized here.
-        proxies: [K, F], likewise.
+        embeddings: [B, F]; normalized here.
+        proxies: [K, F]; normalized here.
         labels: [B] integers in 0..K - 1, or UNLABELED.
         temperature: t > 0; the default and the margins are those of the released CIFAR-10 configuration (whose
             code ties the negative margin to 1 - positive_margin).
-        released_scaling: divide all n_ik of a row by exp of the largest (cos - negative_margin) / t among all
-            its others, of any class, as the released code does (and doesn't undo), which weakens the push.
+        released_scaling: divide all n_ik of a row by exp of the largest (cos - negative_margin) / t among all other
+            rows of any class. The released code does so (and doesn't undo it), which weakens the push.
 
-    Raises ValueError for a temperature that isn't positive, shapes that don't fit and, on the CPU, labels out
-    of range.
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: if the temperature isn't positive, shapes don't fit or, on the CPU, labels are out of range.
     """
     to_proxy, to_others, same, others = _similarities(embeddings, proxies, labels, temperature)
     attraction = (to_proxy - positive_margin / temperature).clamp(max=0)
@@ -95,12 +101,11 @@ def data_to_data_cross_entropy(
 
 
 def embeddings_of_reals(cost: EmbeddingCost) -> Term:
-    """The cost of the reals' embeddings at their labels: for the discriminator's move.
+    """Return the discriminator's term: `cost` of the reals' embeddings at their labels.
 
-    The discriminator's head must be an `EmbeddingHead` or another with `embed(features)` and `proxies`. The rows
-    of all processes are compared; parts of a batch that is cut for accumulation are compared each by itself.
-
-    The term raises ValueError for another head, and where there are no labels.
+    The discriminator's head must be an `EmbeddingHead`, or another with `embed(features)` and `proxies`. The rows
+    of all processes are compared; with gradient accumulation, each micro-batch is compared by itself. The term raises
+    ValueError for another head, or without labels.
     """
 
     def term(turn: Turn) -> Tensor:
@@ -110,9 +115,9 @@ def embeddings_of_reals(cost: EmbeddingCost) -> Term:
 
 
 def embeddings_of_fakes(cost: EmbeddingCost) -> Term:
-    """The cost of the fakes' embeddings at the labels they were asked for: for the generator's move.
+    """Return the generator's term: `cost` of the fakes' embeddings at the labels they were generated under.
 
-    Head, processes and errors: as `embeddings_of_reals`.
+    Head, processes and errors are those of `embeddings_of_reals`.
     """
 
     def term(turn: Turn) -> Tensor:
@@ -123,7 +128,7 @@ def embeddings_of_fakes(cost: EmbeddingCost) -> Term:
 
 def _cost(cost: EmbeddingCost, turn: Turn, verdict: Verdict, condition: Condition) -> Tensor:
     head = getattr(turn.game.discriminator, "head", None)
-    if not hasattr(head, "embed") or not hasattr(head, "proxies") or not verdict.features:
+    if head is None or not hasattr(head, "embed") or not hasattr(head, "proxies") or not verdict.features:
         raise ValueError(
             "this term needs embeddings, and the discriminator has none: build it with "
             "head=partial(EmbeddingHead, num_classes=K)"
@@ -137,8 +142,9 @@ def _cost(cost: EmbeddingCost, turn: Turn, verdict: Verdict, condition: Conditio
 def _similarities(
     embeddings: Tensor, proxies: Tensor, labels: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Cosines / t of each row with its proxy [B, 1] and with all rows [B, B]; which rows are of its class, and
-    which count at all [B, B].
+    """Return cosines / t of each row with its proxy [B, 1] and with all rows [B, B], and two masks [B, B].
+
+    The masks are True for rows of the same class, and for rows that count (labeled, and not the row itself).
     """
     _check(embeddings, proxies, labels, temperature)
     embeddings, proxies = _directions(embeddings), _directions(proxies)

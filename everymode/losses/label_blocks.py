@@ -1,7 +1,7 @@
-"""Labels as losses need them: one tensor per label block, at the positions of the scores, in range.
+"""Labels in the form that losses need: one tensor per label block, at the positions of the scores, in range.
 
-Most games have one block: labels [B], or label maps [B, H, W]. Several labels per image (a digit and its
-domain, say) are several blocks, and `num_classes` is then a tuple with one number per block.
+Most games have one block: labels [B], or label maps [B, H, W]. Several labels per image (such as a digit and its
+domain) are several blocks, and `num_classes` is then a tuple with one number per block.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from everymode.game import UNLABELED, Condition
 
 
 def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
-    """The number of classes of every block. Raises ValueError unless these are positive whole numbers."""
+    """Return the number of classes of every block.
+
+    Raises:
+        ValueError: unless the numbers are positive integers.
+    """
     sizes = num_classes if isinstance(num_classes, tuple) else (num_classes,)
     if not sizes or any(
         isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes
@@ -28,9 +32,13 @@ def block_sizes(num_classes: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def one_block(num_classes: int | tuple[int, ...], loss: str) -> int:
-    """The number of classes of the only block.
+    """Return the number of classes of the only block.
 
-    Raises ValueError for several label blocks, where `loss` takes one label an image, and for fewer than two classes.
+    Args:
+        loss: name of a loss that takes one label per image, for the error message.
+
+    Raises:
+        ValueError: if there are several label blocks, or fewer than two classes.
     """
     if isinstance(num_classes, tuple):
         raise ValueError(
@@ -44,14 +52,15 @@ def one_block(num_classes: int | tuple[int, ...], loss: str) -> int:
 
 
 def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple[Tensor, ...]:
-    """One int64 tensor of labels per block, [B] or [B, H, W].
+    """Return one int64 tensor of labels per block, [B] or [B, H, W].
 
     Args:
         labels: integers, [B] or [B, H, W]; with several label blocks [B, blocks] or [B, blocks, H, W], or a
             tuple with one tensor per block.
         num_classes: a number for one block, a tuple for several.
 
-    Raises ValueError if there are no labels, they aren't integers, or the number of blocks differs.
+    Raises:
+        ValueError: if there are no labels, they aren't integers, or the number of blocks differs.
     """
     if labels is None:
         raise ValueError(
@@ -73,7 +82,11 @@ def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple
 
 
 def whole_labels(labels: Tensor) -> Tensor:
-    """Labels of one block as int64. Raises ValueError unless they are whole numbers."""
+    """Return labels of one block as int64.
+
+    Raises:
+        ValueError: unless they have an integer type and at least one dimension.
+    """
     if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex() or labels.dim() == 0:
         raise ValueError(
             f"labels must be integers, [B] or [B, H, W] per block, not {labels.dtype} {list(labels.shape)}"
@@ -82,7 +95,7 @@ def whole_labels(labels: Tensor) -> Tensor:
 
 
 def at_positions(labels: Tensor, scores: Tensor) -> Tensor:
-    """A label map [B, H, W] at the pixels nearest to the positions of score maps; labels [B] as they are."""
+    """Return a label map [B, H, W] at the pixels nearest to the positions of score maps; labels [B] unchanged."""
     if labels.dim() != 3 or scores.dim() != 4 or labels.shape[1:] == scores.shape[2:]:
         return labels
     (height, width), (rows, columns) = labels.shape[1:], scores.shape[2:]
@@ -92,9 +105,12 @@ def at_positions(labels: Tensor, scores: Tensor) -> Tensor:
 
 
 def check_labels(labels: Tensor, size: int) -> None:
-    """Raise ValueError if labels lie outside -1..size - 1.
+    """Check that labels lie in -1..size - 1.
 
-    Labels that aren't on the CPU are not looked at, since that would make the host wait for the device.
+    Labels on other devices than the CPU are not checked, since that would make the host wait for the device.
+
+    Raises:
+        ValueError: if one is outside.
     """
     if labels.device.type != "cpu" or torch.compiler.is_compiling() or not labels.numel():
         return

@@ -1,4 +1,4 @@
-"""LeCam regularization: the discriminator's verdicts are held near moving averages of the other side's.
+"""LeCam regularization: D's realness is pulled toward moving averages of the opposite side's realness.
 
 Regularizing Generative Adversarial Networks under Limited Data (Tseng et al., CVPR 2021); released as
 `google/lecam-gan:biggan_cifar/losses.py` (and `third_party/utils.py`) and `stylegan2/lecam_loss.py`.
@@ -15,28 +15,30 @@ from everymode.losses.across_ranks import mean_of_all_ranks
 
 
 class LeCam(nn.Module):
-    """mean (r - a_fake)^2 + mean (a_real - f)^2: a term for the discriminator's move (published weight on CIFAR: 0.3).
+    """The discriminator's term mean (r - a_fake)^2 + mean (a_real - f)^2 (published weight on CIFAR: 0.3).
 
-    r and f are D's realness on reals and fakes [B], averaged over positions and scales. The anchors a_real and a_fake
-    are moving averages of their means, over the whole batch of all processes, the present one included. They start from
-    the first batch's means, follow every use of the term (an accumulated part counts as one) and carry no gradient.
+    r and f are D's realness of reals and fakes [B], averaged over positions and scales. The anchors a_real and a_fake
+    are moving averages of the means of r and f over the whole batch of all processes, including the current batch. They
+    start from the first batch's means, are updated at every use of the term (once per micro-batch) and carry no
+    gradient.
 
     Args:
-        decay: share that an anchor keeps per use. 0.99 in the paper and in the released StyleGAN2; the released
-            BigGAN on CIFAR uses 0.9.
-        start_step: step from which the term costs anything; before it costs 0, and anchors are the present means. The
-            released BigGAN waits for 1000 steps.
-        rectified: cost only r above a_fake and f below a_real, as all released code does; the paper squares both
-            differences as they are.
+        decay: weight of the previous value in the moving average. 0.99 in the paper and the released StyleGAN2; the
+            released BigGAN on CIFAR uses 0.9.
+        start_step: first step at which the term has a cost; before, it costs 0 and the anchors are the current means.
+            The released BigGAN waits for 1000 steps.
+        rectified: penalize only r above a_fake and f below a_real, as all released code does; the paper squares both
+            differences.
 
-    Raises ValueError for a decay outside [0, 1), and in the generator's move, where the term would move the anchors
-    twice.
+    Raises:
+        ValueError: if decay is outside [0, 1), or the term is used in the generator's update, where it would update the
+            anchors twice.
     """
 
     real_anchor: Tensor
     fake_anchor: Tensor
     started: Tensor
-    """1 once the anchors hold something."""
+    """1 once the anchors are set."""
 
     def __init__(self, *, decay: float = 0.99, start_step: int = 0, rectified: bool = True) -> None:
         super().__init__()

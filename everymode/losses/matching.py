@@ -37,12 +37,10 @@ def feature_matching_loss(real_features: Tensor, fake_features: Tensor) -> Tenso
 
 
 def feature_matching() -> Term:
-    """mean over features of |mean over reals - mean over fakes| of D's last features: for the generator's move.
+    """Return the generator's term: mean over features of |mean over reals - mean over fakes| of D's last features.
 
-    The means are over the whole batch of all processes. Where a batch is cut into accumulated parts, each part is
-    matched on its own, which is another cost.
-
-    The term raises ValueError where the discriminator gives no features.
+    The means are over the whole batch of all processes. With gradient accumulation, each micro-batch is
+    matched by itself, which is another cost. The term raises ValueError if the discriminator gives no features.
     """
 
     def term(turn: Turn) -> Tensor:
@@ -57,9 +55,10 @@ def feature_matching() -> Term:
 
 
 def _mean_of_all(features: Tensor) -> Tensor:
-    """The mean [F] over the rows of all processes, with the gradient of this process's own mean.
+    """Return the mean [F] over the rows of all processes, with the gradient of this process's own mean.
 
-    Gradients are averaged over processes afterward, and the average of own means' gradients is the whole's.
+    Gradients are averaged over processes after the backward pass; the average of the own means' gradients is the
+    gradient of the whole mean.
     """
     own = at_least_float32(features).mean(0)
     return own + (mean_of_all_ranks(own) - own.detach())

@@ -1,4 +1,4 @@
-"""The multi-hinge loss: the hinge loss of class scores, in all the forms that its papers and codes use.
+"""The multi-hinge loss: the hinge loss of class scores, in all forms of its papers and codes.
 
 cGANs with Multi-Hinge Loss (Kavalerov, Czaja, Chellappa, WACV 2021; arXiv 1912.04216), equations 4 and 5, which are
 Crammer and Singer's (2001): one maximum over the wrong classes, not a sum. Released code: `ilyakava/gan`
@@ -27,16 +27,20 @@ RowCost = Callable[[Tensor, Tensor], Tensor]
 def multi_hinge_loss(
     scores: Tensor, labels: Tensor, *, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """max(0, m + the highest score of a wrong class - the score of the label's class); equation 4.
+    """Compute max(0, m + highest score of a wrong class - score of the label's class); equation 4.
 
     Args:
         scores: [B, K], or maps [B, K, H, W] with labels [B, H, W].
         labels: int64, 0..K - 1. An unlabeled row (UNLABELED, -1) costs 0 and counts in the mean.
-        margin: m, by how much the right class must lead.
+        margin: m, by which the right class must lead.
         reduction: "mean" or "sum" over rows (and positions), or "none".
 
-    Raises ValueError for fewer than two classes, shapes that don't fit, labels outside the range (on the CPU only:
-    elsewhere looking would make the host wait), or an unknown reduction.
+    Returns:
+        A scalar; with "none", [B] or [B, H, W].
+
+    Raises:
+        ValueError: for fewer than two classes, shapes that don't fit, labels outside the range (checked on the CPU
+            only: elsewhere the host would wait), or an unknown reduction.
     """
     scores, labels, known = _checked(scores, labels)
     own = labels.clamp(min=0).unsqueeze(1)
@@ -48,10 +52,10 @@ def multi_hinge_loss(
 def complement_multi_hinge_loss(
     scores: Tensor, labels: Tensor, *, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """max(0, m - the highest score of another class + the score of the label's class): any class but this one.
+    """Compute max(0, m - highest score of another class + score of the label's class): any class but this one.
 
-    On unlabeled reals, with the fake class as the label: "one of the real classes, whichever". As the generator's
-    cost it asks its fakes for the same. Arguments, errors: as `multi_hinge_loss`.
+    For unlabeled reals, with the fake class as the label, it means "any real class"; likewise as the generator's cost
+    of fakes. Arguments, result and errors are those of `multi_hinge_loss`.
     """
     scores, labels, known = _checked(scores, labels)
     own = labels.clamp(min=0).unsqueeze(1)
@@ -61,28 +65,28 @@ def complement_multi_hinge_loss(
 
 
 def any_real_class(scores: Tensor, labels: Tensor, *, margin: float = 1.0) -> Tensor:
-    """A generator's cost [B] on K + 1 scores: the complement form, "any class but fake"; labels are ignored."""
+    """Compute a generator's cost [B] on K + 1 scores: the complement form, "any class but fake"; labels are ignored."""
     fake_class = torch.full_like(labels, scores.shape[1] - 1)
     return complement_multi_hinge_loss(scores, fake_class, margin=margin, reduction="none")
 
 
 def fake_class_score(scores: Tensor, labels: Tensor) -> Tensor:
-    """A generator's cost [B] on K + 1 scores: the score of the fake class; labels are ignored."""
+    """Return a generator's cost [B] on K + 1 scores: the score of the fake class; labels are ignored."""
     return scores[:, -1]
 
 
 def fake_class_log_probability(scores: Tensor, labels: Tensor) -> Tensor:
-    """A generator's cost [B] on K + 1 scores: the log of the fake class's softmax; labels are ignored."""
+    """Compute a generator's cost [B] on K + 1 scores: the log of the fake class's softmax; labels are ignored."""
     return scores.log_softmax(1)[:, -1]
 
 
 def activation_maximization(scores: Tensor, labels: Tensor) -> Tensor:
-    """A generator's cost [B] on K + 1 scores: minus the log softmax of its highest real class (Zhou et al. 2018)."""
+    """Compute a generator's cost [B] on K + 1 scores: -log softmax of its highest real class (Zhou et al. 2018)."""
     return -scores.log_softmax(1)[:, :-1].amax(1)
 
 
 def confusion(scores: Tensor, labels: Tensor, *, margin: float = 0.1) -> Tensor:
-    """A generator's cost [B] on K + 1 scores: max(0, lead of the highest real class over the second - margin)."""
+    """Compute a generator's cost [B] on K + 1 scores: max(0, highest real class - second highest - margin)."""
     highest = scores[:, :-1].topk(2, dim=1).values
     return F.relu(highest[:, 0] - highest[:, 1] - margin)
 
@@ -95,22 +99,28 @@ def multi_hinge(
     generator_weight: float = 1.0,
     generator_cost: RowCost | None = None,
 ) -> AdversarialLoss:
-    """The K + 1 form, for a discriminator with one score per class and then one for "fake": [B, K + 1].
+    """Return the K + 1 form, for a discriminator with one score per class and a last one for "fake": [B, K + 1].
 
     D: the multi-hinge loss of reals at their label plus that of fakes at the fake class; an unlabeled real takes the
-    complement form at the fake class. G: `generator_weight` times the multi-hinge loss of fakes at the label that was
-    asked for. The released recipe gives G 0.05 of it beside feature matching of weight 1. This is what Omni-GAN's
-    tables call Multi-hinge GAN; the paper's own main form is an auxiliary head beside projection
-    (`classification` with `multi_hinge_loss`).
-
-    Args:
-        generator_margin: G's margin; the same as D's where None.
-        generator_cost: another cost of G, (scores [B, K + 1], labels [B]) -> [B]: `any_real_class`,
-            `fake_class_score`, `fake_class_log_probability`, `activation_maximization`, `confusion`, or your own.
+    complement form at the fake class. G: `generator_weight` times the multi-hinge loss of fakes at their label. The
+    released recipe gives G 0.05 of it beside feature matching of weight 1. This is what Omni-GAN's tables call
+    Multi-hinge GAN; the paper's main form is an auxiliary head beside projection (`classification` with
+    `multi_hinge_loss`).
 
     Realness is the highest score of a class minus that of "fake".
-    Raises ValueError for fewer than two classes. Each function raises ValueError if the scores don't have K + 1 slots
-    or there are no labels.
+
+    Args:
+        margin: D's margin.
+        generator_margin: G's margin; None = D's.
+        generator_weight: weight of G's cost.
+        generator_cost: another cost of G, (scores [B, K + 1], labels [B]) -> [B]: `any_real_class`,
+            `fake_class_score`, `fake_class_log_probability`, `activation_maximization`, `confusion`, or a custom one.
+
+    Returns:
+        An AdversarialLoss. Its functions raise ValueError if the scores don't have K + 1 slots or there are no labels.
+
+    Raises:
+        ValueError: for fewer than two classes.
     """
     num_classes = one_block(num_classes, "the multi-hinge loss")
     at_label = partial(multi_hinge_loss, margin=margin, reduction="none")
@@ -142,7 +152,7 @@ def multi_hinge(
 
 
 def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The scores in single precision at least, int64 labels, and which rows have one."""
+    """Return the scores in float32 or higher precision, int64 labels, and a mask of labeled rows."""
     if scores.dim() < 2 or scores.shape[1] < 2 or labels.shape != scores[:, 0].shape:
         raise ValueError(
             "the multi-hinge loss needs scores [B, K] of two or more classes, and labels [B] (or [B, K, H, W] and "
@@ -155,7 +165,7 @@ def _checked(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _with_slots(scores: Tensor, num_classes: int) -> Tensor:
-    """The scores in single precision at least."""
+    """Return the scores in float32 or higher precision, if there are K + 1."""
     if scores.dim() != 2 or scores.shape[1] != num_classes + 1:
         raise ValueError(
             f"the K + 1 multi-hinge loss needs one score per class, then one for fake: [B, {num_classes + 1}], not "

@@ -34,7 +34,7 @@ def omni_loss(
     reduction: str = "mean",
     count_ignored: bool = True,
 ) -> Tensor:
-    """Pull the positive scores up and the negative ones down, each set by one logsumexp with an added zero.
+    """Compute the omni-loss, which raises the positive scores and lowers the negative ones.
 
     log(1 + sum over negatives of exp(g (s + m))) + log(1 + sum over positives of exp(g (m - s))),
     where g is the scale and m the margin; equation 5 at g = 1, m = 0.
@@ -45,19 +45,22 @@ def omni_loss(
     Args:
         scores: [B, N] or [B, N, H, W] (any number of position dimensions).
         signs: same shape, of a signed integer or a float type: +1 positive, -1 negative, 0 ignored. Other
-            values are not looked for, since that would make the host wait for the device; they give wrong
-            costs.
+            values give wrong costs; they are not checked, since that would make the host wait for the device.
         scale: g > 0, the sharpness.
-        margin: how far beyond 0 a score must be to count as right, on both sides.
-        shift_threshold: the released code's margin instead: it is added to every score, so that the threshold
-            moves to -margin for positives and negatives alike, and no gap opens.
+        margin: distance from 0 that a score needs to count as right, on both sides.
+        shift_threshold: use the released code's margin: it is added to every score, which moves the threshold
+            to -margin for positives and negatives alike and opens no gap.
         reduction: "mean" or "sum" over rows (and positions), or "none" for [B] or [B, H, W].
-        count_ignored: whether rows (or pixels) whose signs are all 0 count in the mean, where they cost 0. If
-            not, the mean is over the others, and 0 where there are none; with several processes each then
-            averages over its own count.
+        count_ignored: whether rows (or pixels) whose signs are all 0, which cost 0, count in the mean. If
+            False, the mean is over the others, and 0 if there are none; each process then averages over its own
+            count.
 
-    Raises ValueError if shapes differ, the type of the signs can't hold -1, the reduction is unknown, or the
-    mean of no row is asked for.
+    Returns:
+        A scalar; with "none", [B] or [B, H, W].
+
+    Raises:
+        ValueError: if shapes differ, the type of the signs can't hold -1, the reduction is unknown, or the mean of an
+            empty batch is requested.
     """
     _check_loss_arguments(scores, signs, scale, reduction)
     scores = at_least_float32(scores)
@@ -85,13 +88,13 @@ def omni_signs(
     *,
     one_sided: bool = False,
 ) -> Tensor:
-    """int8 signs [B, K + 2] or [B, K + 2, H, W]: class slots first, then real, then fake.
+    """Return the int8 signs [B, K + 2] or [B, K + 2, H, W]: class slots first, then real, then fake.
 
     "d_real", "g_fake": +1 at the label and at real, -1 elsewhere (one-sided: 0 elsewhere); equations 6, 9, 11
     and 13. "d_fake": +1 at fake, -1 elsewhere (one-sided: -1 at the label and at real, 0 elsewhere);
     equations 7 and 12.
 
-    A row without a label (UNLABELED, -1) has class slots of 0 and is judged by real and fake alone, except
+    A row without a label (UNLABELED, -1) has class slots of 0, so that only real and fake count, except
     that two-sided "d_fake", which needs no label, is unchanged. A pixel without a label (a label map's void)
     is all 0.
 
@@ -103,9 +106,10 @@ def omni_signs(
             in order, and each block without a label is ignored on its own (a pixel is void where all are).
         one_sided: ignore the slots that the label doesn't name; the fake slot is then never used.
 
-    Raises ValueError for an unknown kind, labels of the wrong shape or type and, for labels on the CPU only
-    (elsewhere looking would make the host wait), labels outside -1..num_classes - 1, which elsewhere match no
-    slot.
+    Raises:
+        ValueError: for an unknown kind, labels of the wrong shape or type, or labels outside -1..num_classes - 1. The
+            range is checked on the CPU only (elsewhere the host would wait for the device); there, such labels match no
+            slot.
     """
     if kind not in ("d_real", "d_fake", "g_fake"):
         raise ValueError(f'kind must be one of "d_real", "d_fake" and "g_fake", not {kind!r}')
@@ -131,18 +135,18 @@ def omni(
     shift_threshold: bool = False,
     count_ignored: bool = True,
 ) -> AdversarialLoss:
-    """Omni-GAN's loss for a discriminator with K + 2 scores; both moves, from the condition alone.
+    """Return Omni-GAN's loss for a discriminator with K + 2 scores.
 
     The discriminator's cost is the mean over reals plus the mean over fakes (equation 8; the generator's is
-    equation 10). Scores are [B, K + 2] or maps
-    [B, K + 2, H, W]. With maps, the condition may be a label map of any size, taken at the nearest pixels, or
-    one label per image, which every position then gets. Unlabeled rows and pixels: see `omni_signs`; the
-    other arguments: see `omni_loss`.
+    equation 10). Scores are [B, K + 2] or maps [B, K + 2, H, W]. With maps, the condition may be a label map of any
+    size, taken at the nearest pixels, or one label per image, used at every position. Unlabeled rows and pixels: see
+    `omni_signs`; the other arguments: see `omni_loss`.
 
     Realness is the score of "real" minus that of "fake" (one-sided: the score of "real", since "fake" isn't
     trained), averaged over positions: 0 is undecided.
 
-    Each function raises ValueError if the scores don't have K + 2 slots or there are no labels.
+    Returns:
+        An AdversarialLoss. Its functions raise ValueError if the scores don't have K + 2 slots or there are no labels.
     """
     sizes = block_sizes(num_classes)
     loss = partial(

@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient with respect to what it judges.
+"""Penalties on the discriminator's gradient with respect to its input.
 
 R1 and R2: Which Training Methods for GANs do actually Converge? (Mescheder et al., 2018), equation 9. The
 paper and most codes weight them by gamma / 2; the terms here carry no 1/2, so give half of a published gamma
@@ -7,8 +7,8 @@ Wasserstein Divergence for GANs (Wu et al., 2018). DRAGAN: On Convergence and St
 al., 2017). Zero-centered penalty between reals and fakes: Improving Generalization and Stability of
 Generative Adversarial Networks (Thanh-Tung et al., 2019).
 
-All act in the discriminator's move, on images as it judged them (after augmentation), by a pass of their own.
-What is differentiated is the adversarial loss's realness, averaged over scales, so that a discriminator with
+All are terms of the discriminator's update. Each makes its own forward pass, on images after augmentation. The
+differentiated quantity is the adversarial loss's realness, averaged over scales, so that a discriminator with
 many class scores has one well-defined gradient per image.
 """
 
@@ -28,16 +28,20 @@ Cost = Callable[[Tensor], Tensor]
 
 
 def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
-    """[B] squared L2 norms of the gradients of each row's scores with respect to that row's input.
+    """Compute the squared L2 norm of the gradient of each row's scores with respect to that row's input.
 
-    The rows must not influence each other (batch normalization breaks this), since the gradient of the sum of
-    all scores is taken. The result can itself be differentiated.
+    The gradient of the sum of all scores is taken, so rows must not influence each other (batch normalization breaks
+    this). The result is itself differentiable.
 
     Args:
         scores: [B] or [B, ...], computed from `inputs`; several scores of one row are summed.
-        inputs: [B, C, H, W] images, [B, 2] points or any [B, ...], which require gradients.
+        inputs: [B, C, H, W] images, [B, 2] points or any [B, ...]; must require gradients.
 
-    Raises ValueError if the numbers of rows differ, or `scores` has no gradient with respect to `inputs`.
+    Returns:
+        [B] squared norms.
+
+    Raises:
+        ValueError: if the numbers of rows differ, or `scores` has no gradient with respect to `inputs`.
     """
     if scores.dim() == 0 or inputs.dim() == 0 or len(scores) != len(inputs):
         raise ValueError(
@@ -48,7 +52,7 @@ def gradient_norm_squared(scores: Tensor, inputs: Tensor) -> Tensor:
 
 
 def r1(*, factor: float = 1.0) -> Term:
-    """factor * mean over the reals of ||gradient of D's realness||^2: for the discriminator's move."""
+    """Return the discriminator's term factor * mean over the reals of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
         return factor * _mean_cost(turn, turn.judged_real, turn.batch.condition, _squared_norm)
@@ -57,7 +61,7 @@ def r1(*, factor: float = 1.0) -> Term:
 
 
 def r2(*, factor: float = 1.0) -> Term:
-    """factor * mean over the fakes of ||gradient of D's realness||^2: for the discriminator's move."""
+    """Return the discriminator's term factor * mean over the fakes of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
         return factor * _mean_cost(turn, turn.judged_fake, turn.fake_condition, _squared_norm)
@@ -66,15 +70,15 @@ def r2(*, factor: float = 1.0) -> Term:
 
 
 def wgan_gp(*, factor: float = 1.0, one_sided: bool = False) -> Term:
-    """factor * mean of (||gradient|| - 1)^2 on random points between reals and fakes (published factor: 10).
+    """Return the term factor * mean of (||gradient|| - 1)^2 at random points between reals and fakes.
 
-    Row i of the reals is joined with row i of the fakes at one uniform share per row (stream "gradient
-    penalty/share", the share of the real), under the real's condition.
+    Each point lies between real i and fake i: share * real + (1 - share) * fake, with one uniform share per row (stream
+    "gradient penalty/share") and the real's condition. The term raises ValueError if reals and fakes differ in shape or
+    number.
 
     Args:
-        one_sided: cost only norms above 1, as max(0, ||gradient|| - 1)^2.
-
-    The term raises ValueError where reals and fakes differ in shape or number.
+        factor: published: 10.
+        one_sided: penalize only norms above 1: max(0, ||gradient|| - 1)^2.
     """
 
     def cost(gradients: Tensor) -> Tensor:
@@ -85,12 +89,17 @@ def wgan_gp(*, factor: float = 1.0, one_sided: bool = False) -> Term:
 
 
 def wgan_div(*, factor: float = 2.0, power: float = 6.0) -> Term:
-    """factor * mean of ||gradient||^power on random points between reals and fakes (the paper's k = 2, p = 6).
+    """Return the term factor * mean of ||gradient||^power at random points between reals and fakes.
 
-    It belongs to the Wasserstein loss, whose costs it turns into a divergence. Points, stream
-    ("divergence/share"), condition and errors of the term: as `wgan_gp`.
+    It belongs to the Wasserstein loss, whose cost it turns into a divergence. Points (stream "divergence/share"),
+    condition and the term's errors are those of `wgan_gp`.
 
-    Raises ValueError if the power isn't above 1.
+    Args:
+        factor: k in the paper.
+        power: p in the paper, above 1.
+
+    Raises:
+        ValueError: if the power isn't above 1.
     """
     if power <= 1:
         raise ValueError(
@@ -100,21 +109,24 @@ def wgan_div(*, factor: float = 2.0, power: float = 6.0) -> Term:
 
 
 def zero_centered(*, factor: float = 1.0) -> Term:
-    """factor * mean of ||gradient||^2 on random points between reals and fakes (Thanh-Tung et al.).
+    """Return the term factor * mean of ||gradient||^2 at random points between reals and fakes (Thanh-Tung et al.).
 
-    Points, stream ("zero-centered penalty/share"), condition and errors: as `wgan_gp`.
+    Points (stream "zero-centered penalty/share"), condition and the term's errors are those of `wgan_gp`.
     """
     return _on_interpolates(_squared_norm, "zero-centered penalty", factor)
 
 
 def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
-    """factor * mean of (||gradient|| - 1)^2 between reals x and perturbed ones x + spread * std * U (published: 10).
+    """Return the term factor * mean of (||gradient|| - 1)^2 between reals and perturbed reals.
 
-    The point is x + share * spread * std * U, with one uniform share per row (stream "dragan/share").
-    std is the population standard deviation of all entries of the reals as judged, over the whole batch of all
-    processes (of each part by itself, where a batch is cut into accumulated parts); U is uniform in [0, 1) for
-    every entry of every row (stream "dragan/noise"). This is the form of the authors' code,
-    `kodalinaveen3/DRAGAN`; the paper writes normal noise.
+    Each point is x + share * spread * std * U, with one uniform share per row (stream "dragan/share"). U is uniform in
+    [0, 1) for every entry (stream "dragan/noise"). std is the population standard deviation of all entries of the
+    augmented reals, over the whole batch of all processes (with gradient accumulation: of each micro-batch). This is
+    the form of the authors' code, `kodalinaveen3/DRAGAN`; the paper has normal noise.
+
+    Args:
+        factor: published: 10.
+        spread: size of the perturbation in standard deviations.
     """
 
     def term(turn: Turn) -> Tensor:
@@ -130,7 +142,7 @@ def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
 
 
 def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
-    """factor * mean cost of the gradients [B, N] at points between reals and fakes."""
+    """Return the term factor * mean cost of the gradients [B, N] at points between reals and fakes."""
 
     def term(turn: Turn) -> Tensor:
         real, fake = turn.judged_real, turn.judged_fake
@@ -148,9 +160,9 @@ def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
 
 
 def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> Tensor:
-    """The mean cost of D's gradients [B, N] at images, in single precision at least.
+    """Return the mean cost of D's gradients [B, N] at images, in float32 or higher precision.
 
-    `forward` is called directly, because a network compiled in place can't be differentiated twice.
+    `forward` is called directly because a network compiled in place can't be differentiated twice.
     """
     with full_precision(images):
         images = at_least_float32(images.detach()).requires_grad_()
@@ -162,10 +174,10 @@ def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> 
 
 
 def _row_gradients(scores: Tensor, inputs: Tensor) -> Tensor:
-    """[B, N] gradients of the scores' sum with respect to the N inputs of each example.
+    """Return the gradients [B, N] of the scores' sum with respect to the N inputs of each example.
 
-    A discriminator that judges packs has fewer scores than examples: each example's gradient is then that of its
-    pack's score (as stevliu/self-conditioned-gan takes R1 of packs).
+    A discriminator of packs has fewer scores than examples: each example's gradient is then that of its pack's score
+    (as stevliu/self-conditioned-gan takes R1 of packs).
     """
     gradient = None
     if inputs.requires_grad and scores.requires_grad:

@@ -1,4 +1,4 @@
-"""Costs of rows to one number, by the name of the reduction."""
+"""Reduction of the costs of rows, selected by name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from torch import Tensor
 
 
 def reduced(costs: Tensor, reduction: str) -> Tensor:
-    """The costs as they are ("none"), their "sum" or their "mean".
+    """Return the costs unchanged ("none"), their "sum" or their "mean".
 
-    Raises ValueError for another name, and for the mean of nothing.
+    Raises:
+        ValueError: for another name, or for the mean of an empty batch.
     """
     if reduction == "none":
         return costs

@@ -8,7 +8,7 @@ from torch import nn
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """average <- decay * average + (1 - decay) * network, over all parameters and floating-point buffers.
+    """Set average <- decay * average + (1 - decay) * network, over all parameters and floating-point buffers.
 
     Integer buffers (counters) are copied. `decay=0` makes a plain copy. Source: the whole state is averaged, running
     statistics included, as in ajbrock/BigGAN-PyTorch utils.py.
@@ -23,9 +23,9 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         else:
             mine.copy_(theirs)
     if decay == 0:
-        torch._foreach_copy_(averaged, current)
+        torch._foreach_copy_(averaged, current)  # pyright: ignore[reportPrivateImportUsage]  torch.optim uses these too
     else:
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        torch._foreach_lerp_(averaged, current, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]  ditto
 
 
 def _tensors(network: nn.Module) -> list[torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Going back to an earlier checkpoint, where a loss was not finite or the run collapsed; or ending the run there."""
+"""Rollback to an earlier checkpoint after a non-finite value or a collapse; or the end of the run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class GoingBack:
-    """Sees that a trainer's run has gone wrong, and goes back with a remedy, at most three times, or ends it.
+    """Checks whether a trainer's run went wrong, and rolls back with a remedy, at most three times, or ends it.
 
-    All processes of the run call the same methods at the same step: the writing one decides, and shares what it found.
+    All processes of the run call the same methods at the same step; the writing process decides for all.
 
     Args:
-        on_nonfinite: go back where something is not finite, in place of stopping.
-        on_collapse: what an alarm of the watch does.
+        trainer: the trainer to check.
+        on_nonfinite: roll back if something is not finite, instead of stopping.
+        on_collapse: reaction to an alarm of the collapse watch.
     """
 
     def __init__(self, trainer: Trainer, *, on_nonfinite: bool, on_collapse: OnCollapse) -> None:
@@ -37,20 +38,21 @@ class GoingBack:
         self._alarmed = False
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs: JSON values."""
+        """Return the state for `restore`, as JSON values."""
         return {"watch": self.watch.state(), "alarmed": self._alarmed}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a trainer's state."""
+        """Restore from a trainer's state."""
         self.watch.restore(state["watch"])
         self._alarmed = bool(state["alarmed"])
 
     # ---- what is not finite
 
     def from_nonfinite(self, bad: BadStep) -> None:
-        """Write down what was not finite, and go back to the last good checkpoint with half D's learning rate.
+        """Write nonfinite.json, and roll back to the last good checkpoint with half the discriminator's learning rate.
 
-        Raises Diverged where the run is to stop, has no good checkpoint, or no rollback left.
+        Raises:
+            Diverged: if the run is to stop, has no good checkpoint, or no rollback left.
         """
         trainer = self._trainer
         good = self._evidence(bad)
@@ -64,14 +66,14 @@ class GoingBack:
         trainer.write_status("diverged", loss=bad.name, bad_step=bad.step)
         where = ""
         if trainer.folder:
-            where = f" {trainer.folder.path / 'nonfinite.json'} says how to look into it."
+            where = f" {trainer.folder.path / 'nonfinite.json'} describes how to investigate it."
         raise Diverged(
             bad,
-            f"Lower the learning rates or raise the weight decay, or go on with --on-nonfinite rollback.{where}",
+            f"Lower the learning rates or raise the weight decay, or continue with --on-nonfinite rollback.{where}",
         )
 
     def _evidence(self, bad: BadStep) -> str:
-        """Write nonfinite.json; the last good checkpoint, the same on every rank, or ""."""
+        """Write nonfinite.json. Returns the path of the last good checkpoint, the same on every rank, or ""."""
         trainer = self._trainer
         if not trainer.folder:
             return ""
@@ -97,7 +99,7 @@ class GoingBack:
     def look(
         self, numbers: dict[str, float], probe: Callable[[Trainer], dict[str, float]] | None
     ) -> dict[str, float]:
-        """The signals of this tick, for the log. The alarm they raise, if any, is kept for `from_collapse`."""
+        """Return the collapse watch's signals of this tick, for the log. An alarm is stored for `from_collapse`."""
         if probe is None:
             return {}
         trainer = self._trainer
@@ -120,7 +122,7 @@ class GoingBack:
         return {f"watch/{name}": value for name, value in signals.items()}
 
     def _say_cautions(self) -> None:
-        """What the watch warns of at this tick: said and written down, whatever an alarm would do."""
+        """Print the watch's warnings of this tick, and append them to warnings.jsonl."""
         trainer = self._trainer
         for caution in self.watch.cautions:
             trainer.progress.say(f"at step {caution.step} {caution.text}")
@@ -129,9 +131,13 @@ class GoingBack:
                     trainer.folder.add_line(trainer.folder.path / "warnings.jsonl", caution._asdict())
 
     def from_collapse(self) -> bool:
-        """Do what an alarm of this tick's look is to do. Whether the run was rolled back.
+        """React to the alarm of this tick, if any.
 
-        Raises Collapsed where it is to stop, has no healthy checkpoint, or no rollback left.
+        Returns:
+            Whether the run was rolled back.
+
+        Raises:
+            Collapsed: if the run is to stop, has no healthy checkpoint, or no rollback left.
         """
         trainer, alarm = self._trainer, self._alarm
         if alarm is None:

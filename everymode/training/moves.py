@@ -1,6 +1,6 @@
-"""One move of either player: from real examples and draws to losses, gradients and new parameters.
+"""One update of either player: from real examples and random draws to losses, gradients and new parameters.
 
-These functions are the whole arithmetic of training, and they can be called alone: given a game, real batches, draws
+These functions are the complete arithmetic of training, and can be called alone: given a game, real batches, draws
 (which may be injected) and an optimizer, they do exactly what the trainer does, in any precision.
 """
 
@@ -18,7 +18,7 @@ from everymode.draws import Draws
 from everymode.game import Batch, Game, Turn
 
 Precision = Callable[[], AbstractContextManager[Any]]
-"""Makes the context in which the networks run: nothing, or autocast."""
+"""Makes the context in which the networks run: an empty one, or autocast."""
 
 Average = Callable[[Sequence[nn.Parameter]], None]
 """Averages gradients over processes."""
@@ -26,7 +26,7 @@ Average = Callable[[Sequence[nn.Parameter]], None]
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one move that go through the networks at once: a whole batch, or one accumulated part of it."""
+    """A micro-batch: the rows of one update that pass through the networks at once."""
 
     batch: Batch
     random: Draws
@@ -34,17 +34,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Played:
-    """What a move leaves behind for the next one and for the log."""
+    """Results of an update, for the next one and for the log."""
 
     losses: dict[str, Tensor]
-    """Named scalars, detached, averaged over parts."""
+    """Named scalars, detached, averaged over micro-batches."""
     turns: tuple[Turn, ...]
-    """One per part, the real batches labeled."""
+    """One per micro-batch, with labeled real batches."""
     gradient_norm: Tensor
-    """L2 norm, over all parameters, of the gradient that the optimizer was given: averaged over parts and processes,
-    before weight decay. A scalar, detached; no part of what is minimized."""
+    """L2 norm, over all parameters, of the gradient that the optimizer received: averaged over micro-batches and ranks,
+    before weight decay. A detached scalar.
+    """
     kept_fake: Tensor | None = None
-    """Fakes that still carry the generator's graph, where they are to be reused."""
+    """Fakes that still carry the generator's graph, if they are to be reused."""
 
 
 def play_discriminator(
@@ -58,16 +59,25 @@ def play_discriminator(
     precision: Precision = nullcontext,
     average: Average | None = None,
 ) -> Played:
-    """One discriminator move: label the reals, make fakes, judge both, take one optimizer step.
+    """Make one discriminator update: label the reals, generate fakes, score both, take one optimizer step.
 
     Args:
-        parts: equal parts of the batch; gradients are the mean over them.
-        step: generator moves made so far (terms and schedules depend on it).
-        one_pass: judge reals and fakes in one concatenated pass where the networks allow it.
-        keep_fakes: keep the generator's graph for `play_generator`. One part only.
+        game: the networks, label source and objective.
+        optimizer: of the discriminator.
+        parts: micro-batches of equal size; gradients are averaged over them.
+        step: generator updates made so far (terms and schedules depend on it).
+        one_pass: score reals and fakes in one concatenated pass where the networks allow it.
+        keep_fakes: keep the generator's graph for `play_generator`. One micro-batch only.
+        precision: makes the context in which the networks run.
+        average: averages gradients over processes.
+
+    Raises:
+        ValueError: if fakes are to be kept from several micro-batches.
     """
     if keep_fakes and len(parts) > 1:
-        raise ValueError(f"fakes can be kept for the generator's move from one part, not from {len(parts)}")
+        raise ValueError(
+            f"fakes can be kept for the generator's update from one micro-batch, not from {len(parts)}"
+        )
     optimizer.zero_grad(set_to_none=True)
     turns: list[Turn] = []
     totals: dict[str, Tensor] = {}
@@ -115,11 +125,16 @@ def play_generator(
     precision: Precision = nullcontext,
     average: Average | None = None,
 ) -> Played:
-    """One generator move: make fakes, have the frozen discriminator judge them, take one optimizer step.
+    """Make one generator update: generate fakes, score them by the frozen discriminator, take one optimizer step.
 
     Args:
-        parts: the batches of the last discriminator move, already labeled, with draws of this move.
-        reused: the discriminator move whose kept fakes (and z, and labels) this move plays with, in place of new ones.
+        game: the networks, label source and objective.
+        optimizer: of the generator.
+        parts: the labeled micro-batches of the last discriminator update, with random draws of this update.
+        step: generator updates made so far.
+        reused: discriminator update whose kept fakes (and z, and labels) are used instead of new ones.
+        precision: makes the context in which the networks run.
+        average: averages gradients over processes.
     """
     optimizer.zero_grad(set_to_none=True)
     turns: list[Turn] = []
@@ -145,14 +160,14 @@ def play_generator(
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """The L2 norm of all gradients together, a scalar that stays on the device. Parameters without one count as 0."""
+    """Return the L2 norm of all gradients together, a scalar on the device. Parameters without gradient count as 0."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return nn.utils.get_total_norm(gradients)
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """The network's parameters take no gradient in this block: it only passes gradients on to its input."""
+    """Freeze the network's parameters in this block: gradients pass through it to its input only."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
@@ -164,7 +179,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def _descend(losses: dict[str, Tensor], totals: dict[str, Tensor], parts: int) -> None:
-    """Add this part's gradients, and its losses to the totals."""
+    """Add this micro-batch's gradients to the parameters, and its losses to the totals."""
     total = torch.stack(list(losses.values())).sum() if len(losses) > 1 else next(iter(losses.values()))
     if parts > 1:
         total = total / parts
@@ -176,7 +191,7 @@ def _descend(losses: dict[str, Tensor], totals: dict[str, Tensor], parts: int) -
 
 @contextmanager
 def in_eval_mode(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode within the block, every layer as it was behind it."""
+    """Put the network into eval mode in this block, and restore every layer's mode afterward."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

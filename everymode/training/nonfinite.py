@@ -1,4 +1,4 @@
-"""Numbers that stopped being finite: where they are, and what is kept to look into it."""
+"""Detection of values that are not finite, and the record that helps to investigate them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from everymode.training.tally import BadStep
 
 
 class Diverged(RuntimeError):
-    """A loss or a weight was not finite."""
+    """Raised if a loss, weight or sample is not finite."""
 
     def __init__(self, bad: BadStep, advice: str) -> None:
         super().__init__(f"{bad.name} was not finite at step {bad.step}. {advice}")
@@ -24,7 +24,7 @@ class Diverged(RuntimeError):
 
 
 def first_bad_weight(networks: Mapping[str, nn.Module], world: World) -> str | None:
-    """The name of a weight or buffer that is not finite on some rank, or None. Waits for the device once."""
+    """Return the name of a weight or buffer that is not finite on some rank, or None. Waits for the device once."""
     named = {
         f"{player}'s {name}": tensor
         for player, network in networks.items()
@@ -48,10 +48,16 @@ def write_evidence(
     seed: int,
     networks: Mapping[str, nn.Module],
 ) -> None:
-    """What is needed to look into a bad step. Draws are functions of the step, so it can be replayed.
+    """Write the facts that are needed to replay a step that was not finite. Random draws are functions of the step.
 
     Args:
-        rows: rows of the data set that each of the step's discriminator moves saw.
+        path: JSON file to write, atomically.
+        bad: the value and step.
+        found_at: step at which it was noticed.
+        last_good: path of the last good checkpoint.
+        rows: dataset rows of each of the step's discriminator updates.
+        seed: of the run.
+        networks: by name; their non-finite parameters are listed.
     """
     evidence: dict[str, Any] = {
         "loss": bad.name,

@@ -1,4 +1,4 @@
-"""Adam as the recipes use it: built, scheduled, and kept in checkpoints by parameter name."""
+"""Adam with the recipe's hyper-parameters: construction, learning rate, and state by parameter name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from everymode.recipe import Recipe
 
 
 def adam(network: nn.Module, recipe: Recipe, *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Fused Adam over all parameters: L2 in the gradient, or AdamW if the recipe decouples its weight decay."""
+    """Return fused Adam over all parameters, or AdamW if the recipe decouples its weight decay."""
     kind = torch.optim.AdamW if recipe.decoupled_weight_decay else torch.optim.Adam
     return kind(
         network.parameters(),
@@ -26,20 +26,20 @@ def adam(network: nn.Module, recipe: Recipe, *, lr: float, weight_decay: float) 
 
 
 def learning_rate_share(recipe: Recipe, step: int) -> float:
-    """What is left of the learning rates at a step: 1, then linearly to 0 over the last `lr_decay` of training."""
+    """Return the factor on the learning rates at a step: 1, then linearly to 0 over the last `lr_decay` of training."""
     if recipe.lr_decay == 0:
         return 1.0
     return min(1.0, (recipe.steps - step) / (recipe.lr_decay * recipe.steps))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Of all parameters."""
+    """Set the learning rate of all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = lr
 
 
 def optimizer_state(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The optimizer's tensors by parameter name. Its numbers are the recipe's, so they are not kept."""
+    """Return the optimizer's tensors by parameter name. Hyper-parameters are the recipe's and are not included."""
     return {
         name: dict(optimizer.state[parameter])
         for name, parameter in network.named_parameters()
@@ -50,7 +50,11 @@ def optimizer_state(network: nn.Module, optimizer: torch.optim.Optimizer) -> dic
 def restore_optimizer(
     network: nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Mapping[str, Tensor]]
 ) -> None:
-    """Take back what `optimizer_state` gave. Raises KeyError for parameters that the network does not have."""
+    """Load a state that `optimizer_state` returned.
+
+    Raises:
+        KeyError: for parameters that the network does not have.
+    """
     parameters = dict(network.named_parameters())
     positions = {name: position for position, name in enumerate(parameters)}
 

@@ -1,4 +1,4 @@
-"""What a recipe is given to prepare its game with, before the first step: see `Recipe.prepare`."""
+"""The environment in which a recipe prepares its game, before the first step: see `Recipe.prepare`."""
 
 from __future__ import annotations
 
@@ -17,34 +17,41 @@ from everymode.storage.atomic import atomic_file
 
 @dataclass(frozen=True)
 class Preparation:
-    """Where and how a recipe prepares."""
+    """Folder, device and outputs for a recipe's preparation."""
 
     folder: Path
-    """The run's folder: what is kept here is found again after a kill, and by the other processes."""
+    """The run folder. Files written here are available after a kill, and to the other processes."""
     device: torch.device
     stop: StopRequest
-    """Long work looks at it, keeps what it has, and leaves."""
+    """Long work checks it, saves its state, and raises Stopped."""
     say: Callable[[str], None]
-    """Prints a line, in the process that talks."""
+    """Prints a line, in the process that prints."""
     verbose: bool
-    """Whether this process talks: bars of its own would only be seen there."""
+    """Whether this process prints; progress bars are shown only there."""
 
     def keep(self, module: nn.Module, name: str) -> None:
-        """Write the module's state into the file `name` of the run's folder, atomically."""
+        """Write the module's state to the file `name` in the run folder, atomically."""
         plain = {key: tensor.detach().cpu().contiguous() for key, tensor in module.state_dict().items()}
         with atomic_file(self.folder / name) as beside:
             save_file(plain, beside)
 
     def recall(self, module: nn.Module, name: str) -> bool:
-        """Give the module the state that `keep` wrote. False, and nothing is done, where there is none yet."""
-        place = self.folder / name
-        if not place.is_file():
+        """Load the state that `keep` wrote into the module.
+
+        Returns:
+            False, with the module unchanged, if there is no such file.
+
+        Raises:
+            ValueError: if the file is damaged or doesn't fit the module.
+        """
+        path = self.folder / name
+        if not path.is_file():
             return False
         try:
-            module.load_state_dict(load_file(place))
+            module.load_state_dict(load_file(path))
         except (SafetensorError, RuntimeError, LookupError, OSError) as error:
-            said = " ".join(str(error).split())[:200]
+            message = " ".join(str(error).split())[:200]
             raise ValueError(
-                f"{place} is damaged, or of another run ({said}): delete it, and what it holds is learned again"
+                f"{path} is damaged, or of another run ({message}): delete it, and what it holds is learned again"
             ) from error
         return True

@@ -1,6 +1,6 @@
 """Trains one network alone before a game begins, such as an autoencoder whose codes are then clustered.
 
-It is a function of its numbers and the data: a run that was killed goes on with the last state that was kept, and ends
+The result depends only on the hyper-parameters and the data: a killed run resumes from the last saved state and ends
 with the same weights.
 """
 
@@ -28,37 +28,41 @@ Cost = Callable[[nn.Module, Tensor], Tensor]
 """(network, examples [B, ...]) -> scalar."""
 
 LINES = 10
-"""How often it says how far it is."""
+"""Number of progress lines."""
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """Every number of it."""
+    """Hyper-parameters of a pretraining."""
 
     name: str
-    """What is trained, in a word: of the lines that are printed, of a folder and of the draws."""
+    """Name of the task, in a word: used in printed lines, as the name of a folder, and in the seeds of random draws."""
     steps: int
     batch_size: int
-    """At most the number of images is used."""
+    """Reduced to the number of images if that is lower."""
     learning_rate: float
-    """Adam's."""
+    """Learning rate of Adam."""
     mirror: bool
-    """Mirror half of the images, at random."""
+    """Whether a random half of the images is flipped horizontally."""
     seed: int
     keep_every: int = 1000
-    """Steps after which a kill loses nothing."""
+    """Steps between saved states."""
 
 
 def pretrain(
     network: nn.Module, cost: Cost, data: Any, numbers: Pretraining, preparation: Preparation
 ) -> None:
-    """Train the network in place, in this process alone; it is then frozen and in evaluation mode.
+    """Train the network in place, in this process alone, then freeze it in eval mode.
 
     Args:
-        data: `len`, and `gather(rows, device, mirror=..., dtype=...)`.
-        preparation: of the run; states are kept below its folder.
+        network: to train.
+        cost: (network, examples) -> scalar.
+        data: has `len`, and `gather(rows, device, mirror=..., dtype=...)`.
+        numbers: hyper-parameters.
+        preparation: of the run; states are saved below its folder.
+
     Raises:
-        Stopped: a signal asked for it; the state was kept first.
+        Stopped: after a signal; the state was saved.
     """
     folder = preparation.folder / "preparation" / numbers.name
     network.to(preparation.device).requires_grad_(True).train()
@@ -102,7 +106,7 @@ def _examples(network: nn.Module, data: Any, order: DataOrder, numbers: Pretrain
 def _resume(
     network: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, preparation: Preparation
 ) -> int:
-    """Steps that were already made, with network and optimizer as they were after them."""
+    """Load the last saved state of network and optimizer, and return the number of steps it had made."""
     newest = files.newest_valid(folder, preparation.say)
     if newest is None:
         return 0
@@ -119,7 +123,7 @@ def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, st
 
 
 def _keep_statistics_apart(network: nn.Module) -> None:
-    """Batch normalization takes the statistics of this process: the others do not take part."""
+    """Make batch normalization use this process's statistics only, since the other processes don't take part."""
     for module in network.modules():
-        if hasattr(module, "synchronize"):
-            module.synchronize = False
+        if isinstance(getattr(module, "synchronize", None), bool):
+            module.synchronize = False  # pyright: ignore[reportArgumentType]  a plain attribute, no tensor or module

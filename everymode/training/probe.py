@@ -1,8 +1,8 @@
-"""The signals of the watch for collapse: how a few samples compare with a few real examples, once per tick.
+"""Signals of the collapse watch: a few samples are compared with a few real examples, once per tick.
 
-Everything is fixed at the start (which reals, which latent codes and labels), so the signals of two ticks differ by the
-networks alone. They are read off the generator as it is, because its average would show a collapse late; networks and
-draws of the training are left as they were.
+The reals, latent codes and labels are fixed at the start, so that signals of two ticks differ by the networks alone.
+Samples come from the generator itself, because its average would show a collapse late. Networks and random draws of
+training are unaffected.
 """
 
 from __future__ import annotations
@@ -28,29 +28,34 @@ Drawn = tuple[Tensor, np.ndarray | None]
 
 NEIGHBORS = 5
 SIDE = 8
-"""Images are compared at this many pixels a side: coarse, cheap, and enough to see a collapse."""
+"""Side of the images that are compared, in pixels: coarse, cheap, and enough to see a collapse."""
 BATCH = 64
 
 
 class SampleProbe:
-    """Signals of one run, by name.
+    """Computes the signals of one run, by name.
 
     coverage: share of the reals that have a sample in their neighborhood (Naeem et al. 2020, k = 5; 8x8 pixels).
-    variety: mean distance between two samples of a class, over the same for reals. 0 = one image per class.
-    labels_hit: share of samples whose nearest reals are of the asked class; only where there are labels.
-    held_out: D's mean realness of examples that it never saw, and held_out_gap: that of training examples minus it.
-        training_above_0, held_out_above_0: the shares of each with a realness above 0. Only where `held_out` is given.
-    overfitting: that gap as a share of the distance from training examples down to samples (`overfitting` below).
-        0 = no difference, 1 = held-out examples look as fake as samples: D knows its data by heart. Likewise.
-    self_accuracy: share of samples in which D's own class scores see the asked class, and validation_accuracy: the same
-        for `held_out` examples and their labels; only where D scores classes (`class_scores`).
+    variety: mean distance between two samples of a class, divided by the same of reals. 0 = one image per class.
+    labels_hit: share of samples whose nearest reals have the sample's class; only with labels.
+    held_out: D's mean realness of held-out examples, and held_out_gap: that of training examples minus it.
+        training_above_0, held_out_above_0: the share of each with a realness above 0. Only with `held_out`.
+    overfitting: that gap as a fraction of the distance from training examples to samples (function `overfitting`).
+        0 = no difference, 1 = held-out examples look as fake as samples: D memorized its data. Only with `held_out`.
+    self_accuracy: share of samples for which D's own class scores predict the sample's class; validation_accuracy: the
+        same for `held_out` examples and their labels. Only if D scores classes (`class_scores`).
     discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
-        layer's own weight; only where the network has such layers.
+        layer's raw weight; only if the network has such layers.
 
-    Of several labels an image (label blocks), their combinations are the classes of `variety` (those of the first few
-    blocks, where so many are combined that most examples would be the only one of theirs), and labels_hit and the
-    accuracies are means over the blocks. Real examples without a label are left out where labels are compared, and
-    held-out ones also of realness, unless the data have such examples too.
+    With several label blocks, the classes of `variety` are combinations of labels (`comparable`), and labels_hit and
+    the accuracies are means over the blocks. Real examples without a label are omitted where labels are compared;
+    held-out ones also from the realness, unless the training data have such examples too.
+
+    Args:
+        data: training data.
+        count: number of samples and of reals.
+        seed: of the choice of reals, latent codes and labels.
+        held_out: data that are not trained on.
     """
 
     def __init__(self, data: Dataset, *, count: int, seed: int, held_out: Dataset | None = None) -> None:
@@ -67,7 +72,7 @@ class SampleProbe:
 
     @torch.no_grad()
     def __call__(self, stepper: Stepper) -> dict[str, float]:
-        """Look at the networks as they are now."""
+        """Return the signals of the networks in their current state."""
         signals: dict[str, float] = {}
         drawn: Drawn | None = None
         if self._count > NEIGHBORS + 1:
@@ -85,7 +90,7 @@ class SampleProbe:
         return signals | _largest_singular_values(stepper)
 
     def _on_unseen(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
-        """What D makes of held-out examples beside training examples and samples."""
+        """Return the signals that compare D's realness of held-out examples, training examples and samples."""
         assert self._unseen is not None
         examples, labels = self._unseen
         if not stepper.game.labels.names_classes:
@@ -154,15 +159,18 @@ class SampleProbe:
 
 
 def overfitting(training: Tensor, held_out: Tensor, fake: Tensor) -> float:
-    """How much of the way from training examples down to fakes the discriminator's realness of held-out ones has gone.
+    """Compute how far D's realness of held-out examples is from training examples (0) toward fakes (1).
 
-    (mean training - mean held-out) / (mean training - mean fake) is 0 where held-out examples look like training ones,
-    and 1 where they look like fakes (the quantity r_v of Karras et al. 2020, equation 1). Here the numerator is first
-    lowered by two standard errors, and the denominator is no less than these, so that noise alone gives about 0 even
-    where the discriminator can't tell anything apart. Can exceed 1; never negative.
+    (mean training - mean held-out) / (mean training - mean fake): the quantity r_v of Karras et al. 2020, equation 1.
+    Here the numerator is first reduced by two standard errors, and the denominator is at least as large as these, so
+    that noise alone gives about 0 even if the discriminator can't distinguish anything. It can exceed 1 and is never
+    negative.
 
     Args:
-        training, held_out, fake: [N], at least two of each of the first two.
+        training, held_out, fake: realness [N]; at least two values of each of the first two.
+
+    Returns:
+        The fraction, as a float.
     """
     noise = 2 * (training.var() / len(training) + held_out.var() / len(held_out)).sqrt()
     gap = (training.mean() - held_out.mean() - noise).clamp(min=0)
@@ -174,23 +182,28 @@ def overfitting(training: Tensor, held_out: Tensor, fake: Tensor) -> float:
 def class_scores(
     discriminator: nn.Module, examples: Tensor, labels: Tensor, num_labels: int
 ) -> Tensor | None:
-    """[B, K] scores of a discriminator for each class, or None if it scores none.
+    """Compute a discriminator's score of each class.
 
-    An auxiliary head's logits; else D(x, k) for every k of a head that has them (projection: Multi-hinge GAN finds its
-    argmax no better than chance); else the first K of more than K scores (omni-loss, classification).
+    They are an auxiliary head's logits; else D(x, k) for every k, if the head has `class_scores` (projection:
+    Multi-hinge GAN finds its argmax no better than chance); else the first K of more than K scores (omni-loss,
+    classification).
+
+    Returns:
+        [B, K], or None if the discriminator scores no classes.
     """
     answer = discriminator(examples, labels)
     if not isinstance(answer, Tensor) and answer.classes is not None:
         return answer.classes[:, :num_labels]  # ImAC-GAN's has a class for fakes behind them
     head = getattr(discriminator, "head", None)
-    if hasattr(head, "class_scores"):
-        return head.class_scores(discriminator.features(examples))
+    of_classes, features = getattr(head, "class_scores", None), getattr(discriminator, "features", None)
+    if of_classes is not None and features is not None:
+        return of_classes(features(examples))
     scores = answer if isinstance(answer, Tensor) else answer.scores[0]
     return scores[:, :num_labels] if scores.ndim == 2 and scores.shape[1] >= num_labels > 1 else None
 
 
 def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray | None) -> dict[str, float]:
-    """The share of examples in which D's highest class score is that of their label, by name; {} where it has none."""
+    """Return the share of examples whose label has D's highest class score, by name; {} if D scores no classes."""
     count = stepper.game.labels.num_labels
     sizes = count if isinstance(count, tuple) else (count,)
     if labels is None or labels.ndim > 2 or len(_columns(labels)) != len(sizes) or max(sizes) < 2:
@@ -211,7 +224,7 @@ def _accuracy(name: str, stepper: Stepper, examples: Tensor, labels: np.ndarray 
 
 
 def _labels_hit(real: Tensor, known: list[np.ndarray], fake: Tensor, asked: list[np.ndarray]) -> list[float]:
-    """`label_agreement` in each block of which enough real examples have the label."""
+    """Return `label_agreement` of each block in which enough real examples have a label."""
     shares = []
     for mine, wanted in zip(known, asked, strict=True):
         labeled = mine >= 0
@@ -221,23 +234,30 @@ def _labels_hit(real: Tensor, known: list[np.ndarray], fake: Tensor, asked: list
 
 
 def _columns(labels: Any) -> list[Any]:
-    """The labels of each block, [N] each."""
+    """Return the labels of each block, [N] each."""
     return [labels] if labels.ndim == 1 else [labels[:, block] for block in range(labels.shape[1])]
 
 
 def coarse(examples: Tensor) -> Tensor:
-    """[N, F] double: points as they are, images [N, C, H, W] at no more than 8x8 pixels."""
+    """Return features [N, F] in float64: points unchanged, images [N, C, H, W] reduced to at most 8x8 pixels."""
     if examples.ndim == 4:
-        size = [min(SIDE, side) for side in examples.shape[2:]]
-        examples = F.adaptive_avg_pool2d(examples.float(), size)
+        height, width = (min(SIDE, side) for side in examples.shape[2:])
+        examples = F.adaptive_avg_pool2d(examples.float(), (height, width))
     return examples.flatten(1).double()
 
 
 def comparable(
     first: np.ndarray | None, second: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The labels of two sides, [N] or [N, blocks] or None, cut to as many of the first blocks as leave at least half of
-    each side in a combination with another member of that side; one block at the least.
+    """Drop trailing label blocks until at least half of the rows on each side share their combination with another row.
+
+    At least one block is kept.
+
+    Args:
+        first, second: labels of the two sides, [N] or [N, blocks], or None.
+
+    Returns:
+        Both labels with the same blocks.
     """
     if first is None or second is None or first.ndim != 2 or second.ndim != 2:
         return first, second
@@ -248,7 +268,7 @@ def comparable(
 
 
 def _share_in_company(labels: np.ndarray) -> float:
-    """Of the rows [N, blocks] that have all labels, the share with the same ones as another row."""
+    """Return the share of fully labeled rows [N, blocks] whose combination of labels occurs in another row too."""
     known = labels[(labels >= 0).all(1)]
     if not len(known):
         return 0.0
@@ -257,10 +277,10 @@ def _share_in_company(labels: np.ndarray) -> float:
 
 
 def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
-    """Mean Euclidean distance between two members of a class, over classes with at least two; over all if no labels.
+    """Compute the mean Euclidean distance between two members of a class, over classes with at least two.
 
-    Of several label blocks [N, blocks] a class is a combination of labels: a generator that draws one image for each
-    has no variety, however many combinations there are. Members that lack a label (-1) are left out.
+    Without labels, it is over all pairs. With several label blocks [N, blocks], a class is a combination of labels: a
+    generator that draws one image for each combination has no variety. Members that lack a label (-1) are omitted.
     """
     rows = None if labels is None or labels.ndim > 2 else labels.reshape(len(labels), -1)
     if rows is None or not (rows >= 0).all(1).any():
@@ -275,7 +295,15 @@ def within_class_distance(features: Tensor, labels: np.ndarray | None) -> float:
 def label_agreement(
     real: Tensor, real_labels: np.ndarray, fake: Tensor, asked: np.ndarray, *, neighbors: int = NEIGHBORS
 ) -> float:
-    """Share of fakes for which the asked label is among the most frequent labels of their nearest reals."""
+    """Return the share of fakes whose label is among the most frequent labels of their nearest reals.
+
+    Args:
+        real: features [N, F].
+        real_labels: [N].
+        fake: features [M, F].
+        asked: [M], the labels under which the fakes were generated.
+        neighbors: number of nearest reals.
+    """
     nearest = torch.cdist(fake, real).topk(neighbors, largest=False).indices.numpy()
     votes = real_labels[nearest]
     counts = np.stack([(votes == label).sum(1) for label in range(int(real_labels.max()) + 1)], axis=1)

@@ -1,4 +1,4 @@
-"""Going back to an earlier checkpoint: how often it was done, and what is changed so that it ends otherwise."""
+"""Rollbacks made so far, and the changes to hyper-parameters that come with them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 MAX_ROLLBACKS = 3
 SMALLEST_WEIGHT_DECAY = 1e-4
-"""What a discriminator without weight decay gets from a remedy that multiplies it."""
+"""Base value of a remedy that multiplies the weight decay of a discriminator that has none."""
 
 
 @dataclass
 class Recovery:
-    """Rollbacks made so far, and the factors that they put on the recipe's numbers. Kept in checkpoints."""
+    """Number of rollbacks, and the factors that they put on the recipe's hyper-parameters. Saved in checkpoints."""
 
     rollbacks: int = 0
     discriminator_lr: float = 1.0
@@ -25,13 +25,13 @@ class Recovery:
         return self.rollbacks >= MAX_ROLLBACKS
 
     def remedy(self, *, lr: float, weight_decay: float = 1.0) -> Recovery:
-        """One rollback more, with further factors."""
+        """Return the recovery after one more rollback, with further factors."""
         return Recovery(
             self.rollbacks + 1, self.discriminator_lr * lr, self.discriminator_weight_decay * weight_decay
         )
 
     def weight_decay(self, recipes_own: float) -> float:
-        """The discriminator's weight decay under the factors so far."""
+        """Return the discriminator's weight decay under the current factors."""
         if self.discriminator_weight_decay == 1.0:
             return recipes_own
         return max(recipes_own, SMALLEST_WEIGHT_DECAY) * self.discriminator_weight_decay

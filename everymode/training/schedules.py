@@ -1,4 +1,4 @@
-"""Schedules: functions from a step (generator moves made so far) to a value."""
+"""Schedules: functions from a step (number of generator updates so far) to a value."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 
 def constant(value: float) -> Callable[[int], float]:
-    """The same value at every step."""
+    """Return a schedule with the same value at every step."""
     return lambda step: value
 
 
 def linear(start: float, end: float, *, over: int, after: int = 0) -> Callable[[int], float]:
-    """From `start` to `end` in `over` steps, beginning at step `after`; constant before and behind.
+    """Return a schedule from `start` to `end` in `over` steps, from step `after` on; constant before and afterward.
 
-    Raises ValueError if `over` is not positive.
+    Raises:
+        ValueError: if `over` is not positive.
     """
     if over <= 0:
         raise ValueError(f"a linear schedule needs a positive number of steps, not over={over}")
@@ -26,9 +27,10 @@ def linear(start: float, end: float, *, over: int, after: int = 0) -> Callable[[
 
 
 def falling(start: float, floor: float, *, over: int) -> Callable[[int], float]:
-    """`start` less a share for each step, as steep as to reach 0 after `over` steps, but never below `floor`.
+    """Return a schedule that falls linearly from `start`, reaching 0 after `over` steps, but never below `floor`.
 
-    Raises ValueError if `over` is not positive, or `floor` lies above `start` or below 0.
+    Raises:
+        ValueError: if `over` is not positive, or `floor` is above `start` or below 0.
     """
     if over <= 0 or not 0 <= floor <= start:
         raise ValueError(
@@ -39,5 +41,5 @@ def falling(start: float, floor: float, *, over: int) -> Callable[[int], float]:
 
 
 def switched_on(value: float, *, at: int) -> Callable[[int], float]:
-    """0 before step `at`, `value` from then on."""
+    """Return a schedule that is 0 before step `at` and `value` from then on."""
     return lambda step: value if step >= at else 0.0

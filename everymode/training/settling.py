@@ -1,9 +1,9 @@
-"""The generator settles at the end of training: what the discriminator judges is then what `sample` draws.
+"""The generator settles at the end of training, so that the discriminator scores the samples that `sample` draws.
 
-In training mode batch normalization uses the statistics of each batch, and in use its running averages. The noise of
-small batches widens what the discriminator sees, and it makes the generator narrow to make up for it. While a generator
-settles it keeps its averages and uses them, as detectors are fine-tuned with "frozen batch norm"; the gradient goes
-through everything else as before. No paper of ours has it.
+Batch normalization uses the statistics of each batch in train mode, and its running averages in eval mode. The noise of
+small batches widens the distribution that the discriminator sees, and the generator becomes too narrow to compensate.
+While a generator settles, it freezes and uses its running averages, as detectors are fine-tuned with "frozen batch
+norm"; gradients are unaffected otherwise. None of the papers does so.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 
 def settles(recipe: Recipe, step: int) -> bool:
-    """Whether the generator settles in a step: the last `settling` of training."""
+    """Return whether the generator settles in a step: the last `settling` of training."""
     return recipe.steps - step <= recipe.settling * recipe.steps
 
 
 def keep_statistics(network: nn.Module, kept: bool = True) -> None:
-    """Have every batch normalization of the network use its running averages as they are, or its batches' again.
+    """Make every batch normalization of the network use its running averages unchanged, or batch statistics again.
 
-    In place; it lasts until the mode of the network is set anew. Reached are all layers with running averages.
+    In place; it lasts until the network's mode is set again. It applies to all layers with running averages.
+
+    Args:
+        kept: True = running averages.
     """
     for module in network.modules():
         if hasattr(module, "running_mean"):

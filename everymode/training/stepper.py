@@ -1,4 +1,4 @@
-"""Makes the steps of a recipe's game: networks, optimizers, the averaged generator, and their state.
+"""Makes the steps of a recipe's game: holds the networks, optimizers, averaged generator, and their state.
 
 No step waits for the device: losses go into a tally that stays there.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from everymode.training.tally import BadStep, Tally
 
 
 class Data(Protocol):
-    """What the trainer asks of a data set."""
+    """The methods of a dataset that training needs."""
 
     def __len__(self) -> int: ...
     def gather(
@@ -45,18 +45,34 @@ class Data(Protocol):
 
 
 class Order(Protocol):
-    """Which rows of the data set each discriminator move sees."""
+    """The order of dataset rows."""
 
     def indices(self, move: int) -> np.ndarray: ...
 
 
+class AdaptiveAugmentation(Protocol):
+    """An augmentation whose strength follows D's realness of the reals."""
+
+    strength: Tensor
+    """Scalar on the device."""
+
+    def observe(self, mean_sign: Tensor) -> None:
+        """Take the mean sign of the reals' realness in one update, over all processes."""
+        ...
+
+
 class Stepper:
-    """Steps one recipe on one data set, in one process of `world`. Knows no loss and no paper.
+    """Makes the steps of one recipe on one dataset, in one process of `world`. It knows no loss and no paper.
 
     Args:
-        order: rows of the data set by discriminator move.
+        recipe: fitted to the data.
+        data: the dataset.
+        order: dataset rows of each discriminator update.
+        device: device of the networks.
+        world: the processes that train together.
 
-    Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
+    Raises:
+        ValueError: if the batch can't be divided among the processes or into micro-batches.
     """
 
     def __init__(
@@ -70,7 +86,7 @@ class Stepper:
         self.completed = 0
         """Generator steps made so far."""
         self.refreshed: dict[str, float] = {}
-        """What the label source said of its refresh, if this step began with one."""
+        """Results of the label source's refresh, if this step began with one."""
         self.recovery = Recovery()
         self._settling = False
         self._injection: Injection | None = None
@@ -167,7 +183,7 @@ class Stepper:
         update_average(self.average, self.game.generator, decay)
 
     def parts(self, step: int, index: int) -> list[Part]:
-        """The real batches and draws of step's index-th discriminator move: this rank's rows, part by part."""
+        """Return this rank's micro-batches of a step's index-th discriminator update, each with its random draws."""
         rows_of_move = self.order.indices(step * self.recipe.discriminator_steps + index)
         draws = [self._draws(step, f"discriminator {index}", rows) for rows in self._part_rows]
         return [self._part(rows_of_move, random) for random in draws]
@@ -222,9 +238,9 @@ class Stepper:
         return {f"gradient_norm/{player}": played.gradient_norm.to(self.device, self.dtype)}
 
     def _adapt_augmentation(self, played: Played) -> dict[str, Tensor]:
-        """Tell an augmentation that adapts how D judged this move's reals; its strength in this move, for the log."""
+        """Pass D's realness of the reals to an adaptive augmentation. Returns its strength, for the log."""
         augment = self.game.augment
-        if not hasattr(augment, "observe"):
+        if not _adapts(augment):
             return {}
         strength = augment.strength.clone()
         with torch.no_grad():
@@ -242,31 +258,31 @@ class Stepper:
         return realness(turn.fake_verdict.scores[0], turn.fake_condition)
 
     def players(self) -> dict[str, nn.Module]:
-        """Both networks, by name."""
+        """Return both networks, by name."""
         return {"generator": self.game.generator, "discriminator": self.game.discriminator}
 
     def refresh_is_due(self) -> bool:
-        """Whether the next step begins with the label source's refresh."""
+        """Return whether the next step begins with a refresh of the label source."""
         return bool(self.recipe.refresh_every) and self.completed % self.recipe.refresh_every == 0
 
     def first_bad(self) -> BadStep | None:
-        """The first loss that was not finite since the tally was read, or else a weight. The host waits for it."""
+        """Return the first non-finite loss since the tally was read, or else weight. The host waits for it."""
         return self.tally.first_bad(self.world) or self.bad_weight()
 
     def bad_weight(self) -> BadStep | None:
-        """A weight that is not finite, though every loss was: no checkpoint may hold it."""
+        """Return a weight that is not finite although every loss was, or None. No checkpoint may hold one."""
         name = first_bad_weight(self.players() | {"averaged generator": self.average}, self.world)
         return None if name is None else BadStep(name, self.completed - 1)
 
     def rows_seen(self, step: int) -> list[list[int]]:
-        """Rows of the data set that each discriminator move of a step sees."""
+        """Return the dataset rows of each discriminator update of a step."""
         moves = self.recipe.discriminator_steps
         return [self.order.indices(step * moves + index).tolist() for index in range(moves)]
 
     # ---- state
 
     def state(self) -> dict[str, Any]:
-        """Everything that a resumed run needs: nested dicts of tensors and JSON values."""
+        """Return everything that a resumed run needs: nested dicts of tensors and JSON values."""
         return {
             "completed": self.completed,
             "recovery": self.recovery.state(),
@@ -280,7 +296,11 @@ class Stepper:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state. Raises RuntimeError, naming the tensors, if it does not fit this game."""
+        """Load a state that `state` returned.
+
+        Raises:
+            RuntimeError: if it does not fit this game; the message names the tensors.
+        """
         self.completed = int(state["completed"])
         for name, module in self.game.modules.items():
             module.load_state_dict(state["modules"][name])
@@ -292,7 +312,7 @@ class Stepper:
         self.tally.restore(state["tally"])
 
     def recover_with(self, recovery: Recovery) -> None:
-        """Put a recovery's factors on the discriminator's numbers."""
+        """Apply a recovery's factors to the discriminator's hyper-parameters."""
         self.recovery = recovery
         decay = recovery.weight_decay(self.recipe.discriminator_weight_decay or 0.0)
         for group in self.discriminator_optimizer.param_groups:
@@ -320,7 +340,7 @@ class Stepper:
         for module in game.modules.values():
             module.to(device=self.device, dtype=self.dtype)
             if self._channels_last:
-                module.to(memory_format=torch.channels_last)
+                module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  no overload has it
             self.world.broadcast(module)
             self.world.synchronize_statistics(module)
             module.train()
@@ -348,11 +368,15 @@ class Stepper:
         )
 
     def _settle(self, step: int) -> None:
-        """Keep the statistics of the generator's batch normalization from the step on in which it begins to settle."""
+        """Freeze the statistics of the generator's batch normalization from the step at which it begins to settle."""
         settling = settles(self.recipe, step)
         if settling != self._settling:
             keep_statistics(self.game.generator, settling)
             self._settling = settling
+
+
+def _adapts(augment: object) -> TypeGuard[AdaptiveAugmentation]:
+    return hasattr(augment, "observe")
 
 
 def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,19 +14,19 @@ from torch import Tensor
 from everymode.machine.distributed import World
 
 _JOINT = "\x1f"
-"""Joins names in a state: a character that no name of a term holds."""
+"""Joins names in a state; no term's name contains this character."""
 _NEVER = torch.iinfo(torch.int64).max
 
 
 class BadStep(NamedTuple):
-    """Where a loss stopped being finite."""
+    """The name and step of the first value that was not finite."""
 
     name: str
     step: int
 
 
 class Tally:
-    """Sums of the scalars seen since the last `read`."""
+    """Sums of the scalars since the last `read`."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -36,7 +36,7 @@ class Tally:
         self._steps: list[int] = []
 
     def add(self, values: Mapping[str, Tensor], step: int) -> None:
-        """Count the scalars of one move."""
+        """Add the scalars of one update."""
         names = tuple(values)
         row = torch.stack([value.detach() for value in values.values()])
         if row.dtype not in (torch.float32, torch.float64):
@@ -53,7 +53,7 @@ class Tally:
         torch.minimum(self._first_bad[names], bad, out=self._first_bad[names])
 
     def first_bad(self, world: World) -> BadStep | None:
-        """The first non-finite value since the last `read`, which stays what it will be."""
+        """Return the first non-finite value since the last `read`. Does not reset the tally."""
         first_name, first_move = "", _NEVER
         for names, moves in self._first_bad.items():
             for name, move in zip(names, world.least(moves).tolist(), strict=True):
@@ -62,7 +62,7 @@ class Tally:
         return None if first_move == _NEVER else BadStep(first_name, self._steps[first_move])
 
     def state(self) -> dict[str, Any]:
-        """What `restore` takes: this process's sums of an unfinished tick."""
+        """Return this process's sums since the last `read`, for `restore`."""
         return {
             "steps": list(self._steps),
             "rows": {
@@ -76,7 +76,7 @@ class Tally:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state that `state` returned."""
         self._steps = list(state["steps"])
         for joined, row in state["rows"].items():
             names = tuple(joined.split(_JOINT))
@@ -85,7 +85,7 @@ class Tally:
             self._first_bad[names] = row["bad"].to(self.device)
 
     def read(self, world: World) -> tuple[dict[str, float], BadStep | None]:
-        """The means over moves and ranks since the last call, and the first non-finite value, if any."""
+        """Return the means over updates and ranks since the last call and the first non-finite value, and reset."""
         bad = self.first_bad(world)
         totals: dict[str, float] = {}
         counts: dict[str, int] = {}

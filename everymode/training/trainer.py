@@ -1,7 +1,7 @@
-"""The trainer: runs a recipe's game to its last step, and knows no loss and no paper.
+"""The trainer: runs a recipe's game to its last step. It knows no loss and no paper.
 
-It owns what a run is beyond its steps (everymode/training/stepper.py): ticks and logs, checkpoints, pictures and
-stopping. Where a loss was not finite or the run collapsed, everymode/training/going_back.py takes over.
+It adds to the steps (everymode/training/stepper.py) the logs, checkpoints, pictures and stopping of a run. If a loss is
+not finite or the run collapses, everymode/training/going_back.py takes over.
 """
 
 from __future__ import annotations
@@ -30,29 +30,37 @@ from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
 __all__ = ["Collapsed", "Diverged", "Measure", "OnCollapse", "Probe", "Snapshot", "Trainer"]
 
 Probe = Callable[["Trainer"], dict[str, float]]
-"""Called at every tick in the writing process: signals for the watch, by name."""
+"""Called at every tick in the writing process; returns signals for the collapse watch, by name."""
 
 Measure = Callable[["Trainer"], dict[str, Any]]
-"""Called at every snapshot in the writing process: a JSON record for metrics.jsonl, with "rank": less is better."""
+"""Called at every snapshot in the writing process; returns a record for metrics.jsonl ("rank": lower is better)."""
 
 Snapshot = Callable[["Trainer"], object]
-"""Called at every snapshot in the writing process, with the averaged generator up to date: draws the pictures."""
+"""Called at every snapshot in the writing process, after the averaged generator was updated; draws the pictures."""
 
 
 class Trainer(Stepper):
-    """Trains one recipe on one data set, in one process of `world`.
+    """Trains one recipe on one dataset, in one process of `world`.
 
     Args:
-        order: rows of the data set by discriminator move.
-        folder: where to write, or None to write nothing (a trainer in a test or notebook).
-        config: JSON values that say how to build the generator again; written into every checkpoint.
-        on_nonfinite_rollback: go back to the last good checkpoint with half the discriminator's learning rate, at most
-            three times, in place of stopping.
-        probe: gives the watch for collapse its signals, beside those of the log; None = no watch.
-        on_collapse: what an alarm does.
-        measure: scores the averaged generator at every snapshot; the checkpoints of the best are kept.
+        recipe: fitted to the data (`Recipe.for_data`).
+        data: the dataset.
+        order: dataset rows of each discriminator update.
+        folder: run folder to write to; None writes nothing (a trainer in a test or notebook).
+        config: JSON values from which the generator can be rebuilt; written into every checkpoint.
+        device: device of the networks.
+        world: the processes that train together; by default this one alone.
+        progress: prints progress; by default nothing is printed.
+        stop: a request to stop after the current step.
+        snapshot: draws pictures at every snapshot.
+        on_nonfinite_rollback: if something is not finite, roll back to the last good checkpoint with half the
+            discriminator's learning rate, at most three times, instead of stopping.
+        probe: computes the collapse watch's signals, beside those of the log; None = no watch.
+        on_collapse: reaction to an alarm of the watch.
+        measure: scores the averaged generator at every snapshot; the best checkpoints are kept.
 
-    Raises ValueError where the batch can't be shared by the processes or cut into the accumulated parts.
+    Raises:
+        ValueError: if the batch can't be divided among the processes or into micro-batches.
     """
 
     def __init__(
@@ -86,16 +94,18 @@ class Trainer(Stepper):
 
     @property
     def watch(self) -> CollapseWatch:
-        """The watch for collapse; it looks only where there is a probe."""
+        """The collapse watch. It is active only with a probe."""
         return self._going_back.watch
 
     # ---- the run
 
     def run(self) -> None:
-        """Train to the recipe's last step, from wherever this trainer stands.
+        """Train from the current step to the recipe's last one.
 
-        Raises Stopped after a signal (with a checkpoint written), Diverged where a loss was not finite, and Collapsed
-        where the watch's alarm is to end the run.
+        Raises:
+            Stopped: after a signal; a checkpoint was written.
+            Diverged: if a loss, weight or sample is not finite and the run doesn't roll back.
+            Collapsed: if an alarm of the watch ends the run.
         """
         recipe = self.recipe
         if self.completed == 0:
@@ -144,7 +154,7 @@ class Trainer(Stepper):
         self.write_status("done")
 
     def _make_up(self) -> None:
-        """The scores and pictures of the checkpoint that the run goes on from, where a kill came before them."""
+        """Make scores and pictures that are missing, after a kill, at the checkpoint that the run resumes from."""
         recipe, folder = self.recipe, self.folder
         if folder is None or not (self.completed == recipe.steps or self.completed % recipe.snapshot == 0):
             return
@@ -164,7 +174,7 @@ class Trainer(Stepper):
         return self.world.any(self._stop.requested)
 
     def _tick(self, *, saving: bool) -> bool:
-        """Read the tally and log it. False if something was not finite and the run was rolled back."""
+        """Read the tally and log it. Returns False if the run was rolled back."""
         numbers, bad = self.tally.read(self.world)
         if bad is None and saving:
             bad = self.bad_weight()
@@ -190,7 +200,7 @@ class Trainer(Stepper):
         return not self._going_back.from_collapse()
 
     def _record_refresh(self) -> None:
-        """What the label source found before the step that was just made: said, and written to labels.jsonl."""
+        """Print the results of the label source's refresh before this step, and append them to labels.jsonl."""
         step = self.completed - 1
         shown = "  ".join(f"{name} {value:.4g}" for name, value in self.refreshed.items())
         self.progress.say(f"labels refreshed at step {step}: {shown}")
@@ -199,7 +209,7 @@ class Trainer(Stepper):
                 self.folder.add_line(self.folder.labels, {"step": step, **self.refreshed})
 
     def _sound(self) -> bool:
-        """Whether all is finite; the next tick will say what it would have said: a stop must not change the run."""
+        """Return whether all is finite. The tally isn't reset, so stopping here leaves the log unchanged."""
         bad = self.first_bad()
         if bad is not None:
             self._going_back.from_nonfinite(bad)
@@ -213,7 +223,7 @@ class Trainer(Stepper):
         )
 
     def _draw_samples(self) -> bool:
-        """The picture of samples, before this step is kept. Whether a sample was not finite and the run rolled back."""
+        """Draw the picture of samples. Returns whether a sample was not finite and the run was rolled back."""
 
         def draw() -> None:
             if self._snapshot is not None:
@@ -223,7 +233,7 @@ class Trainer(Stepper):
         return self._rolled_back_by(draw)
 
     def _rolled_back_by(self, use_samples: Callable[[], None]) -> bool:
-        """Use samples, in the writing process. Whether one was not finite and the run was rolled back."""
+        """Use samples in the writing process. Returns whether one was not finite and the run was rolled back."""
         refused = False
         if self.folder and self.world.is_writer:
             try:
@@ -263,9 +273,13 @@ class Trainer(Stepper):
             self.folder.cut_back(self.completed)
 
     def save(self, *, last: bool = False) -> None:
-        """Write a checkpoint, and delete all but the last two, the best, and the last healthy one.
+        """Write a checkpoint, and delete all others except the last two, the best, and the last healthy one.
 
-        Raises OSError if the run's last one is refused.
+        Args:
+            last: whether it is the run's last checkpoint.
+
+        Raises:
+            OSError: if the last checkpoint can't be written. Others are skipped with a message.
         """
         if self.folder and self.world.is_writer:
             what = f"the checkpoint of step {self.completed}"
@@ -283,16 +297,16 @@ class Trainer(Stepper):
 
     @contextmanager
     def saying_if_refused(self, what: str) -> Iterator[None]:
-        """A full disk costs what was to be written, not the run."""
+        """Print a message if the disk refuses a write in this block (it may be full), and continue training."""
         try:
             yield
         except OSError as error:
             self.progress.say(
-                f"{what} could not be written ({error}): training goes on from memory; free some space"
+                f"{what} could not be written ({error}): training continues from memory; free some space"
             )
 
     def _score(self) -> bool:
-        """Measure the averaged generator, and write its numbers down. Whether the run was rolled back."""
+        """Measure the averaged generator, and write its scores. Returns whether the run was rolled back."""
 
         def measure() -> None:
             if self._measure is not None and self.folder is not None:
@@ -303,15 +317,17 @@ class Trainer(Stepper):
         return self._measure is not None and self._rolled_back_by(measure)
 
     def _best_steps(self) -> list[int]:
-        """The steps of the checkpoints that measured best: of equal ones, the earlier."""
+        """Return the steps of the checkpoints with the best scores; ties go to the earlier one."""
         assert self.folder is not None
         there = {files.step_of(path) for path in files.checkpoints(self.folder.checkpoints)}
-        ranks = {record["step"]: record["rank"] for record in read_lines(self.folder.metrics)}
-        measured = [step for step in ranks if step in there and ranks[step] is not None]
-        return sorted(measured, key=lambda step: (ranks[step], step))[: self.recipe.keep_best]
+        ranks: dict[int, float | None] = {
+            record["step"]: record["rank"] for record in read_lines(self.folder.metrics)
+        }
+        measured = [(rank, step) for step, rank in ranks.items() if step in there and rank is not None]
+        return [step for _, step in sorted(measured)[: self.recipe.keep_best]]
 
     def _healthy_steps(self) -> list[int]:
-        """The step of the newest checkpoint at which nothing looked wrong: kept to go back to."""
+        """Return the step of the newest healthy checkpoint, which rollbacks need; at most one."""
         assert self.folder is not None
         if self._probe is None:
             return []

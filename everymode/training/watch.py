@@ -1,9 +1,9 @@
-"""The watch for collapse: rules over cheap signals that are read once per tick.
+"""The collapse watch: rules over cheap signals that are read once per tick.
 
-A signal is a named number, such as the share of real examples that samples come close to. A rule says when its course
-looks like a collapse. The watch raises an alarm when a rule is broken on several ticks in a row, and remembers the last
-tick at which none was: checkpoints up to there are healthy. Rules of another list only warn: what they see is no
-collapse, but often comes before one.
+A signal is a named number, such as the share of real examples with a sample nearby. A rule decides whether the history
+of a signal looks like a collapse. The watch raises an alarm if a rule is broken on several ticks in a row, and
+remembers the last tick without a broken rule: checkpoints up to there are healthy. Rules of a second list only warn
+of states that are no collapse but often precede one.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ WARM_UP = 3
 
 
 class Alarm(NamedTuple):
-    """What the watch saw."""
+    """A collapse that the watch detected."""
 
     step: int
-    """The tick at which it was sure."""
+    """Tick at which the alarm was raised."""
     text: str
-    """What it saw, as a sentence without its full stop."""
+    """The broken rule in words, without a full stop."""
     last_healthy: int
-    """The last step at which nothing looked wrong; 0 if there was none."""
+    """Last step without a broken rule; 0 if there was none."""
 
 
 class Caution(NamedTuple):
-    """What the watch warns of: no collapse, and training goes on whatever an alarm does."""
+    """A warning of the watch: no collapse, and training continues whatever `on_collapse` is."""
 
     step: int
-    """The tick at which it was sure."""
+    """Tick at which the warning was raised."""
     text: str
-    """What it saw, and what helps, as a sentence without its full stop."""
+    """The observation and a remedy in words, without a full stop."""
 
 
 class OnCollapse(Enum):
-    """What an alarm of the watch does."""
+    """Reaction to an alarm of the watch."""
 
     WARN = "warn"
     STOP = "stop"
@@ -47,7 +47,7 @@ class OnCollapse(Enum):
 
 
 class Collapsed(RuntimeError):
-    """The watch for collapse raised an alarm, and the run was to stop on it (or had no rollback left)."""
+    """Raised if an alarm of the watch ends the run (`OnCollapse.STOP`, or no rollback is left)."""
 
     def __init__(self, alarm: Alarm, advice: str) -> None:
         super().__init__(f"{alarm.text} at step {alarm.step}. {advice}")
@@ -55,31 +55,31 @@ class Collapsed(RuntimeError):
 
 
 class Course(NamedTuple):
-    """What a signal was before this tick."""
+    """History of a signal before this tick."""
 
     best: float
-    """Its highest value so far."""
+    """Highest value so far."""
     first: float
-    """Its value when the run had warmed up (the third tick; before that, the newest)."""
+    """Value after the warm-up (the third tick; before that, the newest)."""
     seen: int
-    """How many ticks there were."""
+    """Number of ticks."""
 
 
 class Rule(Protocol):
-    """When the course of one signal looks like a collapse."""
+    """A condition under which the history of one signal looks like a collapse."""
 
     @property
     def signal(self) -> str: ...
     @property
     def ticks(self) -> int: ...
     def broken(self, value: float, course: Course) -> str | None:
-        """Why, or None."""
+        """Return a description of how the rule is broken, or None if it isn't."""
         ...
 
 
 @dataclass(frozen=True)
 class Fall:
-    """The signal has fallen below a share of its best, once it had been good."""
+    """The signal fell below a fraction of its best value, after that was good once."""
 
     signal: str
     share: float
@@ -111,7 +111,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Growth:
-    """The signal has grown by a factor since the run had warmed up."""
+    """The signal grew by a factor since the warm-up."""
 
     signal: str
     factor: float
@@ -130,10 +130,10 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     # One image per class, from the start or later. Healthy digits runs stay above 0.4.
     Outside("variety", low=0.15),
     # A discriminator that tells reals from fakes every time has nothing left to teach. The ticks are many, because
-    # small data sets come near it and recover.
+    # small datasets come near it and recover.
     Outside("saturation", high=0.995, ticks=5),
-    # A discriminator that has come to judge everything alike teaches as little. Of 246 runs those that went on stayed
-    # above 0.02 of their best; seven that stood still (D's hinge loss at 2.0 to the end) fell below 0.01.
+    # A discriminator that scores everything alike teaches as little. Of 246 runs, those that kept learning stayed above
+    # 0.02 of their best; seven that stood still (D's hinge loss at 2.0 to the end) fell below 0.01.
     Fall("generator_gradient", share=0.01, once_above=0.0, ticks=3),
     Growth("discriminator_singular_value", factor=20.0),
     Growth("generator_singular_value", factor=20.0),
@@ -143,11 +143,11 @@ WARNING_RULES: tuple[tuple[Rule, str], ...] = (
     # Held-out examples judged nearer to samples than to training examples. Healthy digits runs stay below 0.1.
     (
         Outside("overfitting", high=0.5),
-        "the discriminator learns its training examples by heart: raise its weight decay, give it more images or "
+        "the discriminator overfits its training examples: raise its weight decay, give it more images or "
         "augment them, or stop earlier",
     ),
 )
-"""Rules that only warn, with what it means and what helps."""
+"""Rules that only warn, each with its meaning and a remedy."""
 
 
 @dataclass
@@ -163,13 +163,19 @@ class CollapseWatch:
     last_healthy: int = 0
     warned: list[str] = field(default_factory=list)
     cautions: list[Caution] = field(default_factory=list)
-    """What the newest tick warned of, for the first time in this run."""
+    """New warnings of the last tick; each rule warns once in a run."""
 
     def look(self, step: int, signals: Mapping[str, float]) -> Alarm | None:
-        """Read one tick. The alarm is raised again at every tick for as long as the rule stays broken.
+        """Read one tick.
 
-        `cautions` then holds what this tick warns of, each rule once in a run. An alarm's text names every warning
-        that lasts: it may be the cause.
+        An alarm's text includes every persistent warning, since that may be the cause.
+
+        Args:
+            step: of the tick.
+            signals: by name; rules without a signal are skipped.
+
+        Returns:
+            An alarm, at every tick for as long as the rule stays broken; or None.
         """
         reasons = [self._broken(rule, signals) for rule in self.rules]
         sure = [
@@ -195,7 +201,7 @@ class CollapseWatch:
         return alarm
 
     def _broken(self, rule: Rule, signals: Mapping[str, float]) -> str | None:
-        """Why the rule is broken at this tick, or None; counts the ticks in a row."""
+        """Return a description of how the rule is broken at this tick, or None. Counts the ticks in a row."""
         if rule.signal not in signals:
             return None
         value = signals[rule.signal]
@@ -208,7 +214,7 @@ class CollapseWatch:
         return self.streaks[_key(rule)] >= rule.ticks
 
     def state(self) -> dict[str, Any]:
-        """What `restore` takes."""
+        """Return the state for `restore`."""
         return {
             "best": dict(self.best),
             "first": dict(self.first),
@@ -219,7 +225,7 @@ class CollapseWatch:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state that `state` returned."""
         self.best = dict(state["best"])
         self.first = dict(state["first"])
         self.seen = int(state["seen"])

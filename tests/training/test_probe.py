@@ -320,7 +320,7 @@ def test_a_discriminator_that_overfits_is_warned_of_and_does_not_stop_the_run(
     run.run()
     assert run.completed == 14
     (noted,) = read_lines(run.folder.path / "warnings.jsonl")
-    assert noted["step"] == 2 * (3 + 3) and "learns its training examples by heart" in noted["text"]
+    assert noted["step"] == 2 * (3 + 3) and "overfits its training examples" in noted["text"]
     assert f"at step {noted['step']} overfitting is 0.9" in capsys.readouterr().out
     assert not (run.folder.path / "collapses.jsonl").exists()
     assert run.watch.last_healthy == 14

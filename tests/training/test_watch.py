@@ -123,6 +123,6 @@ def test_the_default_rules_warn_of_a_discriminator_that_learns_by_heart() -> Non
     alarms, cautions = warned(CollapseWatch(), {"overfitting": few, "coverage": [0.9] * 14})
     assert not any(alarms)
     assert [caution.step for caution in cautions] == [140]
-    assert "learns its training examples by heart" in cautions[0].text
+    assert "overfits its training examples" in cautions[0].text
     demo = [0.0] * 17 + [0.07, 0.09, 0.08]
     assert warned(CollapseWatch(), {"overfitting": demo, "coverage": [0.9] * 20})[1] == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Protocol, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from everymode.draws import Draws, Rows, stable_seed
 from everymode.game import Batch, Game, Turn
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
+from everymode.training.contracts import Data, Order, adapts
 from everymode.training.ema import update_average
 from everymode.training.injection import Injected, Injection
 from everymode.training.moves import Part, Played, play_discriminator, play_generator
@@ -32,33 +33,6 @@ from everymode.training.optimizers import (
 from everymode.training.recovery import Recovery
 from everymode.training.settling import keep_statistics, settles
 from everymode.training.tally import BadStep, Tally
-
-
-class Data(Protocol):
-    """The methods of a dataset that training needs."""
-
-    def __len__(self) -> int: ...
-    def gather(
-        self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
-    ) -> Tensor: ...
-    def gather_labels(self, indices: np.ndarray, device: torch.device) -> Tensor: ...
-
-
-class Order(Protocol):
-    """The order of dataset rows."""
-
-    def indices(self, move: int) -> np.ndarray: ...
-
-
-class AdaptiveAugmentation(Protocol):
-    """An augmentation whose strength follows D's realness of the reals."""
-
-    strength: Tensor
-    """Scalar on the device."""
-
-    def observe(self, mean_sign: Tensor) -> None:
-        """Take the mean sign of the reals' realness in one update, over all processes."""
-        ...
 
 
 class Stepper:
@@ -240,7 +214,7 @@ class Stepper:
     def _adapt_augmentation(self, played: Played) -> dict[str, Tensor]:
         """Pass D's realness of the reals to an adaptive augmentation. Returns its strength, for the log."""
         augment = self.game.augment
-        if not _adapts(augment):
+        if not adapts(augment):
             return {}
         strength = augment.strength.clone()
         with torch.no_grad():
@@ -373,10 +347,6 @@ class Stepper:
         if settling != self._settling:
             keep_statistics(self.game.generator, settling)
             self._settling = settling
-
-
-def _adapts(augment: object) -> TypeGuard[AdaptiveAugmentation]:
-    return hasattr(augment, "observe")
 
 
 def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -21,9 +21,10 @@ from everymode.pictures import save_curves
 from everymode.recipe import Recipe
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
 from everymode.training.nonfinite import Diverged
-from everymode.training.stepper import Data, Order, Stepper
+from everymode.training.stepper import Stepper
 from everymode.training.tally import BadStep
 from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
 

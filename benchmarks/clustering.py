@@ -18,7 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -83,14 +83,19 @@ def _with_drift(network: nn.Sequential, computed: Callable[[], Tensor]) -> Featu
     return Features(before, computed())
 
 
+def scikit_learn(features: np.ndarray, k: int, **options: Any) -> tuple[float, int]:
+    """Cluster by scikit-learn. Returns inertia and iterations."""
+    fitted: Any = ScikitLearn(k, **options).fit(features)
+    return float(fitted.inertia_), int(fitted.n_iter_)
+
+
 def variants(features: Features, k: int, starts: int) -> dict[str, Callable[[int], tuple[float, int]]]:
     """Name -> (number of the repeat -> inertia, iterations). Those that start again use the same old labels."""
     old = kmeans(features.before, k, starts=1).labels
     before, after = (part.numpy() for part in features)
 
     def yardstick(seed: int) -> tuple[float, int]:
-        found = ScikitLearn(k, n_init=starts, random_state=seed).fit(before)
-        return float(found.inertia_), found.n_iter_
+        return scikit_learn(before, k, n_init=starts, random_state=seed)
 
     def ours(seed: int) -> tuple[float, int]:
         found = kmeans(features.before, k, seed=seed, starts=starts)
@@ -98,8 +103,7 @@ def variants(features: Features, k: int, starts: int) -> dict[str, Callable[[int
 
     def yardstick_again(seed: int) -> tuple[float, int]:
         initial, _ = induced_means(features.after, old, k)
-        found = ScikitLearn(k, init=initial.numpy(), n_init=1).fit(after)
-        return float(found.inertia_), found.n_iter_
+        return scikit_learn(after, k, init=initial.numpy(), n_init=1)
 
     def ours_again(seed: int) -> tuple[float, int]:
         found = kmeans(features.after, k, initial=induced_means(features.after, old, k)[0])

@@ -79,8 +79,9 @@ def activated_apart() -> nn.Module:
 def circular_by_torch() -> StandardCritic:
     """The same by torch's own circular padding."""
     critic = zero_padded()
-    for layer in critic.convolutions:
-        layer.padding_mode = "circular"
+    for layer in critic.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.padding_mode = "circular"
     return critic
 
 
@@ -92,8 +93,8 @@ def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
 def convolutions(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Grid]]:
     """The weights (in use) and grids of the convolutions of a critic of such images."""
     grids = layer_grids(critic, images)
-    layers = ((critic.get_submodule(name), grid) for name, grid in grids.items())
-    return [(layer.weight.detach(), grid) for layer, grid in layers if layer.weight.dim() == 4]
+    weights = ((critic.get_submodule(name).get_parameter("weight"), grid) for name, grid in grids.items())
+    return [(weight.detach(), grid) for weight, grid in weights if weight.dim() == 4]
 
 
 def paper_convolutions(device: torch.device) -> list[tuple[Tensor, Grid]]:
@@ -183,7 +184,7 @@ def update(
 ) -> Work:
     """One step of a critic, as a function that can be called again and again."""
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    critic.to(device, memory_format=memory_format)
+    critic.to(device).to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]  no overload has it
     real, fake = (
         torch.randn(batch, 3, 32, 32, device=device).to(memory_format=memory_format) for _ in range(2)
     )

@@ -22,9 +22,9 @@ LATENT_DIM = 128
 
 @dataclass
 class PlainState:
-    """What one iteration reads and writes."""
+    """State of an iteration: networks, averaged generator and optimizers."""
 
-    generator: nn.Module
+    generator: PlainGenerator
     discriminator: nn.Module
     average: nn.Module
     generator_optimizer: torch.optim.Optimizer
@@ -43,11 +43,11 @@ def build_plain(*, base: int = 64, num_classes: int = NUM_CLASSES) -> PlainState
             if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, 0, 0.02)
     average = copy.deepcopy(generator)
-    optimizers = [
+    of_generator, of_discriminator = (
         torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.0, 0.999), foreach=False, fused=False)
         for network in (generator, discriminator)
-    ]
-    return PlainState(generator, discriminator, average, *optimizers)
+    )
+    return PlainState(generator, discriminator, average, of_generator, of_discriminator)
 
 
 def plain_iteration(state: PlainState, real: Tensor, labels: Tensor) -> None:
@@ -83,8 +83,11 @@ def plain_iteration(state: PlainState, real: Tensor, labels: Tensor) -> None:
             value.copy_(value * state.average_decay + current[name] * (1 - state.average_decay))
 
 
-class _Spectral:
-    """Adds the vector u to a layer and gives its weight over the singular value."""
+class _Spectral(nn.Module):
+    """Adds the vector u to a layer and divides its weight by the singular value."""
+
+    weight: Tensor
+    u: Tensor
 
     def start(self) -> None:
         self.register_buffer("u", torch.randn(1, len(self.weight)))
@@ -104,8 +107,8 @@ class SpectralConv2d(nn.Conv2d, _Spectral):
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
         self.start()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.divided(), self.bias, padding=self.padding)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.conv2d(input, self.divided(), self.bias, padding=self.padding)
 
 
 class SpectralLinear(nn.Linear, _Spectral):
@@ -113,8 +116,8 @@ class SpectralLinear(nn.Linear, _Spectral):
         super().__init__(in_features, out_features)
         self.start()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.divided(), self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.divided(), self.bias)
 
 
 class SpectralEmbedding(nn.Embedding, _Spectral):
@@ -122,8 +125,8 @@ class SpectralEmbedding(nn.Embedding, _Spectral):
         super().__init__(num_classes, features)
         self.start()
 
-    def forward(self, labels: Tensor) -> Tensor:
-        return F.embedding(labels, self.divided())
+    def forward(self, input: Tensor) -> Tensor:
+        return F.embedding(input, self.divided())
 
 
 class ClassNorm(nn.Module):

@@ -14,6 +14,7 @@ the unlabeled images are labeled once, by a classifier trained on the labeled on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -114,7 +115,7 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     if held_out:
         numbers["held_out"] = held_out
 
-    def case(name: str, recipe: Recipe, prepare: object = None) -> Case:
+    def case(name: str, recipe: Recipe, prepare: Callable[[Dataset, int], Dataset] | None = None) -> Case:
         return Case(name, scaled(recipe, budget, **numbers), data or recipe.data, prepare)
 
     found = supervised(on)
@@ -124,7 +125,7 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     # On digits guessing takes longer: all are compared at equal numbers.
     same = {name: guessing.flat_numbers()[name] for name in ("steps", "beta1", "initialization")}
 
-    def supervised_case(name: str, method: str, prepare: object) -> Case:
+    def supervised_case(name: str, method: str, prepare: Callable[[Dataset, int], Dataset] | None) -> Case:
         return case(name, found[method].with_numbers(**same), prepare)
 
     return [

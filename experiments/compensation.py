@@ -63,7 +63,8 @@ class TotalGain(SparsityAware):
         from everymode.norms import compensation, sparsity_aware_norm
 
         def beyond_formula(layer: nn.Module) -> float:
-            count = layer.weight.shape[0] * layer.weight.shape[1]
+            num_outputs, num_inputs = layer.get_parameter("weight").shape[:2]
+            count = num_outputs * num_inputs
             return self.gain / compensation(count, self.fraction)
 
         return sparsity_aware_norm(gain=beyond_formula, fraction=self.fraction)

@@ -41,12 +41,15 @@ if TYPE_CHECKING:
     from everymode.recipes.parts.terms import Both
 
 
+PenaltyName = Literal["wgan-gp", "wgan-div", "r1"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Penalty(Weights):
     """A gradient penalty on the discriminator, one of three, beside the other costs."""
 
-    penalty: Literal["wgan-gp", "wgan-div", "r1"] = "r1"
-    """Which."""
+    penalty: PenaltyName = "r1"
+    """Name of the penalty."""
     penalty_weight: float = 10.0
     """Its weight: the published 10 for WGAN-GP, 1 for WGAN-div (k = 2, p = 6), 5 for R1 (gamma = 10)."""
 
@@ -83,9 +86,7 @@ def plain(recipe: Recipe) -> Recipe:
     return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
 
 
-def penalized(
-    recipe: Recipe, penalty: Literal["wgan-gp", "wgan-div", "r1"], weight: float, on: str
-) -> Recipe:
+def penalized(recipe: Recipe, penalty: PenaltyName, weight: float, on: str) -> Recipe:
     """An AC-GAN without weight decay and with a gradient penalty."""
     terms = Penalty(penalty=penalty, penalty_weight=weight)
     return replace(plain(recipe), name=f"ac-gan-{penalty}-{on}", terms=terms)
@@ -125,7 +126,11 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         augmented = replace(plain(auxiliary), augmentation=AUGMENTATION)
         return both({"AC-GAN": auxiliary, "ImAC-GAN": improved}) | {"AC-GAN, DiffAug, no decay": augmented}
     if figure == "10":
-        penalties = {"WGAN-GP": ("wgan-gp", 10.0), "WGAN-div": ("wgan-div", 1.0), "R1": ("r1", 5.0)}
+        penalties: dict[str, tuple[PenaltyName, float]] = {
+            "WGAN-GP": ("wgan-gp", 10.0),
+            "WGAN-div": ("wgan-div", 1.0),
+            "R1": ("r1", 5.0),
+        }
         return both({"AC-GAN": auxiliary}) | {
             f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in penalties.items()
         }

@@ -62,7 +62,7 @@ PARTS = 25
 BATCH = 500
 FIT_STEPS = 4000
 Kind = Literal["constrained", "linear", "plain"]
-NETWORKS: dict[str, Callable[[int], Partitioner]] = {
+NETWORKS: dict[Kind, Callable[[int], Partitioner]] = {
     "constrained": partial(plane_partitioner, iterations=1),
     "linear": linear_partitioner,
     "plain": multilayer_partitioner,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from scipy.ndimage import label as connected
@@ -23,24 +25,25 @@ def mesh() -> Tensor:
     return torch.cartesian_prod(line, line)
 
 
-def false_valleys(network: nn.Module, part: int, places: Tensor, logits: Tensor) -> Tensor:
+def false_valleys(network: nn.Module, part: int, points: Tensor, logits: Tensor) -> Tensor:
     """[n, 2]: bottoms of valleys of R_c outside of part c, one point each.
 
     Args:
-        places, logits: of the mesh.
+        points, logits: of the mesh.
     """
-    labels = torch.full((len(places),), part)
+    labels = torch.full((len(points),), part)
     values = guide_distance(logits, labels).view(MESH, MESH).numpy()
     low = (values <= minimum_filter(values, 3, mode="nearest")) & (values > 0)
-    low[[0, -1]] = low[:, [0, -1]] = False  # what lies beyond the border is not known
-    groups, count = connected(low, np.ones((3, 3)))
+    low[[0, -1]] = False  # values beyond the border are unknown
+    low[:, [0, -1]] = False
+    groups, count = cast("tuple[np.ndarray, int]", connected(low, np.ones((3, 3))))
     first = [int(np.flatnonzero(groups == number + 1)[0]) for number in range(count)]
-    bottoms = descend(network, part, places[first]) if first else places[:0]
+    bottoms = descend(network, part, points[first]) if first else points[:0]
     found: list[Tensor] = []
     for bottom in bottoms:
         if all((bottom - other).norm() > 0.05 for other in found):
             found.append(bottom)
-    return torch.stack(found) if found else places[:0]
+    return torch.stack(found) if found else points[:0]
 
 
 def descend(network: nn.Module, part: int, starts: Tensor, *, most: int = 500) -> Tensor:
@@ -66,10 +69,10 @@ def descend(network: nn.Module, part: int, starts: Tensor, *, most: int = 500) -
     return here[stuck | walking]
 
 
-def jacobians(network: nn.Module, places: Tensor) -> Tensor:
+def jacobians(network: nn.Module, points: Tensor) -> Tensor:
     """[N, K, 2]: the gradient of each logit."""
     columns = [
-        torch.func.jvp(network, (places,), (torch.eye(2, dtype=places.dtype)[axis].expand_as(places),))[1]
+        torch.func.jvp(network, (points,), (torch.eye(2, dtype=points.dtype)[axis].expand_as(points),))[1]
         for axis in range(2)
     ]
     return torch.stack(columns, 2)

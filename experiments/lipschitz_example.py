@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,12 +102,12 @@ def fit(target: Target, *, constrained: bool, seed: int, steps: int) -> Fit:
 
 def outer_slopes(network: nn.Sequential) -> tuple[float, float]:
     """The network's slopes at minus and at plus infinity (equations 13 and 15), from its weights."""
-    first, second = network[0].weight.squeeze(1), network[2].weight.squeeze(0)
+    first, second = (network[layer].get_parameter("weight").squeeze() for layer in (0, 2))
     products = first * second
     return float(products[first < 0].sum()), float(products[first > 0].sum())
 
 
-def table(fits: dict[tuple[str, bool], Sequence[Fit]]) -> str:
+def table(fits: Mapping[tuple[str, bool], Sequence[Fit]]) -> str:
     """Markdown: a row a target and kind of network."""
     lines = [
         "| target | layers | mean squared error | largest of the seeds | slope at -infinity | slope at +infinity |",
@@ -124,7 +124,7 @@ def table(fits: dict[tuple[str, bool], Sequence[Fit]]) -> str:
     return "\n".join(lines)
 
 
-def picture(fits: dict[tuple[str, bool], Sequence[Fit]], path: Path) -> Path:
+def picture(fits: Mapping[tuple[str, bool], Sequence[Fit]], path: Path) -> Path:
     """A panel a target: its samples, and both networks' fits of the first seed."""
     figure, panels = new_figure(1, len(TARGETS), size=(4 * len(TARGETS), 3.2))
     for panel, target in zip(panels, TARGETS, strict=True):

@@ -124,13 +124,13 @@ def tell_table(
 
 
 def draw_variances(outcomes: Sequence[Outcome], path: Path) -> Path:
-    """Figure 7: one picture a variance, their names after that of `path`. Returns the narrow one's."""
+    """Draw figure 7: one picture per variance, named after `path`. Returns that of the narrow one, drawn last."""
+    drawn = path
     for name, std in reversed(WIDE.items()):
         mine = [outcome for outcome in outcomes if outcome.case.endswith(f", {name}")]
         mixture = open_images(f"grid:std={std:.6g}").mixture
         assert mixture is not None
-        place = path.with_stem(f"{path.stem}-{name.replace(' ', '-')}")
-        drawn = draw_panels(mine, mixture, place)
+        drawn = draw_panels(mine, mixture, path.with_stem(f"{path.stem}-{name.replace(' ', '-')}"))
     return drawn
 
 

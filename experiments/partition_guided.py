@@ -174,11 +174,11 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
         partition = recipe.for_data(data.facts()).flat_numbers()["partition"]
         found = []
         for seed in seeds:
-            place = partition_of(recipe, seed, folder)
+            path = partition_of(recipe, seed, folder)
             learn_partition(
-                data, partition, place, seed=seed, verbose=True, scores={"nmi": nmi, "purity": purity}
+                data, partition, path, seed=seed, verbose=True, scores={"nmi": nmi, "purity": purity}
             )
-            found.append(json.loads((place / "report.json").read_text()))
+            found.append(json.loads((path / "report.json").read_text()))
         shown = [
             mean_and_spread([each[name] for each in found if name in each], "standard deviation")
             for name in ("nmi", "purity")

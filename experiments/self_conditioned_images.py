@@ -228,8 +228,13 @@ def facts_of(
         SAID[options.part],
         *left_out,
         f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
-        f"{data.classes[options.shown_class] if data.num_classes > 1 else options.shown_class}",
+        f"{data.classes[options.shown_class] if _has_classes(data) else options.shown_class}",
     ]
+
+
+def _has_classes(data: Dataset) -> bool:
+    """Return whether the data have several classes in one label block."""
+    return isinstance(data.num_classes, int) and data.num_classes > 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -259,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         judge=judge,
         play=play_once,
     )
-    named = options.classifier or (f"classifier:{options.data}" if data.num_classes > 1 else "lite0:128")
+    named = options.classifier or (f"classifier:{options.data}" if _has_classes(data) else "lite0:128")
     classifier = find_extractor(named, open_data=partial(open_images, progress=False))
     draw_surest(
         outcomes,

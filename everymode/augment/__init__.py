@@ -1,4 +1,4 @@
-"""Augmentation of whatever the discriminator judges: DiffAug, and adaptive augmentation."""
+"""Augmentation of the discriminator's inputs: DiffAug, and adaptive augmentation (ADA)."""
 
 from everymode.augment.adaptive import AdaptiveAugmentation
 from everymode.augment.choosing import find_augmentation

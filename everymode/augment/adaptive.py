@@ -1,15 +1,15 @@
-"""Adaptive discriminator augmentation: as strong as the discriminator's overfitting asks for.
+"""Adaptive discriminator augmentation, whose strength follows the discriminator's overfitting.
 
 Paper: Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data,
 NeurIPS 2020; released as `NVlabs/stylegan2-ada-pytorch` (training/augment.py, training/training_loop.py).
 
-Every augmentation of the pipeline is applied to each image with probability p, on its own. The measure of overfitting
-is r_t = E[sign D(real)] over the augmented reals of four discriminator moves; then p goes up by a fixed step where r_t
-is above the target, and down where it is below.
+Every augmentation of the pipeline is applied to each image with probability p, independently. The measure of
+overfitting is r_t = E[sign D(real)] over the augmented reals of four discriminator updates; p then rises by a fixed
+step if r_t is above the target, and falls if it is below.
 
-What differs from the paper: geometry is one bilinear resampling at the image's own resolution, where the released code
-works at twice the resolution with a low-pass filter (so strong shrinking aliases here, and turning blurs a little);
-image-space filtering, noise and cutout, which the paper leaves out of its best pipeline, are not there; p stays below
+Differences from the paper: geometry is one bilinear resampling at the image's own resolution, where the released code
+works at twice the resolution with a low-pass filter (so strong shrinking aliases here, and rotation blurs a little);
+image-space filtering, noise and cutout, which the paper omits from its best pipeline, are missing; p stays below
 a bound (the paper warns of augmentations that leak into the samples above about 0.8; the released code has no bound).
 """
 
@@ -29,21 +29,22 @@ from everymode.draws import Draws
 class AdaptiveAugmentation(nn.Module):
     """(images [B, C, H, W] in [-1, 1], draws) -> images, each augmentation applied with probability `strength`.
 
-    At strength 0 images come out bit for bit as they went in. Draws the stream "applied" [B, n] (uniform; image b takes
-    augmentation i where it is below that one's probability), then each augmentation's own stream. All state is in
-    buffers, so it is kept in checkpoints.
+    At strength 0, images are returned unchanged, bit for bit. Draws the stream "applied" [B, n] (uniform; image b gets
+    augmentation i if the value is below that augmentation's probability), then each augmentation's own stream. All
+    state is in buffers, so checkpoints contain it.
 
     Args:
-        movements: geometric augmentations, in the order in which they happen to the image.
+        movements: geometric augmentations, in the order in which they are applied.
         colorings: color augmentations, which follow.
-        batch_size: real images of one discriminator move, over all processes.
-        target: the r_t that p is steered to, between -1 and 1.
-        images_to_one: real images over which p would rise from 0 to 1: the speed of adjustment.
+        batch_size: real images of one discriminator update, over all processes.
+        target: the target of r_t, between -1 and 1.
+        images_to_one: number of real images over which p would rise from 0 to 1: the speed of adjustment.
         highest: bound of p.
-        interval: discriminator moves between adjustments.
-        strength: p at the start.
+        interval: discriminator updates between adjustments.
+        strength: initial p.
 
-    Raises ValueError for numbers outside their ranges, and for a pipeline that is empty or names one twice.
+    Raises:
+        ValueError: for numbers outside their ranges, or a pipeline that is empty or names an augmentation twice.
     """
 
     strength: Tensor
@@ -79,7 +80,11 @@ class AdaptiveAugmentation(nn.Module):
         self.register_buffer("_moves", torch.tensor(0))
 
     def forward(self, images: Tensor, random: Draws) -> Tensor:
-        """Raises ValueError for anything but images, and where colors are changed for neither 1 nor 3 channels."""
+        """Augment images.
+
+        Raises:
+            ValueError: unless they are floating-point images, with 1 or 3 channels if colors are changed.
+        """
         require_images(images)
         applied = random.uniform("applied", len(self.movements) + len(self.colorings))
         chances = [movement.chance(self.strength) for movement in self.movements]
@@ -98,11 +103,11 @@ class AdaptiveAugmentation(nn.Module):
 
     @torch.no_grad()
     def observe(self, mean_sign: Tensor) -> None:
-        """Take note of one discriminator move; every `interval` moves, adjust p.
+        """Record one discriminator update; every `interval` updates, adjust p.
 
         Args:
-            mean_sign: the mean sign of D's realness of the move's reals, over all processes; a scalar on the device.
-                One that is not finite counts as 0.
+            mean_sign: the mean sign of D's realness of the update's reals, over all processes; a scalar on the device.
+                A value that is not finite counts as 0.
         """
         self._sum += torch.nan_to_num(mean_sign.to(self._sum), nan=0.0, posinf=0.0, neginf=0.0)
         self._moves += 1
@@ -115,7 +120,7 @@ class AdaptiveAugmentation(nn.Module):
 
 
 def _chosen(maps: list[Tensor], chosen: Tensor) -> Tensor:
-    """The product of maps [B, k, k], of those only that are chosen [B, n] for an image."""
+    """Return the product of those maps [B, k, k] that are selected [B, n] for an image."""
     identity = torch.eye(maps[0].shape[1], device=maps[0].device, dtype=maps[0].dtype)
     columns = chosen.unbind(1)
     return compose(

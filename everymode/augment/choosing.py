@@ -1,4 +1,4 @@
-"""Augmentations by the names that a recipe's field `augmentation` holds: the one place where strings select them."""
+"""Augmentations by the names in a recipe's field `augmentation`: the only code in which strings select them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ DIFFERENTIABLE: dict[str, Policy] = {"color": color, "translation": translation,
 def find_augmentation(
     names: Sequence[str], *, batch_size: int, target: float = 0.6, images_to_one: float = 500_000
 ) -> Policy | None:
-    """The augmentation of a recipe: None for no names, DiffAug's policies in the order named, or ADA.
+    """Return the augmentation of a recipe: None without names, DiffAug's policies in the order named, or ADA.
 
     Args:
-        names: as `everymode.augmentation_names.parse_augmentation` gives them.
-        batch_size: real images of one discriminator move, over all processes; with the last two, for ADA.
-        target: see AdaptiveAugmentation, like the last.
+        names: from `everymode.augmentation_names.parse_augmentation`.
+        batch_size: real images of one discriminator update, over all processes; used by ADA only.
+        target: see AdaptiveAugmentation; used by ADA only.
+        images_to_one: see AdaptiveAugmentation; used by ADA only.
 
-    Raises ValueError for an unknown name, and for DiffAug's policies beside adaptive augmentation.
+    Raises:
+        ValueError: for an unknown name, or for DiffAug's policies beside adaptive augmentation.
     """
     if not names:
         return None
@@ -54,7 +56,7 @@ def find_augmentation(
 
 
 def _movements(further: set[str]) -> list[Movement]:
-    """In the paper's order."""
+    """Return the geometric augmentations, in the paper's order."""
     turning = "rotation" in further
     return [
         *([flip()] if "flip" in further else []),
@@ -69,7 +71,7 @@ def _movements(further: set[str]) -> list[Movement]:
 
 
 def _colorings(further: set[str]) -> list[Coloring]:
-    """In the paper's order."""
+    """Return the color augmentations, in the paper's order."""
     return [
         brightness(),
         contrast(),

@@ -1,10 +1,10 @@
-"""Color augmentations as affine maps of (red, green, blue), and the one pass that carries out their product.
+"""Color augmentations as affine maps of (red, green, blue), and the single pass that applies their product.
 
 Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data, NeurIPS
 2020, appendix B (color transformations); ranges as `NVlabs/stylegan2-ada-pytorch:training/augment.py`.
 
-A map [B, 4, 4] takes (red, green, blue, 1), colors in [-1, 1], to the new color. Gray images take the mean effect on
-the three, so saturation and hue leave them alone.
+A map [B, 4, 4] takes (red, green, blue, 1), colors in [-1, 1], to the new color. Gray images get the mean effect on
+the three channels, so saturation and hue don't change them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from everymode.precision import full_precision
 
 
 class Coloring(NamedTuple):
-    """One color augmentation: which maps it draws."""
+    """One color augmentation: its name and the maps that it draws."""
 
     name: str
     draw: Callable[[Draws], Tensor]
@@ -46,7 +46,7 @@ def contrast(deviation: float = 0.5) -> Coloring:
 
 
 def luma_flip() -> Coloring:
-    """Turn light into dark and keep the hue, or don't: both equally likely. Gray images become their negatives."""
+    """With probability 1/2, invert lightness and keep the hue. Gray images become their negatives."""
 
     def draw(random: Draws) -> Tensor:
         along = 1 - 2 * random.integers("luma flip", 2).to(random.dtype)
@@ -56,7 +56,7 @@ def luma_flip() -> Coloring:
 
 
 def hue(most: float = 1.0) -> Coloring:
-    """Turn colors around the gray axis by an angle uniform in +-`most` half turns."""
+    """Rotate colors around the gray axis by an angle uniform in +-`most` half turns."""
 
     def draw(random: Draws) -> Tensor:
         angle = ((2 * random.uniform("hue") - 1) * (math.pi * most)).view(-1, 1, 1)
@@ -83,9 +83,10 @@ def saturation(deviation: float = 1.0) -> Coloring:
 
 
 def recolor(images: Tensor, maps: Tensor) -> Tensor:
-    """Images [B, C, H, W] with C = 1 or 3, their colors taken through maps [B, 4, 4].
+    """Apply maps [B, 4, 4] to the colors of images [B, C, H, W] with C = 1 or 3.
 
-    Raises ValueError for another number of channels.
+    Raises:
+        ValueError: for another number of channels.
     """
     channels = images.shape[1]
     if channels not in (1, 3):
@@ -110,12 +111,12 @@ def _power(random: Draws, stream: str, deviation: float) -> Tensor:
 
 
 def _gray_axis(like: Tensor) -> Tensor:
-    """[3, 3]: the projection onto the gray axis."""
+    """Return the projection [3, 3] onto the gray axis."""
     return torch.full((3, 3), 1 / 3, device=like.device, dtype=like.dtype)
 
 
 def _along_and_across(along: Tensor, across: Tensor) -> Tensor:
-    """Maps that scale colors along the gray axis by `along` [B], and across it by `across` [B]."""
+    """Return maps that scale colors along the gray axis by `along` [B], and across it by `across` [B]."""
     gray = _gray_axis(along)
     identity = torch.eye(3, device=along.device, dtype=along.dtype)
     linear = along.view(-1, 1, 1) * gray + across.view(-1, 1, 1) * (identity - gray)
@@ -123,7 +124,7 @@ def _along_and_across(along: Tensor, across: Tensor) -> Tensor:
 
 
 def _colors(linear: Tensor, shift: Tensor) -> Tensor:
-    """[B, 4, 4] from a linear part [B, 3, 3] and an equal shift [B] of all channels."""
+    """Return maps [B, 4, 4] from a linear part [B, 3, 3] and an equal shift [B] of all channels."""
     upper = torch.cat((linear, shift.view(-1, 1, 1).expand(-1, 3, 1)), 2)
     last = torch.zeros_like(upper[:, :1])
     last[:, :, 3] = 1

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of whatever the discriminator judges.
+"""Differentiable augmentation (DiffAug) of the discriminator's inputs.
 
 Paper: Zhao, Liu, Lin, Zhu, Han: Differentiable Augmentation for Data-Efficient GAN Training, NeurIPS 2020; ranges and
 rounding as `mit-han-lab/data-efficient-gans:DiffAugment_pytorch.py` (the sides' eighth and half are rounded down).
@@ -22,13 +22,13 @@ Policy = Callable[[Tensor, Draws], Tensor]
 
 
 def diff_augment(*policies: Policy) -> Policy:
-    """The policies, one after the other, each applied to every image.
+    """Return the composition of policies, applied to every image one after the other.
 
     Args:
-        policies: any of `color`, `translation` and `cutout`, in the order in which they are to be applied, or functions
-            of your own.
+        policies: any of `color`, `translation` and `cutout`, in the order of application, or custom functions.
 
-    Raises ValueError, when called, for anything but images [B, C, H, W].
+    Returns:
+        A policy. It raises ValueError for anything but images [B, C, H, W].
     """
 
     def augment(images: Tensor, random: Draws) -> Tensor:
@@ -41,7 +41,7 @@ def diff_augment(*policies: Policy) -> Policy:
 
 
 def color(images: Tensor, random: Draws) -> Tensor:
-    """Brightness + U(-0.5, 0.5), then saturation x U(0, 2), then contrast x U(0.5, 1.5).
+    """Apply brightness + U(-0.5, 0.5), then saturation x U(0, 2), then contrast x U(0.5, 1.5).
 
     Draws the streams "brightness", "saturation" and "contrast" [B], uniform in [0, 1).
     """
@@ -51,7 +51,7 @@ def color(images: Tensor, random: Draws) -> Tensor:
 
 
 def translation(images: Tensor, random: Draws) -> Tensor:
-    """A shift by up to an eighth of the height and of the width, in whole pixels, all shifts equally likely.
+    """Shift by up to an eighth of the height and of the width, in whole pixels; all shifts are equally likely.
 
     Draws the streams "translation down" and "translation right" [B], integers in 0 .. 2 * most.
     """
@@ -62,10 +62,10 @@ def translation(images: Tensor, random: Draws) -> Tensor:
 
 
 def cutout(images: Tensor, random: Draws) -> Tensor:
-    """A hole of half the height and half the width, centered anywhere, clipped at the borders.
+    """Cut a hole of half the height and half the width, centered anywhere, clipped at the borders.
 
-    Draws the streams "cutout row" and "cutout column" [B]: the integer centers, in 0 .. side - 1, or 0 .. side where
-    the hole's side is even and its center thus lies between two pixels.
+    Draws the streams "cutout row" and "cutout column" [B]: the integer centers, in 0 .. side - 1, or 0 .. side if
+    the hole's side is even, so that its center lies between two pixels.
     """
     centers = [
         random.integers(f"cutout {name}", side + 1 - (side // 2) % 2)
@@ -80,7 +80,7 @@ def brighten(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def saturate(images: Tensor, factor: Tensor) -> Tensor:
-    """Scale each pixel's distance from the mean of its channels by `factor` [B]. Gray images stay as they are."""
+    """Scale each pixel's distance from the mean of its channels by `factor` [B]. Gray images are unchanged."""
     mean = images.mean(1, keepdim=True)
     return (images - mean) * _per_image(factor, images) + mean
 
@@ -97,7 +97,7 @@ def translate(images: Tensor, down: Tensor, right: Tensor, *, most: tuple[int, i
     Args:
         down: [B] int64 in -most[0] .. most[0].
         right: [B] int64 in -most[1] .. most[1].
-        most: how far the farthest shift may reach, in pixels (it decides how much padding is made; shifts are clamped).
+        most: maximum shift down and right, in pixels. It fixes the padding; larger shifts are clamped.
     """
     _require_one_each(down, images)
     _require_one_each(right, images)
@@ -107,16 +107,16 @@ def translate(images: Tensor, down: Tensor, right: Tensor, *, most: tuple[int, i
     # Every output pixel reads one pixel of the padded image, and no two read the same: the gradient needs no sums.
     rows = torch.arange(height, device=images.device) + (tall - down.clamp(-tall, tall)).view(-1, 1)
     columns = torch.arange(width, device=images.device) + (wide - right.clamp(-wide, wide)).view(-1, 1)
-    places = rows.view(batch, 1, height, 1) * (width + 2 * wide) + columns.view(batch, 1, 1, width)
-    places = places.view(batch, 1, -1).expand(-1, channels, -1)
-    return padded.flatten(2).gather(2, places).view(batch, channels, height, width)
+    positions = rows.view(batch, 1, height, 1) * (width + 2 * wide) + columns.view(batch, 1, 1, width)
+    positions = positions.view(batch, 1, -1).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, positions).view(batch, channels, height, width)
 
 
 def cut_out(images: Tensor, row: Tensor, column: Tensor, *, hole: tuple[int, int]) -> Tensor:
     """Set a rectangle to 0.
 
     Args:
-        row: [B] int64; the hole covers the rows row - hole[0] // 2 up to hole[0] further ones, where there are such.
+        row: [B] int64; the hole covers hole[0] rows from row - hole[0] // 2 on, as far as they exist.
         column: [B] int64, the same for columns.
         hole: height and width of the hole, in pixels.
     """
@@ -127,7 +127,11 @@ def cut_out(images: Tensor, row: Tensor, column: Tensor, *, hole: tuple[int, int
 
 
 def require_images(images: Tensor) -> None:
-    """Raises ValueError for anything but floating-point images [B, C, H, W]."""
+    """Check the type and shape of images.
+
+    Raises:
+        ValueError: for anything but floating-point images [B, C, H, W].
+    """
     if images.ndim != 4 or not images.is_floating_point():
         raise ValueError(
             f"augmentation moves the pixels of images [B, C, H, W] of floats in [-1, 1], and was given "
@@ -136,15 +140,15 @@ def require_images(images: Tensor) -> None:
 
 
 def _covered(center: Tensor, length: int, images: Tensor, dimension: int) -> Tensor:
-    """[B, 1, side]: the rows or columns that a hole around `center` covers."""
+    """Return a mask [B, 1, side] of the rows or columns that a hole around `center` covers."""
     _require_one_each(center, images)
-    places = torch.arange(images.shape[dimension], device=images.device)
+    positions = torch.arange(images.shape[dimension], device=images.device)
     first = (center - length // 2).view(-1, 1, 1)
-    return (places >= first) & (places < first + length)
+    return (positions >= first) & (positions < first + length)
 
 
 def _per_image(values: Tensor, images: Tensor) -> Tensor:
-    """[B] -> [B, 1, 1, 1], in the images' precision."""
+    """Reshape [B] to [B, 1, 1, 1], in the images' precision."""
     _require_one_each(values, images)
     return values.to(images.dtype).view(-1, 1, 1, 1)
 

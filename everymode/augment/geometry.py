@@ -1,11 +1,11 @@
-"""Geometric augmentations as affine maps, and the one resampling that carries out their product.
+"""Geometric augmentations as affine maps, and the single resampling that applies their product.
 
 Karras, Aittala, Hellsten, Laine, Lehtinen, Aila: Training Generative Adversarial Networks with Limited Data, NeurIPS
 2020, appendix B (pixel blitting and general geometric transformations); ranges as
 `NVlabs/stylegan2-ada-pytorch:training/augment.py`.
 
-A map [B, 3, 3] takes an output pixel's place to the input place that it reads (the inverse of what happens to the
-image): homogeneous (x, y, 1) in pixels from the center of the image, x to the right and y downwards.
+A map [B, 3, 3] takes the position of an output pixel to the input position that it reads (the inverse of the movement
+of the image): homogeneous (x, y, 1) in pixels from the center of the image, x to the right and y downward.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _the_same(strength: Tensor) -> Tensor:
 
 
 class Movement(NamedTuple):
-    """One geometric augmentation: which maps it draws, and how often it is applied."""
+    """One geometric augmentation: the maps that it draws, and the probability of applying it."""
 
     name: str
     draw: Callable[[Draws, tuple[int, int]], Tensor]
@@ -37,12 +37,12 @@ class Movement(NamedTuple):
 
 
 def flip() -> Movement:
-    """Mirror left and right, or don't: both equally likely."""
+    """With probability 1/2, flip horizontally."""
     return Movement("flip", lambda random, size: _scaling(1 - 2.0 * random.integers("flip", 2), 1.0))
 
 
 def quarter_turn() -> Movement:
-    """Turn by 0, 90, 180 or 270 degrees; by 0 or 180 where the image is not square."""
+    """Rotate by 0, 90, 180 or 270 degrees; by 0 or 180 if the image is not square."""
 
     def draw(random: Draws, size: tuple[int, int]) -> Tensor:
         turns = random.integers("quarter turn", 4)
@@ -79,9 +79,8 @@ def scale(deviation: float = 0.2) -> Movement:
 def rotation(stream: str = "rotation", *, most: float = 1.0) -> Movement:
     """Rotate by an angle uniform in +-`most` half turns.
 
-    It is meant to stand twice in a pipeline, before and after `stretch` and under two stream names, so that images
-    are stretched along any axis: either is applied with probability 1 - sqrt(1 - p), so that p is the probability of
-    any rotation at all.
+    A pipeline has it twice, before and after `stretch` and under two stream names, so that images are stretched along
+    any axis. Each is applied with probability 1 - sqrt(1 - p), so that p is the probability of at least one rotation.
     """
 
     def draw(random: Draws, size: tuple[int, int]) -> Tensor:
@@ -113,19 +112,19 @@ def slide(deviation: float = 0.125) -> Movement:
 
 
 def compose(maps: list[Tensor]) -> Tensor:
-    """The map [B, 3, 3] (or [B, 4, 4]) of several, the first of which happens to the image first.
+    """Return the map [B, 3, 3] (or [B, 4, 4]) of several maps, in the order in which they move the image.
 
     That is their product in this order, because each map leads from the output back to the input.
     """
     product = maps[0]
     for each in maps[1:]:
-        # Not a matrix product, which GPUs may round to 10 bits (TF32): a place must be exact to a part of a pixel.
+        # Not a matrix product, which GPUs may round to 10 bits (TF32): a position must be exact to a part of a pixel.
         product = (product.unsqueeze(-1) * each.unsqueeze(-3)).sum(-2)
     return product
 
 
 def warp(images: Tensor, maps: Tensor) -> Tensor:
-    """Images [B, C, H, W] read at the places that maps [B, 3, 3] say: bilinear, reflected beyond the border pixels.
+    """Resample images [B, C, H, W] at the positions given by maps [B, 3, 3]: bilinear, reflected beyond the border pixels.
 
     Half-precision images are resampled in float32. Differentiable once: torch has no second derivative of it.
     """
@@ -137,9 +136,9 @@ def warp(images: Tensor, maps: Tensor) -> Tensor:
         y = _from_center(height, exact).view(1, -1, 1)
         along = [maps[:, axis, 0] * x + maps[:, axis, 1] * y + maps[:, axis, 2] for axis in (0, 1)]
         # With align_corners, -1 and 1 are the centers of the border pixels.
-        places = [2 * at / max(side - 1, 1) for at, side in zip(along, (width, height), strict=True)]
+        positions = [2 * at / max(side - 1, 1) for at, side in zip(along, (width, height), strict=True)]
         moved = F.grid_sample(
-            exact, torch.stack(places, -1), mode="bilinear", padding_mode="reflection", align_corners=True
+            exact, torch.stack(positions, -1), mode="bilinear", padding_mode="reflection", align_corners=True
         )
     return moved.to(images.dtype)
 
@@ -153,12 +152,12 @@ def _scaling(x: Tensor, y: Tensor | float) -> Tensor:
 
 
 def _moving(x: Tensor, y: Tensor) -> Tensor:
-    """The image moves by (x, y): an output pixel reads what lies that far back."""
+    """Return the map of an image that moves by (x, y): an output pixel reads the input (x, y) before it."""
     return _rows((1.0, 0.0, -x), (0.0, 1.0, -y))
 
 
 def _rows(*rows: tuple[Tensor | float, ...]) -> Tensor:
-    """[B, 3, 3] from the first two rows, whose entries are [B] or constants."""
+    """Return maps [B, 3, 3] from the first two rows, whose entries are [B] or constants."""
     entries = [*rows[0], *rows[1], 0.0, 0.0, 1.0]
     like = next(entry for entry in entries if isinstance(entry, Tensor))
     columns = [entry if isinstance(entry, Tensor) else torch.full_like(like, entry) for entry in entries]

@@ -65,8 +65,8 @@ class ImageJudge:
         scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
         state = run_state(run)
         scores |= cluster_scores(state, trained.labels) | stability(run.folder)
-        if opened.num_classes > 1:
-            scores["kl"] = class_divergence(run, data, opened.num_classes, self.samples)
+        if isinstance(num_classes := opened.num_classes, int) and num_classes > 1:
+            scores["kl"] = class_divergence(run, data, num_classes, self.samples)
             scores["kl log10"] = scores["kl"] / math.log(10)
             if self.probed:
                 scores["probe"] = self.probe(run, state, trained)
@@ -157,9 +157,10 @@ def surest(
 def discriminator_features(discriminator: nn.Module, data: Dataset, rows: np.ndarray) -> Tensor:
     """[n, F] of real images, in evaluation mode; one that judges packs is shown packs of the same image."""
     discriminator.eval()
+    features: Any = discriminator.features
     pack = getattr(discriminator, "pack", 1)
     parts = [rows[start : start + PASS] for start in range(0, len(rows), PASS)]
-    return torch.cat([discriminator.features(data.gather(part).repeat_interleave(pack, 0)) for part in parts])
+    return torch.cat([features(data.gather(part).repeat_interleave(pack, 0)) for part in parts])
 
 
 def linear_probe(

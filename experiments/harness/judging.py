@@ -32,7 +32,10 @@ def agreement(run: everymode.Run, classifier: str, samples: int) -> float:
     """Share of samples, equally many of each class, that the data set's classifier sees as the class asked for."""
     extractor = find_extractor(f"classifier:{classifier}", open_data=opened_for(run.recipe))
     generator = run.generator()
-    labels = torch.arange(samples) % generator.num_labels
+    num_labels = generator.num_labels
+    if isinstance(num_labels, tuple):
+        raise ValueError(f"agreement needs one label per image, and {run.folder} has {len(num_labels)}")
+    labels = torch.arange(samples) % num_labels
     images = generator.sample(samples, label=labels, seed=20_000)
     logits = extract(extractor, image_batches(quantized(images))).logits
     assert logits is not None

@@ -85,7 +85,8 @@ class PointJudge:
 def draw_points(generator: nn.Module, labels: LabelSource, count: int) -> Tensor:
     """[count, 2] points of a generator, with labels as their source draws them: always from the same z."""
     random = Draws(0, "mode coverage", Rows.all(count))
-    z = random.normal("z", generator.latent_dim)
+    latent_dim: Any = generator.latent_dim
+    z = random.normal("z", latent_dim)
     condition = labels.draw(random)
     parts = [slice(start, start + PASS) for start in range(0, count, PASS)]
     with in_eval_mode(generator):

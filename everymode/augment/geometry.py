@@ -124,7 +124,7 @@ def compose(maps: list[Tensor]) -> Tensor:
 
 
 def warp(images: Tensor, maps: Tensor) -> Tensor:
-    """Resample images [B, C, H, W] at the positions given by maps [B, 3, 3]: bilinear, reflected beyond the border pixels.
+    """Resample images [B, C, H, W] at the positions of maps [B, 3, 3]: bilinear, reflected beyond the border pixels.
 
     Half-precision images are resampled in float32. Differentiable once: torch has no second derivative of it.
     """

@@ -1,1 +1,1 @@
-"""What is fast, and against what: each module prints a table."""
+"""Speed comparisons; each module prints a table."""

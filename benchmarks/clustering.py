@@ -5,9 +5,9 @@
 
 Features are those of a random convolutional network with leaky ReLUs on images at 32x32: 512 channels at 4x4,
 flattened (`--width 8192`) or averaged over space (`--width 512`). Without `--data` they are those of a random layer on
-points from 50 Gaussians. "Again" is the re-clustering that training makes: the network's weights have moved by a tenth
+points from 50 Gaussians. "Again" is the re-clustering during training: the network's weights have moved by a tenth
 of their standard deviation, and iteration starts from the means of the new features under the old labels (whose
-computation is timed too). Ratios are within repeats. An inertia is compared with the least one that any variant found
+computation is timed too). Ratios are within repeats. An inertia is compared with the lowest one that any variant found
 on the same features.
 """
 
@@ -34,14 +34,14 @@ DRIFT = 0.1
 
 
 class Features(NamedTuple):
-    """The same examples' features [N, F] before and after some training."""
+    """Features [N, F] of the same examples, before and after some training."""
 
     before: Tensor
     after: Tensor
 
 
 class Fit(NamedTuple):
-    """What one run of one variant took and found."""
+    """Time and result of one run of one variant."""
 
     seconds: float
     inertia: float
@@ -49,7 +49,7 @@ class Fit(NamedTuple):
 
 
 def image_features(path: Path, count: int, width: int) -> Features:
-    """Features of the first images of a data set, by a random network and by the same one after a small change."""
+    """Return features of the first images of a dataset, before and after a small change of a random network."""
     data = open_images(path, resolution=32, channels=3)
     network = nn.Sequential()
     for before, after in zip((3, *CHANNELS[:-1]), CHANNELS, strict=True):
@@ -68,7 +68,7 @@ def image_features(path: Path, count: int, width: int) -> Features:
 
 
 def synthetic_features(count: int, width: int) -> Features:
-    """Features of points from 50 Gaussians, by one random layer, and after a small change of it."""
+    """Return features of points from 50 Gaussians, by one random layer and by the same one after a small change."""
     bases = 2 * torch.randn(50, 64)
     points = bases[torch.randint(0, 50, (count,))] + torch.randn(count, 64)
     network = nn.Sequential(nn.Linear(64, width), nn.LeakyReLU(0.1))
@@ -90,7 +90,7 @@ def scikit_learn(features: np.ndarray, k: int, **options: Any) -> tuple[float, i
 
 
 def variants(features: Features, k: int, starts: int) -> dict[str, Callable[[int], tuple[float, int]]]:
-    """Name -> (number of the repeat -> inertia, iterations). Those that start again use the same old labels."""
+    """Return name -> (number of the repeat -> inertia, iterations). Those that start again use the same old labels."""
     old = kmeans(features.before, k, starts=1).labels
     before, after = (part.numpy() for part in features)
 
@@ -119,7 +119,7 @@ def variants(features: Features, k: int, starts: int) -> dict[str, Callable[[int
 
 
 def measure(ways: dict[str, Callable[[int], tuple[float, int]]], repeats: int) -> dict[str, list[Fit]]:
-    """Every way once a repeat, in turn."""
+    """Run every variant once per repeat, in turn."""
     found: dict[str, list[Fit]] = {name: [] for name in ways}
     for repeat in range(repeats):
         for name, way in ways.items():
@@ -131,7 +131,7 @@ def measure(ways: dict[str, Callable[[int], tuple[float, int]]], repeats: int) -
 
 
 def table(fits: dict[str, list[Fit]]) -> str:
-    """The results as a Markdown table."""
+    """Return the results as a Markdown table."""
     yardstick = [fit.seconds for fit in next(iter(fits.values()))]
     lines = [
         "| variant | seconds (median) | first row / this (median, min to max) | inertia / least (worst) | iterations |",
@@ -152,7 +152,7 @@ def table(fits: dict[str, list[Fit]]) -> str:
 
 
 def matching_milliseconds(count: int, k: int, repeats: int = 9) -> float:
-    """Median time to match new clusters of which 70 % of the members are those of an old one."""
+    """Return the median time to match new clusters, each of which shares 70 % of its members with an old one."""
     old = torch.randint(0, k, (count,))
     new = torch.where(torch.rand(count) < 0.7, torch.randperm(k)[old], torch.randint(0, k, (count,)))
     taken = []

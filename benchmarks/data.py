@@ -1,8 +1,7 @@
-"""Images a second from the decoded cache: `python -m benchmarks.data` prints a table, writes nothing.
+"""Images per second from the decoded cache: `python -m benchmarks.data` prints a table, writes nothing.
 
-Every row fetches the same batches of 64 from 50,000 images at 32x32 as float32 in [-1, 1], by turns, so
-that whatever else the machine does meets all of them alike. The naive rows are what a first version of a
-loader tends to be.
+Every row fetches the same batches of 64 from 50,000 images at 32x32 as float32 in [-1, 1]. Variants take turns, so
+that other load on the machine affects all of them alike. The naive rows are typical first versions of a loader.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ SIZE = 32
 
 
 def cached_noise(folder: Path, count: int) -> Dataset:
-    """Random color images [count, 3, 32, 32], opened from a memory map in `folder`."""
+    """Return random color images [count, 3, 32, 32], opened from a memory map in `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (count, 3, SIZE, SIZE), dtype=np.uint8)
     np.save(folder / "noise.npy", images)
     plain = open_images(folder / "noise.npy")
@@ -37,7 +36,7 @@ def cached_noise(folder: Path, count: int) -> Dataset:
 
 
 class OneByOne(TorchDataset):
-    """One normalized image an index, as a loader with workers wants it."""
+    """One normalized image per index, as a loader with workers needs it."""
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
@@ -50,7 +49,7 @@ class OneByOne(TorchDataset):
 
 
 def fetchers(dataset: Dataset) -> dict[str, Callable[[np.ndarray], Tensor]]:
-    """Ways to fetch a batch by its row numbers."""
+    """Return functions that fetch a batch by its row numbers, by name."""
     images = np.array(dataset.images)
     generator = torch.Generator().manual_seed(0)
     loader = _endless(DataLoader(OneByOne(images), BATCH, shuffle=True, drop_last=True))
@@ -81,7 +80,7 @@ def _endless(loader: DataLoader) -> Iterator[Tensor]:
 
 
 def main(repeats: int = 9, batches: int = 200, count: int = 50_000) -> None:
-    """Print the median images a second of each way over `repeats` turns of `batches` batches."""
+    """Print the median images per second of each way over `repeats` turns of `batches` batches."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = cached_noise(Path(folder), count)
         order = DataOrder(len(dataset), BATCH, seed=0)

@@ -45,12 +45,12 @@ LARGEST_FFT = 16
 
 
 def fft2(weight: Tensor, grid: Grid) -> Tensor:
-    """Sigma by the FFT of all padded kernels."""
+    """Compute sigma by the FFT of all padded kernels."""
     return torch.fft.fft2(weight, s=grid).abs().amax()
 
 
 def rfft2(weight: Tensor, grid: Grid) -> Tensor:
-    """The same by the FFT of real kernels, half as many frequencies."""
+    """Compute sigma by the FFT of real kernels, with half as many frequencies."""
     return torch.fft.rfft2(weight, s=grid).abs().amax()
 
 
@@ -58,17 +58,17 @@ METHODS = {"fft2": fft2, "rfft2": rfft2, "released layer": released_sigma, "boun
 
 
 def zero_padded() -> StandardCritic:
-    """The paper's standard critic for 32 x 32 images, with zeros around its maps."""
+    """Return the paper's standard critic for 32 x 32 images, with zero padding."""
     return StandardCritic((32, 32), head=ScalarHead, circular=False)
 
 
 def circular() -> StandardCritic:
-    """The same with circular padding, in one pass with the activation."""
+    """Return the critic with circular padding, in one pass with the activation."""
     return StandardCritic((32, 32), head=ScalarHead)
 
 
 def activated_apart() -> nn.Module:
-    """The same, with activations that are modules of their own."""
+    """Return the critic with circular padding, with activations as separate modules."""
     parts: list[nn.Module] = []
     for layer in zero_padded().convolutions:
         sides = layer.in_channels, layer.out_channels, 3
@@ -77,7 +77,7 @@ def activated_apart() -> nn.Module:
 
 
 def circular_by_torch() -> StandardCritic:
-    """The same by torch's own circular padding."""
+    """Return the critic with torch's own circular padding."""
     critic = zero_padded()
     for layer in critic.modules():
         if isinstance(layer, nn.Conv2d):
@@ -86,24 +86,24 @@ def circular_by_torch() -> StandardCritic:
 
 
 def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
-    """The median, over rounds, of one's time over the other's."""
+    """Return the median, over rounds, of the ratio of two variants' times."""
     return statistics.median(a / b for a, b in zip(seconds[name], seconds[to], strict=True))
 
 
 def convolutions(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Grid]]:
-    """The weights (in use) and grids of the convolutions of a critic of such images."""
+    """Return the effective weights and grids of the convolutions of a critic of such images."""
     grids = layer_grids(critic, images)
     weights = ((critic.get_submodule(name).get_parameter("weight"), grid) for name, grid in grids.items())
     return [(weight.detach(), grid) for weight, grid in weights if weight.dim() == 4]
 
 
 def paper_convolutions(device: torch.device) -> list[tuple[Tensor, Grid]]:
-    """Those of the paper's standard critic, as it is initialized."""
+    """Return the weights and grids of the paper's standard critic, at initialization."""
     return convolutions(zero_padded().to(device), torch.zeros(1, 3, 32, 32, device=device))
 
 
 def sigma_table(device: torch.device, *, rounds: int) -> str:
-    """Milliseconds for the seven convolutions, by method."""
+    """Return milliseconds for the seven convolutions, by method."""
     layers = paper_convolutions(device)
     exact = [fft2(weight.double(), grid) for weight, grid in layers]
     works = {
@@ -128,7 +128,7 @@ def sigma_table(device: torch.device, *, rounds: int) -> str:
 
 
 def grid_table(device: torch.device, *, rounds: int) -> str:
-    """512 x 512 x 3 x 3 kernels: milliseconds and extra memory by grid."""
+    """Return milliseconds and extra memory by grid, for 512 x 512 x 3 x 3 kernels."""
     lines = ["| grid | fft2 ms | rfft2 ms | bound ms | bound, extra MB |", "|---|---|---|---|---|"]
     weight = torch.randn(512, 512, 3, 3, device=device)
     for side in GRIDS:
@@ -146,7 +146,7 @@ def grid_table(device: torch.device, *, rounds: int) -> str:
 
 
 def update_table(device: torch.device, *, batch: int, rounds: int, channels_last: bool) -> str:
-    """One critic update under each rule and padding: milliseconds, and ratios to none with zero padding."""
+    """Return milliseconds of one critic update under each rule and padding, and ratios to no rule with zero padding."""
     sparse, spectral = sparsity_aware_norm(), spectral_norm()
     cases: dict[str, tuple[Callable[[], nn.Module], WeightRule | None, bool]] = {
         "none": (zero_padded, None, False),
@@ -182,7 +182,7 @@ def update(
     penalty: bool,
     channels_last: bool,
 ) -> Work:
-    """One step of a critic, as a function that can be called again and again."""
+    """Return one step of a critic, as a function that can be called repeatedly."""
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     critic.to(device).to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]  no overload has it
     real, fake = (
@@ -212,7 +212,7 @@ def update(
 
 
 def bound_table(critics: Mapping[str, list[tuple[Tensor, Grid]]]) -> str:
-    """How many kernels have an L1 norm above sigma (the least that must be transformed), and how many were."""
+    """Return how many kernels have an L1 norm above sigma (the fewest that must be transformed), and how many were."""
     lines = [
         "| critic | layer | kernels | L1 norm above sigma | share | transformed |",
         "|---|---|---|---|---|---|",
@@ -230,7 +230,7 @@ def bound_table(critics: Mapping[str, list[tuple[Tensor, Grid]]]) -> str:
 
 
 def critic_of_run(folder: Path) -> list[tuple[Tensor, Grid]]:
-    """The weights in use and the grids of the convolutions of a run's newest critic."""
+    """Return the effective weights and the grids of the convolutions of a run's newest critic."""
     checkpoint = newest_valid(RunFolder(folder).checkpoints, print)
     if checkpoint is None:
         raise SystemExit(f"{folder} has no whole checkpoint")
@@ -241,7 +241,7 @@ def critic_of_run(folder: Path) -> list[tuple[Tensor, Grid]]:
 
 
 def _extra_megabytes(method: str, side: int) -> float:
-    """Peak memory of one call beyond what was there before, in a fresh process."""
+    """Return the peak memory that one call adds, in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.norms", "--memory", method, str(side)],
         capture_output=True,

@@ -1,10 +1,9 @@
 """BigGAN on CIFAR written plainly: the baseline of this project's speed claims.
 
-The same networks and numbers as the library's 32-pixel BigGAN (Brock et al. 2019; layouts of
+The same networks and hyper-parameters as the library's 32-pixel BigGAN (Brock et al. 2019; layouts of
 ajbrock/BigGAN-PyTorch), one operation after the other: direct convolutions, spectral norm layer by layer with
 ordinary autograd operations, separate discriminator passes for reals and fakes, Adam and the moving average
-tensor by tensor. Nothing here is meant
-to be slow, and nothing to be fast.
+tensor by tensor. The code is neither slowed down nor optimized.
 """
 
 from __future__ import annotations
@@ -33,9 +32,7 @@ class PlainState:
 
 
 def build_plain(*, base: int = 64, num_classes: int = NUM_CLASSES) -> PlainState:
-    """Networks of `base` channels (64: 4.30 M and 4.21 M parameters), optimizers, and the generator's moving
-    average.
-    """
+    """Return networks of `base` channels (64: 4.30 M and 4.21 M parameters), optimizers, and the averaged generator."""
     generator = PlainGenerator(4 * base, num_classes)
     discriminator = PlainDiscriminator(4 * base, num_classes)
     for network in (generator, discriminator):
@@ -51,8 +48,11 @@ def build_plain(*, base: int = 64, num_classes: int = NUM_CLASSES) -> PlainState
 
 
 def plain_iteration(state: PlainState, real: Tensor, labels: Tensor) -> None:
-    """One discriminator move, one generator move and one step of the average; real [B, 3, 32, 32], labels
-    [B].
+    """Make one discriminator update, one generator update and one step of the average.
+
+    Args:
+        real: [B, 3, 32, 32].
+        labels: [B].
     """
     generator, discriminator = state.generator, state.discriminator
     batch, num_classes = len(real), generator.num_classes

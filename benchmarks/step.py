@@ -33,7 +33,7 @@ from everymode.training.trainer import Trainer
 
 
 class Variant(NamedTuple):
-    """One way to make an iteration."""
+    """One implementation of an iteration."""
 
     name: str
     iteration: Callable[[], None]
@@ -54,7 +54,7 @@ class _CountOperators(TorchDispatchMode):
 
 
 def variants(device: torch.device, *, batch: int, width: int, compile_too: bool) -> list[Variant]:
-    """The plain iteration and ours, in the precisions that a user can choose."""
+    """Return the plain iteration and ours, in the precisions that a user can choose."""
     data = _random_images(batch)
     plain = _plain(device, data, batch=batch, width=width)
     found = [
@@ -69,13 +69,13 @@ def variants(device: torch.device, *, batch: int, width: int, compile_too: bool)
 
 
 def measure(variants: list[Variant], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds per iteration by variant, interleaved, after two warm-up iterations each."""
+    """Return seconds per iteration by variant, interleaved, after two warm-up iterations each."""
     works = {variant.name: variant.iteration for variant in variants}
     return interleaved(works, rounds=rounds, device=device)
 
 
 def operators(variant: Variant) -> int | None:
-    """Dispatched operators of one iteration; None where they are hidden in compiled code."""
+    """Return the number of dispatched operators of one iteration; None if they are hidden in compiled code."""
     if variant.compiled:
         return None
     with _CountOperators() as counter:
@@ -84,14 +84,14 @@ def operators(variant: Variant) -> int | None:
 
 
 def gigaflops(variant: Variant) -> float:
-    """Floating-point operations of one iteration, in units of 1e9 (a multiply-add counts as two)."""
+    """Return the floating-point operations of one iteration, in units of 1e9 (a multiply-add counts as two)."""
     with FlopCounterMode(display=False) as counter:
         variant.iteration()
     return counter.get_total_flops() / 1e9
 
 
 def matrix_speed(device: torch.device, dtype: torch.dtype) -> float:
-    """GFLOP/s of the best of a few large square matrix products."""
+    """Return the GFLOP/s of the best of a few large square matrix products."""
     size = 8192 if device.type == "cuda" else 4096
     a, b, product = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(3))
     seconds = [timed(lambda: torch.mm(a, b, out=product), device) for _ in range(6)]
@@ -101,7 +101,7 @@ def matrix_speed(device: torch.device, dtype: torch.dtype) -> float:
 def table(
     variants: list[Variant], seconds: dict[str, list[float]], *, batch: int, device: torch.device
 ) -> str:
-    """The results as a Markdown table."""
+    """Return the results as a Markdown table."""
     by_name = {variant.name: variant for variant in variants}
     plain_name, ours_name = variants[0].name, variants[1].name
     direct, fused = gigaflops(by_name[plain_name]), gigaflops(by_name[ours_name])

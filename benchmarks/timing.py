@@ -1,4 +1,4 @@
-"""Seconds of work that is measured in turn, so that whatever else the machine does meets all variants alike."""
+"""Timing of variants in turn, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Work = Callable[[], object]
 
 
 def interleaved(works: Mapping[str, Work], *, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds by name, the works run in turn, after two warm-up rounds."""
+    """Return seconds by name; the functions run in turn, after two warm-up rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 2):
         for name, work in works.items():
@@ -22,7 +22,7 @@ def interleaved(works: Mapping[str, Work], *, rounds: int, device: torch.device)
 
 
 def timed(work: Work, device: torch.device) -> float:
-    """Seconds of one call, all that it gives the device to do included."""
+    """Return the seconds of one call, including the work that it queues on the device."""
     _wait(device)
     began = time.perf_counter()
     work()

@@ -1,1 +1,1 @@
-"""What the experiments share: repeated runs, budgets, flags, measurements and tables."""
+"""Code shared by the experiments: repeated runs, budgets, flags, measurements and tables."""

@@ -1,4 +1,4 @@
-"""Recipes at a share of their steps, and what reports say of them."""
+"""Recipes at a fraction of their steps, and how reports describe them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from everymode.recipe import Recipe
 
 
 def width_of(recipe: Recipe) -> int:
-    """The base number of channels of a recipe's networks."""
+    """Return the base number of channels of a recipe's networks."""
     return recipe.flat_numbers()["width"]
 
 
 def scaled(recipe: Recipe, budget: float, **numbers: Any) -> Recipe:
-    """The recipe at `budget` times its steps: 20 ticks, two checkpoints, and every step it names scaled with it.
+    """Return the recipe at `budget` times its steps: 20 ticks, two checkpoints, and everything in steps scaled.
 
-    So is the memory of the averaged generator: what a step weighs at the end depends on how far back it lies in the
-    run, as a share of it. Else a short run is judged by an average that still holds its first weights.
+    The decay of the averaged generator is scaled too: the final weight of a step depends on how far back it is as a
+    fraction of the run. Otherwise a short run would be scored by an average that still contains its first weights.
     """
     steps = max(20, round(recipe.steps * budget))
     share, has = steps / recipe.steps, recipe.flat_numbers()

@@ -1,4 +1,4 @@
-"""Curves of the runs of a set, as their logs have them."""
+"""Curves from the logs of a set of runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from experiments.harness.results import Outcome
 
 
 def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) -> Path:
-    """Curves of the log, one panel a signal, one color a case: the mean over seeds, and all seeds thin beside it.
+    """Plot curves of the log, one panel per signal and one color per case: the mean and each seed (thin).
 
     Args:
-        signals: name in log.jsonl, or short name of a metric in metrics.jsonl (fd, is) -> title; those that no run has
-            are left out.
+        signals: name in log.jsonl, or short name of a metric in metrics.jsonl (fd, is) -> title; signals that no run
+            has are omitted.
     """
     logs = {outcome.folder: _lines(Path(outcome.folder)) for outcome in outcomes}
     logged = {signal for log in logs.values() for line in log for signal in line}
@@ -51,7 +51,7 @@ def plot(outcomes: Sequence[Outcome], signals: Mapping[str, str], path: Path) ->
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:
-    """Records of the log, and of the metrics by their short names."""
+    """Return the records of the log, and of the metrics by their short names."""
     measured = read_lines(run / "metrics.jsonl")
     return read_lines(run / "log.jsonl") + [
         {short(name): value for name, value in line.items() if isinstance(value, int | float)}

@@ -1,6 +1,6 @@
-"""What a support vector machine, fitted on 500 digits that no GAN saw, reads in samples of the bundled digits.
+"""A support vector machine, fitted on 500 digits that no GAN was trained on, that classifies samples of digits.
 
-All at 8x8 pixels, as scikit-learn publishes the digits.
+All images are at 8x8 pixels, as scikit-learn publishes the digits.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from everymode.metrics.modes import class_counts, reverse_kl
 
 
 class Scores(NamedTuple):
-    """What the reader says of a generator that takes labels."""
+    """Scores of a class-conditional generator of digits."""
 
     agreement: float
-    """Share of samples in which the classifier sees the asked class."""
+    """Share of samples that the classifier assigns to the requested class."""
     agreement_on_real: float
     """The same classifier's accuracy on the digits that the GAN was trained on."""
     variety: float
-    """Within-class distance of samples over that of the training digits."""
+    """Within-class distance of samples divided by that of the training digits."""
 
 
 def score(generator: everymode.Generator, *, samples: int = 1000, seed: int = 10_000) -> Scores:
-    """Scores of a digits generator, from `samples` images, equally many of each class."""
+    """Return the scores of a digits generator, from `samples` images, equally many of each class."""
     labels = np.arange(samples) % 10
     images = _pixels(generator.sample(samples, label=torch.from_numpy(labels), seed=seed))
     training, training_labels = _digits("digits:train")
@@ -43,14 +43,14 @@ def score(generator: everymode.Generator, *, samples: int = 1000, seed: int = 10
 
 
 def digit_classes(generator: everymode.Generator, samples: int) -> dict[str, float]:
-    """Classes shown by at least one sample in a hundred, and the reverse KL divergence of their shares."""
+    """Return the number of classes with at least 1 % of the samples, and the reverse KL divergence of all shares."""
     predicted = _fitted_reader().predict(_pixels(generator.sample(samples, seed=20_000)))
     counts = class_counts(predicted, 10)
     return {"classes": float(np.count_nonzero(counts >= samples / 100)), "class kl": reverse_kl(counts)}
 
 
 def within_class_distance(pixels: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over classes of the mean Euclidean distance between two members. pixels [N, F]."""
+    """Return the mean over classes of the mean Euclidean distance between two members. pixels [N, F]."""
     return float(np.mean([pdist(pixels[labels == label]).mean() for label in np.unique(labels)]))
 
 
@@ -64,5 +64,5 @@ def _digits(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pixels(images: Tensor) -> np.ndarray:
-    """[N, 64] from images [N, 1, 16, 16]: back to the 8x8 of the source."""
+    """Return [N, 64] from images [N, 1, 16, 16], reduced to the 8x8 of the source."""
     return F.avg_pool2d(images.clamp(-1, 1), 2).flatten(1).numpy()

@@ -1,4 +1,4 @@
-"""The flags that every experiment has, and the cases that they choose."""
+"""Flags that every experiment has, and the cases that they select."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from experiments.harness.results import Case
 
 
 def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
-    """The flags that every experiment has."""
+    """Return a parser with the flags that every experiment has."""
     made = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -24,7 +24,11 @@ def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
 
 
 def chosen(cases: Sequence[Case], only: str) -> list[Case]:
-    """The cases that `--only` names: a case's whole name means that case alone. Raises ValueError if there are none."""
+    """Return the cases that `--only` names; a case's complete name selects that case alone.
+
+    Raises:
+        ValueError: if there are none.
+    """
     whole = set()
     for name in sorted((case.name for case in cases), key=len, reverse=True):  # names may have commas too
         found_whole = re.compile(rf"(^|,)\s*{re.escape(name)}\s*(?=,|$)")

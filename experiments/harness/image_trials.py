@@ -1,4 +1,4 @@
-"""How a run on images is judged where its labels are clusters: samples, classes, clusters, and D's features."""
+"""Scores of runs on images whose labels are clusters: samples, classes, clusters, and D's features."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ PASS = 250
 
 @dataclass(frozen=True)
 class ImageJudge:
-    """How a finished run is scored.
+    """Scores a finished run.
 
     Attributes:
-        samples: generated images.
-        extractor: of the Frechet distance and the inception score; None = the default.
-        images: the run's training images, where they are a few of each class (`few_images`); 0 = all.
-        reals: real images that samples are compared with; 0 = all.
-        probed: images on which a linear classifier of D's features is trained, and tested; 0 = none.
-        passes: of that training over its images.
+        samples: number of generated images.
+        extractor: of the Fréchet distance and the inception score; None = the default.
+        images: number of training images, if they are a few of each class (`few_images`); 0 = all.
+        reals: number of real images that samples are compared with; 0 = all.
+        probed: number of images on which a linear classifier of D's features is trained and tested; 0 = none.
+        passes: epochs of that training.
     """
 
     samples: int = 10_000
@@ -73,7 +73,7 @@ class ImageJudge:
         return scores
 
     def probe(self, run: everymode.Run, state: dict[str, Any], data: Dataset) -> float:
-        """Accuracy of a linear classifier of the discriminator's features, on a fifth of the images held out."""
+        """Return the accuracy of a linear classifier of D's features, on a held-out fifth of the images."""
         discriminator = run.recipe.build().discriminator
         discriminator.load_state_dict(state["modules"]["discriminator"])
         rows = random_permutation(0, "probe", 0, len(data))[: self.probed]
@@ -82,24 +82,25 @@ class ImageJudge:
         return linear_probe(features, torch.from_numpy(data.labels[rows]), passes=self.passes)
 
 
-def play_once(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
-    """Train and judge a case, unless the same recipe was on the same data with that seed, under whatever name.
+def play_once(case: Case, seed: int, folder: Path, judge: ImageJudge) -> Outcome:
+    """Train and score a case, unless the same recipe was trained on the same data with that seed under another name.
 
-    Tables share rows: k = 100 of one is "full" of the next. Runs lie in the folder `shared`, beside the tables'.
+    Tables share rows: k = 100 of one is "full" of the next. Runs are in the folder `shared`, beside those of the
+    tables.
     """
-    record = shared_record_of(case, seed, place.parent.parent / "shared", images=judge.images, judge=judge)
-    place.mkdir(parents=True, exist_ok=True)
+    record = shared_record_of(case, seed, folder.parent.parent / "shared", images=judge.images, judge=judge)
+    folder.mkdir(parents=True, exist_ok=True)
     outcome = kept(record, partial(train_and_judge, case, seed, record.parent, judge))
     return outcome._replace(case=case.name)
 
 
 def run_state(run: everymode.Run) -> dict[str, Any]:
-    """Weights and the like of the run's newest checkpoint."""
+    """Return the state of the run's newest checkpoint."""
     return checkpoint.read_state(checkpoint.newest_of_run(run.folder))
 
 
 def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float]:
-    """Agreement of a run's clusters with the true classes [N]; empty for runs without clusters, or classes."""
+    """Return the agreement of a run's clusters with the true classes [N]; empty without clusters or classes."""
     table = state["modules"]["labels"].get("table")
     if table is None or labels.ndim != 1 or not (labels >= 0).any():
         return {}
@@ -114,14 +115,14 @@ def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float
 
 
 def stability(folder: Path) -> dict[str, float]:
-    """Mean normalized mutual information of each clustering with the one before."""
+    """Return the mean normalized mutual information of each clustering with the previous one."""
     records = read_lines(folder / "labels.jsonl")
     found = [record["nmi with previous"] for record in records if "nmi with previous" in record]
     return {"nmi with previous": float(np.mean(found))} if found else {}
 
 
 def class_divergence(run: everymode.Run, data: str, num_classes: int, samples: int) -> float:
-    """Reverse KL divergence (nats) of the classes of samples, by the data set's own classifier."""
+    """Return the reverse KL divergence (nats) of the classes of samples, by the dataset's own classifier."""
     extractor = find_extractor(f"classifier:{data}", open_data=partial(open_images, progress=False))
     logits = class_logits(extractor, _drawn(run.generator(), samples))
     return class_coverage(logits.argmax(1), num_classes).reverse_kl
@@ -133,7 +134,11 @@ def _drawn(generator: everymode.Generator, samples: int, *, seed: int = 40_000) 
 
 
 def class_logits(extractor: Any, batches: Iterator[Tensor]) -> Tensor:
-    """[N, K] of uint8 images. Raises ValueError for an extractor that does not classify."""
+    """Return logits [N, K] of uint8 images.
+
+    Raises:
+        ValueError: for an extractor that does not classify.
+    """
     logits = extract(extractor, batches).logits
     if logits is None:
         raise ValueError(f"{extractor.name} does not classify: name another classifier, such as lite0:128")
@@ -143,9 +148,10 @@ def class_logits(extractor: Any, batches: Iterator[Tensor]) -> Tensor:
 def surest(
     generator: everymode.Generator, extractor: Any, label: int, *, samples: int, shown: int
 ) -> tuple[Tensor, Tensor]:
-    """The samples of which a classifier is most sure that they show a class, surest first.
+    """Return the samples with the highest probability of a class, highest first.
 
-    Returns: uint8 images [shown, C, H, W], and the classifier's probabilities [shown].
+    Returns:
+        uint8 images [shown, C, H, W], and the classifier's probabilities [shown].
     """
     images = torch.cat([*_drawn(generator, samples)])
     sure = class_logits(extractor, image_batches(images)).double().softmax(1)[:, label]
@@ -155,7 +161,7 @@ def surest(
 
 @torch.no_grad()
 def discriminator_features(discriminator: nn.Module, data: Dataset, rows: np.ndarray) -> Tensor:
-    """[n, F] of real images, in evaluation mode; one that judges packs is shown packs of the same image."""
+    """Return features [n, F] of real images, in eval mode. A discriminator of packs gets packs of one image."""
     discriminator.eval()
     features: Any = discriminator.features
     pack = getattr(discriminator, "pack", 1)
@@ -173,12 +179,13 @@ def linear_probe(
     held_out: float = 0.2,
     seed: int = 0,
 ) -> float:
-    """Accuracy of a linear classifier on the last share of the rows, trained on the others.
+    """Return the accuracy of a linear classifier on the last rows, trained on the others.
 
-    Appendix C.5's numbers (Adam 1e-4, betas 0.9 and 0.99, batch 128); features [N, F] are first given mean 0 and, all
-    in all, variance 1, so that their scale, which R1 changes, is not what is measured.
+    Hyper-parameters are those of appendix C.5 (Adam 1e-4, betas 0.9 and 0.99, batch 128). Features [N, F] are first
+    shifted to mean 0 and scaled to an overall variance of 1, so that their scale, which R1 changes, has no effect.
 
-    Raises ValueError unless there is a label for each row.
+    Raises:
+        ValueError: unless there is a label for each row.
     """
     if len(features) != len(labels):
         raise ValueError(

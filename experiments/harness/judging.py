@@ -1,4 +1,4 @@
-"""How a finished run of a generator that takes labels is scored."""
+"""Scores of finished runs of class-conditional generators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from experiments.harness.digit_reader import score
 
 
 def opened_for(recipe: Recipe) -> Callable[[str], Dataset]:
-    """Opens data by name as the recipe takes them: its size, its fit, its column of labels."""
+    """Return a function that opens data by name in the recipe's size, fit and label column."""
     return partial(
         open_images,
         resolution=recipe.size,
@@ -29,7 +29,10 @@ def opened_for(recipe: Recipe) -> Callable[[str], Dataset]:
 
 
 def agreement(run: everymode.Run, classifier: str, samples: int) -> float:
-    """Share of samples, equally many of each class, that the data set's classifier sees as the class asked for."""
+    """Return the share of samples that the dataset's classifier assigns to the requested class.
+
+    There are equally many samples of each class.
+    """
     extractor = find_extractor(f"classifier:{classifier}", open_data=opened_for(run.recipe))
     generator = run.generator()
     num_labels = generator.num_labels
@@ -44,13 +47,13 @@ def agreement(run: everymode.Run, classifier: str, samples: int) -> float:
 
 @dataclass(frozen=True)
 class Judge:
-    """How a finished run is scored. It is sent to other processes, so it is data, not a function.
+    """Scores a finished run. It is sent to other processes, so it is data, not a function.
 
     Attributes:
-        samples: generated images.
+        samples: number of generated images.
         metrics: of `everymode evaluate`.
-        classifier: data set whose classifier says what class a sample shows ("" on digits: a support vector machine
-            fitted on 500 digits that the GAN never saw).
+        classifier: dataset whose classifier predicts the class of a sample ("" on digits: a support vector machine
+            fitted on 500 digits that the GAN was not trained on).
         extractor: of the metrics; None = the default.
     """
 
@@ -69,7 +72,7 @@ class Judge:
         return scores
 
     def measured(self, run: everymode.Run, data: str) -> dict[str, float]:
-        """The metrics that have a value, by name."""
+        """Return the metrics that have a value, by name."""
         card = evaluate(
             run.folder,
             data,

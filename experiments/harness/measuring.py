@@ -1,7 +1,7 @@
-"""Flags that say how runs with labels are judged: samples, extractor, and `--measure` during training.
+"""Flags for the scores of runs with labels: samples, extractor, and `--measure` during training.
 
-A paper that keeps the checkpoint with the best FID reports a number of another kind than the last checkpoint's, above
-all of runs that collapse. With this, a table has both.
+A paper that reports the checkpoint with the best FID reports another kind of number than the last checkpoint's, above
+all for runs that collapse. With `--measure`, a table has both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CURVES = {"fd": "Frechet distance", "is": "inception score"}
 
 
 def add_judging_flags(flags: argparse.ArgumentParser) -> None:
-    """`--measure`, for the curves of a paper; `--samples` and `--extractor`, for its protocol."""
+    """Add `--measure`, for the curves of a paper, and `--samples` and `--extractor`, for its protocol."""
     flags.add_argument("--samples", type=int, help="samples of a run (default: 1,000 of digits, else 2,000)")
     flags.add_argument(
         "--extractor",
@@ -32,10 +32,10 @@ def add_judging_flags(flags: argparse.ArgumentParser) -> None:
 
 
 def judge_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> Judge:
-    """How the runs are scored: on the bundled digits by their own classifiers, elsewhere with the inception score too.
+    """Return the judge: on the bundled digits their own classifiers, elsewhere with the inception score too.
 
     Args:
-        options: with `on` and `data`, and what `add_judging_flags` added.
+        options: with `on` and `data`, and the flags of `add_judging_flags`.
         metrics: of `everymode evaluate`.
     """
     if is_of_digits(options):
@@ -44,12 +44,12 @@ def judge_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> Judge:
 
 
 def is_of_digits(options: argparse.Namespace) -> bool:
-    """Whether the set runs on the bundled digits."""
+    """Return whether the set runs on the bundled digits."""
     return options.on == "digits" and not options.data
 
 
 def columns_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> list[str]:
-    """The scores that a table begins with: the last checkpoint's, and the best where runs were measured on the way."""
+    """Return a table's first scores: the last checkpoint's, and the best if runs were measured during training."""
     whole = {"fd": ["fd"], "pr": ["precision", "recall"], "per-class": ["fd-per-class"]}
     digits = is_of_digits(options)
     return [
@@ -61,7 +61,7 @@ def columns_of(options: argparse.Namespace, metrics: tuple[str, ...]) -> list[st
 
 
 def measured(cases: Sequence[Case], times: int, extractor: str | None, samples: int) -> list[Case]:
-    """The cases with so many measurements, against the images that a run is trained on; 0 = as they are."""
+    """Return the cases with N measurements during training, against the training images; 0 = unchanged."""
     if not times:
         return list(cases)
     numbers = {"metrics": "fd,is", "metric_extractor": extractor, "metric_images": samples}

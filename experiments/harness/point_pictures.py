@@ -17,8 +17,9 @@ from experiments.harness.results import Outcome
 def draw_panels(
     outcomes: Sequence[Outcome], mixture: Mixture, path: Path, *, names: Mapping[str, str] | None = None
 ) -> Path:
-    """One scatter plot of samples a case (its first seed), the data first. The window is the data's; points outside
-    are counted in the title.
+    """Draw one scatter plot of samples per case (its first seed), the data first.
+
+    The window is the data's; the number of points outside is in the title.
     """
     data = sample_mixture(mixture, 2500, seed=7)[0]
     shown = {"data": data}
@@ -52,7 +53,7 @@ SWEPT = {
 
 
 def draw_sweep(outcomes: Sequence[Outcome], path: Path) -> Path:
-    """Scores against k for each method, of cases that are called "METHOD, k = NUMBER"; thin marks are single seeds."""
+    """Draw scores against k for each method, of cases called "METHOD, k = NUMBER"; thin marks are single seeds."""
     figure, panels = _square_panels(1, len(SWEPT), 3.2)
     methods = list(dict.fromkeys(outcome.case.split(", k = ")[0] for outcome in outcomes))
     for panel, (score, title) in zip(panels, SWEPT.items(), strict=True):
@@ -76,5 +77,5 @@ def draw_sweep(outcomes: Sequence[Outcome], path: Path) -> Path:
 
 
 def _square_panels(rows: int, columns: int, side: float) -> tuple[Any, list[Any]]:
-    """With room for two lines of title above each."""
+    """Return panels with room for two lines of title above each."""
     return new_figure(rows, columns, size=(side * columns, (side + 0.4) * rows))

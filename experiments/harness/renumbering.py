@@ -1,4 +1,4 @@
-"""`--numbers`: other numbers for the cases of an experiment, as in "beta1=0.5,discriminator_steps=4"."""
+"""The flag `--numbers`: other hyper-parameters for the cases of an experiment ("beta1=0.5,discriminator_steps=4")."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from experiments.harness.results import Case
 
 
 def named_numbers(text: str) -> dict[str, Any]:
-    """ "a=1,b=x" -> {"a": 1, "b": "x"}. Raises ValueError for what has no name or no value."""
+    """Parse "a=1,b=x" to {"a": 1, "b": "x"}.
+
+    Raises:
+        ValueError: for an entry without a name or a value.
+    """
     found: dict[str, Any] = {}
     for pair in filter(None, (each.strip() for each in text.split(","))):
         name, separator, value = pair.partition("=")
@@ -27,7 +31,7 @@ def named_numbers(text: str) -> dict[str, Any]:
 
 
 def add_numbers_flag(flags: argparse.ArgumentParser) -> None:
-    """`--numbers`, for what a short run needs."""
+    """Add `--numbers`, for the needs of short runs."""
     flags.add_argument(
         "--numbers",
         default="",
@@ -36,15 +40,17 @@ def add_numbers_flag(flags: argparse.ArgumentParser) -> None:
 
 
 def changed_numbers(text: str) -> str:
-    """What a report says of them."""
+    """Return how a report describes the changes."""
     return f"; changed: {text}" if text else ""
 
 
 def renumbered(all_cases: Sequence[Case], text: str) -> list[Case]:
-    """The cases with the numbers of `text`, each given those that its recipe has; with other steps, whatever a budget
-    scales follows them.
+    """Return the cases with the hyper-parameters of `text`, each with those that its recipe has.
 
-    Raises ValueError for a number that no recipe has, and as `named_numbers`.
+    With other steps, everything that a budget scales follows them.
+
+    Raises:
+        ValueError: for a hyper-parameter that no recipe has, and as `named_numbers`.
     """
     numbers = named_numbers(text)
     for name in numbers:

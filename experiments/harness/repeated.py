@@ -1,7 +1,7 @@
 """Sets of runs: several cases over several seeds, in processes of one thread.
 
-A set lives in a folder. What is finished there is not done again, and a run that was interrupted goes on where its last
-checkpoint stands, so a set can be stopped and started at will.
+A set has a folder. Finished runs are not repeated, and an interrupted run resumes from its last checkpoint, so a set
+can be stopped and started at any time.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def run_all(
     judge: Any,
     play: Play | None = None,
 ) -> list[Outcome]:
-    """Train and judge every case with every seed, some at a time, and say each as it ends.
+    """Train and score every case with every seed, some in parallel, and print each when it ends.
 
-    Cases that are one recipe on one data set under two names are trained once.
+    Cases that are one recipe on one dataset under two names are trained once.
 
     Args:
-        judge: called with (run, data) for its scores, or whatever `play` takes; its `repr` says all that it does.
+        judge: called with (run, data) for its scores, or whatever `play` takes; its `repr` must describe it completely.
         play: None = `train_and_judge`.
     """
     seeds = list(seeds)
@@ -83,8 +83,8 @@ def run_all(
     ]
 
 
-def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
-    """Train a case with a seed in the folder `place`, or go on there, and call judge(run, data)."""
+def train_and_judge(case: Case, seed: int, folder: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
+    """Train a case with a seed in a folder, or resume there, and call judge(run, data)."""
     recipe = case.recipe
     data: str | Dataset = case.data
     if case.prepare is not None:
@@ -93,10 +93,10 @@ def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dic
     # A recipe drops its held-out images on other data than its own, unless they are named.
     numbers = {"seed": seed, "held_out": recipe.held_out}
     try:
-        run = everymode.train(recipe, data=data, out=place, resume="auto", quiet=True, **numbers)
+        run = everymode.train(recipe, data=data, out=folder, resume="auto", quiet=True, **numbers)
     except Diverged as error:
-        folder = max(place.glob("[0-9]*-*"), default=place)
-        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(folder))
+        newest = max(folder.glob("[0-9]*-*"), default=folder)
+        return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(newest))
     alarms = read_lines(run.folder / "collapses.jsonl")
     scores = judge(run, case.data) | _watched(read_lines(run.folder / "log.jsonl"))
     scores |= _best(read_lines(run.folder / "metrics.jsonl"))
@@ -105,7 +105,7 @@ def train_and_judge(case: Case, seed: int, place: Path, judge: Callable[..., dic
 
 
 def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:
-    """Some images of a data set, equally many of each class as far as they go, chosen by the seed."""
+    """Return some images of a dataset, equally many of each class as far as available, chosen by the seed."""
     order = random_permutation(seed, "few images", 0, len(data))
     labels = data.labels[order]
     rank = np.zeros(len(order), dtype=np.int64)  # how many of its class come before it
@@ -124,7 +124,7 @@ def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcom
 
 
 def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The best Frechet distance and inception score of a run that was measured on the way, and at which steps."""
+    """Return the best Fréchet distance and inception score of a measured run, with their steps."""
     found: dict[str, float] = {}
     for metric, choose in (("fd", min), ("is", max)):
         values = values_of(measured, metric)
@@ -135,7 +135,7 @@ def _best(measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def values_of(measured: Sequence[Mapping[str, Any]], metric: str) -> dict[int, float]:
-    """Step -> value of a metric, by its short name, in the records of metrics.jsonl."""
+    """Return step -> value of a metric, by its short name, from the records of metrics.jsonl."""
     return {
         int(line["step"]): value
         for line in measured
@@ -145,12 +145,12 @@ def values_of(measured: Sequence[Mapping[str, Any]], metric: str) -> dict[int, f
 
 
 def short(metric: str) -> str:
-    """A metric's name without its extractor: fd of fd-lite0-64."""
+    """Return a metric's name without its extractor: fd of fd-lite0-64."""
     return metric.split("-", 1)[0]
 
 
 def _watched(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The last, and the worst since they were best, of the watch's signals."""
+    """Return the last value of the collapse watch's signals, and the worst since their best."""
     found: dict[str, float] = {}
     for name in ("coverage", "self_accuracy", "validation_accuracy", "held_out_gap"):
         values = [line[f"watch/{name}"] for line in log if f"watch/{name}" in line]

@@ -1,4 +1,4 @@
-"""What finished runs scored, kept in files: no run is made twice, and no set takes another's results."""
+"""Scores of finished runs, saved in files: no run is repeated, and no set takes another's results."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from everymode.sampling.record import record_of as recorded
 
 
 class Case(NamedTuple):
-    """One row of a table: a recipe on a data set."""
+    """One row of a table: a recipe on a dataset."""
 
     name: str
     recipe: Recipe
     data: str
     prepare: Callable[[Dataset, int], Dataset] | None = None
-    """(the data, the seed) -> what to train on; a function of a module, or a partial of one."""
+    """(the data, the seed) -> training data; a function of a module, or a partial of one."""
 
 
 class Outcome(NamedTuple):
-    """One finished run: its scores by name, the watch's first alarm ("" where there was none), its curves' file."""
+    """One finished run: its scores by name, the watch's first alarm ("" if none), and the file of its curves."""
 
     case: str
     seed: int
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 
 def kept(record: Path, play: Callable[[], Outcome]) -> Outcome:
-    """The outcome that a file holds, or that of `play()`, which makes the file's folder and is kept in the file."""
+    """Return the outcome saved in a file, or that of `play()`, which is then saved there."""
     if record.is_file():
         return Outcome(**json.loads(record.read_text()))
     outcome = play()
@@ -45,26 +45,26 @@ def kept(record: Path, play: Callable[[], Outcome]) -> Outcome:
 
 
 def record_of(case: Case, seed: int, out: Path, judge: Any) -> Path:
-    """The file of a run's outcome in a set's folder.
+    """Return the path of a run's outcome in a set's folder.
 
-    Everything that makes the run what it is is part of its folder's name, so that no set takes another's results.
+    The folder's name depends on everything that determines the run, so that no set takes another's results.
     """
     name = case.name.replace(" ", "-").replace(",", "")
     return out / f"{name}-seed{seed}-{terms_of(case, judge)[:8]}" / "outcome.json"
 
 
 def shared_record_of(case: Case, seed: int, out: Path, *, images: int, judge: Any) -> Path:
-    """The file of a run's outcome by one judge, in a folder that cases of all names and sets share.
+    """Return the path of a run's outcome by one judge, in a folder that cases of all names and sets share.
 
     Args:
-        images: what `case.prepare` leaves of the data; 0 = all.
+        images: number of images that `case.prepare` selects; 0 = all.
     """
     terms = digest_of(_numbers(case.recipe), case.data, str(images))
     return out / f"{case.recipe.name}-seed{seed}-{terms[:8]}" / f"outcome-{digest_of(repr(judge))[:8]}.json"
 
 
 def terms_of(case: Case, judge: Any) -> str:
-    """A digest of all that makes a case's runs what they are, but for the seed."""
+    """Return a digest of everything that determines a case's runs, except the seed."""
     return digest_of(_numbers(case.recipe), case.data, _described(case.prepare), repr(judge))
 
 
@@ -73,9 +73,9 @@ def _numbers(recipe: Recipe) -> str:
 
 
 def _described(prepare: Callable[[Dataset, int], Dataset] | None) -> str:
-    """The function's name and what it is given: the same in every process, unlike its address.
+    """Return the function's name and bound arguments: the same in every process, unlike its address.
 
-    Its module is part of the name, so a set is trained anew when such a function moves to another one.
+    Its module is part of the name, so a set is trained again when such a function moves to another module.
     """
     if isinstance(prepare, partial):
         return f"{_described(prepare.func)} {prepare.args} {sorted(prepare.keywords.items())}"

@@ -1,4 +1,4 @@
-"""Tables of a set: one row a case, mean and spread over seeds, beside the paper's own cells."""
+"""Tables of a set: one row per case, mean and spread over seeds, beside the paper's own cells."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from typing import Literal, NamedTuple
 from experiments.harness.results import Outcome
 
 Spread = Literal["standard deviation", "standard error"]
-"""Of single seeds (of a sample), or of their mean."""
+"""Standard deviation of single seeds (of a sample), or standard error of their mean."""
 SHARES = ("agreement", "last self_accuracy", "last validation_accuracy")
 """Scores that are shown in percent."""
 
 
 class Column(NamedTuple):
-    """One column of ours: a score, its title, and how it is shown."""
+    """One of our columns: a score, its title, and its format."""
 
     score: str
     title: str
     share: bool = False
-    """Whether it is a share, to be shown in percent."""
+    """Whether it is a share, shown in percent."""
     digits: int | None = 2
-    """After the decimal point; None = four significant ones of the mean, and two of the spread."""
+    """Number of decimals; None = four significant digits of the mean, and two of the spread."""
     sign: bool = False
-    """Whether each cell has a percent sign; else the title says so."""
+    """Whether each cell has a percent sign; otherwise the title has it."""
 
 
 def table(
     outcomes: Sequence[Outcome], columns: Sequence[str], paper: Mapping[str, Sequence[str]], head: str
 ) -> str:
-    """Markdown: one row a case, the paper's cells beside ours, with standard deviations and the watch's alarms.
+    """Return a Markdown table: one row per case, the paper's cells beside ours, with standard deviations and alarms.
 
     Args:
         columns: names of scores.
         paper: case -> its cells, as many as `head` names.
         head: titles of the paper's columns, joined by " | ".
 
-    Raises ValueError where a case has more of the paper's cells, or fewer, than there are titles.
+    Raises:
+        ValueError: if a case has more or fewer of the paper's cells than there are titles.
     """
     shown = [Column(name, name, share=name in SHARES, digits=None, sign=name in SHARES) for name in columns]
     titles = head.split(" | ") if head else []
@@ -53,13 +54,14 @@ def trial_table(
     *,
     names: Mapping[str, str] | None = None,
 ) -> str:
-    """Markdown: one row a case, the paper's cells first, with standard errors, as papers print them of trials.
+    """Return a Markdown table: one row per case, the paper's cells first, with standard errors, as papers print them.
 
     Args:
         paper: case -> its cells, as many as there are titles.
-        names: case -> the name that its row is given.
+        names: case -> the name of its row.
 
-    Raises ValueError as `table`.
+    Raises:
+        ValueError: as `table`.
     """
     return _built(
         outcomes, columns, paper, paper_titles, "method", "standard error", names or {}, alarms=False
@@ -77,7 +79,7 @@ def _built(
     *,
     alarms: bool,
 ) -> str:
-    """One row a case: its name, the paper's cells, ours, how many runs had an alarm where asked for, the seeds."""
+    """Return one row per case: its name, the paper's cells, ours, the number of alarms if requested, the seeds."""
     if any(len(cells) != len(paper_titles) for cells in paper.values()):
         raise ValueError(
             f"the paper's columns are {list(paper_titles)}, and some case has another number of cells: {paper}"
@@ -98,7 +100,7 @@ def _cell(values: Sequence[float], column: Column, spread: Spread) -> str:
 
 
 def by_case(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """Case -> its outcomes, cases in the order in which they first come."""
+    """Return case -> its outcomes, cases in the order of their first outcome."""
     found: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.case, []).append(outcome)
@@ -106,18 +108,18 @@ def by_case(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def scores_of(outcomes: Iterable[Outcome], name: str) -> list[float]:
-    """A score's values, of the outcomes that have it."""
+    """Return a score's values, from the outcomes that have it."""
     return [outcome.scores[name] for outcome in outcomes if name in outcome.scores]
 
 
 def mean_and_spread(
     values: Sequence[float], spread: Spread, *, share: bool = False, digits: int | None = None
 ) -> str:
-    """ "24.80 ± 0.20": mean and spread; one value alone; a dash for none.
+    """Return "24.80 ± 0.20": mean and spread; a single value alone; a dash for none.
 
     Args:
         share: show a share in percent, without the sign.
-        digits: after the decimal point; None = four significant ones of the mean, and two of the spread.
+        digits: number of decimals; None = four significant digits of the mean, and two of the spread.
     """
     if not values:
         return "-"
@@ -131,6 +133,6 @@ def mean_and_spread(
 
 
 def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells, as many in each row as there are titles."""
+    """Return a table of cells, as many in each row as there are titles."""
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

@@ -1,4 +1,4 @@
-"""How runs without labels are judged, and their critics looked at: what the experiments on normalization share."""
+"""Scores of runs without labels, and of their critics; shared by the experiments on normalization."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnconditionalJudge(Judge):
-    """Scores of a generator that takes no label; with `digits`, also the classes that its samples show.
+    """Scores a generator that takes no label; with `digits`, also the classes that its samples show.
 
     Attributes:
-        digits: a support vector machine, fitted on 500 digits that the GAN never saw, says what each sample shows:
+        digits: a support vector machine, fitted on 500 digits that the GAN was not trained on, classifies each sample:
             `classes` (of 10, those of at least one sample in a hundred) and `class kl` (reverse KL divergence in nats
             of their shares from equal ones).
     """
@@ -42,14 +42,15 @@ class UnconditionalJudge(Judge):
 
 
 def trained_run(recipe: Recipe, data: str, out: Path) -> everymode.Run:
-    """The finished run of a recipe in a folder: trained where it is not there yet."""
+    """Return the finished run of a recipe in a folder; train it if it isn't there."""
     return everymode.train(recipe, data=data, out=out, resume="auto", quiet=True, held_out=recipe.held_out)
 
 
 def trained_critic(run: everymode.Run) -> nn.Module:
-    """The critic of the run's newest checkpoint, in evaluation mode.
+    """Return the critic of the run's newest checkpoint, in eval mode.
 
-    Raises FileNotFoundError where the run has no whole checkpoint.
+    Raises:
+        FileNotFoundError: if the run has no complete checkpoint.
     """
     checkpoint = newest_of_run(run.folder)
     critic = run.recipe.build().discriminator
@@ -58,7 +59,7 @@ def trained_critic(run: everymode.Run) -> nn.Module:
 
 
 def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path) -> Path:
-    """A metric during training (metrics.jsonl), one color a case: the mean over seeds, and all seeds thin beside it."""
+    """Plot a metric during training (metrics.jsonl), one color per case: the mean and each seed (thin)."""
     figure, (panel,) = new_figure(size=(7, 4.2))
     for number, name in enumerate(dict.fromkeys(outcome.case for outcome in outcomes)):
         series = [metric_curve(outcome, metric) for outcome in outcomes if outcome.case == name]
@@ -78,5 +79,5 @@ def plot_metric(outcomes: Sequence[Outcome], metric: str, title: str, path: Path
 
 
 def metric_curve(outcome: Outcome, metric: str) -> dict[int, float]:
-    """Step -> value of a metric that was measured at the run's snapshots."""
+    """Return step -> value of a metric that was measured at the run's snapshots."""
     return values_of(read_lines(RunFolder(Path(outcome.folder)).metrics), metric)

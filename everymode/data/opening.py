@@ -1,4 +1,4 @@
-"""`open_images`: one door to every kind of data set, where names and endings choose what is called."""
+"""`open_images`: one door to every kind of dataset, where names and endings choose what is called."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def open_images(
         progress: show a bar on a terminal, or one line elsewhere, while decoding.
         workers: threads that decode; by default one for each processor, at most 16.
 
-    Returns: the data set, images uint8 [N, C, H, W] or points float32 [N, 2].
+    Returns: the dataset, images uint8 [N, C, H, W] or points float32 [N, 2].
 
     Raises:
         FileNotFoundError: nothing at this path or of this name.
-        ValueError: an argument outside its range, or an option that a built-in data set does not have.
+        ValueError: an argument outside its range, or an option that a built-in dataset does not have.
         TypeError: something else than a path or a name, or a limit that is no whole number.
         everymode.data.DataError: the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
@@ -129,22 +129,22 @@ def open_source(
     label_column: str | None = None,
     value_range: str | None = None,
 ) -> Source | Dataset:
-    """What a path or a name stands for: a source still to be decoded, or a finished built-in data set.
+    """What a path or a name stands for: a source still to be decoded, or a finished built-in dataset.
 
     Raises:
         FileNotFoundError: nothing at this path or of this name.
-        ValueError: an option that a built-in data set does not have.
+        ValueError: an option that a built-in dataset does not have.
         TypeError: something else than a path or a name.
-        DataError: a data set that can't be understood.
+        DataError: a dataset that can't be understood.
     """
     if not isinstance(path_or_name, str | PathLike):
         raise TypeError(
-            f"give the path or the name of a data set, not {type(path_or_name).__name__}: {ARRAYS_INSTEAD}"
+            f"give the path or the name of a dataset, not {type(path_or_name).__name__}: {ARRAYS_INSTEAD}"
         )
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
             warnings.warn(
-                f'"{path_or_name}" is both a built-in data set and a file or folder here; the built-in '
+                f'"{path_or_name}" is both a built-in dataset and a file or folder here; the built-in '
                 "one is used "
                 f"(write ./{path_or_name} for the other)",
                 stacklevel=3,
@@ -204,7 +204,7 @@ def _missing(text: str, path: Path) -> Exception:
         )
     near = did_you_mean(text.split(":")[0], BUILTIN)
     return MissingDataError(
-        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set{near}; '
+        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in dataset{near}; '
         f"built in are {listed(sorted(BUILTIN))}, and stacked:PATH"
     )
 
@@ -284,7 +284,7 @@ def _without_columns(read: Callable[[Path], Source], path: Path, label_column: s
 
 
 def _as_wished(dataset: Dataset, channels: int | None, limit: int | None) -> Dataset:
-    """A finished data set with another number of channels, or fewer rows."""
+    """A finished dataset with another number of channels, or fewer rows."""
     if channels is not None and dataset.is_points:
         raise ValueError(f"{dataset.name} holds points in the plane, which have no channels; leave them out")
     if channels is not None and channels != dataset.image_shape[0]:

@@ -49,7 +49,7 @@ def in_order(
     waiting: deque[tuple[int, Future[Result]]] = deque()
     with bar, ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
-            # only a few ranges are under way at once, so memory does not grow with the data set
+            # only a few ranges are under way at once, so memory does not grow with the dataset
             while True:
                 while len(waiting) < 2 * threads and (start := next(starts, None)) is not None:
                     images = range(start, min(start + chunk, count))

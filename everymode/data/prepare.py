@@ -1,4 +1,4 @@
-"""From a source to a data set: agree on a size, decode each image once, skip what can't be read."""
+"""From a source to a dataset: agree on a size, decode each image once, skip what can't be read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_IN_A_CHUNK = 64
 IN_MEMORY_BYTES = 2**30
 LARGE_ENLARGEMENT = 2.0
 MOST_UNREADABLE = 0.01
-"""Share of unreadable images above which a data set is refused."""
+"""Share of unreadable images above which a dataset is refused."""
 SHOWN = 3
 
 
@@ -217,7 +217,7 @@ def _decode_all(
                 enlargements.extend(part.enlargements)
                 jpegs.append(part.jpegs)
                 for largest, deep in part.brightest:
-                    brightest.see(largest, deep=deep)
+                    brightest.update(largest, deep=deep)
                 for digest in part.digests:
                     total.update(digest)
                 yield part.pixels

@@ -1,4 +1,4 @@
-"""Data sets in the files that their authors published: STL-10 (.bin) and SVHN (.mat)."""
+"""Datasets in the files that their authors published: STL-10 (.bin) and SVHN (.mat)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of data set is read into before decoding: names, labels and a way to open each image."""
+"""What every kind of dataset is read into before decoding: names, labels and a way to open each image."""
 
 from __future__ import annotations
 

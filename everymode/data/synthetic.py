@@ -1,4 +1,4 @@
-"""Data sets that need no file: scikit-learn's digits, and points from mixtures of Gaussians."""
+"""Datasets that need no file: scikit-learn's digits, and points from mixtures of Gaussians."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def in_memory(
     label_blocks: Sequence[tuple[str, ...]] = (),
     mixture: Mixture | None = None,
 ) -> Dataset:
-    """A data set of arrays: uint8 [N, C, H, W] or float32 [N, 2], labels int64 [N] or [N, blocks]."""
+    """A dataset of arrays: uint8 [N, C, H, W] or float32 [N, 2], labels int64 [N] or [N, blocks]."""
     images = np.ascontiguousarray(np.asarray(images))
     shape = repr((images.shape, images.dtype.str)).encode()
     digest = hashlib.blake2b(shape + hashlib.blake2b(images.data).digest()).digest()

@@ -13,13 +13,13 @@ __all__ = [
     "RANGES",
     "Brightest",
     "Scale",
-    "brought_to_bytes",
     "chunks",
     "dark_note",
     "in_bytes",
     "mask_note",
     "require_range",
     "scale_of",
+    "to_bytes",
 ]
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -126,7 +126,7 @@ def in_bytes(values: np.ndarray, value_range: str | None, where: str) -> np.ndar
             f"{where} values from {values.min()} to {values.max()}; 0 .. 65535 is accepted, unless the range is said "
             "(value_range, --value-range)"
         )
-    return brought_to_bytes(values, _asked(values, where, value_range or "0..65535"))
+    return to_bytes(values, _asked(values, where, value_range or "0..65535"))
 
 
 class Brightest:
@@ -136,8 +136,8 @@ class Brightest:
         self.shallow = shallow
         self.deep = deep
 
-    def see(self, largest: int, *, deep: bool) -> None:
-        """One more picture."""
+    def update(self, largest: int, *, deep: bool) -> None:
+        """Add one image with this largest value."""
         if deep:
             self.deep = max(largest, self.deep or 0)
         else:
@@ -150,7 +150,7 @@ class Brightest:
         return () if self.shallow is None else dark_note(f"{name} holds 8-bit images", self.shallow, 8)
 
 
-def brought_to_bytes(values: np.ndarray, scale: Scale) -> np.ndarray:
+def to_bytes(values: np.ndarray, scale: Scale) -> np.ndarray:
     """uint8, of the same shape."""
     if values.dtype == np.uint8 and (scale.shift, scale.factor) == (0.0, 1.0):
         return values

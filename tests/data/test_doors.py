@@ -181,10 +181,10 @@ def test_what_says_what_to_do_passes(error: Exception) -> None:
 
 def test_compressed_data_of_another_size_than_declared_name_their_file() -> None:
     data = zlib.compress(b"12345")
-    assert decompressed(data, 5, all_of_it=True) == b"12345"
+    assert decompressed(data, 5, complete=True) == b"12345"
     for size in (3, 0):
         with (
             pytest.raises(DataError, match=r"train\.mat is damaged.*another size than is declared"),
             one_sentence(Path("train.mat")),
         ):
-            decompressed(data, size, all_of_it=True)
+            decompressed(data, size, complete=True)

@@ -115,7 +115,7 @@ def test_missing_paths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [np.zeros((2, 1, 4, 4), np.uint8), torch.zeros(2, 1, 4, 4), [1], None])
 def test_what_is_neither_a_path_nor_a_name_is_refused_in_a_sentence(given: object) -> None:
-    said = f"give the path or the name of a data set, not {type(given).__name__}: save arrays in an .npz"
+    said = f"give the path or the name of a dataset, not {type(given).__name__}: save arrays in an .npz"
     for door in (open_images, check):
         with pytest.raises(TypeError, match=said):
             door(given)

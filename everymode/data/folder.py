@@ -25,6 +25,11 @@ class _ImageFile(NamedTuple):
     size: int
     changed: int
 
+    @property
+    def key(self) -> str:
+        """Text in the keys of cache entries; another text would invalidate all existing entries."""
+        return f"_Found(name={self.name!r}, size={self.size!r}, changed={self.changed!r})"
+
 
 def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     """Return the images under `root`, in the order of their names.
@@ -62,7 +67,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         labels=labeling.labels,
         classes=labeling.classes,
         label_blocks=labeling.label_blocks,
-        key=digest_of("folder", root.resolve(), *images),
+        key=digest_of("folder", root.resolve(), *(image.key for image in images)),
         notes=notes,
     )
 

@@ -125,7 +125,7 @@ def test_split_folders_of_an_archive_are_to_be_unpacked(tmp_path: Path) -> None:
 )
 def test_splits_and_kinds_are_no_classes(folders: list[str]) -> None:
     with pytest.raises(DataError, match=r"look like .*open one of them, such as /data/w/"):
-        labels_from_folders([f"{folder}/1.png" for folder in folders], "w", place="/data/w")
+        labels_from_folders([f"{folder}/1.png" for folder in folders], "w", root="/data/w")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_shards_of_one_split(tmp_path: Path) -> None:
 
 
 def test_more_row_groups_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everymode.data.parquet.KEPT_BYTES", 100)
+    monkeypatch.setattr("everymode.data.parquet.CACHED_BYTES", 100)
     parquet.write_table(_table(40), tmp_path / "t.parquet", row_group_size=1)
     assert _first_values(open_images(tmp_path / "t.parquet", progress=False, workers=2)) == list(range(40))
 

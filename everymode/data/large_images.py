@@ -1,4 +1,4 @@
-"""Memory limit of decoding: a file of a few kilobytes may have 89 megapixels, so large images are decoded one by one."""
+"""Memory limit of decoding: files of a few kilobytes may have 89 megapixels, and are decoded one at a time."""
 
 from __future__ import annotations
 

@@ -109,6 +109,6 @@ def _missing(shards: Sequence[_Shard], where: str) -> tuple[str, ...]:
         return ()
     return (
         f"{where}: {present}; {counted(len(missing), 'shard is', 'shards are')} missing "
-        f"({listed([str(number) for number in missing])}), and with them perhaps images; fetch the rest for the complete "
-        "dataset",
+        f"({listed([str(number) for number in missing])}), so images may be missing, too; fetch the rest "
+        "if you need them",
     )

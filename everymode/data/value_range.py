@@ -40,7 +40,7 @@ CHUNK = 4096
 
 
 class Scale(NamedTuple):
-    """Conversion of values v to bytes, (v + shift) * factor, rounded and clamped to 0 .. 255; and notes for the user."""
+    """Conversion of values v to bytes: (v + shift) * factor, rounded and clamped to 0 .. 255, with notes for users."""
 
     shift: float
     factor: float

@@ -69,8 +69,8 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
     notes = (*labeling.notes, *others_note(others, path.name))
     if common_folder and not labeling.classes and csv_bytes is None and json_bytes is None:
         notes += (
-            f"{path.name}: all images are in {common_folder}, which is used as the root, so they are unlabeled; if that "
-            "folder is a class, add a labels.csv there",
+            f"{path.name}: all images are in {common_folder}, which is used as the root, so they are unlabeled; if it "
+            "is a class, add a labels.csv to it",
         )
     if ignored:
         notes += (f"{path.name}: ignored {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)

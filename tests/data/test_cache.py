@@ -171,7 +171,7 @@ def test_an_unwritable_folder_gives_way_to_a_temporary_one(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    with pytest.warns(UserWarning, match="Set EVERYMODE_CACHE to a folder that can be written"):
+    with pytest.warns(UserWarning, match="Set EVERYMODE_CACHE to a writable folder"):
         folder = cache_folder()
     assert folder.parent == tmp_path / "temporary"
     assert folder.stat().st_uid == os.getuid()
@@ -185,7 +185,7 @@ def test_a_link_planted_among_the_temporary_files_is_not_used(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"everymode-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "file").write_text("")
-    with pytest.warns(UserWarning, match="can't be kept"):
+    with pytest.warns(UserWarning, match="can't be cached"):
         folder = cache_folder(tmp_path / "file")
     assert folder.resolve() != tmp_path / "elsewhere"
 

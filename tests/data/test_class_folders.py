@@ -60,7 +60,7 @@ def test_an_archive_is_looked_through(tmp_path: Path, members: list[str], names:
     opened = open_images(_zip(tmp_path / "p.zip", *members), progress=False)
     assert _named(opened) == names
     if names == [None, None] and "/" in members[0]:
-        assert any("all images lie in deep/er/" in note for note in opened.notes)
+        assert any("all images are in deep/er/" in note for note in opened.notes)
 
 
 def test_labels_inside_an_archive(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_labels_inside_an_archive(tmp_path: Path) -> None:
         _zip(tmp_path / "q.zip", "w/1.png", "w/2.png", **{"w/metadata.csv": table}), progress=False
     )
     assert _named(opened) == ["oak", "elm"]
-    assert any("labels are those of metadata.csv" in note for note in opened.notes)
+    assert any("labels are from metadata.csv" in note for note in opened.notes)
 
 
 def test_a_label_file_that_can_not_be_unpacked_is_one_sentence(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_links_that_lead_in_a_circle_or_nowhere(tmp_path: Path) -> None:
     assert _named(opened) == ["elk", "owl"]
     assert any("3 links that are not followed" in note for note in opened.notes)
     (tmp_path / "labels.csv").symlink_to("gone.csv")
-    with pytest.raises(DataError, match=r"labels\.csv is a link that leads nowhere"):
+    with pytest.raises(DataError, match=r"labels\.csv is a broken link"):
         open_images(tmp_path, progress=False)
 
 

@@ -103,6 +103,6 @@ def test_labels_that_a_user_gave_are_never_hidden_where_there_are_gaps() -> None
     gaps = hide_labels(whole, 0.5)
     kept = with_few_labels(gaps, 0.1)
     assert np.array_equal(kept.labels, gaps.labels) and kept.fingerprint == gaps.fingerprint
-    assert "have no label: those of the others" in kept.notes[-1]
+    assert "have no label; the labels of the others" in kept.notes[-1]
     assert np.array_equal(with_few_labels(whole, 0.5).labels, gaps.labels)
     assert with_few_labels(gaps, 1.0) is gaps

@@ -130,7 +130,7 @@ def test_faults_are_explained(photos: Path) -> None:
     with pytest.raises(ValueError, match="name each column once"):
         open_images(photos, label_column="digit,digit", progress=False)
     (photos / "labels.csv").write_text("file,digit,place\na.png,3,\nb.png,4,-1\n")
-    with pytest.raises(DataError, match='column "place" holds no label; leave it out'):
+    with pytest.raises(DataError, match='column "place" holds no label; omit it'):
         open_images(photos, label_column="digit,place", progress=False)
 
 
@@ -139,5 +139,5 @@ def test_rows_of_one_image_must_agree_in_all_columns() -> None:
     same = "file,digit,place\na.png,3,city\na.png,3,city\n"
     assert labels_from_csv(same, ["a.png"], "l", columns=columns).labels.tolist() == [[0, 0]]
     other = "file,digit,place\na.png,3,city\na.png,3,wood\n"
-    with pytest.raises(DataError, match="is there twice, labeled 3, city and 3, wood; keep one"):
+    with pytest.raises(DataError, match="occurs twice, labeled 3, city and 3, wood; remove one row"):
         labels_from_csv(other, ["a.png"], "l", columns=columns)

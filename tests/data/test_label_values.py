@@ -55,7 +55,7 @@ def test_a_note_counts_the_unlabeled_by_spelling() -> None:
 def test_names_of_a_table_that_no_value_has_are_noted() -> None:
     found = labels_of_values([2, 0], "t", names=["ant", "bee", "cat"])
     assert found.classes == ("ant", "cat") and found.labels.tolist() == [1, 0]
-    assert found.notes == ("t: 1 class that is named has no image and is left out: bee",)
+    assert found.notes == ("t: 1 class has no image and is omitted: bee",)
     with pytest.raises(DataError, match="a label is 3, but the table names 3 classes"):
         labels_of_values([3], "t", names=["ant", "bee", "cat"])
 
@@ -107,7 +107,7 @@ def test_letters_may_be_composed_or_not() -> None:
     assert labels_from_json(json.dumps({"labels": [[names[0], 4]]}), [f"{composed}/1.png"], "t").classes == (
         "4",
     )
-    with pytest.raises(DataError, match="may mean any of 2 images whose names differ only in how"):
+    with pytest.raises(DataError, match="matches 2 images whose names differ only in"):
         both = ["a\u0302\u0323.png", "a\u0323\u0302.png"]
         labels_from_csv("file,label\n\u1ead.png,x", both, "t")
 
@@ -143,7 +143,7 @@ def test_after_a_limit_and_for_images_that_can_not_be_read(tmp_path: Path) -> No
     np.savez(tmp_path / "a.npz", images=np.zeros((40, 4, 4), np.uint8), labels=np.arange(40) * 3)
     few = open_images(tmp_path / "a.npz", limit=5)
     assert few.num_classes == 5 and min(few.class_counts) == 1
-    assert any("35 classes that are named have no image and are left out" in note for note in few.notes)
+    assert any("35 classes have no image and are omitted" in note for note in few.notes)
     for number in range(120):
         (tmp_path / "photos" / f"{number % 2}").mkdir(parents=True, exist_ok=True)
         Image.new("L", (2, 2)).save(tmp_path / "photos" / f"{number % 2}" / f"{number}.png")

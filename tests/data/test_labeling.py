@@ -83,15 +83,15 @@ def test_another_column() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", 'one column "file", its first row is empty'),
-        ("name,label\na.png,1", r'needs one column "file", its first row is name, label'),
+        ("", 'one column "file", but its first row is empty'),
+        ("name,label\na.png,1", r'needs one column "file", but its first row is name, label'),
         ("file,label,label\na.png,1,2", 'one column "label"'),
-        ("file,label\n,cat", "row 2: no file is named"),
+        ("file,label\n,cat", "row 2 has no file name"),
         ("file,label\na.pgn,1", r'1 files that are not among the images: a.pgn \(did you mean "a.png"'),
-        ("file,label\n../a.png,1", "points outside the dataset"),
-        ("file,label\n/etc/a.png,1", "points outside the dataset"),
-        ("file,label\nC:\\a.png,1", "points outside the dataset"),
-        ("file,label\na.png,1\na.png,2", "is there twice, labeled 1 and 2"),
+        ("file,label\n../a.png,1", "is outside the dataset"),
+        ("file,label\n/etc/a.png,1", "is outside the dataset"),
+        ("file,label\nC:\\a.png,1", "is outside the dataset"),
+        ("file,label\na.png,1\na.png,2", "occurs twice, labeled 1 and 2"),
         ('file,label\n"a.png,1', "can't be read as a table"),
     ],
 )
@@ -114,7 +114,7 @@ def test_csv_faults(text: str, message: str) -> None:
         ('{"labels": [["a.png", -2]]}', "a label is -2"),
         ('{"labels": [["a.png", 99999999]]}', "too large for a class number"),
         ('{"labels": [["b.png", 1]]}', "not among the images"),
-        ('{"labels": [["../a.png", 1]]}', "points outside"),
+        ('{"labels": [["../a.png", 1]]}', "is outside"),
     ],
 )
 def test_json_faults(text: str, message: str) -> None:
@@ -133,11 +133,11 @@ def test_the_first_folder_is_the_class() -> None:
     found = labels_from_folders(["cat/a.png", "cat/deep/b.png", "ant/c.png", "d.png"], "w")
     assert found.classes == ("ant", "cat")
     assert found.labels.tolist() == [1, 1, 0, -1]
-    assert "1 images of w lie outside" in found.notes[0]
+    assert "1 images of w are outside" in found.notes[0]
 
 
 def test_a_single_class_is_mentioned() -> None:
-    assert 'one class folder only ("cat")' in labels_from_folders(["cat/a.png"], "w").notes[0]
+    assert 'only one class folder ("cat")' in labels_from_folders(["cat/a.png"], "w").notes[0]
     assert labels_from_folders(["a.png"], "w").notes == ()
 
 

@@ -46,7 +46,7 @@ def test_a_number_without_a_name_is_refused(tmp_path: Path) -> None:
 def test_something_else_of_that_name_is_passed_over_with_a_note(tmp_path: Path, other: list[object]) -> None:
     found = _opened(tmp_path, labels=np.array([1, 0, 0, 1]), classes=np.array(other))
     assert found.classes == ("0", "1")
-    assert any('"classes" is no list of names' in note for note in found.notes)
+    assert any('ignored "classes", which is not a list' in note for note in found.notes)
 
 
 def test_labels_that_are_names_need_none(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_mistakes_about_shares_are_explained() -> None:
         MixedOrder(np.full(3, -1), 2, 0, labeled_share=0.5)
     with pytest.raises(ValueError, match=r"all 3 images have a label; .*labeled_fraction"):
         MixedOrder(np.zeros(3, np.int64), 2, 0, labeled_share=0.5)
-    with pytest.raises(ValueError, match=r"not one row of a batch of 10; give at least 0\.1"):
+    with pytest.raises(ValueError, match=r"less than one row of a batch of 10; give at least 0\.1"):
         MixedOrder(labels, 10, 0, labeled_share=0.04)
     for share in (0.0, 1.5, float("nan")):
         with pytest.raises(ValueError, match="above 0 and at most 1"):

@@ -46,7 +46,7 @@ def test_overshoot_is_clamped_and_said_once(
     white = {"0..1": values, "-1..1": (values.astype(float) + 1) / 2}[name]
     np.testing.assert_array_equal(seen[:, 0], np.clip(np.rint(white.astype(float) * 255), 0, 255))
     if values.max() > 1 or values.min() < -1:
-        assert len(notes) == 1 and f"read as {name}, and clamped" in notes[0]
+        assert len(notes) == 1 and f"read as {name} and clamped" in notes[0]
 
 
 def test_bytes_as_fractions_need_bright_values(tmp_path: Path) -> None:
@@ -63,12 +63,12 @@ def test_bytes_as_fractions_need_bright_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "shares"),
     [
-        (np.array([0.0, 0.5, 1.2, 0.9]), "25 % lie outside 0..1, 25 % outside -1..1, 0 % outside 0..255"),
-        (np.array([-3.0, 0, 200, 255]), "75 % lie outside 0..1.*25 % outside 0..255, and 50 % above 2"),
+        (np.array([0.0, 0.5, 1.2, 0.9]), "25 % are outside 0..1, 25 % outside -1..1, 0 % outside 0..255"),
+        (np.array([-3.0, 0, 200, 255]), "75 % are outside 0..1.*25 % outside 0..255, and 50 % above 2"),
         (np.array([0.0, np.inf, 0.5, 1.0]), "25 % are not finite"),
-        (np.array([-2.0, 0.0, 1.0, 2.2]), "bring them to one of 0..1"),
-        (np.array([-1, 0, 1, 1], np.int8), "if they mean -1..1, say so: .*--value-range -1..1"),
-        (np.array([0, 0, 300, 9], np.int32), "if they mean 0..65535, say so"),
+        (np.array([-2.0, 0.0, 1.0, 2.2]), "rescale them to one of 0..1"),
+        (np.array([-1, 0, 1, 1], np.int8), "if their range is -1..1, set .*--value-range -1..1"),
+        (np.array([0, 0, 300, 9], np.int32), "if their range is 0..65535, set"),
     ],
 )
 def test_what_fits_no_range_is_refused_with_shares(tmp_path: Path, values: np.ndarray, shares: str) -> None:
@@ -83,7 +83,7 @@ def test_said_ranges_decide(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"--value-range 0\.\.65535"):
         _opened(tmp_path, whole)
     assert _opened(tmp_path, whole, value_range="0..65535")[0].reshape(-1).tolist() == [0, 1, 255]
-    with pytest.raises(DataError, match=r"66\.7 % of them outside 0\.\.255"):
+    with pytest.raises(DataError, match=r"66\.7 % of them outside the requested range 0\.\.255"):
         _opened(tmp_path, whole % 50_000, value_range="0..255")
     mask = np.array([0, 1, 1], np.uint8).reshape(1, 3, 1)
     assert _opened(tmp_path, mask, value_range="0..1")[0].reshape(-1).tolist() == [0, 255, 255]
@@ -176,7 +176,7 @@ def test_one_bright_file_is_enough(tmp_path: Path) -> None:
     dark, bright = np.array([[0, 1]], np.uint8), np.array([[0, 200]], np.uint8)
     folder = _folder(tmp_path, {"a.png": dark, "b.png": bright})
     assert open_images(folder, progress=False, cache_dir=tmp_path / "cache").notes == ()
-    with pytest.raises(DataError, match=r"outside 0\.\.1"):
+    with pytest.raises(DataError, match=r"outside the requested range 0\.\.1"):
         open_images(folder, value_range="0..1", progress=False, cache_dir=tmp_path / "cache")
 
 

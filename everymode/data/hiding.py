@@ -60,20 +60,20 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
         )
     if fraction == 1:
         return dataset
-    kept = kept_labels(dataset.labels, fraction, seed)
+    keeps = kept_labels(dataset.labels, fraction, seed)
     labeled = dataset.labels >= 0
     labeled = labeled.any(axis=1) if labeled.ndim == 2 else labeled
     if not labeled.any():
         raise ValueError(
             f"{dataset.name} has no labels to hide; leave labeled_fraction at 1, or use data with labels"
         )
-    if kept[labeled].all():
+    if keeps[labeled].all():
         return dataset
     labels = dataset.labels.copy()
-    labels[~kept] = -1
+    labels[~keeps] = -1
     note = (
-        f"{kept[labeled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
-        f"{(~kept[labeled]).sum():,} are hidden (labeled_fraction {fraction:g}, seed {seed})"
+        f"{keeps[labeled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
+        f"{(~keeps[labeled]).sum():,} are hidden (labeled_fraction {fraction:g}, seed {seed})"
     )
     return replace(
         dataset,
@@ -89,9 +89,9 @@ def kept_labels(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     Images without a label in the first block are treated as one more class, because they may have one in another block.
     """
     column = labels[:, 0] if labels.ndim == 2 else labels
-    kept = np.zeros(len(labels), bool)
+    keeps = np.zeros(len(labels), bool)
     for number in np.unique(column):
         rows = np.flatnonzero(column == number)
         count = max(1, int(fraction * len(rows) + 0.5))
-        kept[rows[random_permutation(seed, "kept-labels", int(number), len(rows))[:count]]] = True
-    return kept
+        keeps[rows[random_permutation(seed, "kept-labels", int(number), len(rows))[:count]]] = True
+    return keeps

@@ -135,20 +135,20 @@ def test_labels_under_another_name_and_arrays_that_are_passed_over(tmp_path: Pat
     path = tmp_path / "a.npz"
     pixels = np.zeros((3, 5, 5), np.uint8)
     np.savez(path, images=pixels, label=np.array([5, 5, 9]))
-    found = open_images(path)
-    assert found.classes == ("5", "9") and found.labels.tolist() == [0, 0, 1]
+    dataset = open_images(path)
+    assert dataset.classes == ("5", "9") and dataset.labels.tolist() == [0, 0, 1]
     np.savez(path, images=pixels, fine=np.arange(3), x_test=pixels)
-    found = open_images(path)
-    assert found.num_unlabeled == 3
+    dataset = open_images(path)
+    assert dataset.num_unlabeled == 3
     assert any(
-        "ignored the arrays fine, x_test" in note and "--label-column fine" in note for note in found.notes
+        "ignored the arrays fine, x_test" in note and "--label-column fine" in note for note in dataset.notes
     )
     np.savez(path, images=pixels, labels=np.array(["b", "nan", "-1"]))
-    found = open_images(path)
-    assert found.classes == ("b",) and found.labels.tolist() == [0, -1, -1]
+    dataset = open_images(path)
+    assert dataset.classes == ("b",) and dataset.labels.tolist() == [0, -1, -1]
     assert any(
         '2 rows are unlabeled (1 "nan", 1 "-1")' in note or '(1 "-1", 1 "nan")' in note
-        for note in found.notes
+        for note in dataset.notes
     )
     np.savez(path, images=pixels, labels=np.array([2.0, np.nan, 7.0]))
     assert open_images(path).classes == ("2", "7")

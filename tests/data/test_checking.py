@@ -1,4 +1,4 @@
-"""The check lists everything and raises for nothing that is only damaged."""
+"""Check: reports everything, and raises no error for damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged and lying files: one sentence each, and no memory for what only a header promises."""
+"""Damaged files and false sizes: one error message each, and no memory for what a header merely declares."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from everymode.data.mat_files import mat_arrays
 
 
 def refused(path: Path) -> str:
-    """What is said of a file; fails where much memory is taken, or where the sentence names no file."""
+    """Return the error message about a file; fail if much memory is allocated, or the message does not name it."""
     tracemalloc.start()
     with pytest.raises(DataError) as raised:
         open_images(path, progress=False)
@@ -105,10 +105,10 @@ def test_mat_files_are_read_as_scipy_wrote_them(tmp_path: Path, compressed: bool
         "n": np.int16([[-3, 4]]),
     }
     savemat(tmp_path / "a.mat", arrays, do_compression=compressed)
-    found = mat_arrays(tmp_path / "a.mat", ("X", "y", "n", "long_name_of_another"))
-    for name, array in found.items():
+    loaded = mat_arrays(tmp_path / "a.mat", ("X", "y", "n", "long_name_of_another"))
+    for name, array in loaded.items():
         assert array.dtype == arrays[name].dtype and (array == arrays[name]).all(), name
-    assert len(found) == 4
+    assert len(loaded) == 4
     with pytest.raises(DataError, match="words is not an array of real numbers"):
         mat_arrays(tmp_path / "a.mat", ("words",))
 
@@ -121,9 +121,9 @@ def test_damaged_mat_files(tmp_path: Path) -> None:
         for cut in (0, 50, 130, 140, 200, len(sound) // 2):
             (tmp_path / "cut.mat").write_bytes(sound[:cut])
             refused(tmp_path / "cut.mat")
-        for place in (128, 132, 136, 144, 152, 160, 168, 176, 190):
+        for offset in (128, 132, 136, 144, 152, 160, 168, 176, 190):
             for extreme in (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80"):
-                (tmp_path / "odd.mat").write_bytes(sound[:place] + extreme + sound[place + 4 :])
+                (tmp_path / "odd.mat").write_bytes(sound[:offset] + extreme + sound[offset + 4 :])
                 try:
                     open_images(tmp_path / "odd.mat", progress=False)
                 except DataError as error:

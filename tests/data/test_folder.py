@@ -1,4 +1,4 @@
-"""Folders: order, labels, what is passed over, and links."""
+"""Folders: order, labels, ignored files, and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unions: classes apart or merged, domains, and imbalance in the counts."""
+"""Unions: separate or merged classes, domains, and imbalance in the counts."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def test_names_are_joined_by_commas() -> None:
 
 
 def test_one_column_is_no_block() -> None:
-    found = side_by_side([(np.array([0, -1]), ("a",))], ["kind"], "here")
-    assert found.labels.tolist() == [0, -1] and found.classes == ("a",) and found.label_blocks == ()
+    labeling = side_by_side([(np.array([0, -1]), ("a",))], ["kind"], "here")
+    assert labeling.labels.tolist() == [0, -1] and labeling.classes == ("a",) and labeling.label_blocks == ()
 
 
 def test_a_folder_and_a_zip_of_it(photos: Path, tmp_path: Path) -> None:
@@ -72,8 +72,10 @@ def test_a_choice_of_rows_keeps_its_blocks(photos: Path) -> None:
     assert few.label_blocks == (("10",), BLOCKS[1]) and few.labels.shape == (2, 2)
     values = np.asarray(few.images)[:, 0, 0, 0] // 60
     names = [[block[label] for block, label in zip(BLOCKS, ROWS[value], strict=True)] for value in values]
-    found = [[block[label] for block, label in zip(few.label_blocks, row, strict=True)] for row in few.labels]
-    assert found == names
+    labeling = [
+        [block[label] for block, label in zip(few.label_blocks, row, strict=True)] for row in few.labels
+    ]
+    assert labeling == names
     assert whole.subset([3, 1]).labels.tolist() == [ROWS[3], ROWS[1]]
 
 

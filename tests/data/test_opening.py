@@ -1,4 +1,4 @@
-"""The door: names, paths, sizes, and sentences for everything that is not understood."""
+"""Opening: names, paths, sizes, and error messages for invalid arguments."""
 
 from __future__ import annotations
 

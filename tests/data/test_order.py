@@ -151,7 +151,7 @@ def test_mixed_batches_hold_their_share_and_pass_through_both_kinds(
         assert (labels[rows] >= 0).sum() == count
     for kind, size, per_move in ((True, labeled, count), (False, unlabeled, batch - count)):
         seen = np.concatenate([rows[(labels[rows] >= 0) == kind] for rows in moves])
-        # Shuffled passes one after the other: no image is more than one pass ahead of another.
+        # Consecutive shuffled passes: no image is more than one pass ahead of another.
         shown = np.bincount(seen, minlength=len(labels))[(labels >= 0) == kind]
         assert shown.max() - shown.min() <= 1
         for start in range(0, 12 * per_move - size + 1, size):

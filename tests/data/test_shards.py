@@ -1,4 +1,4 @@
-"""Shards of one table, by how they are named and what is in them."""
+"""Shards of one table, by their names and content."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _named(data) -> list[str | None]:
 )
 def test_usual_names(names: list[str]) -> None:
     paths = [Path(f"{name}.parquet") for name in names]
-    found, notes = shards_of_one(sorted(paths), "here")
-    assert found == paths and notes == ()
+    ordered, notes = shards_of_one(sorted(paths), "here")
+    assert ordered == paths and notes == ()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Zip archives: read in place, laid out like folders, and never trusted."""
+"""Zip archives: read without extraction, laid out like folders, and never trusted."""
 
 from __future__ import annotations
 

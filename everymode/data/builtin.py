@@ -51,9 +51,10 @@ def parse_name(text: str) -> BuiltinName | None:
         if not equals:
             key, value = "split", key
         if key not in allowed or key == "resolution":
-            names = ", ".join(option for option in allowed if option != "resolution") or "no options"
+            names = [option for option in allowed if option != "resolution"]
             raise ValueError(
-                f'"{text}": {name} has no option "{piece}"{did_you_mean(key, allowed)}; it takes {names}'
+                f'"{text}": {name} has no option "{piece}"{did_you_mean(key, names)}; it takes '
+                f"{', '.join(names) or 'no options'}"
             )
         kind = allowed[key].annotation
         try:

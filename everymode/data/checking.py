@@ -143,7 +143,12 @@ def check(
     require_range(value_range)
     if str(path).startswith(STACKED):
         opened: Source | Dataset = open_images(
-            path, resolution=target, value_range=value_range, progress=progress, workers=workers
+            path,
+            resolution=target,
+            label_column=label_column,
+            value_range=value_range,
+            progress=progress,
+            workers=workers,
         )
     else:
         opened = open_source(path, resolution=None, label_column=label_column, value_range=value_range)

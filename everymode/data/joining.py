@@ -64,6 +64,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
         domains=np.repeat(np.arange(len(datasets)), [len(dataset) for dataset in datasets]),
         domain_names=domain_names,
         notes=tuple(note for dataset in datasets for note in dataset.notes),
+        jpegs=sum(dataset.jpegs for dataset in datasets),
     )
 
 

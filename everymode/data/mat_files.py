@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,9 +74,10 @@ def mat_arrays(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
 
 
 def _array(matrix: bytes, order: str, path: Path, name: str) -> np.ndarray:
-    flags, shape, _, numbers = (
-        each for each, _ in zip(_elements(matrix, 0, order, path), range(4), strict=False)
-    )
+    elements = list(islice(_elements(matrix, 0, order, path), 4))
+    if len(elements) < 4:
+        raise _damaged(path)
+    flags, shape, _, numbers = elements
     word = int.from_bytes(matrix[flags.start : flags.start + 4], "little" if order == "<" else "big")
     sides = _sides(matrix, shape, order)
     if word & 0xFF not in MX_TYPES or word & COMPLEX_FLAG or numbers.kind not in STORED_TYPES:

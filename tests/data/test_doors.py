@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tracemalloc
 import zipfile
 import zlib
@@ -134,6 +135,14 @@ def test_damaged_mat_files(tmp_path: Path) -> None:
     refused(tmp_path / "a.mat")
     savemat(tmp_path / "a.mat", {"X": images, "y": np.full((4, 1), 1.5)})
     assert "whole numbers" in refused(tmp_path / "a.mat")
+
+
+def test_a_matrix_without_values_is_damaged(tmp_path: Path) -> None:
+    flags, shape = struct.pack("<IIII", 6, 8, 9, 0), struct.pack("<IIii", 5, 8, 2, 2)
+    matrix = flags + shape + struct.pack("<II", 1, 1) + b"X".ljust(8, b"\0")
+    header = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 256) + b"IM"
+    (tmp_path / "x.mat").write_bytes(header + struct.pack("<II", 14, len(matrix)) + matrix)
+    assert "sizes are inconsistent" in refused(tmp_path / "x.mat")
 
 
 def test_class_names_that_are_not_utf8(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Data sets: `open_images` opens a folder, an archive, a table or a built-in set; `check` looks one over."""
+"""Datasets: `open_images` opens a folder, an archive, a table or a built-in dataset; `check` reports on one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
     "union",
 ]
 
-# Loaded on first use, so that DataFacts and DataError can be had without importing torch.
+# Imported on first use, so that DataFacts and DataError are available without importing torch.
 _HOME = {
     "CheckReport": "checking",
     "DataError": "errors",

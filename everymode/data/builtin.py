@@ -1,4 +1,4 @@
-"""Built-in data sets by name, such as `digits`, `digits:train` and `ring:modes=8,radius=2`."""
+"""Built-in datasets by name, such as `digits`, `digits:train` and `ring:modes=8,radius=2`."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ BUILTIN: dict[str, Callable[..., Dataset]] = {
 
 
 class BuiltinName(NamedTuple):
-    """A name as written, taken apart: `ring:modes=8` -> ("ring", {"modes": 8})."""
+    """Parsed name of a built-in dataset: `ring:modes=8` -> ("ring", {"modes": 8})."""
 
     name: str
     options: dict[str, object]
 
 
 def parse_name(text: str) -> BuiltinName | None:
-    """Take a built-in name apart; None when the word before the colon is not one.
+    """Parse the name of a built-in dataset; return None if the word before the colon is not one.
 
     Options follow a colon, separated by commas, as `key=value`; a bare word is a `split`.
 
     Raises:
-        ValueError: an option that this data set does not have, or a value of the wrong type.
+        ValueError: if the dataset does not have an option, or a value has the wrong type.
     """
     name, _, rest = text.partition(":")
     if name not in BUILTIN:
@@ -51,9 +51,10 @@ def parse_name(text: str) -> BuiltinName | None:
         if not equals:
             key, value = "split", key
         if key not in allowed or key == "resolution":
-            names = ", ".join(option for option in allowed if option != "resolution") or "no options"
+            names = [option for option in allowed if option != "resolution"]
             raise ValueError(
-                f'"{text}": {name} does not know "{piece}"{did_you_mean(key, allowed)}; it takes {names}'
+                f'"{text}": {name} has no option "{piece}"{did_you_mean(key, names)}; it takes '
+                f"{', '.join(names) or 'no options'}"
             )
         kind = allowed[key].annotation
         try:
@@ -66,23 +67,24 @@ def parse_name(text: str) -> BuiltinName | None:
 
 
 def names_points(text: str) -> bool:
-    """Whether this is the name of a built-in data set of points in the plane.
+    """Return whether this is the name of a built-in dataset of points in the plane.
 
-    Raises ValueError as `parse_name`.
+    Raises:
+        ValueError: as in `parse_name`.
     """
     parsed = parse_name(text)
     return parsed is not None and "resolution" not in inspect.signature(BUILTIN[parsed.name]).parameters
 
 
 def build_named(parsed: BuiltinName, resolution: tuple[int, int] | None) -> Dataset:
-    """The data set of a name; `resolution` goes to those that can be drawn at any size.
+    """Build a dataset by name; `resolution` is passed on to datasets of images.
 
     Raises:
-        ValueError: a resolution for points, or an option out of range.
+        ValueError: if a resolution is set for points, or an option is out of range.
     """
     build = BUILTIN[parsed.name]
     if "resolution" in inspect.signature(build).parameters:
         return build(resolution=resolution, **parsed.options)
     if resolution is not None:
-        raise ValueError(f"{parsed.name} holds points in the plane, which have no resolution; leave it out")
+        raise ValueError(f"{parsed.name} holds points in the plane, which have no resolution; omit it")
     return build(**parsed.options)

@@ -1,4 +1,4 @@
-"""`check`: look a data set over before training on it. Damaged files are listed, never raised."""
+"""`check`: a report on a dataset before training on it, which lists damaged files instead of raising errors."""
 
 from __future__ import annotations
 
@@ -54,26 +54,26 @@ KINDS_OF_PIXELS = {
     "I": "32-bit gray",
     "F": "floating-point gray",
 }
-"""Pillow's modes as people say them; others, such as RGB and CMYK, speak for themselves."""
+"""Readable names of Pillow's modes; other modes, such as RGB and CMYK, are printed as they are."""
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found.
+    """Result of `check`.
 
     Attributes:
-        name: what was opened, in short.
-        num_images: images in the source, readable or not.
+        name: short name of the source.
+        num_images: number of images in the source, readable or not.
         classes: class names, blocks in order; () without labels.
-        class_counts: images per class, unreadable ones included.
+        class_counts: images per class, including unreadable ones.
         num_unlabeled: images without a label (with several blocks: without at least one of them).
-        sizes: ((H, W), images), most frequent first; () for points.
-        modes: (Pillow's mode, images), most frequent first.
+        sizes: ((H, W), number of images), most frequent first; () for points.
+        modes: (Pillow's mode, number of images), most frequent first.
         unreadable: images that can't be read, with the reason.
-        duplicates: names of images with exactly the same pixels, a group each.
-        conflicting: those of the groups whose labels differ.
-        enlarged: images that `resolution` would enlarge more than twice; None where no resolution was given.
-        notes: sentences about the source.
+        duplicates: groups of names of images whose pixels are identical.
+        conflicting: the groups of `duplicates` whose labels differ.
+        enlarged: number of images that `resolution` would enlarge by more than a factor of 2; None if unset.
+        notes: remarks about the source.
     """
 
     name: str
@@ -91,19 +91,19 @@ class CheckReport:
 
     @property
     def is_points(self) -> bool:
-        """Whether these are points in the plane, not images."""
+        """Whether the data are points in the plane, not images."""
         return any(mode == POINT for mode, _ in self.modes)
 
     @property
     def smallest_class(self) -> tuple[str, int] | None:
-        """Name and size of the class with the fewest images."""
+        """Name and size of the class with the fewest images; None without classes."""
         if not self.classes:
             return None
         return min(zip(self.classes, self.class_counts, strict=True), key=lambda pair: pair[1])
 
 
-class _Seen(NamedTuple):
-    """One readable image: what its header says, a digest of its pixels, and their largest value (`brightest_of`)."""
+class _ImageSummary(NamedTuple):
+    """Header of one readable image, a digest of its pixels, and their largest value (`brightest_of`)."""
 
     header: Header
     digest: bytes
@@ -121,17 +121,20 @@ def check(
     progress: bool = True,
     workers: int | None = None,
 ) -> CheckReport:
-    """Decode every image once, at its own size, and report.
+    """Decode every image once, at its native size, and return a report.
 
     Args:
-        path: whatever `open_images` opens.
-        resolution, fit: as for `open_images`, to count the images that would be enlarged more than twice.
-        label_column, limit, value_range, progress, workers: as for `open_images`.
+        path: path or name that `open_images` accepts.
+        resolution, fit: as in `open_images`, to count the images that would be enlarged by more than a factor of 2.
+        label_column, limit, value_range, progress, workers: as in `open_images`.
+
+    Returns:
+        The report; `format_report` renders it as text.
 
     Raises:
-        FileNotFoundError: nothing at this path or of this name.
-        TypeError: something else than a path or a name, or a limit that is no whole number.
-        ValueError: an unknown argument; labels that can't be understood; no images at all.
+        FileNotFoundError: if there is no such path or built-in dataset.
+        TypeError: if `path` is neither a path nor a name, or `limit` is not an integer.
+        ValueError: if an argument is out of range, labels can't be parsed, or there are no images.
     """
     target = image_size(resolution)
     if fit not in FITS:
@@ -140,7 +143,12 @@ def check(
     require_range(value_range)
     if str(path).startswith(STACKED):
         opened: Source | Dataset = open_images(
-            path, resolution=target, value_range=value_range, progress=progress, workers=workers
+            path,
+            resolution=target,
+            label_column=label_column,
+            value_range=value_range,
+            progress=progress,
+            workers=workers,
         )
     else:
         opened = open_source(path, resolution=None, label_column=label_column, value_range=value_range)
@@ -149,63 +157,65 @@ def check(
             opened = opened.subset(limited_rows(len(opened), limit))
         opened = with_images_alone(opened)
         names: Sequence[str] = [f"image {i}" for i in range(len(opened))]
-        seen: Iterable[_Seen | Unreadable] = _rows_seen(opened)
+        summaries: Iterable[_ImageSummary | Unreadable] = _summarize_rows(opened)
     else:
         opened = with_images_alone(opened if limit is None else limited(opened, limit))
         names = opened.items
-        seen = _images_seen(opened, progress=progress, workers=workers)
-    return _report(opened, names, seen, target=target, fit=fit)
+        summaries = _summarize_images(opened, progress=progress, workers=workers)
+    return _report(opened, names, summaries, target=target, fit=fit)
 
 
-def _images_seen(source: Source, *, progress: bool, workers: int | None) -> Iterable[_Seen | Unreadable]:
-    def look(images: range) -> list[_Seen | Unreadable]:
-        return [_look(source, i) for i in images]
+def _summarize_images(
+    source: Source, *, progress: bool, workers: int | None
+) -> Iterable[_ImageSummary | Unreadable]:
+    def summarize(images: range) -> list[_ImageSummary | Unreadable]:
+        return [_summarize(source, i) for i in images]
 
     with bombs_are_errors():
-        parts = in_order(
-            look,
+        chunks = in_order(
+            summarize,
             len(source),
             chunk=CHUNK,
             workers=workers,
             progress=progress,
             message=f"checking {source.name}",
         )
-        for part in parts:
-            yield from part
+        for chunk in chunks:
+            yield from chunk
 
 
-def _look(source: Source, i: int) -> _Seen | Unreadable:
+def _summarize(source: Source, i: int) -> _ImageSummary | Unreadable:
     try:
         with source.open_image(i) as image:
             deep = is_deep(image)
             require_range_known(image, source.value_range)
             header = read_header(image)
-            turned = turn_of(image)
+            turn = turn_of(image)
             with room_for(image):
                 pixels = flattened(image, 4, WHITE, source.value_range)
-                pixels = pixels if turned is None else pixels.transpose(turned)
+                pixels = pixels if turn is None else pixels.transpose(turn)
                 digest = hashlib.blake2b(
                     repr(pixels.size).encode() + pixels.tobytes(), digest_size=16
                 ).digest()
                 values = np.asarray(pixels).transpose(2, 0, 1)
-                return _Seen(header, digest, (brightest_of(image, values, deep=deep), deep))
+                return _ImageSummary(header, digest, (brightest_of(image, values, deep=deep), deep))
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         return Unreadable(source.items[i], reason_of(error, source.items[i]))
 
 
-def _rows_seen(dataset: Dataset) -> Iterable[_Seen]:
+def _summarize_rows(dataset: Dataset) -> Iterable[_ImageSummary]:
     mode = POINT if dataset.is_points else {1: "L", 3: "RGB", 4: "RGBA"}[dataset.image_shape[0]]
     height, width = (0, 0) if dataset.is_points else dataset.image_shape[1:]
     header = Header(height, width, mode, mode == "L")
     for i in range(len(dataset)):
         row = np.ascontiguousarray(dataset.images[i])
-        yield _Seen(header, hashlib.blake2b(row.tobytes(), digest_size=16).digest())
+        yield _ImageSummary(header, hashlib.blake2b(row.tobytes(), digest_size=16).digest())
 
 
 def _report(
     opened: Source | Dataset,
     names: Sequence[str],
-    seen: Iterable[_Seen | Unreadable],
+    summaries: Iterable[_ImageSummary | Unreadable],
     *,
     target: tuple[int, int] | None,
     fit: str,
@@ -217,17 +227,17 @@ def _report(
     groups: dict[int, list[int]] = {}
     enlarged = 0
     brightest = Brightest()
-    for i, look in enumerate(seen):
-        if isinstance(look, Unreadable):
-            unreadable.append(look)
+    for i, summary in enumerate(summaries):
+        if isinstance(summary, Unreadable):
+            unreadable.append(summary)
             continue
-        header = look.header
+        header = summary.header
         modes[header.mode] += 1
-        brightest.see(look.brightest[0], deep=look.brightest[1])
+        brightest.update(summary.brightest[0], deep=summary.brightest[1])
         if header.height:
             sizes[header.height, header.width] += 1
             enlarged += target is not None and enlargement(header, target, fit) > LARGE_ENLARGEMENT
-        first = first_with.setdefault(look.digest, i)
+        first = first_with.setdefault(summary.digest, i)
         if first != i:
             groups.setdefault(first, [first]).append(i)
     labels = opened.labels.reshape(len(names), -1)
@@ -258,16 +268,16 @@ def _report(
 
 
 def _dark_notes(opened: Source | Dataset, brightest: Brightest) -> tuple[str, ...]:
-    """Of pictures; an array has said it itself."""
+    """Return the notes on nearly black image files; arrays have theirs in `opened.notes`."""
     if isinstance(opened, Dataset) or opened.pixels is not None or opened.value_range is not None:
         return ()
     return brightest.notes(opened.name)
 
 
 def format_report(report: CheckReport, *, most: int = 10) -> str:
-    """The report as text for a terminal; long lists are cut after `most` entries."""
-    things = counted(report.num_images, "point" if report.is_points else "image")
-    lines = [f"{report.name}: {things}, {counted(len(report.classes), 'class', 'classes')}"]
+    """Return the report as text for a terminal; long lists are cut after `most` entries."""
+    examples = counted(report.num_images, "point" if report.is_points else "image")
+    lines = [f"{report.name}: {examples}, {counted(len(report.classes), 'class', 'classes')}"]
     if report.classes:
         pairs = sorted(zip(report.classes, report.class_counts, strict=True), key=lambda pair: -pair[1])
         lines.append("classes: " + listed([f"{name} {count:,}" for name, count in pairs], most))

@@ -1,4 +1,4 @@
-"""Folders as classes: which are passed over, which are splits or kinds of files instead, which lie around all."""
+"""Folders as classes: ignored folders, folders of splits or of kinds of files, and the folder that holds all images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from everymode.data.words import listed
 
 __all__ = ["folder_around", "is_hidden", "is_of_the_system", "labels_from_folders", "levels_of"]
 
-SYSTEM = frozenset(
+SYSTEM_FOLDERS = frozenset(
     (
         *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000"),  # Windows
         *("network trash folder", "temporary items", "__macosx"),  # macOS
@@ -31,7 +31,7 @@ SPLITS = {
 }
 SPLIT_OF = {word: split for split, words in SPLITS.items() for word in words}
 
-KINDS = frozenset(
+FILE_KINDS = frozenset(
     (
         *("image", "images", "img", "imgs", "jpegimages", "originals", "raw", "resized", "cropped", "crops"),
         *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "mask", "masks", "gt"),
@@ -40,46 +40,29 @@ KINDS = frozenset(
         *("fold", "folds", "chunk", "chunks", "shard", "shards", "batch", "batches"),
     )
 )
-"""Folders that hold one kind of file each, not one class."""
+"""Words in the names of folders that hold one kind of file each, not one class."""
 
-BESIDE = frozenset(
+FILLER_WORDS = frozenset(
     (
-        "a",
-        "b",
-        "x",
-        "y",
-        "set",
-        "data",
-        "split",
-        "folder",
-        "hr",
-        "lr",
-        "jpeg",
-        "jpg",
-        "png",
-        "class",
-        "object",
-        "full",
-        "the",
-        "my",
-        "all",
+        *("a", "b", "x", "y", "set", "data", "split", "folder", "hr", "lr", "jpeg", "jpg", "png"),
+        *("class", "object", "full", "the", "my", "all"),
     )
 )
-"""Words that stand beside one of these and change nothing."""
+"""Words that may accompany the name of a split or of a kind of file without changing its meaning."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is passed over without a word."""
+    """Return whether a file or folder of this name is ignored without a note."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def is_of_the_system(name: str) -> bool:
-    """Whether a folder of this name is an operating system's or a network disk's, such as @eaDir."""
-    return name.lower() in SYSTEM
+    """Return whether a folder of this name belongs to an operating system or a network disk, such as @eaDir."""
+    return name.lower() in SYSTEM_FOLDERS
 
 
 def folder_around(names: Iterable[str]) -> str:
-    """The innermost folder that holds all of these paths, with a slash behind it: "a/photos/"; "" for none."""
+    """Return the innermost folder that holds all paths, with a trailing slash ("a/photos/"); "" for the root."""
     paths = iter(names)
     around = next(paths, "").split("/")[:-1]
     for path in paths:
@@ -94,88 +77,98 @@ def folder_around(names: Iterable[str]) -> str:
 
 
 def levels_of(folder: str) -> list[str]:
-    """The folders on the way to "a/photos/", from outside: "", "a/", "a/photos/"."""
+    """Return a folder and its ancestors, outermost first: "", "a/", "a/photos/" for "a/photos/"."""
     parts = folder.split("/")[:-1]
     return ["".join(f"{part}/" for part in parts[:count]) for count in range(len(parts) + 1)]
 
 
 def labels_from_folders(
-    names: Sequence[str], where: str, *, place: str | None = None, packed: bool = False
+    names: Sequence[str], where: str, *, root: str | None = None, packed: bool = False
 ) -> Labeling:
-    """The first folder of each path is its class; images outside any folder are unlabeled.
+    """Label each image by the first folder of its path; images outside any folder are unlabeled.
 
     Args:
-        where: for messages.
-        place: the path of the folder that holds them, for advice; by default `where`.
-        packed: it is an archive, in which no folder can be opened by its path.
+        names: paths with forward slashes, relative to the root.
+        where: name of the data in messages.
+        root: path of the folder that holds them, for advice in messages (default: `where`).
+        packed: whether it is an archive, in which a folder can't be opened by its path.
 
     Raises:
-        DataError: the folders look like splits (train, test, ...) or kinds of files, not like classes.
+        DataError: if the folders look like splits (train, test, ...) or kinds of files, not like classes.
     """
-    place = where if place is None else place
+    root = where if root is None else root
     folders = [name.split("/", 1)[0] if "/" in name else None for name in names]
-    found = sorted({folder for folder in folders if folder is not None})
-    notes = _no_classes(found, where, folders, place, packed) if len(found) > 1 else ()
+    distinct = sorted({folder for folder in folders if folder is not None})
+    notes = _check_class_folders(distinct, where, folders, root, packed) if len(distinct) > 1 else ()
     labels, classes = named_classes(folders)
-    if len(classes) < len(found):
-        twice = [name for name in found if composed(name) != name]
+    if len(classes) < len(distinct):
+        merged = [name for name in distinct if composed(name) != name]
         notes += (
-            f"{where}: folders whose names differ only in how their letters are composed are one class each: "
-            f"{listed(twice)}",
+            f"{where}: folders whose names differ only in the Unicode composition of their letters are one class "
+            f"each: {listed(merged)}",
         )
-    if len(found) == 1:
+    if len(distinct) == 1:
         inner = folder_around(name for name in names if "/" in name).rstrip("/")
-        how = f"unpack it and open {inner}" if packed else f"open {place}/{inner}"
-        instead = f"; to have the folders in it as classes, or no classes, {how}"
+        advice = f"unpack it and open {inner}" if packed else f"open {root}/{inner}"
         notes += (
-            f'{where} has one class folder only ("{classes[0]}"), so labels tell nothing apart{instead}',
+            f'{where} has only one class folder ("{classes[0]}"), so its labels carry no information; to use the '
+            f"folders in it as classes, or no classes, {advice}",
         )
     if classes and None in folders:
-        notes += (f"{folders.count(None)} images of {where} lie outside the class folders and are unlabeled",)
+        notes += (f"{folders.count(None)} images of {where} are outside the class folders and unlabeled",)
     return Labeling(labels, classes, notes)
 
 
-def _no_classes(
-    found: Sequence[str], where: str, folders: Sequence[str | None], place: str, packed: bool
+def _check_class_folders(
+    distinct: Sequence[str], where: str, folders: Sequence[str | None], root: str, packed: bool
 ) -> tuple[str, ...]:
-    """A note on folders that look like splits or kinds, among others; an error where they are beyond doubt."""
-    splits = {folder: split for folder in found if (split := _split_of(folder)) is not None}
-    kinds = [folder for folder in found if _words(folder) and set(_words(folder)) <= KINDS | BESIDE]
-    kinds = [folder for folder in kinds if set(_words(folder)) & KINDS]
-    odd = sorted({*splits, *kinds})
-    near = [
-        folder
-        for folder in found
-        if folder in odd or set(_words(folder)[:1] + _words(folder)[-1:]) & set(SPLIT_OF)
+    """Return a note if some folders look like splits or kinds of files.
+
+    Raises:
+        DataError: if all of them do, or they are several splits.
+    """
+    splits = {folder: split for folder in distinct if (split := _split_of(folder)) is not None}
+    kinds = [
+        folder for folder in distinct if _words(folder) and set(_words(folder)) <= FILE_KINDS | FILLER_WORDS
     ]
-    if not near:
+    kinds = [folder for folder in kinds if set(_words(folder)) & FILE_KINDS]
+    certain = sorted({*splits, *kinds})
+    suspects = [
+        folder
+        for folder in distinct
+        if folder in certain or set(_words(folder)[:1] + _words(folder)[-1:]) & set(SPLIT_OF)
+    ]
+    if not suspects:
         return ()
     counts = Counter(folders)
-    largest = max(odd or near, key=lambda folder: (splits.get(folder) == "train", counts[folder]))
-    how = f"unpack it and open one of them, such as {largest}"
-    instead = how if packed else f"open one of them, such as {place}/{largest}"
-    if len(odd) == len(found) or len({*splits.values()} - {"unlabeled"}) > 1:
+    largest = max(certain or suspects, key=lambda folder: (splits.get(folder) == "train", counts[folder]))
+    advice = (
+        f"unpack it and open one of them, such as {largest}"
+        if packed
+        else f"open one of them, such as {root}/{largest}"
+    )
+    if len(certain) == len(distinct) or len({*splits.values()} - {"unlabeled"}) > 1:
         raise DataError(
-            f"{where} holds {listed(odd)}, which look like {'splits' if splits else 'kinds of files'}, not classes; "
-            f"{instead} (if they are classes, say so in a labels.csv)"
+            f"{where} holds {listed(certain)}, which look like {'splits' if splits else 'kinds of files'}, not "
+            f"classes; {advice} (if they are classes, list the images in a labels.csv)"
         )
     return (
-        f"{where}: {listed(near)} {'looks' if len(near) == 1 else 'look'} like a split or a kind of files, and "
-        f"{'is taken as a class' if len(near) == 1 else 'are taken as classes'}: if that is wrong, move away "
-        f"what is no class, or {instead}",
+        f"{where}: {listed(suspects)} {'looks' if len(suspects) == 1 else 'look'} like a split or a kind of files, and "
+        f"{'is used as a class' if len(suspects) == 1 else 'are used as classes'}; if that is wrong, move the folders "
+        f"that are not classes elsewhere, or {advice}",
     )
 
 
 def _split_of(folder: str) -> str | None:
-    """The split that a folder's whole name says, as train2017 or trainA does; None where it says more, or none."""
+    """Return the split that a folder's name denotes, such as train2017 or trainA; None if it has other words."""
     words = _words(folder)
-    said = {SPLIT_OF[word] for word in words if word in SPLIT_OF}
+    splits = {SPLIT_OF[word] for word in words if word in SPLIT_OF}
     others = set(words) - set(SPLIT_OF)
-    return said.pop() if len(said) == 1 and others <= BESIDE | KINDS else None
+    return splits.pop() if len(splits) == 1 and others <= FILLER_WORDS | FILE_KINDS else None
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name: "trainA-2017" -> train, a."""
+    """Return the words of a name in lower case: "trainA-2017" -> train, a."""
     name = re.sub(
         r"held[-_ ]?out", "heldout", re.sub(r"ground[-_ ]?truth", "groundtruth", name, flags=re.I), flags=re.I
     )
@@ -184,8 +177,8 @@ def _words(name: str) -> list[str]:
 
 
 def _pieces(word: str) -> list[str]:
-    """ "trainset" -> train, set; other words as they are."""
-    for known in () if word in SPLIT_OF or word in KINDS else SPLIT_OF:
-        if word.startswith(known) and word.removeprefix(known) in BESIDE | KINDS:
+    """Split "trainset" into train, set; return other words unchanged."""
+    for known in () if word in SPLIT_OF or word in FILE_KINDS else SPLIT_OF:
+        if word.startswith(known) and word.removeprefix(known) in FILLER_WORDS | FILE_KINDS:
             return [known, word.removeprefix(known)]
     return [word]

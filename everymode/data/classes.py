@@ -1,4 +1,4 @@
-"""Classes of a data set: those that have an image, and the same classes numbered as another data set numbers them."""
+"""Classes of a dataset: removing those without images, and renumbering them as in another dataset."""
 
 from __future__ import annotations
 
@@ -20,38 +20,40 @@ Data = TypeVar("Data", Source, Dataset)
 
 
 def with_images_alone(data: Data) -> Data:
-    """The same data without the classes that have no image, which a note names; unchanged where every class has one.
+    """Remove the classes that have no image, which a note lists; return `data` itself if every class has one.
 
     Raises:
-        DataError: of several labels an image, a kind that no image has.
+        DataError: if, with several label blocks, no image has a label in one of them.
     """
     blocks = data.label_blocks or (data.classes,)
     columns = data.labels.reshape(len(data.labels), len(blocks))
-    found = [np.unique(column[column >= 0]) for column in columns.T]
-    if all(len(numbers) == len(names) for numbers, names in zip(found, blocks, strict=True)):
+    used = [np.unique(column[column >= 0]) for column in columns.T]
+    if all(len(numbers) == len(names) for numbers, names in zip(used, blocks, strict=True)):
         return data
-    if data.label_blocks and not all(map(len, found)):
-        empty = next(names for numbers, names in zip(found, blocks, strict=True) if not len(numbers))
+    if data.label_blocks and not all(map(len, used)):
+        empty = next(names for numbers, names in zip(used, blocks, strict=True) if not len(numbers))
         raise DataError(
-            f"{data.name}: no image has a label of one kind ({listed(empty, 4)}); take more images, or leave that "
-            "column out"
+            f"{data.name}: no image has a label in one label block ({listed(empty, 4)}); use more images, or omit "
+            "that column"
         )
     labels = np.full_like(columns, -1)
-    for block, (numbers, column) in enumerate(zip(found, columns.T, strict=True)):
+    for block, (numbers, column) in enumerate(zip(used, columns.T, strict=True)):
         labels[column >= 0, block] = np.searchsorted(numbers, column[column >= 0])
-    kept = [tuple(names[number] for number in numbers) for numbers, names in zip(found, blocks, strict=True)]
-    lost = [
+    used_names = [
+        tuple(names[number] for number in numbers) for numbers, names in zip(used, blocks, strict=True)
+    ]
+    unused_names = [
         name
-        for numbers, names in zip(found, blocks, strict=True)
+        for numbers, names in zip(used, blocks, strict=True)
         for number, name in enumerate(names)
         if number not in set(numbers.tolist())
     ]
-    classes = tuple(name for names in kept for name in names)
+    classes = tuple(name for names in used_names for name in names)
     changed = {
         "labels": labels.reshape(data.labels.shape),
         "classes": classes,
-        "label_blocks": tuple(kept) if data.label_blocks else (),
-        "notes": (*data.notes, no_images_note(data.name, lost)),
+        "label_blocks": tuple(used_names) if data.label_blocks else (),
+        "notes": (*data.notes, no_images_note(data.name, unused_names)),
     }
     if isinstance(data, Dataset):
         changed["fingerprint"] = digest_of(data.fingerprint, "classes with images", *classes)
@@ -66,23 +68,28 @@ def numbered_as(
     this: str,
     other: str,
 ) -> np.ndarray:
-    """Labels [N] or [N, blocks] of the classes `blocks` as numbers of the classes of the same names in `wanted`.
-
-    `blocks` may lack classes of `wanted`, and all of them where nothing has a label.
+    """Renumber labels by class name: the classes `blocks` as the classes of the same names in `wanted`.
 
     Args:
-        this, other: what the two are called, for the error.
+        labels: int64 [N], or [N, blocks]; -1 = unlabeled.
+        blocks: class names of each label block of `labels`. Classes of `wanted` may be missing, and all of them if
+            every image is unlabeled.
+        wanted: class names of each label block of the result.
+        this, other: names of the two datasets in error messages.
+
+    Returns:
+        The renumbered labels, int64 [N], or [N, blocks].
 
     Raises:
-        DataError: another number of labels an image, or a class that `wanted` lacks.
+        DataError: if the number of labels per image differs, or `wanted` lacks a class.
     """
     if (labels < 0).all():
         shape = (len(labels),) if len(wanted) == 1 else (len(labels), len(wanted))
         return np.full(shape, -1, np.int64)
     if len(blocks) != len(wanted):
         raise DataError(
-            f"{this} has {len(blocks)} labels an image and {other} has {len(wanted)}: give data with labels of the "
-            "same kinds (--label-column)"
+            f"{this} has {len(blocks)} labels per image and {other} has {len(wanted)}; choose the same label columns "
+            "(--label-column)"
         )
     columns = labels.reshape(len(labels), len(blocks))
     numbered = np.full_like(columns, -1)
@@ -91,10 +98,10 @@ def numbered_as(
         lacking = [name for name in names if composed(name) not in number_of]
         if lacking:
             raise DataError(
-                f"{this} has classes that {other} lacks ({listed(lacking, 5)}): give data of the classes "
-                f"{listed(list(into), 5) or 'of none'}, which are matched by name"
+                f"{this} has classes that {other} lacks ({listed(lacking, 5)}); classes are matched by name, so use "
+                f"data whose classes are among {listed(list(into), 5) or 'none'}"
             )
-        # one more place at the end, where the label -1 points
+        # the last element is for the label -1
         table = np.array([*(number_of[composed(name)] for name in names), -1], dtype=np.int64)
         numbered[:, block] = table[columns[:, block]]
     return numbered.reshape(labels.shape)

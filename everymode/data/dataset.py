@@ -1,4 +1,4 @@
-"""A data set in memory or memory-mapped: images as uint8 rows, labels, names, and a fast `gather`."""
+"""Dataset in memory or memory-mapped: images as uint8 rows, labels, class names, and a fast `gather`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Dataset", "Unreadable", "fingerprint_of"]
 
 
 class Unreadable(NamedTuple):
-    """One image that could not be read: its name in the source, and why."""
+    """Name of an image that could not be read, and the reason."""
 
     name: str
     reason: str
@@ -31,21 +31,22 @@ class Dataset:
     """Images (or points) with labels.
 
     Attributes:
-        name: what was opened, in short.
-        images: uint8 [N, C, H, W], in memory or memory-mapped; for points float32 [N, 2].
+        name: short name of the source.
+        images: uint8 [N, C, H, W], in memory or memory-mapped; float32 [N, 2] for points.
         labels: int64 [N], -1 = unlabeled; [N, blocks] for several label blocks.
         classes: class names; () without labels; with several blocks all names, blocks in order.
         fingerprint: hexadecimal digest of pixels, labels and class names.
-        label_blocks: the class names of each block, where there are several blocks.
+        label_blocks: class names of each block; () unless there are several blocks.
         unreadable: images that were skipped, with the reason.
-        domains: int64 [N], which data set of a union each row comes from, or None.
-        domain_names: the names of those data sets.
+        domains: int64 [N], the dataset of a union that each row comes from; None if this is not a union.
+        domain_names: names of those datasets.
         mixture: means and std, for points drawn from a mixture of Gaussians.
-        jpegs: images whose files are JPEG, however they are packed and called (of a choice among images: of all).
-        notes: sentences about the source that a user should see (one class only, files ignored, ...).
+        notes: remarks about the source for the user (only one class, ignored files, ...).
+        jpegs: number of images stored as JPEG, whatever the archive or file extension; in a subset, the number of the
+            full dataset.
 
     Raises:
-        ValueError: rows, labels, classes or domains that do not fit each other.
+        ValueError: if the shapes of images, labels, classes or domains are inconsistent.
     """
 
     name: str
@@ -71,16 +72,18 @@ class Dataset:
         if len(self.labels) != len(self.images):
             raise ValueError(
                 f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; give one label "
-                f"an image (-1 where there is none)"
+                f"per image (-1 = unlabeled)"
             )
         if self.domains is not None and len(self.domains) != len(self.images):
-            raise ValueError(f"{self.name}: {len(self.images)} images but {len(self.domains)} domains")
+            raise ValueError(
+                f"{self.name}: {len(self.images)} images but {len(self.domains)} domains; give one per image"
+            )
         for block, size in enumerate(self._block_sizes):
             column = self._block(block)
             if len(column) and (column.min() < -1 or column.max() >= size):
                 raise ValueError(
                     f"{self.name}: labels run from {column.min()} to {column.max()}, but there are "
-                    f"{size} classes; labels must lie in -1 (unlabeled) .. {size - 1}"
+                    f"{size} classes; labels must be in -1 (unlabeled) .. {size - 1}"
                 )
 
     def __len__(self) -> int:
@@ -97,11 +100,12 @@ class Dataset:
 
     @property
     def is_points(self) -> bool:
+        """Whether the data are points in the plane, not images."""
         return self.images.ndim == 2
 
     @property
     def num_classes(self) -> int | tuple[int, ...]:
-        """K; 0 without labels; with several label blocks one number a block."""
+        """Number of classes; 0 without labels; a tuple with one number per block for several label blocks."""
         return self._block_sizes if self.label_blocks else len(self.classes)
 
     @property
@@ -115,27 +119,27 @@ class Dataset:
 
     @property
     def combination_counts(self) -> tuple[tuple[int, ...], ...]:
-        """With several label blocks: each combination of labels that occurs, and behind it its number of images."""
+        """Rows (one label per block, number of images) of the combinations that occur; () without label blocks."""
         if not self.label_blocks:
             return ()
-        whole = self.labels[(self.labels >= 0).all(axis=1)]
-        found, counts = np.unique(whole, axis=0, return_counts=True)
-        return tuple(tuple(row) for row in np.column_stack((found, counts)).tolist())
+        complete = self.labels[(self.labels >= 0).all(axis=1)]
+        combinations, counts = np.unique(complete, axis=0, return_counts=True)
+        return tuple(tuple(row) for row in np.column_stack((combinations, counts)).tolist())
 
     @property
     def num_unlabelled(self) -> int:
-        """The old spelling of `num_unlabeled`, until 0.3."""
+        """Old spelling of `num_unlabeled`, until 0.3."""
         return self.num_unlabeled
 
     @property
     def num_unlabeled(self) -> int:
-        """Images without a label (with several blocks: without at least one of them)."""
+        """Number of images without a label (with several blocks: without at least one of them)."""
         rows = self.labels < 0
         return int(rows.any(axis=1).sum() if rows.ndim == 2 else rows.sum())
 
     @property
     def num_skipped(self) -> int:
-        """Images of the source that could not be read."""
+        """Number of images of the source that could not be read."""
         return len(self.unreadable)
 
     @property
@@ -146,7 +150,7 @@ class Dataset:
         return self.labels[:, block] if self.labels.ndim == 2 else self.labels
 
     def facts(self) -> DataFacts:
-        """The numbers of this data set, without its pixels."""
+        """Return the metadata of this dataset, without its pixels."""
         return DataFacts(
             name=self.name,
             num_images=len(self),
@@ -167,47 +171,55 @@ class Dataset:
         mirror: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Rows as a tensor on `device`.
+        """Return rows as a tensor on `device`.
 
         Args:
-            indices: [B] int64, rows in 0 .. N - 1, repeats allowed.
-            device: where the batch goes; images travel as uint8 and are normalized there.
-            mirror: [B] bool, which images to flip left to right, best on `device`; not for points.
-            dtype: of the result.
+            indices: int64 [B], rows in 0 .. N - 1, repeats allowed.
+            device: device of the batch; images are copied there as uint8, then normalized.
+            mirror: bool [B], the images to flip left to right, preferably on `device`; not for points.
+            dtype: data type of the result.
 
         Returns:
-            [B, C, H, W] in [-1, 1] (x / 127.5 - 1), or points [B, 2] as they are.
+            [B, C, H, W] in [-1, 1] (x / 127.5 - 1), or points [B, 2] unchanged.
 
         Raises:
-            IndexError: a row outside the data set.
-            ValueError: `mirror` for points, or of another shape than [B].
+            IndexError: if a row is outside the dataset.
+            ValueError: if `mirror` is set for points, or its shape is not [B].
         """
         rows = np.asarray(indices, dtype=np.int64)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; asked for {rows.min()} .. {rows.max()}"
+                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
             )
         if mirror is not None and self.is_points:
-            raise ValueError(f"{self.name} holds points, which can't be mirrored; leave `mirror` out")
+            raise ValueError(f"{self.name} holds points, which can't be mirrored; omit `mirror`")
         if mirror is not None and mirror.shape != rows.shape:
-            raise ValueError(f"mirror has shape {list(mirror.shape)}; give one bool an image, [{len(rows)}]")
+            raise ValueError(f"mirror has shape {list(mirror.shape)}; give one bool per image, [{len(rows)}]")
         return normalized_rows(self.images, rows, torch.device(device), mirror=mirror, dtype=dtype)
 
     def gather_labels(
         self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled."""
+        """Return the labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled."""
         labels = torch.from_numpy(self.labels[np.asarray(indices, dtype=np.int64)])
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()
         return labels.to(device, non_blocking=True)
 
     def subset(self, indices: np.ndarray | Sequence[int], *, name: str | None = None) -> Dataset:
-        """The rows `indices`, in that order, with all class names kept."""
+        """Return a dataset of the rows `indices`, in that order, with all class names.
+
+        Args:
+            indices: int64, rows in 0 .. N - 1, repeats allowed.
+            name: name of the result (default: this name with both numbers of rows).
+
+        Raises:
+            IndexError: if a row is outside the dataset.
+        """
         rows = np.asarray(indices, dtype=np.int64)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; asked for {rows.min()} .. {rows.max()}"
+                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
             )
         digest = hashlib.blake2b(self.fingerprint.encode() + rows.tobytes(), digest_size=16).hexdigest()
         return replace(
@@ -221,9 +233,9 @@ class Dataset:
 
 
 def fingerprint_of(images_digest: bytes, labels: np.ndarray, classes: Sequence[str]) -> str:
-    """Digest of pixels (given as a digest), labels and class names, 32 hexadecimal digits."""
+    """Return a digest of pixels (themselves given as a digest), labels and class names: 32 hexadecimal digits."""
     total = hashlib.blake2b(digest_size=16)
-    # names of folders may be bytes that are no UTF-8, which Python shows as lone surrogates
+    # folder names that aren't valid UTF-8 contain lone surrogates
     names = "\0".join(classes).encode("utf-8", "surrogatepass")
     for piece in (images_digest, np.ascontiguousarray(labels).tobytes(), names):
         total.update(len(piece).to_bytes(8, "little"))

@@ -1,4 +1,4 @@
-"""The rule at every door: what a library raises over a damaged file becomes one sentence, that names the file."""
+"""Reading of untrusted files: errors of libraries become one DataError that names the file, and sizes are bounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -16,17 +16,26 @@ from everymode.data.errors import DataError
 __all__ = ["MOST_BYTES", "MOST_RATIO", "decompressed", "one_sentence", "read_exactly", "require_sizes"]
 
 MOST_BYTES = 2**36
-"""Of one array."""
+"""Largest size of one array."""
 MOST_RATIO = 1100
-"""A little more than deflate can shrink anything: a size of more than so many times the bytes there are is not true."""
+"""Largest compression ratio, a little more than deflate can reach; a declared size beyond it is false."""
 PIECE = 2**20
+
+
+class _Readable(Protocol):
+    """Binary file open for reading, plain or compressed."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
 def one_sentence(path: Path) -> Iterator[None]:
-    """Whatever is raised inside over the file or folder at `path` is a DataError that names it.
+    """Convert errors raised inside, over the file or folder at `path`, into a DataError that names it.
 
-    What our own code raises in words, what is not there or may not be read, and missing packages pass as they are.
+    Errors of this package, of missing files, permissions and packages are passed on unchanged.
+
+    Raises:
+        DataError: if reading raises any other error.
     """
     try:
         yield
@@ -35,16 +44,17 @@ def one_sentence(path: Path) -> Iterator[None]:
     except Exception as error:
         if type(error) is ValueError and _raised_here(error):
             raise
-        said = (str(error).splitlines() or [""])[0][:200]
-        reason = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        message = (str(error).splitlines() or [""])[0][:200]
+        reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
         raise DataError(
-            f"{path} is damaged, or is not what its name says ({reason}): fetch it or save it again"
+            f"{path} is damaged, or not of the type that its name suggests ({reason}); fetch it or save it again"
         ) from error
 
 
-def read_exactly(file: BinaryIO, size: int) -> bytes:
-    """`size` bytes and one more if there is one, or as many as there are: in pieces, so that no memory is taken for
-    what only a header promises.
+def read_exactly(file: _Readable, size: int) -> bytes:
+    """Read `size` bytes, or all if there are fewer, and one more if there are more, so that a caller can tell.
+
+    Reading in pieces allocates no memory for bytes that a damaged header merely declares.
     """
     pieces = []
     left = size + 1
@@ -55,8 +65,10 @@ def read_exactly(file: BinaryIO, size: int) -> bytes:
 
 
 def require_sizes(path: Path) -> None:
-    """Raise DataError where an array of an .npy or .npz file declares more bytes than its file can hold, before any
-    memory is taken for them.
+    """Check the declared sizes of the arrays in an .npy or .npz file before any memory is allocated for them.
+
+    Raises:
+        DataError: if an array declares more bytes than its file can hold.
     """
     if path.suffix.lower() == ".npy":
         with path.open("rb") as file:
@@ -66,14 +78,14 @@ def require_sizes(path: Path) -> None:
         for info in archive.infolist():
             if info.file_size > MOST_RATIO * (info.compress_size + 1):
                 raise DataError(
-                    f"{path}: {info.filename} declares more bytes than it can hold; save it again"
+                    f"{path}: {info.filename} declares {info.file_size:,} bytes, more than it can hold; save it again"
                 )
             if info.filename.endswith(".npy"):
                 with archive.open(info) as member:
                     _require_size(member, info.file_size, f"{path}: {info.filename}")
 
 
-def _require_size(file: BinaryIO, size: int, where: str) -> None:
+def _require_size(file: IO[bytes], size: int, where: str) -> None:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
@@ -86,23 +98,25 @@ def _require_size(file: BinaryIO, size: int, where: str) -> None:
         )
 
 
-def decompressed(data: bytes, size: int, *, all_of_it: bool = False) -> bytes:
-    """The first `size` bytes of what zlib compressed, or as many as there are.
+def decompressed(data: bytes, size: int, *, complete: bool = False) -> bytes:
+    """Decompress the first `size` bytes of zlib data, or all if there are fewer.
 
     Args:
-        all_of_it: raise zlib.error unless these are all, with the right checksum.
+        complete: whether to require that there are exactly `size` bytes, with the right checksum.
 
-    Raises zlib.error where it is damaged.
+    Raises:
+        zlib.error: if the data are damaged, or `complete` is violated.
     """
     stream = zlib.decompressobj()
-    found = stream.decompress(data, size) if size else b""
-    if all_of_it and (stream.decompress(stream.unconsumed_tail, 1) or not stream.eof):
-        raise zlib.error("what is compressed has another size than is declared")  # the door names the file
-    return found
+    content = stream.decompress(data, size) if size else b""
+    if complete and (stream.decompress(stream.unconsumed_tail, 1) or not stream.eof):
+        # one_sentence adds the name of the file
+        raise zlib.error("the decompressed size differs from the declared size")
+    return content
 
 
 def _raised_here(error: Exception) -> bool:
-    """Whether the innermost frame of an error is of this package: then it is a sentence of ours."""
+    """Return whether the innermost frame of an error is in this package, so that its message is meant for users."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""The error that says a data set itself, rather than how it was asked for, can't be used, and a milder warning."""
+"""Errors and warnings about the content of a dataset, as opposed to wrong arguments."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ __all__ = ["DataError", "DataWarning", "MissingDataError", "NoColumnsError", "No
 
 
 class DataError(ValueError):
-    """The data can't be used as they are: empty, unreadable or inconsistent (exit code 3)."""
+    """Data that can't be used: empty, unreadable or inconsistent (exit code 3)."""
 
 
 class MissingDataError(DataError, FileNotFoundError):
-    """There is no such file, folder or built-in data set."""
+    """Missing file, folder or built-in dataset."""
 
 
 class NoColumnsError(DataError):
-    """A column of labels was asked for, and this kind of data has no table of labels at all."""
+    """Request for a column of labels from data that have no table of labels."""
 
 
 class NoImagesError(DataError):
-    """A folder holds no image."""
+    """Folder without images."""
 
 
 class NoLabelsError(DataError):
-    """Labels are needed, and no image has one."""
+    """Data without any label where labels are required."""
 
 
 class DataWarning(UserWarning):
-    """Something about a data set that its `notes` say too, for those who open it themselves."""
+    """Remark about a dataset that is also in its `notes`, for users who open it from Python."""

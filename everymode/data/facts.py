@@ -1,4 +1,4 @@
-"""What a recipe or a report needs to know of a data set, without its pixels and without torch."""
+"""Metadata of a dataset that recipes and reports need, without its pixels and without torch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ __all__ = ["DataFacts"]
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The numbers of a data set, kept with a run so that it can be repeated.
+    """Metadata of a dataset, stored with a run so that it can be reproduced.
 
     Attributes:
-        name: what was opened, in short.
-        num_images: N.
+        name: short name of the source.
+        num_images: number of images.
         image_shape: (C, H, W), or (2,) for points.
-        num_classes: K; for several label blocks a tuple such as (5, 8, 3).
+        num_classes: number of classes; for several label blocks a tuple such as (5, 8, 3).
         class_counts: images per class, blocks in order.
-        num_unlabeled: images with a label of -1.
+        num_unlabeled: number of images with a label of -1.
         fingerprint: hexadecimal digest of pixels, labels and class names.
         classes: class names, blocks in order.
-        combination_counts: with several label blocks, a row for each combination of labels that occurs: one label a
-            block, then the number of images; images that lack one of the labels are left out.
+        combination_counts: for several label blocks, a row for each combination of labels that occurs: one label per
+            block, then the number of images. Images that lack one of the labels are omitted.
     """
 
     name: str

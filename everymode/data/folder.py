@@ -1,4 +1,4 @@
-"""A folder of images: class sub-folders, a flat folder, or either with `labels.csv` or `dataset.json`."""
+"""Folders of images: class sub-folders, a flat folder, or either with `labels.csv` or `dataset.json`."""
 
 from __future__ import annotations
 
@@ -18,32 +18,36 @@ from everymode.data.words import listed
 __all__ = ["folder_source"]
 
 
-class _Found(NamedTuple):
-    """One image: path relative to the root with forward slashes, size in bytes, time of the last change."""
+class _ImageFile(NamedTuple):
+    """Path of one image relative to the root, with forward slashes, its size in bytes and modification time in ns."""
 
     name: str
     size: int
     changed: int
 
+    @property
+    def key(self) -> str:
+        """Text in the keys of cache entries; another text would invalidate all existing entries."""
+        return f"_Found(name={self.name!r}, size={self.size!r}, changed={self.changed!r})"
+
 
 def folder_source(root: Path, *, label_column: str | None = None) -> Source:
-    """The images under `root`, in the order of their names.
+    """Return the images under `root`, in the order of their names.
 
-    Hidden files and system folders are passed over; so are links that lead out of `root` and links to folders.
+    Hidden files, system folders, links that lead out of `root` and links to folders are ignored.
 
     Raises:
-        DataError: no images, or labels that can't be understood.
+        DataError: if there are no images, or labels can't be parsed.
     """
     where = root.name or str(root)
-    found, ignored, beside = _walk(root)
-    if not found:
-        others = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
+    images, ignored, others = _walk(root)
+    if not images:
+        only = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
         raise NoImagesError(
-            f"{root} holds no images{others}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or "
-            "check the path"
+            f"{root} holds no images{only}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or check the path"
         )
-    found.sort()
-    names = [image.name for image in found]
+    images.sort()
+    names = [image.name for image in images]
     labeling = label_images(
         where,
         names,
@@ -51,11 +55,11 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         json_bytes=_bytes_of(root / "dataset.json"),
         label_column=label_column,
         tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
-        place=str(root),
+        root=str(root),
     )
-    notes = (*labeling.notes, *others_note(beside, where, str(root)))
+    notes = (*labeling.notes, *others_note(others, where, str(root)))
     if ignored:
-        notes += (f"{where}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
+        notes += (f"{where}: ignored {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
     return Source(
         name=where,
         items=names,
@@ -63,39 +67,39 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         labels=labeling.labels,
         classes=labeling.classes,
         label_blocks=labeling.label_blocks,
-        key=digest_of("folder", root.resolve(), *found),
+        key=digest_of("folder", root.resolve(), *(image.key for image in images)),
         notes=notes,
     )
 
 
 def _bytes_of(path: Path) -> bytes | None:
-    """The content of a label file; None where there is none.
+    """Return the content of a label file; None if there is none.
 
     Raises:
-        DataError: a link that leads nowhere, or a file that can't be read.
+        DataError: if it is a broken link, or can't be read.
     """
     try:
         if path.is_symlink() and not path.exists():
-            raise DataError(f"{path} is a link that leads nowhere; mend it, or remove it")
+            raise DataError(f"{path} is a broken link; repair or remove it")
         return path.read_bytes() if path.is_file() else None
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} can't be read ({error}); mend it, or remove it") from None
+        raise DataError(f"{path} can't be read ({error}); repair or remove it") from None
 
 
 def _tables_in(root: Path) -> list[str]:
-    """Tables at the top of the folder that may hold labels, beside labels.csv."""
+    """Return the names of tables other than labels.csv that may hold labels, at the top level of the folder."""
     return [path.name for path in root.iterdir() if is_table(path.name) and path.is_file()]
 
 
-def _walk(root: Path) -> tuple[list[_Found], Counter[str], list[str]]:
-    """All images under `root`, how many files of each other kind were passed over, and what those are called."""
+def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
+    """Return all images under `root`, the number of ignored files of each kind, and the paths of those files."""
     inside = root.resolve()
-    found: list[_Found] = []
+    images: list[_ImageFile] = []
     ignored: Counter[str] = Counter()
-    beside: list[str] = []
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
+    others: list[str] = []
+    pending = [""]
+    while pending:
+        folder = pending.pop()
         with os.scandir(root / folder) as entries:
             for entry in entries:
                 if is_hidden(entry.name):
@@ -104,21 +108,21 @@ def _walk(root: Path) -> tuple[list[_Found], Counter[str], list[str]]:
                 if is_of_the_system(entry.name) and entry.is_dir(follow_symlinks=False):
                     ignored["system folders"] += 1
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{name}/")
+                    pending.append(f"{name}/")
                 elif entry.is_symlink() and not _leads_to_file_inside(Path(entry.path), inside):
                     ignored["links that are not followed"] += 1
                 elif is_image_name(entry.name):
-                    facts = entry.stat()
-                    found.append(_Found(name, facts.st_size, facts.st_mtime_ns))
+                    status = entry.stat()
+                    images.append(_ImageFile(name, status.st_size, status.st_mtime_ns))
                 elif name not in ("labels.csv", "dataset.json") and not ("/" not in name and is_table(name)):
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
-                    beside.append(name)
-    return found, ignored, beside
+                    others.append(name)
+    return images, ignored, others
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:
     try:
         target = link.resolve()
         return target.is_file() and target.is_relative_to(inside)
-    except (OSError, RuntimeError):  # a link that leads to itself, or is too long
+    except (OSError, RuntimeError):  # a link to itself, or too long a path
         return False

@@ -1,4 +1,4 @@
-"""From uint8 rows to a normalized batch on the device: the one place where images become floats."""
+"""Conversion of uint8 rows to a normalized batch on the device; images become floats nowhere else."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from everymode.data.rows import RowsView, take_rows
 __all__ = ["mirrored", "normalized", "normalized_rows"]
 
 SINGLE_THREAD_VALUES = 2**21
+"""Largest batch, in values, that is normalized on the CPU by one thread."""
 
 
 def normalized(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 0 .. 255 -> x / 127.5 - 1 in [-1, 1], computed in float32 or wider, then rounded to `dtype`."""
+    """Map uint8 0 .. 255 to x / 127.5 - 1 in [-1, 1], computed in float32 or wider, then rounded to `dtype`."""
     if images.device.type == "cpu" and dtype is torch.float32 and images.numel() <= SINGLE_THREAD_VALUES:
-        # as fast as torch on one core, and unlike torch's threads it never waits for a core that is busy
+        # as fast as torch on one core, and unlike torch's threads never waits for a busy core
         values = images.numpy().astype(np.float32)
         values /= np.float32(127.5)
         values -= np.float32(1.0)
@@ -26,15 +27,15 @@ def normalized(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def mirrored(images: Tensor, mirror: Tensor) -> Tensor:
-    """Images [B, C, H, W], flipped left to right where `mirror` [B] is true; may write into `images`."""
+    """Flip the images [B, C, H, W] left to right for which `mirror` [B] is true; may modify `images`."""
     if images.device.type == "cpu":
-        chosen = np.flatnonzero(mirror.cpu().numpy())
+        rows = np.flatnonzero(mirror.cpu().numpy())
         array = images.numpy()
-        array[chosen] = array[chosen][..., ::-1]
+        array[rows] = array[rows][..., ::-1]
         return images
-    # torch.where needs no count of the chosen images, so the host never waits for the device
-    chosen_rows = mirror.to(images.device, non_blocking=True)[:, None, None, None]
-    return torch.where(chosen_rows, images.flip(-1), images)
+    # torch.where doesn't need the number of flipped images, so the host doesn't synchronize with the device
+    mask = mirror.to(images.device, non_blocking=True)[:, None, None, None]
+    return torch.where(mask, images.flip(-1), images)
 
 
 def normalized_rows(
@@ -45,14 +46,14 @@ def normalized_rows(
     mirror: Tensor | None,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Rows `indices` [B] on `device`: images in [-1, 1], float points as they are."""
-    source = torch.uint8 if images.dtype == np.uint8 else torch.float32
+    """Return rows `indices` [B] on `device`: images in [-1, 1], float points unchanged."""
+    stored_dtype = torch.uint8 if images.dtype == np.uint8 else torch.float32
     on_cuda = device.type == "cuda"
-    # pinned memory comes from torch's caching allocator, which reuses a block only after its copy has ended
-    host = torch.empty((len(indices), *images.shape[1:]), dtype=source, pin_memory=on_cuda)
+    # torch's caching allocator reuses a block of pinned memory only after its copy has finished
+    host = torch.empty((len(indices), *images.shape[1:]), dtype=stored_dtype, pin_memory=on_cuda)
     take_rows(images, indices, host.numpy())
     rows = host.to(device, non_blocking=on_cuda)
-    if source is torch.float32:
+    if stored_dtype is torch.float32:
         return rows.to(dtype)
     if mirror is not None:
         rows = mirrored(rows, mirror)

@@ -1,4 +1,4 @@
-"""Few labels out of many: hide the labels of a random share of each class, to train as if they had never been given."""
+"""Hiding of labels: remove the labels of a random share of each class, to train with few labels."""
 
 from __future__ import annotations
 
@@ -14,37 +14,44 @@ __all__ = ["hide_labels", "kept_labels", "with_few_labels"]
 
 
 def with_few_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
-    """`hide_labels` for data of which all images have labels; data with gaps of its own as it is, with a note.
+    """Apply `hide_labels` if all images have labels; otherwise return the dataset with all its labels and a note.
 
-    What a user has labeled is never thrown away because a recipe was made for labels that are hidden.
+    Labels that a user provides for only a part of the images are never discarded because a recipe hides labels.
+
+    Args:
+        dataset: dataset with labels.
+        fraction, seed: as in `hide_labels`.
+
+    Raises:
+        ValueError: as in `hide_labels`, if all images have labels.
     """
     if fraction == 1 or not dataset.num_unlabeled:
         return hide_labels(dataset, fraction, seed)
     note = (
-        f"{dataset.num_unlabeled:,} of {len(dataset):,} images of {dataset.name} have no label: those of the others "
-        f"are all kept (labeled_fraction {fraction:g} hides labels only where every image has one)"
+        f"{dataset.num_unlabeled:,} of {len(dataset):,} images of {dataset.name} have no label; the labels of the "
+        f"others are all used (labeled_fraction {fraction:g} hides labels only if every image has one)"
     )
     return replace(dataset, notes=(*dataset.notes, note))
 
 
 def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
-    """The same images, of which a random share of each class keeps its labels; the others have -1.
+    """Keep the labels of a random share of each class; set those of the other images to -1.
 
-    With one seed, what a smaller fraction keeps is part of what a larger one keeps.
+    For a fixed seed, the labels kept at a smaller fraction are a subset of those kept at a larger one.
 
     Args:
-        dataset: with labels; images that have none stay without.
-        fraction: share of each class that keeps its labels, above 0 and at most 1. The number is rounded to the
-            nearest (a half upwards), and is at least 1 for every class that has an image. With several label blocks
-            the classes of the first one count, and an image keeps or loses its labels in all of them.
-        seed: of the choice.
+        dataset: dataset with labels; unlabeled images remain unlabeled.
+        fraction: share of each class that keeps its labels, above 0 and at most 1. The number of images is rounded to
+            the nearest integer (half up), and is at least 1 for every class with images. With several label blocks,
+            classes are those of the first block, and an image keeps or loses its labels in all blocks.
+        seed: seed of the random selection.
 
     Returns:
-        A data set with another fingerprint and a note that says how many labels it keeps; `dataset` itself where
-        nothing is hidden.
+        A dataset with a different fingerprint and a note on the number of labels kept; `dataset` itself if nothing is
+        hidden.
 
     Raises:
-        ValueError: a fraction outside its range, or data without labels.
+        ValueError: if the fraction is out of range, or the data have no labels.
     """
     if not 0 < fraction <= 1:
         raise ValueError(
@@ -53,20 +60,20 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
         )
     if fraction == 1:
         return dataset
-    kept = kept_labels(dataset.labels, fraction, seed)
+    keeps = kept_labels(dataset.labels, fraction, seed)
     labeled = dataset.labels >= 0
     labeled = labeled.any(axis=1) if labeled.ndim == 2 else labeled
     if not labeled.any():
         raise ValueError(
-            f"{dataset.name} has no labels to hide: leave labeled_fraction at 1, or name data with labels"
+            f"{dataset.name} has no labels to hide; leave labeled_fraction at 1, or use data with labels"
         )
-    if kept[labeled].all():
+    if keeps[labeled].all():
         return dataset
     labels = dataset.labels.copy()
-    labels[~kept] = -1
+    labels[~keeps] = -1
     note = (
-        f"{kept[labeled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
-        f"{(~kept[labeled]).sum():,} are hidden (labeled_fraction {fraction:g}, seed {seed})"
+        f"{keeps[labeled].sum():,} of {len(dataset):,} images of {dataset.name} keep their labels; those of "
+        f"{(~keeps[labeled]).sum():,} are hidden (labeled_fraction {fraction:g}, seed {seed})"
     )
     return replace(
         dataset,
@@ -77,14 +84,14 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
 
 
 def kept_labels(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """[N] bool, which images keep their labels [N] or [N, blocks]; rules as `hide_labels`.
+    """Return bool [N], the images that keep their labels ([N] or [N, blocks]), by the rules of `hide_labels`.
 
-    Images without a label in the first block count as one more class, because another block may have one.
+    Images without a label in the first block are treated as one more class, because they may have one in another block.
     """
     column = labels[:, 0] if labels.ndim == 2 else labels
-    kept = np.zeros(len(labels), bool)
+    keeps = np.zeros(len(labels), bool)
     for number in np.unique(column):
         rows = np.flatnonzero(column == number)
         count = max(1, int(fraction * len(rows) + 0.5))
-        kept[rows[random_permutation(seed, "kept-labels", int(number), len(rows))[:count]]] = True
-    return kept
+        keeps[rows[random_permutation(seed, "kept-labels", int(number), len(rows))[:count]]] = True
+    return keeps

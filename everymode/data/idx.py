@@ -1,4 +1,4 @@
-"""MNIST's IDX files, plain or gzipped: a magic number with type and rank, sizes (big-endian), values."""
+"""MNIST's IDX files, plain or gzipped: a magic number with type and rank, big-endian sizes, values."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ UNSIGNED_BYTE = 0x08
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether a file is named like an IDX file: ...-ubyte, .ubyte or .idx3, perhaps with .gz."""
+    """Return whether a file is named like an IDX file: ...-ubyte, .ubyte or .idx3, optionally with .gz."""
     return re.search(r"([-.]ubyte|[-.]idx[1-4])(\.gz)?$", name.lower()) is not None
 
 
 def is_idx_images(name: str) -> bool:
-    """Whether a file is named like an IDX file of images."""
+    """Return whether a file is named like an IDX file of images."""
     return is_idx_name(name) and re.search("image|img", name.lower()) is not None
 
 
 def idx_images_in(folder: Path) -> Path:
-    """The IDX file of images in a folder; of several, the one for training.
+    """Return the IDX file of images in a folder; the one for training if there are several.
 
     Raises:
-        DataError: none, or several of which none or more than one says "train".
+        DataError: if there is none, or several without exactly one that has "train" in its name.
     """
     files = sorted(path for path in folder.iterdir() if is_idx_images(path.name))
-    # the same file may lie there unpacked as well
+    # ignore the packed copy of a file that is also there unpacked
     files = [path for path in files if path.suffix != ".gz" or path.with_suffix("") not in files]
     training = [path for path in files if "train" in path.name.lower()]
     if len(files) == 1 or len(training) == 1:
@@ -50,11 +50,12 @@ def idx_images_in(folder: Path) -> Path:
 
 
 def idx_source(path: Path) -> Source:
-    """Images of an IDX file; labels from the file beside it that has "labels" for "images" in its name, whichever
-    way its ending is written.
+    """Return the images of an IDX file, with labels from the file of the same name with "labels" instead of "images".
+
+    The extensions of the two files may be spelled differently. Without such a file, images are unlabeled.
 
     Raises:
-        DataError: a damaged file, or as many labels as images are not there.
+        DataError: if a file is damaged, or the numbers of images and labels differ.
     """
     images = read_idx(path)
     if images.ndim == 1:
@@ -67,59 +68,68 @@ def idx_source(path: Path) -> Source:
     if labels_path is None:
         others = [each.name for each in sorted(path.parent.iterdir()) if "label" in each.name.lower()]
         notes = (
-            (f"{path.name}: no file of labels goes with it (there is {listed(others)})",) if others else ()
+            (f"{path.name}: no file of labels has a matching name (there is {listed(others)})",)
+            if others
+            else ()
         )
         unlabeled = np.full(len(images), -1, np.int64)
         return pixel_source(path.name, images, unlabeled, (), file_key(path), notes=notes)
-    found = labels_of_values(read_idx(labels_path).reshape(-1), str(labels_path))
-    return pixel_source(path.name, images, found.labels, found.classes, file_key(path), notes=found.notes)
+    labeling = labels_of_values(read_idx(labels_path).reshape(-1), str(labels_path))
+    return pixel_source(
+        path.name, images, labeling.labels, labeling.classes, file_key(path), notes=labeling.notes
+    )
 
 
 def _labels_beside(path: Path) -> Path | None:
-    """The file of labels that is named like the file of images, whichever way the endings are written."""
+    """Return the file of labels in the same folder whose name matches that of the file of images."""
     wanted = _stem(path.name)
-    there = [
+    candidates = [
         other
         for other in sorted(path.parent.iterdir())
         if is_idx_name(other.name) and "label" in other.name.lower() and other.is_file() and other != path
     ]
-    same = [other for other in there if _stem(other.name) == wanted]
+    matches = [other for other in candidates if _stem(other.name) == wanted]
     exact = path.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
-    same.sort(key=lambda other: (other.name.removesuffix(".gz") != exact, other.suffix == ".gz", other.name))
-    return same[0] if same else None
+    matches.sort(
+        key=lambda other: (other.name.removesuffix(".gz") != exact, other.suffix == ".gz", other.name)
+    )
+    return matches[0] if matches else None
 
 
 def _stem(name: str) -> str:
-    """What is left of the name of an IDX file without its ending and without what it holds: train-images-idx3-ubyte
-    and train_labels.idx1-ubyte.gz are both "train".
+    """Return the name of an IDX file without its extension and the words for its content.
+
+    Both train-images-idx3-ubyte and train_labels.idx1-ubyte.gz give "train".
     """
     stem = re.sub(r"([-._]?idx[1-4])?([-._]?ubyte)?(\.gz)?$", "", name.lower())
     return re.sub(r"[-._]+", "-", re.sub(r"images?|imgs?|labels?", "", stem)).strip("-")
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array of an IDX file, uint8.
+    """Return the array of an IDX file, uint8.
 
     Raises:
-        DataError: not an IDX file of unsigned bytes, cut short, or longer than its header says.
+        DataError: if it is not an IDX file of unsigned bytes, is truncated, or longer than its header declares.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             zeros, kind, rank = struct.unpack(">HBB", file.read(4))
             if zeros != 0 or kind != UNSIGNED_BYTE or not 1 <= rank <= 4:
-                raise DataError(f"{path} is not an IDX file of unsigned bytes; check what it is")
+                raise DataError(
+                    f"{path} is not an IDX file of unsigned bytes; check the path, or fetch it again"
+                )
             shape = struct.unpack(f">{rank}I", file.read(4 * rank))
             size = int(np.prod(shape, dtype=object))
-            there = path.stat().st_size * (MOST_RATIO if path.suffix == ".gz" else 1)
-            if size > there:
+            largest = path.stat().st_size * (MOST_RATIO if path.suffix == ".gz" else 1)
+            if size > largest:
                 raise DataError(
-                    f"{path} is cut short, or its header is damaged: it declares {size:,} bytes, more than it can "
+                    f"{path} is truncated, or its header is damaged: it declares {size:,} bytes, more than it can "
                     "hold; fetch it again"
                 )
             data = read_exactly(file, size)
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{path} can't be read ({error}); fetch it again") from None
     if len(data) != size:
-        state = "cut short" if len(data) < size else "longer than its header says"
+        state = "truncated" if len(data) < size else "longer than its header declares"
         raise DataError(f"{path} is {state} (it should hold {size:,} values); fetch it again")
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""A union of data sets, with a domain for each image and classes that are kept apart or merged by name."""
+"""Union of datasets, with a domain for each image and classes that stay separate or are merged by name."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ __all__ = ["union"]
 
 
 def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str | None = None) -> Dataset:
-    """All images of `datasets`, one set after the other; how unevenly they share shows in `class_counts`.
+    """Concatenate datasets.
 
     Args:
-        datasets: of one image shape, with one label block each. Those without labels stay unlabeled.
-        offset_classes: keep the classes of different data sets apart, as "data set/class"; otherwise
-            classes of the same name are one class.
-        name: of the result; by default the names joined by " + ".
+        datasets: datasets of one image shape, with one label block each. Images without labels stay unlabeled.
+        offset_classes: whether classes of different datasets stay separate, as "dataset/class"; if False, classes of
+            the same name are merged.
+        name: name of the result (default: the names of the datasets joined by " + ").
 
     Returns:
-        A data set whose `domains` [N] say which of `domain_names` each image comes from.
+        A dataset with the images in the order of `datasets`, whose `domains` [N] are indices into `domain_names`. Its
+        `class_counts` show how unbalanced the datasets are.
 
     Raises:
-        ValueError: no data sets, different image shapes, or several label blocks.
+        ValueError: if there are no datasets, image shapes differ, or a dataset has several label blocks.
     """
     if not datasets:
-        raise ValueError("a union needs at least one data set")
+        raise ValueError("datasets is empty; a union needs at least one dataset")
     shapes = {dataset.image_shape for dataset in datasets}
     if len(shapes) > 1:
         raise ValueError(
-            f"a union needs images of one shape, these are {sorted(shapes)}; "
+            f"a union needs images of one shape, but these have {sorted(shapes)}; "
             f"open all of them with the same resolution and channels"
         )
     if any(dataset.label_blocks for dataset in datasets):
         raise ValueError(
-            "a union needs one label an image; open the data sets with several label blocks without them"
+            "a union needs one label per image, but some datasets have several label blocks; open them with one "
+            "label column"
         )
     domain_names = _distinct([dataset.name for dataset in datasets])
     class_names = [
@@ -49,7 +51,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
     number_of = {label: number for number, label in enumerate(classes)}
     labels = []
     for dataset, names in zip(datasets, class_names, strict=True):
-        # one more place at the end, where the label -1 points: unlabeled stays unlabeled
+        # the last element is for the label -1, so that unlabeled images stay unlabeled
         numbers = np.array([*(number_of[label] for label in names), -1], dtype=np.int64)
         labels.append(numbers[dataset.labels])
     return Dataset(
@@ -62,11 +64,12 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
         domains=np.repeat(np.arange(len(datasets)), [len(dataset) for dataset in datasets]),
         domain_names=domain_names,
         notes=tuple(note for dataset in datasets for note in dataset.notes),
+        jpegs=sum(dataset.jpegs for dataset in datasets),
     )
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, with a number behind those that are there more than once."""
+    """Return the names, with a number appended to those that occur more than once."""
     return tuple(
         f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name
         for i, name in enumerate(names)

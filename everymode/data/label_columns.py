@@ -1,4 +1,4 @@
-"""Labels from one column of a table, or from several, which are then label blocks: several labels an image."""
+"""Labels from one column of a table, or from several columns, which become label blocks (several labels per image)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ __all__ = ["Labeling", "label_columns", "side_by_side"]
 
 
 class Labeling(NamedTuple):
-    """labels int64 [N], or [N, blocks] (-1 = unlabeled); class names, blocks in order; sentences a user should see;
-    the class names of each block, where there are several.
+    """Labels of the images of a source.
+
+    Attributes:
+        labels: int64 [N], or [N, blocks]; -1 = unlabeled.
+        classes: class names, blocks in order.
+        notes: remarks for the user.
+        label_blocks: class names of each block; () unless there are several blocks.
     """
 
     labels: np.ndarray
@@ -24,10 +29,10 @@ class Labeling(NamedTuple):
 
 
 def label_columns(text: str | None) -> tuple[str, ...]:
-    """The columns that are asked for: "digit, domain" -> ("digit", "domain"); () for None.
+    """Parse the names of label columns: "digit, domain" -> ("digit", "domain"); () for None.
 
     Raises:
-        ValueError: an empty name, or a name that is there twice.
+        ValueError: if a name is empty, or occurs twice.
     """
     if text is None:
         return ()
@@ -42,27 +47,26 @@ def label_columns(text: str | None) -> tuple[str, ...]:
 
 
 def side_by_side(columns: Sequence[Sequence[Any]], names: Sequence[str], where: str) -> Labeling:
-    """Columns of labels, int64 [N] with their class names (and notes) each, as one label an image or, if several, as
-    blocks.
+    """Combine columns of labels: a single one is returned unchanged, several become label blocks.
 
     Args:
-        columns: at least one.
-        names: what they are called.
-        where: for messages.
+        columns: at least one; each with labels int64 [N], class names and optionally notes.
+        names: names of the columns.
+        where: name of the data in error messages.
 
     Raises:
-        DataError: of several columns one holds no label at all.
+        DataError: if one of several columns holds no label.
     """
-    found = [Labeling(*column) for column in columns]
-    if len(found) == 1:
-        return found[0]
-    for name, each in zip(names, found, strict=True):
+    labelings = [Labeling(*column) for column in columns]
+    if len(labelings) == 1:
+        return labelings[0]
+    for name, each in zip(names, labelings, strict=True):
         if not each.classes:
-            raise DataError(f'{where}: column "{name}" holds no label; leave it out')
-    blocks = tuple(each.classes for each in found)
+            raise DataError(f'{where}: column "{name}" holds no label; omit it')
+    blocks = tuple(each.classes for each in labelings)
     return Labeling(
-        np.stack([each.labels for each in found], axis=1),
+        np.stack([each.labels for each in labelings], axis=1),
         tuple(label for classes in blocks for label in classes),
-        tuple(note for each in found for note in each.notes),
+        tuple(note for each in labelings for note in each.notes),
         label_blocks=blocks,
     )

@@ -1,4 +1,4 @@
-"""Rows of a file of labels, matched with the images that they name."""
+"""Matching of the rows of a label file with the images that they name."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ __all__ = ["matched"]
 
 Label = TypeVar("Label")
 
-# a nearest name is looked for among at most this many images, because that takes time in proportion
 MOST_COMPARED = 10_000
+"""Largest number of images among which a similar name is searched, because the search takes linear time."""
 
 
 def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: str) -> dict[str, Label]:
-    """Label by image name, once every entry is known to mean one of the images.
+    """Return the labels by image name, after checking that every entry matches one of the images.
 
-    A name means the image that is called exactly so, else the one that is called so but for spaces around it, the kind
-    of slash or how its letters are composed.
+    A name matches the image of exactly that name, or else the image whose name differs only in surrounding spaces, the
+    kind of slash or the Unicode composition of its letters.
 
     Args:
-        entries: names as a label file writes them, and their labels.
-        names: of the images.
-        where: for messages.
+        entries: names as written in the label file, and their labels.
+        names: names of the images.
+        where: name of the label file in error messages.
 
     Raises:
-        DataError: a name that is none of them, leads outside or may mean several, or that has two labels.
+        DataError: if a name matches no image or several, leads out of the root, or has two different labels.
     """
     known = set(names)
-    alike = _alike(names)
+    by_composed = _by_composed_name(names)
     by_name: dict[str, Label] = {}
     missing: list[str] = []
     for written, label in entries:
         plain = written.strip().replace("\\", "/").removeprefix("./")
         name = next((each for each in (written, written.strip(), plain) if each in known), "")
         if not name:
-            found = alike.get(composed(plain), ())
-            if len(found) > 1:
+            candidates = by_composed.get(composed(plain), ())
+            if len(candidates) > 1:
                 raise DataError(
-                    f'{where}: "{plain}" may mean any of {len(found)} images whose names differ only in how their '
-                    "letters are composed; rename all but one"
+                    f'{where}: "{plain}" matches {len(candidates)} images whose names differ only in the Unicode '
+                    "composition of their letters; rename all but one"
                 )
-            name = found[0] if found else plain
+            name = candidates[0] if candidates else plain
         if name not in known:
             if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
                 raise DataError(
-                    f'{where}: "{written}" points outside the data set; name files relative to its root'
+                    f'{where}: "{written}" is outside the dataset; name files relative to its root'
                 )
             missing.append(written.strip())
         elif name in by_name and by_name[name] != label:
             raise DataError(
-                f'{where}: "{name}" is there twice, labeled {_shown(by_name[name])} and {_shown(label)}; keep one'
+                f'{where}: "{name}" occurs twice, labeled {_shown(by_name[name])} and {_shown(label)}; remove one row'
             )
         else:
             by_name[name] = label
@@ -63,18 +63,18 @@ def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: s
         near = did_you_mean(missing[0], names) if len(names) <= MOST_COMPARED else ""
         raise DataError(
             f"{where} names {len(missing)} files that are not among the images: {listed(missing, 3)}{near}; "
-            f"correct or remove these rows"
+            "correct or remove these rows"
         )
     return by_name
 
 
-def _alike(names: Sequence[str]) -> dict[str, list[str]]:
-    """Images by their name with composed letters, where that is another name than any of their own letters alone."""
-    alike: dict[str, list[str]] = {}
+def _by_composed_name(names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the images whose names have letters beyond ASCII, by their names in composed (NFC) form."""
+    by_composed: dict[str, list[str]] = {}
     for name in names:
         if not name.isascii():
-            alike.setdefault(composed(name), []).append(name)
-    return alike
+            by_composed.setdefault(composed(name), []).append(name)
+    return by_composed
 
 
 def _shown(label: object) -> str:

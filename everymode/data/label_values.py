@@ -1,4 +1,4 @@
-"""One rule for the values that tables and arrays give as labels: which mean "unlabeled", are numbers, are names."""
+"""One rule for label values in tables and arrays: which of them mean "unlabeled", are numbers, or are names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, SupportsInt, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ __all__ = ["MAX_CLASSES", "NO_ROW", "composed", "labels_of_values", "named_class
 
 MAX_CLASSES = 1_000_000
 MOST_DIGITS = 18
-"""Of a number that stands in a table of texts, where it is a name."""
+"""Largest number of digits of a class number in a table of texts."""
 
 UNLABELED = frozenset(("", "-1", "-1.0", "nan", "NaN", "null", "None"))
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity)", re.IGNORECASE)
@@ -30,7 +30,7 @@ SORTED = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 class _NoRow:
-    """Stands for the label of an image that a table has no row of."""
+    """Label of an image that has no row in a table."""
 
     def __repr__(self) -> str:
         return "no row"
@@ -40,92 +40,96 @@ NO_ROW = _NoRow()
 
 
 def composed(text: str) -> str:
-    """The text with composed letters: "e" with an accent behind it and the letter with the accent are the same text."""
+    """Return the text in Unicode's composed form (NFC), in which "e" plus a combining accent is one letter."""
     return unicodedata.normalize("NFC", text)
 
 
 def labels_of_values(
     values: Iterable[Any] | np.ndarray, where: str, *, names: Sequence[str] = (), nothing: str = "empty"
 ) -> Labeling:
-    """Labels as a table, an array or a file of labels gives them -> int64 [N], the classes that occur, and notes.
+    """Convert the label values of a table, an array or a label file to int64 [N], class names and notes.
 
-    None, NaN, -1, -1.0, an empty text and the texts `UNLABELED` mean unlabeled (-1), which a note counts by spelling.
-    Numbers that are whole are class numbers, however they are written, and their digits are the names of the classes;
-    other texts are names. A class exists where a value names it: numbers with gaps make no classes in between.
+    None, NaN, -1, -1.0, an empty text and the texts `UNLABELED` mean unlabeled (-1); a note counts them by spelling.
+    Whole numbers in any notation are class numbers, whose digits are the class names; other texts are class names.
+    Only values that occur are classes: gaps between numbers create no classes.
 
     Args:
         values: [N].
-        where: for messages.
-        names: what a table calls the numbers 0, 1, ...; a note names those that no value has.
-        nothing: how None is called in the note.
+        where: name of the data in messages.
+        names: class names of the numbers 0, 1, ...; a note lists those that don't occur.
+        nothing: word for None in the note.
 
     Raises:
-        DataError: a fraction, a number below -1 or too large to be a class, one that has no name, numbers beside names.
+        DataError: if a label is a fraction, below -1, too large for a class number, or has no name in `names`; or if
+            some labels are numbers and others names.
     """
-    keys, places = _distinct(values)
-    read = [_read(key, where) for key in keys]
+    distinct, positions = _distinct(values)
+    parsed = [_parse(value, where) for value in distinct]
     unlabeled = Counter[str]()
-    for place, count in enumerate(np.bincount(places, minlength=len(keys)).tolist()):
-        if read[place] is None:
-            unlabeled[_spelling(keys[place], nothing)] += count
-    found = {each for each in read if each is not None}
-    texts = {each for each in found if isinstance(each, str)}
-    if texts and len(texts) < len(found):
-        number = next(each for each in found if not isinstance(each, str))
+    for value, label, count in zip(
+        distinct, parsed, np.bincount(positions, minlength=len(distinct)).tolist(), strict=True
+    ):
+        if label is None:
+            unlabeled[_spelling(value, nothing)] += count
+    numbers = sorted({label for label in parsed if isinstance(label, int)})
+    texts = {label for label in parsed if isinstance(label, str)}
+    if texts and numbers:
         raise DataError(
-            f'{where}: some labels are numbers ({number}) and some are names ("{min(texts)}"); write all of them in '
-            "one way"
+            f'{where}: some labels are numbers ({numbers[0]}) and some are names ("{min(texts)}"); use numbers only, '
+            "or names only"
         )
     if texts:
-        spelled = _as_names(texts, where)
-        called = set(spelled.values())
-        classes = tuple(sorted(called, key=_order(called)))
-        position = {name: place for place, name in enumerate(classes)}
-        number_of: dict[int | str, int] = {text: position[name] for text, name in spelled.items()}
+        name_of = _as_names(texts, where)
+        distinct_names = set(name_of.values())
+        classes = tuple(sorted(distinct_names, key=_order(distinct_names)))
+        class_number = {name: number for number, name in enumerate(classes)}
+        number_of: dict[int | str, int] = {text: class_number[name] for text, name in name_of.items()}
         notes: tuple[str, ...] = ()
     else:
-        numbers = sorted(found)
         _require_class_numbers(numbers, where)
-        classes, notes = _called(numbers, names, where)
-        number_of = {number: place for place, number in enumerate(numbers)}
-    table = np.array([-1 if each is None else number_of[each] for each in read], dtype=np.int64)
+        classes, notes = _names_of_numbers(numbers, names, where)
+        number_of = {number: position for position, number in enumerate(numbers)}
+    table = np.array([-1 if label is None else number_of[label] for label in parsed], dtype=np.int64)
     if unlabeled:
         notes = (_unlabeled_note(unlabeled, where), *notes)
-    return Labeling(table[places] if len(table) else np.zeros(0, np.int64), classes, notes)
+    return Labeling(table[positions] if len(table) else np.zeros(0, np.int64), classes, notes)
 
 
 def named_classes(labels: Sequence[str | None]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Names as they are (None = unlabeled) -> int64 [N], and the names sorted, by value if all of them are numbers.
+    """Number class names (None = unlabeled).
 
-    Letters are composed, so that two ways to write the same name are one class.
+    Names are compared in Unicode's composed form, so that two encodings of the same name are one class.
+
+    Returns:
+        Labels int64 [N], and the class names in sorted order (by value if all of them are numbers).
     """
-    spelled = [None if label is None else composed(label) for label in labels]
-    found = {label for label in spelled if label is not None}
-    classes = tuple(sorted(found, key=_order(found)))
-    number_of = {label: number for number, label in enumerate(classes)}
-    numbers = [-1 if label is None else number_of[label] for label in spelled]
+    names = [None if label is None else composed(label) for label in labels]
+    distinct = {name for name in names if name is not None}
+    classes = tuple(sorted(distinct, key=_order(distinct)))
+    number_of = {name: number for number, name in enumerate(classes)}
+    numbers = [-1 if name is None else number_of[name] for name in names]
     return np.array(numbers, dtype=np.int64), classes
 
 
 def _distinct(values: Iterable[Any] | np.ndarray) -> tuple[list[Any], np.ndarray]:
-    """The values that differ, and which of them each one is, int64 [N]. All NaN are one."""
+    """Return the distinct values, and the position of each value among them, int64 [N]. All NaN are equal."""
     if isinstance(values, np.ndarray):
-        found, places = np.unique(values, return_inverse=True)
-        return found.tolist(), places.reshape(-1)
-    number_of: dict[Any, int] = {}
-    keys: list[Any] = []
-    places = []
+        distinct, positions = np.unique(values, return_inverse=True)
+        return distinct.tolist(), positions.reshape(-1)
+    position_of: dict[Any, int] = {}
+    first_values: list[Any] = []
+    value_positions: list[int] = []
     for value in values:
         key = (type(value), value if value.__hash__ and value == value else repr(value))
-        if key not in number_of:
-            number_of[key] = len(keys)
-            keys.append(value)
-        places.append(number_of[key])
-    return keys, np.array(places, dtype=np.int64)
+        if key not in position_of:
+            position_of[key] = len(first_values)
+            first_values.append(value)
+        value_positions.append(position_of[key])
+    return first_values, np.array(value_positions, dtype=np.int64)
 
 
-def _read(value: Any, where: str) -> int | str | None:
-    """One value: a number, a text, or None for unlabeled."""
+def _parse(value: Any, where: str) -> int | str | None:
+    """Convert one value to a number, a text, or None for unlabeled."""
     if value is None or value is NO_ROW:
         return None
     if isinstance(value, bytes):
@@ -143,18 +147,19 @@ def _read(value: Any, where: str) -> int | str | None:
     if isinstance(value, Real | Decimal):
         if math.isnan(value) or value == -1:
             return None
-        if math.isfinite(value) and value == int(value):
-            return int(value)
+        # a finite Real or Decimal converts to int, though the type Real declares only __trunc__
+        if math.isfinite(value) and value == (whole := int(cast(SupportsInt, value))):
+            return whole
         raise DataError(f"{where}: a label is {_shown(value)}; a label must be a whole number or a name")
-    raise DataError(f"{where}: a label is {_shown(value)}; it must be a whole number, a name or null")
+    raise DataError(f"{where}: a label is {_shown(value)}; a label must be a whole number, a name or null")
 
 
 def _as_names(texts: set[str], where: str) -> dict[str, str]:
-    """What each text is called: itself; where all of them are numbers, the whole number without a point."""
+    """Return the class name of each text: the text itself, or its integer digits if all texts are numbers."""
     if not all(NUMBER.fullmatch(text) for text in texts) or not any(text[-1:].isdigit() for text in texts):
         return {text: text for text in texts}
-    called = {text: text if PLAIN.fullmatch(text) else _whole(text, where) for text in texts}
-    for name in called.values():
+    name_of = {text: text if PLAIN.fullmatch(text) else _whole(text, where) for text in texts}
+    for name in name_of.values():
         if name.startswith("-"):
             raise DataError(f"{where}: a label is {name}; class numbers start at 0, and -1 means unlabeled")
         if len(name) > MOST_DIGITS:
@@ -162,7 +167,7 @@ def _as_names(texts: set[str], where: str) -> dict[str, str]:
                 f"{where}: a label is {_shown(name)}, too large for a class number (at most {MOST_DIGITS} digits); "
                 "number the classes from 0, or give them names"
             )
-    return called
+    return name_of
 
 
 def _whole(text: str, where: str) -> str:
@@ -170,7 +175,7 @@ def _whole(text: str, where: str) -> str:
         return plain[1]
     try:
         value = Decimal(text)
-    except InvalidOperation:  # an exponent beyond all bounds
+    except InvalidOperation:  # an exponent too large for Decimal
         value = Decimal("nan")
     if not value.is_finite() or abs(value.adjusted()) > 40 or value != int(value):
         raise DataError(f'{where}: a label is "{_shown(text)}"; a label must be a whole number or a name')
@@ -189,34 +194,34 @@ def _require_class_numbers(numbers: Sequence[int], where: str) -> None:
         )
 
 
-def _called(
+def _names_of_numbers(
     numbers: Sequence[int], names: Sequence[str], where: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of these class numbers, and the note on names that none of them has."""
+    """Return the class names of these numbers, and a note on the names that don't occur."""
     if not names:
         return tuple(map(str, numbers)), ()
     if numbers and numbers[-1] >= len(names):
         raise DataError(f"{where}: a label is {numbers[-1]}, but the table names {len(names)} classes")
-    kept = set(numbers)
-    called = [composed(names[number]) for number in numbers]
-    if len(set(called)) < len(called):
-        twice = next(name for name in called if called.count(name) > 1)
-        raise DataError(f'{where}: two classes are named "{twice}"; give each its own name')
-    empty = [name for number, name in enumerate(names) if number not in kept]
-    notes = (no_images_note(where, empty),) if empty and numbers else ()
-    return tuple(called), notes
+    used = set(numbers)
+    used_names = [composed(names[number]) for number in numbers]
+    if len(set(used_names)) < len(used_names):
+        twice = next(name for name in used_names if used_names.count(name) > 1)
+        raise DataError(f'{where}: two classes are named "{twice}"; give each a different name')
+    unused_names = [name for number, name in enumerate(names) if number not in used]
+    notes = (no_images_note(where, unused_names),) if unused_names and numbers else ()
+    return tuple(used_names), notes
 
 
 def no_images_note(where: str, names: Sequence[str]) -> str:
-    """That classes which are named have no image, and are left out."""
+    """Return the note on classes that are omitted because they have no image."""
     return (
-        f"{where}: {counted(len(names), 'class that is named has', 'classes that are named have')} no image and "
-        f"{'is' if len(names) == 1 else 'are'} left out: {listed(names)}"
+        f"{where}: {counted(len(names), 'class has', 'classes have')} no image and "
+        f"{'is' if len(names) == 1 else 'are'} omitted: {listed(names)}"
     )
 
 
 def _order(names: set[str]) -> Any:
-    """The key by which names are sorted: their value where all of them are numbers."""
+    """Return the sort key of class names: their value if all of them are numbers, else None (alphabetical order)."""
     if names and all(SORTED.fullmatch(name) for name in names):
         return lambda name: (Decimal(name), name)
     return None

@@ -1,4 +1,4 @@
-"""Labels of images named by paths: from `labels.csv`, from StyleGAN's `dataset.json`, or from sub-folders."""
+"""Labels of images that are identified by paths: from `labels.csv`, StyleGAN's `dataset.json`, or sub-folders."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from everymode.data.class_folders import labels_from_folders
 from everymode.data.errors import DataError, NoColumnsError
 from everymode.data.label_columns import Labeling, label_columns, side_by_side
 from everymode.data.label_rows import matched
-from everymode.data.label_values import (
-    NO_ROW,
-    UNLABELED,
-    composed,
-    labels_of_values,
-)
+from everymode.data.label_values import NO_ROW, UNLABELED, composed, labels_of_values
 from everymode.data.words import listed
 
 __all__ = [
@@ -33,43 +28,38 @@ __all__ = [
 ]
 
 MAY_HOLD_LABELS = (
-    ".csv",
-    ".tsv",
-    ".json",
-    ".jsonl",
-    ".ndjson",
-    ".xlsx",
-    ".parquet",
-    ".npy",
-    ".npz",
-    ".mat",
-    ".pkl",
+    *(".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xlsx"),
+    *(".parquet", ".npy", ".npz", ".mat", ".pkl"),
 )
+"""Extensions of files that may hold labels."""
 
 FILE_COLUMNS = ("file", "file_name")
-"""What the column of file names is called, in the order in which they are tried."""
+"""Names of the column of file names, in the order in which they are tried."""
 
 
 def is_table(name: str) -> bool:
-    """Whether a file of this name may hold labels: metadata.csv, or labels.csv in other letters."""
+    """Return whether a file of this name may be read as labels: metadata.csv, or labels.csv in another case."""
     return name != "labels.csv" and name.lower() in ("labels.csv", "metadata.csv")
 
 
-def others_note(names: Sequence[str], where: str, place: str = "") -> tuple[str, ...]:
-    """A note on files beside the images that may hold labels, and are not read: of other names, or in a sub-folder.
+def others_note(names: Sequence[str], where: str, root: str = "") -> tuple[str, ...]:
+    """Return a note on files that may hold labels but are not read, because of their name or in a sub-folder.
 
     Args:
-        names: of all files that are neither images nor read as labels, relative to the root.
-        place: the path of the root, where folders in it can be opened.
+        names: names of all files that are neither images nor read as labels, relative to the root.
+        where: name of the data in the note.
+        root: path of the root if its sub-folders can be opened, else "".
     """
     likely = [name for name in names if name.lower().endswith(MAY_HOLD_LABELS)]
     if not likely:
         return ()
-    inside = [name.rpartition("/")[0] for name in likely if name.endswith(("/labels.csv", "/dataset.json"))]
-    how = f", or open {place}/{inside[0]}" if inside and place else ""
+    subfolders = [
+        name.rpartition("/")[0] for name in likely if name.endswith(("/labels.csv", "/dataset.json"))
+    ]
+    alternative = f", or open {root}/{subfolders[0]}" if subfolders and root else ""
     return (
-        f"{where}: {listed(sorted(likely), 4)} may hold labels and {'is' if len(likely) == 1 else 'are'} passed over: "
-        f"save them as labels.csv with the columns file,label at the top{how}",
+        f"{where}: {listed(sorted(likely), 4)} may hold labels but {'is' if len(likely) == 1 else 'are'} ignored; "
+        f"save the labels as labels.csv in the top folder, with the columns file,label{alternative}",
     )
 
 
@@ -81,73 +71,78 @@ def label_images(
     json_bytes: bytes | None,
     label_column: str | None,
     tables: Mapping[str, bytes] | None = None,
-    place: str | None = None,
+    root: str | None = None,
     packed: bool = False,
     by_folders: bool = True,
 ) -> Labeling:
-    """Labels for `names` [N], paths with forward slashes relative to the root.
+    """Label the images `names` [N].
 
-    A `labels.csv` or a `dataset.json` decides alone; without one, the first folder of each path is its class; without
-    folders, another table with the columns `file` (or `file_name`) and `label` is taken.
+    A `labels.csv` or `dataset.json` takes precedence; without them, the first folder of each path is its class; without
+    folders, another table with the columns `file` (or `file_name`) and `label` is used.
 
     Args:
-        label_column: of a table, "label" where None; several joined by commas are label blocks.
-        tables: other tables that may hold labels, by name: one of them is taken before folders where `label_column`
-            asks for its column.
-        place, packed: as for `labels_from_folders`.
+        where: name of the data in messages.
+        names: paths of the images with forward slashes, relative to the root.
+        csv_bytes, json_bytes: content of labels.csv and dataset.json; None if there is no such file.
+        label_column: column of the table (default: "label"); several columns joined by commas are label blocks.
+        tables: content of other tables that may hold labels, by name; if `label_column` is set, a table with that
+            column takes precedence over folders.
+        root, packed: as in `labels_from_folders`.
         by_folders: whether folders are classes.
 
     Raises:
-        DataError: both files are there, or what `labels_from_csv` and `labels_from_json` raise.
+        DataError: if there is both a labels.csv and a dataset.json, or as in `labels_from_csv`, `labels_from_json` and
+            `labels_from_folders`.
     """
     if csv_bytes is not None and json_bytes is not None:
-        raise DataError(
-            f"{where} holds both labels.csv and dataset.json; remove the one that should not count"
-        )
+        raise DataError(f"{where} holds both labels.csv and dataset.json; remove one of them")
     columns = label_columns(label_column) or ("label",)
     others = dict(sorted((tables or {}).items()))
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
-        found = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
-        return _noting(found, others, where, by_flag=False)
+        labeling = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
+        return _with_table_notes(labeling, others, where, by_flag=False)
     folders = by_folders and any("/" in name for name in names)
     if label_column is not None or (json_bytes is None and not folders):
-        for called, data in others.items():
+        for table, data in others.items():
             if _has_columns(data, columns):
-                text = decode_text(data, f"{where}/{called}")
-                found = labels_from_csv(text, names, f"{where}/{called}", columns=columns)
-                note = f"{where}: labels are those of {called}, column {', '.join(columns)}"
-                found = found._replace(notes=(note, *found.notes))
-                return _noting(found, {name: data for name, data in others.items() if name != called}, where)
+                text = decode_text(data, f"{where}/{table}")
+                labeling = labels_from_csv(text, names, f"{where}/{table}", columns=columns)
+                note = f"{where}: labels are from {table}, column {', '.join(columns)}"
+                labeling = labeling._replace(notes=(note, *labeling.notes))
+                unused = {name: data for name, data in others.items() if name != table}
+                return _with_table_notes(labeling, unused, where)
     if label_column is not None:
         raise NoColumnsError(
-            f'{where} has no labels.csv, so there is no column "{label_column}"; leave label_column out'
+            f'{where} has no labels.csv, so there is no column "{label_column}"; omit label_column'
         )
     if json_bytes is not None:
         text = decode_text(json_bytes, f"{where}/dataset.json")
-        return _noting(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
+        return _with_table_notes(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
     if not by_folders:
-        return _noting(Labeling(np.full(len(names), -1, np.int64), ()), others, where)
-    return _noting(labels_from_folders(names, where, place=place, packed=packed), others, where)
+        return _with_table_notes(Labeling(np.full(len(names), -1, np.int64), ()), others, where)
+    return _with_table_notes(labels_from_folders(names, where, root=root, packed=packed), others, where)
 
 
-def _noting(found: Labeling, tables: Mapping[str, bytes], where: str, *, by_flag: bool = True) -> Labeling:
-    """The same labels with a note on each table that may hold labels too, and how it is taken."""
+def _with_table_notes(
+    labeling: Labeling, tables: Mapping[str, bytes], where: str, *, by_flag: bool = True
+) -> Labeling:
+    """Add a note on each unused table that may hold labels, and how to use it."""
     notes = []
-    for called, data in tables.items():
+    for table, data in tables.items():
         header = _header(data)
         columns = [cell for cell in header if cell not in FILE_COLUMNS]
-        how = (
-            f"it has the columns {listed(header)}; --label-column {columns[0]} takes one as labels"
+        advice = (
+            f"it has the columns {listed(header)} (--label-column {columns[0]} reads labels from one)"
             if len(columns) < len(header) and columns and by_flag
-            else "it is read once it is saved as labels.csv, with the columns file,label"
+            else "save it as labels.csv with the columns file,label to use it"
         )
-        notes.append(f"{where}: {called} may hold labels and is passed over: {how}")
-    return found._replace(notes=(*found.notes, *notes))
+        notes.append(f"{where}: {table} may hold labels but is ignored; {advice}")
+    return labeling._replace(notes=(*labeling.notes, *notes))
 
 
 def _header(data: bytes) -> list[str]:
-    """The first row of a table; [] for what is none."""
+    """Return the first row of a table, in lower case; [] if it can't be parsed."""
     text = data.decode("utf-8-sig", "replace").lstrip("\r\n").split("\n", 1)[0]
     try:
         rows = _rows_of(text, "")
@@ -163,7 +158,11 @@ def _has_columns(data: bytes, columns: Sequence[str]) -> bool:
 
 
 def decode_text(data: bytes, where: str) -> str:
-    """UTF-8, with or without a byte-order mark."""
+    """Decode UTF-8, with or without a byte-order mark.
+
+    Raises:
+        DataError: if the data are not UTF-8.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -175,15 +174,20 @@ def decode_text(data: bytes, where: str) -> str:
 def labels_from_csv(
     text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
 ) -> Labeling:
-    """A table with a header row and the columns `file` (or `file_name`) and `columns`, each a label block; others are
-    ignored.
+    """Read labels from a table with a header row, a column `file` (or `file_name`) and the label columns.
 
-    Commas separate, or else semicolons or tabs. Labels are read by the rule of `labels_of_values`; an image without a
-    row is unlabeled.
+    The separator is a comma, or a semicolon or tab if the header has no comma. Labels follow the rules of
+    `labels_of_values`; an image without a row is unlabeled.
+
+    Args:
+        text: content of the table.
+        names: paths of the images relative to the root.
+        where: name of the table in messages.
+        columns: label columns; several are label blocks. Other columns are ignored.
 
     Raises:
-        DataError: a column is missing or, of several, empty; a row has more cells than the header; a row names an image
-            that is not there or lies outside the root; or two rows of one image disagree.
+        DataError: if a column is missing, or one of several is empty; a row has more cells than the header; a row names
+            an image that doesn't exist or is outside the root; or two rows label one image differently.
     """
     rows = _rows_of(text, where)
     header = [composed(cell.strip()).lower() for cell in rows[0][1]] if rows else []
@@ -191,42 +195,42 @@ def labels_from_csv(
     for wanted in (file_column, *(composed(column).lower() for column in columns)):
         if header.count(wanted) != 1:
             raise DataError(
-                f'{where} needs one column "{wanted}", its first row is {listed(header) or "empty"}; '
-                f'start it with a row such as "file,{",".join(columns)}"'
+                f'{where} needs one column "{wanted}", but its first row is {listed(header) or "empty"}; '
+                f'begin with a row such as "file,{",".join(columns)}"'
             )
     file_cell = header.index(file_column)
     label_cells = [header.index(composed(column).lower()) for column in columns]
     entries: list[tuple[str, tuple[str, ...]]] = []
     for number, row in rows[1:]:
         if len(row) <= file_cell or not row[file_cell].strip():
-            raise DataError(f"{where}, row {number}: no file is named; fill it in or remove the row")
+            raise DataError(f"{where}, row {number} has no file name; add it, or remove the row")
         if any(cell.strip() for cell in row[len(header) :]):
             raise DataError(
-                f"{where}, row {number} has {len(row)} cells and the first row {len(header)}; put names that hold the "
-                f'separator in quotation marks, as in "New York, USA" ({row[file_cell].strip()})'
+                f"{where}, row {number} ({row[file_cell].strip()}) has {len(row)} cells and the first row "
+                f'{len(header)}; quote names that contain the separator, as in "New York, USA"'
             )
         cells = (row[cell].strip() if cell < len(row) else "" for cell in label_cells)
         entries.append((row[file_cell], tuple(cells)))
     by_name = matched(entries, names, where)
     no_row = (NO_ROW,) * len(columns)
     rows_of_names = [by_name.get(name, no_row) for name in names]
-    found = [
+    labelings = [
         labels_of_values(
             [labels[block] for labels in rows_of_names],
             where if len(columns) == 1 else f'{where}, column "{column}"',
         )
         for block, column in enumerate(columns)
     ]
-    return side_by_side(found, columns, where)
+    return side_by_side(labelings, columns, where)
 
 
 def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
-    """The rows of a table that are not empty, with their numbers."""
+    """Return the rows of a table that are not empty, with their numbers from 1."""
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
     separator = next((mark for mark in (",", ";", "\t") if mark in first_line), ",")
     lines = io.StringIO(text, newline="")
     try:
-        # a space before a quotation mark does not make it part of the cell
+        # skipinitialspace: a quotation mark after a space still opens a quoted cell
         rows = list(csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise DataError(f"{where} can't be read as a table ({error}); save it again as CSV") from None
@@ -234,16 +238,18 @@ def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
 
 
 def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
-    """StyleGAN's {"labels": [["path", number], ...]}, or null; images without an entry are unlabeled, and so are those
-    whose number is null or -1.
+    """Read labels from StyleGAN's {"labels": [["path", number], ...]}, or null instead of the list.
+
+    Images without an entry, or whose number is null or -1, are unlabeled.
 
     Raises:
-        DataError: another structure, a label that is no whole number, or the faults of `labels_from_csv`.
+        DataError: if the structure differs, a label is not a whole number, an entry names an image that doesn't exist
+            or is outside the root, or two entries label one image differently.
     """
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON ({error})") from None
+        raise DataError(f"{where} is not JSON ({error}); save it again") from None
     labels = stored.get("labels") if isinstance(stored, dict) else stored
     if not isinstance(stored, dict) or not isinstance(labels, list | None):
         raise DataError(f'{where} must be {{"labels": [["path", number], ...]}} or {{"labels": null}}')
@@ -264,7 +270,7 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
 
 
 def _may_be_number(label: object) -> bool:
-    """Whether it is a whole number (1.0 is one), or says that there is no label."""
+    """Return whether a label is a whole number (such as 1.0), or means unlabeled."""
     if isinstance(label, float):
         return label != label or label.is_integer()
     if isinstance(label, str):

@@ -1,4 +1,4 @@
-"""Images of a few kilobytes may have 89 megapixels: large ones are decoded one at a time, by however many threads."""
+"""Memory limit of decoding: files of a few kilobytes may have 89 megapixels, and are decoded one at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from PIL import Image
 __all__ = ["LARGE_PIXELS", "room_for"]
 
 LARGE_PIXELS = 2**23
-"""An image with more pixels waits for other large ones. Decoding takes up to some 25 bytes for a pixel (16-bit gray):
-2.5 GB for an image of the most pixels that are accepted, and at most 200 MB for each thread beside it."""
-_ALONE = threading.Lock()
+"""Number of pixels above which an image is decoded alone. Decoding takes up to about 25 bytes per pixel (16-bit gray):
+2.5 GB for the largest accepted image, and at most 200 MB for each other thread."""
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @contextmanager
 def room_for(image: Image.Image) -> Iterator[None]:
-    """While an opened, not yet decoded image is decoded and brought to its size."""
+    """Hold the lock of large images while an opened image is decoded and resized, if it is large."""
     if image.width * image.height <= LARGE_PIXELS:
         yield
     else:
-        with _ALONE:
+        with _ONE_AT_A_TIME:
             yield

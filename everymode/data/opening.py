@@ -1,4 +1,4 @@
-"""`open_images`: one door to every kind of data set, where names and endings choose what is called."""
+"""`open_images` opens every kind of dataset; its reader is selected by name and file extension."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from everymode.data.errors import DataError, MissingDataError, NoColumnsError, N
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.parquet import parquet_source
-from everymode.data.prepare import Wish, prepare
+from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
 from everymode.data.source import Source, limited, limited_rows
 from everymode.data.stacked import stacked
@@ -42,7 +42,7 @@ ARRAYS_INSTEAD = (
     "save arrays in an .npz, as images and labels, and give its path, or make a Dataset of them by "
     "everymode.data.synthetic.in_memory(name, images, labels, classes) and train on that"
 )
-"""For those who have arrays or tensors at hand where a path is wanted."""
+"""Advice in the error for arrays or tensors instead of a path."""
 
 PathOrName = str | Path
 
@@ -62,56 +62,64 @@ def open_images(
     progress: bool = True,
     workers: int | None = None,
 ) -> Dataset:
-    """Open images for training; files are decoded once, into a cache that is memory-mapped from then on.
+    """Open images for training; files are decoded once, into a memory-mapped cache.
 
     Args:
-        path: a folder of images, a .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat,
-            or a built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits,
-            shapes (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH.
-        resolution: 64, "64x96" or (64, 96), height first; None keeps the size that all images share.
-        channels: 1 (gray), 3 or 4 (with alpha); None gives 1 where all images are gray, else 3.
-        label_column: the column (labels.csv, .parquet) or array (.npz) that holds the labels, if not "label"; several
-            joined by commas, as in "digit,domain", are label blocks: several labels an image.
-        fit: how an image of another aspect is fitted: center "crop", "pad" with background, or "stretch".
+        path: folder of images, .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a
+            built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes
+            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH.
+        resolution: 64, "64x96" or (64, 96), height first (default: the common size of all images).
+        channels: 1 (gray), 3 (color) or 4 (with alpha) (default: 1 if all images are gray, else 3).
+        label_column: column (labels.csv, .parquet) or array (.npz) of the labels (default: "label" or another usual
+            name); several joined by commas, as in "digit,domain", are label blocks (several labels per image).
+        fit: adjustment to the aspect ratio: center "crop", "pad" with `background`, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
-        limit: keep a fixed random choice of at most this many images.
-        labeled: refuse data without a single label, before anything is decoded.
-        value_range: "0..1", "-1..1", "0..255" or "0..65535": the numbers of black and white; None finds them.
-        cache_dir: where decoded images are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
-        progress: show a bar on a terminal, or one line elsewhere, while decoding.
-        workers: threads that decode; by default one for each processor, at most 16.
+        limit: maximum number of images, a fixed random sample (default: all).
+        labeled: whether to reject image files without any label before anything is decoded.
+        value_range: values of black and white: "0..1", "-1..1", "0..255" or "0..65535" (default: detected).
+        cache_dir: folder for decoded images (default: $EVERYMODE_CACHE, or ~/.cache/everymode).
+        progress: whether to show a progress bar (on a terminal) or print one line (elsewhere) while decoding.
+        workers: number of decoding threads (default: one per processor, at most 16).
 
-    Returns: the data set, images uint8 [N, C, H, W] or points float32 [N, 2].
+    Returns:
+        The dataset, with images uint8 [N, C, H, W] or points float32 [N, 2].
 
     Raises:
-        FileNotFoundError: nothing at this path or of this name.
-        ValueError: an argument outside its range, or an option that a built-in data set does not have.
-        TypeError: something else than a path or a name, or a limit that is no whole number.
-        everymode.data.DataError: the data can't be used (empty, damaged, of several sizes, mislabeled).
+        FileNotFoundError: if there is no such path or built-in dataset.
+        ValueError: if an argument is out of range, or a built-in dataset does not have an option.
+        TypeError: if `path` is neither a path nor a name, or `limit` is not an integer.
+        everymode.data.DataError: if the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
     _require_known(channels, fit)
     require_limit(limit)
     require_range(value_range)
-    wish = Wish(image_size(resolution), channels, fit, _color(background))
-    how: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
+    request = Request(image_size(resolution), channels, fit, _color(background))
+    options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
-        how |= {"resolution": resolution, "fit": fit, "background": background, "value_range": value_range}
-        digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **how)
-        return with_images_alone(_as_wished(stacked(digits, name=path), channels, limit))
-    opened = open_source(path, resolution=wish.resolution, label_column=label_column, value_range=value_range)
+        options |= {
+            "resolution": resolution,
+            "fit": fit,
+            "background": background,
+            "value_range": value_range,
+        }
+        digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
+        return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
+    opened = open_source(
+        path, resolution=request.resolution, label_column=label_column, value_range=value_range
+    )
     if isinstance(opened, Dataset):
-        return with_images_alone(_as_wished(opened, channels, limit))
+        return with_images_alone(_adapted(opened, channels, limit))
     if limit is not None:
         opened = limited(opened, limit)
     if labeled:
         _require_labels(opened)
-    return with_images_alone(prepare(with_images_alone(opened), wish, **how))
+    return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
 def _require_labels(source: Source) -> None:
     if not (source.labels >= 0).any():
         raise NoLabelsError(
-            f"{source.name} has no labels: add them (class sub-folders, or labels.csv with the columns file,label)"
+            f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label)"
         )
 
 
@@ -129,30 +137,34 @@ def open_source(
     label_column: str | None = None,
     value_range: str | None = None,
 ) -> Source | Dataset:
-    """What a path or a name stands for: a source still to be decoded, or a finished built-in data set.
+    """Open a path or a name as a source still to be decoded, or as a finished dataset (built-in, or points).
+
+    Args:
+        path_or_name: as in `open_images`, except stacked:PATH.
+        resolution: (H, W) of built-in images.
+        label_column, value_range: as in `open_images`.
 
     Raises:
-        FileNotFoundError: nothing at this path or of this name.
-        ValueError: an option that a built-in data set does not have.
-        TypeError: something else than a path or a name.
-        DataError: a data set that can't be understood.
+        FileNotFoundError: if there is no such path or built-in dataset.
+        ValueError: if a built-in dataset does not have an option, or the type of a file is unknown.
+        TypeError: if `path_or_name` is neither a path nor a name.
+        DataError: if the data can't be used.
     """
     if not isinstance(path_or_name, str | PathLike):
         raise TypeError(
-            f"give the path or the name of a data set, not {type(path_or_name).__name__}: {ARRAYS_INSTEAD}"
+            f"give the path or the name of a dataset, not {type(path_or_name).__name__}; {ARRAYS_INSTEAD}"
         )
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
             warnings.warn(
-                f'"{path_or_name}" is both a built-in data set and a file or folder here; the built-in '
-                "one is used "
-                f"(write ./{path_or_name} for the other)",
+                f'"{path_or_name}" is both a built-in dataset and a file or folder in the current directory; '
+                f"the built-in one is used (write ./{path_or_name} for the other)",
                 stacklevel=3,
             )
         if label_column is not None:
-            raise NoColumnsError(f"{path_or_name} has no columns; leave label_column out")
+            raise NoColumnsError(f"{path_or_name} has no columns; omit label_column")
         if value_range is not None:
-            raise ValueError(f"{path_or_name} is built in and has a range; leave the value range out")
+            raise ValueError(f"{path_or_name} is built in and has a fixed range; omit value_range")
         return build_named(parsed, resolution)
     path = Path(path_or_name).expanduser()
     if not path.exists():
@@ -160,32 +172,35 @@ def open_source(
     with one_sentence(path):
         if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
             return array_source(path, label_column=label_column, value_range=value_range)
-        found = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
-    if isinstance(found, Dataset):
-        return found
-    dark = () if found.pixels is None or value_range else mask_note(np.asarray(found.pixels), found.name)
-    return replace(found, value_range=value_range, notes=found.notes + dark)
+        source = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
+    dark = () if source.pixels is None or value_range else mask_note(source.pixels, source.name)
+    return replace(source, value_range=value_range, notes=source.notes + dark)
 
 
 def require_limit(limit: int | None) -> None:
-    """Raise TypeError or ValueError if `limit` is neither None nor a whole number from 1 on."""
+    """Check a limit of the number of images.
+
+    Raises:
+        TypeError: if `limit` is neither None nor an integer.
+        ValueError: if `limit` is below 1.
+    """
     if limit is not None and not isinstance(limit, Integral):
-        raise TypeError(f"limit is {limit!r}; give a whole number of images, or leave it out")
+        raise TypeError(f"limit is {limit!r}; give an integer number of images, or omit it")
     if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; give at least 1, or leave it out")
+        raise ValueError(f"limit is {limit}; give at least 1, or omit it")
 
 
 def image_size(resolution: AskedResolution | None) -> tuple[int, int] | None:
-    """64, "64", "64x96" or (64, 96) -> (H, W).
+    """Convert 64, "64", "64x96" or (64, 96) to (H, W); None stays None.
 
     Raises:
-        ValueError: anything else, or a side outside 1 .. 16384.
+        ValueError: if the resolution can't be parsed, or a side is outside 1 .. 16384.
     """
     if resolution is None:
         return None
     size = height_and_width(parse_resolution(resolution))
     if not all(1 <= side <= MAX_SIDE for side in size):
-        raise ValueError(f"a resolution has sides of 1 to {MAX_SIDE} pixels, not {resolution!r}")
+        raise ValueError(f"resolution is {resolution!r}; give sides of 1 to {MAX_SIDE} pixels")
     return size
 
 
@@ -199,26 +214,28 @@ def _color(background: Sequence[int]) -> tuple[int, int, int]:
 def _missing(text: str, path: Path) -> Exception:
     if re.search(r"[/\\.~]", text):
         return MissingDataError(
-            f"there is no file or folder {path} (looked for {path.absolute()}); check the spelling and "
-            "the disk"
+            f"there is no file or folder {path} (absolute path {path.absolute()}); check the spelling and "
+            "that the disk is mounted"
         )
     near = did_you_mean(text.split(":")[0], BUILTIN)
     return MissingDataError(
-        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set{near}; '
-        f"built in are {listed(sorted(BUILTIN))}, and stacked:PATH"
+        f'"{text}" is neither a file or folder in {Path.cwd()} nor a built-in dataset{near}; '
+        f"built-in datasets are {listed(sorted(BUILTIN))}, and stacked:PATH"
     )
 
 
-def _folder_source(path: Path, label_column: str | None) -> Source | Dataset:
+def _folder_source(path: Path, label_column: str | None) -> Source:
     names = [entry.name for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")]
     if any(name.endswith("_X.bin") for name in names):
         return _without_columns(stl10_source, path, label_column)
     if any(is_idx_name(name) for name in names):
         images = idx_images_in(path)
         source = _without_columns(idx_source, images, label_column)
-        same = images.name.removesuffix(".gz")
-        others = sorted(name for name in names if is_idx_images(name) and name.removesuffix(".gz") != same)
-        note = f"{path.name}: opened {images.name} and passed over {listed(others)}, which open by their own path"
+        unpacked = images.name.removesuffix(".gz")
+        others = sorted(
+            name for name in names if is_idx_images(name) and name.removesuffix(".gz") != unpacked
+        )
+        note = f"{path.name}: opened {images.name} and ignored {listed(others)}; open these by their paths"
         return replace(source, notes=(*source.notes, note)) if others else source
     shards = sorted(path / name for name in names if name.lower().endswith(PARQUET))
     if shards and not any(is_image_name(name) for name in names):
@@ -233,10 +250,10 @@ def _folder_source(path: Path, label_column: str | None) -> Source | Dataset:
 
 
 def _tables_below(root: Path) -> list[Path]:
-    """The parquet files in the one sub-folder that holds any, as in a downloaded repository with its shards in `data`.
+    """Return the parquet files of the only sub-folder with any, as in a downloaded repository with shards in `data`.
 
     Raises:
-        DataError: several sub-folders hold some, or a folder is named by a column (label=cat), whose values would be
+        DataError: if several sub-folders hold some, or a folder is named by a column value (label=cat), which would be
             lost.
     """
     shards = [
@@ -249,16 +266,16 @@ def _tables_below(root: Path) -> list[Path]:
     folders = list(dict.fromkeys(path.parent for path in shards))
     columns = [folder for folder in folders if "=" in str(folder.relative_to(root))]
     if len(folders) > 1 or columns:
-        what = "are named by the values of a column" if columns else "are several"
-        named = listed([str(folder.relative_to(root)) for folder in folders])
+        kind = "folders named by the values of a column" if columns else "several folders"
+        shown = listed([str(folder.relative_to(root)) for folder in folders])
         raise DataError(
-            f"{root} holds tables in folders that {what} ({named}); open one of them, such as {folders[0]}, or write "
-            "them as one table"
+            f"{root} holds tables in {kind} ({shown}); open one of them, such as {folders[0]}, or write them as one "
+            "table"
         )
     return shards
 
 
-def _file_source(path: Path, label_column: str | None) -> Source | Dataset:
+def _file_source(path: Path, label_column: str | None) -> Source:
     name = path.name.lower()
     if name.endswith(".zip"):
         return zip_source(path, label_column=label_column)
@@ -270,23 +287,23 @@ def _file_source(path: Path, label_column: str | None) -> Source | Dataset:
         return _without_columns(stl10_source, path, label_column)
     if name.endswith(".mat"):
         return _without_columns(svhn_source, path, label_column)
-    what = "is one image" if is_image_name(name) else "is of a kind that is not known"
+    problem = "is a single image" if is_image_name(name) else "is of an unknown type"
     raise ValueError(
-        f"{path} {what}; give a folder of images, or a .zip, .parquet, .npz, .npy, IDX (-ubyte, .gz), "
+        f"{path} {problem}; give a folder of images, or a .zip, .parquet, .npz, .npy, IDX (-ubyte, .gz), "
         f"STL-10 .bin or SVHN .mat file"
     )
 
 
 def _without_columns(read: Callable[[Path], Source], path: Path, label_column: str | None) -> Source:
     if label_column is not None:
-        raise NoColumnsError(f"{path} has no columns; leave label_column out")
+        raise NoColumnsError(f"{path} has no columns; omit label_column")
     return read(path)
 
 
-def _as_wished(dataset: Dataset, channels: int | None, limit: int | None) -> Dataset:
-    """A finished data set with another number of channels, or fewer rows."""
+def _adapted(dataset: Dataset, channels: int | None, limit: int | None) -> Dataset:
+    """Convert a finished dataset to a number of channels, and limit its rows."""
     if channels is not None and dataset.is_points:
-        raise ValueError(f"{dataset.name} holds points in the plane, which have no channels; leave them out")
+        raise ValueError(f"{dataset.name} holds points in the plane, which have no channels; omit channels")
     if channels is not None and channels != dataset.image_shape[0]:
         dataset = with_channels(dataset, channels)
     if limit is not None and limit < len(dataset):

@@ -1,4 +1,4 @@
-"""Work on many images by several threads, in order, with a bar on a terminal and one line elsewhere."""
+"""Parallel work on many images by threads, with ordered results and a progress bar (one line if not on a terminal)."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ def in_order(
     progress: bool,
     message: str,
 ) -> Iterator[Result]:
-    """Results of `work` on consecutive ranges that cover 0 .. count - 1, in order.
+    """Yield the results of `work` on consecutive ranges that cover 0 .. count - 1, in order.
 
     Args:
-        work: called from threads, which suits Pillow: its decoders let other threads run.
+        work: function of a range, called from threads (Pillow's decoders release the interpreter lock).
         count: number of images.
-        chunk: images in a range.
-        workers: threads; by default one for each processor, at most 16.
-        progress: whether to show a bar (on a terminal) or to print `message` once.
-        message: what is being done.
+        chunk: number of images in a range.
+        workers: number of threads (default: one per processor, at most 16).
+        progress: whether to show a progress bar (on a terminal) or print `message` once (elsewhere).
+        message: description of the work.
 
     Raises:
-        ValueError: fewer than one worker.
+        ValueError: if `workers` is below 1.
     """
     if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; give at least 1, or leave it out")
+        raise ValueError(f"workers is {workers}; give at least 1, or None (auto)")
     threads = workers or min(16, os.cpu_count() or 1)
     terminal = sys.stderr.isatty()
     if progress and not terminal and count:
         print(f"{message} ({count:,} images)", file=sys.stderr, flush=True)
     bar = tqdm(total=count, desc=message, unit=" images", disable=not (progress and terminal))
     starts = iter(range(0, count, chunk))
-    waiting: deque[tuple[int, Future[Result]]] = deque()
+    pending: deque[tuple[int, Future[Result]]] = deque()
     with bar, ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
-            # only a few ranges are under way at once, so memory does not grow with the data set
+            # few ranges are in progress at once, so memory does not grow with the dataset
             while True:
-                while len(waiting) < 2 * threads and (start := next(starts, None)) is not None:
+                while len(pending) < 2 * threads and (start := next(starts, None)) is not None:
                     images = range(start, min(start + chunk, count))
-                    waiting.append((len(images), pool.submit(work, images)))
-                if not waiting:
+                    pending.append((len(images), pool.submit(work, images)))
+                if not pending:
                     return
-                size, result = waiting.popleft()
+                size, result = pending.popleft()
                 yield result.result()
                 bar.update(size)
         finally:

@@ -1,4 +1,4 @@
-"""Parquet tables as the Hugging Face hub keeps them: a column of encoded images, perhaps one of labels."""
+"""Parquet tables as on the Hugging Face hub: a column of encoded images and optionally a column of labels."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ __all__ = ["parquet_source"]
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
 LIKE_LABELS = re.compile(r"label|class|categor|target|species|(^|_)y($|_)|digit", re.IGNORECASE)
-KEPT_BYTES = 2**30
+CACHED_BYTES = 2**30
+"""Size above which the oldest row groups are dropped from memory."""
 
 
 def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None = None) -> Source:
-    """The rows of one or more tables (the shards of one split, in the order of their numbers).
+    """Return the rows of one or more tables (the shards of one split, in the order of their numbers).
 
     Args:
         paths: files with a column `image` or `img`, a struct with `bytes` or plain bytes.
-        name: for messages.
-        label_column: the column of labels; by default `label` or `labels`, if there is one. Whole numbers
-            or names; a missing label is -1. Several columns joined by commas are label blocks.
+        name: name of the data in messages.
+        label_column: column of labels (default: `label` or `labels`, if present), with whole numbers or names; a
+            missing label is -1. Several columns joined by commas are label blocks.
 
     Raises:
-        ImportError: pyarrow is not installed.
-        DataError: no such columns, columns of another kind, or files that are not shards of one table.
+        ImportError: if pyarrow is not installed.
+        DataError: if columns are missing or of the wrong type, or the files are not shards of one table.
     """
     try:
         import pyarrow
@@ -58,8 +59,8 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         schemas = [file.schema_arrow for file in files]
         columns = _label_columns(schemas, label_columns(label_column), name)
         labeling = _labeling(files, paths, columns, name)
-        notes += _passed_over(files[0].schema_arrow, {images, *columns}, label_column, name)
-        notes += _differing(schemas, paths, name)
+        notes += _ignored_note(files[0].schema_arrow, {images, *columns}, label_column, name)
+        notes += _schemas_note(schemas, paths, name)
         rows = _RowGroups(files, images)
     except (pyarrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise _unreadable(name, error) from None
@@ -67,7 +68,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
     def open_image(i: int) -> Image.Image:
         data = rows[i]
         if data is None:
-            raise ValueError("no bytes in this row (images kept outside the table are not followed)")
+            raise ValueError("no bytes in this row (images stored outside the table are not supported)")
         return opened_picture(data)
 
     return Source(
@@ -91,20 +92,20 @@ def _opened(path: Path, parquet: Any) -> pyarrow.parquet.ParquetFile:
         raise _unreadable(path, error) from None
 
 
-def _unreadable(what: object, error: Exception) -> DataError:
-    why = (str(error).splitlines() or [type(error).__name__])[0]
-    return DataError(f"{what} can't be read as parquet ({why}); fetch it again")
+def _unreadable(source: object, error: Exception) -> DataError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return DataError(f"{source} can't be read as parquet ({reason}); fetch it again")
 
 
 class _RowGroups:
-    """Encoded images by row number; the last row groups are kept, as rows are asked for nearly in order."""
+    """Encoded images by row number; recent row groups are cached, because rows are read nearly in order."""
 
     def __init__(self, files: Sequence[pyarrow.parquet.ParquetFile], column: str) -> None:
         self.column = column
         self.groups = [(file, group) for file in files for group in range(file.num_row_groups)]
         sizes = [file.metadata.row_group(group).num_rows for file, group in self.groups]
         self.ends = np.cumsum(sizes).tolist()
-        self.kept: OrderedDict[int, Any] = OrderedDict()
+        self.cached: OrderedDict[int, Any] = OrderedDict()
         self.lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -114,19 +115,26 @@ class _RowGroups:
         number = bisect.bisect_right(self.ends, i)
         first = self.ends[number - 1] if number else 0
         with self.lock:
-            if number not in self.kept:
+            if number not in self.cached:
                 file, group = self.groups[number]
-                self.kept[number] = file.read_row_group(group, columns=[self.column]).column(self.column)
-                while len(self.kept) > 1 and sum(group.nbytes for group in self.kept.values()) > KEPT_BYTES:
-                    self.kept.popitem(last=False)
-            self.kept.move_to_end(number)
-            column = self.kept[number]
+                self.cached[number] = file.read_row_group(group, columns=[self.column]).column(self.column)
+                while (
+                    len(self.cached) > 1
+                    and sum(group.nbytes for group in self.cached.values()) > CACHED_BYTES
+                ):
+                    self.cached.popitem(last=False)
+            self.cached.move_to_end(number)
+            column = self.cached[number]
         value = column[i - first].as_py()
         return value.get("bytes") if isinstance(value, dict) else value
 
 
 def _image_column(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> str:
-    """The column of images, which every shard has."""
+    """Return the name of the column of images.
+
+    Raises:
+        DataError: if a shard lacks it, or it doesn't hold image files.
+    """
     column = next((each for each in IMAGE_COLUMNS if each in schemas[0].names), None)
     if column is None:
         raise DataError(
@@ -135,34 +143,38 @@ def _image_column(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> s
     for schema, path in zip(schemas, paths, strict=True):
         if column not in schema.names:
             raise DataError(
-                f'{path.name} has no column "{column}", which {paths[0].name} has (it has {listed(schema.names)}): '
+                f'{path.name} has no column "{column}", which {paths[0].name} has (it has {listed(schema.names)}), so '
                 "they are not shards of one table; give the path of one file"
             )
         kind = schema.field(column).type
         if _is("struct", kind) and kind.get_field_index("bytes") >= 0:
             kind = kind.field("bytes").type
         if not _is("binary", _plain(kind)) and not (_is("null", kind) and path != paths[0]):
-            raise DataError(f'{name}: column "{column}" is {kind}, not the bytes of image files')
+            raise DataError(
+                f'{name}: column "{column}" is of type {kind}; it must hold the bytes of image files'
+            )
     return column
 
 
 def _plain(kind: Any) -> Any:
-    """The type of the values, for columns that are encoded by a dictionary."""
+    """Return the type of a column's values, also for a column that is encoded by a dictionary."""
     return kind.value_type if _is("dictionary", kind) else kind
 
 
-def _is(what: str, kind: Any) -> bool:
-    """Whether a column is of a kind of types: "binary" (large and view columns too), "string", "integer", ..."""
+def _is(family: str, kind: Any) -> bool:
+    """Return whether a type is of a family: "binary" or "string" (also large and view types), "integer", ..."""
     from pyarrow import types
 
-    names = {"binary": ("binary", "large_binary", "binary_view", "fixed_size_binary")}
-    names["string"] = ("string", "large_string", "string_view")
-    tests = (getattr(types, f"is_{each}", None) for each in names.get(what, (what,)))
+    members: dict[str, tuple[str, ...]] = {
+        "binary": ("binary", "large_binary", "binary_view", "fixed_size_binary"),
+        "string": ("string", "large_string", "string_view"),
+    }
+    tests = (getattr(types, f"is_{member}", None) for member in members.get(family, (family,)))
     return any(test is not None and test(kind) for test in tests)
 
 
 def _label_columns(schemas: Sequence[Any], wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The columns of labels: those that are asked for, else the usual one, if any shard has it."""
+    """Return the columns of labels: `wanted`, or else the usual one, if any shard has it."""
     names = list(dict.fromkeys(column for schema in schemas for column in schema.names))
     for column in wanted:
         if column not in names:
@@ -171,28 +183,29 @@ def _label_columns(schemas: Sequence[Any], wanted: tuple[str, ...], name: str) -
     return wanted or tuple(column for column in LABEL_COLUMNS if column in names)[:1]
 
 
-def _differing(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> tuple[str, ...]:
-    """A note on shards whose columns are not those of the first, or of other types."""
+def _schemas_note(schemas: Sequence[Any], paths: Sequence[Path], name: str) -> tuple[str, ...]:
+    """Return a note on shards whose columns or column types differ from those of the first shard."""
     kinds = [{field.name: str(field.type) for field in schema} for schema in schemas]
-    other = [path.name for path, kind in zip(paths, kinds, strict=True) if kind != kinds[0]]
-    if not other:
+    differing = [path.name for path, kind in zip(paths, kinds, strict=True) if kind != kinds[0]]
+    if not differing:
         return ()
     return (
-        f"{name}: the columns of {listed(other, 4)}, or their types, are not those of {paths[0].name}; labels and "
-        "images are read all the same",
+        f"{name}: the columns of {listed(differing, 4)}, or their types, differ from those of {paths[0].name}; labels "
+        "and images are read nevertheless",
     )
 
 
-def _passed_over(schema: Any, used: set[str], asked: str | None, name: str) -> tuple[str, ...]:
-    """A note on columns that may hold labels and were not taken; none where the user chose columns."""
+def _ignored_note(schema: Any, used: set[str], label_column: str | None, name: str) -> tuple[str, ...]:
+    """Return a note on unused columns that may hold labels; () if the user selected columns."""
     others = [column for column in schema.names if column not in used and _may_be_labels(schema, column)]
     likely = [column for column in others if LIKE_LABELS.search(column)]
-    if asked is not None or not (likely or (others and len(used) == 1)):
+    if label_column is not None or not (likely or (others and len(used) == 1)):
         return ()
-    said = "so all images are unlabeled" if len(used) == 1 else "beside the labels that were taken"
+    columns = likely or others
+    consequence = ", so all images are unlabeled" if len(used) == 1 else ""
     return (
-        f"{name}: passed over the columns {listed(likely or others)}, {said}; --label-column {(likely or others)[0]} "
-        "takes one as labels",
+        f"{name}: ignored the columns {listed(columns)}{consequence} (--label-column {columns[0]} reads labels from "
+        "one)",
     )
 
 
@@ -219,23 +232,23 @@ def _labels(
         schema = file.schema_arrow
         if column not in schema.names:
             raise DataError(
-                f'{path.name} has no column "{column}", which other shards have; fetch it again, or leave the shard '
-                "out"
+                f'{path.name} has no column "{column}", which other shards have; fetch it again, or remove the shard'
             )
         kind = _plain(schema.field(column).type)
-        if not _is("null", kind):  # without a value in the shard; so its type says nothing
+        if not _is("null", kind):  # the column has no value in this shard, so its type is irrelevant
             kinds.setdefault(_kind_of_labels(kind, f'{path.name}: column "{column}"'), path.name)
             named = _names_in_metadata(schema.metadata, column)
             if names and named and named != names:
                 raise DataError(
-                    f'{path.name} names the classes of column "{column}" otherwise than the shards before it '
-                    f"({listed(named, 4)}; before {listed(names, 4)}): they are not shards of one table"
+                    f'{path.name} names the classes of column "{column}" differently from the shards before it '
+                    f"({listed(named, 4)} instead of {listed(names, 4)}), so they are not shards of one table; give "
+                    "the path of one file"
                 )
             names = names or named
         values += file.read(columns=[column]).column(column).to_pylist()
     if len(kinds) > 1:
         each = " and ".join(f"{kind} in {path}" for kind, path in kinds.items())
-        raise DataError(f'{name}: column "{column}" holds {each}; write all shards in one way')
+        raise DataError(f'{name}: column "{column}" holds {each}; use one of them in all shards')
     return labels_of_values(values, f'{name}, column "{column}"', names=names, nothing="null")
 
 
@@ -244,11 +257,11 @@ def _kind_of_labels(kind: Any, where: str) -> str:
         return "names"
     if any(_is(each, kind) for each in ("integer", "boolean", "floating", "decimal")):
         return "numbers"
-    raise DataError(f"{where} is {kind}; labels must be whole numbers or names")
+    raise DataError(f"{where} is of type {kind}; labels must be whole numbers or names")
 
 
 def _names_in_metadata(metadata: dict[bytes, bytes] | None, column: str) -> tuple[str, ...]:
-    """Class names as the `datasets` library stores them beside the schema; () where there are none."""
+    """Return class names from the metadata that the `datasets` library stores with the schema; () if there are none."""
     try:
         names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
         return tuple(str(name) for name in names)

@@ -1,4 +1,4 @@
-"""Opening an image file so that its metadata, damaged or oversized, costs none of its pixels."""
+"""Opening of image files with damaged or oversized metadata, which must not make their pixels unreadable."""
 
 from __future__ import annotations
 
@@ -16,51 +16,30 @@ __all__ = ["FORMATS", "is_jpeg", "opened_picture"]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 PIXEL_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
-PLAIN_SIZES = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}
-"""Metadata that no reader stumbles over, if they have this size."""
-SMALL = {b"tEXt": 4096, b"eXIf": 65536}
-"""Metadata that no reader stumbles over, if they are not larger."""
-KEPT_SEGMENTS = (0xE0, 0xEE)
-"""Of a JPEG's application segments: JFIF and Adobe's, which say how colors are stored."""
-KEPT_PARTS = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
-"""Of a WebP: what holds pixels."""
+FIXED_SIZES = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}
+"""PNG metadata that every reader accepts, if they have this size in bytes."""
+LARGEST_SIZES = {b"tEXt": 4096, b"eXIf": 65536}
+"""PNG metadata that every reader accepts, up to this size in bytes."""
+COLOR_SEGMENTS = (0xE0, 0xEE)
+"""Application segments of a JPEG that describe the encoding of colors: JFIF and Adobe."""
+PIXEL_PARTS = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
+"""Chunks of a WebP that hold pixels."""
 PIXEL_TAGS = frozenset(
     (
-        *(
-            254,
-            256,
-            257,
-            258,
-            259,
-            262,
-            266,
-            273,
-            277,
-            278,
-            279,
-            284,
-            292,
-            293,
-            317,
-            320,
-            322,
-            323,
-            324,
-            325,
-            332,
-        ),
-        *(338, 339, 347, 512, 513, 514, 529, 530, 531, 532),
+        *(254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320),
+        *(322, 323, 324, 325, 332, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532),
     )
 )
-"""Of a TIFF, likewise."""
+"""Tags of a TIFF that describe pixels."""
 
 
 def opened_picture(file: Path | bytes) -> Image.Image:
-    """An image, opened but not decoded; without the metadata that its reader would stumble over.
+    """Open an image without decoding it, and without metadata that would make Pillow fail.
 
-    Raises whatever Pillow's reader raises for a file whose pixels can't be read.
+    Raises:
+        OSError: if the pixels can't be read (Pillow may raise other errors, too).
     """
-    clean = _png_without_doubtful(file)
+    clean = _png_without_suspect_metadata(file)
     if clean is not None:
         return Image.open(io.BytesIO(clean), formats=FORMATS)
     try:
@@ -74,66 +53,66 @@ def opened_picture(file: Path | bytes) -> Image.Image:
         try:
             return Image.open(io.BytesIO(stripped), formats=FORMATS)
         except Exception:
-            pass  # it was not the metadata
+            pass  # the metadata were not the problem: raise the first error
         raise
 
 
 def is_jpeg(image: Image.Image) -> bool:
-    """Whether an opened image is stored with JPEG's compression."""
+    """Return whether an opened image is stored with JPEG compression."""
     return image.format in ("JPEG", "MPO") or image.info.get("compression") in ("jpeg", "tiff_jpeg")
 
 
-# ---- PNG: its reader may meet metadata behind the pixels too, so that doubtful ones are taken out beforehand
+# ---- PNG: Pillow reads metadata after the pixels, too, so suspect metadata are removed beforehand
 
 
-def _png_without_doubtful(file: Path | bytes) -> bytes | None:
-    """A PNG without metadata that may be damaged or too large; None where there are none, and for other files."""
+def _png_without_suspect_metadata(file: Path | bytes) -> bytes | None:
+    """Return a PNG without the metadata that may be damaged or too large; None if there are none, or not a PNG."""
     with file.open("rb") if isinstance(file, Path) else io.BytesIO(file) as stream:
         if stream.read(8) != PNG_BEGIN:
             return None
-        kept, doubtful = [(0, 8)], False
+        spans, has_suspect = [(0, 8)], False
         for kind, start, size in _chunks(stream):
-            if kind in PIXEL_CHUNKS or _harmless(stream, kind, start, size):
-                kept.append((start, start + size + 12))
+            if kind in PIXEL_CHUNKS or _is_harmless(stream, kind, start, size):
+                spans.append((start, start + size + 12))
             else:
-                doubtful = True
+                has_suspect = True
             if kind == b"IEND":
                 break
-        if not doubtful:
+        if not has_suspect:
             return None
         stream.seek(0)
         data = stream.read()
-    return b"".join(data[start:stop] for start, stop in kept)
+    return b"".join(data[start:stop] for start, stop in spans)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, place, bytes of data) of each chunk of a PNG, as far as it can be followed."""
-    place = 8
+    """Yield (type, offset, number of data bytes) of each chunk of a PNG, up to the first invalid one."""
+    offset = 8
     while True:
-        stream.seek(place)
+        stream.seek(offset)
         head = stream.read(8)
         if len(head) < 8:
             return
         size, kind = struct.unpack(">I4s", head)
         if not kind.isalpha():
             return
-        yield kind, place, size
-        place += size + 12
+        yield kind, offset, size
+        offset += size + 12
 
 
-def _harmless(stream: BinaryIO, kind: bytes, start: int, size: int) -> bool:
-    if size != PLAIN_SIZES.get(kind) and size > SMALL.get(kind, -1):
+def _is_harmless(stream: BinaryIO, kind: bytes, start: int, size: int) -> bool:
+    if size != FIXED_SIZES.get(kind) and size > LARGEST_SIZES.get(kind, -1):
         return False
     stream.seek(start + 4)
     data = stream.read(size + 8)
     return len(data) == size + 8 and zlib.crc32(data[:-4]) == struct.unpack(">I", data[-4:])[0]
 
 
-# ---- others
+# ---- other formats
 
 
 def _without_metadata(data: bytes) -> bytes | None:
-    """A JPEG, WebP or TIFF with nothing but what its pixels need; None for other files."""
+    """Return a JPEG, WebP or TIFF reduced to what its pixels need; None for other files."""
     if data[:2] == b"\xff\xd8":
         return _bare_jpeg(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -144,49 +123,49 @@ def _without_metadata(data: bytes) -> bytes | None:
 
 
 def _bare_jpeg(data: bytes) -> bytes:
-    kept, place = [data[:2]], 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF:  # filling
-            place += 1
+    segments, offset = [data[:2]], 2
+    while offset + 4 <= len(data) and data[offset] == 0xFF:
+        marker = data[offset + 1]
+        if marker == 0xFF:  # padding
+            offset += 1
             continue
-        if marker == 0xDA:  # from here on there are pixels
+        if marker == 0xDA:  # start of the pixels
             break
-        size = 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        metadata = marker == 0xFE or (0xE0 <= marker <= 0xEF and marker not in KEPT_SEGMENTS)
-        if not metadata:
-            kept.append(data[place : place + size])
-        place += size
-    return b"".join([*kept, data[place:]])
+        size = 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
+        is_metadata = marker == 0xFE or (0xE0 <= marker <= 0xEF and marker not in COLOR_SEGMENTS)
+        if not is_metadata:
+            segments.append(data[offset : offset + size])
+        offset += size
+    return b"".join([*segments, data[offset:]])
 
 
 def _bare_webp(data: bytes) -> bytes:
-    kept, place = [], 12
-    while place + 8 <= len(data):
-        kind, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
-        part = data[place : place + 8 + size + size % 2]
-        if kind == b"VP8X" and len(part) > 8:  # its first byte says which metadata there are
-            part = part[:8] + bytes([part[8] & ~0b101100]) + part[9:]
-        if kind in KEPT_PARTS:
-            kept.append(part)
-        place += 8 + size + size % 2
-    body = b"WEBP" + b"".join(kept)
+    chunks, offset = [], 12
+    while offset + 8 <= len(data):
+        kind, size = data[offset : offset + 4], int.from_bytes(data[offset + 4 : offset + 8], "little")
+        chunk = data[offset : offset + 8 + size + size % 2]
+        if kind == b"VP8X" and len(chunk) > 8:  # its first byte flags the metadata that are present
+            chunk = chunk[:8] + bytes([chunk[8] & ~0b101100]) + chunk[9:]
+        if kind in PIXEL_PARTS:
+            chunks.append(chunk)
+        offset += 8 + size + size % 2
+    body = b"WEBP" + b"".join(chunks)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 def _bare_tiff(data: bytes) -> bytes | None:
-    """Its first image, in whose directory nothing is left but what pixels need."""
+    """Return the first image of a TIFF, with only the tags in its directory that pixels need."""
     order = "<" if data[:2] == b"II" else ">"
     try:
-        (place,) = struct.unpack_from(f"{order}I", data, 4)
-        (count,) = struct.unpack_from(f"{order}H", data, place)
-        starts = [place + 2 + 12 * number for number in range(count)]
-        kept = [
+        (offset,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, offset)
+        starts = [offset + 2 + 12 * number for number in range(count)]
+        entries = [
             data[start : start + 12]
             for start in starts
             if struct.unpack_from(f"{order}H", data, start)[0] in PIXEL_TAGS
         ]
     except struct.error:
         return None
-    directory = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + bytes(4)
-    return data[:place] + directory + data[place + len(directory) :]
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:offset] + directory + data[offset + len(directory) :]

@@ -1,4 +1,4 @@
-"""From a source to a data set: agree on a size, decode each image once, skip what can't be read."""
+"""Conversion of a source to a dataset: choose a common size, decode each image once, skip unreadable images."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from everymode.data.source import Source, digest_of
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Brightest
 
-__all__ = ["Wish", "bombs_are_errors", "prepare", "survey"]
+__all__ = ["Request", "bombs_are_errors", "prepare", "survey"]
 
 CHUNK_BYTES = 2**22
-MOST_IN_A_CHUNK = 64
+LARGEST_CHUNK = 64
 IN_MEMORY_BYTES = 2**30
 LARGE_ENLARGEMENT = 2.0
 MOST_UNREADABLE = 0.01
-"""Share of unreadable images above which a data set is refused."""
-SHOWN = 3
+"""Share of unreadable images above which a dataset is rejected."""
+MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user asked for; None = whatever all images agree on.
+class Request:
+    """Format requested by the user.
 
     Attributes:
-        resolution: (H, W).
-        channels: 1, 3 or 4.
+        resolution: (H, W); None = the common size of all images.
+        channels: 1, 3 or 4; None = 1 if all images are gray, else 3.
         fit: "crop", "pad" or "stretch".
-        background: behind transparent pixels and around padded images.
+        background: color behind transparent pixels and around padded images.
     """
 
     resolution: tuple[int, int] | None
@@ -51,10 +51,25 @@ class Wish:
     fit: str
     background: tuple[int, int, int]
 
+    @property
+    def key(self) -> str:
+        """Text in the keys of cache entries; another text would invalidate all existing entries."""
+        return (
+            f"Wish(resolution={self.resolution!r}, channels={self.channels!r}, fit={self.fit!r}, "
+            f"background={self.background!r})"
+        )
+
 
 class _Decoded(NamedTuple):
-    """One range of images: those that could be read, their digests, the others, the enlargements, the largest value of
-    each (see `brightest_of`), and how many are JPEGs.
+    """Result of decoding one range of images.
+
+    Attributes:
+        pixels: uint8 [n, C, H, W] of the readable images.
+        digests: digests of their pixels.
+        unreadable: (index, name, reason) of the others.
+        enlargements: factors of enlargement.
+        brightest: largest values (see `brightest_of`), and whether the image is deep.
+        jpegs: number of JPEGs.
     """
 
     pixels: np.ndarray
@@ -67,60 +82,66 @@ class _Decoded(NamedTuple):
 
 @contextmanager
 def bombs_are_errors() -> Iterator[None]:
-    """Pillow only warns of an image of suspicious size; inside this block it raises."""
+    """Turn Pillow's warnings about images of suspicious size into errors inside this block."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
 def reason_of(error: Exception, name: str) -> str:
-    """One line for a person: Pillow's words, without the file name that the caller shows anyway."""
+    """Return Pillow's message in one line, without the file name, which the caller shows."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return "not an image of an accepted format" if "cannot identify image file" in text else text
 
 
 def prepare(
-    source: Source, wish: Wish, *, cache_dir: str | Path | None, workers: int | None, progress: bool
+    source: Source, request: Request, *, cache_dir: str | Path | None, workers: int | None, progress: bool
 ) -> Dataset:
-    """Decode `source` as wished, or take it from the cache.
+    """Decode `source` into the requested format, or read it from the cache.
+
+    Args:
+        source: images to decode.
+        request: format of the result.
+        cache_dir, workers, progress: as in `open_images`.
 
     Raises:
-        DataError: no size that all images agree on, or more than 1 % unreadable.
+        DataError: if the images have no common size and none is requested, or more than 1 % of them are unreadable.
     """
     if source.pixels is not None:
         _, source_channels, *size = source.pixels.shape
-        resolution = wish.resolution or (size[0], size[1])
-        wish = replace(wish, resolution=resolution, channels=wish.channels or min(source_channels, 3))
-        as_it_is = source.value_range is None and (wish.channels, *resolution) == (source_channels, *size)
-        if as_it_is and source.pixels.nbytes <= IN_MEMORY_BYTES:
-            plain = in_memory(
+        resolution = request.resolution or (size[0], size[1])
+        channels = request.channels or min(source_channels, 3)
+        request = replace(request, resolution=resolution, channels=channels)
+        unchanged = source.value_range is None and (channels, *resolution) == (source_channels, *size)
+        if unchanged and source.pixels.nbytes <= IN_MEMORY_BYTES:
+            dataset = in_memory(
                 source.name,
                 source.pixels,
                 source.labels,
                 source.classes,
                 label_blocks=source.label_blocks,
             )
-            return replace(plain, notes=source.notes)
-    wished = (wish,) if source.value_range is None else (wish, source.value_range)
-    place = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, *wished))
-    found = read_entry(place)
-    if found is None:
-        decoding = _agree(source, wish, workers=workers, progress=progress)
-        found = _decode_all(source, decoding, place, workers=workers, progress=progress)
-    return _assembled(source, *found)
+            return replace(dataset, notes=source.notes)
+    pieces = (request.key,) if source.value_range is None else (request.key, source.value_range)
+    folder = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, *pieces))
+    cached = read_entry(folder)
+    if cached is None:
+        decoding = _choose_decoding(source, request, workers=workers, progress=progress)
+        cached = _decode_all(source, decoding, folder, workers=workers, progress=progress)
+    return _assembled(source, *cached)
 
 
 def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset:
-    kept = np.ones(len(source), bool)
-    kept[[index for index, _, _ in entry.unreadable]] = False
-    labels = source.labels[kept]
+    readable = np.ones(len(source), bool)
+    readable[[index for index, _, _ in entry.unreadable]] = False
+    labels = source.labels[readable]
     notes = source.notes
     if source.pixels is None and source.value_range is None:
         notes += Brightest(*entry.brightest).notes(source.name)
     if entry.unreadable:
-        notes += (_skipped_sentence(entry.unreadable, len(source)),)
+        notes += (_skipped_message(entry.unreadable, len(source)),)
     if entry.enlarged:
-        notes += (_enlarged_sentence(entry),)
+        notes += (_enlarged_message(entry),)
     return Dataset(
         name=source.name,
         images=images,
@@ -135,21 +156,21 @@ def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset
 
 
 def survey(source: Source, *, workers: int | None, progress: bool) -> list[Header | Unreadable]:
-    """The header of every image of `source`, or why it can't be read."""
+    """Return the header of every image of `source`, or the reason why it can't be read."""
 
-    def look(images: range) -> list[Header | Unreadable]:
+    def read_headers(images: range) -> list[Header | Unreadable]:
         return [_header(source, i) for i in images]
 
     with bombs_are_errors():
-        parts = in_order(
-            look,
+        chunks = in_order(
+            read_headers,
             len(source),
-            chunk=MOST_IN_A_CHUNK,
+            chunk=LARGEST_CHUNK,
             workers=workers,
             progress=progress,
-            message=f"looking at {source.name}",
+            message=f"reading the headers of {source.name}",
         )
-        return [header for part in parts for header in part]
+        return [header for chunk in chunks for header in chunk]
 
 
 def _header(source: Source, i: int) -> Header | Unreadable:
@@ -160,22 +181,26 @@ def _header(source: Source, i: int) -> Header | Unreadable:
         return Unreadable(source.items[i], reason_of(error, source.items[i]))
 
 
-def _agree(source: Source, wish: Wish, *, workers: int | None, progress: bool) -> Decoding:
-    """Fill in what the user left open from the headers of all images."""
-    resolution, channels = wish.resolution, wish.channels
+def _choose_decoding(source: Source, request: Request, *, workers: int | None, progress: bool) -> Decoding:
+    """Complete a request, with the headers of all images where the user set no resolution or channels."""
+    resolution, channels = request.resolution, request.channels
     if resolution is None or channels is None:
-        looks = survey(source, workers=workers, progress=progress)
-        headers = [look for look in looks if isinstance(look, Header)]
+        results = survey(source, workers=workers, progress=progress)
+        headers = [each for each in results if isinstance(each, Header)]
         if not headers:
-            _refuse(
+            _reject(
                 source,
-                [(i, look.name, look.reason) for i, look in enumerate(looks) if isinstance(look, Unreadable)],
+                [
+                    (i, each.name, each.reason)
+                    for i, each in enumerate(results)
+                    if isinstance(each, Unreadable)
+                ],
             )
         if resolution is None:
             resolution = _common_size(source.name, headers)
         if channels is None:
             channels = 1 if all(header.gray for header in headers) else 3
-    return Decoding(resolution, channels, wish.fit, wish.background, source.value_range)
+    return Decoding(resolution, channels, request.fit, request.background, source.value_range)
 
 
 def _common_size(name: str, headers: Sequence[Header]) -> tuple[int, int]:
@@ -184,17 +209,17 @@ def _common_size(name: str, headers: Sequence[Header]) -> tuple[int, int]:
     if others:
         raise DataError(
             f"{name} holds images of {len(sizes)} sizes (most often {size[0]}x{size[1]}, height by "
-            f"width: {count} of {len(headers)}), and a network needs one; give a resolution such as 64 "
+            f"width: {count} of {len(headers)}), and a network needs one size; give a resolution such as 64 "
             "or 64x96"
         )
     return size
 
 
 def _decode_all(
-    source: Source, decoding: Decoding, place: Path, *, workers: int | None, progress: bool
+    source: Source, decoding: Decoding, folder: Path, *, workers: int | None, progress: bool
 ) -> tuple[np.ndarray, CacheEntry]:
     row_shape = (decoding.channels, *decoding.resolution)
-    chunk = max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // int(np.prod(row_shape))))
+    chunk = max(1, min(LARGEST_CHUNK, CHUNK_BYTES // int(np.prod(row_shape))))
     total = hashlib.blake2b(repr(row_shape).encode(), digest_size=16)
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
@@ -203,7 +228,7 @@ def _decode_all(
 
     def write() -> Iterator[np.ndarray]:
         with bombs_are_errors():
-            for part in in_order(
+            for result in in_order(
                 lambda images: _decode_range(source, decoding, images),
                 len(source),
                 chunk=chunk,
@@ -211,16 +236,16 @@ def _decode_all(
                 progress=progress,
                 message=f"decoding {source.name} into the cache",
             ):
-                unreadable.extend(part.unreadable)
+                unreadable.extend(result.unreadable)
                 if len(unreadable) > MOST_UNREADABLE * len(source):
-                    _refuse(source, unreadable)
-                enlargements.extend(part.enlargements)
-                jpegs.append(part.jpegs)
-                for largest, deep in part.brightest:
-                    brightest.see(largest, deep=deep)
-                for digest in part.digests:
+                    _reject(source, unreadable)
+                enlargements.extend(result.enlargements)
+                jpegs.append(result.jpegs)
+                for largest, deep in result.brightest:
+                    brightest.update(largest, deep=deep)
+                for digest in result.digests:
                     total.update(digest)
-                yield part.pixels
+                yield result.pixels
 
     def finish(count: int) -> CacheEntry:
         return CacheEntry(
@@ -233,11 +258,11 @@ def _decode_all(
             jpegs=sum(jpegs),
         )
 
-    images, entry = read_or_write(place, (len(source), *row_shape), write, finish)
+    images, entry = read_or_write(folder, (len(source), *row_shape), write, finish)
     if entry.unreadable:
-        warnings.warn(_skipped_sentence(entry.unreadable, len(source)), DataWarning, stacklevel=4)
+        warnings.warn(_skipped_message(entry.unreadable, len(source)), DataWarning, stacklevel=4)
     if entry.enlarged:
-        warnings.warn(_enlarged_sentence(entry), DataWarning, stacklevel=4)
+        warnings.warn(_enlarged_message(entry), DataWarning, stacklevel=4)
     return images, entry
 
 
@@ -264,22 +289,22 @@ def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded
     return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements, brightest, jpegs)
 
 
-def _refuse(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:
+def _reject(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:
     raise DataError(
-        f"{_skipped_sentence(unreadable, len(source), skipped=False)}. At most {100 * MOST_UNREADABLE:g} % may be "
-        "unreadable; everymode.data.check lists them all, so that they can be repaired or removed"
+        f"{_skipped_message(unreadable, len(source), skipped=False)}. At most {100 * MOST_UNREADABLE:g} % may be "
+        "unreadable; repair or remove the files, which everymode.data.check lists"
     )
 
 
-def _skipped_sentence(unreadable: Sequence[tuple[int, str, str]], count: int, *, skipped: bool = True) -> str:
-    shown = "; ".join(f"{name}: {reason}" for _, name, reason in unreadable[:SHOWN])
-    more = "; ..." if len(unreadable) > SHOWN else ""
+def _skipped_message(unreadable: Sequence[tuple[int, str, str]], count: int, *, skipped: bool = True) -> str:
+    shown = "; ".join(f"{name}: {reason}" for _, name, reason in unreadable[:MOST_SHOWN])
+    more = "; ..." if len(unreadable) > MOST_SHOWN else ""
     verb = "can't be read and are skipped" if skipped else "can't be read"
     return f"{len(unreadable)} of {count} images {verb} ({shown}{more})"
 
 
-def _enlarged_sentence(entry: CacheEntry) -> str:
+def _enlarged_message(entry: CacheEntry) -> str:
     return (
         f"{entry.enlarged} of {entry.shape[0]} images are enlarged more than {LARGE_ENLARGEMENT:g}x "
-        f"(up to {entry.largest_enlargement:g}x), so they will look soft; choose a lower resolution"
+        f"(up to {entry.largest_enlargement:g}x), which makes them blurry; choose a lower resolution"
     )

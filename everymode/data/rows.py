@@ -1,4 +1,4 @@
-"""Rows of images: taking some of them quickly, and a view that joins or selects rows without copying them."""
+"""Rows of images: fast selection, and a view that joins or selects rows without copying them."""
 
 from __future__ import annotations
 
@@ -12,53 +12,55 @@ import numpy as np
 
 __all__ = ["RowsView", "join_rows", "select_rows", "take_rows"]
 
-# Below this, one thread copies a batch faster than a pool can be woken.
 PARALLEL_BYTES = 2**22
-# Up to this size a selection is copied, because one flat array gathers fastest.
+"""Size of a batch from which several threads copy it; for a smaller batch, starting them takes longer."""
 COPY_BYTES = 2**28
+"""Size up to which a selection is copied, because rows of a contiguous array are gathered fastest."""
 
 
 class RowsView:
-    """Rows [N, ...] picked from one or more arrays, read only when asked for.
+    """Rows [N, ...] selected from one or more arrays, which are read only on access.
 
     Args:
-        parts: arrays that share their dtype and the shape of a row.
-        part_of: [N] int64, the part that holds each row.
-        row_of: [N] int64, its row in that part.
+        arrays: arrays of the same dtype and row shape.
+        array_of: int64 [N], the array that holds each row.
+        row_of: int64 [N], the row in that array.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray], part_of: np.ndarray, row_of: np.ndarray) -> None:
-        assert len(part_of) == len(row_of)
-        self.parts = tuple(parts)
-        self.part_of = part_of
+    def __init__(self, arrays: Sequence[np.ndarray], array_of: np.ndarray, row_of: np.ndarray) -> None:
+        assert len(array_of) == len(row_of)
+        self.arrays = tuple(arrays)
+        self.array_of = array_of
         self.row_of = row_of
-        self.dtype = self.parts[0].dtype
-        self.shape = (len(row_of), *self.parts[0].shape[1:])
+        self.dtype = self.arrays[0].dtype
+        self.shape = (len(row_of), *self.arrays[0].shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     @property
     def ndim(self) -> int:
+        """Number of dimensions."""
         return len(self.shape)
 
     @property
     def nbytes(self) -> int:
+        """Size of the selected rows in bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def take_into(self, indices: np.ndarray, out: np.ndarray) -> None:
         """Write rows `indices` [B] into `out` [B, ...]."""
-        part_of, row_of = self.part_of[indices], self.row_of[indices]
-        for number, part in enumerate(self.parts):
-            here = np.flatnonzero(part_of == number)
-            if len(here) == len(indices):
-                take_rows(part, row_of, out)
-            elif len(here):
-                out[here] = part[row_of[here]]
+        array_of, row_of = self.array_of[indices], self.row_of[indices]
+        for number, array in enumerate(self.arrays):
+            positions = np.flatnonzero(array_of == number)
+            if len(positions) == len(indices):
+                take_rows(array, row_of, out)
+            elif len(positions):
+                out[positions] = array[row_of[positions]]
 
     def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray:
         if isinstance(index, int | np.integer):
-            return self.parts[self.part_of[index]][self.row_of[index]]
+            return self.arrays[self.array_of[index]][self.row_of[index]]
         rows = np.arange(len(self))[index]
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         self.take_into(rows, out)
@@ -66,20 +68,20 @@ class RowsView:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a view of rows can't become an array without a copy; leave `copy` out")
-        whole = self[:]
-        return whole if dtype is None else whole.astype(dtype)
+            raise ValueError("a view of rows can't be converted to an array without a copy; omit `copy`")
+        rows = self[:]
+        return rows if dtype is None else rows.astype(dtype)
 
 
 def take_rows(images: np.ndarray | RowsView, indices: np.ndarray, out: np.ndarray) -> None:
     """Write rows `indices` [B] of `images` [N, ...] into `out` [B, ...].
 
-    Large batches are read in the order of the file and by several threads, which keeps a disk busy.
+    Large batches are read in file order by several threads, which makes good use of a disk.
     """
     if isinstance(images, RowsView):
         images.take_into(indices, out)
     elif out.nbytes < PARALLEL_BYTES or len(indices) < 2:
-        # mode="clip" writes straight into `out`; callers have checked the range
+        # mode="clip" writes directly into `out`; callers have checked the range
         np.take(images.view(np.ndarray), indices, axis=0, out=out, mode="clip")
     else:
         order = np.argsort(indices, kind="stable")
@@ -102,33 +104,33 @@ def _readers() -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    # threads do not survive a fork: a child that used its parent's pool would wait for ever
+    # threads do not survive a fork: a child process that used its parent's pool would wait forever
     os.register_at_fork(after_in_child=_readers.cache_clear)
 
 
 def select_rows(images: np.ndarray | RowsView, indices: np.ndarray) -> np.ndarray | RowsView:
-    """Rows `indices` of `images`: a copy when small, else a view."""
+    """Return rows `indices` of `images`: a copy up to COPY_BYTES, else a view."""
     if isinstance(images, RowsView):
-        view = RowsView(images.parts, images.part_of[indices], images.row_of[indices])
+        view = RowsView(images.arrays, images.array_of[indices], images.row_of[indices])
     else:
         view = RowsView([images], np.zeros(len(indices), np.int64), np.asarray(indices, np.int64))
     return view[:] if view.nbytes <= COPY_BYTES else view
 
 
 def join_rows(arrays: Sequence[np.ndarray | RowsView]) -> np.ndarray | RowsView:
-    """All rows of `arrays`, one after the other: a copy when small, else a view."""
-    parts: list[np.ndarray] = []
-    part_of: list[np.ndarray] = []
+    """Return the concatenated rows of `arrays`: a copy up to COPY_BYTES, else a view."""
+    sources: list[np.ndarray] = []
+    array_of: list[np.ndarray] = []
     row_of: list[np.ndarray] = []
     for array in arrays:
-        first = len(parts)
+        first = len(sources)
         if isinstance(array, RowsView):
-            parts += array.parts
-            part_of.append(array.part_of + first)
+            sources += array.arrays
+            array_of.append(array.array_of + first)
             row_of.append(array.row_of)
         else:
-            parts.append(array)
-            part_of.append(np.full(len(array), first, np.int64))
+            sources.append(array)
+            array_of.append(np.full(len(array), first, np.int64))
             row_of.append(np.arange(len(array)))
-    view = RowsView(parts, np.concatenate(part_of), np.concatenate(row_of))
+    view = RowsView(sources, np.concatenate(array_of), np.concatenate(row_of))
     return view[:] if view.nbytes <= COPY_BYTES else view

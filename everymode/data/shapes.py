@@ -1,4 +1,4 @@
-"""Colored shapes on gray ground, drawn on the spot, with three attributes known for every image."""
+"""Colored shapes on a gray background, drawn on demand, with three known attributes per image."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ OVERSAMPLING = 4
 
 
 def _corners(count: int, *, inner: float = 1.0) -> list[tuple[float, float]]:
-    """Corners on the unit circle; every second one on a circle of radius `inner`."""
+    """Return corners on the unit circle; every second one is on a circle of radius `inner`."""
     angles = [2 * math.pi * i / count for i in range(count)]
     radii = [1.0 if i % 2 == 0 else inner for i in range(count)]
     return [(r * math.sin(angle), -r * math.cos(angle)) for r, angle in zip(radii, angles, strict=True)]
 
 
-# outlines inside the unit circle; a circle is a polygon with corners too many to see
 OUTLINES: dict[str, list[tuple[float, float]]] = {
     "circle": _corners(64),
     "square": _corners(4),
@@ -44,6 +43,7 @@ OUTLINES: dict[str, list[tuple[float, float]]] = {
         *((0.3, 0.95), (-0.3, 0.95), (-0.3, 0.3), (-0.95, 0.3), (-0.95, -0.3), (-0.3, -0.3)),
     ],
 }
+"""Outlines inside the unit circle; a circle is a polygon with 64 corners, too many to see."""
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "shape": tuple(OUTLINES),
     "color": tuple(COLORS),
@@ -61,14 +61,14 @@ def draw_shape(
     angle: float = 0.0,
     ground: int = 128,
 ) -> np.ndarray:
-    """One antialiased shape, uint8 [3, H, W].
+    """Return one antialiased shape, uint8 [3, H, W].
 
     Args:
         shape, color, size: names from ATTRIBUTES.
         resolution: (H, W).
-        center: of the shape as shares of height and width, 0 .. 1.
-        angle: by which it is turned, in radians.
-        ground: gray value around it, 0 .. 255.
+        center: center of the shape (y, x) as shares of height and width, 0 .. 1.
+        angle: angle of rotation in radians.
+        ground: gray value of the background, 0 .. 255.
     """
     height, width = resolution
     radius = SIZES[size] * min(height, width) * OVERSAMPLING
@@ -83,17 +83,17 @@ def draw_shape(
 def shapes(
     *, resolution: tuple[int, int] | None = None, samples: int = 4096, seed: int = 0, labels: str = "shape"
 ) -> Dataset:
-    """Random shapes of random color, size, place, turn and ground.
+    """Return random shapes of random color, size, position, rotation and background.
 
     Args:
-        resolution: (H, W), 32x32 by default.
+        resolution: (H, W) (default: 32x32).
         samples: number of images.
         seed: any integer.
-        labels: which attributes label the images: "shape", "color", "size", or several joined by "+", each
-            of which then is a label block.
+        labels: attributes that label the images: "shape", "color", "size", or several joined by "+", each of which is
+            then a label block.
 
     Raises:
-        ValueError: an unknown attribute, or no samples.
+        ValueError: if an attribute is unknown, or `samples` is below 1.
     """
     height, width = resolution or (32, 32)
     blocks = labels.split("+")
@@ -101,27 +101,27 @@ def shapes(
         if name not in ATTRIBUTES:
             near = did_you_mean(name, ATTRIBUTES)
             raise ValueError(
-                f'shapes have no attribute "{name}"{near}; join some of {", ".join(ATTRIBUTES)} by "+"'
+                f'shapes have no attribute "{name}"{near}; choose from {", ".join(ATTRIBUTES)}, joined by "+"'
             )
     if samples < 1:
         raise ValueError(f"samples is {samples}; it must be at least 1")
     draws = random_uniform(seed, "shapes", 0, 7 * samples).reshape(samples, 7)
     images = np.empty((samples, 3, height, width), np.uint8)
-    chosen = {
+    values = {
         name: (draws[:, i] * len(ATTRIBUTES[name])).astype(np.int64) for i, name in enumerate(ATTRIBUTES)
     }
     for row in range(samples):
-        names = [ATTRIBUTES[name][chosen[name][row]] for name in ATTRIBUTES]
-        reach = SIZES[names[2]] * min(height, width) + 1  # keeps all of the shape in the picture
-        room_y, room_x = max(0.0, 0.5 - reach / height), max(0.0, 0.5 - reach / width)
+        names = [ATTRIBUTES[name][values[name][row]] for name in ATTRIBUTES]
+        reach = SIZES[names[2]] * min(height, width) + 1  # keeps the whole shape inside the image
+        range_y, range_x = max(0.0, 0.5 - reach / height), max(0.0, 0.5 - reach / width)
         images[row] = draw_shape(
             *names,
             resolution=(height, width),
-            center=(0.5 + (2 * draws[row, 3] - 1) * room_y, 0.5 + (2 * draws[row, 4] - 1) * room_x),
+            center=(0.5 + (2 * draws[row, 3] - 1) * range_y, 0.5 + (2 * draws[row, 4] - 1) * range_x),
             angle=2 * math.pi * draws[row, 5],
             ground=int(40 + 176 * draws[row, 6]),
         )
-    columns = np.stack([chosen[name] for name in blocks], axis=1)
+    columns = np.stack([values[name] for name in blocks], axis=1)
     classes = tuple(value for name in blocks for value in ATTRIBUTES[name])
     if len(blocks) == 1:
         return in_memory("shapes", images, columns[:, 0], classes)

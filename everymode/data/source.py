@@ -1,4 +1,4 @@
-"""What every kind of data set is read into before decoding: names, labels and a way to open each image."""
+"""Common form of every kind of dataset before decoding: names, labels and a function that opens each image."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ __all__ = [
 ]
 
 HASHED_BYTES = 2**28
+"""Largest file whose key is a digest of its content."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Images that have been found but not decoded.
+    """Images that are not decoded yet.
 
     Attributes:
-        name: what was opened, in short.
-        items: a name for each image, for messages.
-        open_image: opens image i (only its header need be read); called from several threads; the caller
-            closes it.
+        name: short name of the source.
+        items: name of each image, for messages.
+        open_image: function that opens image i without necessarily decoding it; called from several threads; the
+            caller closes the image.
         labels: int64 [N], -1 = unlabeled; [N, blocks] for several label blocks.
         classes: class names; () without labels; with several blocks all names, blocks in order.
-        key: hexadecimal digest that changes when the images do.
-        notes: sentences that a user should see.
-        pixels: uint8 [N, C, H, W] where the images are one array already (it may be strided or
-            memory-mapped).
-        label_blocks: the class names of each block, where there are several blocks.
-        value_range: a key of RANGES that decoding has to apply; None = as the types of the images say.
+        key: hexadecimal digest that changes if the images change.
+        notes: remarks for the user.
+        pixels: uint8 [N, C, H, W] if the images are already one array (possibly strided or memory-mapped).
+        label_blocks: class names of each block; () unless there are several blocks.
+        value_range: key of RANGES to apply in decoding; None = by the bit depth of the images.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Source:
 
 
 def digest_of(*pieces: object) -> str:
-    """32 hexadecimal digits that depend on the text (or bytes) of every piece and on where each one ends."""
+    """Return a digest of the texts (or bytes) of all pieces and of their lengths: 32 hexadecimal digits."""
     total = hashlib.blake2b(digest_size=16)
     for piece in pieces:
         data = piece if isinstance(piece, bytes) else str(piece).encode("utf-8", "surrogatepass")
@@ -71,12 +71,12 @@ def digest_of(*pieces: object) -> str:
 
 
 def limited_rows(count: int, limit: int) -> np.ndarray:
-    """A fixed random choice of `limit` of `count` rows, in order."""
+    """Return a fixed random sample of `limit` of `count` rows, in ascending order."""
     return np.sort(random_permutation(0, "limit", 0, count)[:limit])
 
 
 def limited(source: Source, limit: int) -> Source:
-    """At most `limit` images: a fixed random choice, in the source's order, so that every class is met."""
+    """Limit a source to at most `limit` images: a fixed random sample, so that no class is favored, in source order."""
     if limit >= len(source):
         return source
     rows = limited_rows(len(source), limit)
@@ -100,16 +100,20 @@ def pixel_source(
     label_blocks: tuple[tuple[str, ...], ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Source:
-    """A source whose images are one uint8 array [N, C, H, W] with 1, 3 or 4 channels."""
+    """Return a source whose images are one uint8 array [N, C, H, W] with 1, 3 or 4 channels.
+
+    Raises:
+        DataError: if the array is empty or of another type or shape, or the number of labels differs.
+    """
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3, 4):
         raise DataError(
             f"{name}: images are {pixels.dtype} {list(pixels.shape)}; "
             f"they must be uint8 [N, C, H, W] with 1, 3 or 4 channels"
         )
     if len(pixels) == 0:
-        raise DataError(f"{name}: there are no images in it; check the path")
+        raise DataError(f"{name} holds no images; check the path")
     if len(labels) != len(pixels):
-        raise DataError(f"{name}: {len(pixels)} images but {len(labels)} labels; they must be as many")
+        raise DataError(f"{name}: {len(pixels)} images but {len(labels)} labels; give one label per image")
 
     def open_image(i: int) -> Image.Image:
         rows = np.ascontiguousarray(pixels[i].transpose(1, 2, 0))
@@ -120,8 +124,8 @@ def pixel_source(
 
 
 def file_key(path: Path) -> str:
-    """Digest of a file: of its content up to 256 MB, above that of its path, size and time of change."""
-    facts = path.stat()
-    if facts.st_size > HASHED_BYTES:
-        return digest_of("file", path.resolve(), facts.st_size, facts.st_mtime_ns)
+    """Return a digest of a file: of its content up to 256 MB, else of its path, size and modification time."""
+    status = path.stat()
+    if status.st_size > HASHED_BYTES:
+        return digest_of("file", path.resolve(), status.st_size, status.st_mtime_ns)
     return digest_of("content", path.read_bytes())

@@ -1,4 +1,4 @@
-"""Data sets that need no file: scikit-learn's digits, and points from mixtures of Gaussians."""
+"""Datasets that need no file: scikit-learn's digits, points from mixtures of Gaussians, and arrays in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,19 @@ def in_memory(
     label_blocks: Sequence[tuple[str, ...]] = (),
     mixture: Mixture | None = None,
 ) -> Dataset:
-    """A data set of arrays: uint8 [N, C, H, W] or float32 [N, 2], labels int64 [N] or [N, blocks]."""
+    """Return a dataset of arrays.
+
+    Args:
+        name: short name of the dataset.
+        images: uint8 [N, C, H, W], or points float32 [N, 2].
+        labels: int64 [N], or [N, blocks]; -1 = unlabeled.
+        classes: class names; with several blocks all names, blocks in order.
+        label_blocks: class names of each block, for several blocks.
+        mixture: mixture that points are drawn from.
+
+    Raises:
+        ValueError: if the arrays are inconsistent (see `Dataset`).
+    """
     images = np.ascontiguousarray(np.asarray(images))
     shape = repr((images.shape, images.dtype.str)).encode()
     digest = hashlib.blake2b(shape + hashlib.blake2b(images.data).digest()).digest()
@@ -55,7 +67,7 @@ def in_memory(
 
 
 def resized_gray(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
-    """Gray images [N, h, w], 0 .. 255 -> uint8 [N, 1, H, W], bilinear (antialiased when shrinking)."""
+    """Resize gray images [N, h, w], 0 .. 255, to uint8 [N, 1, H, W], bilinearly (antialiased when shrinking)."""
     height, width = resolution
     if images.shape[1:] == resolution:
         return np.rint(images).astype(np.uint8)[:, None]
@@ -67,7 +79,7 @@ def resized_gray(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
 
 
 def with_channels(dataset: Dataset, channels: int) -> Dataset:
-    """Images in memory with 1 (gray), 3 or 4 channels (the fourth is opaque alpha), all else as before."""
+    """Convert images in memory to 1 (gray), 3 or 4 channels (the fourth is opaque alpha)."""
     images = np.asarray(dataset.images)
     color = images[:, :3] if images.shape[1] >= 3 else images.repeat(3, axis=1)
     if channels == 1:
@@ -76,31 +88,33 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
         color = np.rint(np.einsum("nchw,c->nhw", color, weights)).astype(np.uint8)[:, None]
     elif channels == 4:
         color = np.concatenate([color, np.full_like(color[:, :1], 255)], axis=1)
-    changed = in_memory(dataset.name, color, dataset.labels, dataset.classes)
-    return replace(dataset, images=changed.images, fingerprint=changed.fingerprint)
+    converted = in_memory(dataset.name, color, dataset.labels, dataset.classes)
+    return replace(dataset, images=converted.images, fingerprint=converted.fingerprint)
 
 
 def held_out_rows(labels: np.ndarray, held_out: int) -> np.ndarray:
-    """[N] bool, a fixed choice of `held_out` rows, every class in proportion (largest remainders first)."""
+    """Return bool [N], a fixed sample of `held_out` rows, stratified by class (largest remainders first)."""
     classes, counts = np.unique(labels, return_counts=True)
     exact = counts * held_out / len(labels)
     shares = np.floor(exact).astype(int)
     shares[np.argsort(shares - exact, kind="stable")[: held_out - shares.sum()]] += 1
-    chosen = np.zeros(len(labels), bool)
+    selected = np.zeros(len(labels), bool)
     for number, share in zip(classes, shares, strict=True):
         rows = np.flatnonzero(labels == number)
-        chosen[rows[random_permutation(0, "digits-held-out", int(number), len(rows))[:share]]] = True
-    return chosen
+        selected[rows[random_permutation(0, "digits-held-out", int(number), len(rows))[:share]]] = True
+    return selected
 
 
 def digit_images(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
-    """Scikit-learn's digits as float [N, 8, 8] in 0 .. 255 and labels int64 [N].
+    """Return scikit-learn's digits as float [N, 8, 8] in 0 .. 255, and labels int64 [N].
 
     Args:
-        split: "all" (1,797), "train" (1,297) or "held-out" (500), a fixed split with every class in
-            proportion.
+        split: "all" (1,797 images), "train" (1,297) or "held-out" (500); a fixed split, stratified by class.
+
+    Raises:
+        ValueError: if the split is unknown.
     """
-    from sklearn.datasets import load_digits  # here, because importing it takes a second or two
+    from sklearn.datasets import load_digits  # imported here, because it takes a second or two
 
     rows, labels = load_digits(return_X_y=True)
     images, labels = rows.reshape(-1, 8, 8) * (255 / 16), labels.astype(np.int64)
@@ -112,7 +126,7 @@ def digit_images(split: str = "all") -> tuple[np.ndarray, np.ndarray]:
 
 
 def digits(*, resolution: tuple[int, int] | None = None, split: str = "all") -> Dataset:
-    """Scikit-learn's 8x8 handwritten digits, gray, enlarged bilinearly to `resolution` (16x16 by default)."""
+    """Return scikit-learn's 8x8 gray handwritten digits, resized bilinearly to `resolution` (default: 16x16)."""
     images, labels = digit_images(split)
     return in_memory(f"digits:{split}", resized_gray(images, resolution or (16, 16)), labels, DIGIT_NAMES)
 
@@ -120,14 +134,14 @@ def digits(*, resolution: tuple[int, int] | None = None, split: str = "all") -> 
 def ring(
     *, modes: int = 8, radius: float = 1.0, std: float = 0.01, samples: int = 100_000, seed: int = 0
 ) -> Dataset:
-    """Points of `ring_mixture`, labeled by mode."""
+    """Return points of `ring_mixture`, labeled by mode."""
     return _points("ring", ring_mixture(modes=modes, radius=radius, std=std), samples, seed)
 
 
 def grid(
     *, side: int = 5, spacing: float = 2.0, std: float = 0.05, samples: int = 100_000, seed: int = 0
 ) -> Dataset:
-    """Points of `grid_mixture`, labeled by mode."""
+    """Return points of `grid_mixture`, labeled by mode."""
     return _points("grid", grid_mixture(side=side, spacing=spacing, std=std), samples, seed)
 
 

@@ -1,4 +1,4 @@
-"""A zip archive of images, laid out like a folder and read in place: nothing is ever extracted."""
+"""Zip archives of images, laid out like a folder and read directly, without extracting any file."""
 
 from __future__ import annotations
 
@@ -24,31 +24,35 @@ LABEL_FILES = ("labels.csv", "dataset.json")
 
 
 def zip_source(path: Path, *, label_column: str | None = None) -> Source:
-    """The images in a zip archive, in the order of their names; folders around all are looked through.
+    """Return the images in a zip archive, in the order of their names.
+
+    Folders that hold all images are skipped to find the root.
 
     Raises:
-        DataError: not a zip archive, a member named so as to escape a folder, too many or too large
-            members, no images.
+        DataError: if it is not a zip archive, the name of a member leads out of it, there are too many or too large
+            members, or no images, or labels can't be parsed.
     """
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is not a zip archive that can be read ({error}); pack it again") from None
+        raise DataError(f"{path} is not a readable zip archive ({error}); pack it again") from None
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
-        raise DataError(f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted")
+        raise DataError(
+            f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted, so divide it"
+        )
     files, ignored = _files(members, path)
     pictures = [name for name in sorted(files) if is_image_name(name)]
     if not pictures:
         raise DataError(f"{path} holds no images; pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it")
-    around = folder_around(pictures)
-    prefix = _root(files, around, asked=label_column is not None)
+    common_folder = folder_around(pictures)
+    prefix = _root(files, common_folder, by_column=label_column is not None)
     names, infos = [name.removeprefix(prefix) for name in pictures], [files[name] for name in pictures]
-    inside = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
-    beside = _others(files, prefix)
-    ignored += Counter(f"{Path(name).suffix.lower() or 'unnamed'} files" for name in beside)
+    by_name = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
+    others = _others(files, prefix)
+    ignored += Counter(f"{Path(name).suffix.lower() or 'unnamed'} files" for name in others)
     label_files = {
-        name: _label_file(archive, info, path) for name, info in inside.items() if _is_label_file(name)
+        name: _label_file(archive, info, path) for name, info in by_name.items() if _is_label_file(name)
     }
     csv_bytes, json_bytes = (label_files.pop(name, None) for name in LABEL_FILES)
     labeling = label_images(
@@ -58,18 +62,18 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         json_bytes=json_bytes,
         label_column=label_column,
         tables=label_files,
-        place=str(path),
+        root=str(path),
         packed=True,
-        by_folders=prefix == around,
+        by_folders=prefix == common_folder,
     )
-    notes = (*labeling.notes, *others_note(beside, path.name))
-    if around and not labeling.classes and csv_bytes is None and json_bytes is None:
+    notes = (*labeling.notes, *others_note(others, path.name))
+    if common_folder and not labeling.classes and csv_bytes is None and json_bytes is None:
         notes += (
-            f"{path.name}: all images lie in {around}, which is looked through, so they are unlabeled; if that is a "
-            "class, put labels.csv beside them",
+            f"{path.name}: all images are in {common_folder}, which is used as the root, so they are unlabeled; if it "
+            "is a class, add a labels.csv to it",
         )
     if ignored:
-        notes += (f"{path.name}: passed over {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
+        notes += (f"{path.name}: ignored {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
     return Source(
         name=path.name,
         items=names,
@@ -83,12 +87,11 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
 
 
 def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfile.ZipInfo], Counter[str]]:
-    """Members that are visible files, by name, and how many of each other kind were passed over."""
+    """Return the members that are visible files, by name, and the number of ignored files of each other kind."""
     files: dict[str, zipfile.ZipInfo] = {}
     ignored: Counter[str] = Counter()
     for info in members:
-        # orig_filename is what the archive says; zipfile has already replaced or cut some characters of
-        # filename
+        # orig_filename is the name in the archive; in filename, zipfile has already replaced or cut characters
         name, parts = info.filename.replace("\\", "/"), info.orig_filename.replace("\\", "/").split("/")
         if name.startswith("/") or ".." in parts or ":" in parts[0] or "\0" in info.orig_filename:
             raise DataError(
@@ -108,56 +111,69 @@ def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfil
 
 
 def _others(files: Mapping[str, object], prefix: str) -> list[str]:
-    """The files that are neither images nor label files."""
-    read = {name for name in files if name.startswith(prefix) and _is_label_file(name.removeprefix(prefix))}
-    return [name for name in files if not is_image_name(name) and name not in read]
+    """Return the files that are neither images nor label files."""
+    label_files = {
+        name for name in files if name.startswith(prefix) and _is_label_file(name.removeprefix(prefix))
+    }
+    return [name for name in files if not is_image_name(name) and name not in label_files]
 
 
 def _is_label_file(name: str) -> bool:
     return name in LABEL_FILES or is_table(name)
 
 
-def _root(files: Mapping[str, object], around: str, *, asked: bool) -> str:
-    """The folder that images are named from: the one around all of them, or one above it that holds a label file.
+def _root(files: Mapping[str, object], common_folder: str, *, by_column: bool) -> str:
+    """Return the root that images are named from: `common_folder`, or a folder above it that holds a label file.
 
     Args:
-        around: the innermost folder that holds all images.
-        asked: a column of labels is asked for, so that other tables count before folders.
+        files: members by name.
+        common_folder: innermost folder that holds all images.
+        by_column: whether the user set a label column, so that other tables take precedence over folders.
     """
-    levels = levels_of(around)
+    levels = levels_of(common_folder)
     for level in levels:
         if any(level + name in files for name in LABEL_FILES):
             return level
-    flat = not any(is_image_name(name) and "/" in name.removeprefix(around) for name in files)
-    if flat or asked:
+    flat = not any(is_image_name(name) and "/" in name.removeprefix(common_folder) for name in files)
+    if flat or by_column:
         tables = {name for name in files if is_table(name.rsplit("/", 1)[-1])}
         for level in reversed(levels):
             if any(
                 name.rsplit("/", 1)[0] + "/" == level or (level == "" and "/" not in name) for name in tables
             ):
                 return level
-    return around
+    return common_folder
 
 
 def _label_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
-    """The content of a label file. Raises DataError where it is damaged, encrypted or packed by a method unknown."""
+    """Return the content of a label file.
+
+    Raises:
+        DataError: if it is damaged, encrypted or compressed with an unknown method.
+    """
     try:
         return _member_bytes(archive, info)
     except DataError:
         raise
-    except Exception as error:  # zipfile and the unpackers behind it raise many kinds
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: {info.filename} can't be read ({why}); pack the archive again") from None
+    except Exception as error:  # zipfile and its decompressors raise many kinds of errors
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: {info.filename} can't be read ({reason}); pack the archive again") from None
 
 
 def _member_bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A member's content; the size that it declares is not trusted."""
+    """Return a member's content, without trusting the size that it declares.
+
+    Raises:
+        DataError: if it is larger than MAX_MEMBER_BYTES.
+    """
     if info.file_size > MAX_MEMBER_BYTES:
         raise DataError(
-            f"{info.filename} declares {info.file_size:,} bytes; at most {MAX_MEMBER_BYTES:,} are accepted"
+            f"{info.filename} declares {info.file_size:,} bytes; at most {MAX_MEMBER_BYTES:,} are accepted per file"
         )
     with archive.open(info) as member:
         data = member.read(MAX_MEMBER_BYTES + 1)
     if len(data) > MAX_MEMBER_BYTES:
-        raise DataError(f"{info.filename} holds more than {MAX_MEMBER_BYTES:,} bytes")
+        raise DataError(
+            f"{info.filename} holds more than the {MAX_MEMBER_BYTES:,} bytes that are accepted per file"
+        )
     return data

@@ -1,4 +1,4 @@
-"""Every test decodes into a cache of its own."""
+"""Separate decoding cache for every test."""
 
 from __future__ import annotations
 

@@ -96,12 +96,12 @@ def test_alpha_is_dropped_unless_asked_for(tmp_path: Path) -> None:
         (np.full((2, 4, 4), 300.0), "values from 300 to 300"),
         (np.full((2, 4, 4), -3.0), "values from -3"),
         (np.full((2, 4, 4), np.nan), "values from nan"),
-        (np.full((2, 4, 4), -1), "whole numbers in 0 .. 255"),
+        (np.full((2, 4, 4), -1), "whole numbers must be in 0 .. 255"),
         (np.zeros((2, 4, 4), complex), "of type complex128"),
         (np.zeros((2, 5, 5, 2), np.uint8), r"shape \[2, 5, 5, 2\]"),
         (np.zeros((2, 3, 4, 3), np.uint8), r"shape \[2, 3, 4, 3\]"),
         (np.zeros((2, 9)), r"shape \[2, 9\]"),
-        (np.zeros((0, 4, 4), np.uint8), "no images in it"),
+        (np.zeros((0, 4, 4), np.uint8), "holds no images"),
         (np.array([{}], object), "can't be read as NumPy arrays"),
     ],
 )
@@ -135,21 +135,20 @@ def test_labels_under_another_name_and_arrays_that_are_passed_over(tmp_path: Pat
     path = tmp_path / "a.npz"
     pixels = np.zeros((3, 5, 5), np.uint8)
     np.savez(path, images=pixels, label=np.array([5, 5, 9]))
-    found = open_images(path)
-    assert found.classes == ("5", "9") and found.labels.tolist() == [0, 0, 1]
+    dataset = open_images(path)
+    assert dataset.classes == ("5", "9") and dataset.labels.tolist() == [0, 0, 1]
     np.savez(path, images=pixels, fine=np.arange(3), x_test=pixels)
-    found = open_images(path)
-    assert found.num_unlabeled == 3
+    dataset = open_images(path)
+    assert dataset.num_unlabeled == 3
     assert any(
-        "passed over the arrays fine, x_test" in note and "--label-column fine" in note
-        for note in found.notes
+        "ignored the arrays fine, x_test" in note and "--label-column fine" in note for note in dataset.notes
     )
     np.savez(path, images=pixels, labels=np.array(["b", "nan", "-1"]))
-    found = open_images(path)
-    assert found.classes == ("b",) and found.labels.tolist() == [0, -1, -1]
+    dataset = open_images(path)
+    assert dataset.classes == ("b",) and dataset.labels.tolist() == [0, -1, -1]
     assert any(
         '2 rows are unlabeled (1 "nan", 1 "-1")' in note or '(1 "-1", 1 "nan")' in note
-        for note in found.notes
+        for note in dataset.notes
     )
     np.savez(path, images=pixels, labels=np.array([2.0, np.nan, 7.0]))
     assert open_images(path).classes == ("2", "7")

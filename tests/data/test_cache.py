@@ -1,4 +1,4 @@
-"""The cache trusts whole entries only, survives killed writers, and is safe for two processes at once."""
+"""Cache: only complete entries are used, and killed writers and concurrent processes are safe."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _record(count: int) -> CacheEntry:
     return CacheEntry((count, 3, 4, 4), "00", ((5, "bad.png", "truncated"),), 0, 1.0)
 
 
-def _store(place: Path, images: np.ndarray = IMAGES) -> tuple[np.ndarray, CacheEntry]:
-    return read_or_write(place, (6, 3, 4, 4), lambda: iter([images[:2], images[2:]]), _record)
+def _store(folder: Path, images: np.ndarray = IMAGES) -> tuple[np.ndarray, CacheEntry]:
+    return read_or_write(folder, (6, 3, 4, 4), lambda: iter([images[:2], images[2:]]), _record)
 
 
 def test_what_was_written_is_mapped_back(own_cache: Path) -> None:
@@ -51,23 +51,23 @@ def test_what_was_written_is_mapped_back(own_cache: Path) -> None:
 
 
 def test_entries_that_are_not_whole_are_not_trusted(own_cache: Path) -> None:
-    place = own_cache / "x"
-    _store(place)
-    record = (place / "entry.json").read_text()
+    folder = own_cache / "x"
+    _store(folder)
+    record = (folder / "entry.json").read_text()
     for spoil in (
-        lambda: (place / "images.npy").write_bytes((place / "images.npy").read_bytes()[:-1]),
-        lambda: (place / "images.npy").write_bytes((place / "images.npy").read_bytes() + b"x"),
-        lambda: (place / "images.npy").unlink(),
-        lambda: (place / "entry.json").unlink(),
-        lambda: (place / "entry.json").write_text(record[: len(record) // 2]),
-        lambda: (place / "entry.json").write_text("[]"),
-        lambda: (place / "entry.json").write_text(json.dumps({**json.loads(record), "version": 0})),
-        lambda: (place / "entry.json").write_text(json.dumps({**json.loads(record), "more": 0})),
+        lambda: (folder / "images.npy").write_bytes((folder / "images.npy").read_bytes()[:-1]),
+        lambda: (folder / "images.npy").write_bytes((folder / "images.npy").read_bytes() + b"x"),
+        lambda: (folder / "images.npy").unlink(),
+        lambda: (folder / "entry.json").unlink(),
+        lambda: (folder / "entry.json").write_text(record[: len(record) // 2]),
+        lambda: (folder / "entry.json").write_text("[]"),
+        lambda: (folder / "entry.json").write_text(json.dumps({**json.loads(record), "version": 0})),
+        lambda: (folder / "entry.json").write_text(json.dumps({**json.loads(record), "more": 0})),
     ):
-        assert read_entry(place) is not None
+        assert read_entry(folder) is not None
         spoil()
-        assert read_entry(place) is None
-        images, _ = _store(place)
+        assert read_entry(folder) is None
+        images, _ = _store(folder)
         np.testing.assert_array_equal(images, IMAGES)
 
 
@@ -94,17 +94,17 @@ read_or_write(Path(sys.argv[1]), (6, 3, 4, 4), write, lambda count: None)
 
 
 def test_a_killed_writer_is_cleaned_up_and_its_lock_is_gone(own_cache: Path) -> None:
-    place = own_cache / "x"
+    folder = own_cache / "x"
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(place)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "half\n"
         process.send_signal(signal.SIGKILL)
     left = [path for path in own_cache.iterdir() if path.name.endswith(".part")]
     assert len(left) == 1
-    assert read_entry(place) is None
-    images, _ = _store(place)
+    assert read_entry(folder) is None
+    images, _ = _store(folder)
     np.testing.assert_array_equal(images, IMAGES)
     assert not left[0].exists()
 
@@ -171,7 +171,7 @@ def test_an_unwritable_folder_gives_way_to_a_temporary_one(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    with pytest.warns(UserWarning, match="Set EVERYMODE_CACHE to a folder that can be written"):
+    with pytest.warns(UserWarning, match="Set EVERYMODE_CACHE to a writable folder"):
         folder = cache_folder()
     assert folder.parent == tmp_path / "temporary"
     assert folder.stat().st_uid == os.getuid()
@@ -185,7 +185,7 @@ def test_a_link_planted_among_the_temporary_files_is_not_used(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"everymode-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "file").write_text("")
-    with pytest.warns(UserWarning, match="can't be kept"):
+    with pytest.warns(UserWarning, match="can't be cached"):
         folder = cache_folder(tmp_path / "file")
     assert folder.resolve() != tmp_path / "elsewhere"
 

@@ -1,4 +1,4 @@
-"""The check lists everything and raises for nothing that is only damaged."""
+"""Check: reports everything, and raises no error for damaged files."""
 
 from __future__ import annotations
 
@@ -102,6 +102,9 @@ def test_every_kind_of_source(tmp_path: Path) -> None:
     assert sum(blocks.class_counts) == 40
     np.savez(tmp_path / "e.npz", images=np.zeros((10, 4, 4), np.uint8), labels=np.arange(10))
     assert check(f"stacked:{tmp_path / 'e.npz'}", limit=7, progress=False).num_images == 7
+    np.savez(tmp_path / "f.npz", images=np.zeros((10, 4, 4), np.uint8), kind=np.arange(10))
+    stacked = check(f"stacked:{tmp_path / 'f.npz'}", label_column="kind", limit=7, progress=False)
+    assert stacked.num_images == 7
 
 
 def test_limit_and_mistakes(photos: Path, tmp_path: Path) -> None:

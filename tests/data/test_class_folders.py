@@ -1,4 +1,4 @@
-"""Folders that are classes, and those that are not: around everything, of the system, splits, kinds of files."""
+"""Folders that are classes, and those that are not: root, system folders, splits, kinds of files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_archive_is_looked_through(tmp_path: Path, members: list[str], names:
     opened = open_images(_zip(tmp_path / "p.zip", *members), progress=False)
     assert _named(opened) == names
     if names == [None, None] and "/" in members[0]:
-        assert any("all images lie in deep/er/" in note for note in opened.notes)
+        assert any("all images are in deep/er/" in note for note in opened.notes)
 
 
 def test_labels_inside_an_archive(tmp_path: Path) -> None:
@@ -75,15 +75,15 @@ def test_labels_inside_an_archive(tmp_path: Path) -> None:
         _zip(tmp_path / "q.zip", "w/1.png", "w/2.png", **{"w/metadata.csv": table}), progress=False
     )
     assert _named(opened) == ["oak", "elm"]
-    assert any("labels are those of metadata.csv" in note for note in opened.notes)
+    assert any("labels are from metadata.csv" in note for note in opened.notes)
 
 
 def test_a_label_file_that_can_not_be_unpacked_is_one_sentence(tmp_path: Path) -> None:
     path = _zip(tmp_path / "p.zip", "a.png", **{"dataset.json": '{"labels": [["a.png", 1]]}'})
     whole = path.read_bytes()
-    place = whole.index(b'{"labels"')
+    offset = whole.index(b'{"labels"')
     damaged = {
-        "checksum": whole[:place] + b'{"labelz"' + whole[place + 9 :],
+        "checksum": whole[:offset] + b'{"labelz"' + whole[offset + 9 :],
         "method": whole.replace(b"\x00\x00\x00\x00", b"\x00\x00\x00\x00"),
     }
     path.write_bytes(damaged["checksum"])
@@ -125,7 +125,7 @@ def test_split_folders_of_an_archive_are_to_be_unpacked(tmp_path: Path) -> None:
 )
 def test_splits_and_kinds_are_no_classes(folders: list[str]) -> None:
     with pytest.raises(DataError, match=r"look like .*open one of them, such as /data/w/"):
-        labels_from_folders([f"{folder}/1.png" for folder in folders], "w", place="/data/w")
+        labels_from_folders([f"{folder}/1.png" for folder in folders], "w", root="/data/w")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_splits_and_kinds_are_no_classes(folders: list[str]) -> None:
     ],
 )
 def test_among_others_they_are_noted(folders: list[str], odd: str) -> None:
-    found = labels_from_folders([f"{folder}/1.png" for folder in folders], "w")
-    assert found.classes == tuple(sorted(folders))
-    assert f"w: {odd} looks like a split or a kind of files" in found.notes[0]
+    labeling = labels_from_folders([f"{folder}/1.png" for folder in folders], "w")
+    assert labeling.classes == tuple(sorted(folders))
+    assert f"w: {odd} looks like a split or a kind of files" in labeling.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -182,23 +182,23 @@ def test_links_that_lead_in_a_circle_or_nowhere(tmp_path: Path) -> None:
     assert _named(opened) == ["elk", "owl"]
     assert any("3 links that are not followed" in note for note in opened.notes)
     (tmp_path / "labels.csv").symlink_to("gone.csv")
-    with pytest.raises(DataError, match=r"labels\.csv is a link that leads nowhere"):
+    with pytest.raises(DataError, match=r"labels\.csv is a broken link"):
         open_images(tmp_path, progress=False)
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     for folder in (b"stra\xdfe", b"weg"):
-        place = Path(str(tmp_path)).joinpath(folder.decode("utf-8", "surrogateescape"))
-        place.mkdir()
-        (place / "1.png").write_bytes(PNG)
+        path = Path(str(tmp_path)).joinpath(folder.decode("utf-8", "surrogateescape"))
+        path.mkdir()
+        (path / "1.png").write_bytes(PNG)
     opened = open_images(tmp_path, progress=False)
     assert opened.classes == ("stra\udcdfe", "weg") and len(opened.fingerprint) == 32
 
 
 def test_names_that_are_not_utf8_reach_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / b"gr\xfcn".decode("utf-8", "surrogateescape")
-    place.mkdir()
-    (place / "1.png").write_bytes(PNG)
+    path = tmp_path / b"gr\xfcn".decode("utf-8", "surrogateescape")
+    path.mkdir()
+    (path / "1.png").write_bytes(PNG)
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8", errors="strict"))
     assert main(["data", "check", str(tmp_path)]) == 0

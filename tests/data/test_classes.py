@@ -1,4 +1,4 @@
-"""Classes with images alone, and classes matched by name."""
+"""Classes without images, and classes matched by name."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ IMAGES = np.zeros((3, 1, 4, 4), np.uint8)
 
 def test_classes_without_images_are_left_out_of_data_in_memory() -> None:
     whole = in_memory("x", IMAGES, np.array([0, 2, -1]), ("a", "b", "c"))
-    found = with_images_alone(whole)
-    assert found.classes == ("a", "c") and found.labels.tolist() == [0, 1, -1]
-    assert found.notes == ("x: 1 class that is named has no image and is left out: b",)
-    assert found.fingerprint != whole.fingerprint
-    assert with_images_alone(found) is found
+    reduced = with_images_alone(whole)
+    assert reduced.classes == ("a", "c") and reduced.labels.tolist() == [0, 1, -1]
+    assert reduced.notes == ("x: 1 class has no image and is omitted: b",)
+    assert reduced.fingerprint != whole.fingerprint
+    assert with_images_alone(reduced) is reduced
 
 
 def test_label_blocks_keep_their_order() -> None:
     blocks = (("a", "b"), ("u", "v", "w"))
     labels = np.array([[1, 0], [1, 2], [-1, 0]])
     data = in_memory("x", IMAGES, labels, ("a", "b", "u", "v", "w"), label_blocks=blocks)
-    found = with_images_alone(data)
-    assert found.label_blocks == (("b",), ("u", "w")) and found.labels.tolist() == [[0, 0], [0, 1], [-1, 0]]
+    reduced = with_images_alone(data)
+    assert reduced.label_blocks == (("b",), ("u", "w")) and reduced.labels.tolist() == [
+        [0, 0],
+        [0, 1],
+        [-1, 0],
+    ]
     labels[:, 0] = -1
-    with pytest.raises(DataError, match=r"no image has a label of one kind \(a, b\)"):
+    with pytest.raises(DataError, match=r"no image has a label in one label block \(a, b\)"):
         with_images_alone(in_memory("x", IMAGES, labels, data.classes, label_blocks=blocks))
 
 
@@ -41,5 +45,5 @@ def test_labels_are_matched_by_name() -> None:
     assert matched([[0, 1]], [("u",), ("x", "y")], [("t", "u"), ("y", "x")]) == [[1, 0]]
     with pytest.raises(DataError, match=r"held has classes that training lacks \(gnu\)"):
         matched([0], [("gnu",)], [("ant",)])
-    with pytest.raises(DataError, match="held has 1 labels an image and training has 2"):
+    with pytest.raises(DataError, match="held has 1 labels per image and training has 2"):
         matched([0], [("u",)], [("u",), ("x",)])

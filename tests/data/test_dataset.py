@@ -1,4 +1,4 @@
-"""Data sets: counts, facts, label blocks, subsets, and what they refuse."""
+"""Datasets: counts, facts, label blocks, subsets, and rejected arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every rule of decoding, on tiny images with values worked out by hand."""
+"""Every rule of decoding, on tiny images with values computed by hand."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_crop_takes_the_middle() -> None:
     assert np.unique(_pixels(Image.fromarray(wide), resolution=(2, 2))).tolist() == [90]
     tall = wide.transpose(1, 0, 2)
     assert np.unique(_pixels(Image.fromarray(tall), resolution=(2, 2))).tolist() == [90]
-    # a wide target leaves out rows, not columns (the filter may look six rows beyond the part it keeps)
+    # a wide target crops rows, not columns (the filter may read six rows beyond the crop)
     rows = np.zeros((80, 120, 3), np.uint8)
     rows[14:66] = 90
     assert np.unique(_pixels(Image.fromarray(rows), resolution=(20, 60))).tolist() == [90]

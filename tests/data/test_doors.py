@@ -1,9 +1,10 @@
-"""Damaged and lying files: one sentence each, and no memory for what only a header promises."""
+"""Damaged files and false sizes: one error message each, and no memory for what a header merely declares."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tracemalloc
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ from everymode.data.mat_files import mat_arrays
 
 
 def refused(path: Path) -> str:
-    """What is said of a file; fails where much memory is taken, or where the sentence names no file."""
+    """Return the error message about a file; fail if much memory is allocated, or the message does not name it."""
     tracemalloc.start()
     with pytest.raises(DataError) as raised:
         open_images(path, progress=False)
@@ -81,7 +82,7 @@ def test_an_idx_header_takes_no_memory(tmp_path: Path) -> None:
     assert "declares 68,719,476,736 bytes" in refused(tmp_path / "t-images-idx3-ubyte.gz")
     small = b"\0\0\x08\x03" + b"".join(side.to_bytes(4, "big") for side in (2, 100, 100))
     (tmp_path / "s-images-idx3-ubyte.gz").write_bytes(gzip.compress(small + bytes(100)))
-    assert "cut short" in refused(tmp_path / "s-images-idx3-ubyte.gz")
+    assert "truncated" in refused(tmp_path / "s-images-idx3-ubyte.gz")
 
 
 def test_reading_in_pieces() -> None:
@@ -105,11 +106,11 @@ def test_mat_files_are_read_as_scipy_wrote_them(tmp_path: Path, compressed: bool
         "n": np.int16([[-3, 4]]),
     }
     savemat(tmp_path / "a.mat", arrays, do_compression=compressed)
-    found = mat_arrays(tmp_path / "a.mat", ("X", "y", "n", "long_name_of_another"))
-    for name, array in found.items():
+    loaded = mat_arrays(tmp_path / "a.mat", ("X", "y", "n", "long_name_of_another"))
+    for name, array in loaded.items():
         assert array.dtype == arrays[name].dtype and (array == arrays[name]).all(), name
-    assert len(found) == 4
-    with pytest.raises(DataError, match="words is no array of real numbers"):
+    assert len(loaded) == 4
+    with pytest.raises(DataError, match="words is not an array of real numbers"):
         mat_arrays(tmp_path / "a.mat", ("words",))
 
 
@@ -121,9 +122,9 @@ def test_damaged_mat_files(tmp_path: Path) -> None:
         for cut in (0, 50, 130, 140, 200, len(sound) // 2):
             (tmp_path / "cut.mat").write_bytes(sound[:cut])
             refused(tmp_path / "cut.mat")
-        for place in (128, 132, 136, 144, 152, 160, 168, 176, 190):
+        for offset in (128, 132, 136, 144, 152, 160, 168, 176, 190):
             for extreme in (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80"):
-                (tmp_path / "odd.mat").write_bytes(sound[:place] + extreme + sound[place + 4 :])
+                (tmp_path / "odd.mat").write_bytes(sound[:offset] + extreme + sound[offset + 4 :])
                 try:
                     open_images(tmp_path / "odd.mat", progress=False)
                 except DataError as error:
@@ -134,6 +135,14 @@ def test_damaged_mat_files(tmp_path: Path) -> None:
     refused(tmp_path / "a.mat")
     savemat(tmp_path / "a.mat", {"X": images, "y": np.full((4, 1), 1.5)})
     assert "whole numbers" in refused(tmp_path / "a.mat")
+
+
+def test_a_matrix_without_values_is_damaged(tmp_path: Path) -> None:
+    flags, shape = struct.pack("<IIII", 6, 8, 9, 0), struct.pack("<IIii", 5, 8, 2, 2)
+    matrix = flags + shape + struct.pack("<II", 1, 1) + b"X".ljust(8, b"\0")
+    header = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 256) + b"IM"
+    (tmp_path / "x.mat").write_bytes(header + struct.pack("<II", 14, len(matrix)) + matrix)
+    assert "sizes are inconsistent" in refused(tmp_path / "x.mat")
 
 
 def test_class_names_that_are_not_utf8(tmp_path: Path) -> None:
@@ -181,10 +190,10 @@ def test_what_says_what_to_do_passes(error: Exception) -> None:
 
 def test_compressed_data_of_another_size_than_declared_name_their_file() -> None:
     data = zlib.compress(b"12345")
-    assert decompressed(data, 5, all_of_it=True) == b"12345"
+    assert decompressed(data, 5, complete=True) == b"12345"
     for size in (3, 0):
         with (
-            pytest.raises(DataError, match=r"train\.mat is damaged.*another size than is declared"),
+            pytest.raises(DataError, match=r"train\.mat is damaged.*differs from the declared size"),
             one_sentence(Path("train.mat")),
         ):
-            decompressed(data, size, all_of_it=True)
+            decompressed(data, size, complete=True)

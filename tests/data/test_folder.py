@@ -1,4 +1,4 @@
-"""Folders: order, labels, what is passed over, and links."""
+"""Folders: order, labels, ignored files, and links."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_labels_under_another_name(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("file_name,text,label\na.png,x,oak\nb.png,y,elm\n")
     source = folder_source(tmp_path)
     assert source.classes == ("elm", "oak") and source.labels.tolist() == [1, 0]
-    assert any("labels are those of metadata.csv, column label" in note for note in source.notes)
+    assert any("labels are from metadata.csv, column label" in note for note in source.notes)
     assert folder_source(tmp_path, label_column="text").classes == ("x", "y")
     (tmp_path / "metadata.csv").write_text("file_name,kind\na.png,oak\nb.png,elm\n")
     source = folder_source(tmp_path)
@@ -127,7 +127,7 @@ def test_labels_under_another_name(tmp_path: Path) -> None:
     (tmp_path / "Labels.csv").write_text("file,label\na.png,7\nb.png,nan\n")
     source = folder_source(tmp_path)
     assert source.classes == ("7",) and source.labels.tolist() == [0, -1]
-    assert any("metadata.csv may hold labels and is passed over" in note for note in source.notes)
+    assert any("metadata.csv may hold labels but is ignored" in note for note in source.notes)
 
 
 def test_labels_csv_and_class_folders_come_before_other_tables(tmp_path: Path) -> None:
@@ -150,5 +150,5 @@ def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
     (tmp_path / "in" / "labels.csv").write_text("file,label\nb.png,1\n")
     (tmp_path / "train.jsonl").write_text("{}")
     (note,) = [note for note in folder_source(tmp_path).notes if "may hold labels" in note]
-    assert "in/labels.csv, train.jsonl may hold labels and are passed over" in note
+    assert "in/labels.csv, train.jsonl may hold labels but are ignored" in note
     assert note.endswith(f"or open {tmp_path}/in")

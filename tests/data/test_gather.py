@@ -72,10 +72,10 @@ def test_points_are_not_normalized() -> None:
 
 def test_mistakes_are_explained() -> None:
     dataset = _dataset()
-    with pytest.raises(IndexError, match=r"rows 0 \.\. 19; asked for 3 \.\. 20"):
+    with pytest.raises(IndexError, match=r"rows 0 \.\. 19; requested 3 \.\. 20"):
         dataset.gather(np.array([3, 20]))
-    with pytest.raises(IndexError, match="asked for -1"):
+    with pytest.raises(IndexError, match="requested -1"):
         dataset.gather(np.array([-1]))
-    with pytest.raises(ValueError, match=r"one bool an image, \[2\]"):
+    with pytest.raises(ValueError, match=r"one bool per image, \[2\]"):
         dataset.gather(np.array([0, 1]), mirror=torch.tensor([True]))
     assert dataset.gather(np.array([], np.int64)).shape == (0, 3, 5, 4)

@@ -1,4 +1,4 @@
-"""Hidden labels: how many of each class are kept, that the seed alone decides which, and what is refused."""
+"""Hidden labels: number per class, dependence on the seed only, and rejected arguments."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_class_keeps_its_share_and_at_least_one(
 def test_counts_by_hand() -> None:
     data = labeled(np.repeat([0, 1, 2], [10, 25, 3]))
     hidden = hide_labels(data, 0.1, seed=3)
-    assert hidden.class_counts == (1, 3, 1)  # 1, 2.5 upwards, 0.3 but at least one
+    assert hidden.class_counts == (1, 3, 1)  # 1, 2.5 rounded up, 0.3 but at least one
     assert hidden.num_unlabeled == 33
     assert hidden.facts().class_counts == (1, 3, 1)
     assert hidden.images is data.images
@@ -103,6 +103,6 @@ def test_labels_that_a_user_gave_are_never_hidden_where_there_are_gaps() -> None
     gaps = hide_labels(whole, 0.5)
     kept = with_few_labels(gaps, 0.1)
     assert np.array_equal(kept.labels, gaps.labels) and kept.fingerprint == gaps.fingerprint
-    assert "have no label: those of the others" in kept.notes[-1]
+    assert "have no label; the labels of the others" in kept.notes[-1]
     assert np.array_equal(with_few_labels(whole, 0.5).labels, gaps.labels)
     assert with_few_labels(gaps, 1.0) is gaps

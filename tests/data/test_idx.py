@@ -59,8 +59,8 @@ def test_color_images_channels_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (_idx(IMAGES)[:-1], "cut short"),
-        (_idx(IMAGES) + b"x", "longer than its header says"),
+        (_idx(IMAGES)[:-1], "truncated"),
+        (_idx(IMAGES) + b"x", "longer than its header declares"),
         (_idx(IMAGES, kind=0x0D), "not an IDX file of unsigned bytes"),
         (b"\x00\x00", "can't be read"),
         (struct.pack(">HBBIII", 0, 8, 3, 2**31, 2**31, 2**31), "declares"),
@@ -114,10 +114,11 @@ def test_pairs_that_are_named_a_little_differently(tmp_path: Path, images: str, 
 
 
 def test_what_is_passed_over_is_noted(mnist: Path) -> None:
-    assert any("passed over t10k-images.idx3-ubyte.gz" in note for note in open_images(mnist).notes)
+    assert any("ignored t10k-images.idx3-ubyte.gz" in note for note in open_images(mnist).notes)
     (mnist / "train-labels-idx1-ubyte").rename(mnist / "my-labels-idx1-ubyte")
     dataset = open_images(mnist / "train-images-idx3-ubyte")
     assert dataset.num_unlabeled == 6
     assert any(
-        "no file of labels goes with it (there is my-labels-idx1-ubyte" in note for note in dataset.notes
+        "no file of labels has a matching name (there is my-labels-idx1-ubyte" in note
+        for note in dataset.notes
     )

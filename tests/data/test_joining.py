@@ -1,6 +1,8 @@
-"""Unions: classes apart or merged, domains, and imbalance in the counts."""
+"""Unions: separate or merged classes, domains, and imbalance in the counts."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +49,11 @@ def test_domains_follow_a_subset() -> None:
     part = union([_set("a", [0, 0], ["x"]), _set("b", [0], ["x"])]).subset([2, 0])
     assert part.domains is not None
     assert part.domains.tolist() == [1, 0]
+
+
+def test_jpegs_are_counted() -> None:
+    first, second = _set("a", [0, 0], ["x"]), _set("b", [0], ["x"])
+    assert union([replace(first, jpegs=2), second]).jpegs == 2
 
 
 def test_mistakes_are_explained() -> None:

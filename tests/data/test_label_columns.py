@@ -41,8 +41,8 @@ def test_names_are_joined_by_commas() -> None:
 
 
 def test_one_column_is_no_block() -> None:
-    found = side_by_side([(np.array([0, -1]), ("a",))], ["kind"], "here")
-    assert found.labels.tolist() == [0, -1] and found.classes == ("a",) and found.label_blocks == ()
+    labeling = side_by_side([(np.array([0, -1]), ("a",))], ["kind"], "here")
+    assert labeling.labels.tolist() == [0, -1] and labeling.classes == ("a",) and labeling.label_blocks == ()
 
 
 def test_a_folder_and_a_zip_of_it(photos: Path, tmp_path: Path) -> None:
@@ -72,8 +72,10 @@ def test_a_choice_of_rows_keeps_its_blocks(photos: Path) -> None:
     assert few.label_blocks == (("10",), BLOCKS[1]) and few.labels.shape == (2, 2)
     values = np.asarray(few.images)[:, 0, 0, 0] // 60
     names = [[block[label] for block, label in zip(BLOCKS, ROWS[value], strict=True)] for value in values]
-    found = [[block[label] for block, label in zip(few.label_blocks, row, strict=True)] for row in few.labels]
-    assert found == names
+    labeling = [
+        [block[label] for block, label in zip(few.label_blocks, row, strict=True)] for row in few.labels
+    ]
+    assert labeling == names
     assert whole.subset([3, 1]).labels.tolist() == [ROWS[3], ROWS[1]]
 
 
@@ -130,7 +132,7 @@ def test_faults_are_explained(photos: Path) -> None:
     with pytest.raises(ValueError, match="name each column once"):
         open_images(photos, label_column="digit,digit", progress=False)
     (photos / "labels.csv").write_text("file,digit,place\na.png,3,\nb.png,4,-1\n")
-    with pytest.raises(DataError, match='column "place" holds no label; leave it out'):
+    with pytest.raises(DataError, match='column "place" holds no label; omit it'):
         open_images(photos, label_column="digit,place", progress=False)
 
 
@@ -139,5 +141,5 @@ def test_rows_of_one_image_must_agree_in_all_columns() -> None:
     same = "file,digit,place\na.png,3,city\na.png,3,city\n"
     assert labels_from_csv(same, ["a.png"], "l", columns=columns).labels.tolist() == [[0, 0]]
     other = "file,digit,place\na.png,3,city\na.png,3,wood\n"
-    with pytest.raises(DataError, match="is there twice, labeled 3, city and 3, wood; keep one"):
+    with pytest.raises(DataError, match="occurs twice, labeled 3, city and 3, wood; remove one row"):
         labels_from_csv(other, ["a.png"], "l", columns=columns)

@@ -1,4 +1,4 @@
-"""The rule for values of labels: what means unlabeled, what is a number, what is a name."""
+"""Rule for label values: unlabeled, numbers and names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from everymode.data.label_values import NO_ROW, labels_of_values, named_classes
 from everymode.data.labeling import labels_from_csv, labels_from_json
 
 
-def _named(found) -> list[str | None]:
-    return [None if label < 0 else found.classes[label] for label in found.labels]
+def _named(labeling) -> list[str | None]:
+    return [None if label < 0 else labeling.classes[label] for label in labeling.labels]
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,12 @@ def test_values_of_lists_and_arrays(values: list, names: list[str | None]) -> No
 
 
 def test_numbers_make_no_classes_in_between() -> None:
-    found = labels_of_values([40, 900_000, 2], "here")
-    assert found.classes == ("2", "40", "900000") and found.labels.tolist() == [1, 2, 0] and not found.notes
+    labeling = labels_of_values([40, 900_000, 2], "here")
+    assert (
+        labeling.classes == ("2", "40", "900000")
+        and labeling.labels.tolist() == [1, 2, 0]
+        and not labeling.notes
+    )
 
 
 def test_a_note_counts_the_unlabeled_by_spelling() -> None:
@@ -53,9 +57,9 @@ def test_a_note_counts_the_unlabeled_by_spelling() -> None:
 
 
 def test_names_of_a_table_that_no_value_has_are_noted() -> None:
-    found = labels_of_values([2, 0], "t", names=["ant", "bee", "cat"])
-    assert found.classes == ("ant", "cat") and found.labels.tolist() == [1, 0]
-    assert found.notes == ("t: 1 class that is named has no image and is left out: bee",)
+    labeling = labels_of_values([2, 0], "t", names=["ant", "bee", "cat"])
+    assert labeling.classes == ("ant", "cat") and labeling.labels.tolist() == [1, 0]
+    assert labeling.notes == ("t: 1 class has no image and is omitted: bee",)
     with pytest.raises(DataError, match="a label is 3, but the table names 3 classes"):
         labels_of_values([3], "t", names=["ant", "bee", "cat"])
 
@@ -102,12 +106,12 @@ def test_letters_may_be_composed_or_not() -> None:
     assert labels_of_values([composed, decomposed], "t").classes == (composed,)
     assert named_classes([decomposed, composed])[1] == (composed,)
     names = [f"{decomposed}/1.png", "b.png"]
-    found = labels_from_csv(f"file,label\n{composed}/1.png,{decomposed}\nb.png,x", names, "t")
-    assert found.classes == (composed, "x") or found.classes == ("x", composed)
+    labeling = labels_from_csv(f"file,label\n{composed}/1.png,{decomposed}\nb.png,x", names, "t")
+    assert labeling.classes == (composed, "x") or labeling.classes == ("x", composed)
     assert labels_from_json(json.dumps({"labels": [[names[0], 4]]}), [f"{composed}/1.png"], "t").classes == (
         "4",
     )
-    with pytest.raises(DataError, match="may mean any of 2 images whose names differ only in how"):
+    with pytest.raises(DataError, match="matches 2 images whose names differ only in"):
         both = ["a\u0302\u0323.png", "a\u0323\u0302.png"]
         labels_from_csv("file,label\n\u1ead.png,x", both, "t")
 
@@ -133,8 +137,8 @@ def test_cells_are_never_cut(text: str) -> None:
 
 def test_numbers_of_dataset_json() -> None:
     pairs = '[["a.png", 7.0], ["b.png", NaN], ["c.png", null], ["d.png", 2], ["e.png", -1.0]]'
-    found = labels_from_json(f'{{"labels": {pairs}}}', [f"{name}.png" for name in "abcde"], "t")
-    assert _named(found) == ["7", None, None, "2", None]
+    labeling = labels_from_json(f'{{"labels": {pairs}}}', [f"{name}.png" for name in "abcde"], "t")
+    assert _named(labeling) == ["7", None, None, "2", None]
     with pytest.raises(DataError, match="too large"):
         labels_from_json('{"labels": [["a.png", 98765432109876543210987]]}', ["a.png"], "t")
 
@@ -143,7 +147,7 @@ def test_after_a_limit_and_for_images_that_can_not_be_read(tmp_path: Path) -> No
     np.savez(tmp_path / "a.npz", images=np.zeros((40, 4, 4), np.uint8), labels=np.arange(40) * 3)
     few = open_images(tmp_path / "a.npz", limit=5)
     assert few.num_classes == 5 and min(few.class_counts) == 1
-    assert any("35 classes that are named have no image and are left out" in note for note in few.notes)
+    assert any("35 classes have no image and are omitted" in note for note in few.notes)
     for number in range(120):
         (tmp_path / "photos" / f"{number % 2}").mkdir(parents=True, exist_ok=True)
         Image.new("L", (2, 2)).save(tmp_path / "photos" / f"{number % 2}" / f"{number}.png")

@@ -19,7 +19,7 @@ WORDS = st.text(
     st.characters(blacklist_categories=("Cs", "Cc", "Z"), blacklist_characters="/\\"), min_size=1, max_size=8
 ).filter(lambda word: unicodedata.is_normalized("NFC", word) and not UNREADABLE.fullmatch(word))
 UNREADABLE = re.compile(r"\.\.?|\ufeff.*|nan|NaN|null|None|[+-].*|.*[.eE].*")
-"""Words that mean no label, or that could be numbers which are no whole numbers."""
+"""Words that mean unlabeled, or could be numbers other than whole numbers."""
 NAMES = [f"folder/{i} é,\";'.png" for i in range(6)]
 
 
@@ -30,18 +30,18 @@ def test_csv_round_trip(labels: list[str | None], ending: str) -> None:
     writer = csv.writer(stream, lineterminator=ending)
     writer.writerow(["file", "label"])
     writer.writerows((name, label or "") for name, label in zip(NAMES, labels, strict=True))
-    found = labels_from_csv(stream.getvalue(), NAMES, "labels.csv")
-    assert [None if number < 0 else found.classes[number] for number in found.labels] == labels
-    assert set(found.classes) == set(labels) - {None}
+    labeling = labels_from_csv(stream.getvalue(), NAMES, "labels.csv")
+    assert [None if number < 0 else labeling.classes[number] for number in labeling.labels] == labels
+    assert set(labeling.classes) == set(labels) - {None}
 
 
 @settings(max_examples=60, deadline=None)
 @given(labels=st.lists(st.none() | st.integers(0, 50), min_size=6, max_size=6))
 def test_json_round_trip(labels: list[int | None]) -> None:
     pairs = [[name, label] for name, label in zip(NAMES, labels, strict=True)]
-    found = labels_from_json(json.dumps({"labels": pairs}), NAMES, "dataset.json")
-    assert [None if number < 0 else int(found.classes[number]) for number in found.labels] == labels
-    assert found.classes == tuple(str(number) for number in sorted({*labels} - {None}))
+    labeling = labels_from_json(json.dumps({"labels": pairs}), NAMES, "dataset.json")
+    assert [None if number < 0 else int(labeling.classes[number]) for number in labeling.labels] == labels
+    assert labeling.classes == tuple(str(number) for number in sorted({*labels} - {None}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,18 +49,20 @@ def test_json_round_trip(labels: list[int | None]) -> None:
 def test_any_text_is_understood_or_refused(text: str) -> None:
     for read in (labels_from_csv, labels_from_json):
         try:
-            found = read(text, NAMES, "here")
+            labeling = read(text, NAMES, "here")
         except DataError as error:
             assert "here" in str(error)
         else:
-            assert len(found.labels) == len(NAMES)
+            assert len(labeling.labels) == len(NAMES)
 
 
 def test_rows_that_are_missing_or_empty_mean_unlabeled() -> None:
     text = "\ufeffFile , Extra, LABEL\nb.png,x,dog\nc.png,y,\n\nd.png\n./e.png,,-1\n"
-    found = labels_from_csv(text.removeprefix("\ufeff"), ["a.png", "b.png", "c.png", "d.png", "e.png"], "l")
-    assert found.labels.tolist() == [-1, 0, -1, -1, -1]
-    assert found.classes == ("dog",)
+    labeling = labels_from_csv(
+        text.removeprefix("\ufeff"), ["a.png", "b.png", "c.png", "d.png", "e.png"], "l"
+    )
+    assert labeling.labels.tolist() == [-1, 0, -1, -1, -1]
+    assert labeling.classes == ("dog",)
 
 
 def test_numbers_sort_as_numbers_and_names_as_names() -> None:
@@ -76,22 +78,22 @@ def test_other_separators_and_slashes(text: str) -> None:
 
 def test_another_column() -> None:
     text = "file,label,kind\na,1,x\n"
-    found = label_images("w", ["a"], csv_bytes=text.encode(), json_bytes=None, label_column="kind")
-    assert found.classes == ("x",)
+    labeling = label_images("w", ["a"], csv_bytes=text.encode(), json_bytes=None, label_column="kind")
+    assert labeling.classes == ("x",)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", 'one column "file", its first row is empty'),
-        ("name,label\na.png,1", r'needs one column "file", its first row is name, label'),
+        ("", 'one column "file", but its first row is empty'),
+        ("name,label\na.png,1", r'needs one column "file", but its first row is name, label'),
         ("file,label,label\na.png,1,2", 'one column "label"'),
-        ("file,label\n,cat", "row 2: no file is named"),
+        ("file,label\n,cat", "row 2 has no file name"),
         ("file,label\na.pgn,1", r'1 files that are not among the images: a.pgn \(did you mean "a.png"'),
-        ("file,label\n../a.png,1", "points outside the data set"),
-        ("file,label\n/etc/a.png,1", "points outside the data set"),
-        ("file,label\nC:\\a.png,1", "points outside the data set"),
-        ("file,label\na.png,1\na.png,2", "is there twice, labeled 1 and 2"),
+        ("file,label\n../a.png,1", "is outside the dataset"),
+        ("file,label\n/etc/a.png,1", "is outside the dataset"),
+        ("file,label\nC:\\a.png,1", "is outside the dataset"),
+        ("file,label\na.png,1\na.png,2", "occurs twice, labeled 1 and 2"),
         ('file,label\n"a.png,1', "can't be read as a table"),
     ],
 )
@@ -114,7 +116,7 @@ def test_csv_faults(text: str, message: str) -> None:
         ('{"labels": [["a.png", -2]]}', "a label is -2"),
         ('{"labels": [["a.png", 99999999]]}', "too large for a class number"),
         ('{"labels": [["b.png", 1]]}', "not among the images"),
-        ('{"labels": [["../a.png", 1]]}', "points outside"),
+        ('{"labels": [["../a.png", 1]]}', "is outside"),
     ],
 )
 def test_json_faults(text: str, message: str) -> None:
@@ -124,20 +126,20 @@ def test_json_faults(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", ['{"labels": null}', "{}"])
 def test_json_without_labels_means_unlabeled_not_folders(text: str) -> None:
-    found = label_images("w", ["0/a.png"], csv_bytes=None, json_bytes=text.encode(), label_column=None)
-    assert found.labels.tolist() == [-1]
-    assert found.classes == ()
+    labeling = label_images("w", ["0/a.png"], csv_bytes=None, json_bytes=text.encode(), label_column=None)
+    assert labeling.labels.tolist() == [-1]
+    assert labeling.classes == ()
 
 
 def test_the_first_folder_is_the_class() -> None:
-    found = labels_from_folders(["cat/a.png", "cat/deep/b.png", "ant/c.png", "d.png"], "w")
-    assert found.classes == ("ant", "cat")
-    assert found.labels.tolist() == [1, 1, 0, -1]
-    assert "1 images of w lie outside" in found.notes[0]
+    labeling = labels_from_folders(["cat/a.png", "cat/deep/b.png", "ant/c.png", "d.png"], "w")
+    assert labeling.classes == ("ant", "cat")
+    assert labeling.labels.tolist() == [1, 1, 0, -1]
+    assert "1 images of w are outside" in labeling.notes[0]
 
 
 def test_a_single_class_is_mentioned() -> None:
-    assert 'one class folder only ("cat")' in labels_from_folders(["cat/a.png"], "w").notes[0]
+    assert 'only one class folder ("cat")' in labels_from_folders(["cat/a.png"], "w").notes[0]
     assert labels_from_folders(["a.png"], "w").notes == ()
 
 

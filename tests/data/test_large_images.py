@@ -1,4 +1,4 @@
-"""Large images are decoded one at a time, small ones side by side."""
+"""Large images are decoded one at a time, small ones in parallel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_threads_wait_for_large_images_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool, read: str
 ) -> None:
     monkeypatch.setattr(large_images, "LARGE_PIXELS", 16 * 16 - 1 if large else 16 * 16)
-    for number in range(130):  # ranges of 64: three threads have something to do
+    for number in range(130):  # ranges of 64: three threads have work
         pixels = np.random.default_rng(number).integers(0, 255, (16, 16, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     inside, most, several = [0], [0], threading.Event()

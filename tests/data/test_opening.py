@@ -1,4 +1,4 @@
-"""The door: names, paths, sizes, and sentences for everything that is not understood."""
+"""Opening: names, paths, sizes, and error messages for invalid arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_data_that_need_labels_are_refused_before_they_are_decoded(tmp_path: Pat
     photos.mkdir()
     for i in range(3):
         Image.new("RGB", (8, 8), (i, i, i)).save(photos / f"{i}.png")
-    with pytest.raises(NoLabelsError, match="photos has no labels: add them"):
+    with pytest.raises(NoLabelsError, match="photos has no labels; add them"):
         open_images(photos, labeled=True, cache_dir=tmp_path / "cache", progress=False)
     assert not (tmp_path / "cache").exists()
     assert len(open_images(photos, cache_dir=tmp_path / "cache", progress=False)) == 3
@@ -44,9 +44,9 @@ def test_resolutions(resolution, expected) -> None:
 @pytest.mark.parametrize(
     ("resolution", "message"),
     [
-        (0, "sides of 1 to 16384 pixels, not 0"),
+        (0, "resolution is 0; give sides of 1 to 16384 pixels"),
         (-1, "sides of 1 to 16384 pixels"),
-        ("64x0", "sides of 1 to 16384 pixels, not '64x0'"),
+        ("64x0", "resolution is '64x0'; give sides of 1 to 16384 pixels"),
         (10**6, "sides of 1 to 16384 pixels"),
         ("64x", "a number or HEIGHTxWIDTH"),
         ((1.5, 2), "a number or HEIGHTxWIDTH"),
@@ -91,11 +91,15 @@ def test_stacked_of_a_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("digit", r'"digit" is neither .*\(did you mean "digits"\?\); built in are digits, grid, ring'),
-        ("ring:mode=8", r'does not know "mode=8" \(did you mean "modes"\?\); it takes modes, radius'),
+        (
+            "digit",
+            r'"digit" is neither .*\(did you mean "digits"\?\); built-in datasets are digits, grid, ring',
+        ),
+        ("ring:mode=8", r'has no option "mode=8" \(did you mean "modes"\?\); it takes modes, radius'),
         ("ring:modes=many", 'modes must be of type int, not "many"'),
-        ("ring:resolution=4", "does not know"),
-        ("ring:train", 'does not know "train"'),
+        ("ring:resolution=4", "has no option"),
+        ("ring:train", 'has no option "train"'),
+        ("shapes:resolution=64", r'has no option "resolution=64"; it takes samples'),
         ("digits:test", 'no split "test"'),
     ],
 )
@@ -109,21 +113,21 @@ def test_missing_paths(tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="there is no file or folder") as caught:
             open_images(path)
         assert isinstance(caught.value, DataError)
-    with pytest.raises(FileNotFoundError, match="neither a file or folder here"):
+    with pytest.raises(FileNotFoundError, match="neither a file or folder in"):
         open_images("photoz")
 
 
 @pytest.mark.parametrize("given", [np.zeros((2, 1, 4, 4), np.uint8), torch.zeros(2, 1, 4, 4), [1], None])
 def test_what_is_neither_a_path_nor_a_name_is_refused_in_a_sentence(given: object) -> None:
-    said = f"give the path or the name of a data set, not {type(given).__name__}: save arrays in an .npz"
+    message = f"give the path or the name of a dataset, not {type(given).__name__}; save arrays in an .npz"
     for door in (open_images, check):
-        with pytest.raises(TypeError, match=said):
+        with pytest.raises(TypeError, match=message):
             door(given)
 
 
 def test_a_limit_is_a_whole_number() -> None:
     for door in (open_images, check):
-        with pytest.raises(TypeError, match=r"limit is 1.5; give a whole number of images, or leave it out"):
+        with pytest.raises(TypeError, match=r"limit is 1.5; give an integer number of images, or omit it"):
             door("digits", limit=1.5)
     assert len(open_images("digits", limit=np.int64(3))) == 3
 
@@ -135,10 +139,10 @@ def test_built_in_points_are_known_by_name() -> None:
 
 def test_files_of_other_kinds(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(ValueError, match="of a kind that is not known; give a folder"):
+    with pytest.raises(ValueError, match="of an unknown type; give a folder"):
         open_images(tmp_path / "a.txt")
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="is one image; give a folder"):
+    with pytest.raises(ValueError, match="is a single image; give a folder"):
         open_images(tmp_path / "a.png")
 
 

@@ -151,7 +151,7 @@ def test_mixed_batches_hold_their_share_and_pass_through_both_kinds(
         assert (labels[rows] >= 0).sum() == count
     for kind, size, per_move in ((True, labeled, count), (False, unlabeled, batch - count)):
         seen = np.concatenate([rows[(labels[rows] >= 0) == kind] for rows in moves])
-        # Shuffled passes one after the other: no image is more than one pass ahead of another.
+        # Consecutive shuffled passes: no image is more than one pass ahead of another.
         shown = np.bincount(seen, minlength=len(labels))[(labels >= 0) == kind]
         assert shown.max() - shown.min() <= 1
         for start in range(0, 12 * per_move - size + 1, size):
@@ -201,7 +201,7 @@ def test_mistakes_about_shares_are_explained() -> None:
         MixedOrder(np.full(3, -1), 2, 0, labeled_share=0.5)
     with pytest.raises(ValueError, match=r"all 3 images have a label; .*labeled_fraction"):
         MixedOrder(np.zeros(3, np.int64), 2, 0, labeled_share=0.5)
-    with pytest.raises(ValueError, match=r"not one row of a batch of 10; give at least 0\.1"):
+    with pytest.raises(ValueError, match=r"less than one row of a batch of 10; give at least 0\.1"):
         MixedOrder(labels, 10, 0, labeled_share=0.04)
     for share in (0.0, 1.5, float("nan")):
         with pytest.raises(ValueError, match="above 0 and at most 1"):

@@ -1,4 +1,4 @@
-"""Ranges of images by several threads: in order, all of them, errors passed on, few at a time."""
+"""Ranges of images in several threads: ordered, complete, errors passed on, few at a time."""
 
 from __future__ import annotations
 

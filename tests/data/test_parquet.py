@@ -66,12 +66,12 @@ def test_shards_of_one_split(tmp_path: Path) -> None:
     assert _first_values(dataset) == list(range(6))
     assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
     parquet.write_table(_table(), tmp_path / "test-00000-of-00001.parquet")
-    with pytest.raises(DataError, match=r"not parts of one \(test, train\)"):
+    with pytest.raises(DataError, match=r"not shards of one table \(test, train\)"):
         open_images(tmp_path)
 
 
 def test_more_row_groups_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everymode.data.parquet.KEPT_BYTES", 100)
+    monkeypatch.setattr("everymode.data.parquet.CACHED_BYTES", 100)
     parquet.write_table(_table(40), tmp_path / "t.parquet", row_group_size=1)
     assert _first_values(open_images(tmp_path / "t.parquet", progress=False, workers=2)) == list(range(40))
 
@@ -87,7 +87,7 @@ def test_faults_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "t.parquet"
     for table, message in (
         (pyarrow.table({"picture": [b""]}), 'no column "image" or "img"'),
-        (pyarrow.table({"image": ["a.png"]}), "not the bytes of image files"),
+        (pyarrow.table({"image": ["a.png"]}), "must hold the bytes of image files"),
         (_table(label=[0.5] * 6), "a label is 0.5; a label must be a whole number or a name"),
         (_table(label=[0, 5, 0, 0, 0, 0], names=["a", "b"]), "a label is 5, but the table names 2 classes"),
     ):

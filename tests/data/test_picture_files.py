@@ -1,4 +1,4 @@
-"""Metadata, damaged or too large, costs no pixels; JPEGs are known whatever they are called and packed in."""
+"""Damaged or oversized metadata leave pixels readable; JPEGs are recognized in any file or archive."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _with_chunks(*chunks: bytes, last: bool = False) -> bytes:
     png = _stored("PNG")
-    place = len(png) - 12 if last else 33
-    return png[:place] + b"".join(chunks) + png[place:]
+    offset = len(png) - 12 if last else 33
+    return png[:offset] + b"".join(chunks) + png[offset:]
 
 
 BOMB = zlib.compress(bytes(5_000_000))
@@ -90,37 +90,37 @@ def test_what_matters_stays(tmp_path: Path) -> None:
 
 def test_damaged_pixels_stay_damaged() -> None:
     data = _with_chunks(_chunk(b"zTXt", b"a\0\0" + BOMB))
-    place = data.index(b"IDAT") + 10
-    for broken in (data[: place + 20], data[:place] + bytes(40) + data[place + 40 :]):
+    offset = data.index(b"IDAT") + 10
+    for broken in (data[: offset + 20], data[:offset] + bytes(40) + data[offset + 40 :]):
         with pytest.raises(Exception, match=r".+"):
             _seen(broken)
 
 
 def _metadata(kind: str, data: bytes) -> list[tuple[int, int]]:
-    """Where the bytes of metadata lie."""
-    found, place = [], 12
+    """Return the spans (start, end) of the bytes of metadata."""
+    spans, offset = [], 12
     if kind == "JPEG":
-        place = 2
-        while data[place + 1] != 0xDA:
-            size = int.from_bytes(data[place + 2 : place + 4], "big")
-            if data[place + 1] == 0xFE or 0xE1 <= data[place + 1] <= 0xEF:
-                found.append((place + 4, place + 2 + size))
-            place += 2 + size
+        offset = 2
+        while data[offset + 1] != 0xDA:
+            size = int.from_bytes(data[offset + 2 : offset + 4], "big")
+            if data[offset + 1] == 0xFE or 0xE1 <= data[offset + 1] <= 0xEF:
+                spans.append((offset + 4, offset + 2 + size))
+            offset += 2 + size
     elif kind == "WEBP":
-        while place < len(data):
-            size = int.from_bytes(data[place + 4 : place + 8], "little")
-            if data[place : place + 4] in (b"ICCP", b"EXIF", b"XMP "):
-                found.append((place + 8, place + 8 + size))
-            place += 8 + size + size % 2
+        while offset < len(data):
+            size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+            if data[offset : offset + 4] in (b"ICCP", b"EXIF", b"XMP "):
+                spans.append((offset + 8, offset + 8 + size))
+            offset += 8 + size + size % 2
     else:
-        (place,) = struct.unpack_from("<I", data, 4)
-        (count,) = struct.unpack_from("<H", data, place)
-        starts = range(place + 2, place + 2 + 12 * count, 12)
+        (offset,) = struct.unpack_from("<I", data, 4)
+        (count,) = struct.unpack_from("<H", data, offset)
+        starts = range(offset + 2, offset + 2 + 12 * count, 12)
         tags = (270, 282, 283, 305, 700, 34675)
-        found = [
+        spans = [
             (start + 2, start + 12) for start in starts if struct.unpack_from("<H", data, start)[0] in tags
         ]
-    return found
+    return spans
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From files to a data set: agreed sizes and channels, skipped files, warnings, and the cache."""
+"""From files to a dataset: common sizes and channels, skipped files, warnings, and the cache."""
 
 from __future__ import annotations
 

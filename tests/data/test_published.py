@@ -39,10 +39,8 @@ def test_stl10_unlabeled_and_whole_folder(stl10: Path) -> None:
     np.testing.assert_array_equal(whole.images, IMAGES)
     assert whole.labels.tolist() == [0, 2, 1, -1, -1]
     assert whole.classes == tuple("abj")
-    assert any("passed over test_X.bin" in note for note in whole.notes)
-    assert any(
-        "7 classes that are named have no image and are left out: c, d" in note for note in whole.notes
-    )
+    assert any("ignored test_X.bin" in note for note in whole.notes)
+    assert any("7 classes have no image and are omitted: c, d" in note for note in whole.notes)
 
 
 def test_stl10_smaller(stl10: Path) -> None:

@@ -1,4 +1,4 @@
-"""Taking rows: small and large batches, views over several arrays, and numpy's own answer."""
+"""Row selection: small and large batches, and views of several arrays, compared with NumPy."""
 
 from __future__ import annotations
 

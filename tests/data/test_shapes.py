@@ -1,4 +1,4 @@
-"""Shapes: labels that say what is seen, antialiased edges, and blocks."""
+"""Shapes: labels that match the image, antialiased edges, and blocks."""
 
 from __future__ import annotations
 

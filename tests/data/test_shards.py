@@ -1,4 +1,4 @@
-"""Shards of one table, by how they are named and what is in them."""
+"""Shards of one table, by their names and content."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ def _named(data) -> list[str | None]:
 )
 def test_usual_names(names: list[str]) -> None:
     paths = [Path(f"{name}.parquet") for name in names]
-    found, notes = shards_of_one(sorted(paths), "here")
-    assert found == paths and notes == ()
+    ordered, notes = shards_of_one(sorted(paths), "here")
+    assert ordered == paths and notes == ()
 
 
 @pytest.mark.parametrize(
     "names", [["train", "test"], ["cifar10", "cifar100"], ["train_0", "test_0"], ["a-00000-of-00001", "a"]]
 )
 def test_other_tables_are_no_shards(names: list[str]) -> None:
-    with pytest.raises(DataError, match="tables that are not parts of one"):
+    with pytest.raises(DataError, match="files that are not shards of one table"):
         shards_of_one([Path(f"{name}.parquet") for name in names], "here")
 
 
 @pytest.mark.parametrize(
     ("names", "lost"),
     [
-        (["t-00001-of-00003"], "of 3 shards 1 is here; 2 shards are missing (0, 2)"),
+        (["t-00001-of-00003"], "1 of 3 shards is present; 2 shards are missing (0, 2)"),
         (["t-00000-of-00004", "t-00002-of-00004", "t-00003-of-00004"], "1 shard is missing (1)"),
         (["t_0", "t_3"], "2 shards are missing (1, 2)"),
         (["t_5"], None),
@@ -90,7 +90,7 @@ def test_missing_shards_are_named(names: list[str], lost: str | None) -> None:
     "names", [["t-00000-of-00002", "t-00001-of-00003"], ["t-00000-of-00002-aa", "t-00000-of-00002-bb"]]
 )
 def test_two_ways_to_cut_a_table_are_refused(names: list[str]) -> None:
-    with pytest.raises(DataError, match="more than one way to cut the table"):
+    with pytest.raises(DataError, match="more than one division of the table"):
         shards_of_one([Path(f"{name}.parquet") for name in names], "here")
 
 
@@ -102,7 +102,7 @@ def test_types_may_differ_where_they_mean_the_same(tmp_path: Path) -> None:
     assert _named(data) == ["3", "1", "1", None, None, None]
     assert any("3 rows are unlabeled (3 null)" in note for note in data.notes)
     assert any(
-        "the columns of a_1.parquet, a_2.parquet, or their types, are not those" in note
+        "the columns of a_1.parquet, a_2.parquet, or their types, differ from those" in note
         for note in data.notes
     )
     assert np.asarray(data.images)[:, 0, 0, 0].tolist() == list(range(6))
@@ -111,7 +111,7 @@ def test_types_may_differ_where_they_mean_the_same(tmp_path: Path) -> None:
 def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     _write(tmp_path / "a_0.parquet", [0, 1], names=["elk", "owl"])
     _write(tmp_path / "a_1.parquet", [0, 1], names=["owl", "elk"])
-    with pytest.raises(DataError, match=r'a_1\.parquet names the classes of column "label" otherwise'):
+    with pytest.raises(DataError, match=r'a_1\.parquet names the classes of column "label" differently'):
         open_images(tmp_path)
     _write(tmp_path / "a_1.parquet", ["elk", "owl"])
     with pytest.raises(DataError, match=r"holds numbers in a_0\.parquet and names in a_1\.parquet"):
@@ -150,7 +150,7 @@ def test_images_in_a_binary_view(tmp_path: Path) -> None:
     data = open_images(tmp_path / "t.parquet", progress=False)
     assert np.asarray(data.images)[:, 0, 0, 0].tolist() == [3, 7]
     assert any(
-        "passed over the columns species" in note and "--label-column species" in note for note in data.notes
+        "ignored the columns species" in note and "--label-column species" in note for note in data.notes
     )
 
 
@@ -162,7 +162,7 @@ def test_tables_below_a_folder(tmp_path: Path) -> None:
     (tmp_path / "data" / "up").symlink_to(tmp_path)
     assert _named(open_images(tmp_path, progress=False)) == ["0", "1"]
     _write(tmp_path / "more" / "test-00000-of-00001.parquet", [0])
-    with pytest.raises(DataError, match=r"in folders that are several \(data, more\); open one of them"):
+    with pytest.raises(DataError, match=r"in several folders \(data, more\); open one of them"):
         open_images(tmp_path)
     _write(tmp_path / "hive" / "label=elk" / "part-0.parquet", [0])
     with pytest.raises(DataError, match=r"named by the values of a column \(label=elk\)"):

@@ -1,4 +1,4 @@
-"""Zip archives: read in place, laid out like folders, and never trusted."""
+"""Zip archives: read without extraction, laid out like folders, and never trusted."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_declared_size_is_not_believed(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_faults_are_explained(tmp_path: Path) -> None:
     (tmp_path / "p.zip").write_bytes(b"PK nothing")
-    with pytest.raises(DataError, match="not a zip archive"):
+    with pytest.raises(DataError, match="not a readable zip archive"):
         zip_source(tmp_path / "p.zip")
     with pytest.raises(DataError, match="holds no images"):
         zip_source(_zip(tmp_path / "q.zip", {"a.txt": b""}))

@@ -102,9 +102,10 @@ class World:
             return
         for name, module in network.named_modules():
             if hasattr(module, "synchronize"):
-                cast(
+                layer = cast(
                     "_Synchronizable", module
-                ).synchronize = True  # nn.Module's annotation allows only tensors
+                )  # nn.Module is annotated to hold tensors and modules only
+                layer.synchronize = True
             elif (
                 isinstance(module, nn.modules.batchnorm._BatchNorm)
                 and not isinstance(module, nn.SyncBatchNorm)

@@ -173,7 +173,7 @@ def test_a_terminated_run_saves_first(tmp_path: Path, uninterrupted: RunFolder) 
         log.write(json.dumps({"step": 8, "images": 0}) + '\n{"step": 1')
     resumed = train(tmp_path)
     assert resumed.code == 0, resumed.said
-    assert "passing over a damaged checkpoint" in resumed.said
+    assert "skipping a damaged checkpoint" in resumed.said
     assert "state.safetensors is not the file that was written" in resumed.said
     assert "going on at step 4 of 12" in resumed.said
     assert_same_end(only_run(tmp_path), uninterrupted)

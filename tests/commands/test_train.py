@@ -213,7 +213,7 @@ def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
 
     assert main(["train", "--resume", run, "--steps", "6"]) == 0
     said = capsys.readouterr().out
-    assert "going on at step 4 of 6" in said
+    assert "resuming at step 4 of 6" in said
     assert f"{run}/checkpoints/step-0000006" in said
 
     assert main(["train", "omni-gan-digits", "--resume", "auto", "--steps", "7", "--quiet"]) == 0

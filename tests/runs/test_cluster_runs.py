@@ -117,7 +117,7 @@ def test_the_clusters_command_refuses_other_data(
     )
     assert main(["clusters", str(whole.path), "--data", str(other), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "is not the data" in said and "--init-from" not in said and "give that data with --data" in said
+    assert "is not the data" in said and "--init-from" not in said and "name that data with --data" in said
     assert not (tmp_path / "out").exists()
 
 

@@ -223,7 +223,7 @@ def test_samples_that_are_not_finite_end_with_4_and_leave_nothing(painter, tmp_p
     _nan_from(painter.network, first)
     assert main(["sample", "run", "--seeds", "0-9", *flags]) == 4
     said = capsys.readouterr().err
-    assert "hold NaN or infinite numbers" in said and "earlier checkpoint" in said
+    assert "have NaN or infinite values" in said and "earlier checkpoint" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -113,7 +113,9 @@ def test_a_gpu_that_is_not_there(toy: Callable[..., Run]) -> None:
 
 def test_labels_are_asked_for_where_they_are_needed(tmp_path: Path) -> None:
     bare = replace(toy_data(), labels=np.full(40, -1), classes=())
-    with pytest.raises(ValueError, match=r"toy has no labels, and omni-gan-32 needs them: add labels"):
+    with pytest.raises(
+        ValueError, match=r"toy has no labels, and omni-gan-32 needs them: add labels.*--labels clusters"
+    ):
         train(IMAGES32, bare, tmp_path, device="cpu", quiet=True)
 
 

@@ -24,6 +24,29 @@ if TYPE_CHECKING:
 
 _OF_DATA = {"digits": DIGITS, "ring": replace(POINTS, k=8), "grid": POINTS}
 
+_Resolution = Annotated[
+    str | None,
+    Parameter(
+        help="Image size in pixels: one number, or HEIGHTxWIDTH (default: that of the data).", metavar="SIZE"
+    ),
+]
+_Limit = Annotated[
+    int | None,
+    Parameter(help="Use a random subset of this many images (default: all).", converter=whole_number),
+]
+_LabelColumn = Annotated[
+    str | None,
+    Parameter(help="Column with the labels, for tables with several columns; used in the report only."),
+]
+_Paper = Annotated[
+    bool,
+    Parameter(
+        help="Default to the paper's hyper-parameters for CIFAR-10 (meant for a GPU).",
+        negative="",
+        show_default=False,
+    ),
+]
+
 
 def partition(
     *,
@@ -32,36 +55,20 @@ def partition(
         Path,
         Parameter(help="Output folder, for partitioner.safetensors, the report and an image of the parts."),
     ],
-    resolution: Annotated[
-        str | None,
-        Parameter(
-            help="Image size in pixels: one number, or HEIGHTxWIDTH (default: that of the data).",
-            metavar="SIZE",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        Parameter(help="Use a random subset of this many images (default: all).", converter=whole_number),
-    ] = None,
-    label_column: Annotated[
-        str | None,
-        Parameter(help="Column with the labels, for tables with several columns; used in the report only."),
-    ] = None,
+    resolution: _Resolution = None,
+    limit: _Limit = None,
+    label_column: _LabelColumn = None,
     value_range: ValueRange = None,
-    paper: Annotated[
-        bool,
-        Parameter(
-            help="Default to the paper's hyper-parameters for CIFAR-10 (needs a GPU).",
-            negative="",
-            show_default=False,
-        ),
-    ] = False,
+    paper: _Paper = False,
     seed: Annotated[int, Parameter(help="Seed of every random draw.", converter=whole_number)] = 0,
     device: Annotated[
         str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
     quiet: Annotated[
-        bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
+        bool,
+        Parameter(
+            help="Print only errors and, after a stop, how to resume.", negative="", show_default=False
+        ),
     ] = False,
     **numbers: Any,
 ) -> Exit:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import Field, fields
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast
 
 from cyclopts import Group, Parameter, Token
 
@@ -144,6 +144,20 @@ def number_flags(
             )
         )
     return flags
+
+
+class _Command(Protocol):
+    """Attributes of a function that cyclopts reads."""
+
+    __signature__: inspect.Signature
+    __doc__: str | None
+
+
+def describe(command: Callable[..., Any], parameters: Sequence[inspect.Parameter], text: str) -> None:
+    """Set the signature and the docstring of a function, from which cyclopts makes its flags and help."""
+    described = cast("_Command", command)  # functions take a __signature__, which their declared type lacks
+    described.__signature__ = inspect.Signature(parameters)
+    described.__doc__ = text
 
 
 def _groups(numbers: Sequence[Number]) -> Iterator[tuple[Numbers, Group]]:

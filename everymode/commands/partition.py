@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, say
-from everymode.commands.numbers import number_flags, whole_number
+from everymode.commands.numbers import describe, number_flags, whole_number
 from everymode.commands.own_recipes import quoted
 from everymode.commands.value_range import ValueRange
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
@@ -155,6 +155,5 @@ def partition_command(tokens: Sequence[str]) -> Callable[..., Exit]:
     def command(**arguments: Any) -> Exit:
         return partition(**arguments)
 
-    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
-    command.__doc__ = partition.__doc__
+    describe(command, [*options, *flags], partition.__doc__ or "")
     return command

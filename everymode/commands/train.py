@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.commands.numbers import number_flags
+from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.extractors.naming import names_code
@@ -172,8 +172,7 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
             )
         return train(*arguments, **settings)
 
-    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
-    command.__doc__ = _description(name, recipe)
+    describe(command, [*options, *flags], _description(name, recipe))
     return command
 
 

@@ -83,7 +83,7 @@ def test_a_cluster_is_not_asked_for_twice_or_where_there_is_none(
     whole: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sample", str(whole.path), "--cluster", "2", "--label", "2"]) == 2
-    assert "name the same thing" in capsys.readouterr().err
+    assert "exclude each other: set one" in capsys.readouterr().err
     assert main(["sample", str(whole.path), "--cluster", "5"]) == 2
     assert "there is no cluster 5: clusters are numbered 0 to 4" in capsys.readouterr().err
 

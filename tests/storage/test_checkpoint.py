@@ -146,9 +146,7 @@ def test_a_run_without_a_whole_checkpoint_says_which_kind_it_is(tmp_path: Path, 
     with pytest.raises(FileNotFoundError, match=r"every checkpoint of .* is damaged"):
         newest_of_run(tmp_path)
     said = capsys.readouterr()
-    assert (
-        "skipping" in said.err and said.out == ""
-    )  # stdout belongs to what was asked for, such as --json
+    assert "skipping" in said.err and said.out == ""  # stdout belongs to what was asked for, such as --json
     write(tmp_path / "checkpoints", 2)
     assert newest_of_run(tmp_path).name == "step-0000002"
 

@@ -145,7 +145,10 @@ def test_points_for_a_recipe_of_images_are_refused_from_the_users_view(recipe, t
 def test_the_help_of_evaluate_names_its_argument_as_its_usage_does(capsys):
     assert main(["evaluate", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert "Usage: everymode evaluate RUN" in shown and "RUN  What to judge" in shown
+    assert (
+        "Usage: everymode evaluate RUN" in shown
+        and "RUN  Run, checkpoint or saved generator to evaluate" in shown
+    )
     assert "FAKE" not in shown.replace("--fake", "")
 
 

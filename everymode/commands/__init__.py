@@ -1,1 +1,1 @@
-"""The commands of the command line, one file each. Nothing here imports torch before a command runs."""
+"""Commands of the command line, one file each. No module here imports torch before a command runs."""

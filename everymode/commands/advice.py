@@ -1,4 +1,4 @@
-"""What to do next with data that `everymode data check` has looked over: the recipe that fits, as a command to copy."""
+"""Recipes that fit the data that `everymode data check` has checked, as commands to copy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from everymode.data.checking import CheckReport
 
 SIZES = (32, 64, 128)
-"""Of the recipes for images of one's own, in pixels."""
+"""Image sizes of the recipes for custom images, in pixels."""
 BUILT_IN = {"digits": "digits", "shapes": "shapes", "two-domain-digits": "two-domains"}
-"""Labeled data that everymode brings -> how the names of its recipes end."""
+"""Built-in labeled dataset -> ending of the names of its recipes."""
 
 
 def advice(
@@ -25,10 +25,11 @@ def advice(
     fit: str = "crop",
     value_range: str | None = None,
 ) -> str:
-    """Sentences and commands for the terminal.
+    """Return advice and commands for the terminal.
 
     Args:
-        source, resolution, label_column, fit, value_range: as the user gave them.
+        report: the report of the check.
+        source, resolution, label_column, fit, value_range: the arguments of the check; the commands repeat them.
     """
     size = _size(report, resolution)
     options = f" --data {shlex.quote(source)}"
@@ -38,8 +39,8 @@ def advice(
     lines = []
     if len(report.sizes) > 1 and resolution is None:
         lines.append(
-            f"sizes differ: give --resolution {size} to see how many images would be much enlarged; `train` brings all "
-            "to the size of its recipe"
+            f"sizes differ: --resolution {size} counts the images that would be enlarged more than twice; `train` "
+            "resizes all images to the resolution of its recipe"
         )
     reason, names = _recipes(report, source, size, several="," in (label_column or ""))
     lines.append(f"{reason}, so train with" + (" one of" if len(names) > 1 else "") + ":")
@@ -48,7 +49,7 @@ def advice(
 
 
 def _recipes(report: CheckReport, source: str, size: int, *, several: bool) -> tuple[str, list[str]]:
-    """What speaks for which recipes. `several` labels an image are for omni-gan alone."""
+    """Return a reason and names of recipes. `several`: images have several labels, which only omni-gan takes."""
     if report.is_points:
         ending = "ring" if source.split(":")[0] == "ring" else "grid"
         return "these are points in the plane", [f"self-conditioned-{ending}", f"gan-{ending}"]
@@ -57,7 +58,7 @@ def _recipes(report: CheckReport, source: str, size: int, *, several: bool) -> t
     if classes == 0:
         return "there are no labels", [f"self-conditioned-{size}", f"partition-guided-{size}"]
     if classes == 1:
-        return "one class tells nothing apart", [f"self-conditioned-{size}", f"partition-guided-{size}"]
+        return "there is only one class", [f"self-conditioned-{size}", f"partition-guided-{size}"]
     if 2 * report.num_unlabeled > report.num_images and not several:
         few = f"multi-hinge-ssl-{min(size, 64)}"  # there is none for 128 pixels
         return "a few images have labels", [few, f"omni-gan-{ending}"]
@@ -65,7 +66,7 @@ def _recipes(report: CheckReport, source: str, size: int, *, several: bool) -> t
 
 
 def _size(report: CheckReport, resolution: Resolution | None) -> int:
-    """The size among SIZES that is asked for, or that most images have, rounded down; at most 64 unless asked."""
+    """Return the requested resolution, or the most frequent one (at most 64), rounded down to one of SIZES."""
     if resolution is not None:
         side, largest = (resolution if isinstance(resolution, int) else min(resolution)), SIZES[-1]
     else:

@@ -1,4 +1,4 @@
-"""`everymode clusters`: what the labels that a run found for itself are."""
+"""`everymode clusters`: report on the clusters that a run uses as labels."""
 
 from __future__ import annotations
 
@@ -17,23 +17,30 @@ if TYPE_CHECKING:
 
 
 def clusters(
-    run: Annotated[Path, Parameter(name="RUN", help="Run folder of a recipe that finds its own labels.")],
+    run: Annotated[
+        Path, Parameter(name="RUN", help="Run folder of a recipe that uses clusters or parts as labels.")
+    ],
     /,
     *,
     data: Annotated[
-        str | None, Parameter(help="The data it was trained on, if it has moved since.", metavar="PATH")
+        str | None,
+        Parameter(
+            help="Training data of the run, if it has moved (default: its recorded path).", metavar="PATH"
+        ),
     ] = None,
-    out: Annotated[Path | None, Parameter(help="Folder for the pictures; left out, RUN/clusters.")] = None,
-    seed: Annotated[int, Parameter(help="Of the samples.", converter=whole_number)] = 0,
+    out: Annotated[Path | None, Parameter(help="Folder for the images (default: RUN/clusters).")] = None,
+    seed: Annotated[
+        int, Parameter(help="Seed of the first sample; sample i uses seed + i.", converter=whole_number)
+    ] = 0,
     recipe: Annotated[
-        str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
+        str | None, Parameter(help="Python file that defines the run's RECIPE (custom recipes only).")
     ] = None,
 ) -> None:
-    """Show the clusters (or parts) that stand for labels in a run: sizes, steadiness, agreement with classes, pictures.
+    """Report the clusters or parts that a run uses as labels: sizes, stability, agreement with classes, and images.
 
-    Each picture has images of one cluster on the left and samples of it on the right.
+    Writes report.json, and images with training images of a cluster on the left and samples of it on the right.
     """
-    own = None if recipe is None else find(recipe)
+    custom_recipe = None if recipe is None else find(recipe)
     from everymode.data.hiding import with_few_labels
     from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
@@ -42,30 +49,30 @@ def clusters(
     from everymode.storage.run_folder import RunFolder
 
     config = RunFolder(run).read_config()
-    if own is None:
+    if custom_recipe is None:
         require_named_recipe(run, run)
-    numbers = recipe_of(config, own, run)
-    found = clusters_of(run)
+    run_recipe = recipe_of(config, custom_recipe, run)
+    clustering = clusters_of(run)
     dataset = open_images(
         data or config["data"]["source"],
-        resolution=None if numbers.takes_points else numbers.size,
-        fit=numbers.fit,
-        label_column=numbers.label_column or None,
-        value_range=numbers.value_range,
+        resolution=None if run_recipe.takes_points else run_recipe.size,
+        fit=run_recipe.fit,
+        label_column=run_recipe.label_column or None,
+        value_range=run_recipe.value_range,
         progress=False,
     )
-    trained_on = with_few_labels(dataset, numbers.labeled_fraction, numbers.seed)
+    trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
     check_same_data(RunFolder(run), trained_on, dataset.name)
-    report = report_clusters(found, dataset)
-    place = out or run / "clusters"
-    paths = draw_clusters(found, dataset, place, recipe=own, seed=seed)
-    write_report(report, place / "report.json")
+    report = report_clusters(clustering, dataset)
+    folder = out or run / "clusters"
+    paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
+    write_report(report, folder / "report.json")
     say(in_words(report))
-    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more pictures beside it" if paths[1:] else ""))
+    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
 
 
 def in_words(report: ClusterReport) -> str:
-    """The report for a terminal."""
+    """Return the report as text for the terminal."""
     sizes = sorted(report.sizes)
     examples = (
         f"{sum(sizes) // 2:,} examples and their mirror images"
@@ -73,15 +80,15 @@ def in_words(report: ClusterReport) -> str:
         else f"{sum(sizes):,} examples"
     )
     lines = [
-        f"{len(sizes)} clusters of {examples} at step {report.step}: {sizes[0]:,} to {sizes[-1]:,}, the middle one has "
-        f"{sizes[len(sizes) // 2]:,}, {report.empty} empty; the largest holds {report.largest:.1%}"
+        f"{len(sizes)} clusters of {examples} at step {report.step}: sizes {sizes[0]:,} to {sizes[-1]:,}, median "
+        f"{sizes[len(sizes) // 2]:,}, {report.empty} empty; the largest has {report.largest:.1%} of all"
     ]
-    steady = [record for record in report.history if "nmi with previous" in record]
-    if steady:
+    compared = [record for record in report.history if "nmi with previous" in record]
+    if compared:
         shown = ", ".join(
-            f"{record['nmi with previous']:.3f} (step {record['step']})" for record in steady[-8:]
+            f"{record['nmi with previous']:.3f} (step {record['step']})" for record in compared[-8:]
         )
-        lines.append(f"normalized mutual information with the clusters before: {shown}")
+        lines.append(f"normalized mutual information with the previous clusters: {shown}")
     if report.nmi is not None and report.purity is not None:
         lines.append(
             f"with the data's classes: normalized mutual information {report.nmi:.3f}, purity {report.purity:.3f}"

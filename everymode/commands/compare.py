@@ -1,4 +1,4 @@
-"""`everymode compare`: score cards side by side."""
+"""`everymode compare`: comparison of score cards."""
 
 from __future__ import annotations
 
@@ -18,65 +18,74 @@ def compare(
         Path,
         Parameter(
             name="CARD",
-            help="Score card (.json), or a run folder, which stands for the newest of its cards of each protocol.",
+            help="Score card (.json), or a run folder: the newest of its cards for each protocol.",
         ),
     ],
     ignore: Annotated[
         str | None,
-        Parameter(help="Fields of the protocol that may differ, as in truncation,label_prior."),
+        Parameter(help="Fields of the protocol that may differ, such as truncation,label_prior."),
     ] = None,
     every: Annotated[
-        bool, Parameter(name="--all", help="All cards of a run folder, old ones too.", negative="")
+        bool,
+        Parameter(
+            name="--all",
+            help="Compare all cards of a run folder, not only the newest for each protocol.",
+            negative="",
+            show_default=False,
+        ),
     ] = False,
 ) -> Exit:
-    """Lay score cards side by side, with mean and spread over seeds.
+    """Compare score cards in a table, with mean and spread over seeds.
 
-    Numbers are ranked only where the protocols are equal; otherwise the fields that differ are named. Ends with code 2
-    if no two cards could be ranked in any metric.
+    Scores are ranked only among cards of the same protocol; otherwise the fields that differ are printed. The exit code
+    is 2 if no two cards can be ranked in any metric.
     """
     from everymode.evaluation.comparison import NamedCard, compare_cards, comparison_table, short_names
 
-    found_cards: dict[Path, NamedCard] = {}
+    cards_by_file: dict[Path, NamedCard] = {}
     for path in cards:
-        for file, named in _chosen(path, every=every).items():
-            found_cards.setdefault(file.resolve(), named)
-    if len(found_cards) < 2:
-        count = f"{len(found_cards)} score card{'' if len(found_cards) == 1 else 's'} to compare"
-        raise ValueError(f"{count}; name at least two, which `everymode evaluate` writes")
-    short = short_names([named.name for named in found_cards.values()])
-    named_cards = [NamedCard(short[named.name], named.card) for named in found_cards.values()]
+        for file, named in _selected(path, every=every).items():
+            cards_by_file.setdefault(file.resolve(), named)
+    if len(cards_by_file) < 2:
+        count = f"{len(cards_by_file)} score card{'' if len(cards_by_file) == 1 else 's'} to compare"
+        raise ValueError(f"{count}: name at least two; `everymode evaluate` writes them")
+    short = short_names([named.name for named in cards_by_file.values()])
+    named_cards = [NamedCard(short[named.name], named.card) for named in cards_by_file.values()]
     ignored = [field.strip() for field in ignore.split(",")] if ignore else []
-    found = compare_cards(named_cards, ignore=ignored)
-    if found:
-        say(comparison_table(found))
-    if not any(each.ranks for each in found):
-        same = all(len(each.rankings) == 1 for each in found) and found
-        reason = (
-            "all cards are of one subject, so there is nothing to rank"
-            if same
-            else "no two cards were made in the same way; evaluate them alike, or name fields to --ignore"
-        )
-        return Exit.DONE if same else fail(f"nothing could be compared: {reason}", Exit.USAGE)
-    return Exit.DONE
+    comparisons = compare_cards(named_cards, ignore=ignored)
+    if comparisons:
+        say(comparison_table(comparisons))
+    if any(each.ranks for each in comparisons):
+        return Exit.DONE
+    if comparisons and all(len(each.rankings) == 1 for each in comparisons):
+        return Exit.DONE  # all cards are of one subject, so there is nothing to rank
+    return fail(
+        "nothing could be compared: no two cards have the same protocol; evaluate them in the same way, or name the "
+        "fields that may differ with --ignore",
+        Exit.USAGE,
+    )
 
 
-def _chosen(path: Path, *, every: bool) -> dict[Path, NamedCard]:
-    """The cards that a path stands for, by file; says so where older ones are left out."""
+def _selected(path: Path, *, every: bool) -> dict[Path, NamedCard]:
+    """Return the cards of a path by file: all, or the newest for each protocol, with a message if any are skipped."""
     from everymode.evaluation.comparison import NamedCard
     from everymode.evaluation.newest_cards import newest_cards
     from everymode.evaluation.score_card import read_card
 
     cards = {str(file): NamedCard(str(file), read_card(file)) for file in card_files(path)}
-    kept = list(cards.values()) if every or path.is_file() else newest_cards(list(cards.values()))
-    if len(kept) < len(cards):
-        say(f"{path}: {len(kept)} of {len(cards)} cards, the newest of each protocol (--all takes all)")
-    return {Path(named.name): named for named in kept}
+    selected = list(cards.values()) if every or path.is_file() else newest_cards(list(cards.values()))
+    if len(selected) < len(cards):
+        say(
+            f"{path}: {len(selected)} of {len(cards)} cards, the newest for each protocol (--all compares all)"
+        )
+    return {Path(named.name): named for named in selected}
 
 
 def card_files(path: Path) -> list[Path]:
-    """The score cards that a path stands for: itself, or those in a folder's `evaluations` (or in the folder).
+    """Return the score cards of a path: the file itself, or those in the folder's `evaluations` (else in the folder).
 
-    Raises FileNotFoundError if there is none.
+    Raises:
+        FileNotFoundError: if there is none.
     """
     if path.is_file():
         return [path]
@@ -86,7 +95,7 @@ def card_files(path: Path) -> list[Path]:
             "RUN` writes one"
         )
     folder = path / "evaluations" if (path / "evaluations").is_dir() else path
-    found = sorted(file for file in folder.glob("*.json") if not file.name.startswith((".", "truncation-")))
-    if not found or ((path / "config.json").is_file() and folder == path):
+    files = sorted(file for file in folder.glob("*.json") if not file.name.startswith((".", "truncation-")))
+    if not files or ((path / "config.json").is_file() and folder == path):
         raise FileNotFoundError(f"there is no score card in {path}; `everymode evaluate {path}` writes one")
-    return found
+    return files

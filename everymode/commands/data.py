@@ -1,4 +1,4 @@
-"""`everymode data`: look a data set over before training on it."""
+"""`everymode data`: check of a dataset before training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from everymode.resolution import parse_resolution
 
 
 def check_data(
-    source: Annotated[str, Parameter(name="PATH", help="Folder, .zip, .parquet, ... or built-in name.")],
+    source: Annotated[
+        str, Parameter(name="PATH", help="Folder, .zip, .parquet, ..., or name of a built-in dataset.")
+    ],
     /,
     *,
     resolution: Annotated[
@@ -22,22 +24,24 @@ def check_data(
         Parameter(help="Count the images that this size would enlarge more than twice.", metavar="SIZE"),
     ] = None,
     fit: Annotated[
-        Literal["crop", "pad", "stretch"], Parameter(help="How images of another shape are made to fit.")
+        Literal["crop", "pad", "stretch"], Parameter(help="How to fit images of another aspect ratio.")
     ] = "crop",
     label_column: Annotated[
         str | None,
         Parameter(
-            help="Column with the labels, for tables that have several; a,b,c: several labels an image."
+            help="Column with the labels, for tables with several columns; a,b,c: several labels per image."
         ),
     ] = None,
     value_range: ValueRange = None,
     limit: Annotated[
-        int | None, Parameter(help="Look at a random choice of this many images.", converter=whole_number)
+        int | None,
+        Parameter(help="Check a random subset of this many images (default: all).", converter=whole_number),
     ] = None,
 ) -> Exit:
-    """Decode every image once, report sizes, classes, damage and duplicates, and say what to train with.
+    """Report sizes, classes, damaged images and duplicates of a dataset, and the recipes that fit it.
 
-    Ends with code 3 if no image can be read, or more than 1 % can't (training would refuse them).
+    Decodes every image once. The exit code is 3 if no image can be read, or more than 1 % can't (training would reject
+    the dataset).
     """
     size = None if resolution is None else parse_resolution(resolution)
     from everymode.data import check, format_report
@@ -51,13 +55,13 @@ def check_data(
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
     say(format_report(report))
-    lost = len(report.unreadable)
-    if lost == report.num_images:
+    unreadable = len(report.unreadable)
+    if unreadable == report.num_images:
         count = counted(report.num_images, "image")
         return fail(f"{report.name} has {count}, and none that can be read", Exit.DATA)
-    if lost > MOST_UNREADABLE * report.num_images:
+    if unreadable > MOST_UNREADABLE * report.num_images:
         return fail(
-            f"{report.name}: {lost:,} of {report.num_images:,} images can't be read, and training skips at "
+            f"{report.name}: {unreadable:,} of {report.num_images:,} images can't be read, and training skips at "
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )

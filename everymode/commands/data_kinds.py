@@ -1,4 +1,4 @@
-"""What data a recipe is for: images that all have labels, that have a few, that have none, or points in the plane."""
+"""Kinds of data that recipes are for: images with labels, with a few labels, without labels, or points in the plane."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from everymode.recipe import Recipe
 
 
 class DataKind(Enum):
-    """What a user may have; the values are headings."""
+    """Kind of data; the values are headings of `everymode recipes`."""
 
     LABELS = "images with labels"
     FEW_LABELS = (
         "images of which a few are labeled (omni-gan-*, ac-gan-* and reacgan-* take unlabeled ones too)"
     )
-    NO_LABELS = "images without labels (any that there are play no part)"
+    NO_LABELS = "images without labels (existing labels are ignored)"
     POINTS = "points in the plane"
 
 
 def data_kind(recipe: Recipe) -> DataKind:
-    """What a recipe is for, by its parts; those for a few labels also say so in their name."""
+    """Return the kind of data of a recipe, by its parts and, for few labels, also by "-ssl-" in its name."""
     if recipe.takes_points:
         return DataKind.POINTS
     if not recipe.needs_labels():

@@ -1,5 +1,6 @@
-"""What this machine offers: versions, devices, compiler, extras, disk. Each is found out by itself: one that
-can't be says why, and the others stand.
+"""`everymode doctor`: versions, devices, compiler, extras and disk space of this machine.
+
+Each item is determined separately; if one fails, its line has the error, and the others are unaffected.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _EXTRAS = {
 
 
 def findings() -> list[tuple[str, str]]:
-    """What was found out: (subject, sentence), in the order to be shown. Never raises."""
-    questions: dict[str, Callable[[], str]] = {
+    """Return (subject, finding) pairs in the order of display. Never raises."""
+    checks: dict[str, Callable[[], str]] = {
         "everymode": lambda: f"{__version__} at {Path(__file__).parent}",
         "python": lambda: f"{platform.python_version()} at {sys.executable}, on {platform.platform()}",
         "torch": _torch,
@@ -42,21 +43,21 @@ def findings() -> list[tuple[str, str]]:
         "cache": _cache,
         "this folder": lambda: f"{Path.cwd()}, {_free(Path.cwd())}",
     }
-    return [(subject, _answer(question)) for subject, question in questions.items()]
+    return [(subject, _result(check)) for subject, check in checks.items()]
 
 
 def report() -> str:
-    """The findings as aligned text."""
-    found = findings()
-    width = max(len(subject) for subject, _ in found)
-    return "\n".join(f"{subject:<{width}}  {sentence}" for subject, sentence in found)
+    """Return the findings as aligned text."""
+    pairs = findings()
+    width = max(len(subject) for subject, _ in pairs)
+    return "\n".join(f"{subject:<{width}}  {finding}" for subject, finding in pairs)
 
 
-def _answer(question: Callable[[], str]) -> str:
+def _result(check: Callable[[], str]) -> str:
     try:
-        return question()
-    except Exception as error:  # a diagnosis must not need the diagnosed to work
-        return f"could not be found out ({type(error).__name__}: {error})"
+        return check()
+    except Exception as error:  # one broken item must not hide the others
+        return f"check failed ({type(error).__name__}: {error})"
 
 
 def _version(package: str) -> str:
@@ -86,13 +87,13 @@ def _gpus() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        return "none that torch can use: training runs on the CPU"
+        return "torch finds none: training runs on the CPU"
     lines = []
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         name = torch.cuda.get_device_name(index)
         lines.append(f"cuda:{index} {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
-    several = " (torchrun --nproc-per-node uses several)" if len(lines) > 1 else ""
+    several = " (use several with torchrun --nproc-per-node)" if len(lines) > 1 else ""
     return "; ".join(lines) + several
 
 
@@ -101,14 +102,14 @@ def _bf16() -> str:
 
     if torch.cuda.is_available():
         return (
-            "on the GPU" if torch.cuda.is_bf16_supported(including_emulation=False) else "emulated on the GPU"
+            "supported by the GPU"
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else "emulated on the GPU"
         )
-    # On a CPU without instructions for it bf16 works, but slower than float32.
+    # On a CPU without bf16 instructions bf16 works, but is slower than float32.
     in_hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return (
-        "in the CPU's hardware"
-        if in_hardware
-        else "not in the CPU's hardware: --precision bf16 would be slow"
+        "supported by the CPU" if in_hardware else "not supported by the CPU: --precision bf16 would be slow"
     )
 
 
@@ -118,14 +119,14 @@ def _compiler() -> str:
         path = shutil.which(name) if name else None
         if path:
             return f"{path}: --compile yes works on the CPU"
-    missing = f"CXX={named} is not there, and no" if named else "no"
-    return f"{missing} C++ compiler found: --compile yes needs one on the CPU (apt install g++)"
+    missing = f"CXX={named} is missing, and no" if named else "no"
+    return f"{missing} C++ compiler was found: --compile yes needs one on the CPU (apt install g++)"
 
 
 def _extra(name: str, module: str, use: str) -> str:
-    found = importlib.util.find_spec(module)
-    if found is not None and found.origin is not None:  # a mere folder of that name has none
-        return f"present: {use}"
+    spec = importlib.util.find_spec(module)
+    if spec is not None and spec.origin is not None:  # None for a folder of that name that is no package
+        return f"installed: {use}"
     return f"missing ({use}): pip install 'everymode[{name}]', or in a clone pip install -e '.[{name}]'"
 
 

@@ -1,4 +1,4 @@
-"""How `everymode sample` draws: several samples in a pass, each by its own label and seed."""
+"""Drawing of samples for `everymode sample`: several samples per pass, each with its label and seed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from everymode.sampling.generator import Generator
 
 AT_ONCE = 64
-"""Samples in a pass."""
+"""Samples per pass, by default."""
 
 
 class Wanted(NamedTuple):
-    """One sample to draw: its label (None: drawn too) and its seed."""
+    """Label of a sample (None: drawn at random) and its seed."""
 
     label: str | None
     seed: int
 
 
 class Pass(NamedTuple):
-    """Samples that were drawn together."""
+    """Samples that are drawn in one pass."""
 
     wanted: Sequence[Wanted]
     samples: Tensor
@@ -33,15 +33,18 @@ class Pass(NamedTuple):
 
 
 class Drawing:
-    """Draws from a generator, and counts what rejection came to.
+    """Sampler of a generator, which counts rejected samples.
 
     Args:
-        labels: all that will be asked for; [None] where they are drawn.
-        size: (height, width), for generators that draw any size. Large images come fewer in a pass.
-        retries: how often at most a rejected sample is drawn again; None = it is kept.
-        batch_size: samples in a pass, at most.
+        generator: the generator.
+        labels: all labels that will be requested; [None] if labels are drawn at random.
+        truncation: factor on the latent code.
+        size: (height, width), for generators that draw any size. Passes of large images have fewer samples.
+        retries: maximum number of redraws of a rejected sample; None means no rejection.
+        batch_size: maximum number of samples per pass.
 
-    Raises ValueError for a label that the generator does not know.
+    Raises:
+        ValueError: if the generator has no such label.
     """
 
     def __init__(
@@ -58,41 +61,42 @@ class Drawing:
         from everymode.sampling.label_names import label_numbers
 
         self._generator = generator
-        self._numbers = {
+        self._indices = {
             label: label_numbers(label, 1, generator.num_labels, generator.classes) for label in labels
         }
         self._truncation = truncation
         self._size = size
         self._retries = retries
-        # A pass comes back whole, so large images are few in it.
+        # The samples of a pass are in memory together, so a pass of large images has few.
         fitting = batch_size if size is None else MOST_PIXELS // max(1, size[0] * size[1])
         self._batch_size = max(1, min(batch_size, fitting))
         self._samples = self._accepted = self._draws = 0
 
     def passes(self, wanted: Iterable[Wanted]) -> Iterator[Pass]:
-        """The samples in order, several at a time."""
-        left = iter(wanted)
-        while batch := list(islice(left, self._batch_size)):
+        """Yield the samples in order, in passes of several samples."""
+        remaining = iter(wanted)
+        while batch := list(islice(remaining, self._batch_size)):
             yield self.together(batch)
 
     def together(self, wanted: Sequence[Wanted]) -> Pass:
-        """These samples in one pass.
+        """Draw samples in one pass.
 
-        Raises NotFinite for samples with NaN or infinite numbers.
+        Raises:
+            NotFinite: if a sample has NaN or infinite values.
         """
-        found = self._together(wanted)
-        bad = ~found.samples.isfinite().flatten(1).all(1)
+        drawn = self._together(wanted)
+        bad = ~drawn.samples.isfinite().flatten(1).all(1)
         if bad.any():
             seeds = [each.seed for each, wrong in zip(wanted, bad.tolist(), strict=True) if wrong]
             raise NotFinite(
-                f"{len(seeds)} of {len(wanted)} samples (first: seed {seeds[0]}) hold NaN or infinite numbers, so "
-                "nothing is written: the generator has diverged, so take an earlier checkpoint"
+                f"{len(seeds)} of {len(wanted)} samples (first: seed {seeds[0]}) have NaN or infinite values, so "
+                "nothing is written: the generator has diverged, so use an earlier checkpoint"
             )
-        return found
+        return drawn
 
     def _together(self, wanted: Sequence[Wanted]) -> Pass:
         options = {
-            "label": self._asked(wanted),
+            "label": self._label_indices(wanted),
             "by_position": True,
             "seed": [each.seed for each in wanted],
             "truncation": self._truncation,
@@ -109,24 +113,27 @@ class Drawing:
         return Pass(wanted, drawn.images)
 
     def labels(self, wanted: Sequence[Wanted]) -> Tensor | None:
-        """Labels of these samples, drawn ones too: int64 [n], or [n, blocks] for several each. None where there are
-        none.
+        """Return the labels of samples, random ones included: int64 [n], or [n, blocks] with several labels per image.
+
+        Returns:
+            None for a generator without labels.
         """
         import torch
 
         draws = self._generator.draws([each.seed for each in wanted])
-        condition = self._generator.conditions(self._asked(wanted), draws)
+        condition = self._generator.conditions(self._label_indices(wanted), draws)
         if not isinstance(condition, torch.Tensor) or condition.is_floating_point():
             return None
         return condition.cpu()
 
     def rejection(self) -> str:
-        """What rejection came to, for people."""
-        return f"{self._accepted} of {self._samples} are in their part, after {self._draws} draws"
+        """Return a message with the number of accepted samples and of draws."""
+        counts = f"{self._accepted} of {self._samples} samples"
+        return f"{counts} are in their part of the partition, after {self._draws} draws"
 
-    def _asked(self, wanted: Sequence[Wanted]) -> Tensor | None:
+    def _label_indices(self, wanted: Sequence[Wanted]) -> Tensor | None:
         import torch
 
-        numbers = [self._numbers[each.label] for each in wanted]
-        given = [each for each in numbers if each is not None]
-        return torch.cat(given) if given else None
+        indices = [self._indices[each.label] for each in wanted]
+        set_indices = [each for each in indices if each is not None]
+        return torch.cat(set_indices) if set_indices else None

@@ -1,4 +1,4 @@
-"""How a command ends: its exit codes, and the one line that says what went wrong."""
+"""End of a command: exit codes, and the error message in one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes: 75 is what schedulers know as "try again later" (EX_TEMPFAIL), 141 the end of a pipe."""
+    """Exit codes. 75 is EX_TEMPFAIL, which schedulers read as "try again later"; 141 is a closed output pipe."""
 
     DONE = 0
     FAILED = 1
@@ -22,9 +22,9 @@ class Exit(IntEnum):
 
 
 def fail(error: BaseException | str, code: Exit) -> Exit:
-    """Say `error: ...` in one line on stderr, and return the code. EVERYMODE_TRACEBACK=1 adds the traceback.
+    """Print `error: ...` in one line on stderr, and return the code. EVERYMODE_TRACEBACK=1 adds the traceback.
 
-    Under torchrun the first process of each machine speaks: if only one machine lacks the data, it says so.
+    Under torchrun the first process of each machine prints, so that an error of a single machine is visible.
     """
     if isinstance(error, BaseException) and os.environ.get("EVERYMODE_TRACEBACK", "0") not in ("", "0"):
         traceback.print_exception(error)
@@ -34,6 +34,6 @@ def fail(error: BaseException | str, code: Exit) -> Exit:
 
 
 def say(text: str) -> None:
-    """A line on stdout, from one process of a run only."""
+    """Print a line on stdout, in the first process of a run only."""
     if os.environ.get("RANK", "0") == "0":
         print(text, flush=True)

@@ -1,4 +1,4 @@
-"""`everymode evaluate`: judge a generator, or generated images, against real ones."""
+"""`everymode evaluate`: score a generator, or generated images, against real images."""
 
 from __future__ import annotations
 
@@ -19,62 +19,60 @@ if TYPE_CHECKING:
     from everymode.evaluation.score_card import ScoreCard
 
 
-HOW, WHAT = ProtocolFlags(), ResultFlags()
+PROTOCOL_FLAGS, RESULT_FLAGS = ProtocolFlags(), ResultFlags()
 
 
 def evaluate(
-    judged: Annotated[
+    subject: Annotated[
         str | None,
         Parameter(
             name="RUN",
-            help="What to judge: a run, checkpoint or saved generator; or images, as a folder, .zip, .npz, .parquet or "
-            "name.",
+            help="Run, checkpoint or saved generator to evaluate; or images: a folder, .zip, .npz, .parquet, or name "
+            "of a built-in dataset.",
         ),
     ] = None,
     /,
     *,
-    fake: Annotated[
-        str | None,
-        Parameter(help="The same as RUN, which reads better for images."),
-    ] = None,
+    fake: Annotated[str | None, Parameter(help="Alias of RUN.")] = None,
     real: Annotated[
-        str | None, Parameter(help="Real images, likewise; left out, what the run was trained on.")
+        str | None,
+        Parameter(help="Real images, in the same forms as RUN (default: training data of the run)."),
     ] = None,
-    how: Annotated[ProtocolFlags, Parameter(name="*")] = HOW,
-    what: Annotated[ResultFlags, Parameter(name="*")] = WHAT,
+    protocol_flags: Annotated[ProtocolFlags, Parameter(name="*")] = PROTOCOL_FLAGS,
+    result_flags: Annotated[ResultFlags, Parameter(name="*")] = RESULT_FLAGS,
     recipe: Annotated[
-        str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
+        str | None, Parameter(help="Python file that defines the run's RECIPE (custom recipes only).")
     ] = None,
     device: Annotated[
-        str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
+        str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
 ) -> Exit:
-    """Judge a generator, or generated images, against real ones, and write a score card.
+    """Score a generator, or generated images, against real images, and write a score card.
 
-    One pass over each side, in memory that the number of images does not change. Real statistics are kept in
-    $EVERYMODE_CACHE and used again while nothing that could change them has changed.
+    Reads each side once; memory does not grow with the number of images. Statistics of the real images are cached in
+    $EVERYMODE_CACHE, and computed again whenever the images, the extractor or the protocol change.
     """
-    judged_path = _one_of(judged, fake)
-    how.check()
-    what.check()
-    own = _own_recipe(judged_path, recipe)
-    _check_out(what.out)
-    asked = _Asked(judged_path, real, how.protocol(), own, device)
+    path = _one_of(subject, fake)
+    protocol_flags.check()
+    result_flags.check()
+    custom_recipe = _custom_recipe(path, recipe)
+    _check_out(result_flags.out)
+    request = _Request(path, real, protocol_flags.protocol(), custom_recipe, device)
     try:
-        if what.curve:
-            _curve(asked, what)
+        if result_flags.curve:
+            _curve(request, result_flags)
         else:
-            _card(asked, what)
+            _card(request, result_flags)
     except FileNotFoundError as error:
-        paths = [Path(side).expanduser() for side in (judged_path, real, what.held_out) if side is not None]
-        gone = [path for path in paths if not path.exists() and str(path) in str(error)]
-        return fail(error, Exit.DATA if gone else Exit.USAGE)
+        paths = [Path(side).expanduser() for side in (path, real, result_flags.held_out) if side is not None]
+        missing = [each for each in paths if not each.exists() and str(each) in str(error)]
+        return fail(error, Exit.DATA if missing else Exit.USAGE)
     return Exit.DONE
 
 
-def evaluations_folder(judged: str) -> Path | None:
-    """`evaluations` in the run that a path is or lies in; None for images."""
-    path = Path(judged).expanduser()
+def evaluations_folder(subject: str) -> Path | None:
+    """Return the folder `evaluations` of the run that a path is or is in; None for images."""
+    path = Path(subject).expanduser()
     for folder in (path, *path.resolve().parents[:2]):
         if (folder / "checkpoints").is_dir() and (
             path == folder or (path / "generator.safetensors").is_file()
@@ -84,50 +82,59 @@ def evaluations_folder(judged: str) -> Path | None:
 
 
 def card_name(card: ScoreCard) -> str:
-    """The file of a card: readable, and the same for the same evaluation."""
+    """Return the file name of a card: readable, and the same for the same evaluation."""
     extractor = card.protocol.get("extractor") or {}
     words = [card.subject["label"], extractor.get("name", "points")]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, words))).strip("-.")[:80]
     return f"{readable}-{card.key}.json"
 
 
-class _Asked(NamedTuple):
-    """What is judged against what, and how."""
+class _Request(NamedTuple):
+    """An evaluation to make.
 
-    judged: str
+    Attributes:
+        subject: path of the run, checkpoint, generator or images.
+        real: path or name of the real images; None means the run's training data.
+        protocol: the protocol.
+        recipe: the recipe, for a custom one.
+        device: as for `find_device`.
+    """
+
+    subject: str
     real: str | None
     protocol: Protocol
     recipe: Recipe | None
     device: str | None
 
     def settings(self) -> dict[str, Any]:
-        """For the functions of `everymode.evaluation` that judge."""
+        """Return the keyword arguments of the functions of `everymode.evaluation`."""
         return {"protocol": self.protocol, "recipe": self.recipe, "device": self.device}
 
 
 def _rejection(card: ScoreCard) -> str:
-    found = card.subject["facts"]
+    facts = card.subject["facts"]
     return (
-        f"rejection: {found['acceptance_rate']:.1%} of all draws were accepted, and {found['accepted_images']:.1%} of "
-        "the images are in the part that they were asked for"
+        f"rejection: {facts['acceptance_rate']:.1%} of all draws were accepted, and {facts['accepted_images']:.1%} of "
+        "the images are in the requested part of the partition"
     )
 
 
-def _one_of(judged: str | None, fake: str | None) -> str:
-    if (judged is None) == (fake is None):
+def _one_of(subject: str | None, fake: str | None) -> str:
+    if (subject is None) == (fake is None):
         raise ValueError(
-            "name what to judge once: `everymode evaluate RUN`, or --fake with a run, a checkpoint or generated images"
+            "name what to evaluate once: `everymode evaluate RUN`, or --fake with a run, a checkpoint or generated "
+            "images"
         )
-    return judged if judged is not None else str(fake)
+    return subject if subject is not None else str(fake)
 
 
-def _own_recipe(judged: str, recipe: str | None) -> Recipe | None:
+def _custom_recipe(subject: str, recipe: str | None) -> Recipe | None:
     if recipe is not None:
         return find(recipe)
-    folder = Path(judged).expanduser()
+    folder = Path(subject).expanduser()
     trained = (folder / "generator.safetensors").is_file() or (folder / "checkpoints").is_dir()
     if trained:
-        require_named_recipe(judged, folder)
+        require_named_recipe(subject, folder)
     return None
 
 
@@ -136,76 +143,78 @@ def _check_out(out: Path | None) -> None:
         return
     if out.suffix != ".json":
         raise ValueError(f"--out names a .json file, such as card.json, not {out}")
-    if out.is_dir() or (out.parent.exists() and not out.parent.is_dir()):
+    if out.is_dir():
+        raise ValueError(f"no score card can be written to {out}: it is a folder. Choose another --out")
+    if out.parent.exists() and not out.parent.is_dir():
         raise ValueError(
-            f"no score card can be written to {out}: a folder and a file are in each other's place"
+            f"no score card can be written to {out}: {out.parent} is a file. Choose another --out"
         )
     if out.exists() and not _is_card(out):
-        raise ValueError(
-            f"{out} is a file, and no score card that a new one may replace: choose another --out"
-        )
+        raise ValueError(f"{out} is a file, but not a score card that may be replaced: choose another --out")
 
 
 def _is_card(file: Path) -> bool:
-    """Whether a file is a score card or a truncation curve, or empty: what `evaluate` may write over."""
+    """Return whether a file is a score card, a truncation curve or empty, so that `evaluate` may replace it."""
     text = file.read_text("utf-8", errors="replace")
     return not text.strip() or re.search(r'"(protocol|truncation_curve)":', text) is not None
 
 
-def _place(judged: str, card: ScoreCard, out: Path | None) -> Path | None:
+def _card_path(subject: str, card: ScoreCard, out: Path | None) -> Path | None:
     if out is not None:
         return out
-    folder = evaluations_folder(judged)
+    folder = evaluations_folder(subject)
     return None if folder is None else folder / card_name(card)
 
 
-def _tell(text: str, *, quiet: bool) -> None:
+def _print_unless(quiet: bool, text: str) -> None:
     if not quiet:
         say(text)
 
 
-def _card(asked: _Asked, what: ResultFlags) -> None:
-    from everymode.evaluation.judging import evaluate as judge
+def _card(request: _Request, flags: ResultFlags) -> None:
+    from everymode.evaluation.judging import evaluate as evaluate_subject
 
-    card = judge(asked.judged, asked.real, verbose=not what.as_json, **asked.settings())
-    if what.as_json:
+    card = evaluate_subject(request.subject, request.real, verbose=not flags.as_json, **request.settings())
+    if flags.as_json:
         say(card.text.rstrip())
     else:
         say(card.table())
-        if asked.protocol.sampling is not None and asked.protocol.sampling.rejection is not None:
+        if request.protocol.sampling is not None and request.protocol.sampling.rejection is not None:
             say(_rejection(card))
-    place = _place(asked.judged, card, what.out)
-    if place is not None:
-        card.save(place)
-        _tell(f"score card: {place}", quiet=what.as_json)
+    path = _card_path(request.subject, card, flags.out)
+    if path is not None:
+        card.save(path)
+        _print_unless(flags.as_json, f"score card: {path}")
     else:
-        _tell("no score card is kept: name a file with --out card.json", quiet=what.as_json)
-    if what.nearest:
-        _memorization(asked, what, place)
+        _print_unless(flags.as_json, "the score card is not saved: name a file with --out card.json")
+    if flags.nearest:
+        _memorization(request, flags, path)
 
 
-def _curve(asked: _Asked, what: ResultFlags) -> None:
+def _curve(request: _Request, flags: ResultFlags) -> None:
     from everymode.evaluation.curve import DEFAULT_TRUNCATIONS, curve_table, save_curve, truncation_curve
 
-    chosen = DEFAULT_TRUNCATIONS if what.truncations is None else _numbers(what.truncations)
-    cards = truncation_curve(asked.judged, asked.real, truncations=chosen, verbose=True, **asked.settings())
+    truncations = DEFAULT_TRUNCATIONS if flags.truncations is None else _parse_truncations(flags.truncations)
+    cards = truncation_curve(
+        request.subject, request.real, truncations=truncations, verbose=True, **request.settings()
+    )
     say(curve_table(cards))
-    folder = evaluations_folder(asked.judged) or Path()
-    place = what.out or folder / f"truncation-{card_name(cards[-1])}"
-    for file in save_curve(cards, place):
+    folder = evaluations_folder(request.subject) or Path()
+    path = flags.out or folder / f"truncation-{card_name(cards[-1])}"
+    for file in save_curve(cards, path):
         say(f"wrote {file}")
 
 
-def _memorization(asked: _Asked, what: ResultFlags, card: Path | None) -> None:
+def _memorization(request: _Request, flags: ResultFlags, card: Path | None) -> None:
     from everymode.evaluation.nearest_images import memorization
 
-    found = memorization(asked.judged, asked.real, what.held_out, **asked.settings())
-    place = Path("memorization.png") if card is None else card.with_name(f"{card.stem}-nearest.png")
-    _tell(found.summary(), quiet=what.as_json)
-    _tell(f"nearest real images: {found.save(place)}", quiet=what.as_json)
+    result = memorization(request.subject, request.real, flags.held_out, **request.settings())
+    path = Path("memorization.png") if card is None else card.with_name(f"{card.stem}-nearest.png")
+    _print_unless(flags.as_json, result.summary())
+    _print_unless(flags.as_json, f"nearest real images: {result.save(path)}")
 
 
-def _numbers(text: str) -> list[float]:
+def _parse_truncations(text: str) -> list[float]:
     try:
         return [float(piece) for piece in text.split(",")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""The flags of `everymode evaluate`: how it judges, and what it writes."""
+"""Flags of `everymode evaluate`: protocol and results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.numbers import whole_number
+from everymode.commands.sample_flags import Reject
 from everymode.commands.value_range import ValueRange
 
 if TYPE_CHECKING:
@@ -17,85 +18,115 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolFlags:
-    """How it judges: what may change the numbers."""
+    """Flags that may change the scores."""
 
     metrics: Annotated[
-        str | None, Parameter(help="Of fd,fd-inf,kd,pr,dc,is,per-class; left out, fd,kd,pr,dc,is.")
+        str | None,
+        Parameter(
+            help="Comma-separated list of fd, fd-inf, kd, pr, dc, is, per-class (default: fd,kd,pr,dc,is)."
+        ),
     ] = None
     extractor: Annotated[
         str | None,
         Parameter(
-            help="Feature extractor, such as lite0:128, inception:PATH or classifier:DATA; left out, lite0 at 128 "
-            "pixels (224 on a GPU; 64 with --fast), or digits for the bundled digits."
+            help="Feature extractor, such as lite0:128, inception:PATH or classifier:DATA (default: lite0 at 128 "
+            "pixels, at 224 on a GPU, at 64 with --fast; digits for the built-in digits)."
         ),
     ] = None
-    layer: Annotated[str | None, Parameter(help="Of the extractor, if not its first.")] = None
+    layer: Annotated[str | None, Parameter(help="Feature layer (default: the extractor's first).")] = None
     num: Annotated[
         int | None,
         Parameter(
-            help="Generated images; left out, as many as real ones, at most 10,000.", converter=whole_number
+            help="Number of generated images (default: as many as real ones, at most 10,000; all of a set of images).",
+            converter=whole_number,
         ),
     ] = None
     num_real: Annotated[
         int | None,
-        Parameter(help="Real images, chosen at random; left out, all.", converter=whole_number),
+        Parameter(help="Number of real images, a random subset (default: all).", converter=whole_number),
     ] = None
-    seed: Annotated[int, Parameter(help="Which images of the generator.", converter=whole_number)] = 0
-    truncation: Annotated[float, Parameter(help="Below 1 trades variety for typicality.")] = 1.0
+    seed: Annotated[
+        int,
+        Parameter(
+            help="Seed of the generated images; different seeds share no image. Of a set of images: seed of the random "
+            "subset.",
+            converter=whole_number,
+        ),
+    ] = 0
+    truncation: Annotated[
+        float, Parameter(help="Truncation of z; below 1 trades variety for typicality, 1 is none.")
+    ] = 1.0
     truncation_rule: Annotated[
         Literal["scale", "resample"],
-        Parameter(help="Multiply z by the truncation, or redraw what lies beyond it."),
+        Parameter(help="scale: multiply z by the truncation; resample: redraw entries of z beyond it."),
     ] = "scale"
     ema: Annotated[
-        bool, Parameter(help="Judge the averaged generator; --no-ema: the raw one.", negative="--no-ema")
+        bool, Parameter(help="Evaluate the averaged generator; --no-ema: the raw one.", negative="--no-ema")
     ] = True
     label_prior: Annotated[
         Literal["data", "uniform", "source"] | None,
         Parameter(
-            help="Labels as frequent as in the data, all equally, or as the label source draws them; left out, data "
-            "where labels are the data's classes."
+            help="Distribution of the labels: as in the training data, uniform, or as the label source draws them "
+            "(default: data if labels are classes, else source)."
         ),
     ] = None
-    reject: Annotated[
-        int | None,
-        Parameter(
-            help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
-            converter=whole_number,
-        ),
-    ] = None
+    reject: Reject = None
     batch_statistics: Annotated[
         bool,
-        Parameter(help="Batch normalization by each batch of 64, as is usual for CIFAR-10.", negative=""),
+        Parameter(
+            help="Normalize each batch of 64 by its own statistics (batch normalization in training mode), as is usual "
+            "for CIFAR-10.",
+            negative="",
+            show_default=False,
+        ),
     ] = False
     standing_statistics: Annotated[
         bool,
-        Parameter(help="Batch normalization by statistics taken anew over 16 batches of 64.", negative=""),
+        Parameter(
+            help="Recompute the statistics of batch normalization over 16 batches of 64.",
+            negative="",
+            show_default=False,
+        ),
     ] = False
     max_features: Annotated[
-        int, Parameter(help="Features kept on each side, for all metrics but fd.", converter=whole_number)
+        int,
+        Parameter(
+            help="Maximum number of features stored per side, for all metrics except fd.",
+            converter=whole_number,
+        ),
     ] = 10_000
     fast: Annotated[
         bool,
         Parameter(
-            help="2,000 generated and up to 10,000 real images, lite0 at 64 pixels, fd,kd.", negative=""
+            help="Quick estimate: 2,000 generated and up to 10,000 real images, lite0 at 64 pixels, metrics fd,kd.",
+            negative="",
+            show_default=False,
         ),
     ] = False
     resolution: Annotated[
         str | None,
-        Parameter(help="Size at which images are opened; left out, the generator's.", metavar="SIZE"),
+        Parameter(help="Resolution of images on disk (default: the generator's).", metavar="SIZE"),
     ] = None
 
     value_range: ValueRange = None
 
     def check(self) -> None:
-        """Raise ValueError for flags that exclude each other."""
+        """Check that no two flags exclude each other.
+
+        Raises:
+            ValueError: if two do.
+        """
         if self.batch_statistics and self.standing_statistics:
             raise ValueError(
-                "--batch-statistics and --standing-statistics exclude each other: give one of the two"
+                "--batch-statistics and --standing-statistics exclude each other: set one of the two"
             )
 
     def protocol(self) -> Protocol:
-        """What the flags ask for. Raises ValueError for numbers out of range."""
+        """Return the protocol that the flags describe.
+
+        Raises:
+            ValueError: if a value is out of range.
+        """
         from everymode.evaluation.protocol import Protocol
         from everymode.evaluation.sampling import Sampling
 
@@ -127,40 +158,65 @@ class ProtocolFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultFlags:
-    """What it writes."""
+    """Flags of the results to compute and write."""
 
     truncation_curve: Annotated[
         bool,
-        Parameter(help="Judge at many truncations; writes a table and a plot.", negative=""),
+        Parameter(
+            help="Evaluate at several truncations, and write a table and a plot.",
+            negative="",
+            show_default=False,
+        ),
     ] = False
     truncations: Annotated[
-        str | None, Parameter(help="Those of the curve, as in 0.5,0.7,1; left out, 0.05 to 1 in 20 steps.")
+        str | None,
+        Parameter(help="Truncations of the curve, such as 0.5,0.7,1 (default: 0.05 to 1 in 20 steps)."),
     ] = None
     memorization: Annotated[
         bool,
-        Parameter(help="Also a picture of samples beside their nearest real images.", negative=""),
+        Parameter(
+            help="Write an image of samples beside their nearest real images too.",
+            negative="",
+            show_default=False,
+        ),
     ] = False
     held_out: Annotated[
-        str | None, Parameter(help="Real images kept out of training, for the memorization gap.")
+        str | None,
+        Parameter(
+            help="Real images that were not trained on, for the memorization gap; implies --memorization."
+        ),
     ] = None
     out: Annotated[
-        Path | None, Parameter(help="Score card to write (.json); left out, in the run's `evaluations`.")
+        Path | None,
+        Parameter(
+            help="Score card to write, a .json file (default: a file in the run's folder `evaluations`)."
+        ),
     ] = None
-    as_json: Annotated[bool, Parameter(name="--json", help="Print the card, no table.", negative="")] = False
+    as_json: Annotated[
+        bool,
+        Parameter(
+            name="--json",
+            help="Print the score card as JSON, not as a table.",
+            negative="",
+            show_default=False,
+        ),
+    ] = False
 
     @property
     def curve(self) -> bool:
-        """Whether a truncation curve is asked for."""
+        """Whether a truncation curve is requested."""
         return self.truncation_curve or self.truncations is not None
 
     @property
     def nearest(self) -> bool:
-        """Whether the nearest real images are asked for."""
+        """Whether the nearest real images are requested."""
         return self.memorization or self.held_out is not None
 
     def check(self) -> None:
-        """Raise ValueError for flags that exclude each other."""
+        """Check that no two flags exclude each other.
+
+        Raises:
+            ValueError: if two do.
+        """
         if self.curve and self.nearest:
-            raise ValueError(
-                "--truncation-curve and --memorization are two evaluations: ask for one of the two"
-            )
+            raise ValueError("--truncation-curve and --memorization exclude each other: set one of the two")

@@ -1,5 +1,6 @@
-"""Numbers of a recipe and its parts (or of a partition) as command-line flags; their help is the sentence below each
-field's source.
+"""Command-line flags for the hyper-parameters of a recipe and its parts, or of a partition.
+
+The help of a flag is the docstring below the field in the source.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import Field, fields
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast
 
 from cyclopts import Group, Parameter, Token
 
@@ -28,32 +29,37 @@ Numbers = Recipe | PartitionSettings | Part
 
 
 class Number(NamedTuple):
-    """A number that a user may set."""
+    """A hyper-parameter that a user may set."""
 
     name: str
     value: Any
     type: Any
     help: str
     owner: Numbers
-    """The recipe, or the part that has it; of two parts that have it, the first."""
+    """The recipe or part that has the field; the first one if two parts have it."""
 
 
 def numbers_of(recipe: Numbers, parts: Sequence[Part] | None = None) -> list[Number]:
-    """All numbers that a user may set: the recipe's own, then its parts' (or those of `parts`, in place of its own)."""
+    """Return all hyper-parameters that a user may set: those of the recipe, then those of its parts.
+
+    Args:
+        recipe: the recipe, the partition's settings, or a part.
+        parts: parts to use instead of the recipe's.
+    """
     if parts is None:
         parts = recipe.parts() if isinstance(recipe, Recipe) else []
-    found: dict[str, Number] = {}
+    numbers: dict[str, Number] = {}
     for owner in (recipe, *parts):
-        sentences, kinds = field_help(type(owner)), types_of(type(owner))
+        helps, kinds = field_help(type(owner)), types_of(type(owner))
         for each in number_fields(owner):
             value = getattr(owner, each.name)
-            number = Number(each.name, value, kinds[each.name], sentences.get(each.name, ""), owner)
-            found.setdefault(each.name, number)
-    return list(found.values())
+            number = Number(each.name, value, kinds[each.name], helps.get(each.name, ""), owner)
+            numbers.setdefault(each.name, number)
+    return list(numbers.values())
 
 
 def number_fields(owner: Numbers) -> list[Field[Any]]:
-    """The fields that a user may set: all but those that only the data knows, and those that hold parts."""
+    """Return the fields that a user may set: all except those derived from the data, and those that hold parts."""
     return [
         each
         for each in fields(owner)
@@ -62,38 +68,38 @@ def number_fields(owner: Numbers) -> list[Field[Any]]:
 
 
 def field_help(kind: type[Numbers]) -> dict[str, str]:
-    """The sentence that stands below each field in the source of a class and of those it derives from.
+    """Return the docstrings of the fields of a class and its base classes, read from their source.
 
     A class whose source can't be read adds none.
     """
-    found: dict[str, str] = {}
+    helps: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, Numbers):
-            found |= {name: sentence for name, (sentence, _) in fields_in_source(base).items() if sentence}
-    return found
+            helps |= {name: text for name, (text, _) in fields_in_source(base).items() if text}
+    return helps
 
 
 def fields_in_source(kind: type) -> dict[str, tuple[str, int]]:
-    """The fields that a class's own source defines, with the sentence below each ("" for none) and its line."""
+    """Return the docstring ("" for none) and the line of each field that a class defines itself."""
     node = class_in_source(kind)
-    found = {}
+    docstrings = {}
     for statement, follower in zip(node.body, [*node.body[1:], None], strict=True) if node else ():
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             text = ""
             if isinstance(follower, ast.Expr) and isinstance(follower.value, ast.Constant):
                 text = inspect.cleandoc(str(follower.value.value))
-            found[statement.target.id] = (text, statement.lineno)
-    return found
+            docstrings[statement.target.id] = (text, statement.lineno)
+    return docstrings
 
 
 @lru_cache(maxsize=64)
 def parsed(source: str) -> ast.Module:
-    """The syntax tree of a module's source."""
+    """Return the syntax tree of a module's source."""
     return ast.parse(source)
 
 
 def class_in_source(kind: type) -> ast.ClassDef | None:
-    """The class in its module's source; None where that can't be read."""
+    """Return the syntax tree of a class; None if its module's source can't be read."""
     try:
         tree = parsed(inspect.getsource(sys.modules[kind.__module__]))
     except (OSError, TypeError, KeyError):
@@ -105,9 +111,12 @@ def class_in_source(kind: type) -> ast.ClassDef | None:
 def number_flags(
     recipe: Numbers, *, reserved: Collection[str], parts: Sequence[Part] | None = None
 ) -> list[inspect.Parameter]:
-    """One keyword-only parameter per number, with the recipe's value as its default. Parts: as `numbers_of`.
+    """Return a keyword-only parameter for each hyper-parameter, with the recipe's value as its default.
 
-    A number whose name is in `reserved` gets none: the command's own option has that flag.
+    Args:
+        recipe: the recipe, the partition's settings, or a part.
+        reserved: names of the command's options, which get no flag here.
+        parts: as for `numbers_of`.
     """
     numbers = numbers_of(recipe, parts)
     groups = {id(owner): group for owner, group in _groups(numbers)}
@@ -130,15 +139,29 @@ def number_flags(
                 number.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=number.value,
-                # A resolution is handed on as text: the recipe takes 64x48 apart and says what is wrong.
+                # A resolution is passed on as text: the recipe parses 64x48 and reports errors.
                 annotation=Annotated[str if sizes or several else kind, described],
             )
         )
     return flags
 
 
+class _Command(Protocol):
+    """Attributes of a function that cyclopts reads."""
+
+    __signature__: inspect.Signature
+    __doc__: str | None
+
+
+def describe(command: Callable[..., Any], parameters: Sequence[inspect.Parameter], text: str) -> None:
+    """Set the signature and the docstring of a function, from which cyclopts makes its flags and help."""
+    described = cast("_Command", command)  # functions take a __signature__, which their declared type lacks
+    described.__signature__ = inspect.Signature(parameters)
+    described.__doc__ = text
+
+
 def _groups(numbers: Sequence[Number]) -> Iterator[tuple[Numbers, Group]]:
-    """A heading for the recipe's own numbers and one for each part's, in this order."""
+    """Yield a heading for the recipe and for each of its parts, in this order."""
     owners = {id(number.owner): number.owner for number in numbers}
     for order, owner in enumerate(owners.values()):
         yield owner, Group(_title(owner), sort_key=order + 2)
@@ -148,12 +171,12 @@ def _title(numbers: Numbers) -> str:
     if isinstance(numbers, Part):
         return f"{numbers.kind.capitalize()}: {name_of(numbers) or type(numbers).__name__}"
     if not isinstance(numbers, Recipe):
-        return "Numbers"
-    return f"Numbers of {numbers.name}" if numbers.name else "Numbers of every recipe"
+        return "Hyper-parameters"
+    return f"Hyper-parameters of {numbers.name}" if numbers.name else "Hyper-parameters of every recipe"
 
 
 def _as_typed(kind: Any) -> tuple[Any, Callable[..., Any] | None]:
-    """A field's type as cyclopts reads it, and what reads it; `auto` is taken where None is allowed."""
+    """Return a field's type for cyclopts, and its converter. If None is allowed, `auto` is too."""
     if typing.get_origin(kind) not in (types.UnionType, typing.Union) or kind == Resolution:
         return kind, _CONVERTERS.get(kind)
     choices = [choice for choice in typing.get_args(kind) if choice is not type(None)]
@@ -179,9 +202,10 @@ def _any_number(kind: Any, tokens: Sequence[Token]) -> float:
 
 
 def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
-    """What was typed as a whole number: 30, 1_000, 30.0 or 0x1e. Left to itself, cyclopts rounds 1.5 to 2.
+    """Parse a whole number: 30, 1_000, 30.0 or 0x1e. (The default converter of cyclopts rounds 1.5 to 2.)
 
-    Raises ValueError for anything else.
+    Raises:
+        ValueError: if the text is not a whole number.
     """
     text = tokens[0].value
     with suppress(ValueError):
@@ -193,12 +217,20 @@ def whole_number(kind: Any, tokens: Sequence[Token]) -> int:
 
 
 def each_whole_number(kind: Any, tokens: Sequence[Token]) -> list[int]:
-    """What was typed for a flag that may be repeated, as whole numbers. Raises ValueError for anything else."""
+    """Parse the values of a flag that may be repeated as whole numbers.
+
+    Raises:
+        ValueError: if one is not a whole number.
+    """
     return [whole_number(int, [token]) for token in tokens]
 
 
 def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
-    """What was typed as whole numbers joined by commas, such as 2,2,2. Raises ValueError for anything else."""
+    """Parse whole numbers separated by commas, such as 2,2,2.
+
+    Raises:
+        ValueError: if the text is not such a list.
+    """
     try:
         return tuple(int(piece) for piece in tokens[0].value.split(","))
     except ValueError:
@@ -206,13 +238,13 @@ def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
 
 
 def documentation(kind: type) -> str:
-    """A class's docstring, or "" where there is only the one that dataclasses make up."""
+    """Return a class's docstring, or "" if dataclasses generated it."""
     text = kind.__doc__ or ""
     return "" if text.startswith(f"{kind.__name__}(") else inspect.cleandoc(text)
 
 
 def shown(value: Any) -> str:
-    """A number as the user would write it: 64x48, on and off for switches, auto for None."""
+    """Return a value as the user would write it: 64x48 for a resolution, on or off for a switch, auto for None."""
     if value is None:
         return AUTO
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Runs of recipes that users wrote themselves: a run's copy of their code is used only when it is named."""
+"""Runs of custom recipes: the code that a run folder stores is executed only if the user names it."""
 
 from __future__ import annotations
 
@@ -9,41 +9,42 @@ from everymode.sampling.record import own_classes
 from everymode.storage.run_folder import read_config
 
 
-def require_named_recipe(given: str | Path, folder: Path) -> None:
-    """Refuse to go on where a recipe of the user's own is needed, and no flag has named it.
+def require_named_recipe(source: str | Path, folder: Path) -> None:
+    """Reject a run or checkpoint of a custom recipe, for which the user has named no recipe file.
 
     Args:
-        given: the run or checkpoint, as the command line has it.
-        folder: where its config.json lies.
+        source: path of the run or checkpoint on the command line.
+        folder: folder with its config.json.
 
-    Raises ValueError, with the flag to add.
+    Raises:
+        ValueError: if the recipe is custom; the message has the flag to add.
     """
     if has_own_code(folder):
         raise ValueError(
-            f"{given} was trained with a recipe of your own, and its code is run only if you name it: "
-            f"--recipe {recipe_file(Path(given).expanduser())}"
+            f"{source} was trained with a custom recipe, whose code is executed only if you name it: "
+            f"--recipe {recipe_file(Path(source).expanduser())}"
         )
 
 
 def has_own_code(folder: Path) -> bool:
-    """Whether the recipe of a run or checkpoint has classes that do not ship with everymode."""
+    """Return whether the recipe of a run or checkpoint has classes that are not part of everymode."""
     file = folder / "config.json"
     if not file.is_file():
         return False
     record = read_config(file).get("recipe")
     if not isinstance(record, dict):
-        return False  # everymode did not write it, as whoever loads it will say
+        return False  # not written by everymode; loading it raises an error
     return bool(own_classes(record))
 
 
 def recipe_file(folder: Path) -> str:
-    """How to name the recipe's file on a command line: the copy that the run in or above `folder` kept."""
-    for place in (folder, *folder.resolve().parents[:2]):
-        if (place / "recipe.py").is_file():
-            return quoted(place / "recipe.py")
+    """Return the quoted path of the recipe file: the copy in the run folder at or above `folder`, else FILE.py."""
+    for parent in (folder, *folder.resolve().parents[:2]):
+        if (parent / "recipe.py").is_file():
+            return quoted(parent / "recipe.py")
     return "FILE.py"
 
 
 def quoted(path: Path) -> str:
-    """A path as a shell reads it."""
+    """Return a path quoted for a shell."""
     return shlex.quote(str(path))

@@ -1,4 +1,4 @@
-"""`everymode partition`: learn a partition of images without labels, and say what it turned out to be."""
+"""`everymode partition`: learn a partition of images without labels, and report its quality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, say
-from everymode.commands.numbers import number_flags, whole_number
+from everymode.commands.numbers import describe, number_flags, whole_number
 from everymode.commands.own_recipes import quoted
 from everymode.commands.value_range import ValueRange
 from everymode.partitioner.settings import DIGITS, IMAGES, PAPER, POINTS, PartitionSettings
@@ -24,45 +24,59 @@ if TYPE_CHECKING:
 
 _OF_DATA = {"digits": DIGITS, "ring": replace(POINTS, k=8), "grid": POINTS}
 
+_Resolution = Annotated[
+    str | None,
+    Parameter(
+        help="Image size in pixels: one number, or HEIGHTxWIDTH (default: that of the data).", metavar="SIZE"
+    ),
+]
+_Limit = Annotated[
+    int | None,
+    Parameter(help="Use a random subset of this many images (default: all).", converter=whole_number),
+]
+_LabelColumn = Annotated[
+    str | None,
+    Parameter(help="Column with the labels, for tables with several columns; used in the report only."),
+]
+_Paper = Annotated[
+    bool,
+    Parameter(
+        help="Default to the paper's hyper-parameters for CIFAR-10 (meant for a GPU).",
+        negative="",
+        show_default=False,
+    ),
+]
+
 
 def partition(
     *,
-    data: Annotated[str, Parameter(help="Folder, .zip, .parquet, ... or built-in name.")],
-    out: Annotated[Path, Parameter(help="Folder that gets the partitioner, the report and the picture.")],
-    resolution: Annotated[
-        str | None,
-        Parameter(
-            help="Image size in pixels: one number, or HEIGHTxWIDTH; left out, that of the data.",
-            metavar="SIZE",
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, Parameter(help="Take a random choice of this many images.", converter=whole_number)
-    ] = None,
-    label_column: Annotated[
-        str | None,
-        Parameter(help="Column with the labels, for tables that have several; for the report only."),
-    ] = None,
+    data: Annotated[str, Parameter(help="Folder, .zip, .parquet, ..., or name of a built-in dataset.")],
+    out: Annotated[
+        Path,
+        Parameter(help="Output folder, for partitioner.safetensors, the report and an image of the parts."),
+    ],
+    resolution: _Resolution = None,
+    limit: _Limit = None,
+    label_column: _LabelColumn = None,
     value_range: ValueRange = None,
-    paper: Annotated[
-        bool,
-        Parameter(
-            help="Begin from the paper's numbers for CIFAR-10 (for a GPU).", negative="", show_default=False
-        ),
-    ] = False,
-    seed: Annotated[int, Parameter(help="Of every random draw.", converter=whole_number)] = 0,
+    paper: _Paper = False,
+    seed: Annotated[int, Parameter(help="Seed of every random draw.", converter=whole_number)] = 0,
     device: Annotated[
-        str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
+        str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
     quiet: Annotated[
-        bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
+        bool,
+        Parameter(
+            help="Print only errors and, after a stop, how to resume.", negative="", show_default=False
+        ),
     ] = False,
     **numbers: Any,
 ) -> Exit:
-    """Partition images into k parts that look alike, without labels, for partition-guided recipes.
+    """Partition images without labels into k parts of similar images, for partition-guided recipes.
 
-    A network learns which images are alike from random views of each, then which parts they fall into. The numbers
-    below are for photographs; built-in data have their own. The same command goes on where a stopped one left off.
+    A network first learns features from pairs of random views of each image, then assigns images to parts. The
+    hyper-parameters below are for photographs; built-in datasets have others. Repeat the command to resume a stopped
+    one.
     """
     settings = replace(settings_of(data, paper=paper), **numbers)
     size = None if resolution is None else parse_resolution(resolution)
@@ -72,12 +86,18 @@ def partition(
     from everymode.partitioner.report import read_report, shown_report
     from everymode.partitioner.running import PartitionStopped
 
-    how = {"label_column": label_column, "value_range": value_range, "progress": not quiet}
-    dataset = open_images(data, resolution=size, limit=limit, **how)
+    dataset = open_images(
+        data,
+        resolution=size,
+        limit=limit,
+        label_column=label_column,
+        value_range=value_range,
+        progress=not quiet,
+    )
     try:
         _learn(dataset, settings, out, find_device(device), seed=seed, quiet=quiet)
     except PartitionStopped as stopped:
-        say(f"{stopped}; the same command goes on from there")
+        say(f"{stopped}; repeat the command to resume")
         return Exit.STOPPED
     if not quiet:
         say(shown_report(read_report(out)))
@@ -89,7 +109,11 @@ def partition(
 def _learn(
     dataset: Dataset, settings: PartitionSettings, out: Path, device: torch.device, *, seed: int, quiet: bool
 ) -> None:
-    """Write the partition to `out`. Raises PartitionStopped after a signal."""
+    """Write the partition to `out`.
+
+    Raises:
+        PartitionStopped: after a signal.
+    """
     from everymode.machine.stopping import stop_on_signals
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner.learning import learn_partition
@@ -110,27 +134,26 @@ def _learn(
 
 
 def settings_of(data: str, *, paper: bool = False) -> PartitionSettings:
-    """The numbers that data begin from: their own for built-in sets, else those for photographs."""
+    """Return the default hyper-parameters: those of a built-in dataset, else those for photographs."""
     if paper:
         return PAPER
     return _OF_DATA.get(data.split(":")[0], IMAGES)
 
 
 def partition_command(tokens: Sequence[str]) -> Callable[..., Exit]:
-    """`partition` as cyclopts reads it: its signature with the numbers that the named data begin from."""
+    """Return `partition` with a signature for cyclopts: a flag per hyper-parameter, with the defaults of the data."""
     data = next(
         (after for token, after in zip(tokens, [*tokens[1:], ""], strict=False) if token == "--data"), ""
     )
     data = next((token.removeprefix("--data=") for token in tokens if token.startswith("--data=")), data)
-    own = inspect.signature(partition, eval_str=True)
-    options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
+    signature = inspect.signature(partition, eval_str=True)
+    options = [option for option in signature.parameters.values() if option.kind is not option.VAR_KEYWORD]
     flags = number_flags(
         settings_of(data, paper="--paper" in tokens), reserved=[option.name for option in options]
     )
 
-    def command(**given: Any) -> Exit:
-        return partition(**given)
+    def command(**arguments: Any) -> Exit:
+        return partition(**arguments)
 
-    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
-    command.__doc__ = partition.__doc__
+    describe(command, [*options, *flags], partition.__doc__ or "")
     return command

@@ -1,4 +1,4 @@
-"""`everymode recipes`: which recipes and parts there are, and all numbers of one recipe."""
+"""`everymode recipes`: lists of the recipes and of their parts, and the hyper-parameters of a recipe."""
 
 from __future__ import annotations
 
@@ -24,30 +24,38 @@ from everymode.recipes.parts.catalog import PARTS, name_of
 
 
 def list_recipes(
-    *words: Annotated[str, Parameter(name="WORD", help="List those with all these words only.")],
+    *words: Annotated[
+        str,
+        Parameter(
+            name="WORD", help="List only recipes with all these words in name, description or heading."
+        ),
+    ],
 ) -> None:
-    """List the recipes, by what data they are for; or those with all given words in name, description or heading."""
-    found = matching(words)
-    width = max(map(len, found))
+    """List the recipes by the kind of data they are for."""
+    matches = matching(words)
+    width = max(map(len, matches))
     groups: dict[DataKind, list[str]] = {kind: [] for kind in DataKind}
-    for name in found:
+    for name in matches:
         groups[data_kind(find(name))].append(name)
     for kind, names in groups.items():
         if names:
             say(f"{kind.value}:")
             say("\n".join(f"  {name:<{width}}  {RECIPES[name][2]}" for name in names) + "\n")
-    say("`everymode recipes show NAME` tells more; `everymode train NAME --data PATH` trains it.")
-    say("Parts mix: `everymode recipes parts` lists what --networks, --loss, --labels and --norm take.")
+    say("`everymode recipes show NAME` shows a recipe; `everymode train NAME --data PATH` trains it.")
+    say(
+        "Parts can be exchanged: `everymode recipes parts` lists the values of --networks, --loss, --labels and --norm."
+    )
     if not words:
         say(
-            "`everymode recipes WORD WORD` lists those with all these words, as in `everymode recipes omni cifar10`."
+            "`everymode recipes WORD WORD` lists recipes with all these words, as in `everymode recipes omni cifar10`."
         )
 
 
 def matching(words: Sequence[str]) -> list[str]:
-    """The recipes with all words (in upper or lower case) in their name, description or heading.
+    """Return the recipes with all words (ignoring case) in their name, description or heading.
 
-    Raises ValueError if there is none, with near names.
+    Raises:
+        ValueError: if there is none; the message suggests similar words.
     """
     if not words:
         return list(RECIPES)
@@ -56,9 +64,9 @@ def matching(words: Sequence[str]) -> list[str]:
         for name, (_, _, line) in RECIPES.items()
     }
     with_each = {word: [name for name, text in texts.items() if word.lower() in text] for word in words}
-    found = [name for name in RECIPES if all(name in names for names in with_each.values())]
-    if found:
-        return found
+    matches = [name for name in RECIPES if all(name in names for names in with_each.values())]
+    if matches:
+        return matches
     unknown = [word for word, names in with_each.items() if not names]
     if not unknown:
         counts = ", ".join(f'{len(names)} have "{word}"' for word, names in with_each.items())
@@ -72,13 +80,13 @@ def matching(words: Sequence[str]) -> list[str]:
 
 
 def list_parts() -> None:
-    """List the parts that recipes are made of, by kind: what --networks, --loss, --labels and --norm take."""
+    """List the parts that recipes are made of, by kind: the values of --networks, --loss, --labels and --norm."""
     width = max(len(name) for entries in PARTS.values() for name in entries)
     for kind, entries in PARTS.items():
         say(f"{kind}:")
         say("\n".join(f"  {name:<{width}}  {entry.line}" for name, entry in entries.items()) + "\n")
     say(
-        "`everymode train omni-gan-64 --labels clusters --norm sparsity-aware --help` shows the numbers of the parts."
+        "`everymode train omni-gan-64 --labels clusters --norm sparsity-aware --help` shows their hyper-parameters."
     )
 
 
@@ -86,16 +94,20 @@ def show_recipe(
     name: Annotated[str, Parameter(help="A recipe's name, or a Python file that defines RECIPE.")],
     /,
     *,
-    as_json: Annotated[bool, Parameter(name="--json", help="Print JSON.", negative="")] = False,
+    as_json: Annotated[
+        bool, Parameter(name="--json", help="Print JSON.", negative="", show_default=False)
+    ] = False,
     origins: Annotated[
         bool,
         Parameter(
-            help="Say where each number comes from, and in which files G, D, loss and terms stand.",
+            help="Show the file and line that set each hyper-parameter, and those of generator, discriminator, loss "
+            "and terms.",
             negative="",
+            show_default=False,
         ),
     ] = False,
 ) -> None:
-    """Show what a recipe does, its parts, and all its numbers."""
+    """Show a recipe: its description, its parts, and all its hyper-parameters."""
     recipe = find(name)
     if as_json:
         say(json.dumps(described(name, recipe), indent=1))
@@ -109,20 +121,20 @@ def show_recipe(
     ]
     widths = [max(len(row[column]) for row in rows) for column in (1, 2)]
     heading = ""
-    for owner, number, value, sentence in rows:
+    for owner, number, value, text in rows:
         if owner != heading:
             say(f"\n{owner}")
             heading = owner
         head = f"  {number:<{widths[0]}}  {value:<{widths[1]}}  "
         indent = " " * len(head)
-        width = 1000 if origins else 110  # a place is not broken in two
-        say(textwrap.fill(sentence, width, initial_indent=head, subsequent_indent=indent) or head.rstrip())
+        width = 1000 if origins else 110  # a path is not wrapped
+        say(textwrap.fill(text, width, initial_indent=head, subsequent_indent=indent) or head.rstrip())
     if origins:
-        say("\n" + "\n".join(f"{what:<14}{place}" for what, place in pieces_of(recipe)))
+        say("\n" + "\n".join(f"{role:<14}{definition}" for role, definition in pieces_of(recipe)))
 
 
 def described(name: str, recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON values: name, summary, description, parts and numbers (each with value and help)."""
+    """Return a recipe as JSON values: name, summary, description, class, parts, numbers (with value and help)."""
     return {
         "name": name,
         "summary": RECIPES[name][2] if name in RECIPES else "",
@@ -134,21 +146,21 @@ def described(name: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def document_of(name: str, recipe: Recipe) -> str:
-    """The docstring of the module that defines a recipe, else of its class."""
+    """Return the docstring of the module that defines a recipe, or of its class if the module has none."""
     module = RECIPES[name][0] if name in RECIPES else f"user_recipe_{Path(name).stem}"
-    found = getattr(sys.modules.get(module), "__doc__", None)
-    return inspect.cleandoc(found or documentation(type(recipe)))
+    text = getattr(sys.modules.get(module), "__doc__", None)
+    return inspect.cleandoc(text or documentation(type(recipe)))
 
 
 def _by_owner(recipe: Recipe) -> list[tuple[str, list[Any]]]:
-    """The numbers of the recipe itself, then of each part, under a heading; parts without numbers have theirs too."""
+    """Return (heading, hyper-parameters) of the recipe and of each part, including parts without hyper-parameters."""
     numbers = numbers_of(recipe)
-    found = []
+    groups = []
     for owner in (recipe, *recipe.parts()):
         title = (
             f"{owner.kind}: {name_of(owner) or type(owner).__name__}"
             if isinstance(owner, Part)
-            else "numbers"
+            else "hyper-parameters"
         )
-        found.append((title, [each for each in numbers if each.owner is owner]))
-    return found
+        groups.append((title, [each for each in numbers if each.owner is owner]))
+    return groups

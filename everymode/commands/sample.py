@@ -1,4 +1,4 @@
-"""`everymode sample`: pictures, or points, from a trained generator."""
+"""`everymode sample`: images, or points, from a trained generator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_FOLDERS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
     *(".npy", ".zip", ".tar", ".gz", ".pt", ".pth", ".h5", ".hdf5", ".parquet", ".csv"),
 )
-"""Endings of files: whoever gives --out one of them means something else than a folder."""
+"""Endings that --out rejects, because they are names of files rather than folders."""
 
 
 def sample(
@@ -44,34 +44,34 @@ def sample(
     columns: flags.Columns = None,
     batch_size: flags.BatchSize = AT_ONCE,
     device: flags.Device = "cpu",
-    recipe: flags.OwnRecipe = None,
+    recipe: flags.CustomRecipe = None,
 ) -> None:
-    """Draw from a trained generator.
+    """Draw samples from a trained generator.
 
-    The image of seed S is the same whichever others are drawn with it: seed0003.png, label-7-seed0003.png. (Up to
-    rounding: a rare pixel may be one level of 255 off; not with --batch-size 1.)
+    Files are named by label and seed: seed0003.png, label-7-seed0003.png. The image of a seed and label does not depend
+    on the other samples (up to rounding: a rare pixel may differ by one of 255 levels; with --batch-size 1, none).
     Points are written as a scatter plot and a .npy file.
     """
     if label and cluster:
-        raise ValueError("--label and --cluster name the same thing: give one of the two")
+        raise ValueError("--label and --cluster exclude each other: set one of the two")
     ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
     _check_flags(out, grid, columns, batch_size)
     generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
-        raise ValueError("--reject looks at images of the size of training: leave --size out")
+        raise ValueError("--reject needs images of the training resolution: leave --size out")
     labels = _labels_of(label, cluster, generator)
     drawing = Drawing(
         generator, labels, truncation=truncation, size=shape, retries=reject, batch_size=batch_size
     )
-    # The first is drawn before anything is written, to see what it is, and that it can be drawn.
+    # The first sample is drawn before anything is written: it shows whether samples are images or points, and finite.
     first = drawing.together([Wanted(labels[0], 0 if ranges is None else ranges[0][0])])
     points = first.samples.ndim == 2
-    numbers = ranges or [range(flags.POINTS if points else flags.IMAGES)]
-    per_label = sum(map(len, numbers))
+    seed_ranges = ranges or [range(flags.POINTS if points else flags.IMAGES)]
+    per_label = sum(map(len, seed_ranges))
     total = len(labels) * per_label
     _check_kind(out, grid, points=points, total=total)
-    wanted = (Wanted(each, seed) for each in labels for seed in chain.from_iterable(numbers))
+    wanted = (Wanted(each, seed) for each in labels for seed in chain.from_iterable(seed_ranges))
     passes = chain([first], drawing.passes(islice(wanted, 1, None)))
     drawn = with_progress(passes, total, lambda together: len(together.wanted))
     if points:
@@ -92,34 +92,39 @@ def sample(
 def _labels_of(
     label: Sequence[str] | None, cluster: Sequence[int] | None, generator: Generator
 ) -> list[str | None]:
-    """What to draw, one label each; [None] where none is asked for."""
-    chosen = label or _numbers_of(cluster, generator)
+    """Return the labels to draw; [None] if none is set."""
+    requested = label or _cluster_labels(cluster or (), generator)
     if not isinstance(generator.num_labels, tuple):
-        chosen = chosen_labels(chosen, generator.classes)
-    return [*chosen] or [None]
+        requested = chosen_labels(requested, generator.classes)
+    return [*requested] or [None]
 
 
-def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
-    if cluster and not generator.num_labels:
+def _cluster_labels(clusters: Sequence[int], generator: Generator) -> list[str]:
+    """Return the labels of clusters, after a check that the generator has these clusters."""
+    if not clusters:
+        return []
+    if not generator.num_labels:
         raise ValueError("--cluster is for generators whose labels are clusters: this one has no labels")
-    counts = getattr(generator.labels, "counts", None)  # of images in each cluster
-    if cluster and (generator.labels.names_classes or counts is None):
+    images_per_cluster = getattr(generator.labels, "counts", None)
+    if generator.labels.names_classes or images_per_cluster is None:
         kind = "classes" if generator.labels.names_classes else "generators"
         raise ValueError(
             f"--cluster is for generators whose labels are clusters: this one's are {kind}, so use --label"
         )
-    for each in cluster or ():
-        if not 0 <= each < len(counts):
-            raise ValueError(f"there is no cluster {each}: they are numbered 0 to {len(counts) - 1}")
-        if not counts[each]:
-            say(
-                f"cluster {each} has no image at this checkpoint: what is drawn is what it held before, if anything"
+    for cluster in clusters:
+        if not 0 <= cluster < len(images_per_cluster):
+            raise ValueError(
+                f"there is no cluster {cluster}: clusters are numbered 0 to {len(images_per_cluster) - 1}"
             )
-    return [str(each) for each in cluster or ()]
+        if not images_per_cluster[cluster]:
+            say(
+                f"cluster {cluster} has no images at this checkpoint: samples show what it last had, if anything"
+            )
+    return [str(cluster) for cluster in clusters]
 
 
 def _names_of_labels(generator: Generator) -> list[tuple[str, ...]]:
-    """Class names, of each label block one tuple; [] where labels are no classes, or have no names."""
+    """Return the class names of each label block; [] if labels are not classes, or classes have no names."""
     sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
     if not generator.classes or sum(sizes) != len(generator.classes):
         return []
@@ -129,36 +134,38 @@ def _names_of_labels(generator: Generator) -> list[tuple[str, ...]]:
 
 def _check_flags(out: Path | None, grid: Path | None, columns: int | None, batch_size: int) -> None:
     if columns is not None and (grid is None or columns < 1):
-        raise ValueError("--columns is a whole number from 1 on, and goes with --grid FILE.png")
+        raise ValueError("--columns is a whole number, 1 or more, and needs --grid FILE.png")
     if grid is not None and out is not None:
-        raise ValueError("--grid writes one file and --out is the folder of many: give one of the two")
+        raise ValueError(
+            "--grid (one image) and --out (a folder of images) exclude each other: set one of the two"
+        )
     if grid is not None and grid.suffix.lower() != ".png":
         raise ValueError(f"--grid names a .png file, such as grid.png, not {grid}")
     if out is not None and out.suffix.lower() in NO_FOLDERS and not out.is_dir():
         raise ValueError(
-            f"--out is a folder for one PNG each, or a .npz file for one array of all, such as samples.npz, not {out}; "
-            "for one picture of all, use --grid FILE.png"
+            f"--out is a folder for one PNG per sample, or a .npz file for one array, such as samples.npz, not {out}; "
+            "for one image of all samples, use --grid FILE.png"
         )
     if out is not None and _is_archive(out) and out.is_dir():
-        raise ValueError(f"{out} is a folder, not a file to write an array to: choose another place")
-    of_out = out.parent if out is not None and _is_archive(out) else out
-    for folder in (of_out, None if grid is None else grid.parent):
+        raise ValueError(f"{out} is a folder, not a file to write an array to: choose another --out")
+    out_folder = out.parent if out is not None and _is_archive(out) else out
+    for flag, folder in (("--out", out_folder), ("--grid", None if grid is None else grid.parent)):
         if folder is not None and folder.exists() and not folder.is_dir():
-            raise ValueError(f"{folder} is a file, not a folder to write pictures to: choose another place")
+            raise ValueError(f"{folder} is a file, not a folder to write images to: choose another {flag}")
     if batch_size < 1:
-        raise ValueError(f"--batch-size is how many are drawn in a pass, 1 or more, not {batch_size}")
+        raise ValueError(f"--batch-size is the number of samples per pass, 1 or more, not {batch_size}")
 
 
 def _check_kind(out: Path | None, grid: Path | None, *, points: bool, total: int) -> None:
-    """What can only be said once the first sample is seen."""
+    """Check the flags that depend on whether samples are images or points."""
     if points and out is not None and _is_archive(out):
         raise ValueError(
-            f"this generator draws points, which are written as points.npy: give --out a folder, not {out}"
+            f"this generator draws points, which are written as points.npy: set --out to a folder, not {out}"
         )
     if not points and grid is not None and total > MOST_IN_A_GRID:
         raise ValueError(
-            f"--grid lays at most {MOST_IN_A_GRID:,} images out in one picture, not {total:,}: give fewer seeds, or "
-            "--out samples.npz for one array of all"
+            f"--grid writes at most {MOST_IN_A_GRID:,} samples into one image, not {total:,}: use fewer seeds, or "
+            "--out samples.npz for one array"
         )
 
 
@@ -167,24 +174,24 @@ def _is_archive(out: Path) -> bool:
 
 
 def _loaded(source: Path, recipe: str | None, device: str) -> Generator:
-    own = None if recipe is None else find(recipe)
+    custom_recipe = None if recipe is None else find(recipe)
     from everymode.machine.device import find_device
     from everymode.sampling.generator import find_generator, load
 
-    place = find_device(device)
+    torch_device = find_device(device)
     folder = find_generator(source)
-    if own is None:
+    if custom_recipe is None:
         require_named_recipe(source, folder)
-    return load(folder, recipe=own, device=place)
+    return load(folder, recipe=custom_recipe, device=torch_device)
 
 
-def chosen_labels(given: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """The labels of repeated flags and comma lists. A class whose own name has a comma is taken whole."""
-    return [label for text in given for label in ([text] if text in classes else text.split(","))]
+def chosen_labels(values: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Return the labels in repeated flags and comma-separated lists. A class name may contain a comma."""
+    return [label for text in values for label in ([text] if text in classes else text.split(","))]
 
 
 def samples_folder(source: Path) -> Path:
-    """Where samples go by default: `samples` in the run that `source` is or lies in, else in this folder."""
+    """Return the default folder: `samples` in the run that `source` is or is in, else in the current folder."""
     for folder in (source, *source.resolve().parents[:2]):
         if (folder / "checkpoints").is_dir():
             return folder / "samples"

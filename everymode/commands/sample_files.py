@@ -1,4 +1,4 @@
-"""What `everymode sample` writes: a PNG each, one picture of all, one array of all, or a plot of points."""
+"""Files that `everymode sample` writes: a PNG per sample, one image or array of all samples, or a plot of points."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 
 def write_each(drawn: Iterable[Pass], folder: Path, words: Sequence[dict[str, str]]) -> None:
-    """One PNG each, and a line each that says where.
+    """Write one PNG per sample, and print its path.
 
     Args:
+        drawn: the samples.
+        folder: the folder to write to, created if needed.
         words: `file_words` of the generator's classes.
 
-    Raises NotFinite where one can't be drawn; then those that were written before are removed.
+    Raises:
+        NotFinite: if a sample is not finite; the PNGs that were written before are deleted.
     """
     from tqdm import tqdm
 
@@ -38,7 +41,7 @@ def write_each(drawn: Iterable[Pass], folder: Path, words: Sequence[dict[str, st
             for each, image in zip(wanted, images, strict=True):
                 written.append(folder / f"{stem(each, words)}.png")
                 to_pil(image).save(written[-1])
-                with tqdm.external_write_mode():  # a bar on the same terminal makes room for the line
+                with tqdm.external_write_mode():  # hides a progress bar on the same terminal while printing
                     say(str(written[-1]))
     except NotFinite:
         for path in written:
@@ -47,7 +50,7 @@ def write_each(drawn: Iterable[Pass], folder: Path, words: Sequence[dict[str, st
 
 
 def write_grid(drawn: Iterable[Pass], path: Path, columns: int | None, rows: Sequence[str]) -> None:
-    """All of them in one picture, its rows named, and a line that says where."""
+    """Write all samples into one image with labeled rows, and print its path."""
     import torch
 
     from everymode.pictures import save_grid
@@ -63,13 +66,18 @@ def write_archive(
     labels_of: Callable[[Sequence[Wanted]], Tensor | None],
     classes: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """An .npz with `images`, uint8 [total, C, H, W], and `labels`, int64 [total], which are numbers of the names in
-    `classes` (of several labels an image, an array each: `labels_0`, `classes_0`, ...), and a line that says where.
+    """Write an .npz file atomically, and print its path.
 
-    Images are written as they come, so that memory does not grow with them; the file appears when it is whole.
+    The file has `images`, uint8 [total, C, H, W], `labels`, int64 [total], and `classes`, the class names that the
+    labels index; with several labels per image, `labels_0`, `classes_0`, `labels_1`, ... Images are written pass by
+    pass, so memory does not grow with their number.
 
     Args:
-        classes: names of the classes of each label; () where labels are no classes.
+        drawn: the samples.
+        path: the file; its folder is created if needed.
+        total: number of samples.
+        labels_of: function that returns the labels of samples.
+        classes: class names of each label block; () if labels are not classes.
     """
     import zipfile
 
@@ -79,25 +87,25 @@ def write_archive(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     labels: list[np.ndarray] = []
-    with atomic_file(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open("images.npy", "w", force_zip64=True) as file:
-            for number, (wanted, images) in enumerate(drawn):
+            for index, (wanted, images) in enumerate(drawn):
                 pixels = to_uint8(images).numpy()
-                if number == 0:
+                if index == 0:
                     shape = (total, *pixels.shape[1:])
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(pixels.tobytes())
-                found = labels_of(wanted)
-                labels += [] if found is None else [found.numpy()]
+                pass_labels = labels_of(wanted)
+                labels += [] if pass_labels is None else [pass_labels.numpy()]
         if labels:
-            together = np.concatenate(labels)
-            several = together.ndim > 1
-            for number, column in enumerate(together.T if several else [together]):
-                ending = f"_{number}" if several else ""
+            all_labels = np.concatenate(labels)
+            several = all_labels.ndim > 1
+            for block, column in enumerate(all_labels.T if several else [all_labels]):
+                ending = f"_{block}" if several else ""
                 _add_array(archive, f"labels{ending}", np.ascontiguousarray(column))
                 if classes:
-                    _add_array(archive, f"classes{ending}", np.array(classes[number], dtype=np.str_))
+                    _add_array(archive, f"classes{ending}", np.array(classes[block], dtype=np.str_))
     say(str(path))
 
 
@@ -109,7 +117,7 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 
 def write_points(drawn: Iterable[Pass], path: Path) -> None:
-    """A scatter plot, colored by label, and the points [N, 2] as .npy beside it."""
+    """Write a scatter plot, colored by label, and the points [N, 2] as a .npy file of the same name."""
     import numpy as np
     import torch
 

@@ -1,4 +1,4 @@
-"""The flags of `everymode sample`: their types, and what their help says."""
+"""Flags of `everymode sample`: types and help."""
 
 from __future__ import annotations
 
@@ -10,55 +10,77 @@ from cyclopts import Parameter
 from everymode.commands.numbers import each_whole_number, whole_number
 
 IMAGES = 16
+"""Default number of images."""
 POINTS = 2000
+"""Default number of points."""
 
 Source = Annotated[Path, Parameter(name="RUN", help="Run folder, checkpoint or saved generator.")]
 Label = Annotated[
     list[str] | None,
     Parameter(
-        help="Class name or number; several as a,b,c or by repeating the flag. Where images have several labels, "
-        "one of each: circle,red,large; an empty place is drawn.",
+        help="Class name or index; several as a,b,c or by repeating the flag (default: drawn at random). If images "
+        "have several labels, one of each, such as circle,red,large; an empty one (circle,,large) is drawn at random.",
         negative="",
     ),
 ]
 Cluster = Annotated[
     list[int] | None,
     Parameter(
-        help="Number of a cluster, where clusters stand for labels; several by repeating the flag.",
+        help="Index of a cluster, if clusters are the labels; several by repeating the flag.",
         negative="",
         converter=each_whole_number,
     ),
 ]
 Seeds = Annotated[
     str | None,
-    Parameter(help=f"As in 0-31 or 1,5,7; left out, 0-{IMAGES - 1} (points: 0-{POINTS - 1})."),
+    Parameter(
+        help="Seeds, such as 0-31 or 1,5,7; each label is drawn with each seed (default: "
+        f"0-{IMAGES - 1}; points: 0-{POINTS - 1})."
+    ),
 ]
 Truncation = Annotated[
-    float, Parameter(help="Factor on the latent code: below 1 trades variety for typicality.")
+    float, Parameter(help="Factor on the latent code z; below 1 trades variety for typicality.")
 ]
 Size = Annotated[
-    str | None, Parameter(help="HEIGHTxWIDTH, for generators that draw any size.", metavar="SIZE")
+    str | None,
+    Parameter(
+        help="Image size, HEIGHTxWIDTH, for generators that draw any size (default: the training resolution).",
+        metavar="SIZE",
+    ),
 ]
 Reject = Annotated[
     int | None,
     Parameter(
-        help="Draw again, at most so often, what is not in the part it was asked for (generators on partitions).",
+        help="Maximum number of redraws per sample that the partitioner puts in the wrong part (partition-guided "
+        "generators only; default: no redraws).",
         converter=whole_number,
     ),
 ]
 Out = Annotated[
     Path | None,
     Parameter(
-        help="Folder for one PNG each; left out, the run's `samples`, or ./samples without a run. FILE.npz: one "
-        "array with all of them."
+        help="Folder for one PNG per sample (default: the run's folder `samples`, or ./samples without a run); or "
+        "FILE.npz, for one array of all samples."
     ),
 ]
-Grid = Annotated[Path | None, Parameter(help="Write one picture with all of them instead.")]
-Columns = Annotated[int | None, Parameter(help="Columns of that picture.", converter=whole_number)]
+Grid = Annotated[
+    Path | None, Parameter(help="PNG file: write one image with all samples, instead of one per sample.")
+]
+Columns = Annotated[
+    int | None,
+    Parameter(
+        help="Columns of the --grid image (default: one row per label; without labels, about as many as rows).",
+        converter=whole_number,
+    ),
+]
 BatchSize = Annotated[
-    int, Parameter(help="Drawn in one pass; 1: one by one, slowly.", converter=whole_number)
+    int,
+    Parameter(
+        help="Samples per pass; 1 is slower, but no image depends on the others, not even by rounding.",
+        converter=whole_number,
+    ),
 ]
 Device = Annotated[str, Parameter(help="cpu, cuda or cuda:1.")]
-OwnRecipe = Annotated[
-    str | None, Parameter(help="Python file with the RECIPE that trained it, for recipes of your own.")
+CustomRecipe = Annotated[
+    str | None, Parameter(help="Python file that defines the run's RECIPE (custom recipes only).")
 ]

@@ -1,13 +1,17 @@
-"""The seeds that `everymode sample --seeds` names: ranges, counted without being listed."""
+"""Parsing of `everymode sample --seeds` into ranges."""
 
 from __future__ import annotations
 
 MOST = 1_000_000_000
-"""Seeds of one command: more is a slip of the finger."""
+"""Maximum number of seeds of one command; more is most likely a typing error."""
 
 
 def parse_seeds(text: str) -> list[range]:
-    """ "0-3,8" as [range(0, 4), range(8, 9)]. Raises ValueError for anything else, and for more than MOST seeds."""
+    """Parse "0-3,8" as [range(0, 4), range(8, 9)].
+
+    Raises:
+        ValueError: if the text is not such a list, or names more than MOST seeds.
+    """
     seeds: list[range] = []
     for piece in text.split(","):
         first, dash, last = (part.strip() for part in piece.partition("-"))

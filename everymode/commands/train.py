@@ -1,4 +1,4 @@
-"""`everymode train`: a recipe's numbers as flags, and how a run ends."""
+"""`everymode train`: training, with a recipe's hyper-parameters as flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from everymode.commands.ending import Exit, fail, say
-from everymode.commands.numbers import number_flags
+from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.extractors.naming import names_code
@@ -25,27 +25,30 @@ from everymode.recipes.parts.catalog import PARTS, name_of
 if TYPE_CHECKING:
     from everymode.runs.run import Run
 
-_CHOSEN = tuple(kind for kind in KINDS if len(PARTS[kind]) > 1)
-"""The kinds of parts that a flag chooses; terms are chosen by their weights."""
-_VALUED = ("--data", "--out", "--resume", "--init-from", "--name", *(f"--{kind}" for kind in _CHOSEN))
+_SELECTABLE = tuple(kind for kind in KINDS if len(PARTS[kind]) > 1)
+"""Kinds of parts that a flag selects; terms are selected by their weights."""
+_VALUED = ("--data", "--out", "--resume", "--init-from", "--name", *(f"--{kind}" for kind in _SELECTABLE))
+"""Flags with a value that may look like a recipe's name."""
 
 
 def train(
     recipe: Annotated[
         str | None,
-        Parameter(help="A recipe's name (`everymode recipes` lists them), or a Python file."),
+        Parameter(
+            help="Name of a recipe (`everymode recipes` lists them), or a Python file that defines RECIPE."
+        ),
     ] = None,
     /,
     *,
     data: Annotated[
         str | None,
-        Parameter(help="Folder, .zip, .parquet, ... or built-in name to train on."),
+        Parameter(help="Training data: folder, .zip, .parquet, ..., or name of a built-in dataset."),
     ] = None,
-    out: Annotated[Path, Parameter(help="Folder that gets a numbered run folder.")] = Path("runs"),
+    out: Annotated[Path, Parameter(help="Folder in which a numbered run folder is created.")] = Path("runs"),
     resume: Annotated[
         str | None,
         Parameter(
-            help="Run folder to go on with, or auto: the newest of this recipe, data and seed, if any.",
+            help="Run folder to resume; or auto: the newest run of this recipe, data and seed, else a new run.",
             metavar="auto|RUN",
         ),
     ] = None,
@@ -54,28 +57,37 @@ def train(
         Parameter(help="Run or checkpoint whose networks to start from (fine-tuning)."),
     ] = None,
     device: Annotated[
-        str | None, Parameter(help="cpu, cuda or cuda:1; left out, a GPU if there is one.")
+        str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
     on_nonfinite: Annotated[
         Literal["stop", "rollback"],
         Parameter(
-            help="When a loss is not finite: stop, or go back to the last checkpoint with half the "
-            "discriminator's learning rate."
+            help="If a loss is not finite: stop, or roll back to the last checkpoint and halve the discriminator's "
+            "learning rate."
         ),
     ] = "stop",
     on_collapse: Annotated[
         Literal["warn", "stop", "rollback"],
         Parameter(
-            help="When the watch for collapse raises an alarm: say so, stop, or go back to the last healthy "
-            "checkpoint with the recipe's remedy."
+            help="If the collapse watch raises an alarm: warn, stop, or roll back to the last healthy checkpoint and "
+            "apply the recipe's remedy (--remedy-lr, --remedy-weight-decay)."
         ),
     ] = "warn",
     quiet: Annotated[
-        bool, Parameter(help="Print nothing but errors.", negative="", show_default=False)
+        bool,
+        Parameter(
+            help="Print only errors and, after a stop, the command to resume.",
+            negative="",
+            show_default=False,
+        ),
     ] = False,
     **numbers: Any,
 ) -> Exit:
-    """Train, and say where the results are. Returns the exit code; user mistakes are raised."""
+    """Train, and print where the results are.
+
+    Returns:
+        The exit code. Errors of the user are raised.
+    """
     settings = {
         "resume": resume,
         "init_from": init_from,
@@ -102,28 +114,33 @@ def _train(
     try:
         run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        how = (settings["device"], settings["on_nonfinite"], settings["on_collapse"])
-        _say_how_to_go_on(str(stopped), stopped.folder, *how)
+        options = (settings["device"], settings["on_nonfinite"], settings["on_collapse"])
+        _print_resume_command(str(stopped), stopped.folder, *options)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)
     except FileNotFoundError as error:
-        # The message begins with the path. What is neither the run nor the checkpoint to start from is data.
+        # The message begins with the path. If that is not the run to resume or to start from, it is the data.
         paths = (settings["resume"], settings["init_from"])
-        asked = tuple(str(Path(path)) for path in paths if path is not None)
-        return fail(error, Exit.USAGE if str(error).startswith(asked) else Exit.DATA)
+        runs = tuple(str(Path(path)) for path in paths if path is not None)
+        return fail(error, Exit.USAGE if str(error).startswith(runs) else Exit.DATA)
     if not quiet:
-        _say_results(run)
+        _print_results(run)
     return Exit.DONE
 
 
 def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
-    """`train` as cyclopts reads it: its signature with the numbers of the recipe that the command line names, and of
-    the parts that it chooses.
+    """Return `train` with a signature for cyclopts that has a flag per hyper-parameter.
 
-    Without a recipe, those of the run that it resumes, else those that every recipe has. Raises ValueError or
-    FileNotFoundError for a recipe or run that isn't there, and ValueError for a part that there is not, and for a
-    number of a part that is not chosen.
+    The hyper-parameters are those of the recipe that the command line names and of the parts that it selects; without a
+    recipe, those of the run to resume, or else those that every recipe has.
+
+    Args:
+        tokens: the command line after `train`.
+
+    Raises:
+        ValueError: if there is no such recipe or part, or a flag belongs to a part that is not selected.
+        FileNotFoundError: if there is no such recipe file or run.
     """
     name = named_recipe(tokens)
     resume = _value_of("--resume", tokens)
@@ -134,36 +151,39 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
     else:
         recipe = Recipe()
     parts = {part.kind: part for part in recipe.parts()}
-    for kind in _CHOSEN if parts else ():
-        if (asked := _value_of(f"--{kind}", tokens)) is not None:
-            parts[kind] = chosen(recipe, kind, asked)  # whether they fit is asked once all numbers are known
-    own = inspect.signature(train, eval_str=True)
-    options = [option for option in own.parameters.values() if option.kind is not option.VAR_KEYWORD]
+    for kind in _SELECTABLE if parts else ():
+        if (part_name := _value_of(f"--{kind}", tokens)) is not None:
+            parts[kind] = chosen(recipe, kind, part_name)  # whether parts fit together is checked later
+    signature = inspect.signature(train, eval_str=True)
+    options = [option for option in signature.parameters.values() if option.kind is not option.VAR_KEYWORD]
     flags = number_flags(recipe, reserved=[option.name for option in options], parts=[*parts.values()])
-    _refuse_numbers_of_others(tokens, recipe, parts, [*options, *flags])
+    _reject_flags_of_other_parts(tokens, recipe, parts, [*options, *flags])
     flags = [*_part_flags(recipe), *flags]
-    if recipe.data:  # shown as --data's default; what is not given is not passed on, so it changes nothing
+    if (
+        recipe.data
+    ):  # displayed as the default of --data; defaults are not passed on, so it changes nothing else
         options = [each.replace(default=recipe.data) if each.name == "data" else each for each in options]
 
-    def command(*arguments: Any, **given: Any) -> Exit:
-        if name is not None and given.get("resume") is None:
-            # A wrong number is refused before anything slow begins; for a run that goes on, by train itself.
-            with_choices(recipe, **{flag.name: given[flag.name] for flag in flags if flag.name in given})
-        return train(*arguments, **given)
+    def command(*arguments: Any, **settings: Any) -> Exit:
+        if name is not None and settings.get("resume") is None:
+            # Reject invalid values before anything slow begins; for a resumed run, `train` does.
+            with_choices(
+                recipe, **{flag.name: settings[flag.name] for flag in flags if flag.name in settings}
+            )
+        return train(*arguments, **settings)
 
-    command.__signature__ = inspect.Signature([*options, *flags])  # type: ignore[attr-defined]
-    command.__doc__ = _description(name, recipe)
+    describe(command, [*options, *flags], _description(name, recipe))
     return command
 
 
 def named_recipe(tokens: Sequence[str]) -> str | None:
-    """The recipe among the words after `train`: the first that is neither a flag nor a flag's value."""
+    """Return the recipe among the words after `train`: the first word that is neither a flag nor a flag's value."""
     for before, token in zip(["", *tokens], tokens, strict=False):
         if token.startswith("-"):
             continue
         if not before.startswith("-") or "=" in before:
             return token
-        # After a switch such as --mirror: only the recipe itself knows which of its flags take a value.
+        # A word after a flag may follow a switch such as --mirror; without the recipe, switches are not known.
         known = token in RECIPES or token.endswith(".py")
         if known and before.replace("_", "-") not in _VALUED:
             return token
@@ -171,8 +191,14 @@ def named_recipe(tokens: Sequence[str]) -> str | None:
 
 
 def recipe_of_run(resume: str | None) -> Recipe:
-    """The recipe of a run to go on with. A file of the user's own is run only if the user names it; an extractor of
-    one's own is left out likewise, and `train` asks for it.
+    """Return the recipe of the run to resume.
+
+    Code that the run folder names is not executed: a custom extractor is dropped here, and `train` raises an error that
+    tells the user to name it.
+
+    Raises:
+        ValueError: if no run is named, or its recipe is custom.
+        FileNotFoundError: if it is not a run folder.
     """
     if resume in (None, "auto"):
         also = " with --resume auto" if resume else ""
@@ -182,7 +208,7 @@ def recipe_of_run(resume: str | None) -> Recipe:
     folder = Path(str(resume))
     if has_own_code(folder):
         raise ValueError(
-            f"{folder} was trained with a recipe of your own, and its code is run only if you name it: "
+            f"{folder} was trained with a custom recipe, whose code is executed only if you name it: "
             f"everymode train {recipe_file(folder)} --resume {quoted(folder)}"
         )
     from everymode.sampling.record import recipe_of
@@ -194,17 +220,17 @@ def recipe_of_run(resume: str | None) -> Recipe:
 
 
 def _part_flags(recipe: Recipe) -> list[inspect.Parameter]:
-    """A flag for each kind of part, which takes a part's name."""
+    """Return a flag for each kind of part, which takes a part's name."""
     group, flags = Group("Parts", sort_key=1), []
-    for kind in _CHOSEN:
-        mine = getattr(recipe, kind)
+    for kind in _SELECTABLE:
+        part = getattr(recipe, kind)
         described = Parameter(
             help=f"One of {', '.join(PARTS[kind])}.",
             group=group,
             metavar="NAME",
-            show_default=mine is not None,
+            show_default=part is not None,
         )
-        default = None if mine is None else name_of(mine) or type(mine).__name__
+        default = None if part is None else name_of(part) or type(part).__name__
         flags.append(
             inspect.Parameter(
                 kind,
@@ -216,29 +242,29 @@ def _part_flags(recipe: Recipe) -> list[inspect.Parameter]:
     return flags
 
 
-def _refuse_numbers_of_others(
+def _reject_flags_of_other_parts(
     tokens: Sequence[str], recipe: Recipe, parts: dict[str, Part], known: Sequence[inspect.Parameter]
 ) -> None:
-    """Raise ValueError for a flag that sets a number of a part which is not chosen, or that was renamed."""
+    """Raise ValueError for a flag of a part that is not selected, or one that was renamed."""
     names = {option.name for option in known}
     for token in tokens:
         name = token.partition("=")[0].removeprefix("--").replace("-", "_")
         if token.startswith("--") and not {name, name.removeprefix("no_")} & names:
-            sentence = of_another_part(recipe, name.removeprefix("no_"), parts)
-            if sentence:
-                raise ValueError(sentence)
+            message = of_another_part(recipe, name.removeprefix("no_"), parts)
+            if message:
+                raise ValueError(message)
 
 
 def _description(name: str | None, recipe: Recipe) -> str:
     if name is None:
         return (
             "Train a recipe on your data.\n\n"
-            "Below are the numbers that every recipe has, with neutral values; `everymode train RECIPE "
-            "--help` shows one recipe's own, and `everymode recipes` lists the recipes."
+            "The hyper-parameters below are those of every recipe, with neutral values; `everymode train RECIPE "
+            "--help` shows those of a recipe, and `everymode recipes` lists the recipes."
         )
     first = RECIPES[name][2] if name in RECIPES else f"The recipe of {name}"
     about = document_of(name, recipe).split("\n\n")[0]
-    return f"{first}.\n\n{about}\n\n`everymode recipes show {name}` tells more."
+    return f"{first}.\n\n{about}\n\n`everymode recipes show {name}` has the full description."
 
 
 def _value_of(flag: str, tokens: Sequence[str]) -> str | None:
@@ -250,20 +276,20 @@ def _value_of(flag: str, tokens: Sequence[str]) -> str | None:
     return None
 
 
-def _say_results(run: Run) -> None:
+def _print_results(run: Run) -> None:
     say(f"done: {run.steps} steps in {run.folder}")
-    for what, pattern in (("last samples", "samples/step-*.png"), ("last checkpoint", "checkpoints/step-*")):
+    for title, pattern in (("last samples", "samples/step-*.png"), ("last checkpoint", "checkpoints/step-*")):
         newest = max(run.folder.glob(pattern), default=None)
         if newest is not None:
-            say(f"  {what:<16}{newest}")
+            say(f"  {title:<16}{newest}")
     recipe = f" --recipe {recipe_file(run.folder)}" if has_own_code(run.folder) else ""
-    say(f"draw from it with: everymode sample {quoted(run.folder)}{recipe}")
+    say(f"draw samples with: everymode sample {quoted(run.folder)}{recipe}")
 
 
-def _say_how_to_go_on(
-    what: str, folder: Path | None, device: str | None, on_nonfinite: str, on_collapse: str
+def _print_resume_command(
+    message: str, folder: Path | None, device: str | None, on_nonfinite: str, on_collapse: str
 ) -> None:
-    say(what)
+    say(message)
     if folder is None:
         return
     command = "everymode"
@@ -275,6 +301,6 @@ def _say_how_to_go_on(
     options = f" --device {device}" if device else ""
     options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
     options += f" --on-collapse {on_collapse}" if on_collapse != "warn" else ""
-    say(f"go on with: {command} train{recipe} --resume {quoted(folder)}{options}")
+    say(f"resume with: {command} train{recipe} --resume {quoted(folder)}{options}")
     if machines > 1:
-        say("(on every machine, with the rendezvous options that it was started with)")
+        say("(on every machine, with the same rendezvous options as before)")

@@ -1,4 +1,4 @@
-"""The flag --value-range, of every command that opens images."""
+"""Flag --value-range of every command that opens images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cyclopts import Parameter
 ValueRange = Annotated[
     Literal["0..1", "-1..1", "0..255", "0..65535"] | None,
     Parameter(
-        help="Numbers of black and white of images on disk, where neither their values nor their type say them.",
+        help="Values of black and white in images on disk (default: by their data type and values).",
         allow_leading_hyphen=True,
     ),
 ]

@@ -1,1 +1,1 @@
-"""The machine: its device, its processes, progress in words, and stopping when asked."""
+"""Machine: device, processes, progress output, and stopping on signals."""

@@ -1,4 +1,4 @@
-"""Where to compute: the device that is asked for, or a GPU if there is one."""
+"""Choice of the device to compute on: the requested one, or a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from everymode.machine.distributed import World
 
 
 def find_device(name: str | torch.device | None = None) -> torch.device:
-    """The device of a name such as "cpu", "cuda" or "cuda:1"; None = a GPU if there is one, else the CPU.
+    """Return the device of a name such as "cpu", "cuda" or "cuda:1", and make a GPU the current device.
 
-    "cuda" without a number is this process's own GPU, which becomes the current one.
+    Args:
+        name: None means a GPU if there is one, else the CPU. "cuda" without an index means this process's GPU.
 
-    Raises ValueError for a name that means no device, and for a GPU where torch sees none.
+    Raises:
+        ValueError: if the name is not a device, or names a GPU and torch sees none.
     """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -21,9 +23,7 @@ def find_device(name: str | torch.device | None = None) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {name!r}') from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "device cuda was asked for, but torch sees no GPU: leave --device out to use the CPU"
-        )
+        raise ValueError("device cuda is requested, but torch sees no GPU: leave --device out to use the CPU")
     if device.type == "cuda":
         device = torch.device("cuda", World.local_rank() if device.index is None else device.index)
         torch.cuda.set_device(device)

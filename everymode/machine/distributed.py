@@ -1,9 +1,9 @@
-"""Several processes, one training run: who am I, and what must all of us agree on?
+"""Data-parallel training in several processes.
 
-Every rank holds both networks and plays its rows of the global batch; gradients are averaged by one all-reduce of the
-flattened gradients per move. That needs no wrapper around the networks, so penalties with double backward, several
-passes per move and compiled networks work as they do in one process. Everything else that is global (draws, data order)
-is a function of the global row, so the number of ranks changes nothing.
+Every rank holds both networks and computes its rows of the global batch; gradients are averaged by one all-reduce of
+the flattened gradients per update. No wrapper around the networks is needed, so penalties with double backward, several
+passes per update and compiled networks work as in one process. Everything else that is global (random draws, data
+order) is a function of the row of the global batch, so the number of ranks does not change the results.
 
 Start with `torchrun --nproc-per-node N -m everymode train ...`.
 """
@@ -14,6 +14,7 @@ import datetime
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, cast
 
 import torch
 import torch.distributed as dist
@@ -22,8 +23,14 @@ from torch import Tensor, nn
 from everymode.draws import Rows
 
 
+class _Synchronizable(Protocol):
+    """A batch normalization layer that can take its statistics over all ranks."""
+
+    synchronize: bool
+
+
 class World:
-    """The processes of this run. One process is a world of size 1, in which every call is free."""
+    """Processes of this run. One process is a world of size 1, in which every call is free."""
 
     def __init__(self, rank: int = 0, size: int = 1, control: dist.ProcessGroup | None = None) -> None:
         self.rank = rank
@@ -32,10 +39,12 @@ class World:
 
     @classmethod
     def from_environment(cls, *, cuda: bool = False, timeout_minutes: float = 30) -> World:
-        """Join the world that torchrun describes in the environment, if there is one.
+        """Join the world that torchrun describes in the environment variables; without one, return a world of size 1.
 
-        `cuda` says whether tensors of the run live on GPUs (backend nccl, else gloo). Flags and barriers always go
-        through a gloo group, so that agreeing never waits for the GPU.
+        Args:
+            cuda: whether the tensors of the run are on GPUs (backend nccl, else gloo). Flags and barriers always use a
+                gloo group, so they never wait for the GPU.
+            timeout_minutes: timeout of collective operations on tensors.
         """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size <= 1:
@@ -43,25 +52,27 @@ class World:
         timeout = datetime.timedelta(minutes=timeout_minutes)
         if not dist.is_initialized():
             dist.init_process_group("nccl" if cuda else "gloo", timeout=timeout)
-        # The others may wait for what one process prepares, for hours. One that dies ends them all through torchrun.
-        control = dist.new_group(backend="gloo", timeout=datetime.timedelta(days=7))
+        # Ranks may wait for hours while one of them prepares data. If a rank dies, torchrun ends the others.
+        group = dist.new_group(backend="gloo", timeout=datetime.timedelta(days=7))
+        # The type allows an int, which marks processes outside the group; this group has all processes.
+        control = cast("dist.ProcessGroup", group)
         return cls(dist.get_rank(), dist.get_world_size(), control)
 
     @staticmethod
     def local_rank() -> int:
-        """Which of this machine's processes this is: its GPU's number."""
+        """Return the rank of this process on its machine, which is the index of its GPU."""
         return int(os.environ.get("LOCAL_RANK", "0"))
 
     @property
     def is_writer(self) -> bool:
-        """Whether this process writes files and talks: exactly one does."""
+        """Whether this process writes files and prints; exactly one process does."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace every gradient by its mean over the ranks.
 
-        A missing one counts as zero, in a world of one too: whether weight decay moves a parameter that nothing
-        depends on must not hang on the number of ranks.
+        A missing gradient is set to zero, in a world of size 1 too: whether weight decay changes a parameter without a
+        gradient must not depend on the number of ranks.
         """
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         gradients: list[Tensor] = []
@@ -76,20 +87,25 @@ class World:
         flat /= self.size
         pieces = flat.split([gradient.numel() for gradient in gradients])
         views = [piece.view(gradient.shape) for piece, gradient in zip(pieces, gradients, strict=True)]
-        torch._foreach_copy_(gradients, views)
+        torch._foreach_copy_(gradients, views)  # pyright: ignore[reportPrivateImportUsage]  has no public name
 
     def synchronize_statistics(self, network: nn.Module) -> None:
-        """Have every batch normalization of the network take its statistics over all ranks, in place.
+        """Make every batch normalization layer of the network take its statistics over all ranks, in place.
 
-        Reached are the layers with an attribute `synchronize`, as everymode's own have. Raises ValueError for torch's
-        batch normalization, which would keep each rank's statistics apart, unless it is in evaluation mode: a frozen
-        network keeps the statistics that it has.
+        The layers are those with an attribute `synchronize`, as everymode's have.
+
+        Raises:
+            ValueError: if the network has a batch normalization layer of torch in training mode, whose statistics
+                would differ between the ranks. One in eval mode (a frozen network) is allowed.
         """
         if self.size == 1:
             return
         for name, module in network.named_modules():
             if hasattr(module, "synchronize"):
-                module.synchronize = True
+                layer = cast(
+                    "_Synchronizable", module
+                )  # nn.Module is annotated to hold tensors and modules only
+                layer.synchronize = True
             elif (
                 isinstance(module, nn.modules.batchnorm._BatchNorm)
                 and not isinstance(module, nn.SyncBatchNorm)
@@ -102,27 +118,27 @@ class World:
                 )
 
     def broadcast(self, module: nn.Module) -> None:
-        """Give every rank the first one's weights and buffers: initial values may differ in their last bits."""
+        """Copy the weights and buffers of rank 0 to every rank: initial values may differ in their last bits."""
         if self.size > 1:
             for tensor in [*module.parameters(), *module.buffers()]:
                 dist.broadcast(tensor.data, src=0)
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of a tensor over the ranks; the tensor itself in a world of one."""
+        """Return the sum of a tensor over the ranks; in a world of size 1, the tensor itself."""
         if self.size > 1:
             values = values.clone()
             dist.all_reduce(values)
         return values
 
     def least(self, values: Tensor) -> Tensor:
-        """The smallest of each entry over the ranks."""
+        """Return the elementwise minimum of a tensor over the ranks."""
         if self.size > 1:
             values = values.clone()
             dist.all_reduce(values, op=dist.ReduceOp.MIN)
         return values
 
     def any(self, flag: bool) -> bool:
-        """Whether any rank says yes. All ranks must call it at the same point; no GPU is waited for."""
+        """Return whether `flag` is True on any rank. All ranks must call it at the same point; no GPU is waited for."""
         if self.size == 1:
             return flag
         votes = torch.tensor([int(flag)])
@@ -130,7 +146,7 @@ class World:
         return bool(votes.item())
 
     def share(self, value: object) -> object:
-        """The writer's value, on every rank."""
+        """Return the writer's value on every rank."""
         if self.size == 1:
             return value
         box = [value]
@@ -138,13 +154,13 @@ class World:
         return box[0]
 
     def barrier(self) -> None:
-        """Wait until every rank is here."""
+        """Wait until every rank has reached this call."""
         if self.size > 1:
             dist.barrier(group=self._control)
 
     @contextmanager
     def writer_first(self) -> Iterator[None]:
-        """The writer goes through the block first (and fills a cache, say), then the others."""
+        """Run the block on the writer first (which may fill a cache), then on the other ranks."""
         if self.is_writer:
             try:
                 yield
@@ -155,9 +171,14 @@ class World:
             yield
 
     def parts(self, total: int, parts: int) -> list[Rows]:
-        """The rows of a global batch that this rank plays, cut into equal parts.
+        """Return the rows of a global batch that this rank computes, in micro-batches of equal size.
 
-        Raises ValueError if the batch can't be shared, or the share can't be cut, equally.
+        Args:
+            total: rows of the global batch.
+            parts: number of micro-batches per rank.
+
+        Raises:
+            ValueError: if `total` is no multiple of the number of ranks, or a rank's rows no multiple of `parts`.
         """
         if total % self.size:
             raise ValueError(
@@ -167,13 +188,13 @@ class World:
         share = total // self.size
         if share % parts:
             raise ValueError(
-                f"each of {self.size} processes has {share} rows of the batch of {total}, which can't be cut into "
-                f"{parts} equal parts: choose an accumulation that divides {share}"
+                f"each of {self.size} processes has {share} rows of the batch of {total}, which can't be split into "
+                f"{parts} micro-batches of equal size: choose an accumulation that divides {share}"
             )
         start, length = self.rank * share, share // parts
-        return [Rows(start + part * length, start + (part + 1) * length, total) for part in range(parts)]
+        return [Rows(start + index * length, start + (index + 1) * length, total) for index in range(parts)]
 
     def close(self) -> None:
-        """Leave the world."""
+        """Leave the process group."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()

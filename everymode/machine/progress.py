@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, one line a tick otherwise."""
+"""Progress of a run: a progress bar on a terminal, otherwise one line per tick."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ _SHOWN = {
 
 
 class Progress:
-    """Says how far a run is. Silent where `verbose` is off (all processes but one, or a caller that wants quiet)."""
+    """Progress display of a run.
+
+    Args:
+        total: steps of the run.
+        verbose: False prints nothing; so in all processes but one.
+    """
 
     def __init__(self, total: int, *, verbose: bool = True) -> None:
         self.total = total
@@ -30,19 +35,19 @@ class Progress:
         self._bar: tqdm | None = None
 
     def start(self, step: int) -> None:
-        """Count time from here, at this step."""
+        """Start the clock at this step."""
         self._begin = time.perf_counter()
         self._first_step = step
         if self._verbose and sys.stderr.isatty():
             self._bar = tqdm(total=self.total, initial=step, unit="step", dynamic_ncols=True, smoothing=0.05)
 
     def step(self) -> None:
-        """One step more."""
+        """Advance by one step."""
         if self._bar is not None:
             self._bar.update()
 
     def tick(self, step: int, numbers: Mapping[str, float]) -> None:
-        """A tick's numbers."""
+        """Show the losses and scores of a tick; on a terminal, beside the bar."""
         shown = {short: numbers[name] for name, short in _SHOWN.items() if name in numbers}
         text = "  ".join(f"{short} {value:.3f}" for short, value in shown.items())
         if self._bar is not None:
@@ -54,7 +59,7 @@ class Progress:
             print(f"step {step}/{self.total}  {pace:.3f} s/step  {duration(left)} left  {text}", flush=True)
 
     def say(self, text: str) -> None:
-        """A sentence for the user."""
+        """Print a message; on a terminal, above the bar."""
         if not self._verbose:
             return
         if self._bar is not None:
@@ -63,13 +68,14 @@ class Progress:
             print(text, flush=True)
 
     def close(self) -> None:
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 40 s, 12 min, 3.5 h, 2.1 days."""
+    """Return a duration as text, in a suitable unit: 40 s, 12 min, 3.5 h, 2.1 days."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

@@ -1,4 +1,4 @@
-"""Stopping at a step's edge: a signal asks, the trainer saves and leaves; a second Ctrl-C leaves at once."""
+"""Stopping on a signal: the trainer finishes its step, saves and returns; a second Ctrl-C stops at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from types import FrameType
 
 
 class Stopped(RuntimeError):
-    """A signal asked the run to stop; a valid checkpoint was written first, in `folder`."""
+    """Raised when a signal has stopped the run, after a valid checkpoint was written.
+
+    Attributes:
+        folder: the run folder.
+    """
 
     def __init__(self, text: str, folder: Path | None) -> None:
         super().__init__(text)
@@ -19,27 +23,33 @@ class Stopped(RuntimeError):
 
 
 class StopRequest:
-    """Whether a signal has asked the run to stop, and which."""
+    """Request to stop, set by a signal.
+
+    Attributes:
+        signal: the first signal received; None if there was none.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
 
     @property
     def requested(self) -> bool:
+        """Whether a signal was received."""
         return self.signal is not None
 
     def request(self, number: int, frame: FrameType | None = None) -> None:
+        """Record a signal; the signal handler. A second SIGINT raises KeyboardInterrupt."""
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        # Schedulers repeat themselves (a signal to torchrun comes twice): only an impatient person leaves at once.
+        # Schedulers repeat signals (a signal to torchrun arrives twice), so only a second Ctrl-C stops at once.
         self.signal = self.signal or signal.Signals(number)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """SIGTERM, SIGINT (Ctrl-C) and SIGUSR1 (what Slurm can be told to send) set the request; former handlers return.
+    """Yield a request that SIGTERM, SIGINT (Ctrl-C) and SIGUSR1 (which Slurm can send) set, then restore the handlers.
 
-    Outside the main thread, where Python allows no handlers, nothing is caught.
+    Outside the main thread, where Python allows no handlers, no signal is caught.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

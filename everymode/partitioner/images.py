@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,10 +20,16 @@ ROWS = 512
 class PartitionData(Protocol):
     """A data set of images or points, as everymode.open_images gives it."""
 
-    name: str
-    fingerprint: str
-    labels: np.ndarray
-    """int64 [N] or [N, blocks]; -1 where there is none."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [N] or [N, blocks]; -1 marks a missing label."""
+        ...
 
     @property
     def image_shape(self) -> tuple[int, ...]: ...
@@ -33,9 +39,7 @@ class PartitionData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(
-        self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu", **options: Any
-    ) -> Tensor:
+    def gather(self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """Rows [B, C, H, W] in [-1, 1], or points [B, 2]."""
         ...
 

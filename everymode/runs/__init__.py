@@ -1,1 +1,1 @@
-"""A run: its data, its record, its snapshots, and going on with it."""
+"""Runs: their data, record, snapshots, and resuming."""

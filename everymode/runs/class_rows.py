@@ -1,4 +1,4 @@
-"""Starting from a run whose classes are others, or are numbered otherwise: rows go by the names of the classes."""
+"""Initialization from a run with other classes, or with another order of classes: rows are matched by class name."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["ClassRows", "class_rows"]
 
 
 class _Axis(NamedTuple):
-    """Where a tensor has a row a class."""
+    """Dimension of a tensor with one row per class."""
 
     dimension: int
     more: int
-    """Rows behind those of the classes, such as the two of real and fake."""
+    """Number of rows after those of the classes, such as the two of real and fake."""
 
 
 @dataclass(frozen=True)
 class ClassRows:
-    """Which rows of another run's tensors are those of this run's classes.
+    """Mapping from the rows of another run's tensors to those of this run, by class.
 
     Attributes:
-        axes: network -> tensor -> where it has a row a class; None where the tensor's shape follows the number of
-            classes in another way.
-        old, new: places of the classes that both runs have, [n] each.
-        counts: classes of the other run, and of this one.
+        axes: network -> tensor -> its dimension with one row per class; None if the tensor's shape depends on the
+            number of classes in another way. Tensors whose shape doesn't depend on it are missing.
+        old, new: indices of the shared classes in the other run and in this one, int64 [n] each.
+        counts: number of classes of the other run, and of this one.
     """
 
     axes: Mapping[str, Mapping[str, _Axis | None]]
@@ -41,8 +41,16 @@ class ClassRows:
     counts: tuple[int, int]
 
     def taken(self, network: str, name: str, theirs: Tensor, own: Tensor) -> Tensor | None:
-        """The tensor to begin with: `theirs` where it has no row a class, else `own` with the rows of the shared
-        classes (and those behind all classes) from `theirs`; None where they do not fit.
+        """Return the initial value of a tensor, or None if the shapes don't fit.
+
+        It is `theirs` if the tensor has no row per class; otherwise `own`, with the rows of the shared classes (and
+        those after all classes) from `theirs`.
+
+        Args:
+            network: "generator" or "discriminator".
+            name: the tensor's key in the network's state dict.
+            theirs: the tensor of the other run.
+            own: the tensor of this run.
         """
         axes = self.axes[network]
         if name not in axes:
@@ -54,9 +62,9 @@ class ClassRows:
         expected[axis.dimension] = self.counts[0] + axis.more
         if list(theirs.shape) != expected:
             return None
-        behind = torch.arange(axis.more)
-        old = torch.cat((self.old, self.counts[0] + behind)).to(theirs.device)
-        new = torch.cat((self.new, self.counts[1] + behind)).to(own.device)
+        more = torch.arange(axis.more)
+        old = torch.cat((self.old, self.counts[0] + more)).to(theirs.device)
+        new = torch.cat((self.new, self.counts[1] + more)).to(own.device)
         rows = theirs.index_select(axis.dimension, old).to(own)
         return own.clone().index_copy_(axis.dimension, new, rows)
 
@@ -64,32 +72,36 @@ class ClassRows:
 def class_rows(
     recipe: Recipe, networks: Mapping[str, nn.Module], old: Sequence[str], new: Sequence[str]
 ) -> tuple[ClassRows | None, str]:
-    """How rows go from a run with the classes `old` to one with the classes `new`, and what to tell; None, and nothing
-    to tell, where the classes are the same.
+    """Return the mapping of rows from the classes `old` to the classes `new`, and a message that describes it.
 
     Args:
-        recipe: of the new run, with one label an image.
-        networks: of the new run: "generator" and "discriminator".
+        recipe: the recipe of the new run, with one label per image.
+        networks: "generator" and "discriminator" of the new run.
+        old: class names of the other run.
+        new: class names of the new run.
+
+    Returns:
+        (None, "") if the classes are the same, or either run has none.
     """
     before, now = [composed(name) for name in old], [composed(name) for name in new]
     if before == now or not before or not now or not isinstance(recipe.num_classes, int):
         return None, ""
-    place = {name: number for number, name in enumerate(before)}
-    shared = [(place[name], number) for number, name in enumerate(now) if name in place]
-    fresh = [name for name in now if name not in place]
-    left = [name for name in before if name not in set(now)]
-    said = f"rows of {len(shared)} of {len(now)} classes are taken by name"
-    said += f"; fresh: {listed(fresh)}" if fresh else ""
-    said += f"; left behind: {listed(left)}" if left else ""
+    index_before = {name: index for index, name in enumerate(before)}
+    shared = [(index_before[name], index) for index, name in enumerate(now) if name in index_before]
+    added = [name for name in now if name not in index_before]
+    dropped = [name for name in before if name not in set(now)]
+    message = f"rows of {len(shared)} of {len(now)} classes copied by name"
+    message += f"; new: {listed(added)}" if added else ""
+    message += f"; dropped: {listed(dropped)}" if dropped else ""
     pairs = torch.tensor(shared, dtype=torch.int64).reshape(-1, 2)
     axes = _axes(recipe, networks, len(now))
-    return ClassRows(axes, pairs[:, 0], pairs[:, 1], (len(before), len(now))), said
+    return ClassRows(axes, pairs[:, 0], pairs[:, 1], (len(before), len(now))), message
 
 
 def _axes(
     recipe: Recipe, networks: Mapping[str, nn.Module], count: int
 ) -> dict[str, dict[str, _Axis | None]]:
-    """Found by building the same networks for one class more: what grows by one has a row a class."""
+    """Return `ClassRows.axes`: build the networks with one more class, and find the dimensions that grow by 1."""
     more = replace(
         recipe,
         num_classes=count + 1,
@@ -99,21 +111,21 @@ def _axes(
     with torch.random.fork_rng(devices=[]):
         game = more.build()
     larger: dict[str, Any] = {"generator": game.generator, "discriminator": game.discriminator}
-    found: dict[str, dict[str, _Axis | None]] = {}
+    axes: dict[str, dict[str, _Axis | None]] = {}
     for network, module in networks.items():
         shapes = {name: tensor.shape for name, tensor in larger[network].state_dict().items()}
-        found[network] = {
+        axes[network] = {
             name: _axis(tensor.shape, shapes[name], count)
             for name, tensor in module.state_dict().items()
             if name in shapes and shapes[name] != tensor.shape
         }
-    return found
+    return axes
 
 
 def _axis(shape: torch.Size, larger: torch.Size, count: int) -> _Axis | None:
     if len(shape) != len(larger):
         return None
-    grown = [place for place, (one, other) in enumerate(zip(shape, larger, strict=True)) if one != other]
+    grown = [axis for axis, (one, other) in enumerate(zip(shape, larger, strict=True)) if one != other]
     if len(grown) != 1 or larger[grown[0]] != shape[grown[0]] + 1 or shape[grown[0]] < count:
         return None
     return _Axis(grown[0], shape[grown[0]] - count)

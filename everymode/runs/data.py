@@ -1,4 +1,4 @@
-"""What a run is trained on: its data set, and the order of the images."""
+"""Training data of a run: its dataset, and the order of the images."""
 
 from __future__ import annotations
 
@@ -11,55 +11,71 @@ from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError, NoLabelsError
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder, MixedOrder
+from everymode.fit import MORE_LABELS
 from everymode.recipe import Recipe
 
 
 def open_for(
     recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool, own_column: bool = False
 ) -> tuple[Dataset, Recipe]:
-    """The data at `source`, as the recipe takes them, or a Dataset as it is; and the recipe, as it fits them.
+    """Return the training data, and the recipe adapted to it.
 
     Args:
-        own_column: the label column is the recipe's own, for a paper's file, and nobody asked for it: data without
-            columns, such as a folder of classes, need none, and the recipe then has none.
+        recipe: the recipe to train.
+        source: path or name of the data, opened unless `data` is a Dataset.
+        data: the `data` of `train`.
+        quiet: whether to show no progress.
+        own_column: whether the label column is the recipe's default (for a paper's file), not set by the user. Data
+            without columns, such as a folder of classes, is then accepted, and the recipe returned without a column.
 
     Raises:
-        ValueError: no data are named.
-        FileNotFoundError, DataError: as `open_images`; NoLabelsError too, before anything is decoded.
+        ValueError: if no data is named, or the data is points and the recipe draws images.
+        NoLabelsError: if the recipe needs labels and the data has none; raised before any image is decoded.
+        FileNotFoundError, DataError: as `open_images`.
     """
-    called, needed = recipe.name or type(recipe).__name__, recipe.needs_labels()
+    name, needs_labels = recipe.name or type(recipe).__name__, recipe.needs_labels()
     if isinstance(data, Dataset):
         opened = with_images_alone(data)
     elif not source:
-        raise ValueError(f"{called} has no data set of its own: name one, as in --data photos")
+        raise ValueError(f"{name} has no dataset by default: name one, as in --data photos")
     elif names_points(source) and not recipe.takes_points:
         raise ValueError(
-            f"{source} holds points in the plane, and {called} draws images: give images, or take a recipe for points, "
+            f"{source} holds points in the plane, and {name} draws images: name images, or choose a recipe for points, "
             "such as gan-ring or self-conditioned-grid (`everymode recipes points` lists them)"
         )
     else:
         try:
             opened, recipe = _open_by_column(recipe, source, own_column=own_column, quiet=quiet)
         except NoLabelsError:
-            raise _unlabeled(source, called) from None
-    if needed and not any(opened.class_counts):
-        raise _unlabeled(source, called)
+            raise _unlabeled(source, name) from None
+    if needs_labels and not any(opened.class_counts):
+        raise _unlabeled(source, name)
     return opened, recipe
 
 
 def _open_by_column(recipe: Recipe, source: str, *, own_column: bool, quiet: bool) -> tuple[Dataset, Recipe]:
-    needed = recipe.needs_labels()
+    needs_labels = recipe.needs_labels()
     try:
-        return open_source(recipe, source, labeled=needed, quiet=quiet), recipe
+        return open_source(recipe, source, labeled=needs_labels, quiet=quiet), recipe
     except NoColumnsError:
         if not own_column:
             raise
     recipe = replace(recipe, label_column="")
-    return open_source(recipe, source, labeled=needed, quiet=quiet), recipe
+    return open_source(recipe, source, labeled=needs_labels, quiet=quiet), recipe
 
 
 def open_source(recipe: Recipe, source: str, *, labeled: bool, quiet: bool) -> Dataset:
-    """The data at `source`, as the recipe takes them; raises as `open_images` does."""
+    """Open the data at `source` with the recipe's resolution, fit, label column and value range.
+
+    Args:
+        recipe: the recipe to train.
+        source: path or name of the data.
+        labeled: whether the data must have labels.
+        quiet: whether to show no progress.
+
+    Raises:
+        FileNotFoundError, DataError: as `open_images`.
+    """
     return open_images(
         source,
         resolution=None if recipe.takes_points else recipe.size,
@@ -73,13 +89,14 @@ def open_source(recipe: Recipe, source: str, *, labeled: bool, quiet: bool) -> D
 
 def _unlabeled(source: str, recipe: str) -> NoLabelsError:
     return NoLabelsError(
-        f"{source} has no labels, and {recipe} needs them: add labels (class sub-folders, or labels.csv with the "
-        "columns file,label), or train without, as self-conditioned-32 and partition-guided-32 do"
+        f"{source} has no labels, and {recipe} needs them: add labels (a sub-folder per class, or labels.csv with the "
+        f"columns file,label), or choose other labels ({MORE_LABELS}), or train a recipe without labels, such as "
+        "self-conditioned-32 or partition-guided-32"
     )
 
 
 def order_of(recipe: Recipe, dataset: Dataset) -> DataOrder | MixedOrder:
-    """The order in which images are shown, by the recipe's batch size, seed and sampling of classes."""
+    """Return the order of the training images, by the recipe's batch size, seed and class sampling."""
     if recipe.labeled_share:
         return MixedOrder(
             dataset.labels,

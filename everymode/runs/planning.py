@@ -1,4 +1,4 @@
-"""What a call of `train` comes to: which recipe, on which data, and which run it goes on with, if any."""
+"""Plan of a call of `train`: the recipe, the data, and the run to resume, if any."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from everymode.storage.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be trained.
+    """Recipe, data and run folder of a call of `train`.
 
     Attributes:
-        recipe: with the numbers that the call changes.
-        before: without them.
-        source: the data's path or name.
-        recipe_file: the Python file that defines the recipe, where there is one.
-        folder: of the run to go on with; None for a new one.
+        recipe: the recipe, with the hyper-parameters that the call sets.
+        before: the recipe without them.
+        source: path or name of the data.
+        recipe_file: the Python file that defines the recipe; None for a recipe without a file.
+        folder: folder of the run to resume; None for a new run.
     """
 
     recipe: Recipe
@@ -47,44 +47,54 @@ def plan_of(
     numbers: Mapping[str, Any],
     world: World,
 ) -> Plan:
-    """The plan of a call. Args: as `train`.
+    """Return the plan of a call of `train`, whose arguments these are.
 
-    Raises ValueError for wrong numbers, for numbers or a recipe that the run to go on with can't have, and for a run
-    whose extractor is code that the call does not name; FileNotFoundError for a recipe or a run that is not there.
+    Raises:
+        ValueError: if a hyper-parameter is invalid, if the run to resume has another recipe or can't change a
+            hyper-parameter, or if its extractor is code that the call does not name.
+        FileNotFoundError: if there is no such recipe or run.
     """
     recipe_file = str(recipe) if str(recipe).endswith(".py") else None
-    chosen = recipe if isinstance(recipe, Recipe) else find(str(recipe))
-    source = str(data) if isinstance(data, (str, Path)) else (data.name if data else chosen.data)
-    if chosen.data and source != chosen.data and "held_out" not in numbers:
-        chosen = replace(chosen, held_out="")  # it belongs to the recipe's own data
-    name, seed = str(numbers.get("name", chosen.name)), int(numbers.get("seed", chosen.seed))
-    asked = with_choices(chosen, **numbers) if str(resume) == "auto" else chosen
-    wanted = Wanted(name, source, seed, part_names(record_of(asked)))
+    before = recipe if isinstance(recipe, Recipe) else find(str(recipe))
+    source = str(data) if isinstance(data, (str, Path)) else (data.name if data else before.data)
+    if before.data and source != before.data and "held_out" not in numbers:
+        before = replace(before, held_out="")  # it belongs to the recipe's default data
+    name, seed = str(numbers.get("name", before.name)), int(numbers.get("seed", before.seed))
+    changed = with_choices(before, **numbers) if str(resume) == "auto" else before
+    wanted = Wanted(name, source, seed, part_names(record_of(changed)))
     folder = folder_to_resume(resume, out, wanted, world)
     if folder is not None:
-        named = chosen.metric_extractor
-        chosen, source, recipe_file = resumed(folder, chosen, name, source, data)
+        named = before.metric_extractor
+        before, source, recipe_file = resumed(folder, before, name, source, data)
         if "metric_extractor" not in numbers:
-            require_named_by_user(chosen.metric_extractor, named, folder.path)
-    before = chosen
-    chosen = with_choices(chosen, **numbers)
-    if folder is not None and chosen.seed != before.seed:
+            require_named_by_user(before.metric_extractor, named, folder.path)
+    planned = with_choices(before, **numbers)
+    if folder is not None and planned.seed != before.seed:
         raise ValueError(
-            f"{folder.path} was trained with seed {before.seed}, and its draws can't change on the way: leave the "
-            "seed out, or start a new run"
+            f"{folder.path} was trained with seed {before.seed}, which can't change on resume: leave the seed out, or "
+            "start a new run"
         )
-    return Plan(chosen, before, source, recipe_file, folder)
+    return Plan(planned, before, source, recipe_file, folder)
 
 
 def opened_for(
     plan: Plan, data: str | Path | Dataset | None, world: World, *, quiet: bool, own_column: bool
 ) -> tuple[Plan, Dataset, Dataset]:
-    """The plan with the recipe as these data have it, the data, and the data with as few labels as the recipe keeps.
+    """Open the data of a plan.
 
     Args:
-        own_column: whether the recipe's label column is its own, and not one that the call asks for.
+        plan: the plan.
+        data: the `data` of `train`.
+        world: the processes of the run.
+        quiet: whether to show no progress.
+        own_column: whether the label column is the recipe's default, not set by the call.
 
-    Raises DataError for unusable data.
+    Returns:
+        The plan with the recipe adapted to the data, the data, and the data with the labels hidden that
+        `labeled_fraction` hides.
+
+    Raises:
+        DataError: if the data can't be used.
     """
     with world.writer_first():
         opened, recipe = open_for(plan.recipe, plan.source, data, quiet=quiet, own_column=own_column)
@@ -93,7 +103,11 @@ def opened_for(
 
 
 def check_folder(plan: Plan, dataset: Dataset) -> None:
-    """Raise ValueError for other data than those of the run to go on with."""
+    """Check that the data is that of the run to resume.
+
+    Raises:
+        ValueError: if it is not.
+    """
     if plan.folder is not None:
-        start_anew = ", or start a new run, perhaps with --init-from this one"
-        check_same_data(plan.folder, dataset, plan.source, otherwise=start_anew)
+        alternative = ", or start a new run, perhaps with --init-from this one"
+        check_same_data(plan.folder, dataset, plan.source, otherwise=alternative)

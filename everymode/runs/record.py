@@ -1,4 +1,4 @@
-"""What a run says of itself: config.json, from which it can be repeated, and its first lines on the terminal."""
+"""Record of a run: config.json, from which it can be repeated, and its first lines on the terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def config_of(
     world: World,
     recipe_file: str | None,
 ) -> dict[str, Any]:
-    """What config.json says: enough to repeat the run and to build its generator."""
+    """Return the content of config.json: all that is needed to repeat the run and to build its generator."""
     return {
         "everymode": __version__,
         "format": FORMAT,
@@ -48,7 +48,7 @@ def config_of(
 
 
 def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callable[[str], None]) -> None:
-    """What runs, on what, how large."""
+    """Print the run folder, the data, notes, the device, and the sizes of the networks and the batch."""
     recipe = trainer.recipe
     shape = "x".join(map(str, dataset.image_shape))
     sizes = dataset.num_classes if isinstance(dataset.num_classes, tuple) else (dataset.num_classes,)
@@ -64,11 +64,11 @@ def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callab
         f"{recipe.discriminator_steps} discriminator steps"
     )
     if trainer.completed:
-        say(f"going on at step {trainer.completed} of {recipe.steps}")
+        say(f"resuming at step {trainer.completed} of {recipe.steps}")
 
 
 def say_changes(before: Recipe, now: Recipe, say: Callable[[str], None]) -> None:
-    """Which numbers of a run that goes on are not those it had."""
+    """Print the parts and hyper-parameters of a resumed run that differ from before."""
     parts, had = part_names(record_of(before)), before.flat_numbers()
     for kind, name in part_names(record_of(now)).items():
         if name != parts.get(kind):

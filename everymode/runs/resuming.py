@@ -1,4 +1,4 @@
-"""Going on with a run, or starting from another one's networks."""
+"""Resuming a run, or starting from the networks of another run."""
 
 from __future__ import annotations
 
@@ -20,22 +20,30 @@ from everymode.training.trainer import Trainer
 
 
 class Wanted(NamedTuple):
-    """What a run must be for `--resume auto` to go on with it."""
+    """Properties of the run that `--resume auto` looks for."""
 
     name: str
-    """Of the recipe."""
+    """Name of the recipe."""
     source: str
-    """Of the data."""
+    """Path or name of the data."""
     seed: int
+    """Seed of the recipe."""
     parts: dict[str, str]
-    """Kind -> name of each part."""
+    """Parts of the recipe, kind -> name."""
 
 
 def folder_to_resume(resume: str | Path | None, out: Path, wanted: Wanted, world: World) -> RunFolder | None:
-    """The run folder to go on with, the same on every rank: the one that is named, or with "auto" the newest in `out`
-    of this recipe, with these parts, on this data with this seed, if any.
+    """Return the run folder to resume, the same on every rank, or None for a new run.
 
-    Raises FileNotFoundError for a path that is no run folder, ValueError for a run of another version's.
+    Args:
+        resume: a run folder, or "auto": the newest run in `out` with the properties `wanted`, if any.
+        out: folder of run folders.
+        wanted: properties of the run, for "auto".
+        world: the processes of the run.
+
+    Raises:
+        FileNotFoundError: if `resume` is not a run folder.
+        ValueError: if the run was written by an incompatible version.
     """
     if resume is None:
         return None
@@ -43,12 +51,12 @@ def folder_to_resume(resume: str | Path | None, out: Path, wanted: Wanted, world
         folder = RunFolder(Path(resume))
         folder.read_config()
         return folder
-    found = str(world.share(_newest_run(out, wanted) if world.is_writer else ""))
-    return RunFolder(Path(found)) if found else None
+    newest = str(world.share(_newest_run(out, wanted) if world.is_writer else ""))
+    return RunFolder(Path(newest)) if newest else None
 
 
 def _newest_run(out: Path, wanted: Wanted) -> str:
-    """The newest run folder in `out` that is what is wanted, or ""."""
+    """Return the newest run folder in `out` with the properties `wanted`, or "" if there is none."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
             config = RunFolder(path).read_config()
@@ -63,11 +71,19 @@ def _newest_run(out: Path, wanted: Wanted) -> str:
 
 
 def resumed(
-    folder: RunFolder, chosen: Recipe, name: str, source: str, data: str | Path | Dataset | None
+    folder: RunFolder, requested: Recipe, name: str, source: str, data: str | Path | Dataset | None
 ) -> tuple[Recipe, str, str | None]:
-    """The recipe of the run to go on with (its config's, whatever the recipe says today), the data, the recipe's file.
+    """Return the recipe of the run to resume (as its config.json records it), its data and its recipe file.
 
-    Raises ValueError if the run was made with another kind of recipe.
+    Args:
+        folder: folder of the run.
+        requested: the recipe that the call names.
+        name: name of that recipe.
+        source: path or name of the data that the call names.
+        data: the `data` of `train`.
+
+    Raises:
+        ValueError: if the run was trained with another recipe, or its config.json is damaged.
     """
     config = _config_of(folder)
     record = config["recipe"]
@@ -75,16 +91,17 @@ def resumed(
     if before != name:
         raise ValueError(
             f"{folder.path} was trained with {before or record.get('own')}, not with "
-            f"{name or chosen.called}: leave the recipe out to go on with that run, or start a new one"
+            f"{name or requested.called}: leave the recipe out to resume that run, or start a new one"
         )
-    numbers = recipe_of(config, chosen, folder.path)
-    given = isinstance(data, (str, Path))
-    return numbers, source if given or data is not None else str(config["data"]["source"]), record.get("file")
+    recipe = recipe_of(config, requested, folder.path)
+    return recipe, source if data is not None else str(config["data"]["source"]), record.get("file")
 
 
 def _config_of(folder: RunFolder) -> dict[str, Any]:
-    """The run's config.json. Raises ValueError where what another version wrote, or a damage, keeps it from being
-    gone on with.
+    """Return the content of the run's config.json.
+
+    Raises:
+        ValueError: if it is damaged, or was written by an incompatible version.
     """
     config = folder.read_config()
     if isinstance(config.get("recipe"), dict) and "numbers" in config["recipe"]:
@@ -92,73 +109,94 @@ def _config_of(folder: RunFolder) -> dict[str, Any]:
     missing = _missing(config)
     if missing:
         raise ValueError(
-            f"the config.json of {folder.path} lacks {missing}: it is damaged, so take it from where it came from "
-            "again"
+            f"the config.json of {folder.path} lacks {missing}, so it is damaged: copy the run again from its source"
         )
     return config
 
 
 def _missing(config: dict[str, Any]) -> str:
-    """What a run's config.json lacks of what every one has, or ""."""
+    """Return the first required field that config.json lacks, or ""."""
     for path in ("recipe.numbers.name", "recipe.numbers.seed", "data.source", "data.fingerprint"):
-        found: Any = config
+        value: Any = config
         for name in path.split("."):
-            found = found.get(name) if isinstance(found, dict) else None
-        if found is None or (path.startswith("data.") and not found):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is None or (path.startswith("data.") and not value):
             return path
     return ""
 
 
 def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwise: str = "") -> None:
-    """Raises ValueError for other data than the run was trained on.
+    """Check that a dataset is the one that a run was trained on.
 
     Args:
-        otherwise: what can be done in place of giving that data, for the sentence.
+        folder: folder of the run.
+        dataset: the data.
+        source: its path or name, for the error message.
+        otherwise: end of the error message: what the user can do instead of naming the run's data.
+
+    Raises:
+        ValueError: if it is other data, or its classes are in another order.
     """
     before = _config_of(folder)["data"]
     if before["fingerprint"] != dataset.fingerprint:
         classes = before.get("classes")
         if classes and classes != list(dataset.classes) and len(dataset) == before.get("num_images"):
             raise ValueError(
-                f"the classes of {source} are numbered otherwise than when {folder.path} began: "
-                f"{_numbered(classes)} then, {_numbered(dataset.classes)} now (a class exists if an image has it). "
-                f"Give the data as they were with --data, or start a new run with --init-from {folder.path}, which "
-                f"takes the rows of the same classes{otherwise}"
+                f"the classes of {source} are not those that {folder.path} was trained on: it had "
+                f"{_enumerated(classes)}, now there are {_enumerated(dataset.classes)} (a class exists if an image has "
+                f"it). Name the original data with --data, or start a new run with --init-from {folder.path}, which "
+                f"copies the rows of the classes of the same name{otherwise}"
             )
         raise ValueError(
-            f"{source} is not the data that {folder.path} was trained on (its content differs, or the order of its "
-            f"files, or how many labels are kept): give that data with --data{otherwise}"
+            f"{source} is not the data that {folder.path} was trained on (its content, the order of its files or the "
+            f"number of labels differs): name that data with --data{otherwise}"
         )
 
 
-def _numbered(classes: Sequence[str]) -> str:
+def _enumerated(classes: Sequence[str]) -> str:
     return f"{counted(len(classes), 'class', 'classes')} ({listed(list(map(str, classes)), 4)})"
 
 
 def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
-    """Put the trainer where the checkpoint stands.
+    """Load a checkpoint into the trainer.
 
-    Raises ValueError where numbers that shape the networks are others now, or fewer steps are asked for than are done.
+    Args:
+        trainer: the trainer.
+        checkpoint: a checkpoint of the run.
+        folder: folder of the run, for the error message.
+
+    Raises:
+        ValueError: if hyper-parameters that shape the networks have changed, or the run has more steps already than the
+            recipe has.
     """
     state = files.read_state(checkpoint)
     try:
         trainer.restore(state)
     except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"{checkpoint} does not fit this recipe: numbers that shape the networks can't be changed on resume. Leave "
-            f"them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
+            f"{checkpoint} does not fit this recipe: hyper-parameters that shape the networks can't change on resume. "
+            f"Leave them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
         ) from error
     if trainer.completed > trainer.recipe.steps:
         raise ValueError(
-            f"{folder.path} already stands at step {trainer.completed}, beyond the {trainer.recipe.steps} steps asked "
-            f"for: ask for more, as in --steps {2 * trainer.completed}"
+            f"{folder.path} has already {trainer.completed} steps, more than the {trainer.recipe.steps} requested: "
+            f"request more, as in --steps {2 * trainer.completed}"
         )
 
 
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:
-    """Load what fits of another run's generator, average and discriminator, and say what does not.
+    """Load the tensors that fit of another run's generator, averaged generator, discriminator and labels.
 
-    Where the classes are others, rows that belong to a class go to the class of the same name.
+    If the classes differ, the row of a class goes to the class of the same name.
+
+    Args:
+        trainer: the trainer of the new run.
+        path: the other run's folder, or one of its checkpoints.
+        say: called with a message for each network, with the tensors that don't fit.
+
+    Raises:
+        FileNotFoundError: if there is no undamaged checkpoint, or it has no discriminator.
+        ValueError: if the checkpoint is damaged.
     """
     if (path / "checkpoints").is_dir():
         newest = files.newest_valid(path / "checkpoints", say)
@@ -167,7 +205,7 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         path = newest
     if not (path / "state").is_dir():
         raise FileNotFoundError(
-            f"{path} is no checkpoint with a discriminator: give a run folder or one of its checkpoints"
+            f"{path} is no checkpoint with a discriminator: name a run folder or one of its checkpoints"
         )
     state = files.read_state(path)
     modules = _networks_of(state, path)
@@ -176,24 +214,26 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         "averaged generator": (trainer.average, state["average"]),
         "discriminator": (trainer.game.discriminator, modules["discriminator"]),
     }
-    rows, said = _rows_by_name(trainer, path)
+    rows, message = _rows_by_name(trainer, path)
     for name, (network, weights) in targets.items():
         own = network.state_dict()
         fitting = _fitting(weights, own, rows, name.removeprefix("averaged "))
         network.load_state_dict(fitting, strict=False)
-        left = [key for key in own if key not in fitting]
+        missing = [key for key in own if key not in fitting]
         if name != "averaged generator":
-            shown = f"; not: {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
-            say(f"{name}: {len(fitting)} of {len(own)} tensors taken from {path}{shown}")
-    if said:
-        say(f"classes: {said}")
-    taken = trainer.game.labels.take_over(modules.get("labels", {}))
-    if taken:
-        say(f"labels: {taken}")
+            shown = (
+                f"; all but {', '.join(missing[:8])}{', ...' if len(missing) > 8 else ''}" if missing else ""
+            )
+            say(f"{name}: {len(fitting)} of {len(own)} tensors loaded from {path}{shown}")
+    if message:
+        say(f"classes: {message}")
+    label_message = trainer.game.labels.take_over(modules.get("labels", {}))
+    if label_message:
+        say(f"labels: {label_message}")
 
 
 def _rows_by_name(trainer: Trainer, checkpoint: Path) -> tuple[ClassRows | None, str]:
-    """How rows of tensors go to the classes of the same name, and what to tell of it, where the classes are others."""
+    """Return the mapping of rows by class name and a message, as `class_rows`; (None, "") if labels aren't classes."""
     config = checkpoint / "config.json"
     if not trainer.game.labels.names_classes or not config.is_file():
         return None, ""
@@ -210,27 +250,29 @@ def _classes_of(config: dict[str, Any]) -> list[str]:
 def _fitting(
     weights: dict[str, Tensor], own: dict[str, Tensor], rows: ClassRows | None, kind: str
 ) -> dict[str, Tensor]:
-    """The tensors that fit: of the same shape, or whose rows go by class."""
-    found = {}
+    """Return the tensors that fit: those of the same shape, and those with rows that are mapped by class."""
+    fitting = {}
     for key, value in weights.items():
         if key in own and rows is not None:
-            taken = rows.taken(kind, key, value, own[key])
+            tensor = rows.taken(kind, key, value, own[key])
         else:
-            taken = value if key in own and own[key].shape == value.shape else None
-        if taken is not None:
-            found[key] = taken
-    return found
+            tensor = value if key in own and own[key].shape == value.shape else None
+        if tensor is not None:
+            fitting[key] = tensor
+    return fitting
 
 
 def _networks_of(state: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The modules of a checkpoint's state. Raises ValueError where a network, or the average, is none."""
-    modules = state.get("modules")
-    networks = (
-        [modules.get("generator"), modules.get("discriminator")] if isinstance(modules, dict) else [None]
-    )
-    for network in (*networks, state.get("average")):
+    """Return the modules of a checkpoint's state.
+
+    Raises:
+        ValueError: if the state lacks the weights of a network or of the averaged generator.
+    """
+    state_modules = state.get("modules")
+    modules: dict[str, Any] = state_modules if isinstance(state_modules, dict) else {}
+    for network in (modules.get("generator"), modules.get("discriminator"), state.get("average")):
         if not isinstance(network, dict) or not all(isinstance(each, Tensor) for each in network.values()):
             raise ValueError(
-                f"{path} is damaged: its state lacks a network's weights. Start from another one"
+                f"{path} is damaged: it lacks the weights of a network. Start from another checkpoint"
             )
     return modules

@@ -1,4 +1,4 @@
-"""Train a recipe on data in a run folder: joins recipe, data set and trainer, and says what it does."""
+"""Training run: joins recipe, dataset, run folder and trainer."""
 
 from __future__ import annotations
 
@@ -36,14 +36,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended at its last step."""
+    """A finished run.
+
+    Attributes:
+        folder: the run folder.
+        recipe: the recipe, with the hyper-parameters that were set.
+        steps: completed generator steps.
+    """
 
     folder: Path
     recipe: Recipe
     steps: int
 
     def generator(self) -> Generator:
-        """The averaged generator of the newest checkpoint."""
+        """Load the averaged generator of the newest checkpoint."""
         return load(self.folder, recipe=self.recipe)
 
 
@@ -60,39 +66,49 @@ def train(
     quiet: bool = False,
     **numbers: Any,
 ) -> Run:
-    """Train, and return the finished run.
+    """Train a recipe, and return the finished run.
 
     Args:
         recipe: a Recipe, a recipe's name, or a Python file that defines RECIPE.
-        data: a path or name (see `open_images`), or a Dataset; the recipe's own if None.
-        out: the folder that gets a numbered run folder.
-        resume: a run folder to go on with, or "auto": the newest run in `out` of this recipe on this data with this
-            seed, if any.
+        data: a path or name (see `open_images`), or a Dataset; None means the recipe's default data.
+        out: folder in which a numbered run folder is created.
+        resume: a run folder to resume, or "auto": the newest run in `out` of this recipe on this data with this seed,
+            if any.
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
-        device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
-        on_nonfinite: "stop" or "rollback" (back to the last good checkpoint with half D's learning rate).
-        on_collapse: "warn", "stop" or "rollback" (back to the last healthy checkpoint, with the recipe's remedy).
-        numbers: fields of the recipe to change.
+        device: "cpu", "cuda" or "cuda:1"; None means a GPU if there is one.
+        on_nonfinite: what to do if a loss is not finite: "stop" or "rollback" (to the last good checkpoint, with half
+            the discriminator's learning rate).
+        on_collapse: what to do if the collapse watch raises an alarm: "warn", "stop" or "rollback" (to the last healthy
+            checkpoint, with the recipe's remedy).
+        quiet: whether to print nothing.
+        numbers: fields of the recipe and its parts to change.
 
-    Raises ValueError for wrong numbers, TypeError for arrays in place of a data set, DataError for unusable data;
-    Diverged, Collapsed and Stopped as the trainer does.
+    Raises:
+        ValueError: if an argument or hyper-parameter is invalid.
+        FileNotFoundError: if there is no such recipe, data, run or checkpoint.
+        TypeError: if `data` is an array.
+        DataError: if the data can't be used.
+        Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
+        Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
+        Stopped: if a signal stops the run.
     """
     _check_choices(on_nonfinite, on_collapse, data)
-    place = find_device(device)
-    world = World.from_environment(cuda=place.type == "cuda")
+    torch_device = find_device(device)
+    world = World.from_environment(cuda=torch_device.type == "cuda")
     verbose = world.is_writer and not quiet
     try:
         plan = plan_of(recipe, data, Path(out), resume, numbers, world)
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
-        choices = _Choices(on_nonfinite == "rollback", OnCollapse(on_collapse), init_from, place, verbose)
+        rollback = on_nonfinite == "rollback"
+        choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
     finally:
         world.close()
 
 
 class _Choices(NamedTuple):
-    """How a planned run is made: what can be another thing each time."""
+    """Options of `train` that are not part of the plan: a resumed run may have others."""
 
     on_nonfinite_rollback: bool
     on_collapse: OnCollapse
@@ -113,7 +129,7 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
 
 
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
-    """Train to the last step, in a new run folder in `out` or in the one to go on with."""
+    """Train to the last step, in a new run folder in `out` or in the folder to resume."""
     order = order_of(plan.recipe, dataset)
     config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
     check_folder(plan, dataset)
@@ -121,16 +137,16 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     if plan.folder and world.is_writer:
         clean(folder.path)
     with stop_on_signals() as stop:
-        with _removed_if_refused(None if plan.folder else folder, world):
+        with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
-            at_a_checkpoint = _restored(trainer, folder, choices.init_from)
+            restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
-                # Not before: numbers that do not fit must not replace those that do.
+                # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 folder.write_config(config)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
-        if not at_a_checkpoint:
+        if not restored:
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
         trainer.run()
     return Run(folder.path, plan.recipe, trainer.completed)
@@ -147,7 +163,7 @@ def _trainer(
     stop: StopRequest,
     choices: _Choices,
 ) -> Trainer:
-    """The trainer of a run, with its pictures, its scores (against all labels) and its watch."""
+    """Return the trainer of a run, with sample images, metrics (against all labels) and collapse watch."""
     progress = Progress(recipe.steps, verbose=choices.verbose)
     return Trainer(
         recipe,
@@ -168,8 +184,8 @@ def _trainer(
 
 
 @contextmanager
-def _removed_if_refused(created: RunFolder | None, world: World) -> Iterator[None]:
-    """A folder that was made for this run goes away where the run does not begin."""
+def _removed_on_error(created: RunFolder | None, world: World) -> Iterator[None]:
+    """Delete a new run folder if the block raises, so that a run that can't start leaves none."""
     try:
         yield
     except BaseException:
@@ -179,22 +195,22 @@ def _removed_if_refused(created: RunFolder | None, world: World) -> Iterator[Non
 
 
 def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None, world: World) -> RunFolder:
-    """A new run folder, the same on every rank, with a copy of the recipe's file where it has one."""
+    """Create a run folder, the same on every rank, with a copy of the recipe file if there is one."""
     name = f"{recipe.name or type(recipe).__name__}-{Path(source).stem}"
-    made = str(RunFolder.create(out, name).path) if world.is_writer else ""
-    folder = RunFolder(Path(str(world.share(made))))
+    created = str(RunFolder.create(out, name).path) if world.is_writer else ""
+    folder = RunFolder(Path(str(world.share(created))))
     if world.is_writer and recipe_file:
         shutil.copy(recipe_file, folder.path / "recipe.py")
     return folder
 
 
-def _restored(trainer: Trainer, folder: RunFolder, init_from: str | Path | None) -> bool:
-    """Whether the run goes on from a checkpoint of its own. If not, it begins anew, perhaps with another's networks."""
+def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path | None) -> bool:
+    """Load the run's newest checkpoint and return True; without one, load the networks of `init_from`, if set."""
     world = trainer.world
     newest = files.newest_valid(folder.checkpoints, trainer.progress.say) if world.is_writer else None
-    chosen = str(world.share(str(newest or "")))  # the same on every rank
-    if chosen:
-        restore(trainer, Path(chosen), folder)
+    checkpoint = str(world.share(str(newest or "")))  # the same on every rank
+    if checkpoint:
+        restore(trainer, Path(checkpoint), folder)
         return True
     if world.is_writer:
         folder.cut_back(0)
@@ -206,7 +222,7 @@ def _restored(trainer: Trainer, folder: RunFolder, init_from: str | Path | None)
 def _prepare(
     trainer: Trainer, dataset: Dataset, device: torch.device, stop: StopRequest, *, verbose: bool
 ) -> None:
-    """Let the recipe learn what it needs before the game, such as a partition; the writing process first."""
+    """Run the recipe's preparation before training, such as learning a partition; on the writer first."""
     folder, recipe = trainer.folder, trainer.recipe
     assert folder is not None
     if trainer.world.is_writer:

@@ -1,4 +1,4 @@
-"""What a run shows of itself at every snapshot: a picture of samples, and scores where the recipe asks for them."""
+"""Snapshots of a run: an image of samples, and metrics if the recipe has any."""
 
 from __future__ import annotations
 
@@ -25,16 +25,23 @@ from everymode.training.probe import SampleProbe
 from everymode.training.trainer import Measure, Trainer
 
 SAMPLE_COLUMNS = 10
+"""Samples per class in the image of samples."""
 MAX_SAMPLE_ROWS = 20
+"""Most classes in the image of samples."""
 FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"}
-"""The number that picks the best checkpoints, of metrics that are not called like it."""
+"""Value that selects the best checkpoints, for metrics whose values have other names: metric -> value."""
 
 
 def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
-    """samples/step-NNNNNNN.png: one row per class (at most 20), or a scatter plot of points.
+    """Write samples/step-NNNNNNN.png, an image with one row per class (at most 20) or a scatter plot of points.
 
-    Of several label blocks the first one gives the rows, and the other labels are drawn. Raises NotFinite, and writes
-    nothing, where a sample is not finite.
+    With several label blocks the rows are the classes of the first one, and the other labels are drawn at random.
+
+    Returns:
+        The path of the image.
+
+    Raises:
+        NotFinite: if a sample is not finite; nothing is written then.
     """
     path = folder.sample_picture(trainer.completed)
     with in_eval_mode(trainer.average):
@@ -57,12 +64,21 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
 def measure_of(
     recipe: Recipe, dataset: Dataset, folder: RunFolder, device: torch.device, world: World, *, verbose: bool
 ) -> Measure | None:
-    """Scores of the averaged generator against the training data, by the recipe's metrics."""
+    """Return the function that evaluates the averaged generator against the training data; None without metrics.
+
+    Args:
+        recipe: the recipe, whose `metrics` are computed.
+        dataset: the training data, with all labels.
+        folder: folder of the run, in which score cards are written.
+        device: device of the feature extractor.
+        world: the processes of the run; only the writer evaluates.
+        verbose: whether to show progress.
+    """
     if not recipe.metrics:
         return None
     names = chosen_metrics(recipe.metrics)
     if not world.is_writer:
-        return lambda trainer: {}  # one process measures
+        return lambda trainer: {}  # only the writer evaluates
     reference = prepare_reference(
         dataset,
         extractor=recipe.metric_extractor or default_extractor(dataset.name, fast=True, device=device),
@@ -78,26 +94,34 @@ def measure_of(
             card = evaluate_generator(
                 generator, reference, num=recipe.metric_images, metrics=names, step=trainer.completed
             )
-        place = card.save(folder.path / "evaluations" / f"step-{trainer.completed:07d}.json")
-        wanted = FIRST_NUMBERS.get(
-            names[0], names[0]
-        )  # another one is no substitute where there are few images
-        first = next((each for each in card.metrics.values() if each.metric == wanted), None)
-        known = first is not None and first.value is not None
-        rank = first.value * (1 if first.better == "lower" else -1) if first and known else None
+        path = card.save(folder.path / "evaluations" / f"step-{trainer.completed:07d}.json")
+        # If it is missing (few images), no other value selects the best checkpoints in its stead.
+        name_of_first = FIRST_NUMBERS.get(names[0], names[0])
+        first = next((each for each in card.metrics.values() if each.metric == name_of_first), None)
+        value = None if first is None else first.value
+        sign = 1 if first is not None and first.better == "lower" else -1
+        rank = None if value is None else value * sign
         values = {name: each.value for name, each in card.metrics.items()}
         trainer.progress.say(
             "  ".join(f"{name} {value:.4g}" for name, value in values.items() if value is not None)
         )
-        return {"rank": rank, **values, "card": str(place.relative_to(folder.path))}
+        return {"rank": rank, **values, "card": str(path.relative_to(folder.path))}
 
     return measure
 
 
 def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, quiet: bool) -> SampleProbe:
-    """What the watch looks at: images of the data set, and the recipe's held-out ones.
+    """Return the probe of the collapse watch, with images of the dataset and the recipe's held-out ones.
 
-    Raises ValueError where those are of another shape, or have a class that the data set lacks (they may lack classes).
+    Args:
+        recipe: the recipe; `held_out` is opened if set.
+        dataset: the training data.
+        say: called with the notes on the held-out data.
+        quiet: whether to show no progress.
+
+    Raises:
+        ValueError: if the held-out images have another shape, or a class that the dataset lacks (they may lack
+            classes).
     """
     held_out = open_source(recipe, recipe.held_out, labeled=False, quiet=quiet) if recipe.held_out else None
     if held_out is not None:
@@ -107,11 +131,11 @@ def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, qu
     return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
 
 
-def _as_training(held_out: Dataset, dataset: Dataset, called: str) -> Dataset:
-    """Held-out data with their classes numbered as the training data number them, by name."""
+def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:
+    """Return the held-out data with the class indices of the training data, matched by name."""
     if held_out.image_shape != dataset.image_shape:
         raise ValueError(
-            f"held_out {called} is of another kind than the training data: its images are {held_out.image_shape}, not "
+            f"held_out {source} does not fit the training data: its images have the shape {held_out.image_shape}, not "
             f"{dataset.image_shape}"
         )
     blocks = dataset.label_blocks or (dataset.classes,)
@@ -119,7 +143,7 @@ def _as_training(held_out: Dataset, dataset: Dataset, called: str) -> Dataset:
         held_out.labels,
         held_out.label_blocks or (held_out.classes,),
         blocks,
-        this=f"held_out {called}",
+        this=f"held_out {source}",
         other="the training data",
     )
     return replace(held_out, labels=labels, classes=dataset.classes, label_blocks=dataset.label_blocks)

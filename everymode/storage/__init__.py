@@ -1,1 +1,1 @@
-"""What is written to last: whole files, checkpoints, run folders."""
+"""Storage: atomic writes, checkpoints, run folders."""

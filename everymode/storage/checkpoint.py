@@ -1,11 +1,11 @@
-"""Checkpoints: everything a run needs to go on, in files that hold no code.
+"""Checkpoints: everything a run needs to resume, in files without executable code.
 
-A checkpoint is a folder, and written atomically: it is there whole or not at all.
+A checkpoint is a folder, written atomically.
 
     step-0001000/
       generator.safetensors   the averaged generator, to share
-      config.json             the recipe and what the generator draws
-      labels.safetensors      what drawing labels needs beyond the recipe, where there is such a thing
+      config.json             the recipe, and the shape and classes of the images
+      labels.safetensors      tensors for drawing labels, beyond the recipe; only if the label source has any
       state/                  everything else, to resume: state.safetensors and state.json
       manifest.json           size and SHA-256 of each file
 """
@@ -43,11 +43,11 @@ _UNREADABLE = (
         SafetensorError,
     ),
 )
-"""What reading a file that someone else wrote, or damaged, may raise."""
+"""Exceptions that reading a damaged or foreign file may raise."""
 
 
 class DamagedCheckpoint(ValueError):
-    """A checkpoint whose files are not those that were written."""
+    """Raised for a checkpoint whose files are missing or differ from those that were written."""
 
 
 def write_checkpoint(
@@ -59,46 +59,53 @@ def write_checkpoint(
     state: dict[str, Any],
     labels: dict[str, Tensor] | None = None,
 ) -> Path:
-    """Write `folder`/step-NNNNNNN whole or not at all, and return it.
+    """Write `folder`/step-NNNNNNN atomically, and return its path.
 
     Args:
+        folder: the run's folder of checkpoints.
+        step: completed generator steps.
         generator: state dict of the averaged generator.
-        config: JSON values that say how to build it again.
+        config: JSON values from which the generator can be built.
         state: nested dicts and lists of tensors and JSON values.
-        labels: the label source's `sampling_state`, to share with the generator.
+        labels: the label source's `sampling_state`, which is shared with the generator.
 
-    Raises OSError if the disk refuses; nothing half-written stays behind.
+    Raises:
+        OSError: if the files can't be written; temporary files are deleted.
     """
     final = folder / f"{_PREFIX}{step:07d}"
     try:
-        with atomic_folder(final) as beside:
-            (beside / "state").mkdir()
-            save_file(_plain(generator), beside / "generator.safetensors")
-            _write_json(beside / "config.json", config)
+        with atomic_folder(final) as temporary:
+            (temporary / "state").mkdir()
+            save_file(_plain(generator), temporary / "generator.safetensors")
+            _write_json(temporary / "config.json", config)
             if labels:
-                save_file(_plain(labels), beside / "labels.safetensors")
+                save_file(_plain(labels), temporary / "labels.safetensors")
             tensors: dict[str, Tensor] = {}
             rest = _flatten(state, "", tensors)
-            save_file(_plain(tensors), beside / "state" / "state.safetensors")
-            _write_json(beside / "state" / "state.json", rest)
-            files = sorted(path for path in beside.rglob("*") if path.is_file())
+            save_file(_plain(tensors), temporary / "state" / "state.safetensors")
+            _write_json(temporary / "state" / "state.json", rest)
+            files = sorted(path for path in temporary.rglob("*") if path.is_file())
             _write_json(
-                beside / MANIFEST,
-                {str(path.relative_to(beside)): [path.stat().st_size, _sha256(path)] for path in files},
+                temporary / MANIFEST,
+                {str(path.relative_to(temporary)): [path.stat().st_size, _sha256(path)] for path in files},
             )
-    except SafetensorError as error:  # how safetensors reports a disk that refuses
+    except SafetensorError as error:  # the exception of safetensors for a failed write
         raise OSError(str(error)) from error
     return final
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """The state that `write_checkpoint` was given. Raises DamagedCheckpoint if a file was changed or cut short."""
+    """Return the `state` that was passed to `write_checkpoint`.
+
+    Raises:
+        DamagedCheckpoint: if a file is missing, changed or truncated.
+    """
     verify(checkpoint)
     try:
         tensors = load_file(checkpoint / "state" / "state.safetensors")
         state = _unflatten(json.loads((checkpoint / "state" / "state.json").read_text("utf-8")), "", tensors)
         if not isinstance(state, dict):
-            raise ValueError("it holds no state by name")
+            raise ValueError("the state is not a dict")
         return state
     except _UNREADABLE as error:
         raise DamagedCheckpoint(
@@ -107,7 +114,11 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def verify(checkpoint: Path) -> None:
-    """Raise DamagedCheckpoint, naming the file, unless every file is the one that was written."""
+    """Check the size and SHA-256 of every file of a checkpoint.
+
+    Raises:
+        DamagedCheckpoint: if a file is missing or differs from the one that was written; the message names the file.
+    """
     try:
         manifest = json.loads((checkpoint / MANIFEST).read_text("utf-8"))
         entries = {name: (int(size), str(digest)) for name, (size, digest) in manifest.items()}
@@ -124,26 +135,29 @@ def verify(checkpoint: Path) -> None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # an invalid file name
         return False
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, oldest first, valid or not."""
+    """Return the checkpoints in a folder, oldest first, damaged ones included."""
     found = [path for path in folder.glob(f"{_PREFIX}*") if path.is_dir() and step_of(path) is not None]
     return sorted(found, key=lambda path: step_of(path) or 0)
 
 
 def step_of(checkpoint: Path) -> int | None:
-    """The step in a checkpoint's name, or None if the name is not one of a checkpoint."""
+    """Return the step in a checkpoint's name, or None if it is not the name of a checkpoint."""
     digits = checkpoint.name.removeprefix(_PREFIX)
     return int(digits) if checkpoint.name.startswith(_PREFIX) and digits.isdigit() else None
 
 
 def newest_valid(folder: Path, say: Callable[[str], None], *, up_to: int | None = None) -> Path | None:
-    """The newest checkpoint that is whole, of those up to a step if one is given.
+    """Return the newest undamaged checkpoint in a folder, or None.
 
-    Damaged newer ones are passed over, and `say` is told which and why.
+    Args:
+        folder: folder of checkpoints.
+        say: called with a message for each damaged checkpoint that is skipped.
+        up_to: the last step to consider; None means no limit.
     """
     for checkpoint in reversed(checkpoints(folder)):
         if up_to is not None and (step_of(checkpoint) or 0) > up_to:
@@ -151,16 +165,17 @@ def newest_valid(folder: Path, say: Callable[[str], None], *, up_to: int | None 
         try:
             verify(checkpoint)
         except DamagedCheckpoint as damage:
-            say(f"passing over a damaged checkpoint: {damage}")
+            say(f"skipping a damaged checkpoint: {damage}")
             continue
         return checkpoint
     return None
 
 
 def newest_of_run(run: Path) -> Path:
-    """The newest whole checkpoint of a run folder. Damaged ones are named on stderr.
+    """Return the newest undamaged checkpoint of a run folder. Skipped ones are reported on stderr.
 
-    Raises FileNotFoundError if it has none, which is not the same as having damaged ones only.
+    Raises:
+        FileNotFoundError: if there is none; the message says whether there is no checkpoint yet or all are damaged.
     """
     folder = run / "checkpoints"
     newest = newest_valid(folder, lambda text: print(text, file=sys.stderr))
@@ -170,17 +185,17 @@ def newest_of_run(run: Path) -> Path:
 
 
 def no_checkpoint(run: Path) -> FileNotFoundError:
-    """What to raise for a run folder without a whole checkpoint."""
+    """Return the error for a run folder without an undamaged checkpoint."""
     if checkpoints(run / "checkpoints"):
         return FileNotFoundError(
-            f"every checkpoint of {run} is damaged: give another run, or train again (its log and pictures are still "
-            "there)"
+            f"every checkpoint of {run} is damaged: name another run, or train again (the log and the sample images of "
+            "this one are still there)"
         )
-    return FileNotFoundError(f"{run} has no checkpoint yet: let it train until its first snapshot")
+    return FileNotFoundError(f"{run} has no checkpoint yet: train it until its first snapshot")
 
 
 def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None:
-    """Delete checkpoints but the last `keep_last` and those of the steps in `keep`."""
+    """Delete all checkpoints except the last `keep_last` and those of the steps in `keep`."""
     protected = set(keep)
     for checkpoint in checkpoints(folder)[:-keep_last]:
         if step_of(checkpoint) not in protected:
@@ -190,16 +205,16 @@ def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None
 
 
 def drop_after(folder: Path, step: int) -> None:
-    """Delete the checkpoints of later steps."""
+    """Delete the checkpoints of steps after `step`."""
     for checkpoint in checkpoints(folder):
         if (step_of(checkpoint) or 0) > step:
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """The value with each tensor moved to `tensors` and replaced by {"tensor": its path}."""
+    """Move each tensor of a nested value to `tensors`, and return the value with {"tensor": path} in its stead."""
     if isinstance(value, Tensor):
-        while path in tensors:  # keys may hold slashes themselves
+        while path in tensors:  # keys may contain slashes
             path += "'"
         tensors[path] = value
         return {"tensor": path}
@@ -221,7 +236,7 @@ def _unflatten(value: dict[str, Any], path: str, tensors: dict[str, Tensor]) -> 
 
 
 def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies on the CPU, none of which shares memory with another."""
+    """Return contiguous copies on the CPU, none of which shares memory with another."""
     return {
         name: torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
         for name, tensor in tensors.items()

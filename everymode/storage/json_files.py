@@ -1,4 +1,4 @@
-"""JSON that may be damaged, or a stranger's: read as an object whose fields have the types that are wanted."""
+"""Reading of JSON files that may be damaged or foreign, with a check of the types of their fields."""
 
 from __future__ import annotations
 
@@ -10,65 +10,67 @@ from typing import Any
 __all__ = ["MOST_BYTES", "read_object", "require_types"]
 
 MOST_BYTES = 2**28
-"""Larger files are none of ours, and would take many times their size of memory."""
+"""Largest file that is read: everymode writes none larger, and parsing takes many times its size of memory."""
 
 
 def read_object(path: Path, what: str, types: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Return the JSON object in a file.
 
     Args:
-        path: of a file that exists.
-        what: it should be, for the sentence, such as "the config.json of a run".
-        types: as `require_types` takes them.
+        path: an existing file.
+        what: what the file should be, for the error message, such as "the config.json of a run".
+        types: types of the fields, as for `require_types`.
 
-    Raises ValueError, naming the file, for anything else than a JSON object, and for a field of another type.
+    Raises:
+        ValueError: if the file is not a JSON object, or a field has another type; the message names the file.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-        found = json.loads(path.read_text("utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError(f"it holds {_named(found)}, not a JSON object")
-        require_types(found, types or {})
+        content = json.loads(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds {_described(content)}, not a JSON object")
+        require_types(content, types or {})
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{path} is damaged, or is not {what} ({str(error) or type(error).__name__}): take it from where it came "
-            "from again"
+            f"{path} is damaged, or is not {what} ({str(error) or type(error).__name__}): copy it again from its source"
         ) from error
-    return found
+    return content
 
 
-def require_types(found: Mapping[str, Any], types: Mapping[str, Any], where: str = "") -> None:
-    """Raise ValueError, naming the field, where a field of a JSON object is of another type than is wanted.
-
-    A field that is missing is not of another type.
+def require_types(content: Mapping[str, Any], types: Mapping[str, Any], where: str = "") -> None:
+    """Check the types of the fields of a JSON object. Fields may be missing.
 
     Args:
-        types: field -> a type, a tuple of types (None for null), [one of these] for a list, or fields of an object.
-        where: the field that holds the object, with a dot behind it, for the sentence.
+        content: the object.
+        types: field -> type, tuple of types (None for null), list of an element type, or mapping of an object's fields.
+        where: the path of the object in the file, with a dot at its end, for the error message.
+
+    Raises:
+        ValueError: if a field has another type; the message names the field.
     """
-    for name, wanted in types.items():
-        if name in found:
-            _require(found[name], wanted, where + name)
+    for name, expected in types.items():
+        if name in content:
+            _require(content[name], expected, where + name)
 
 
-def _require(value: Any, wanted: Any, where: str) -> None:
-    if isinstance(wanted, Mapping):
+def _require(value: Any, expected: Any, where: str) -> None:
+    if isinstance(expected, Mapping):
         if not isinstance(value, dict):
-            raise ValueError(f"{where} is {_named(value)}, not an object")
-        require_types(value, wanted, f"{where}.")
-    elif isinstance(wanted, list):
+            raise ValueError(f"{where} is {_described(value)}, not an object")
+        require_types(value, expected, f"{where}.")
+    elif isinstance(expected, list):
         if not isinstance(value, list):
-            raise ValueError(f"{where} is {_named(value)}, not a list")
+            raise ValueError(f"{where} is {_described(value)}, not a list")
         for each in value:
-            _require(each, wanted[0], f"{where}[]")
+            _require(each, expected[0], f"{where}[]")
     else:
-        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
-        plain = tuple(type(None) if kind is None else kind for kind in kinds)
-        # In Python a bool is an int; a field that wants a number has no use for one.
-        if not isinstance(value, plain) or (isinstance(value, bool) and bool not in plain):
-            names = " or ".join(_NAMES[kind] for kind in plain)
-            raise ValueError(f"{where} is {_named(value)}, not {names}")
+        kinds = expected if isinstance(expected, tuple) else (expected,)
+        types = tuple(type(None) if kind is None else kind for kind in kinds)
+        # In Python a bool is an int, but a field of type number can't be a bool.
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            names = " or ".join(_NAMES[kind] for kind in types)
+            raise ValueError(f"{where} is {_described(value)}, not {names}")
 
 
 _NAMES: dict[type, str] = {
@@ -82,8 +84,8 @@ _NAMES: dict[type, str] = {
 }
 
 
-def _named(value: Any) -> str:
-    """What a JSON value is, in a few words."""
+def _described(value: Any) -> str:
+    """Return the type of a JSON list or object as text, else the value itself, shortened."""
     if isinstance(value, (dict, list)):
         return _NAMES[type(value)]
     shown = json.dumps(value)

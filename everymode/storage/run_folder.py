@@ -1,4 +1,4 @@
-"""The folder of one run: its configuration, status, logs, pictures and checkpoints. A run can be repeated from it."""
+"""Folder of one run: configuration, status, logs, sample images and checkpoints. A run can be repeated from it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _CONFIG: dict[str, Any] = {
         "skipped": int,
     },
 }
-"""What others read of a config.json, and its types; a recipe's numbers and parts are checked where they are built."""
+"""Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""
 
 
 class RunFolder:
-    """Paths and small files of a run. Only the writing process may call the methods that write."""
+    """Paths and small files of a run. Only the writing process may call methods that write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,12 +45,16 @@ class RunFolder:
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
-        """A new folder parent/NNNNN-name, numbered after the highest there is."""
+        """Create the folder parent/NNNNN-name, with the number after the highest in `parent`.
+
+        Raises:
+            ValueError: if `parent` can't be created.
+        """
         try:
             parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(
-                f"run folders can't be made in {parent} ({error.strerror or error}): choose another --out"
+                f"run folders can't be created in {parent} ({error.strerror or error}): choose another --out"
             ) from error
         clean = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")[:80]
         while True:
@@ -58,7 +62,7 @@ class RunFolder:
             path = parent / f"{max(numbers, default=-1) + 1:05d}-{clean}"
             try:
                 path.mkdir()
-            except FileExistsError:  # another process took the number between our look and our step
+            except FileExistsError:  # another process has taken the number in the meantime
                 continue
             folder = cls(path)
             folder.samples.mkdir()
@@ -67,75 +71,91 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def samples(self) -> Path:
+        """Folder of sample images."""
         return self.path / "samples"
 
     def sample_picture(self, step: int) -> Path:
-        """Where the samples of a step are drawn."""
+        """Return the path of the sample image of a step."""
         return self.samples / f"step-{step:07d}.png"
 
     @property
     def log(self) -> Path:
+        """Losses and other values of every tick."""
         return self.path / "log.jsonl"
 
     @property
     def metrics(self) -> Path:
+        """Metrics of every snapshot."""
         return self.path / "metrics.jsonl"
 
     @property
     def labels(self) -> Path:
+        """Records of refreshed labels, such as a new clustering."""
         return self.path / "labels.jsonl"
 
     def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json."""
         write_text_atomic(self.path / "config.json", json.dumps(config, indent=1))
 
     def read_config(self) -> dict[str, Any]:
-        """The run's config.json.
+        """Return the content of config.json.
 
-        Raises, as a sentence, FileNotFoundError if this is no run folder, ValueError if the file is damaged or a field
-        is of another type.
+        Raises:
+            FileNotFoundError: if this is not a run folder.
+            ValueError: if the file is damaged, or a field has another type.
         """
         path = self.path / "config.json"
         if not path.is_file():
             raise FileNotFoundError(
-                f"{self.path} is not a run folder: it has no config.json. Give a folder that `everymode train` made, "
-                "such as runs/00000-omni-gan-digits"
+                f"{self.path} is not a run folder: it has no config.json. Name a folder that `everymode train` has "
+                "written, such as runs/00000-omni-gan-digits"
             )
         return read_config(path)
 
     def write_status(self, state: str, step: int, steps: int, **more: Any) -> None:
-        """status.json: preparing, running, stopped, done, diverged or collapsed, and where."""
+        """Write status.json.
+
+        Args:
+            state: preparing, running, stopped, done, diverged or collapsed.
+            step: completed generator steps.
+            steps: generator steps of the run.
+            more: further fields.
+        """
         status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
         write_text_atomic(self.path / "status.json", json.dumps(status, indent=1))
 
     def read_status(self) -> dict[str, Any]:
+        """Return the content of status.json, or {} if there is none."""
         path = self.path / "status.json"
         return read_object(path, "the status.json of a run") if path.is_file() else {}
 
     def add_line(self, file: Path, record: dict[str, Any]) -> None:
-        """Append to one of the .jsonl files; numbers of the log and the scores go to TensorBoard too, where it is."""
+        """Append a record to one of the .jsonl files; those of `log` and `metrics` go to TensorBoard too."""
         with file.open("a") as out:
             out.write(json.dumps(record) + "\n")
         if file in (self.log, self.metrics):
             self._events.write(record)
 
     def cut_back(self, step: int) -> None:
-        """Drop the lines of the logs that lie behind `step`: the run goes on from there."""
+        """Delete the records of the logs after `step`, from which the run continues."""
         self._events.restart()
         for file in (self.log, self.metrics):
             if file.is_file():
                 _keep(file, [record for record in read_lines(file) if _step(record) <= step])
-        if self.labels.is_file():  # a refresh comes before its step, so the one at `step` is made again
+        if self.labels.is_file():  # labels are refreshed before their step, so the one at `step` is repeated
             _keep(self.labels, [record for record in read_lines(self.labels) if _step(record) < step])
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A config.json of a run, a checkpoint or a saved generator; of which fields it has, `recipe_of` asks.
+    """Return the config.json of a run, a checkpoint or a saved generator. `recipe_of` checks for missing fields.
 
-    Raises ValueError for a damaged file, and for a field of another type.
+    Raises:
+        ValueError: if the file is damaged, or a field has another type.
     """
     return read_object(path, "the config.json of a run or a generator", _CONFIG)
 
@@ -145,7 +165,7 @@ def _keep(file: Path, records: list[dict[str, Any]]) -> None:
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
-    """The records of a .jsonl file. A line that was cut short, as by a kill or a full disk, is left out."""
+    """Return the records of a .jsonl file, without lines that a kill or a full disk has truncated."""
     records = []
     if file.is_file():
         for line in file.read_text("utf-8", errors="replace").splitlines():
@@ -155,7 +175,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def _step(record: dict[str, Any]) -> float:
-    """The step of a log's line; of a damaged one, a step that is never reached."""
+    """Return the step of a record, or infinity if it has none."""
     step = record.get("step")
     return step if isinstance(step, int | float) else math.inf
 

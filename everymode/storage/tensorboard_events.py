@@ -1,4 +1,4 @@
-"""A run's numbers as TensorBoard reads them, where that package is installed (`pip install everymode[track]`)."""
+"""TensorBoard event files of a run, if that package is installed (`pip install everymode[track]`)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class TensorBoardEvents:
-    """Writes the numbers of a run's log into `folder`, from the first record on; nothing without the package.
+    """Writer of a run's log to TensorBoard event files in `folder`; without the package, nothing is written.
 
-    A run that is resumed opens a new file, and TensorBoard hides what earlier ones hold from that step on.
+    A resumed run opens a new file, and TensorBoard hides the values of earlier files from that step on.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -22,24 +22,24 @@ class TensorBoardEvents:
         self._installed = True
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Every number of a record of the log, under its own name, at the record's `step`."""
+        """Write every number of a record as a scalar of the same name, at the record's `step`."""
         if not self._installed:
             return
         step = record["step"]
         if self._writer is None:
             try:
                 from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # also where a mere folder of that name is all there is
+            except ImportError:  # raised too if there is only a folder of that name
                 self._installed = False
                 return
             self._writer = SummaryWriter(str(self.folder), purge_step=step)
         for name, value in record.items():
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
                 self._writer.add_scalar(name, value, step)
-        self._writer.flush()  # a killed run keeps what it has shown
+        self._writer.flush()  # so that a killed run loses nothing
 
     def restart(self) -> None:
-        """What is written next hides what was written of its step and later ones: the run went back."""
+        """Start a new file: the run went back, and the next record hides those of its step and later steps."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -17,7 +17,7 @@ def test_the_findings_name_versions_devices_extras_and_disk():
     assert "torch threads" in found["cpu"]
     assert {"gpu", "bf16", "compiler", "extra parquet", "extra eval", "extra track"} <= set(found)
     assert "GiB free" in found["cache"]
-    assert not [sentence for sentence in found.values() if "could not be found out" in sentence]
+    assert not [sentence for sentence in found.values() if "check failed" in sentence]
 
 
 def test_a_missing_extra_comes_with_the_line_that_installs_it(monkeypatch):
@@ -40,11 +40,11 @@ def test_a_question_that_fails_leaves_the_others(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "_gpus", broken)
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
-    assert "could not be found out (OSError: no such device)" in shown
+    assert "check failed (OSError: no such device)" in shown
     assert "GiB free" in shown
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "CXX=no-such-compiler is not there" in dict(doctor.findings())["compiler"]
+    assert "CXX=no-such-compiler is missing" in dict(doctor.findings())["compiler"]

@@ -106,7 +106,7 @@ def test_images_against_images(elsewhere, capsys):
     np.savez("made.npz", images=np.asarray(digits.images[:200]), labels=digits.labels[:200])
     words = ["--fake", "made.npz", "--real", "digits:held-out", "--resolution", "16", *QUICK]
     out = evaluated(capsys, *words)
-    assert "no score card is kept" in out
+    assert "the score card is not saved" in out
     printed = json.loads(evaluated(capsys, *words, "--json"))
     assert printed["protocol"]["sampling"]["truncation"] == "not known"
     assert printed["metrics"]["fd-random-16"]["real"] == 500
@@ -169,7 +169,7 @@ def test_a_run_stands_for_its_newest_cards(run, capsys, tmp_path):
     ]
     assert main(["compare", str(here), "o.json", *ignored]) == 0
     newest = read(capsys)[0]
-    assert f"{here}: 2 of 3 cards, the newest of each protocol (--all takes all)" in newest
+    assert f"{here}: 2 of 3 cards, the newest for each protocol (--all compares all)" in newest
     assert "step 2" in newest and "step 1" not in newest
     assert main(["compare", str(here), "o.json", "--all", *ignored]) == 0
     everything = read(capsys)[0]
@@ -191,8 +191,8 @@ def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ([], 2, "name what to judge once"),
-        (["a", "--fake", "b"], 2, "name what to judge once"),
+        ([], 2, "name what to evaluate once"),
+        (["a", "--fake", "b"], 2, "name what to evaluate once"),
         (["digits"], 2, "name the real images"),
         (["./nowhere", "--real", "digits"], 3, "nowhere"),
         (["digits", "--real", "./nowhere"], 3, "nowhere"),
@@ -217,9 +217,13 @@ def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
         (
             ["digits", "--real", "digits", "--out", "config.json"],
             2,
-            "no score card that a new one may replace",
+            "not a score card that may be replaced",
         ),
-        (["digits", "--real", "digits", "--out", "config.json/card.json"], 2, "in each other's place"),
+        (
+            ["digits", "--real", "digits", "--out", "config.json/card.json"],
+            2,
+            "config.json is a file. Choose another --out",
+        ),
         (["ring", "--real", "digits"], 2, "points in the plane"),
         (["empty", "--real", "digits"], 3, "empty"),
     ],

@@ -223,7 +223,7 @@ def test_samples_that_are_not_finite_end_with_4_and_leave_nothing(painter, tmp_p
     _nan_from(painter.network, first)
     assert main(["sample", "run", "--seeds", "0-9", *flags]) == 4
     said = capsys.readouterr().err
-    assert "hold NaN or infinite numbers" in said and "earlier checkpoint" in said
+    assert "have NaN or infinite values" in said and "earlier checkpoint" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -304,7 +304,7 @@ def test_an_archive_that_is_not_finished_leaves_the_old_one(painter, monkeypatch
 
 def test_points_are_no_array_of_images(pointer, capsys, tmp_path):
     assert main(["sample", "run", "--out", "s.npz"]) == 2
-    assert "written as points.npy: give --out a folder, not s.npz" in capsys.readouterr().err
+    assert "written as points.npy: set --out to a folder, not s.npz" in capsys.readouterr().err
     assert not (tmp_path / "s.npz").exists()
 
 
@@ -336,11 +336,11 @@ def test_points_are_plotted_and_saved(pointer, capsys):
         (["--columns", "0", "--grid", "g.png"], "--columns"),
         (["--grid", "g.png", "--out", "o"], "one of the two"),
         (["--grid", "g"], "grid.png"),
-        (["--grid", "g.png", "--seeds", "0-99999"], "at most 10,000 images out in one picture, not 100,000"),
-        (["--out", "s.npy"], "or a .npz file for one array of all, such as samples.npz, not s.npy"),
+        (["--grid", "g.png", "--seeds", "0-99999"], "at most 10,000 samples into one image, not 100,000"),
+        (["--out", "s.npy"], "or a .npz file for one array, such as samples.npz, not s.npy"),
         (["--out", "s.png"], "use --grid FILE.png"),
         (["--out", "run.npz"], "run.npz is a folder, not a file"),
-        (["--batch-size", "0"], "--batch-size is how many are drawn in a pass, 1 or more, not 0"),
+        (["--batch-size", "0"], "--batch-size is the number of samples per pass, 1 or more, not 0"),
         (["--label", "cat,wolf"], "there is no label 'wolf'"),
         (["--size", "4x"], "HEIGHTxWIDTH"),
         (["--size", "0x4"], "an image of 0x4 can't be drawn"),
@@ -381,7 +381,7 @@ def test_a_config_without_a_recipe_is_refused_in_a_sentence(tmp_path, capsys):
 def test_a_file_in_the_place_of_the_folder_is_refused_in_a_sentence(painter, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["sample", "run", "--out", "file"]) == 2
-    assert "file is a file, not a folder to write pictures to" in capsys.readouterr().err
+    assert "file is a file, not a folder to write images to" in capsys.readouterr().err
     assert main(["sample", "run", "--out", "file/s.npz"]) == 2
     assert "file is a file, not a folder" in capsys.readouterr().err
     assert main(["sample", "run", "--grid", "file/grid.png"]) == 2

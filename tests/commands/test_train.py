@@ -162,7 +162,7 @@ def test_a_stopped_run_says_how_to_go_on_and_ends_with_75(ends_with, tmp_path, c
     assert main(["train", "omni-gan-digits", "--out", str(tmp_path), "--on-nonfinite", "rollback"]) == 75
     lines = capsys.readouterr().out.splitlines()
     line = f"everymode train --resume {tmp_path / '00002-b'} --on-nonfinite rollback"
-    assert lines == ["stopped at step 3 of 9", f"go on with: {line}"]
+    assert lines == ["stopped at step 3 of 9", f"resume with: {line}"]
 
 
 def test_a_stopped_run_of_several_processes_names_torchrun(ends_with, tmp_path, capsys, monkeypatch):
@@ -208,12 +208,12 @@ def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
     first = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert first.returncode == 0, first.stderr
     run = "runs/00000-omni-gan-digits-digits-train"
-    assert f"draw from it with: everymode sample {run}" in first.stdout
+    assert f"draw samples with: everymode sample {run}" in first.stdout
     assert f"{run}/samples/step-0000004.png" in first.stdout
 
     assert main(["train", "--resume", run, "--steps", "6"]) == 0
     said = capsys.readouterr().out
-    assert "going on at step 4 of 6" in said
+    assert "resuming at step 4 of 6" in said
     assert f"{run}/checkpoints/step-0000006" in said
 
     assert main(["train", "omni-gan-digits", "--resume", "auto", "--steps", "7", "--quiet"]) == 0

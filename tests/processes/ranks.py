@@ -68,7 +68,7 @@ def _check_agreement(world: World) -> None:
 def _check_refusals(world: World) -> None:
     for recipe, words in (
         (replace(PLAIN, batch_size=9), "can't be shared equally by 2 processes"),
-        (replace(PLAIN, batch_size=6, accumulation=2), "which can't be cut into 2 equal parts"),
+        (replace(PLAIN, batch_size=6, accumulation=2), "which can't be split into 2 micro-batches"),
     ):
         try:
             toy_trainer(recipe, world=world)

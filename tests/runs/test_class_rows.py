@@ -57,7 +57,7 @@ def test_rows_go_to_the_classes_of_the_same_name(
         _data(("bee", "dog", "elk", "ant")), tmp_path, init_from=first.folder, quiet=False, **still
     )
     said = capsys.readouterr().out
-    assert "classes: rows of 2 of 4 classes are taken by name; fresh: dog, elk; left behind: cat" in said
+    assert "classes: rows of 2 of 4 classes copied by name; new: dog, elk; dropped: cat" in said
     rows = 0
     for which in ("generator", "discriminator"):
         old, new = _network(first, which), _network(second, which)
@@ -116,7 +116,8 @@ def test_a_run_whose_data_were_numbered_otherwise_says_so(tmp_path: Path) -> Non
     config["data"] |= {"classes": ["0", "1", "2"], "fingerprint": "0" * 32}
     (run.folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(
-        ValueError, match=r"numbered otherwise.*3 classes \(0, 1, 2\) then, 2 classes \(0, 2\) now"
+        ValueError,
+        match=r"are not those that .*it had 3 classes \(0, 1, 2\), now there are 2 classes \(0, 2\)",
     ):
         _train(gaps, tmp_path, resume=run.folder, steps=2)
 

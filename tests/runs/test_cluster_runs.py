@@ -83,9 +83,9 @@ def test_a_cluster_is_not_asked_for_twice_or_where_there_is_none(
     whole: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sample", str(whole.path), "--cluster", "2", "--label", "2"]) == 2
-    assert "name the same thing" in capsys.readouterr().err
+    assert "exclude each other: set one" in capsys.readouterr().err
     assert main(["sample", str(whole.path), "--cluster", "5"]) == 2
-    assert "there is no cluster 5: they are numbered 0 to 4" in capsys.readouterr().err
+    assert "there is no cluster 5: clusters are numbered 0 to 4" in capsys.readouterr().err
 
 
 def test_the_clusters_command_reports_and_draws(
@@ -117,7 +117,7 @@ def test_the_clusters_command_refuses_other_data(
     )
     assert main(["clusters", str(whole.path), "--data", str(other), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert "is not the data" in said and "--init-from" not in said and "give that data with --data" in said
+    assert "is not the data" in said and "--init-from" not in said and "name that data with --data" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -138,7 +138,7 @@ def test_clusters_of_mirror_images_are_reported_and_shown(
     assert main(["clusters", str(run)]) == 0
     said = capsys.readouterr().out
     assert (
-        "2 clusters of 40 examples and their mirror images at step 3: 40 to 40, the middle one has 40, 0 empty"
+        "2 clusters of 40 examples and their mirror images at step 3: sizes 40 to 40, median 40, 0 empty"
         in said
     )
     left = [np.asarray(Image.open(run / "clusters" / f"cluster-00{i}.png"))[16, 8] for i in (0, 1)]
@@ -153,7 +153,7 @@ def test_a_cluster_without_images_is_named_before_it_is_drawn(
     saved.save(tmp_path / "saved")
     asked = ["--cluster", "3", "--seeds", "0", "--out", str(tmp_path / "out")]
     assert main(["sample", str(tmp_path / "saved"), *asked]) == 0
-    assert "cluster 3 has no image at this checkpoint" in capsys.readouterr().out
+    assert "cluster 3 has no images at this checkpoint" in capsys.readouterr().out
 
 
 def test_generators_are_no_clusters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_a_run_with_few_labels_goes_on_as_if_it_had_not_stopped(few: Callable[..
 
 def test_other_labels_are_other_data_on_resume(few: Callable[..., Run]) -> None:
     first = few(steps=1)
-    with pytest.raises(ValueError, match=r"or how many labels are kept\): give that data .* --init-from"):
+    with pytest.raises(ValueError, match=r"or the number of labels differs\): name that data .* --init-from"):
         few(resume=first.folder, labeled_fraction=1.0, labeled_share=0.0, steps=2)
 
 

@@ -152,7 +152,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, uninter
     assert folder.read_status()["state"] == "running"
     resumed = train(tmp_path)
     assert resumed.code == 0, resumed.said
-    assert "going on at step 4 of 12" in resumed.said
+    assert "resuming at step 4 of 12" in resumed.said
     assert_same_end(only_run(tmp_path), uninterrupted)
 
 
@@ -173,8 +173,8 @@ def test_a_terminated_run_saves_first(tmp_path: Path, uninterrupted: RunFolder) 
         log.write(json.dumps({"step": 8, "images": 0}) + '\n{"step": 1')
     resumed = train(tmp_path)
     assert resumed.code == 0, resumed.said
-    assert "passing over a damaged checkpoint" in resumed.said
+    assert "skipping a damaged checkpoint" in resumed.said
     assert "state.safetensors is not the file that was written" in resumed.said
-    assert "going on at step 4 of 12" in resumed.said
+    assert "resuming at step 4 of 12" in resumed.said
     assert_same_end(only_run(tmp_path), uninterrupted)
     assert not list(folder.checkpoints.glob(".step-*"))

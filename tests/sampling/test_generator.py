@@ -202,7 +202,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(
     expected = load(run / "checkpoints" / "step-0000001").sample(2)
     (copy / "checkpoints" / "step-0000002" / "generator.safetensors").write_bytes(b"cut")
     assert torch.equal(load(copy).sample(2), expected)
-    assert "passing over a damaged checkpoint" in capsys.readouterr().err
+    assert "skipping a damaged checkpoint" in capsys.readouterr().err
 
 
 def test_damaged_weights_are_named(run: Path, tmp_path: Path) -> None:

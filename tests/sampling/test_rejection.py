@@ -144,6 +144,6 @@ def test_sample_rejects(monkeypatch, tmp_path, capsys) -> None:
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     command = ["sample", "run", "--label", "1", "--seeds", "0-9", "--grid", "grid.png"]
     assert main([*command, "--reject", "20"]) == 0
-    assert "10 of 10 are in their part, after " in capsys.readouterr().out
+    assert "10 of 10 samples are in their part of the partition, after " in capsys.readouterr().out
     assert main([*command, "--reject", "3", "--size", "8"]) == 2
     assert "leave --size out" in capsys.readouterr().err

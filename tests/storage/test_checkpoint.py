@@ -134,21 +134,19 @@ def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
     assert said == []
     (tmp_path / "step-0000010" / "config.json").write_text("{}")
     assert newest_valid(tmp_path, said.append) == tmp_path / "step-0000009"
-    assert len(said) == 1 and "passing over" in said[0] and "step-0000010" in said[0]
+    assert len(said) == 1 and "skipping" in said[0] and "step-0000010" in said[0]
 
 
 def test_a_run_without_a_whole_checkpoint_says_which_kind_it_is(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(FileNotFoundError, match="no checkpoint yet: let it train until its first snapshot"):
+    with pytest.raises(FileNotFoundError, match="no checkpoint yet: train it until its first snapshot"):
         newest_of_run(tmp_path)
     damaged = write(tmp_path / "checkpoints", 3)
     (damaged / "config.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match=r"every checkpoint of .* is damaged"):
         newest_of_run(tmp_path)
     said = capsys.readouterr()
-    assert (
-        "passing over" in said.err and said.out == ""
-    )  # stdout belongs to what was asked for, such as --json
+    assert "skipping" in said.err and said.out == ""  # stdout belongs to what was asked for, such as --json
     write(tmp_path / "checkpoints", 2)
     assert newest_of_run(tmp_path).name == "step-0000002"
 

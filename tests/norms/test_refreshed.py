@@ -235,7 +235,7 @@ def test_the_checksum_tells_weights_apart_whatever_their_layout() -> None:
 
 
 def test_a_rule_without_a_measure_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="RefreshedNorm does not say how"):
+    with pytest.raises(NotImplementedError, match="RefreshedNorm does not implement measure"):
         RefreshedNorm(nn.Conv2d(2, 2, 3), (4, 4)).start(torch.randn(2, 2, 3, 3))
 
 

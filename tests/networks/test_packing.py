@@ -45,7 +45,7 @@ def test_a_pack_of_one_is_the_discriminator_itself() -> None:
 def test_what_does_not_divide_is_refused_in_training_and_filled_up_in_use() -> None:
     discriminator = packed_images(3)
     images = torch.randn(4, 3, 8, 8)
-    with pytest.raises(ValueError, match="4 examples can't be cut into packs of 3"):
+    with pytest.raises(ValueError, match="4 examples can't be split into packs of 3"):
         discriminator(images)
     filled = torch.cat((images, images[:2]))
     discriminator.eval()

@@ -55,8 +55,9 @@ class BigGANGenerator(nn.Module):
             the head supports.
         fused: compute upsampling and convolution in one operation (exact).
     Raises:
-        ValueError: if a side is not divisible, no block has an output of an attention's side, `latent_dim` is shorter
-            than the number of chunks, or `shared_dim` and `hierarchical` don't match the other arguments.
+        ValueError: if a side of the size is not a multiple of 2 ** blocks, no block has an output of an attention's
+            side, `latent_dim` is below the number of chunks, `shared_dim` is set without classes, or `hierarchical`
+            is set with classes but without `shared_dim`.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""Constraints that overwrite the weights after an optimizer step: weight clipping, and in-place normalization.
+"""Constraints that overwrite the weights after an optimizer step: weight clipping, and in-place normalization
+(Algorithm 1 of Sparsity-Aware Normalization).
 
 A constraint is called with the network. Weights change in place, and the optimizer's moments do not change.
 """

@@ -120,7 +120,7 @@ class RefreshedNorm(Groupable):
         return "refreshed"
 
     def normalize_together(self, members: Sequence[Groupable], weights: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return the members' normalized weights; measure those in training mode that have changed again."""
+        """Return the members' normalized weights; first measure each that is in training mode and has changed."""
         group = cast(Sequence[RefreshedNorm], members)  # all have the class of `self`
         if any(member.training for member in group):
             _refresh(group, weights)

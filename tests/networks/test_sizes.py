@@ -1,4 +1,4 @@
-"""Sizes: grids, defaults, and the sentences that name the nearest sizes."""
+"""Sizes: grids, defaults, and the error messages that name the nearest sizes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from everymode.norms import (
 
 
 class Critic(nn.Module):
-    """Channels of the second convolution's input are alive as the bias of the first says."""
+    """A critic in which the bias of the first convolution determines the active channels of the second one's input."""
 
     def __init__(self, alive: int) -> None:
         super().__init__()

@@ -308,7 +308,7 @@ def _kernels_of_pairs(weight: Tensor, pairs: Tensor) -> Tensor:
         last = torch.tensor(weight.shape[:2])
         if (pairs < 0).any() or (pairs.long() >= last).any():
             raise ValueError(
-                f"pairs reach from {pairs.amin(0).tolist()} to {pairs.amax(0).tolist()}; they must be at least 0 and "
-                f"below {tuple(weight.shape[:2])}, the layer's (out, in)"
+                f"pairs must be below {tuple(weight.shape[:2])}, the layer's (out, in), and at least 0; they span "
+                f"{pairs.amin(0).tolist()} to {pairs.amax(0).tolist()}"
             )
     return weight[outputs, inputs].unsqueeze(0)

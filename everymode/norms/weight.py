@@ -145,7 +145,7 @@ def as_grid(grid: Sequence[int]) -> Grid:
     sizes = list(grid) if hasattr(grid, "__len__") else []
     if len(sizes) != 2 or not all(size >= 1 and size % 1 == 0 for size in sizes):
         raise ValueError(
-            f"the grid is {grid!r}; pass the (height, width) of the layer's input, two whole numbers of at least 1"
+            f"the grid is {grid!r}; it must be the (height, width) of the layer's input, two whole numbers >= 1"
         )
     return int(sizes[0]), int(sizes[1])
 

@@ -1,6 +1,4 @@
-"""Self-attention over positions (SAGAN, Zhang et al. 2019), in the form of
-ajbrock/BigGAN-PyTorch:layers.py.
-"""
+"""Self-attention over positions (SAGAN, Zhang et al. 2019), as in ajbrock/BigGAN-PyTorch:layers.py."""
 
 from __future__ import annotations
 
@@ -10,19 +8,23 @@ from torch import Tensor, nn
 
 
 class SelfAttention(nn.Module):
-    """x + gamma * o(attend(x)) with 1x1 convolutions: [B, C, H, W] -> [B, C, H, W], H and W even, C a
-    multiple of 8.
+    """x + gamma * o(attend(x)) with 1x1 convolutions: [B, C, H, W] -> [B, C, H, W], with even H and W.
 
-    Queries have C / 8 channels; keys (C / 8) and values (C / 2) are max-pooled 2x2. gamma starts at 0.
-    Plain matrix products, not a fused attention kernel, because gradient penalties differentiate twice.
+    Queries have C / 8 channels; keys (C / 8) and values (C / 2) are max-pooled 2x2. gamma starts at 0. The layer uses
+    plain matrix products instead of a fused attention kernel, because gradient penalties differentiate twice.
+
+    Args:
+        channels: C, a multiple of 8.
+    Raises:
+        ValueError: if `channels` is not a multiple of 8.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         if channels % 8:
             raise ValueError(
-                f"self-attention was asked for at {channels} channels; it needs a multiple of 8. Choose a "
-                "width that is one, or no attention."
+                f"self-attention is requested at {channels} channels; it needs a multiple of 8. Change the width, or "
+                "omit the attention."
             )
         self.query = nn.Conv2d(channels, channels // 8, 1, bias=False)
         self.key = nn.Conv2d(channels, channels // 8, 1, bias=False)

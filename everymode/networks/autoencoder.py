@@ -1,8 +1,8 @@
-"""An autoencoder made of a GAN's two networks, whose codes are features to cluster (Logo-GAN-AE).
+"""An autoencoder made of a GAN's two networks, whose codes are features for clustering (Logo-GAN-AE).
 
 Sage, Agustsson, Timofte, Van Gool: Logo Synthesis and Manipulation with Clustered Generative Adversarial Networks (CVPR
-2018); with the layout of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), appendix A:
-the unconditional GAN's, with codes of length 512.
+2018). The layout follows Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), appendix A: that
+of the unconditional GAN, with codes of length 512.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from everymode.game import Verdict
 
 
 class CodeEncoder(nn.Module):
-    """A discriminator whose scores [B, code] are the code of an image.
+    """An encoder made of a discriminator, whose scores [B, code] are the codes of images.
 
     Args:
         discriminator: images, condition None -> scores [B, code].
@@ -28,16 +28,16 @@ class CodeEncoder(nn.Module):
         return Verdict.of(self.discriminator(x, None)).scores[0]
 
     def features(self, x: Tensor) -> Tensor:
-        """The codes [B, code]."""
+        """Return the codes [B, code]."""
         return self(x)
 
 
 class Autoencoder(nn.Module):
-    """Images -> codes -> images.
+    """An encoder followed by a decoder: images -> codes -> images.
 
     Args:
         encoder: images [B, ...] -> codes [B, code].
-        decoder: an unconditional generator, with latent codes of that length.
+        decoder: an unconditional generator with latent codes of the same length.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -50,5 +50,5 @@ class Autoencoder(nn.Module):
 
 
 def reconstruction_cost(network: nn.Module, images: Tensor) -> Tensor:
-    """The mean squared difference between images [B, ...] and what the network makes of them."""
+    """Return the mean squared error of an autoencoder's reconstructions of images [B, ...]."""
     return F.mse_loss(network(images), images)

@@ -1,9 +1,9 @@
-"""BigGAN generator and discriminator (Brock et al. 2019) for any size whose sides can be halved often enough.
+"""BigGAN generator and discriminator (Brock et al. 2019) for any size whose sides can be halved the necessary times.
 
-Layouts follow ajbrock/BigGAN-PyTorch:BigGAN.py, which PeterouZh/Omni-GAN-PyTorch uses unchanged, and for 48
-pixels alisadeghian/PGMGAN:gan_training/models/biggan.py. Departures: attention is placed by the true size of
-a block's output (the released table says 16 for every block of the 32-pixel discriminator); labels go in, not
-their embeddings.
+Layouts follow ajbrock/BigGAN-PyTorch:BigGAN.py, which PeterouZh/Omni-GAN-PyTorch uses unchanged, and, for 48 pixels,
+alisadeghian/PGMGAN:gan_training/models/biggan.py. There are two differences: the positions of attention follow from
+the true sizes of the blocks' outputs (the released table has 16 for every block of the 32-pixel discriminator), and
+networks take labels instead of their embeddings.
 """
 
 from __future__ import annotations
@@ -26,33 +26,38 @@ from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 
 class BigGANGenerator(nn.Module):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] (or [B, blocks]) int64 -> [B, channels, H, W]
-    in [-1, 1].
+    """A generator: z [B, latent_dim], condition [B] (or [B, blocks]) int64 -> images [B, channels, H, W] in [-1, 1].
 
-    Three kinds of conditioning: none (`num_classes` None; the condition is then ignored, and with `hierarchical` the
-    chunks of z feed the norms alone); a table of gains and biases per class in every batch normalization
-    (`shared_dim` None; the 32-pixel layout); or linear maps
-    of a label embedding that all layers share (`shared_dim`), to which `hierarchical` appends a chunk of z
-    per block. With a shared embedding, a float condition [B, shared_dim] is taken as the embedding itself,
-    for interpolation between classes.
+    There are three kinds of conditioning:
 
-    With several labels an image (label blocks), `num_classes` is a tuple and the condition [B, blocks]; every
-    table, and the shared embedding, is then the sum of one per block.
+    - none (`num_classes` is None): the condition is ignored; with `hierarchical`, batch normalizations take the chunks
+      of z as their condition;
+    - a table of gains and biases per class in every batch normalization (`shared_dim` is None; the 32-pixel layout);
+    - linear maps of a label embedding that all layers share (`shared_dim`), to which `hierarchical` appends a chunk of
+      z per block. A float condition [B, shared_dim] is used as the embedding itself, for interpolation between classes.
+
+    For several labels per image (label blocks), `num_classes` is a tuple and the condition is [B, blocks]; every table,
+    and the shared embedding, is then the sum of one table per label block.
 
     Args:
         size: (H, W) of the images.
-        widths: channels of the first grid and of each block's output; each block doubles the grid
-            (`generator_widths`).
-        latent_dim: length of z. Hierarchical: rounded down to a multiple of the number of chunks, blocks + 1;
-            the attribute `latent_dim` is the length in use.
+        widths: channels of the first grid and of each block's output (`generator_widths`); each block doubles the grid.
+        num_classes: number of classes, or one per label block; None for an unconditional generator.
+        latent_dim: length of z. If hierarchical, it is rounded down to a multiple of the number of chunks, blocks + 1;
+            the attribute `latent_dim` is the rounded length.
+        channels: channels of the images.
+        shared_dim: length of the shared label embedding; None for a table per batch normalization.
+        hierarchical: whether z is split into one chunk for the first layer and one per block.
         attention: shorter sides of the block outputs that self-attention follows: (16, 16) is after the first two
             blocks whose output has side 16.
-        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
-            of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
-        fused: computes upsampling and convolution in one operation (exact).
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, which replaces
+            the final batch normalization, ReLU and convolution. The `size` passed to `forward` may then be any that
+            the head supports.
+        fused: compute upsampling and convolution in one operation (exact).
     Raises:
-        ValueError: sizes that don't divide, attention at a size no block makes, hierarchical without a shared
-            embedding.
+        ValueError: if a side of the size is not a multiple of 2 ** blocks, no block has an output of an attention's
+            side, `latent_dim` is below the number of chunks, `shared_dim` is set without classes, or `hierarchical`
+            is set with classes but without `shared_dim`.
     """
 
     def __init__(
@@ -72,21 +77,22 @@ class BigGANGenerator(nn.Module):
         super().__init__()
         if shared_dim is not None and num_classes is None:
             raise ValueError(
-                "shared_dim is given without num_classes; a shared embedding needs classes to embed."
+                f"shared_dim is {shared_dim}, but num_classes is None; a shared embedding needs classes to embed."
             )
         if hierarchical and shared_dim is None and num_classes is not None:
             raise ValueError(
-                "hierarchical=True appends chunks of z to the shared embedding; give shared_dim too."
+                "hierarchical=True appends chunks of z to the shared embedding, but shared_dim is None; give "
+                "shared_dim too, or omit num_classes."
             )
         blocks = len(widths) - 1
         self.size = (size[0], size[1])
         self.grid = starting_grid(size, blocks)
         self.num_classes = num_classes
         self.chunk = latent_dim // (blocks + 1) if hierarchical else None
-        self.latent_dim = self.chunk * (blocks + 1) if hierarchical else latent_dim
+        self.latent_dim = latent_dim if self.chunk is None else self.chunk * (blocks + 1)
         if self.latent_dim < 1:
             raise ValueError(
-                f"latent_dim {latent_dim} can't be cut into {blocks + 1} chunks; give at least as many."
+                f"latent_dim {latent_dim} can't be split into {blocks + 1} chunks; pass at least {blocks + 1}."
             )
         norm: Callable[[int], nn.Module] = BatchNorm
         if shared_dim is not None or (num_classes is None and self.chunk):
@@ -94,7 +100,9 @@ class BigGANGenerator(nn.Module):
             norm = partial(ConditionalBatchNorm2d, table=partial(nn.Linear, code_dim, bias=False))
         elif num_classes is not None:
             norm = partial(ConditionalBatchNorm2d, table=partial(label_embedding, num_classes))
-        self.shared = None if shared_dim is None else label_embedding(num_classes, shared_dim)
+        self.shared = (
+            None if shared_dim is None or num_classes is None else label_embedding(num_classes, shared_dim)
+        )
         self.linear = nn.Linear(self.chunk or latent_dim, widths[0] * self.grid[0] * self.grid[1])
         self.blocks = nn.ModuleList(
             GeneratorBlock(widths[i], widths[i + 1], norm=norm, fused=fused) for i in range(blocks)
@@ -113,7 +121,7 @@ class BigGANGenerator(nn.Module):
         return torch.tanh(self.output_conv(F.relu(self.output_norm(self.trunk(z, condition)))))
 
     def trunk(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What the output layers are applied to: [B, widths[-1], H, W]."""
+        """Return the input of the output layers, [B, widths[-1], H, W]."""
         require_latent(z, self.latent_dim)
         first, codes = self._codes(z, condition)
         hidden = self.linear(first).unflatten(1, (-1, *self.grid))
@@ -124,7 +132,7 @@ class BigGANGenerator(nn.Module):
         return hidden
 
     def _codes(self, z: Tensor, condition: Tensor | None) -> tuple[Tensor, Sequence[Tensor | None]]:
-        """What feeds the first layer, and the condition of each block."""
+        """Return the input of the first layer, and the condition of each block."""
         if self.num_classes is None and self.chunk is None:
             return z, [None] * len(self.blocks)
         if self.num_classes is None:
@@ -143,19 +151,22 @@ class BigGANGenerator(nn.Module):
 
 
 class BigGANDiscriminator(nn.Module):
-    """Residual discriminator with sum pooling: images [B, channels, H, W] and condition -> Verdict.
+    """A residual discriminator with sum pooling: images [B, channels, H, W] and condition -> Verdict.
 
-    Without attention it takes images of other sizes too; the pooled features then grow with the area.
+    Without attention it also takes images of other sizes; the pooled features then grow with the area.
 
     Args:
         size: (H, W) of the images.
         head: width F of the pooled features -> head, called as head(features [B, F], condition) -> scores.
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
         widths: channels of each block's output (`discriminator_layout`).
-        halvings: how many of the first blocks halve the grid.
+        halvings: number of blocks, from the first on, that halve the grid.
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        channels: channels of the images.
         attention: as for the generator.
         circular: circular padding of the blocks' 3x3 convolutions; zeros otherwise.
-        fused: computes convolution and mean pooling in one operation (exact).
+        fused: compute convolution and mean pooling in one operation (exact).
+    Raises:
+        ValueError: if a side is not a multiple of 2 ** halvings, or no block has an output of an attention's side.
     """
 
     def __init__(
@@ -195,11 +206,11 @@ class BigGANDiscriminator(nn.Module):
         return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, widths[-1]]."""
+        """Return the input of the heads, [B, widths[-1]]; it depends on no label."""
         return self._last_maps(x).sum((2, 3))
 
     def unpooled_features(self, x: Tensor) -> Tensor:
-        """The same before they are summed over the last grid: [B, widths[-1] * h * w]. They still tell where."""
+        """Return the features before the sum over the last grid, which keep positions: [B, widths[-1] * h * w]."""
         return self._last_maps(x).flatten(1)
 
     def _last_maps(self, x: Tensor) -> Tensor:
@@ -212,10 +223,12 @@ class BigGANDiscriminator(nn.Module):
 
 
 class DiscriminatorLayout(NamedTuple):
-    """Channels of each block's output, and how many of the first blocks halve the grid."""
+    """Widths and halvings of a discriminator."""
 
     widths: tuple[int, ...]
+    """Channels of each block's output."""
     halvings: int
+    """Number of blocks, from the first on, that halve the grid."""
 
 
 # Multiples of the base width, by number of doublings.
@@ -234,56 +247,66 @@ _DISCRIMINATOR = {
 
 
 def generator_widths(size: Size, base: int = 64, *, doublings: int | None = None) -> tuple[int, ...]:
-    """The released layouts by number of doublings: constant up to 3 (32 pixels), 16 to 1 times `base` above.
+    """Return the widths of the released generators: constant up to 3 doublings (32 pixels), 16 to 1 times `base` above.
 
     Args:
-        doublings: as many as keep the shorter side of the first grid at 4 or more, where None. The released
-            48-pixel layout starts from 3x3, with 4.
+        size: (H, W) of the images.
+        base: base width.
+        doublings: number of doublings; default: as many as keep the shorter side of the first grid at 4 or more, at
+            most 7. The released 48-pixel layout has 4, and starts from 3x3.
+    Raises:
+        ValueError: if `doublings` is above 7.
     """
     doublings = min(default_doublings(size), 7) if doublings is None else doublings
-    multiples = (4,) * (doublings + 1) if doublings < 4 else _known(_GENERATOR, doublings)
+    multiples = (4,) * (doublings + 1) if doublings < 4 else _released_widths(_GENERATOR, doublings)
     return tuple(base * multiple for multiple in multiples)
 
 
 def discriminator_layout(size: Size, base: int = 64, *, doublings: int | None = None) -> DiscriminatorLayout:
-    """The released layouts, by the number of doublings of the generator they stand against
-    (`generator_widths`).
+    """Return the layout of the released discriminator that belongs to a generator (`generator_widths`).
+
+    Args:
+        size: (H, W) of the images.
+        base: base width.
+        doublings: number of doublings of the generator; default: as in `generator_widths`.
+    Raises:
+        ValueError: if `doublings` is above 7.
     """
     doublings = min(default_doublings(size), 7) if doublings is None else doublings
     if doublings < 4:
         return DiscriminatorLayout((4 * base,) * 4, min(doublings, 2))
     return DiscriminatorLayout(
-        tuple(base * multiple for multiple in _known(_DISCRIMINATOR, doublings)), doublings
+        tuple(base * multiple for multiple in _released_widths(_DISCRIMINATOR, doublings)), doublings
     )
 
 
-def _known(table: dict[int, tuple[int, ...]], doublings: int) -> tuple[int, ...]:
+def _released_widths(table: dict[int, tuple[int, ...]], doublings: int) -> tuple[int, ...]:
     if doublings not in table:
         raise ValueError(
-            f"there is no released layout with {doublings} doublings; give at most 7, or your own widths."
+            f"there is no released layout with {doublings} doublings; pass at most 7, or custom widths."
         )
     return table[doublings]
 
 
 def _attention(
-    wanted: Sequence[int], sides: Sequence[int], widths: Sequence[int], size: Size
+    requested: Sequence[int], sides: Sequence[int], widths: Sequence[int], size: Size
 ) -> nn.ModuleDict:
-    missing = [side for side in wanted if side not in sides or side % 2]
+    missing = [side for side in requested if side not in sides or side % 2]
     if missing:
         usable = [side for side in sides if side % 2 == 0]
         raise ValueError(
-            f"attention at {missing} was asked for, but at size {tuple(size)} the blocks' outputs have "
-            f"shorter sides {sides}; choose among {usable}, or none."
+            f"attention is requested at {missing}, but at size {tuple(size)} the blocks' outputs have shorter sides "
+            f"{sides}; choose among {usable}, or none."
         )
-    # Of several blocks with outputs of one size, the first ones are followed by attention.
+    # If several blocks have outputs of one size, attention follows the first of them.
     followed = []
-    for side in dict.fromkeys(wanted):
+    for side in dict.fromkeys(requested):
         blocks = [index for index, each in enumerate(sides) if each == side]
-        asked = list(wanted).count(side)
-        if asked > len(blocks):
+        count = list(requested).count(side)
+        if count > len(blocks):
             raise ValueError(
-                f"attention after {asked} blocks whose output has side {side} was asked for, and there are "
+                f"attention is requested after {count} blocks whose output has side {side}, and there are "
                 f"{len(blocks)}; name {side} at most {len(blocks)} times."
             )
-        followed += blocks[:asked]
+        followed += blocks[:count]
     return nn.ModuleDict({str(index): SelfAttention(widths[index]) for index in followed})

@@ -1,8 +1,7 @@
-"""DCGAN networks of Self-Conditioned GAN: one generator, a shallow and a deep discriminator, for any size.
+"""DCGAN networks of Self-Conditioned GAN: a generator, and a shallow and a deep discriminator, for any size.
 
-At 32 pixels they are those of stevliu/self-conditioned-gan:gan_training/models/dcgan_shallow.py
-(Stacked-MNIST) and dcgan_deep.py (CIFAR; the discriminator is the convolutional one of Miyato et al. 2018,
-without normalization).
+At 32 pixels they are those of stevliu/self-conditioned-gan:gan_training/models/dcgan_shallow.py (Stacked-MNIST) and
+dcgan_deep.py (CIFAR; the discriminator is the convolutional one of Miyato et al. 2018, without normalization).
 """
 
 from __future__ import annotations
@@ -20,23 +19,25 @@ from everymode.norms.conditional import BatchNorm
 
 
 class DCGANGenerator(FirstGridGenerator):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
-    [-1, 1].
+    """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
-    Linear to the first grid (without activation), then per doubling a 4x4 transposed convolution, batch
-    normalization and ReLU, then a 3x3 convolution and tanh. The label enters as a unit vector beside z.
+    A linear layer to the first grid (without activation), then per doubling a 4x4 transposed convolution, batch
+    normalization and ReLU, then a 3x3 convolution and tanh. The input is z and the label's embedding of unit length.
 
     Args:
         size: (H, W) of the images.
-        num_classes: None for an unconditional generator, which ignores the condition.
+        num_classes: number of classes; None for an unconditional generator, which ignores the condition.
+        latent_dim: length of z.
+        embedding_dim: length of the label's embedding.
+        channels: channels of the images.
         base: channels at full size; they double toward the first grid, up to 8 times base.
-        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
-        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
-            of the 3x3 convolution at the end; `size` may then be any that the head draws.
-        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
-            and the label's embedding.
+        doublings: number of doublings; default: as many as keep the shorter side of the first grid at 4 or more.
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, which replaces
+            the final 3x3 convolution. The `size` passed to `forward` may then be any that the head supports.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), which replaces the linear layer on
+            z and the label's embedding.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** doublings.
+        ValueError: if a side of the size is not a multiple of 2 ** doublings.
     """
 
     def __init__(
@@ -83,16 +84,17 @@ class DCGANGenerator(FirstGridGenerator):
 
 
 class ShallowDiscriminator(FlattenedDiscriminator):
-    """4x4 stride-2 convolutions, each with batch normalization and leaky ReLU 0.2, flattened: images ->
-    Verdict.
+    """A discriminator: images [B, channels, H, W] and condition -> Verdict, with batch normalization.
+
+    4x4 convolutions with stride 2, each followed by batch normalization and leaky ReLU 0.2; the result is flattened.
 
     Args:
-        size: (H, W) of the images, any; odd grids are halved rounding down.
-        head: width F of the flattened features (2048 at 32 pixels) -> head, called as head(features,
-            condition).
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        size: (H, W) of the images, any; odd grids are halved with rounding down.
+        head: width F of the flattened features (2048 at 32 pixels) -> head, called as head(features, condition).
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        channels: channels of the images.
         base: channels of the first convolution; they double up to 8 times base.
-        halvings: as many as keep the shorter side at 2 or more, where None.
+        halvings: number of halvings; default: as many as keep the shorter side at 2 or more.
     """
 
     def __init__(
@@ -116,23 +118,24 @@ class ShallowDiscriminator(FlattenedDiscriminator):
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = F.leaky_relu(norm(convolution(x)), 0.2)
         return x.flatten(1)
 
 
 class DeepDiscriminator(FlattenedDiscriminator):
-    """3x3 and 4x4 stride-2 convolutions in turn, then a 3x3, leaky ReLU 0.1, no normalization, flattened:
-    images -> Verdict.
+    """A discriminator: images [B, channels, H, W] and condition -> Verdict, without normalization.
+
+    3x3 and 4x4 stride-2 convolutions in turn, then a 3x3 one, each followed by leaky ReLU 0.1; the result is flattened.
 
     Args:
-        size: (H, W) of the images, any; odd grids are halved rounding down.
-        head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features,
-            condition).
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        size: (H, W) of the images, any; odd grids are halved with rounding down.
+        head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features, condition).
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        channels: channels of the images.
         base: channels of the first convolutions; they double after each halving, up to 8 times base.
-        halvings: as many as keep the shorter side at 4 or more, where None.
+        halvings: number of halvings; default: as many as keep the shorter side at 4 or more.
     """
 
     def __init__(
@@ -159,7 +162,7 @@ class DeepDiscriminator(FlattenedDiscriminator):
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), 0.1)
         return x.flatten(1)

@@ -1,4 +1,4 @@
-"""Labels as unit vectors beside the latent code, as Self-Conditioned GAN gives them to its generators."""
+"""Label embeddings of unit length, concatenated to the latent code, as in Self-Conditioned GAN's generators."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from everymode.networks.heads import require_labels
 
 
 class UnitEmbeddingConcat(nn.Module):
-    """[z, e_y / ||e_y||]: z [B, Z] and labels [B] -> [B, Z + embedding_dim]; the gradient flows through the
-    division.
+    """[z, e_y / ||e_y||]: z [B, Z] and labels [B] -> [B, Z + embedding_dim]; the gradient includes the normalization.
 
     Follows stevliu/self-conditioned-gan:gan_training/models/blocks.py (LatentEmbeddingConcat).
+
+    Args:
+        num_classes: number of classes.
+        embedding_dim: length of the embeddings.
     """
 
     def __init__(self, num_classes: int, embedding_dim: int) -> None:

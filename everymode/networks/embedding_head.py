@@ -1,5 +1,7 @@
-"""A discriminator head with an embedding beside the score: ContraGAN (Kang and Park, NeurIPS 2020) and ReACGAN (Kang et
-al., NeurIPS 2021), as in `POSTECH-CVLab/PyTorch-StudioGAN:src/models/big_resnet.py`.
+"""A discriminator head that returns a score and an embedding, for contrastive losses.
+
+ContraGAN (Kang and Park, NeurIPS 2020) and ReACGAN (Kang et al., NeurIPS 2021), as in
+`POSTECH-CVLab/PyTorch-StudioGAN:src/models/big_resnet.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ from everymode.precision import at_least_float32
 
 
 class EmbeddingHead(nn.Module):
-    """One realness score, whatever the condition, and one embedding of unit length, to compare with class proxies.
+    """A realness score, which ignores the condition, and an embedding of unit length, to compare with class proxies.
 
-    Features [B, F] -> Verdict of scores [B, 1] and classes [B, K], the cosines between embedding and proxies: the
-    likeliest class is the nearest proxy. Costs of the embeddings themselves are terms of an objective, which call
+    Features [B, F] -> Verdict of scores [B, 1] and classes [B, K], the cosines between embedding and proxies: the most
+    likely class is that of the nearest proxy. Losses of the embeddings themselves are terms of an objective, which call
     `embed` on the Verdict's features.
+
+    Args:
+        in_features: F.
+        num_classes: K.
+        embedding_dim: length of the embeddings.
     """
 
     def __init__(self, in_features: int, num_classes: int, *, embedding_dim: int = 512) -> None:
@@ -32,5 +39,5 @@ class EmbeddingHead(nn.Module):
         return Verdict((self.linear(features),), F.linear(embedded, directions.to(embedded.dtype)))
 
     def embed(self, features: Tensor) -> Tensor:
-        """Embeddings of unit length: [B, F] -> [B, embedding_dim], in single precision at least."""
+        """Return embeddings of unit length, [B, F] -> [B, embedding_dim], in at least single precision."""
         return F.normalize(at_least_float32(self.embedding(features)), dim=1)

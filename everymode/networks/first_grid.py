@@ -1,4 +1,4 @@
-"""How convolutional generators begin: latent codes and labels to the first grid."""
+"""The first layer of convolutional generators: latent codes and labels to the first grid."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from everymode.networks.sizes import Size, require_latent, starting_grid
 
 
 class FirstGridGenerator(nn.Module):
-    """A generator whose first layer is linear: z [B, latent_dim], condition [B] int64 -> [B, channels, H0, W0].
+    """A base class of generators with a linear first layer: z [B, latent_dim], condition [B] -> [B, channels, H0, W0].
 
-    The label enters as a unit vector beside z, or by a first layer that takes the condition. A network that begins so
-    adds its other layers, and goes on in its `forward` from `first_grid`.
+    The label's embedding, of unit length, is concatenated to z, unless the first layer takes the condition. A subclass
+    adds the other layers, and its `forward` applies them to the result of `first_grid`.
 
     Args:
-        size: (H, W) of the images; the first grid is doubled `doublings` times.
-        channels: of the first grid.
-        num_classes: None for an unconditional generator, which ignores the condition.
-        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
-            and the label's embedding.
+        size: (H, W) of the images.
+        doublings: number of doublings from the first grid to `size`.
+        channels: channels of the first grid.
+        num_classes: number of classes; None for an unconditional generator, which ignores the condition.
+        latent_dim: length of z.
+        embedding_dim: length of the label's embedding.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), which replaces the linear layer on
+            z and the label's embedding.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** doublings.
+        ValueError: if a side of the size is not a multiple of 2 ** doublings.
     """
 
     def __init__(
@@ -41,20 +44,27 @@ class FirstGridGenerator(nn.Module):
         self.size = (size[0], size[1])
         self.grid = starting_grid(size, doublings)
         self.latent_dim = latent_dim
-        embedded = num_classes is not None and first is None
-        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
+        self.embedding = (
+            None
+            if num_classes is None or first is not None
+            else UnitEmbeddingConcat(num_classes, embedding_dim)
+        )
         self.takes_condition_first = first is not None
         outputs = channels * self.grid[0] * self.grid[1]
         self.linear = (
-            nn.Linear(latent_dim + embedding_dim * embedded, outputs)
+            nn.Linear(latent_dim + embedding_dim * (self.embedding is not None), outputs)
             if first is None
             else first(latent_dim, outputs)
         )
 
     def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        """The linear layer's answer as maps [B, channels, H0, W0].
+        """Return the linear layer's outputs as maps [B, channels, H0, W0].
 
-        Raises ValueError where z is not [B, latent_dim], or where labels are needed and there are none.
+        Args:
+            z: [B, latent_dim].
+            condition: int64 labels [B], or None if the generator is unconditional.
+        Raises:
+            ValueError: if z has another shape, or labels are needed and the condition is none.
         """
         require_latent(z, self.latent_dim)
         if self.takes_condition_first:

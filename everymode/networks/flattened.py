@@ -1,4 +1,4 @@
-"""How convolutional discriminators without pooling end: their flattened last maps go to the heads."""
+"""The last stage of convolutional discriminators without pooling: heads on the flattened last maps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from everymode.networks.sizes import Size
 
 
 class FlattenedDiscriminator(nn.Module):
-    """Images [B, C, H, W] and a condition -> Verdict, by heads on `features(x)` [B, F].
+    """A base class of discriminators: images [B, C, H, W] and a condition -> Verdict, by heads on `features(x)` [B, F].
 
-    A network that ends so calls `add_heads` when its other layers are there, and says what its features are.
+    A subclass defines `features`, and calls `add_heads` after it has built its other layers.
     """
 
     def add_heads(
@@ -25,11 +25,14 @@ class FlattenedDiscriminator(nn.Module):
         head: Callable[[int], nn.Module],
         class_head: Callable[[int], nn.Module] | None,
     ) -> None:
-        """Build the heads for maps of so many channels; a side of (H, W) is halved so often, rounding down.
+        """Build the heads for the last maps.
 
         Args:
+            size: (H, W) of the images.
+            halvings: number of times that the network halves a side, rounding down.
+            channels: channels of the last maps.
             head: width F of the flattened features -> head, called as head(features, condition).
-            class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+            class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
         """
         in_features = channels * (size[0] >> halvings) * (size[1] >> halvings)
         self.head = head(in_features)
@@ -39,5 +42,5 @@ class FlattenedDiscriminator(nn.Module):
         return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, F], the last activations flattened."""
-        raise NotImplementedError(f"{type(self).__name__} has no features yet: its class must define them")
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement features(x)")

@@ -9,7 +9,7 @@ from everymode.game import UNLABELED, Verdict
 
 
 class ScalarHead(nn.Module):
-    """One realness score per example, whatever the condition: [B, F] -> [B, 1]."""
+    """One realness score per example, which ignores the condition: [B, F] -> [B, 1]."""
 
     def __init__(self, in_features: int) -> None:
         super().__init__()
@@ -23,8 +23,10 @@ class ProjectionHead(nn.Module):
     """Projection discriminator (Miyato and Koyama 2018): w h + b + <embedding[y], h>, [B, F] -> [B, 1].
 
     Args:
-        class_bias: adds a bias per class, which makes the second term a linear layer's output y, as
-            alisadeghian/PGMGAN:gan_training/models/biggan.py has it.
+        in_features: F.
+        num_classes: number of classes.
+        class_bias: add a bias per class, which makes the second term output y of a linear layer, as in
+            alisadeghian/PGMGAN:gan_training/models/biggan.py.
     """
 
     def __init__(self, in_features: int, num_classes: int, *, class_bias: bool = False) -> None:
@@ -40,14 +42,15 @@ class ProjectionHead(nn.Module):
         return scores if self.class_bias is None else scores + self.class_bias[labels].unsqueeze(1)
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """D(x, k) for every class k: [B, F] -> [B, K]."""
+        """Return D(x, k) for every class k: [B, F] -> [B, K]."""
         return self.linear(features) + nn.functional.linear(features, self.embedding.weight, self.class_bias)
 
 
 class ClassifierHead(nn.Module):
-    """A score for each class and each extra slot, whatever the condition: [B, F] -> [B, num_outputs].
+    """One score per class and extra slot, which ignores the condition: [B, F] -> [B, num_outputs].
 
     Args:
+        in_features: F.
         num_outputs: classes plus extra slots: K + 2 (real, fake) for the omni-loss, K + 1 for a fake class.
     """
 
@@ -60,10 +63,13 @@ class ClassifierHead(nn.Module):
 
 
 class SelectHead(nn.Module):
-    """One linear score per class, of which the condition picks one: [B, F] -> [B]; the others get no
-    gradient.
+    """One linear score per class, of which the condition selects one: [B, F] -> [B]; the others get no gradient.
 
     Follows stevliu/self-conditioned-gan:gan_training/models/blocks.py (LinearConditionalMaskLogits).
+
+    Args:
+        in_features: F.
+        num_classes: number of classes.
     """
 
     def __init__(self, in_features: int, num_classes: int) -> None:
@@ -76,16 +82,19 @@ class SelectHead(nn.Module):
         return self.linear(features).gather(1, labels.unsqueeze(1)).squeeze(1)
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """D(x, k) for every class k: [B, F] -> [B, K]."""
+        """Return D(x, k) for every class k: [B, F] -> [B, K]."""
         return self.linear(features)
 
 
 class ProjectionClassifierHead(nn.Module):
-    """Projection beside an auxiliary class head (Multi-hinge GAN, figure 9): a Verdict of scores [B, 1] and
-    classes [B, K].
+    """A projection head and an auxiliary class head (Multi-hinge GAN, figure 9): scores [B, 1] and classes [B, K].
 
-    A row without a label (UNLABELED, -1) is judged at the class that the class head finds likeliest in this
-    very pass: the pseudo-label of the paper's section 2.2. No gradient flows through that choice.
+    An example without a label (UNLABELED, -1) is scored for its most likely class according to the class head in the
+    same forward: the pseudo-label of the paper's section 2.2. No gradient flows through that choice.
+
+    Args:
+        in_features: F.
+        num_classes: K.
     """
 
     def __init__(self, in_features: int, num_classes: int) -> None:
@@ -104,10 +113,14 @@ class ProjectionClassifierHead(nn.Module):
 
 
 class SharedProjectionHead(nn.Module):
-    """Projection whose embedding is the class head too (MHSharedGAN): classes = h E^T, scores = w h + b +
+    """A projection head whose embedding is also the class head (MHSharedGAN): classes = h E^T, and scores = w h + b +
     classes[y].
 
-    Every row needs a label: before the class scores are trained, their likeliest class is no pseudo-label.
+    Every row needs a label: before the class scores are trained, the most likely class is no useful pseudo-label.
+
+    Args:
+        in_features: F.
+        num_classes: K.
     """
 
     def __init__(self, in_features: int, num_classes: int) -> None:
@@ -118,15 +131,24 @@ class SharedProjectionHead(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor | None) -> Verdict:
         labels = require_labels(condition, "SharedProjectionHead")
-        classes = nn.functional.linear(features, self.embedding.weight)  # the weight is computed once
+        classes = nn.functional.linear(
+            features, self.embedding.weight
+        )  # read once: a weight rule may compute it
         return Verdict((self.linear(features) + classes.gather(1, labels.unsqueeze(1)),), classes)
 
 
 def judge(
     features: Tensor, condition: Tensor | None, head: nn.Module, class_head: nn.Module | None = None
 ) -> Verdict:
-    """What the heads say of the features [B, F]; an auxiliary class head's logits are the Verdict's
-    `classes`, as are those of a head that answers with a Verdict of its own.
+    """Apply the heads to the features.
+
+    Args:
+        features: [B, F].
+        condition: labels [B], or what else the heads take.
+        head: called as head(features, condition) -> scores or Verdict.
+        class_head: an auxiliary class head with the same arguments, used if `head` returns scores.
+    Returns:
+        A Verdict with the features; its `classes` are the logits of the class head, or those of a Verdict from `head`.
     """
     answer = head(features, condition)
     if isinstance(answer, Verdict):
@@ -136,17 +158,20 @@ def judge(
 
 
 def require_labels(condition: object, who: str) -> Tensor:
-    """The condition where it is a tensor of labels.
+    """Return the condition, which must be a tensor of labels.
 
+    Args:
+        condition: a condition of any type.
+        who: subject of the error message.
     Raises:
-        ValueError: it is None or no integer tensor.
+        ValueError: if it is None or no integer tensor.
     """
     if not isinstance(condition, Tensor) or condition.is_floating_point():
-        given = "None" if condition is None else f"{type(condition).__name__}"
+        kind = "None" if condition is None else f"{type(condition).__name__}"
         if isinstance(condition, Tensor):
-            given = f"a {condition.dtype} tensor"
+            kind = f"a {condition.dtype} tensor"
         raise ValueError(
-            f"{who} is conditional and was given {given} as condition; pass int64 labels of shape [B], "
+            f"{who} is conditional and was given {kind} as condition; pass int64 labels of shape [B], "
             "or build the network without classes."
         )
     return condition

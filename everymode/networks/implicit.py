@@ -1,18 +1,19 @@
-"""PAPER: the implicit output head of Omni-INR-GAN, which makes a generator draw at any height and width.
+"""PAPER: the implicit output head of Omni-INR-GAN, which lets a generator produce images of any height and width.
 
 Zhou, Xie, Ni, Geng, Tian, ICCV 2021, section 3.4, appendix D and tables 7 and 8; released as
-PeterouZh/Omni-GAN-DGP:exp/omni_inr_GAN/models/inr_omniGAN.py and net_mlp.py. A small fully connected network
-gives the color at a point from the features around it, the point's row and column in [-1, 1], and the size of
-a pixel ("cell"; the released code has it, the paper's tables do not).
+PeterouZh/Omni-GAN-DGP:exp/omni_inr_GAN/models/inr_omniGAN.py and net_mlp.py. A small fully connected network computes
+the color at a point from the features around it, the point's row and column in [-1, 1], and the size of a pixel
+("cell"; in the released code, but not in the paper's tables).
 
-Off the native size the released code lets features fade to zero beyond the outermost pixel centers, which
-shows at the borders; here they are held by default. And its test rule for the cell is the default: 2 at any
-size, as training saw no other.
+At other sizes than the native one, the released code lets features fade to zero beyond the outermost pixel centers,
+which is visible at the borders; here they are extended by default. The default for the cell is the rule that the
+released code uses in tests: 2 at any size, the only value in training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -23,19 +24,21 @@ from everymode.precision import full_precision
 
 
 def pixel_centers(count: int, like: Tensor) -> Tensor:
-    """Coordinates [count] of pixel centers in [-1, 1]: -1 + (2i + 1) / count; kind and device as `like`."""
+    """Return pixel centers [count] in [-1, 1], -1 + (2i + 1) / count, in the type and on the device of `like`."""
     return (2 * torch.arange(count, dtype=like.dtype, device=like.device) + (1 - count)) / count
 
 
 def lookup_matrix(count: int, grid: int, like: Tensor, *, border_padding: bool = True) -> Tensor:
-    """Weights [count, grid] of linear interpolation between `grid` cells at the centers of `count` pixels.
+    """Return weights [count, grid] of linear interpolation between `grid` cells at the centers of `count` pixels.
 
-    Along one dimension this is grid_sample without aligned corners.
+    Along one dimension this is grid_sample with align_corners=False.
 
     Args:
-        like: gives the kind of number and the device.
-        border_padding: pixels outside the outermost cells' centers get the outermost cell; where False they
-            get it faded toward zero.
+        count: number of pixels.
+        grid: number of cells.
+        like: a tensor that determines type and device.
+        border_padding: whether pixels beyond the centers of the outermost cells get the value of the outermost cell;
+            if False, that value fades toward zero.
     """
     positions = torch.arange(count, dtype=like.dtype, device=like.device)
     positions = (positions + 0.5) * (grid / count) - 0.5
@@ -46,57 +49,67 @@ def lookup_matrix(count: int, grid: int, like: Tensor, *, border_padding: bool =
 
 
 def bilinear_lookup(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Features [B, C, Hf, Wf] at all pairs of rows [H, Hf] and columns [W, Wf], as lookup matrices:
-    [B, C, H, W].
+    """Interpolate features [B, C, Hf, Wf] at all pairs of rows and columns.
 
-    Two matrix products: unlike grid_sample's, their gradient adds up in the same order every time.
+    It uses two matrix products, whose gradient, unlike grid_sample's, is summed in the same order every time.
+
+    Args:
+        features: [B, C, Hf, Wf].
+        rows: lookup matrix [H, Hf].
+        columns: lookup matrix [W, Wf].
+    Returns:
+        [B, C, H, W], of the features' precision.
     """
     with full_precision(features):
         return ((rows @ features.to(rows.dtype)) @ columns.mT).to(features.dtype)
 
 
 def cell_size(size: Size, grid: Size, *, relative: bool = False) -> tuple[float, float]:
-    """(height, width) of a pixel in cells of the feature map, times 2: (2, 2) at the native size.
+    """Return (height, width) of a pixel in cells of the feature map, times 2: (2, 2) at the native size.
 
     Args:
-        relative: False keeps (2, 2) at every size, the only values that training at one size has seen.
+        size: (H, W) of the image.
+        grid: (Hf, Wf) of the feature map.
+        relative: if False, the result is (2, 2) at every size, the only values in training at one size.
     """
     return (2 * grid[0] / size[0], 2 * grid[1] / size[1]) if relative else (2.0, 2.0)
 
 
 class ImplicitHead(nn.Module):
-    """Feature maps to images of any size: features [B, in_channels, Hf, Wf] -> [B, channels, H, W] in [-1, 1].
+    """An output head for images of any size: features [B, in_channels, Hf, Wf] -> [B, channels, H, W] in [-1, 1].
 
-    For each pixel: the 3x3 neighborhoods of the features (zeros outside the map), interpolated at its center,
-    then row, column, cell height and cell width, then linear layers with ReLU between them, then tanh. The
-    first layer's weight is [hidden[0], 9 * in_channels + 4], its inputs in this order (channel by channel, each
-    with its neighborhood row by row), as in released checkpoints.
+    The input at a pixel is the 3x3 neighborhoods of the features (zeros outside the map), interpolated at the pixel's
+    center, then row, column, cell height and cell width. Linear layers with ReLU between them and a final tanh follow.
+    The first layer's weight is [hidden[0], 9 * in_channels + 4], with inputs in this order (channel by channel, each
+    neighborhood row by row), as in released checkpoints.
 
-    The first layer and the interpolation commute, both being linear, so the layer runs first, as a 3x3
-    convolution of the feature map. At the native size the interpolation is the identity and left out.
+    The first layer and the interpolation commute, because both are linear. Therefore the layer runs first, as a 3x3
+    convolution of the feature map. At the native size the interpolation is the identity, and is skipped.
 
-    Initial weights are torch's defaults, which whole-network initializations keep
-    (`everymode.networks.initialization`): the released code builds this network after initializing the others.
+    Initial weights are torch's defaults, and initializations of whole networks (`everymode.networks.initialization`)
+    keep them: the released code builds this network after initializing the others.
 
     Args:
         in_channels: channels of the features.
         channels: channels of the images.
         hidden: widths of the hidden layers.
-        border_padding: how features continue beyond the outermost pixel centers, off the native size: held
-            (True), or faded to zero as released (False: border pixels drift from the picture).
-        relative_cell: the cell follows the size asked for, as in the released training code; otherwise it is
-            2 at every size. At the native size there is no difference.
-        unfold: feed 3x3 neighborhoods; otherwise single positions. This and the next two are the paper's
-            ablations.
-        coordinates: feed row and column.
-        cell: feed the cell.
-        max_points: pixels, over the whole batch, that are computed at once where no gradient is needed; it bounds
-            the memory (but for what grows with a side, not with the area) and changes no value but in the last bits.
+        border_padding: extension of the features beyond the outermost pixel centers, at other sizes than the native
+            one: True repeats them; False fades them to zero as released (border pixels then deviate).
+        relative_cell: whether the cell depends on the requested size, as in the released training code; if False, it
+            is 2 at every size. At the native size there is no difference.
+        unfold: use 3x3 neighborhoods as input; if False, single positions. This and the next two arguments are the
+            paper's ablations.
+        coordinates: use row and column as input.
+        cell: use the cell as input.
+        max_points: number of pixels, over the whole batch, that are computed at once if no gradient is needed. It
+            limits the memory (except for what grows with a side, not with the area) and changes values in the last
+            bits only.
     Raises:
-        ValueError: widths, channels or max_points below 1.
+        ValueError: if widths, channels or max_points are below 1.
     """
 
     initializes_itself = True
+    """Whether initializations of whole networks skip this module."""
 
     def __init__(
         self,
@@ -130,14 +143,19 @@ class ImplicitHead(nn.Module):
         )
 
     def forward(self, features: Tensor, size: Size | None = None) -> Tensor:
-        """Images at `size` (height, width), or at the size of the feature map where None.
+        """Return images of the given size.
 
+        Args:
+            features: [B, in_channels, Hf, Wf].
+            size: (H, W) of the images; default: the size of the feature map.
+        Returns:
+            [B, channels, H, W] in [-1, 1].
         Raises:
-            ValueError: a side of the size is below 1.
+            ValueError: if a side of the size is below 1.
         """
         grid = (features.shape[2], features.shape[3])
         height, width = grid if size is None else require_positive(size)
-        weight = self.layers[0].weight  # read once: a normalized weight may be computed at each reading
+        weight = self._layer(0).weight  # read once: a weight rule may compute it at each access
         first = self._first_layer(features, weight)
         by_row, by_column = self._of_position(weight, (height, width), grid)
         row_lookup = column_lookup = None
@@ -146,22 +164,22 @@ class ImplicitHead(nn.Module):
             row_lookup = lookup_matrix(height, grid[0], like, border_padding=self.border_padding)
             column_lookup = lookup_matrix(width, grid[1], like, border_padding=self.border_padding)
 
-        def drawn(rows: slice, columns: slice) -> Tensor:
+        def image_at(rows: slice, columns: slice) -> Tensor:
             if row_lookup is None or column_lookup is None:
-                found = first[:, :, rows, columns]
+                interpolated = first[:, :, rows, columns]
             else:
-                found = bilinear_lookup(first, row_lookup[rows], column_lookup[columns])
-            return self._other_layers(found + (by_row[:, rows, None] + by_column[:, None, columns]))
+                interpolated = bilinear_lookup(first, row_lookup[rows], column_lookup[columns])
+            return self._other_layers(interpolated + (by_row[:, rows, None] + by_column[:, None, columns]))
 
         across = down = max(height, width)
         if not first.requires_grad:
             points = max(self.max_points // max(len(features), 1), 1)
             across = min(width, points)
-            # A row is looked up in the whole width of the features before its columns are.
+            # The row interpolation covers the whole width of the features, before that of the columns.
             down = max(points // max(across, grid[1]), 1)
         strips = [
-            _joined([drawn(rows, columns) for columns in _parts(width, across)], 3)
-            for rows in _parts(height, down)
+            _joined([image_at(rows, columns) for columns in _slices(width, across)], 3)
+            for rows in _slices(height, down)
         ]
         return _joined(strips, 2)
 
@@ -169,35 +187,39 @@ class ImplicitHead(nn.Module):
         return f"border_padding={self.border_padding}, relative_cell={self.relative_cell}, unfold={self.kernel == 3}"
 
     def _first_layer(self, features: Tensor, weight: Tensor) -> Tensor:
-        """The first layer's part that depends on the features, on their own grid, without its bias."""
+        """Return the terms of the first layer that depend on the features, on the features' grid, without the bias."""
         kernel = weight[:, : self.in_channels * self.kernel**2]
         kernel = kernel.reshape(len(weight), self.in_channels, self.kernel, self.kernel)
         return F.conv2d(features, kernel, padding=self.kernel // 2)
 
     def _of_position(self, weight: Tensor, size: Size, grid: Size) -> tuple[Tensor, Tensor]:
-        """The rest of the first layer: a part [hidden, H] for rows, with bias and cell, and one [hidden, W]."""
-        at = self.in_channels * self.kernel**2
-        bias = self.layers[0].bias
+        """Return the other terms of the first layer: by row [hidden, H], with bias and cell; by column [hidden, W]."""
+        start = self.in_channels * self.kernel**2
+        bias = self._layer(0).bias
         by_column = bias.new_zeros(1, size[1])
         if self.cell:
             cell_height, cell_width = cell_size(size, grid, relative=self.relative_cell)
             bias = bias + weight[:, -2] * cell_height + weight[:, -1] * cell_width
         by_row = bias[:, None].expand(-1, size[0])
         if self.coordinates:
-            by_row = by_row + weight[:, at, None] * pixel_centers(size[0], weight)
-            by_column = weight[:, at + 1, None] * pixel_centers(size[1], weight)
+            by_row = by_row + weight[:, start, None] * pixel_centers(size[0], weight)
+            by_column = weight[:, start + 1, None] * pixel_centers(size[1], weight)
         return by_row, by_column
 
     def _other_layers(self, hidden: Tensor) -> Tensor:
-        """The layers after the first, as 1x1 convolutions."""
-        for layer in self.layers[1:]:
+        """Apply the layers after the first, as 1x1 convolutions, and tanh."""
+        for index in range(1, len(self.layers)):
+            layer = self._layer(index)
             hidden = F.conv2d(F.relu(hidden), layer.weight[:, :, None, None], layer.bias)
         return torch.tanh(hidden)
 
+    def _layer(self, index: int) -> nn.Linear:
+        return cast(nn.Linear, self.layers[index])  # the constructor adds no other kind
 
-def _parts(length: int, longest: int) -> list[slice]:
+
+def _slices(length: int, longest: int) -> list[slice]:
     return [slice(start, min(start + longest, length)) for start in range(0, length, longest)]
 
 
-def _joined(parts: list[Tensor], dimension: int) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dimension)
+def _joined(tensors: list[Tensor], dimension: int) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dimension)

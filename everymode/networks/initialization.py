@@ -1,10 +1,8 @@
-"""Initial weights of whole networks, as functions that a recipe calls (or passes on) before it normalizes
-weights.
+"""Initializations of whole networks, which a recipe calls (or passes on) before it normalizes weights.
 
-Each fills the weights of all convolutions, linear layers and embeddings, in place, from torch's global
-generator, and leaves biases at the framework's defaults, as ajbrock/BigGAN-PyTorch does (Glorot's can set
-them to zero, as TensorFlow does). A part of the network with the attribute `initializes_itself` (True) stays
-as it is. Each returns the network.
+Each fills the weights of all convolutions, linear layers and embeddings in place, from torch's global generator, and
+returns the network. Biases keep torch's defaults, as in ajbrock/BigGAN-PyTorch (the Glorot initialization can set them
+to zero, as TensorFlow does). A submodule with the attribute `initializes_itself` (True) does not change.
 """
 
 from __future__ import annotations
@@ -14,18 +12,35 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.norms.normalizable import Normalizable
+
 Initialization = Callable[[nn.Module], nn.Module]
+"""network -> the same network, initialized in place."""
 
 
 def normal_initialization(network: nn.Module, *, std: float = 0.02) -> nn.Module:
-    """Weights from N(0, std^2)."""
+    """Draw weights from N(0, std^2).
+
+    Args:
+        network: the network to initialize, before its weights are normalized.
+        std: standard deviation.
+    Raises:
+        ValueError: if a weight is normalized already.
+    """
     for weight in _weights(network):
         nn.init.normal_(weight, 0.0, std)
     return network
 
 
 def orthogonal_initialization(network: nn.Module, *, gain: float = 1.0) -> nn.Module:
-    """Weights, as matrices [out, the rest], with orthonormal rows or columns times gain."""
+    """Draw weights that, as matrices [out, rest], have orthonormal rows or columns times gain.
+
+    Args:
+        network: the network to initialize, before its weights are normalized.
+        gain: length of the rows or columns.
+    Raises:
+        ValueError: if a weight is normalized already.
+    """
     for weight in _weights(network):
         nn.init.orthogonal_(weight, gain)
     return network
@@ -34,11 +49,20 @@ def orthogonal_initialization(network: nn.Module, *, gain: float = 1.0) -> nn.Mo
 def glorot_uniform_initialization(
     network: nn.Module, *, gain: float = 1.0, zero_biases: bool = False
 ) -> nn.Module:
-    """Weights uniform in +- gain * sqrt(6 / (fan in + fan out))."""
+    """Draw weights uniformly from +- gain * sqrt(6 / (fan in + fan out)).
+
+    Args:
+        network: the network to initialize, before its weights are normalized.
+        gain: factor of the bounds.
+        zero_biases: whether to set the biases of these layers to zero.
+    Raises:
+        ValueError: if a weight is normalized already.
+    """
     for layer in _layers(network):
         nn.init.xavier_uniform_(layer.weight, gain)
-        if zero_biases and getattr(layer, "bias", None) is not None:
-            nn.init.zeros_(layer.bias)
+        bias: Tensor | None = getattr(layer, "bias", None)
+        if zero_biases and bias is not None:
+            nn.init.zeros_(bias)
     return network
 
 
@@ -46,24 +70,23 @@ def _weights(network: nn.Module) -> list[Tensor]:
     return [layer.weight for layer in _layers(network)]
 
 
-def _layers(network: nn.Module) -> list[nn.Module]:
-    """The layers to fill."""
-    settled = {
+def _layers(network: nn.Module) -> list[Normalizable]:
+    """Return the layers to fill."""
+    self_initialized = {
         layer
-        for part in network.modules()
-        if getattr(part, "initializes_itself", False)
-        for layer in part.modules()
+        for module in network.modules()
+        if getattr(module, "initializes_itself", False)
+        for layer in module.modules()
     }
     layers = {
         name: layer
         for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding)
-        and layer not in settled
+        if isinstance(layer, Normalizable) and layer not in self_initialized
     }
     for name, layer in layers.items():
         if parametrize.is_parametrized(layer, "weight"):
             raise ValueError(
-                f"the weight of {name!r} is normalized already, so it can't be filled; initialize first, "
-                "then call normalize_weights."
+                f"the weight of {name!r} is normalized already, so it can't be initialized; initialize first, then "
+                "call normalize_weights."
             )
     return list(layers.values())

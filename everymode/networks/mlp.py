@@ -1,5 +1,4 @@
-"""Fully connected networks for points in the plane, as Self-Conditioned GAN uses them on rings and grids of
-Gaussians.
+"""Fully connected networks for points in the plane, as in Self-Conditioned GAN on rings and grids of Gaussians.
 
 Layouts and parameter counts follow stevliu/self-conditioned-gan:2d_mix/models/cluster.py.
 """
@@ -19,14 +18,19 @@ from everymode.norms.conditional import BatchNorm
 
 
 class PointGenerator(nn.Module):
-    """z [B, latent_dim] and labels [B] -> points [B, point_dim].
+    """A generator: z [B, latent_dim] and labels [B] -> points [B, point_dim].
 
-    [z, unit embedding of the label] -> depth x (linear, batch normalization, ReLU) -> linear.
+    [z, the label's embedding of unit length] -> depth x (linear, batch normalization, ReLU) -> linear.
 
     Args:
-        num_classes: None for an unconditional generator, which ignores the condition.
-        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
-            and the label's embedding.
+        num_classes: number of classes; None for an unconditional generator, which ignores the condition.
+        latent_dim: length of z.
+        embedding_dim: length of the label's embedding.
+        width: units of the hidden layers.
+        depth: number of hidden layers.
+        point_dim: dimensions of the points.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), which replaces the linear layer on
+            z and the label's embedding.
     """
 
     def __init__(
@@ -42,9 +46,12 @@ class PointGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        embedded = num_classes is not None and first is None
-        self.embedding = UnitEmbeddingConcat(num_classes, embedding_dim) if embedded else None
-        ins = (latent_dim + embedding_dim * embedded,) + (width,) * (depth - 1)
+        self.embedding = (
+            None
+            if num_classes is None or first is not None
+            else UnitEmbeddingConcat(num_classes, embedding_dim)
+        )
+        ins = (latent_dim + embedding_dim * (self.embedding is not None),) + (width,) * (depth - 1)
         self.layers = nn.ModuleList(nn.Linear(features, width) for features in ins)
         self.takes_condition_first = first is not None
         if first is not None:
@@ -55,7 +62,7 @@ class PointGenerator(nn.Module):
     def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
         require_latent(z, self.latent_dim)
         if size is not None:
-            raise ValueError(f"size {tuple(size)} was asked for, but points have no size; leave size out.")
+            raise ValueError(f"size is {tuple(size)}, but points have no size; omit it.")
         hidden = z if self.embedding is None else self.embedding(z, condition)
         first, *others = self.layers
         hidden = first(hidden, condition) if self.takes_condition_first else first(hidden)
@@ -66,12 +73,15 @@ class PointGenerator(nn.Module):
 
 
 class PointDiscriminator(nn.Module):
-    """Points [B, point_dim] and condition -> Verdict, through `depth` maxout layers of `width` units with
-    `pieces` pieces.
+    """A discriminator of maxout layers: points [B, point_dim] and condition -> Verdict.
 
     Args:
         head: width F of the last layer -> head, called as head(features [B, F], condition) -> scores.
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        width: units of a maxout layer.
+        pieces: linear pieces of a unit.
+        depth: number of maxout layers.
+        point_dim: dimensions of the points.
     """
 
     def __init__(
@@ -96,7 +106,7 @@ class PointDiscriminator(nn.Module):
         return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, width]."""
+        """Return the input of the heads, [B, width]; it depends on no label."""
         for layer in self.layers:
             x = layer(x).unflatten(1, (-1, self.pieces)).amax(2)
         return x

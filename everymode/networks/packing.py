@@ -1,12 +1,15 @@
-"""PacGAN: a discriminator that judges several examples together.
+"""PacGAN: a discriminator that scores several examples together.
 
 Lin, Khetan, Fanti, Oh: PacGAN: The power of two samples in generative adversarial networks (NeurIPS 2018). Packs are
-consecutive examples of the batch, as in stevliu/self-conditioned-gan:gan_training/models/dcgan_deep.py; how many
-examples a batch has, and so whether there are as many packs as there would be examples (as in fjxmlzn/PacGAN), is the
-recipe's affair.
+consecutive examples of the batch, as in stevliu/self-conditioned-gan:gan_training/models/dcgan_deep.py. The recipe
+determines the number of examples per batch, and thereby whether there are as many packs as there would be examples (as
+in fjxmlzn/PacGAN).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,22 +18,22 @@ from everymode.game import Verdict
 
 
 class PackedDiscriminator(nn.Module):
-    """Packs of `pack` examples, joined along their first dimension, go through one discriminator.
+    """A discriminator of packs: `pack` consecutive examples, joined along their first dimension, are one input of it.
 
-    [B, C, H, W] -> Verdict on [B / pack, pack * C, H, W] (points likewise: [B, D] -> [B / pack, pack * D]): one row a
-    pack. In evaluation mode an incomplete last pack is filled up with the first examples.
+    [B, C, H, W] -> Verdict on [B / pack, pack * C, H, W] (points: [B, D] -> [B / pack, pack * D]), one row per pack. In
+    eval mode, an incomplete last pack is filled with the first examples of the batch.
 
     Args:
-        discriminator: of examples with pack times as many channels; it is told no condition.
-        pack: examples that are judged together, at least 1.
+        discriminator: takes examples with pack times as many channels; its condition is None.
+        pack: number of examples that are scored together, at least 1.
     Raises:
-        ValueError: in training, a batch that `pack` does not divide.
+        ValueError: if `pack` is below 1; in `forward`, if it does not divide the batch in training mode.
     """
 
     def __init__(self, discriminator: nn.Module, pack: int) -> None:
         super().__init__()
         if pack < 1:
-            raise ValueError(f"a pack holds at least 1 example, not {pack}")
+            raise ValueError(f"pack is {pack}; a pack holds at least 1 example")
         self.discriminator = discriminator
         self.pack = pack
 
@@ -38,18 +41,27 @@ class PackedDiscriminator(nn.Module):
         return self.discriminator(self.packed(x), None)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the head, for each pack: [B / pack, F]."""
-        return self.discriminator.features(self.packed(x))
+        """Return the input of the discriminator's head for each pack: [B / pack, F]."""
+        features = cast(
+            Callable[[Tensor], Tensor], self.discriminator.features
+        )  # a method of our discriminators
+        return features(self.packed(x))
 
     def packed(self, x: Tensor) -> Tensor:
-        """[B, C, ...] -> [B / pack, pack * C, ...], consecutive examples together."""
-        left = len(x) % self.pack
-        if left and self.training:
+        """Join consecutive examples: [B, C, ...] -> [B / pack, pack * C, ...].
+
+        Args:
+            x: [B, C, ...].
+        Raises:
+            ValueError: if `pack` does not divide B, in training mode.
+        """
+        remainder = len(x) % self.pack
+        if remainder and self.training:
             raise ValueError(
-                f"{len(x)} examples can't be cut into packs of {self.pack}: choose a batch size whose part for each "
-                f"process and each accumulated part is a multiple of {self.pack}"
+                f"{len(x)} examples can't be split into packs of {self.pack}: choose a batch size for which the "
+                f"micro-batch of each process is a multiple of {self.pack}"
             )
-        if left:
-            fill = torch.arange(self.pack - left, device=x.device) % len(x)
+        if remainder:
+            fill = torch.arange(self.pack - remainder, device=x.device) % len(x)
             x = torch.cat((x, x[fill]))
         return x.unflatten(0, (-1, self.pack)).flatten(1, 2)

@@ -1,7 +1,7 @@
-"""Residual blocks of SN-GAN and BigGAN: up-sampling for generators, down-sampling for discriminators.
+"""Residual blocks of SN-GAN and BigGAN: upsampling for generators, downsampling for discriminators.
 
-Follows ajbrock/BigGAN-PyTorch:layers.py (GBlock, DBlock). 1x1 shortcuts commute with nearest upsampling and
-with mean pooling, so fused blocks run them at the lower resolution.
+They follow ajbrock/BigGAN-PyTorch:layers.py (GBlock, DBlock). 1x1 shortcuts commute with nearest-neighbor upsampling
+and with mean pooling, so fused blocks run them at the lower resolution.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from everymode.networks.resampling import CircularDownsampleConv2d, DownsampleCo
 
 
 class GeneratorBlock(nn.Module):
-    """norm, ReLU, double, 3x3, norm, ReLU, 3x3, plus a doubled 1x1 shortcut: [B, in, H, W] -> [B, out, 2H,
-    2W].
+    """An upsampling block: x [B, in, H, W] and condition -> [B, out, 2H, 2W].
+
+    The branch is norm, ReLU, upsampling by 2, 3x3, norm, ReLU, 3x3; the shortcut is a 1x1 convolution, upsampled by 2.
 
     Args:
-        norm: channels -> batch normalization called as norm(x, condition).
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        norm: channels -> batch normalization, called as norm(x, condition).
+        fused: compute upsampling and convolution in one operation (exact).
     """
 
     def __init__(
@@ -43,14 +47,19 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """ReLU, 3x3, ReLU, 3x3, halve, plus a shortcut: [B, in, H, W] -> [B, out, H / 2, W / 2], or the same H
-    and W.
+    """A block that may halve the grid: [B, in, H, W] -> [B, out, H / 2, W / 2], or [B, out, H, W].
+
+    The branch is ReLU, 3x3, ReLU, 3x3; the shortcut is a 1x1 convolution, or the identity if the shape does not change.
+    With `downsample`, 2x2 mean pooling halves both.
 
     Args:
-        hidden_channels: width between the two convolutions; `out_channels` ("wide", BigGAN) where None.
-        activate_first: False for the first block, which acts on images.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        hidden_channels: width between the two convolutions; default: `out_channels` ("wide", as in BigGAN).
+        activate_first: whether the block begins with ReLU; False for the first block, which acts on images.
         downsample: whether the block halves the grid.
         circular: circular padding of the 3x3 convolutions; zeros otherwise.
+        fused: compute convolution and mean pooling in one operation (exact).
     """
 
     def __init__(
@@ -68,7 +77,7 @@ class DiscriminatorBlock(nn.Module):
         hidden_channels = out_channels if hidden_channels is None else hidden_channels
         self.activate_first = activate_first
         self.downsample = downsample
-        # The first block pools before its shortcut in any case.
+        # The first block always pools before its shortcut.
         self.pool_first = fused or not activate_first
         plain = CircularConv2d if circular else nn.Conv2d
         halving = CircularDownsampleConv2d if circular else DownsampleConv2d

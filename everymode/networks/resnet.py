@@ -1,5 +1,4 @@
-"""Residual generator and discriminator of SN-GAN (Miyato et al. 2018), for 32, 48, 64, 128 pixels and sizes
-alike.
+"""Residual generator and discriminator of SN-GAN (Miyato et al. 2018), for 32, 48, 64, 128 pixels and similar sizes.
 
 Widths follow the paper's tables 4 to 6 and kwotsin/mimicry:torch_mimicry/nets/sngan.
 """
@@ -21,20 +20,22 @@ from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 
 class ResNetGenerator(nn.Module):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in
-    [-1, 1].
+    """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
     Args:
         size: (H, W) of the images.
-        num_classes: rows of the gains' and biases' tables in every block; None for an unconditional
+        num_classes: number of rows of the tables of gains and biases in every block; None for an unconditional
             generator, which ignores the condition.
-        widths: channels of the first grid and of each block's output; `resnet_generator_widths(size)` where
-            None (those of the sparsity-aware normalization paper's tables 5 and 6 too).
-        output: (feature channels, image channels) -> head, called as head(features, size) -> images, in place
-            of batch normalization, ReLU and convolution at the end; `size` may then be any that the head draws.
-        fused: computes upsampling and convolution in one operation (exact).
+        widths: channels of the first grid and of each block's output; default: `resnet_generator_widths(size)`, which
+            are also those of tables 5 and 6 of the sparsity-aware normalization paper.
+        latent_dim: length of z.
+        channels: channels of the images.
+        output: (feature channels, image channels) -> head, called as head(features, size) -> images, which replaces
+            the final batch normalization, ReLU and convolution. The `size` passed to `forward` may then be any that
+            the head supports.
+        fused: compute upsampling and convolution in one operation (exact).
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** blocks.
+        ValueError: if a side of the size is not a multiple of 2 ** blocks.
     """
 
     def __init__(
@@ -81,20 +82,24 @@ class ResNetGenerator(nn.Module):
 
 
 class ResNetDiscriminator(nn.Module):
-    """Images [B, channels, H, W] and condition -> Verdict; sum pooling, as in SN-GAN's code.
+    """A discriminator: images [B, channels, H, W] and condition -> Verdict, with sum pooling as in SN-GAN's code.
 
     Args:
         size: (H, W) of the images.
         head: width F of the pooled features -> head, called as head(features [B, F], condition) -> scores.
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
-        widths: channels of each block's output; those of `resnet_discriminator_layout(size)` where None.
-        halvings: how many of the first blocks halve the grid; all but the last where None.
-        mean_pooling: averages over positions rather than summing (the critics of the sparsity-aware
-            normalization paper).
-        wide: the width between a block's convolutions is that of its output, not of its input: what the parameter
-            counts of the sparsity-aware normalization paper say of its critics at 48 pixels.
-        circular: circular padding of the 3x3 convolutions (that paper's critics too); zeros otherwise.
-        fused: computes convolution and mean pooling in one operation (exact).
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        widths: channels of each block's output; default: those of `resnet_discriminator_layout(size)`.
+        halvings: number of blocks, from the first on, that halve the grid; default: that of the default layout, or all
+            but the last for custom widths.
+        channels: channels of the images.
+        mean_pooling: average over positions instead of summing (as in the critics of the sparsity-aware normalization
+            paper).
+        wide: whether the width between a block's convolutions is that of its output; if False, that of its input. True
+            matches the parameter counts in the sparsity-aware normalization paper for its critics at 48 pixels.
+        circular: circular padding of the 3x3 convolutions (also as in that paper's critics); zeros otherwise.
+        fused: compute convolution and mean pooling in one operation (exact).
+    Raises:
+        ValueError: if a side of the size is not a multiple of 2 ** halvings.
     """
 
     def __init__(
@@ -139,12 +144,12 @@ class ResNetDiscriminator(nn.Module):
         return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, widths[-1]]."""
+        """Return the input of the heads, [B, widths[-1]]; it depends on no label."""
         x = self._last_maps(x)
         return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
 
     def unpooled_features(self, x: Tensor) -> Tensor:
-        """The same before they are pooled over the last grid: [B, widths[-1] * h * w]. They still tell where."""
+        """Return the features before pooling over the last grid, which keep positions: [B, widths[-1] * h * w]."""
         return self._last_maps(x).flatten(1)
 
     def _last_maps(self, x: Tensor) -> Tensor:
@@ -154,11 +159,15 @@ class ResNetDiscriminator(nn.Module):
 
 
 def resnet_generator_widths(size: Size, base: int = 64) -> tuple[int, ...]:
-    """Channels of the first grid and of each block, for a base of 64: 256 throughout at 32 pixels, 512 to 64 at
-    48, 1024 to 64 above.
+    """Return the channels of the first grid and of each block's output.
 
-    Other sizes take the row of their number of doublings from a first grid whose shorter side is 4 to 7; 48
-    differs from 32 by its first grid, 6x6.
+    For a base of 64 these are 256 throughout at 32 pixels, 512 to 64 at 48, and 1024 to 64 above. The widths of other
+    sizes depend on their number of doublings from a first grid whose shorter side is 4 to 7; 48 differs from 32 by its
+    first grid, 6x6.
+
+    Args:
+        size: (H, W) of the images.
+        base: base width.
     """
     doublings = default_doublings(size)
     if doublings <= 3:
@@ -171,10 +180,12 @@ def resnet_generator_widths(size: Size, base: int = 64) -> tuple[int, ...]:
 def resnet_discriminator_layout(
     size: Size, base: int = 64, *, shortened: bool = False
 ) -> tuple[tuple[int, ...], int]:
-    """Channels of each block's output, and how many of the first blocks halve the grid.
+    """Return the channels of each block's output, and the number of blocks, from the first on, that halve the grid.
 
     Args:
-        shortened: from 48 pixels on, without the last block, as the sparsity-aware normalization paper has it at 48
+        size: (H, W) of the images.
+        base: base width.
+        shortened: omit the last block, from 48 pixels on, as the sparsity-aware normalization paper does at 48 pixels
             (Table 6: a quarter of the parameters).
     """
     doublings = default_doublings(size)

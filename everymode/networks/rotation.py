@@ -1,8 +1,8 @@
-"""A network that is trained to tell by how many quarter turns an image was turned, and so learns features (RotNet).
+"""A network trained to predict by how many quarter turns an image is rotated, which learns features (RotNet).
 
 Gidaris, Singh, Komodakis: Unsupervised Representation Learning by Predicting Image Rotations (ICLR 2018). Liu et al.,
-Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), cluster such features as a baseline and give no details:
-this small network is our choice.
+Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), cluster such features as a baseline without giving
+details; this small network is our choice.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from everymode.networks.sizes import Size, default_doublings
 from everymode.norms.conditional import BatchNorm
 
 TURNS = 4
-"""By no, one, two or three quarter turns."""
+"""Number of classes: no, one, two or three quarter turns."""
 
 
 class RotationNetwork(nn.Module):
-    """3x3 convolutions with batch normalization and ReLU, a 2x2 maximum after each but the last, the mean over space,
-    and one linear layer: images [B, C, H, W] -> logits [B, 4] of the quarter turns.
+    """A classifier of rotations: images [B, C, H, W] -> logits [B, 4] of the quarter turns.
+
+    3x3 convolutions with batch normalization and ReLU, 2x2 max pooling between them, the mean over positions, and one
+    linear layer.
 
     Args:
         size: (H, W) of the images.
+        channels: C.
         base: channels of the first convolution; they double after each halving, up to 8 times base.
     """
 
@@ -42,24 +45,32 @@ class RotationNetwork(nn.Module):
         return self.linear(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the linear layer: [B, F], at most 8 times base."""
+        """Return the input of the linear layer: [B, F], F at most 8 times base."""
         for level, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             x = F.relu(norm(convolution(F.max_pool2d(x, 2) if level else x)))
         return x.mean((2, 3))
 
 
 def turned(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Square images [B, C, S, S] by no, one, two and three quarter turns [4 B, C, S, S], and the turns [4 B]."""
+    """Rotate square images by no, one, two and three quarter turns.
+
+    Args:
+        images: [B, C, S, S].
+    Returns:
+        The rotated images [4 B, C, S, S], and their numbers of quarter turns [4 B].
+    Raises:
+        ValueError: if the images are not square.
+    """
     if images.shape[-1] != images.shape[-2]:
         raise ValueError(
-            f"images of {tuple(images.shape[-2:])} pixels lose their shape when they are turned: choose a square "
+            f"images of {tuple(images.shape[-2:])} pixels change their shape when they are rotated; choose a square "
             "resolution"
         )
-    every = torch.cat([torch.rot90(images, turns, (2, 3)) for turns in range(TURNS)])
-    return every, torch.arange(TURNS, device=images.device).repeat_interleave(len(images))
+    rotated = torch.cat([torch.rot90(images, turns, (2, 3)) for turns in range(TURNS)])
+    return rotated, torch.arange(TURNS, device=images.device).repeat_interleave(len(images))
 
 
 def rotation_cost(network: nn.Module, images: Tensor) -> Tensor:
-    """The mean cross-entropy of the network's logits for all four turns of square images [B, C, S, S]."""
-    every, turns = turned(images)
-    return F.cross_entropy(network(every), turns)
+    """Return the mean cross-entropy of the network's logits for all four rotations of square images [B, C, S, S]."""
+    rotated, turns = turned(images)
+    return F.cross_entropy(network(rotated), turns)

@@ -1,8 +1,8 @@
-"""Residual networks without normalization, two blocks a resolution, for training that R1 keeps stable.
+"""Residual networks without normalization, with two blocks per resolution, for training stabilized by R1.
 
-Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? (ICML 2018), their ImageNet networks,
-as stevliu/self-conditioned-gan:gan_training/models/resnet2.py has them at 128 pixels. Other sizes have as many
-doublings as keep the first grid at 4 or more.
+Mescheder, Geiger, Nowozin: Which Training Methods for GANs do actually Converge? (ICML 2018). These are the networks of
+its ImageNet experiments, at 128 pixels as in stevliu/self-conditioned-gan:gan_training/models/resnet2.py. Other sizes
+have as many doublings as keep the shorter side of the first grid at 4 or more.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from everymode.networks.flattened import FlattenedDiscriminator
 from everymode.networks.sizes import Size, default_doublings, require_native, starting_grid
 
 BRANCH = 0.1
-"""Factor on what a block adds to its input."""
+"""Factor of a block's residual branch."""
 SLOPE = 0.2
-"""Of leaky ReLU below 0."""
+"""Slope of leaky ReLU for negative inputs."""
 
 
 class StabilityBlock(nn.Module):
     """x + 0.1 (leaky ReLU, 3x3, leaky ReLU, 3x3): [B, in, H, W] -> [B, out, H, W].
 
-    The first convolution has min(in, out) outputs; where in and out differ, x goes through a 1x1 convolution without
-    bias.
+    The first convolution has min(in, out) outputs. If in and out differ, x goes through a 1x1 convolution without bias.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -44,20 +47,23 @@ class StabilityBlock(nn.Module):
 
 
 class StabilityGenerator(FirstGridGenerator):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in [-1, 1].
+    """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
-    Linear to the first grid, two blocks, then per doubling nearest upsampling and two blocks; leaky ReLU, a 3x3
-    convolution and tanh. The label enters as a unit vector beside z.
+    A linear layer to the first grid, two blocks, then per doubling nearest-neighbor upsampling and two blocks; leaky
+    ReLU, a 3x3 convolution and tanh. The input is z and the label's embedding of unit length.
 
     Args:
         size: (H, W) of the images.
-        num_classes: None for an unconditional generator, which ignores the condition.
+        num_classes: number of classes; None for an unconditional generator, which ignores the condition.
+        latent_dim: length of z.
+        embedding_dim: length of the label's embedding.
+        channels: channels of the images.
         base: channels at full size; they double toward the first grid, up to 16 times base.
-        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
-        first: (inputs, outputs) -> the first layer, called as first(z, condition), in place of the linear layer on z
-            and the label's embedding.
+        doublings: number of doublings; default: as many as keep the shorter side of the first grid at 4 or more.
+        first: (inputs, outputs) -> the first layer, called as first(z, condition), which replaces the linear layer on
+            z and the label's embedding.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** doublings.
+        ValueError: if a side of the size is not a multiple of 2 ** doublings.
     """
 
     def __init__(
@@ -99,17 +105,19 @@ class StabilityGenerator(FirstGridGenerator):
 
 
 class StabilityDiscriminator(FlattenedDiscriminator):
-    """A 3x3 convolution, then per halving two blocks and a 3x3 mean of stride 2, and two blocks at the end, flattened:
-    images -> Verdict.
+    """A discriminator: images [B, channels, H, W] and condition -> Verdict, by heads on the flattened last maps.
+
+    A 3x3 convolution, then per halving two blocks and 3x3 mean pooling with stride 2, and two blocks at the end.
 
     Args:
         size: (H, W) of the images.
         head: width F of the flattened features (16,384 at 128 pixels) -> head, called as head(features, condition).
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        channels: channels of the images.
         base: channels at full size; they double with each halving, up to 16 times base.
-        halvings: as many as keep the shorter side at 4 or more, where None.
+        halvings: number of halvings; default: as many as keep the shorter side at 4 or more.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** halvings.
+        ValueError: if a side of the size is not a multiple of 2 ** halvings.
     """
 
     def __init__(
@@ -124,7 +132,7 @@ class StabilityDiscriminator(FlattenedDiscriminator):
     ) -> None:
         super().__init__()
         halvings = default_doublings(size) if halvings is None else halvings
-        starting_grid(size, halvings)  # refuses sizes that halving would round
+        starting_grid(size, halvings)  # rejects sizes that halving would round
         widths = widths_from_full_size(base, halvings)
         self.input = nn.Conv2d(channels, base, 3, padding=1)
         self.stages = nn.ModuleList(
@@ -134,7 +142,7 @@ class StabilityDiscriminator(FlattenedDiscriminator):
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the heads, without a label: [B, F], the last activations flattened."""
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
         first, *others = self.stages
         hidden = first(self.input(x))
         for stage in others:
@@ -143,5 +151,5 @@ class StabilityDiscriminator(FlattenedDiscriminator):
 
 
 def widths_from_full_size(base: int, halvings: int) -> list[int]:
-    """Channels at each resolution, from the full size to the smallest grid: base, 2 base, ... up to 16 base."""
+    """Return the channels at each resolution, from full size to the smallest grid: base, 2 base, ... 16 base."""
     return [base * 2 ** min(level, 4) for level in range(halvings + 1)]

@@ -1,8 +1,8 @@
-"""The standard convolutional generator and critic on which normalizations of GANs are compared.
+"""The standard convolutional generator and critic, on which papers compare normalizations of GANs.
 
-Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Table 4, for 32 and 48 pixels; other
-sizes have as many doublings as keep the first grid at 4 or more. SN-GAN's networks of that name, and those of
-everymode.networks.dcgan, have 4x4 kernels where the grid changes; here all are 3x3.
+Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Table 4, for 32 and 48 pixels; other sizes
+have as many doublings as keep the shorter side of the first grid at 4 or more. Here all kernels are 3x3; SN-GAN's
+networks of that name, and those of everymode.networks.dcgan, have 4x4 kernels wherever the grid changes.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ from everymode.networks.sizes import Size, default_doublings, require_latent, re
 from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 SLOPE = 0.1
-"""Of the critic's leaky ReLU, for negative inputs."""
+"""Slope of the critic's leaky ReLU for negative inputs."""
 
 
 class StandardGenerator(nn.Module):
-    """Latent codes and labels to images: z [B, latent_dim], condition [B] int64 -> [B, channels, H, W] in [-1, 1].
+    """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
-    Linear to the first grid, then per doubling a 3x3 transposed convolution (without bias, which would have no effect),
-    batch normalization and ReLU, then a 3x3 convolution and tanh.
+    A linear layer to the first grid, then per doubling a 3x3 transposed convolution (without bias, which would have no
+    effect), batch normalization and ReLU, then a 3x3 convolution and tanh.
 
     Args:
         size: (H, W) of the images.
-        num_classes: rows of the gains' and biases' tables in every batch normalization; None for an unconditional
-            generator, which ignores the condition.
+        num_classes: number of rows of the tables of gains and biases in every batch normalization; None for an
+            unconditional generator, which ignores the condition.
+        latent_dim: length of z.
+        channels: channels of the images.
         base: channels at full size; they double toward the first grid, up to 8 times base.
-        doublings: as many as keep the shorter side of the first grid at 4 or more, where None.
+        doublings: number of doublings; default: as many as keep the shorter side of the first grid at 4 or more.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** doublings.
+        ValueError: if a side of the size is not a multiple of 2 ** doublings.
     """
 
     def __init__(
@@ -81,19 +83,22 @@ class StandardGenerator(nn.Module):
 
 
 class StandardCritic(nn.Module):
-    """3x3 convolutions of stride 1 and 2 in turn, then one of stride 1, leaky ReLU 0.1, flattened: images -> Verdict.
+    """A critic: images [B, channels, H, W] and condition -> Verdict, by heads on the flattened last maps.
+
+    3x3 convolutions with stride 1 and 2 in turn, then one with stride 1, each followed by leaky ReLU 0.1.
 
     Args:
         size: (H, W) of the images.
         head: width F of the flattened features (8192 at 32 pixels) -> head, called as head(features, condition).
-        class_head: the same for an auxiliary class head, whose logits are the Verdict's `classes`.
+        class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
+        channels: channels of the images.
         base: channels of the first two convolutions; they double after each halving, up to 8 times base.
-        halvings: as many as keep the shorter side at 4 or more, where None.
+        halvings: number of halvings; default: as many as keep the shorter side at 4 or more.
         circular: circular padding, as in all critics of the paper; zeros otherwise.
-        norm: channels -> normalization of the features, after each convolution but the first (which the rivals'
-            papers leave bare); None for none.
+        norm: channels -> normalization of the features after each convolution except the first (as in the papers of
+            the competing methods); None for no normalization.
     Raises:
-        ValueError: a side of the size is not a multiple of 2 ** halvings.
+        ValueError: if a side of the size is not a multiple of 2 ** halvings.
     """
 
     def __init__(
@@ -113,13 +118,13 @@ class StandardCritic(nn.Module):
         grid = starting_grid(size, halvings)
         self.circular = circular
         widths = [base * 2 ** min(level, 3) for level in range(halvings + 1)]
-        sides = [(channels, base, 1)]
+        layouts = [(channels, base, 1)]
         for ins, outs in itertools.pairwise(widths):
-            sides += [(ins, ins, 2), (ins, outs, 1)]
+            layouts += [(ins, ins, 2), (ins, outs, 1)]
         convolutions: list[nn.Conv2d] = []
-        for index, (ins, outs, stride) in enumerate(sides):
+        for index, (ins, outs, stride) in enumerate(layouts):
             if circular:
-                # Behind the first, each activates its own input, in one pass with the padding.
+                # All but the first activate their input, in one pass with the padding.
                 slope = SLOPE if index else None
                 layer = CircularConv2d(ins, outs, 3, stride=stride, padding=1, negative_slope=slope)
             else:
@@ -138,7 +143,7 @@ class StandardCritic(nn.Module):
         return judge(self.features(x), condition, self.head, self.class_head)
 
     def features(self, x: Tensor) -> Tensor:
-        """What feeds the head, without a label: [B, F], the last activations flattened."""
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
         for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             if index and not self.circular:
                 x = F.leaky_relu(x, SLOPE)

@@ -1,9 +1,7 @@
-"""Batch normalization: plain, and with a gain and bias that depend on the condition; over one process or
-several.
+"""Batch normalization with a learned gain and bias, or with ones that depend on the condition; on one or more ranks.
 
-Conditional batch normalization as in BigGAN (Brock et al. 2019, ajbrock/BigGAN-PyTorch:layers.py): gain = 1 +
-table[y] and bias = table[y], where the tables are embeddings of the labels, or linear maps of [shared
-embedding, latent chunk].
+Conditional batch normalization as in BigGAN (Brock et al. 2019, ajbrock/BigGAN-PyTorch:layers.py): gain = 1 + table[y]
+and bias = table[y], where the tables are embeddings of the labels, or linear maps of [shared embedding, latent chunk].
 """
 
 from __future__ import annotations
@@ -20,10 +18,17 @@ from everymode.norms.synchronized import statistics_across_ranks, world_size
 class BatchNorm(nn.Module):
     """Batch normalization of [B, C] or [B, C, H, W] with a learned gain and bias per channel.
 
-    The second argument of forward is ignored, so that it stands wherever a conditional one does.
-    `synchronize` makes the statistics those of all ranks' batches (see `synchronize_batch_norm`). Running
-    statistics: momentum 0.1, unbiased variance.
+    The second argument of `forward` is ignored, so that the layer can replace a conditional one. With `synchronize`,
+    the statistics are those of all ranks' batches (see `synchronize_batch_norm`). The running variance is unbiased.
+
+    Args:
+        channels: C.
+        epsilon: added to the variance.
+        momentum: weight of the new statistics in the running ones.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
@@ -60,7 +65,12 @@ class ConditionalBatchNorm2d(nn.Module):
         channels: C.
         table: C -> module that maps the condition to [B, C]: `partial(nn.Embedding, num_classes)` for labels
             [B], or `partial(nn.Linear, width, bias=False)` for vectors [B, width].
+        epsilon: added to the variance.
+        momentum: weight of the new statistics in the running ones.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(
         self,
@@ -94,23 +104,26 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 def synchronize_batch_norm(network: nn.Module, enabled: bool = True) -> nn.Module:
-    """Makes every batch normalization of the network take its statistics over all ranks (or its own again),
-    in place.
+    """Make every batch normalization of the network compute its statistics over all ranks, or its own rank, in place.
 
-    It has an effect in training mode while torch.distributed is initialized with more than one rank; every
-    rank must then run the same layers in the same order. Ranks may hold batches of different sizes.
+    This has an effect in training mode while torch.distributed is initialized with more than one rank. Every rank must
+    then run the same layers in the same order. Ranks may hold batches of different sizes.
 
+    Args:
+        network: the network to change.
+        enabled: True for the statistics of all ranks, False for those of each rank.
+    Returns:
+        The network.
     Raises:
-        ValueError: the network holds torch's own batch normalization, which this function does not reach.
+        ValueError: if the network holds torch's own batch normalization, which this function does not change.
     """
     for name, module in network.named_modules():
         if isinstance(module, BatchNorm | ConditionalBatchNorm2d):
             module.synchronize = enabled
         elif isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm):
             raise ValueError(
-                f"{name!r} is torch's {type(module).__name__}, which keeps the statistics of its own rank; "
-                "build the network with everymode.norms.BatchNorm, or convert it with "
-                "nn.SyncBatchNorm.convert_sync_batchnorm."
+                f"{name!r} is torch's {type(module).__name__}, whose statistics are those of one rank; build the "
+                "network with everymode.norms.BatchNorm, or convert it with nn.SyncBatchNorm.convert_sync_batchnorm."
             )
     return network
 
@@ -130,9 +143,7 @@ def _normalized_across_ranks(layer: BatchNorm | ConditionalBatchNorm2d, x: Tenso
 
 
 def _affine(normalized: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-    """gain * x + bias, with gain and bias [C] or [B, C]; in x's precision, so that bfloat16 activations stay
-    so.
-    """
+    """Return gain * x + bias in x's precision, with gain and bias [C] or [B, C]; bfloat16 activations stay bfloat16."""
     shape = (-1, normalized.shape[1]) + (1,) * (normalized.dim() - 2)
     gain, bias = gain.to(normalized.dtype).view(shape), bias.to(normalized.dtype).view(shape)
     return torch.addcmul(bias, normalized, gain)

@@ -1,6 +1,7 @@
-"""Constraints that overwrite the weights after an optimizer step: weight clipping, and the paper's own Algorithm 1.
+"""Constraints that overwrite the weights after an optimizer step: weight clipping, and in-place normalization
+(Algorithm 1 of Sparsity-Aware Normalization).
 
-A constraint is called with the network. Weights change in place, so an optimizer's moments stay as they were.
+A constraint is called with the network. Weights change in place, and the optimizer's moments do not change.
 """
 
 from __future__ import annotations
@@ -12,6 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.norms.normalizable import (
+    Convolution,
+    Normalizable,
+    dilation_of,
+    normalizable_layer,
+    output_stride,
+)
 from everymode.norms.sparsity_aware import sparsity_aware_sigma
 from everymode.norms.spectral import power_iteration
 from everymode.norms.subsets import compensation, random_subset, subset_size
@@ -19,47 +27,58 @@ from everymode.norms.weight import Grid, layer_grids
 from everymode.precision import full_precision
 
 Constraint = Callable[[nn.Module], None]
-"""Changes a network's weights in place."""
+"""network -> None; it changes the network's weights in place."""
 
 
 class WeightClipping:
-    """Clips every parameter of the network to [-bound, bound] (Arjovsky et al. 2017, who took 0.01).
+    """Clips every parameter of the network to [-bound, bound] (Arjovsky et al. 2017, who used 0.01).
 
-    Raises ValueError if the bound is not positive.
+    Args:
+        bound: above 0.
+    Raises:
+        ValueError: if the bound is not positive.
     """
 
     def __init__(self, bound: float = 0.01) -> None:
         if not bound > 0:
-            raise ValueError(
-                f"the bound is {bound}; weights are clipped to [-bound, bound] with bound above 0"
-            )
+            raise ValueError(f"the bound is {bound}; it must be above 0, to clip weights to [-bound, bound]")
         self.bound = bound
 
     @torch.no_grad()
     def __call__(self, network: nn.Module) -> None:
-        parameters = list(network.parameters())
-        torch._foreach_clamp_min_(parameters, -self.bound)
-        torch._foreach_clamp_max_(parameters, self.bound)
+        weights: list[Tensor] = list(network.parameters())
+        torch._foreach_clamp_min_(weights, -self.bound)  # pyright: ignore[reportPrivateImportUsage]  no public name
+        torch._foreach_clamp_max_(weights, self.bound)  # pyright: ignore[reportPrivateImportUsage]  no public name
 
     def __repr__(self) -> str:
         return f"WeightClipping(bound={self.bound})"
 
 
 class InPlaceSparsityAware(nn.Module):
-    """PAPER: Algorithm 1 of Sparsity-Aware Normalization: W <- W / (gain * sigma), in place, every n-th call.
+    """PAPER: Algorithm 1 of Sparsity-Aware Normalization: W <- W / (gain * sigma), in place, at every n-th call.
 
-    Called after each optimizer step, it acts on the first call and on every `interval`-th one from there. Linear
-    layers and embeddings are divided by an estimate of their largest singular value, with one power iteration a
-    time. It keeps names, not references, of the network's layers. Its buffers (the number of calls, a seed and
-    the singular vectors) are all that a resumed run needs.
+    It is called after each optimizer step, and acts on the first call and on every `interval`-th call after that.
+    Linear layers and embeddings are divided by an estimate of their largest singular value, with one power iteration
+    per call that acts. It stores names of the network's layers, not references. Its buffers (the number of calls, a
+    seed and the singular vectors) are its complete state for resuming a run.
 
     Args:
-        network, example, include: as in `normalize_weights`. The network is looked at, not changed.
-        gain, fraction, epsilon: as in `sparsity_aware_norm`.
-        interval: the paper shows that 1,000 still helps.
+        network: as in `normalize_weights`; the constructor does not change it.
+        example: as in `normalize_weights`.
+        gain: as in `sparsity_aware_norm`.
+        fraction: as in `sparsity_aware_norm`.
+        interval: act on every n-th call, at least 1; in the paper, 1,000 still helps.
+        include: as in `normalize_weights`.
+        epsilon: as in `sparsity_aware_norm`.
     Raises:
-        ValueError: a number is out of range, a layer is normalized already, or as `normalize_weights`.
+        ValueError: if `fraction` or `interval` is out of range, a layer is normalized already, there is no layer, or
+            the dry forward does not reach a convolution.
     """
+
+    calls: Tensor
+    """int64 scalar, number of calls."""
+    seed: Tensor
+    """int64 scalar, from which random subsets of kernels are drawn."""
 
     def __init__(
         self,
@@ -74,21 +93,24 @@ class InPlaceSparsityAware(nn.Module):
         super().__init__()
         subset_size(1, fraction)
         if interval < 1:
-            raise ValueError(f"the interval is {interval}; normalize every n-th time, with n at least 1")
+            raise ValueError(
+                f"the interval is {interval}; it must be at least 1, to normalize at every n-th call"
+            )
         self.fraction, self.interval, self.epsilon = fraction, interval, epsilon
         self.grids = layer_grids(network, *example, include=include)
-        layers = {name: network.get_submodule(name) for name in self.grids}
+        layers = {name: normalizable_layer(network, name) for name in self.grids}
         for name, layer in layers.items():
             if parametrize.is_parametrized(layer, "weight"):
                 raise ValueError(
-                    f"layer {name!r} is under a weight rule already, which would undo the division; take one of "
-                    "the two"
+                    f"layer {name!r} is under a weight rule already, which would undo the division; use either the "
+                    "rule or InPlaceSparsityAware, or exclude the layer with `include`"
                 )
         self.gains = {name: float(gain(layer) if callable(gain) else gain) for name, layer in layers.items()}
         device = next(iter(layers.values())).weight.device
         self.register_buffer("calls", torch.zeros((), dtype=torch.long, device=device))
         self.register_buffer("seed", torch.randint(2**62, ()).to(device))
         self._calls: int | None = None
+        self._seed = 0
         for name, layer in layers.items():
             if layer.weight.dim() == 2:
                 start = F.normalize(torch.randn(1, 1, layer.weight.shape[0]), dim=2).to(layer.weight)
@@ -96,35 +118,36 @@ class InPlaceSparsityAware(nn.Module):
 
     @torch.no_grad()
     def forward(self, network: nn.Module) -> None:
-        """Count a call, and normalize the network in place if it is its turn."""
-        if self._calls is None:
+        """Count a call, and normalize the network in place if the call is an `interval`-th one."""
+        calls = self._calls
+        if calls is None:
             # The host waits for the device here, once after construction or loading.
-            self._calls, self._seed = int(self.calls), int(self.seed)
-        due = self._calls % self.interval == 0
-        if due:
+            calls, self._seed = int(self.calls), int(self.seed)
+        if calls % self.interval == 0:
             for name, grid in self.grids.items():
-                weight = network.get_submodule(name).weight
+                layer = normalizable_layer(network, name)
+                weight = layer.weight
                 with full_precision(weight):
-                    sigma = self._sigma(name, weight, network.get_submodule(name), grid)
+                    sigma = self._sigma(name, weight, layer, grid, seed=self._seed + calls)
                     weight.div_((self.gains[name] * sigma).clamp_min(self.epsilon))
-        self._calls += 1
+        self._calls = calls + 1
         self.calls.fill_(self._calls)
 
-    def _sigma(self, name: str, weight: Tensor, layer: nn.Module, grid: Grid) -> Tensor:
-        if weight.dim() == 2:
-            vector = getattr(self, _key(name))
+    def _sigma(self, name: str, weight: Tensor, layer: Normalizable, grid: Grid, *, seed: int) -> Tensor:
+        if not isinstance(layer, Convolution):
+            vector = self.get_buffer(_key(name))
             left, _, sigma = power_iteration(weight[None], vector, iterations=1, epsilon=self.epsilon)
             vector.copy_(left)
             return sigma.view(())
-        if isinstance(layer, nn.ConvTranspose2d):
-            grid = grid[0] * layer.stride[0], grid[1] * layer.stride[1]
+        stride = output_stride(layer)
+        grid = grid[0] * stride[0], grid[1] * stride[1]
         total = weight.shape[0] * weight.shape[1]
         pairs = None
         if self.fraction < 1:
-            rows = random_subset(self._seed + self._calls, total, self.fraction).to(weight.device)
+            rows = random_subset(seed, total, self.fraction).to(weight.device)
             first = rows.div(weight.shape[1], rounding_mode="floor")
             pairs = torch.stack((first, rows - first * weight.shape[1]), 1)
-        sigma = sparsity_aware_sigma(weight, grid, pairs=pairs, dilation=tuple(layer.dilation))
+        sigma = sparsity_aware_sigma(weight, grid, pairs=pairs, dilation=dilation_of(layer))
         return compensation(total, self.fraction) * sigma
 
     def _load_from_state_dict(self, *arguments: object, **keywords: object) -> None:
@@ -133,5 +156,5 @@ class InPlaceSparsityAware(nn.Module):
 
 
 def _key(layer_name: str) -> str:
-    """A buffer's name may not hold a dot."""
+    """Return the name of a layer's buffer, in which no dot is allowed."""
     return f"vector_{layer_name.replace('.', '/')}"

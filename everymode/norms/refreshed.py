@@ -1,50 +1,63 @@
-"""Weight rules that measure a layer's sigma once per change of its weights, and divide by it in every pass.
+"""Weight rules that measure a layer's sigma once per change of its weights, and divide by it in every forward.
 
-Spectral normalization moves its estimate on in every forward, as released code does. Here a measurement belongs
-to a weight: passes over reals, fakes and penalties between two optimizer steps all see the same sigma.
+Spectral normalization updates its estimate in every forward, as released code does. Here a measurement belongs to a
+weight: all forwards between two optimizer steps (on reals, fakes and for penalties) use the same sigma.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from everymode.norms.normalizable import Normalizable, not_compiled, output_stride
 from everymode.norms.weight import Grid, Groupable
 from everymode.precision import full_precision
 
 _WATCHED = "_everymode_watched"
+"""Attribute of the parameters whose version counter is increased after each optimizer step."""
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class RefreshedNorm(Groupable):
     """A parametrization weight -> weight / (gain * sigma), whose sigma is measured when the weights have changed.
 
-    A subclass implements `measure`, and calls `start` at the end of its constructor. In training mode the first
-    evaluation after a change of the weights counts that change, and every `interval`-th one is measured.
-    Evaluation mode divides by the stored sigma and changes nothing.
+    A subclass implements `measure`, and calls `start` at the end of its constructor. In training mode, the first
+    evaluation after a change of the weights counts that change; every `interval`-th change leads to a measurement. Eval
+    mode divides by the stored sigma and changes nothing.
 
-    What has been counted is stored (a checksum of the weights included), so a resumed or copied layer goes on as
-    if nothing had happened. The checksum is read by the host once after loading, copying or moving, and never
-    in between: there the weight's version counter tells of changes, by in-place operations and by any
-    torch.optim.Optimizer. (It does not see writes through `.data`.)
+    The count is stored, with a checksum of the weights, so a loaded or copied layer continues exactly. The host reads
+    the checksum once after loading, copying or moving the layer. Otherwise the weight's version counter shows changes,
+    made by in-place operations or by any torch.optim.Optimizer. (Writes through `.data` are not detected.)
 
     Args:
-        layer: what is normalized; its weight gives precision and device.
+        layer: the layer to normalize; its weight determines precision and device.
         grid: (H, W) of the layer's input; a transposed convolution acts on it times its stride.
-        gain: divides as well. interval, momentum: see `sparsity_aware_norm`. epsilon: lower bound of the divisor.
+        gain: factor of the divisor, above 0.
+        interval: as in `sparsity_aware_norm`.
+        momentum: as in `sparsity_aware_norm`.
+        epsilon: lower bound of the divisor.
     Raises:
-        ValueError: a number is out of range.
+        ValueError: if a hyper-parameter is out of range.
     """
 
-    differentiate = False
+    differentiate: bool = False
     """Whether the gradient flows through sigma, by `sigma_of`."""
+    sigma: Tensor
+    """Scalar, the last measurement."""
+    changes: Tensor
+    """int64 scalar, number of changes of the weight that were counted."""
+    checksum: Tensor
+    """int64 scalar, checksum of the weight at the last count."""
+    grid: Tensor
+    """int64 [2], (height, width) that sigma belongs to."""
 
     def __init__(
         self,
-        layer: nn.Module,
+        layer: Normalizable,
         grid: Grid,
         *,
         gain: float = 1.0,
@@ -54,13 +67,15 @@ class RefreshedNorm(Groupable):
     ) -> None:
         super().__init__()
         if not gain > 0:
-            raise ValueError(f"the gain is {gain}; a layer can only be divided by a positive one")
+            raise ValueError(f"the gain is {gain}; it must be above 0")
         if interval < 1:
-            raise ValueError(f"the interval is {interval}; measure every n-th change, with n at least 1")
+            raise ValueError(
+                f"the interval is {interval}; it must be at least 1, to measure at every n-th change"
+            )
         if not 0 <= momentum < 1:
             raise ValueError(f"the momentum is {momentum}; it must be at least 0 and below 1")
         self.gain, self.interval, self.momentum, self.epsilon = float(gain), interval, momentum, epsilon
-        self.stride = tuple(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else (1, 1)
+        self.stride = output_stride(layer)
         self._seen: tuple[int, int] | None = None
         self._is_read = False
         self._changes = 0
@@ -75,56 +90,59 @@ class RefreshedNorm(Groupable):
     # ---- for subclasses
 
     def measure(self, weight: Tensor) -> Tensor:
-        """The layer's sigma, a scalar, without gradient. It may move the subclass's buffers on."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to measure a weight")
+        """Return the layer's sigma, a scalar without gradient; it may update the subclass's buffers."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement measure(weight)")
 
     def sigma_of(self, weight: Tensor) -> Tensor:
-        """A differentiable function of the weight whose gradient is sigma's, where `differentiate` is set."""
-        raise NotImplementedError(f"{type(self).__name__} has no differentiable sigma")
+        """Return a differentiable function of the weight that has sigma's gradient; required if `differentiate`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement sigma_of(weight), its differentiable sigma"
+        )
 
     def read_buffers(self) -> None:
-        """Take the numbers that the host decides by from the buffers; the host waits for the device."""
+        """Read the values that the host needs from the buffers; the host waits for the device."""
         self._is_read = True
         self._changes = int(self.changes)
         height, width = self.grid.tolist()
         self._grid = (height, width)
 
     def start(self, weight: Tensor) -> None:
-        """Measure the weight as it is, as the first one. A weight without values ("meta") keeps sigma 1."""
+        """Take the first measurement, of the current weight. A weight without values ("meta") keeps sigma 1."""
         if weight.is_meta:
             return
         with torch.no_grad(), full_precision(weight):
             self.sigma.copy_(self.measure(weight.detach()))
             self.checksum.copy_(checksum(weight))
 
-    # ---- as torch and normalize_weights call it
+    # ---- called by torch and normalize_weights
 
     def group_key(self, weight: Tensor) -> Hashable:
         return "refreshed"
 
-    def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Normalized weights of the members, each measured anew where it is in training mode and has changed."""
-        if any(member.training for member in members):
-            _refresh(members, weights)
-        return [member.normalized(weight) for member, weight in zip(members, weights, strict=True)]
+    def normalize_together(self, members: Sequence[Groupable], weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the members' normalized weights; first measure each that is in training mode and has changed."""
+        group = cast(Sequence[RefreshedNorm], members)  # all have the class of `self`
+        if any(member.training for member in group):
+            _refresh(group, weights)
+        return [member.normalized(weight) for member, weight in zip(group, weights, strict=True)]
 
     def normalized(self, weight: Tensor) -> Tensor:
-        """weight / (gain * sigma), with sigma as it stands."""
+        """Return weight / (gain * sigma), with the stored sigma."""
         sigma = self.sigma
         if self.differentiate and not weight.is_meta:
             with full_precision(weight):
                 slope = self.sigma_of(weight)
-            # The stored value with the other's gradient: where the last measurement is some steps old, what it
-            # found may have become small, and dividing by that would blow the weight up.
+            # The stored value with the gradient of `sigma_of`. If the last measurement is some steps old, the value at
+            # the kernel (or singular vectors) it selected may be small by now: dividing by it would blow up the weight.
             sigma = sigma + (slope - slope.detach())
-        # A tensor of this pass: the buffer may be overwritten before the gradient is computed.
+        # A tensor of this forward: the buffer may be overwritten before the gradient is computed.
         return weight / (self.gain * sigma).clamp_min(self.epsilon).to(weight.dtype)
 
     def follow_grid(self, grid: Grid, weight: Tensor) -> None:
-        """The layer is applied to this grid: in training mode, take sigma for it if it is another one."""
+        """Measure sigma for the grid that the layer is applied to, if it is another one; in training mode only."""
         if not self.training:
             return
-        # Compiled code compiles again whenever what it looked at is another: so not at `_seen`.
+        # `_seen` is not read here: compiled code would be recompiled whenever it changes.
         if self._is_read and self._acts_on(grid) == self._grid:
             return
         _change_grid(self, self._acts_on(grid), weight)
@@ -133,17 +151,17 @@ class RefreshedNorm(Groupable):
 
     @torch.no_grad()
     def refresh(self, weight: Tensor) -> None:
-        """Count a change of the weight since the last call, and measure it if it is its turn."""
+        """Count a change of the weight since the last call, and measure sigma at every `interval`-th change."""
         if weight.is_meta:
             return
-        place, version = weight.data_ptr(), weight._version
-        if self._seen == (place, version):
+        pointer, version = weight.data_ptr(), weight._version
+        if self._seen == (pointer, version):
             return
         with full_precision(weight):
             total = checksum(weight)
-            known = self._seen is not None and self._seen[0] == place
-            self._seen = (place, version)
-            if not known:
+            same_storage = self._seen is not None and self._seen[0] == pointer
+            self._seen = (pointer, version)
+            if not same_storage:
                 setattr(weight, _WATCHED, True)
                 self.read_buffers()
                 if bool(total == self.checksum):
@@ -153,7 +171,7 @@ class RefreshedNorm(Groupable):
             self.checksum.copy_(total)
             if self._changes % self.interval == 0:
                 measured = self.measure(weight).to(self.sigma)
-                # A copy, so that one bad number does not stay for ever.
+                # Without momentum a copy, so that one non-finite measurement does not persist.
                 self.sigma.lerp_(measured, 1 - self.momentum) if self.momentum else self.sigma.copy_(measured)
 
     def extra_repr(self) -> str:
@@ -162,18 +180,20 @@ class RefreshedNorm(Groupable):
     def _acts_on(self, grid: Grid) -> Grid:
         return grid[0] * self.stride[0], grid[1] * self.stride[1]
 
-    def _load_from_state_dict(self, *arguments: object, **keywords: object) -> None:
-        super()._load_from_state_dict(*arguments, **keywords)
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, *arguments: object, **keywords: object
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
         self._seen, self._is_read = None, False
 
 
 def checksum(weight: Tensor) -> Tensor:
-    """A scalar int64 of the weight's bits; sums of integers are exact, whatever their order."""
+    """Return an int64 scalar, the sum of the weight's bits as integers, which is exact in any order of summation."""
     return weight.detach().view(_BITS[weight.element_size()]).sum(dtype=torch.long)
 
 
 def _count_step(optimizer: torch.optim.Optimizer, arguments: object, keywords: object) -> None:
-    """Fused optimizers write weights without counting it as an in-place change: count it for them."""
+    """Increase the version of normalized weights, because fused optimizers change them without doing so."""
     watched = [
         parameter
         for group in optimizer.param_groups
@@ -184,18 +204,18 @@ def _count_step(optimizer: torch.optim.Optimizer, arguments: object, keywords: o
         torch.autograd.graph.increment_version(watched)
 
 
-# When this module is imported, and not by the first layer: a copy from another process constructs none.
+# At import, not in the constructor: a layer that is copied from another process runs no constructor.
 register_optimizer_step_post_hook(_count_step)
 
 
-@torch.compiler.disable
+@not_compiled
 def _refresh(members: Sequence[RefreshedNorm], weights: Sequence[Tensor]) -> None:
     for member, weight in zip(members, weights, strict=True):
         if member.training:
             member.refresh(weight)
 
 
-@torch.compiler.disable
+@not_compiled
 def _change_grid(member: RefreshedNorm, grid: Grid, weight: Tensor) -> None:
     if weight.is_meta:
         return

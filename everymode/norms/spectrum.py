@@ -1,8 +1,8 @@
 """The largest DFT modulus over many small kernels on one grid, by a bound and a few matrix products.
 
-|DFT(k)(f)| <= ||k||_1 at every frequency f. So only kernels whose L1 norm exceeds the largest modulus found so
-far need a transform, and for kernels of a few entries a product with a real Fourier basis is cheaper than a
-padded FFT. Frequencies of half the plane suffice, because kernels are real.
+|DFT(k)(f)| <= ||k||_1 at every frequency f. Thus a kernel needs a transform only if its L1 norm exceeds the largest
+modulus computed before. For kernels of a few entries, a product with a real Fourier basis is cheaper than a padded FFT.
+Frequencies of half the plane suffice, because kernels are real.
 """
 
 from __future__ import annotations
@@ -17,38 +17,44 @@ from torch import Tensor
 Pair = tuple[int, int]
 
 FIRST = 1024
-"""Kernels of largest L1 norm that are always transformed where the host must not wait for the device."""
+"""Number of kernels of largest L1 norm that `search_without_waiting` always transforms."""
 BLOCK = 128
-"""Kernels transformed at once where it may."""
+"""Number of kernels that `search` transforms first; later blocks have eight times as many."""
 CHUNK_BYTES = 16 * 2**20
-"""What the transforms of one matrix product may occupy."""
+"""Upper bound of the memory of one matrix product's transforms, in bytes."""
 
 
 class Peak(NamedTuple):
-    """Where the largest modulus is: scalar tensors, on the kernels' device."""
+    """The largest modulus and its position: scalar tensors, on the kernels' device."""
 
     value: Tensor
     row: Tensor
-    """int64, of the kernels that were searched."""
+    """int64, index of the kernel among those searched."""
     frequency: Tensor
     """int64, column of the Fourier basis."""
 
 
 class Search(NamedTuple):
-    """A peak, and what the bound left to do."""
+    """The result of a search for the largest modulus."""
 
     peak: Peak
     transformed: int
     """Number of kernels that were transformed."""
     unsure: Tensor | None = None
-    """Bool scalar: the kernels of largest bound alone may miss a larger modulus. None where all was settled."""
+    """Bool scalar, whether a kernel that was not transformed may have a larger modulus; None if the peak is exact."""
 
 
 def fourier_basis(weight: Tensor, grid: Pair, dilation: Pair = (1, 1)) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [kh * kw, H * (W // 2 + 1)] of each kernel entry's phase at each frequency.
+    """Return cosines and sines [kh * kw, H * (W // 2 + 1)] of each kernel entry's phase at each frequency.
 
-    In double precision where the device has it: no setting for faster products (TF32, bf16) then reaches them.
-    Entries beyond the grid have the phase of where they wrap to, so kernels larger than the map are right.
+    They are in double precision if the device supports it, which keeps settings for faster products (TF32, bf16) from
+    affecting them. Entries beyond the grid have the phase of the position they wrap to, so kernels larger than the map
+    are handled correctly.
+
+    Args:
+        weight: [out, in, kh, kw], which determines the kernel size, precision and device.
+        grid: (H, W).
+        dilation: of the convolution, (vertical, horizontal).
     """
     dtype = weight.dtype if weight.device.type == "mps" else torch.float64
     height, width = weight.shape[2:]
@@ -61,9 +67,9 @@ def _fourier_basis(
     kernel_size: Pair, grid: Pair, dilation: Pair, dtype: torch.dtype, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     def turns(size: int, length: int, step: int, count: int) -> Tensor:
-        place = torch.arange(size).mul(step).view(-1, 1)
-        # Whole turns are taken off in integers, so that the phase is exact for any grid.
-        return (place * torch.arange(count)).remainder(length).to(torch.float64) / length
+        positions = torch.arange(size).mul(step).view(-1, 1)
+        # Full turns are subtracted in integers, which keeps the phase exact for any grid.
+        return (positions * torch.arange(count)).remainder(length).to(torch.float64) / length
 
     (height, width), (kh, kw) = grid, kernel_size
     down = turns(kh, height, dilation[0], height)
@@ -73,57 +79,57 @@ def _fourier_basis(
 
 
 def moduli_squared(kernels: Tensor, basis: tuple[Tensor, Tensor]) -> Tensor:
-    """[N, frequencies] squared DFT moduli of kernels [N, kh * kw], in the basis's precision."""
+    """Return squared DFT moduli [N, frequencies] of kernels [N, kh * kw], in the basis's precision."""
     kernels = kernels.to(basis[0].dtype)
     real, imaginary = kernels @ basis[0], kernels @ basis[1]
     return real.mul_(real).addcmul_(imaginary, imaginary)
 
 
 def rows_at_once(basis: tuple[Tensor, Tensor]) -> int:
-    """How many kernels' transforms fit into CHUNK_BYTES."""
+    """Return the number of kernels whose transforms fit into CHUNK_BYTES, at least 1."""
     return max(1, CHUNK_BYTES // (2 * basis[0].shape[1] * basis[0].element_size()))
 
 
 def peak_of_rows(kernels: Tensor, basis: tuple[Tensor, Tensor]) -> Peak:
-    """The largest DFT modulus of kernels [N, kh * kw], N > 0, and where it is: exact, in chunks."""
-    values, places = [], []
+    """Return the largest DFT modulus of kernels [N, kh * kw], N > 0, and its position: exact, computed in chunks."""
+    values, indices = [], []
     step = rows_at_once(basis)
     for start in range(0, len(kernels), step):
         squares = moduli_squared(kernels[start : start + step], basis)
-        value, place = squares.flatten().max(0)
+        value, index = squares.flatten().max(0)
         values.append(value)
-        places.append(place + start * squares.shape[1])
+        indices.append(index + start * squares.shape[1])
     best = torch.stack(values).max(0)
-    place = torch.stack(places).gather(0, best.indices.view(1)).view(())
+    flat_index = torch.stack(indices).gather(0, best.indices.view(1)).view(())
     columns = basis[0].shape[1]
-    row = place.div(columns, rounding_mode="floor")
-    return Peak(best.values.sqrt().to(kernels.dtype), row, place - row * columns)
+    row = flat_index.div(columns, rounding_mode="floor")
+    return Peak(best.values.sqrt().to(kernels.dtype), row, flat_index - row * columns)
 
 
 def bounds(weight: Tensor) -> Tensor:
-    """[out * in] L1 norms of the kernels of a weight [out, in, kh, kw]."""
-    # Much faster on CPUs than a vector norm over so few entries.
+    """Return the L1 norms [out * in] of the kernels of a weight [out, in, kh, kw]."""
+    # On CPUs this is much faster than a vector norm over a few entries.
     return weight.abs().sum((2, 3)).flatten()
 
 
 def kernels_at(weight: Tensor, rows: Tensor) -> Tensor:
-    """[N, kh * kw] kernels at flat positions out * in_channels + in, whatever the weight's memory format."""
+    """Return kernels [N, kh * kw] at flat positions [N], out * in_channels + in, for any memory format."""
     first = rows.div(weight.shape[1], rounding_mode="floor")
     return weight[first, rows - first * weight.shape[1]].flatten(1)
 
 
 def search(weight: Tensor, basis: tuple[Tensor, Tensor]) -> Search:
-    """The exact largest modulus over all kernels [out, in, kh, kw]; the host reads intermediate results."""
+    """Return the exact largest modulus over all kernels [out, in, kh, kw]; the host reads intermediate results."""
     limits = bounds(weight)
     count = min(BLOCK, len(limits))
     largest = limits.topk(count)
     peak = _among(weight, largest.indices, basis)
     if count == len(limits) or not bool(largest.values[-1] > peak.value):
         return Search(peak, count)
-    left = limits > peak.value
-    left[largest.indices] = False
-    rows = left.nonzero().flatten()
-    # From the largest bound on: the peak grows early, and then excludes the tail.
+    remaining = limits > peak.value
+    remaining[largest.indices] = False
+    rows = remaining.nonzero().flatten()
+    # In descending order of the bound: the peak grows early, and then excludes the tail.
     rows = rows[limits[rows].argsort(descending=True)]
     for block in rows.split(8 * BLOCK):
         if not bool(limits[block[0]] > peak.value):
@@ -136,12 +142,14 @@ def search(weight: Tensor, basis: tuple[Tensor, Tensor]) -> Search:
 
 
 def search_without_waiting(weight: Tensor, basis: tuple[Tensor, Tensor], *, all_kernels: bool) -> Search:
-    """As `search`, in a number of operations that does not depend on the weight: nothing is read by the host.
+    """Search as `search` does, in a fixed number of operations, none of which makes the host wait for the device.
 
     Args:
-        all_kernels: transform every kernel, which is exact; False transforms the FIRST of largest bound.
+        weight: [out, in, kh, kw].
+        basis: from `fourier_basis`.
+        all_kernels: True transforms every kernel, which is exact; False only the FIRST kernels of largest bound.
     Returns:
-        A search whose `unsure` says whether the FIRST alone are too few.
+        A search whose `unsure` states whether the FIRST kernels alone may miss a larger modulus.
     """
     limits = bounds(weight)
     largest = limits.topk(min(FIRST, len(limits)))
@@ -154,7 +162,7 @@ def search_without_waiting(weight: Tensor, basis: tuple[Tensor, Tensor], *, all_
 
 
 class LateFlag:
-    """A flag that a device sets, and that the host reads later without waiting for it."""
+    """A flag that the device sets and the host reads later, without waiting for the device."""
 
     def __init__(self, value: bool = False) -> None:
         self._value = value
@@ -162,7 +170,7 @@ class LateFlag:
         self._event: torch.cuda.Event | None = None
 
     def post(self, flag: Tensor) -> None:
-        """Send a bool scalar on its way to the host."""
+        """Start copying a bool scalar to the host."""
         if not flag.is_cuda:
             self._arriving = flag.clone()
             return
@@ -171,7 +179,7 @@ class LateFlag:
         self._event.record()
 
     def read(self) -> bool:
-        """The last flag that has arrived."""
+        """Return the last flag that has arrived."""
         if self._arriving is not None and (self._event is None or self._event.query()):
             self._value = bool(self._arriving)
             self._arriving = self._event = None
@@ -190,9 +198,9 @@ def _among(weight: Tensor, rows: Tensor, basis: tuple[Tensor, Tensor]) -> Peak:
 
 
 def on_grid(weight: Tensor, grid: Pair, dilation: Pair = (1, 1)) -> Tensor:
-    """Kernels [..., kh, kw] laid on the grid from its first corner, what exceeds it wrapped: [..., H, W]."""
+    """Return kernels [..., kh, kw] zero-padded to the grid, [..., H, W]; entries beyond the grid wrap around."""
     (kh, kw), (height, width) = weight.shape[-2:], grid
     rows = torch.arange(kh, device=weight.device).mul(dilation[0]).remainder(height).view(-1, 1)
     columns = torch.arange(kw, device=weight.device).mul(dilation[1]).remainder(width)
-    laid = weight.new_zeros((*weight.shape[:-2], height * width))
-    return laid.index_add_(-1, (rows * width + columns).flatten(), weight.flatten(-2)).unflatten(-1, grid)
+    flat = weight.new_zeros((*weight.shape[:-2], height * width))
+    return flat.index_add_(-1, (rows * width + columns).flatten(), weight.flatten(-2)).unflatten(-1, grid)

@@ -1,5 +1,5 @@
-"""Mean and variance per channel over the batches of all ranks, differentiable, with one collective each
-way.
+"""Mean and variance per channel over the batches of all ranks: differentiable, with one collective operation in each
+of forward and backward.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from everymode.precision import at_least_float32
 
 
 def world_size() -> int:
-    """Number of ranks, 1 where torch.distributed is not initialized."""
+    """Return the number of ranks, 1 if torch.distributed is not initialized."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def statistics_across_ranks(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean [C], biased variance [C] and number of values per channel (a scalar tensor) over all ranks' x [B,
-    C, ...].
+    """Compute mean and variance per channel over all ranks' batches.
 
-    Each rank's mean and sum of squared deviations from it are gathered and combined (Chan et al. 1979), which
-    keeps the precision that a sum of squares loses. Half precision is computed in single precision.
+    Each rank's mean and its sum of squared deviations are gathered and combined (Chan et al. 1979), which is more
+    precise than a sum of squares. Half precision is computed in single precision.
+
+    Args:
+        x: this rank's batch, [B, C, ...].
+    Returns:
+        Mean [C], biased variance [C], and the number of values per channel over all ranks (a scalar tensor).
     """
     x = at_least_float32(x)
     axes = [axis for axis in range(x.dim()) if axis != 1]
@@ -42,7 +46,7 @@ def _gather(row: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """[F] on each rank -> [ranks, F] on every rank; the gradient of a rank's row is summed over all ranks."""
+    """Gathers [F] of each rank into [ranks, F] on every rank; the gradient of a row is the sum over all ranks."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, row: Tensor) -> Tensor:
@@ -51,7 +55,7 @@ class _Gather(torch.autograd.Function):
         return torch.stack(rows)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone(memory_format=torch.contiguous_format)
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
+        gradient = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(gradient)
         return gradient[dist.get_rank()]

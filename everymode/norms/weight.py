@@ -1,34 +1,38 @@
-"""Applying a weight rule to all convolutions, linear layers and embeddings of a network, from outside it.
+"""Weight rules, and their application to all convolutions, linear layers and embeddings of a network.
 
-A rule looks at a layer and at the grid it acts on, and returns the parametrization that replaces the layer's
-weight by a normalized one. Parametrizations that say which of them belong together are evaluated before each
-call of the network, a whole group in one batched computation. A layer that is used in another way
-(`discriminator.features(x)`, or `discriminator.forward(x)`, which skips hooks) computes its own weight by
-the same rule. A parametrization that depends on the grid is told of it whenever the layer is applied.
+A rule maps a layer and the grid it acts on to a parametrization, which replaces the layer's weight by a normalized one.
+Parametrizations of one group (see `Groupable`) are evaluated in one batched computation before each call of the
+network. If a layer runs outside such a call (`discriminator.features(x)`, or `discriminator.forward(x)`, which skips
+hooks), it computes its weight by itself, with the same rule. A parametrization that depends on the grid (see
+`FollowsGrid`) receives the grid whenever the layer is applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from everymode.norms.left_out import check_layers, require_own_weights, warn_of_others
+from everymode.norms.normalizable import Normalizable, not_compiled, weight_parametrizations
 
 Grid = tuple[int, int]
-WeightRule = Callable[[nn.Module, Grid], nn.Module | None]
+"""(height, width) of the maps that a layer is applied to."""
+WeightRule = Callable[[Normalizable, Grid], nn.Module | None]
+"""(layer, grid) -> parametrization of the layer's weight, or None to leave the layer unnormalized."""
 
-_NORMALIZABLE = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
+_GROUPS = "_normalization_groups"
+"""Attribute of a network: the paths of the parametrizations of each group."""
 
 
 class Groupable(nn.Module):
-    """A parametrization whose normalized weight can be computed together with those of its kind.
+    """A parametrization whose normalized weight can be computed together with others of its class.
 
-    `prepared` holds the weight while the network's own forward runs, and None otherwise: then the weight is computed
-    by itself. A subclass implements `group_key` and `normalize_together`.
+    While the network's forward runs, `prepared` holds the normalized weight. Otherwise it is None, and `forward`
+    computes the weight by itself. A subclass implements `group_key` and `normalize_together`.
     """
 
     def __init__(self) -> None:
@@ -41,20 +45,25 @@ class Groupable(nn.Module):
         return self.normalize_together([self], [weight])[0]
 
     def group_key(self, weight: Tensor) -> Hashable:
-        """What two layers must share to be normalized in one computation."""
-        raise NotImplementedError(f"{type(self).__name__} does not say which layers belong together")
+        """Return the key of this layer's group: layers with equal keys are normalized in one computation."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement group_key(weight)")
 
-    def normalize_together(self, members: Sequence[nn.Module], weights: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Normalized weights of the members (of which this is the first), in their order."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how weights are normalized")
+    def normalize_together(self, members: Sequence[Groupable], weights: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the normalized weights of the members (the first of which is `self`), in their order.
+
+        All members have the class and the `group_key` of `self`.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not implement normalize_together(members, weights)"
+        )
 
 
 @runtime_checkable
 class FollowsGrid(Protocol):
-    """A parametrization whose normalized weight depends on the grid, and that can take another one."""
+    """A parametrization whose normalized weight depends on the grid, and that can change to another grid."""
 
     def follow_grid(self, grid: Grid, weight: Tensor) -> None:
-        """Called with the grid that the layer is about to be applied to, and the weight underneath."""
+        """Change to the grid that the layer is about to be applied to; `weight` is the stored, unnormalized weight."""
         ...
 
 
@@ -64,77 +73,97 @@ def normalize_weights(
     *example: object,
     include: Callable[[str, nn.Module], bool] | None = None,
 ) -> nn.Module:
-    """Puts every two-dimensional convolution, linear layer and embedding under the rule, in place, and returns the
-    network. Other layers with weight matrices (Conv1d, Bilinear, attention's in_proj, recurrent layers, ...) are named
-    in one UserWarning, unless `include` leaves them out. Where it raises, no layer is changed.
+    """Normalize the weights of all two-dimensional convolutions, linear layers and embeddings by a rule, in place.
 
-    The grid of a convolution is the height and width of what it is applied to, learned from one dry forward on
-    `example` in evaluation mode, without gradients; no buffer changes. A layer that fuses a convolution with
-    resampling names the grid of the convolution it stands for through a method `convolution_grid(height,
-    width)`. Where a layer is applied several times, the largest grid counts. Linear layers and embeddings
-    have grid (1, 1). A layer that is later applied to another grid tells its parametrization, if that depends
-    on the grid (see FollowsGrid) and the dry forward applied the layer to one grid only.
+    Other layers with weight matrices (Conv1d, Bilinear, attention's in_proj, recurrent layers, ...) are named in one
+    UserWarning, unless `include` excludes them. If an error is raised, no layer has changed.
+
+    The grid of a convolution is the height and width of its input, measured in one dry forward on `example` in eval
+    mode, without gradients; no buffer changes. A layer that fuses a convolution with resampling returns the grid of
+    the convolution it stands for from a method `convolution_grid(height, width)`. If a layer is applied several times,
+    its largest grid counts. Linear layers and embeddings have grid (1, 1). If a layer is applied to another grid later,
+    its parametrization is notified if it depends on the grid (see `FollowsGrid`) and the dry forward applied the layer
+    to one grid only.
 
     Args:
-        network: of any kind; its layers may be in training or in evaluation mode.
-        rule: (layer, grid) -> parametrization, or None to leave the layer as it is.
-        example: what the network's forward takes, on the network's device; a batch of one or two is enough.
-            May be left out where no convolution is included.
-        include: (qualified name, layer) -> bool, which layers to offer to the rule; all of them where None.
+        network: any network; its layers may be in training or eval mode.
+        rule: (layer, grid) -> parametrization, or None to leave the layer unnormalized.
+        example: arguments of the network's forward, on the network's device; a batch of one or two is enough. May be
+            omitted if no convolution is included.
+        include: (qualified name, layer) -> bool, whether to offer the layer to the rule; default: all layers.
+    Returns:
+        The network.
     Raises:
-        ValueError: a layer is normalized already or shares its weight with another, a convolution took no part in
-            the dry forward, no layer was found, or the rule refuses one.
+        ValueError: if a layer is normalized already or shares its weight with another, the dry forward does not reach
+            a convolution, there is no layer to normalize, or the rule rejects a layer.
     """
     layers = _layers(network, include)
     check_layers(layers)
     grids = _record_grids(network, layers, example)
-    # All of the rule's answers before any is put to work: a rule that refuses a layer leaves the network as it was.
-    chosen = {name: rule(layer, _largest(grids[name])) for name, layer in layers.items()}
-    normalized = {name: each for name, each in chosen.items() if each is not None}
-    require_own_weights(network, [layers[name] for name in normalized])
+    # The rule is called for all layers before any is changed: if it rejects one, the network stays as it was.
+    answers = {name: rule(layer, _largest(grids[name])) for name, layer in layers.items()}
+    parametrizations = {name: answer for name, answer in answers.items() if answer is not None}
+    require_own_weights(network, [layers[name] for name in parametrizations])
     warn_of_others(network, set(layers.values()), include)
-    _register_all(layers, normalized)
-    for name, parametrization in normalized.items():
+    _register_all(layers, parametrizations)
+    for name, parametrization in parametrizations.items():
         layer = layers[name]
         if isinstance(parametrization, FollowsGrid) and len(grids[name]) == 1 and layer.weight.dim() == 4:
             layer.register_forward_pre_hook(_tell_grid, with_kwargs=True)
-    _schedule_groups(network, list(normalized))
+    _schedule_groups(network, list(parametrizations))
     return network
 
 
 def layer_grids(
     network: nn.Module, *example: object, include: Callable[[str, nn.Module], bool] | None = None
 ) -> dict[str, Grid]:
-    """The layers that `normalize_weights` would offer to its rule, by qualified name, with the grids they act on.
+    """Return the grid of each layer that `normalize_weights` would offer to its rule, by qualified name.
 
-    Args, errors: as `normalize_weights`. Layers under a rule already are named as well.
+    Layers that are normalized already are included.
+
+    Args:
+        network: as in `normalize_weights`; it does not change.
+        example: as in `normalize_weights`.
+        include: as in `normalize_weights`.
+    Returns:
+        Qualified name -> (height, width), the largest grid that the layer is applied to.
+    Raises:
+        ValueError: if there is no layer, or the dry forward does not reach a convolution.
     """
     grids = _record_grids(network, _layers(network, include), example)
     return {name: _largest(seen) for name, seen in grids.items()}
 
 
 def as_grid(grid: Sequence[int]) -> Grid:
-    """(height, width) in whole numbers of Python, from any sequence of two.
+    """Return (height, width) as Python ints.
 
-    Raises ValueError for anything else.
+    Args:
+        grid: any sequence of two whole numbers, each at least 1.
+    Raises:
+        ValueError: if it is anything else.
     """
     sizes = list(grid) if hasattr(grid, "__len__") else []
     if len(sizes) != 2 or not all(size >= 1 and size % 1 == 0 for size in sizes):
-        raise ValueError(f"the grid is {grid!r}; it must be the (height, width) of the layer's input")
+        raise ValueError(
+            f"the grid is {grid!r}; it must be the (height, width) of the layer's input, two whole numbers >= 1"
+        )
     return int(sizes[0]), int(sizes[1])
 
 
 def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) -> nn.Module:
-    """Takes the parametrizations of all weights away, in place, and returns the network.
+    """Remove the parametrizations of all weights, in place.
 
     Args:
-        keep_normalized: True leaves the normalized weights of evaluation mode, so that outputs stay the same;
-            False leaves the weights underneath.
+        network: the network to change.
+        keep_normalized: True keeps the normalized weights of eval mode, so that outputs stay the same; False restores
+            the stored, unnormalized weights.
+    Returns:
+        The network.
     """
     modes = {module: module.training for module in network.modules()}
     network.eval()
     for layer in list(network.modules()):
-        if isinstance(layer, _NORMALIZABLE) and parametrize.is_parametrized(layer, "weight"):
+        if isinstance(layer, Normalizable) and parametrize.is_parametrized(layer, "weight"):
             _unregister(layer, keep_normalized)
     for module in network.modules():
         module.training = modes[module]
@@ -143,15 +172,15 @@ def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) ->
 
 
 def without_embeddings(name: str, layer: nn.Module) -> bool:
-    """An `include` that leaves embeddings alone, as released BigGAN generators do with their class tables."""
+    """Return whether a layer is no embedding: an `include` for generators with class tables, as in released BigGAN."""
     return not isinstance(layer, nn.Embedding)
 
 
-def _layers(network: nn.Module, include: Callable[[str, nn.Module], bool] | None) -> dict[str, nn.Module]:
+def _layers(network: nn.Module, include: Callable[[str, nn.Module], bool] | None) -> dict[str, Normalizable]:
     layers = {
         name: layer
         for name, layer in network.named_modules()
-        if isinstance(layer, _NORMALIZABLE) and (include is None or include(name, layer))
+        if isinstance(layer, Normalizable) and (include is None or include(name, layer))
     }
     if not layers:
         raise ValueError(
@@ -162,13 +191,13 @@ def _layers(network: nn.Module, include: Callable[[str, nn.Module], bool] | None
 
 
 def _record_grids(
-    network: nn.Module, layers: dict[str, nn.Module], example: tuple[object, ...]
+    network: nn.Module, layers: dict[str, Normalizable], example: tuple[object, ...]
 ) -> dict[str, list[Grid]]:
-    """The different grids that each layer is applied to in one dry forward."""
+    """Return the distinct grids that each layer is applied to in one dry forward."""
     grids: dict[str, list[Grid]] = {}
 
     def recorder(name: str) -> Callable[..., None]:
-        def record(layer: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> None:
+        def record(layer: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
             grid = _grid_of(layer, _first(inputs, named))
             if grid not in grids.setdefault(name, []):
                 grids[name].append(grid)
@@ -196,33 +225,36 @@ def _record_grids(
     unseen = sorted(convolutions.keys() - grids.keys())
     if unseen:
         raise ValueError(
-            f"the forward on `example` does not reach the convolutions {unseen}, so the grid they act on is "
-            "unknown; pass an example that uses them, or leave them out with `include`."
+            f"the forward on `example` does not reach the convolutions {unseen}, so their grids are unknown; pass an "
+            "example that uses them, or exclude them with `include`."
         )
     return {name: grids.get(name, [(1, 1)]) for name in layers}
 
 
 def _grid_of(layer: nn.Module, x: Tensor) -> Grid:
     height, width = x.shape[-2:]
-    return layer.convolution_grid(height, width) if hasattr(layer, "convolution_grid") else (height, width)
+    convolution_grid: Callable[[int, int], Grid] | None = getattr(layer, "convolution_grid", None)
+    return (height, width) if convolution_grid is None else convolution_grid(height, width)
 
 
 def _largest(grids: Sequence[Grid]) -> Grid:
     return max(grids, key=lambda grid: grid[0] * grid[1])
 
 
-def _first(inputs: tuple[object, ...], named: dict[str, object]) -> object:
-    """What a layer is applied to: its first argument, which may come by name, as in conv(input=x)."""
+def _first(inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> Tensor:
+    """Return the first argument of a layer, which may be passed by keyword, as in conv(input=x)."""
     return inputs[0] if inputs else next(iter(named.values()))
 
 
-def _tell_grid(layer: nn.Module, inputs: tuple[object, ...], named: dict[str, object]) -> None:
-    holder = layer.parametrizations.weight
-    holder[0].follow_grid(_grid_of(layer, _first(inputs, named)), holder.original)
+def _tell_grid(layer: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+    parametrizations = weight_parametrizations(layer)
+    # normalize_weights hooks this function to layers whose parametrization follows the grid, and to no others.
+    first = cast(FollowsGrid, parametrizations[0])
+    first.follow_grid(_grid_of(layer, _first(inputs, named)), parametrizations.original)
 
 
-def _register_all(layers: dict[str, nn.Module], parametrizations: dict[str, nn.Module]) -> None:
-    """Register one for each layer named, or none where one can't be."""
+def _register_all(layers: dict[str, Normalizable], parametrizations: dict[str, nn.Module]) -> None:
+    """Register the parametrizations on the layers of the same names; if one fails, remove all of them and raise."""
     try:
         for name, parametrization in parametrizations.items():
             _register(layers[name], parametrization)
@@ -235,24 +267,26 @@ def _register_all(layers: dict[str, nn.Module], parametrizations: dict[str, nn.M
 
 def _register(layer: nn.Module, parametrization: nn.Module) -> None:
     mode = layer.training
-    # Registration evaluates the parametrization once; in evaluation mode that changes none of its buffers.
+    # Registration evaluates the parametrization once, which changes none of its buffers in eval mode.
     layer.eval()
     parametrization.eval()
     parametrize.register_parametrization(layer, "weight", parametrization)
     layer.train(mode)
 
 
-def _unregister(layer: nn.Module, keep_normalized: bool) -> None:
+def _unregister(layer: Normalizable, keep_normalized: bool) -> None:
     for key in [key for key, hook in layer._forward_pre_hooks.items() if hook is _tell_grid]:
         del layer._forward_pre_hooks[key]
         layer._forward_pre_hooks_with_kwargs.pop(key, None)
-    if len(layer.parametrizations) > 1:
+    if len(cast(nn.ModuleDict, layer.parametrizations)) > 1:
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=keep_normalized)
         return
-    # torch's own removal deletes the property from the layer's class, which copies of the layer share.
+    # torch's function for this deletes the property from the layer's class, which copies of the layer share.
     with torch.no_grad():
         weight = layer.weight.clone()
-    parameter = layer.parametrizations.weight.original
+    parameter = cast(
+        nn.Parameter, weight_parametrizations(layer).original
+    )  # weights of these layers are parameters
     if keep_normalized:
         parameter.data = weight
     del layer.parametrizations
@@ -263,30 +297,34 @@ def _unregister(layer: nn.Module, keep_normalized: bool) -> None:
 
 
 def _schedule_groups(network: nn.Module, names: Sequence[str]) -> None:
-    """Notes on the network which layers are normalized together, and hooks their computation to its forward.
+    """Store on the network which layers are normalized together, and hook their computation to its forward.
 
-    Names, not references, and functions of this module, not closures: so copies of the network stand on their
-    own.
+    Names instead of references, and module-level functions instead of closures, keep copies of the network independent.
     """
     groups: dict[Hashable, list[str]] = {}
     for name in names:
-        holder = network.get_submodule(_parametrization_path(name))
-        if isinstance(holder[0], Groupable):
-            key = (type(holder[0]), holder[0].group_key(holder.original))
+        parametrizations = weight_parametrizations(network.get_submodule(name))
+        first = parametrizations[0]
+        if isinstance(first, Groupable):
+            key = (type(first), first.group_key(parametrizations.original))
             groups.setdefault(key, []).append(_parametrization_path(name))
     if not groups:
         return
-    earlier: tuple[tuple[str, ...], ...] = getattr(network, "_normalization_groups", ())
-    network._normalization_groups = earlier + tuple(tuple(group) for group in groups.values())
+    earlier = _groups_of(network)
+    setattr(network, _GROUPS, earlier + tuple(tuple(group) for group in groups.values()))
     if not earlier:
         network.register_forward_pre_hook(_prepare_weights)
         network.register_forward_hook(_release_weights, always_call=True)
 
 
+def _groups_of(network: nn.Module) -> tuple[tuple[str, ...], ...]:
+    return getattr(network, _GROUPS, ())
+
+
 def _unschedule(module: nn.Module) -> None:
-    if not hasattr(module, "_normalization_groups"):
+    if not hasattr(module, _GROUPS):
         return
-    del module._normalization_groups
+    delattr(module, _GROUPS)
     for hooks in (module._forward_pre_hooks, module._forward_hooks):
         for key in [key for key, hook in hooks.items() if hook in (_prepare_weights, _release_weights)]:
             del hooks[key]
@@ -297,23 +335,28 @@ def _parametrization_path(layer_name: str) -> str:
     return f"{layer_name}.parametrizations.weight" if layer_name else "parametrizations.weight"
 
 
+def _parametrizations_at(network: nn.Module, path: str) -> parametrize.ParametrizationList:
+    return cast(parametrize.ParametrizationList, network.get_submodule(path))  # by _parametrization_path
+
+
 def _prepare_weights(network: nn.Module, inputs: tuple[object, ...]) -> None:
-    for group in network._normalization_groups:
-        members = [network.get_submodule(path)[0] for path in group]
+    for group in _groups_of(network):
+        lists = [_parametrizations_at(network, path) for path in group]
+        members = [cast(Groupable, each[0]) for each in lists]  # as selected by _schedule_groups
         prepare = _prepare_outside if isinstance(members[0], FollowsGrid) else _prepare_group
-        prepare(members, [network.get_submodule(path).original for path in group])
+        prepare(members, [each.original for each in lists])
 
 
-def _prepare_group(members: Sequence[nn.Module], weights: Sequence[Tensor]) -> None:
+def _prepare_group(members: Sequence[Groupable], weights: Sequence[Tensor]) -> None:
     for member, weight in zip(members, members[0].normalize_together(members, weights), strict=True):
         member.prepared = weight
 
 
-# What measures weights when they have changed decides that on the host, which compiled code can't.
-_prepare_outside = torch.compiler.disable(_prepare_group)
+# A parametrization that measures changed weights decides on the host when to do so, which compiled code can't.
+_prepare_outside = not_compiled(_prepare_group)
 
 
 def _release_weights(network: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-    for group in network._normalization_groups:
+    for group in _groups_of(network):
         for path in group:
-            network.get_submodule(path)[0].prepared = None
+            cast(Groupable, _parametrizations_at(network, path)[0]).prepared = None

@@ -228,7 +228,7 @@ def test_mistakes_are_refused_with_the_next_step() -> None:
         ValueError, match=r"multiples of 4; the nearest sizes that work: \(16, 28\) and \(20, 28\)"
     ):
         make((18, 28))
-    with pytest.raises(ValueError, match=r"attention at \[32\].*choose among \[8, 16\]"):
+    with pytest.raises(ValueError, match=r"attention is requested at \[32\].*choose among \[8, 16\]"):
         make((16, 16), attention=(32,))
     with pytest.raises(ValueError, match="give shared_dim too"):
         make((16, 16), hierarchical=True)
@@ -275,7 +275,5 @@ def test_attention_may_follow_several_blocks_of_one_size() -> None:
     assert list(first.attention) == ["1"] and sorted(both.attention) == ["0", "1", "2"]
     assert both(torch.zeros(2, 3, 32, 32)).scores[0].isfinite().all()
     assert sorted(build(attention=(16, 8, 8, 8)).attention) == ["0", "1", "2", "3"], "after every block"
-    with pytest.raises(
-        ValueError, match="after 4 blocks whose output has side 8 was asked for, and there are 3"
-    ):
+    with pytest.raises(ValueError, match="after 4 blocks whose output has side 8, and there are 3"):
         build(attention=(8, 8, 8, 8))

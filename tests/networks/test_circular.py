@@ -58,7 +58,7 @@ def test_activation_in_the_same_pass_is_torchs_to_second_order(
 def test_none_is_none_and_too_much_is_refused() -> None:
     x = torch.randn(1, 1, 2, 3)
     assert circular_pad(x, (0, 0, 0, 0)) is x
-    with pytest.raises(ValueError, match=r"2 x 3 can't be continued by 3 \+ 0 rows"):
+    with pytest.raises(ValueError, match=r"2 x 3 can't be padded by 3 \+ 0 rows"):
         circular_pad(x, (0, 0, 3, 0))
 
 

@@ -1,4 +1,4 @@
-"""The implicit output head: the released results, what it shortens against the plain way, borders, chunks."""
+"""The implicit output head: the released results, its shortcuts against the plain computation, borders, chunks."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def features(*shape: int) -> Tensor:
 
 
 def the_plain_way(head: ImplicitHead, x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Unfold, grid_sample, concatenate, linear layers point by point: as the paper tells it."""
+    """Unfold, grid_sample, concatenate, linear layers point by point: as in the paper."""
     batch, channels, *grid = x.shape
     if head.kernel == 3:
         x = F.unfold(x, 3, padding=1).view(batch, 9 * channels, *grid)
     rows, columns = (pixel_centers(side, x) for side in size)
-    places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
+    positions = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1)
     padding = "border" if head.border_padding else "zeros"
-    places = places.expand(batch, -1, -1, -1)
-    found = F.grid_sample(x, places.flip(-1), padding_mode=padding, align_corners=False)
+    positions = positions.expand(batch, -1, -1, -1)
+    found = F.grid_sample(x, positions.flip(-1), padding_mode=padding, align_corners=False)
     parts = [found.permute(0, 2, 3, 1)]
     if head.coordinates:
-        parts.append(places)
+        parts.append(positions)
     if head.cell:
         both = cell_size(size, (grid[0], grid[1]), relative=head.relative_cell)
         parts.append(x.new_tensor(both).expand(batch, *size, 2))
@@ -137,9 +137,9 @@ def test_lookup_weights_by_hand() -> None:
 def test_a_lookup_has_the_values_of_grid_sample_and_keeps_the_precision() -> None:
     x = features(2, 3, 5, 4)
     rows, columns = lookup_matrix(8, 5, x), lookup_matrix(3, 4, x)
-    places = torch.meshgrid(pixel_centers(8, x), pixel_centers(3, x), indexing="ij")
-    places = torch.stack(places[::-1], dim=-1).expand(2, -1, -1, -1)
-    expected = F.grid_sample(x, places, padding_mode="border", align_corners=False)
+    positions = torch.meshgrid(pixel_centers(8, x), pixel_centers(3, x), indexing="ij")
+    positions = torch.stack(positions[::-1], dim=-1).expand(2, -1, -1, -1)
+    expected = F.grid_sample(x, positions, padding_mode="border", align_corners=False)
     torch.testing.assert_close(bilinear_lookup(x, rows, columns), expected, rtol=0, atol=1e-12)
     coarse = bilinear_lookup(x.bfloat16(), rows.float(), columns.float())
     assert coarse.dtype == torch.bfloat16

@@ -1,4 +1,4 @@
-"""Initial weights: their distribution, what they leave alone, and that normalized networks are refused."""
+"""Initial weights: their distribution, what they do not change, and that normalized networks are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks whose features are clustered: the autoencoder of a GAN's networks, and the one that tells quarter turns."""
+"""Networks whose features are clustered: the autoencoder of a GAN's networks, and the one that predicts rotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many operators one BigGAN iteration dispatches: on a GPU each is a launch. Widths do not change it."""
+"""Number of operators that one BigGAN iteration dispatches: on a GPU each is a launch. Widths do not change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs: consecutive examples side by side, gradients, one pass over reals and fakes, what is refused."""
+"""Packs: consecutive examples side by side, gradients, one pass over reals and fakes, what is rejected."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_pack_of_one_is_the_discriminator_itself() -> None:
 def test_what_does_not_divide_is_refused_in_training_and_filled_up_in_use() -> None:
     discriminator = packed_images(3)
     images = torch.randn(4, 3, 8, 8)
-    with pytest.raises(ValueError, match="4 examples can't be cut into packs of 3"):
+    with pytest.raises(ValueError, match="4 examples can't be split into packs of 3"):
         discriminator(images)
     filled = torch.cat((images, images[:2]))
     discriminator.eval()
@@ -99,6 +99,6 @@ def test_adaptive_augmentation_hears_the_mean_sign_of_packs() -> None:
     trainer.game.augment.observe = lambda sign: (heard.append(float(sign)), observe(sign))
     for _ in range(3):
         trainer.step()
-    # Four packs a batch: their mean sign is a multiple of a half, and -1 or 1 where they agree.
+    # Four packs per batch: their mean sign is a multiple of 1/2, and -1 or 1 if they agree.
     assert all(round(2 * sign) == 2 * sign for sign in heard)
     assert any(abs(sign) == 1 for sign in heard)

@@ -1,4 +1,4 @@
-"""Sizes: grids, defaults, and the sentences that name the nearest sizes."""
+"""Sizes: grids, defaults, and the error messages that name the nearest sizes."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def test_default_doublings() -> None:
 def test_require_native() -> None:
     require_native(None, (4, 8))
     require_native((4, 8), (4, 8))
-    with pytest.raises(ValueError, match=r"\(8, 8\) was asked for, but this generator makes \(4, 8\) only"):
+    with pytest.raises(ValueError, match=r"\(8, 8\) is requested, but this generator makes \(4, 8\) only"):
         require_native((8, 8), (4, 8))

@@ -22,7 +22,7 @@ from everymode.norms import (
 
 
 class Critic(nn.Module):
-    """Channels of the second convolution's input are alive as the bias of the first says."""
+    """A critic in which the bias of the first convolution determines the active channels of the second one's input."""
 
     def __init__(self, alive: int) -> None:
         super().__init__()
@@ -107,17 +107,20 @@ def test_table_plot_and_advice(tmp_path: Path) -> None:
     dense = diagnose(*critic(8))
     assert dense.layers[1].active > 0.9
     assert "0 of 1" in dense.advice() and "second do not. Expect little" in dense.advice()
-    assert "nothing to act on" in diagnose(nn.Linear(2, 1), torch.randn(3, 2)).advice()
+    assert "has no effect here" in diagnose(nn.Linear(2, 1), torch.randn(3, 2)).advice()
 
 
 def test_layers_too_narrow_for_it_are_named() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 1, 3, padding=1))
     nn.init.ones_(network[1].weight)  # one channel to another: gain 9; the reshaped kernel: length sqrt(18)
     x = torch.randn(2, 1, 8, 8)
-    assert "1: so few channels that it divides by more than spectral_norm" in diagnose(network, x).advice()
+    assert (
+        "1: too few channels, so that sparsity-aware normalization divides by more than spectral_norm"
+        in diagnose(network, x).advice()
+    )
     wide = nn.Sequential(nn.Conv2d(1, 40, 3, padding=1), nn.Conv2d(40, 40, 3, padding=1))
     nn.init.ones_(wide[1].weight)
-    assert "so few" not in diagnose(wide, x).advice()
+    assert "too few" not in diagnose(wide, x).advice()
 
 
 def test_layers_may_be_chosen_and_transposed_ones_count_on_their_output() -> None:

@@ -1,4 +1,4 @@
-"""Layer normalization: over all entries of an example, in the place of a batch normalization."""
+"""Layer normalization: over all entries of an example, and as a replacement for batch normalization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that no rule takes are named, refusals change nothing, and shared weights are refused."""
+"""Layers that no rule takes are named, an error changes nothing, and shared weights are rejected."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Mixed(nn.Module):
 
 
 def test_layers_that_no_rule_takes_are_named_once() -> None:
-    with pytest.warns(UserWarning, match="normalize_weights leaves layers of Mixed") as said:
+    with pytest.warns(UserWarning, match="normalize_weights leaves layers of Mixed") as warned:
         network = normalize_weights(Mixed(), spectral_norm(), torch.zeros(1, 3))
-    assert len(said) == 1 and said[0].filename == __file__
-    text = str(said[0].message)
+    assert len(warned) == 1 and warned[0].filename == __file__
+    text = str(warned[0].message)
     for word in ("'sound' (Conv3d)", "'back' (ConvTranspose1d)", "'pair' (Bilinear)", "'bag' (EmbeddingBag)"):
         assert word in text
     for word in (
@@ -147,7 +147,7 @@ def test_convolutions_may_be_called_by_keyword() -> None:
     network = Named()
     normalize_weights(network, rule, torch.zeros(1, 2, 7, 5))
     assert [grids[layer] for layer in (network.first, network.second)] == [(7, 5), (7, 5)]
-    # A rule that follows the grid is told of others, too.
+    # A rule that follows the grid is notified of other grids, too.
     normalize_weights(network, sparsity_aware_norm(), torch.zeros(1, 2, 7, 5))
     assert network(torch.randn(2, 2, 9, 9)).isfinite().all()
     assert remove_normalization(network)(torch.randn(2, 2, 4, 4)).isfinite().all()

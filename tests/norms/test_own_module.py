@@ -26,7 +26,7 @@ def test_trained_saved_and_loaded(rule: str, tmp_path: Path) -> None:
     other.load_state_dict(load_file(tmp_path / "critic.safetensors"))
     assert torch.equal(other.eval()(batch(0)), critic.eval()(batch(0)))
     assert torch.equal(copy.deepcopy(critic)(batch(0)), critic(batch(0)))
-    # Both go on alike.
+    # Both continue alike.
     for each in (critic, other):
         train(each.train(), range(40, 44))
     state = other.state_dict()

@@ -1,4 +1,4 @@
-"""When sigma is measured: per change of the weights, every n-th one, exactly resumed, never in evaluation mode."""
+"""Times of measurements of sigma: per change of the weights, every n-th one, exactly resumed, never in eval mode."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_resumed_run_goes_on_as_if_nothing_had_happened(rule: str, saved_after
     whole_optimizer = torch.optim.Adam(whole.parameters(), lr=0.1)
     train(whole, whole_optimizer, range(3))
     if not saved_after_a_step:
-        whole(images(7))  # as a generator's move does: sigma is that of the present weights
+        whole(images(7))  # as a generator's update does: sigma is that of the current weights
     resumed = normalized(RULES[rule](interval=2), seed=5)
     resumed.load_state_dict(load(save(whole.state_dict())))
     optimizer = torch.optim.Adam(resumed.parameters(), lr=0.1)
@@ -150,7 +150,7 @@ def test_another_size_of_input_has_the_sigma_of_its_own_grid_at_once(rule: str, 
     built = normalize_weights(Net(), RULES[rule](), torch.zeros(1, 2, 10, 8))
     torch.testing.assert_close(seen, (built.forward if direct else built)(images(0, side=10)))
     assert part_of(network).grid.tolist() == [10, 8]
-    # It stays with what it has seen, and a resumed network knows.
+    # The layer keeps the last grid it has seen, and a resumed network knows it.
     resumed = normalized(RULES[rule](), seed=3)
     resumed.load_state_dict(network.state_dict())
     assert part_of(resumed).grid.tolist() == [10, 8]
@@ -235,7 +235,7 @@ def test_the_checksum_tells_weights_apart_whatever_their_layout() -> None:
 
 
 def test_a_rule_without_a_measure_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="RefreshedNorm does not say how"):
+    with pytest.raises(NotImplementedError, match="RefreshedNorm does not implement measure"):
         RefreshedNorm(nn.Conv2d(2, 2, 3), (4, 4)).start(torch.randn(2, 2, 3, 3))
 
 

@@ -1,4 +1,4 @@
-"""Sparsity-Aware Normalization: sigma against reference vectors and dense matrices, and the rule in use."""
+"""Sparsity-Aware Normalization: sigma against reference vectors and dense matrices, and the rule on networks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_reference_compensations() -> None:
         assert compensation(int(m * n), float(fraction)) == pytest.approx(factor, rel=1e-12)
     assert compensation(7, 1.0) == 1
     assert compensation(2, 0.5) == 1.5
-    # The product as it was meant: 0.07 * 100 is a little above 7 in floating point.
+    # The exact product: 0.07 * 100 is slightly above 7 in floating point.
     assert subset_size(100, 0.07) == 7 and subset_size(3, 0.01) == 1
 
 
@@ -259,7 +259,7 @@ def test_one_measurement_a_layer_however_many_passes_a_step_has(monkeypatch: pyt
         cost.backward()
         optimizer.step()
         network.requires_grad_(False)
-        network(x)  # as in the generator's move: the weights are new, so sigma is
+        network(x)  # as in the generator's update: the weights are new, so sigma is
         network(x)
         network.requires_grad_(True)
         assert len(calls) == 5 * steps
@@ -282,7 +282,7 @@ def test_a_measurement_that_must_not_wait_reads_nothing_and_corrects_itself_late
             assert function.overloadpacket.__name__ not in ("_local_scalar_dense", "nonzero")
             return function(*arguments, **(keywords or {}))
 
-    layer(x)  # what is read once, after construction
+    layer(x)  # values that are read once, after construction
     sigmas = []
     for _ in range(3):
         with torch.no_grad():
@@ -290,7 +290,7 @@ def test_a_measurement_that_must_not_wait_reads_nothing_and_corrects_itself_late
         with NoReading() if not sigmas else torch.no_grad():
             layer(x)
         sigmas.append(part.sigma.item())
-    # The first was too small and said so; from the next on all kernels are looked at.
+    # The first was too small and set the flag; from the next one on, all kernels are transformed.
     assert sigmas[0] < 0.7 and bool(part.unsure)
     assert sigmas[1:] == [pytest.approx(0.85, rel=1e-6)] * 2
 

@@ -152,7 +152,7 @@ def test_one_power_iteration_per_forward_and_none_is_stored_in_evaluation_mode(
     ours.eval()
     ours(*example())
     assert torch.equal(ours.first.parametrizations.weight[0].u, trained)
-    # The evaluation weight is divided with the vector iterated afresh, not with the stored one.
+    # The eval-mode weight is divided with the newly iterated vector, not with the stored one.
     fresh = F.normalize(F.normalize(once @ matrix) @ matrix.T)
     v = F.normalize(once @ matrix)
     sigma = (fresh @ matrix @ v.T).squeeze()

@@ -49,7 +49,7 @@ def test_the_bound_leaves_little_where_it_can_and_everything_where_it_must() -> 
     weight = torch.randn(64, 64, 3, 3)
     assert search(weight, fourier_basis(weight, (8, 8))).transformed == spectrum.BLOCK
     hard = hard_for_the_bound(48, 40)
-    # The winner has an L1 norm of 0.85, all others of about 0.9: none can be left out before it is found.
+    # The winner has an L1 norm of 0.85, all others of about 0.9: none can be skipped before it is transformed.
     assert search(hard, fourier_basis(hard, (8, 8))).transformed > 48 * 40 - 8 * spectrum.BLOCK
     small = torch.randn(3, 2, 3, 3)
     assert search(small, fourier_basis(small, (8, 8))).transformed == 6

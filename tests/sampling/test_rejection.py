@@ -128,7 +128,7 @@ def test_rejection_is_part_of_the_protocol() -> None:
 def test_rejection_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="rejection is -1 redraws"):
         Sampling(rejection=-1)
-    with pytest.raises(ValueError, match="statistics of the batch at hand would notice"):
+    with pytest.raises(ValueError, match="which changes batch statistics"):
         Sampling(rejection=3, batch_norm="batch")
 
 

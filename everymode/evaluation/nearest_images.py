@@ -1,4 +1,4 @@
-"""Check whether a generator memorizes training images: samples beside their nearest real images, and distances."""
+"""Memorization check: samples beside their nearest real images, and distances to training and held-out images."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def _require_sizes(recipe: Recipe, weights: dict[str, Tensor], file: Path) -> No
     """Raise ValueError if the networks don't match the weights, before memory is allocated for the networks."""
     with torch.device("meta"):
         game = _apart(recipe)
-    wanted = {name: tuple(tensor.shape) for name, tensor in game.generator.state_dict().items()}
-    for name, shape in wanted.items():
+    expected = {name: tuple(tensor.shape) for name, tensor in game.generator.state_dict().items()}
+    for name, shape in expected.items():
         if name in weights and tuple(weights[name].shape) != shape:
             raise ValueError(
                 f"{file} does not fit the config.json beside it ({name} has shape {list(weights[name].shape)}, not "

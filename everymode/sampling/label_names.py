@@ -144,7 +144,7 @@ def _index(label: str, names: tuple[str, ...]) -> int | None:
 
 
 def _known(count: int, names: tuple[str, ...]) -> str:
-    shown = f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+    listing = f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
     if names and all(WHOLE.fullmatch(name) for name in names):
-        return shown
-    return f"0 to {count - 1}" + (f" ({shown})" if names else "")
+        return listing
+    return f"0 to {count - 1}" + (f" ({listing})" if names else "")

@@ -32,22 +32,22 @@ def record_of(recipe: Recipe) -> dict[str, Any]:
     return record
 
 
-def recipe_from(record: dict[str, Any], given: Recipe | None = None) -> Recipe:
+def recipe_from(record: dict[str, Any], custom: Recipe | None = None) -> Recipe:
     """Return the recipe that a record of `record_of` describes.
 
     Args:
-        given: a recipe with the custom classes; needed if the record names any.
+        custom: a recipe with the custom classes; needed if the record names any.
 
     Raises:
         ValueError: if a custom class is not provided, or if a hyper-parameter is unknown.
     """
-    kind = type(given) if "own" in record and given is not None else Recipe
+    kind = type(custom) if "own" in record and custom is not None else Recipe
     if kind.__name__ != record.get("own", "Recipe"):
         raise ValueError(
             f"{record.get('own')} is a custom recipe class: pass a recipe of that class as `recipe`, not a "
-            f"{type(given).__name__}"
+            f"{type(custom).__name__}"
         )
-    parts = {name: _part_from(name, part, given) for name, part in record["parts"].items()}
+    parts = {name: _part_from(name, part, custom) for name, part in record["parts"].items()}
     numbers = respelled(record["numbers"])
     _require_known(numbers, kind)
     # The values come from JSON: `_typed` has compared them with the types of the fields.
@@ -56,12 +56,12 @@ def recipe_from(record: dict[str, Any], given: Recipe | None = None) -> Recipe:
 
 
 def recipe_of(
-    config: dict[str, Any], given: Recipe | None = None, path: object = "this config.json"
+    config: dict[str, Any], custom: Recipe | None = None, path: object = "this config.json"
 ) -> Recipe:
     """Return the recipe that a config.json describes. Classes are looked up in everymode: a file can't name code.
 
     Args:
-        given: a recipe with the custom classes; needed if the config names any.
+        custom: a recipe with the custom classes; needed if the config names any.
         path: path of the config, for error messages.
 
     Raises:
@@ -78,13 +78,13 @@ def recipe_of(
         _require_complete(record)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if own_classes(record) and given is None:
+    if own_classes(record) and custom is None:
         raise ValueError(
             f"{path} was trained with a custom recipe ({', '.join(own_classes(record))} from "
             f"{record.get('file') or 'your code'}): pass it, as in everymode.load(path, recipe=RECIPE)"
         )
     try:
-        recipe = recipe_from(record, given)
+        recipe = recipe_from(record, custom)
         if type(recipe) is Recipe and None in (recipe.networks, recipe.loss, recipe.labels):
             raise ValueError("its recipe has no networks, loss or labels")
     except (ValueError, ArithmeticError, TypeError) as error:
@@ -121,14 +121,14 @@ def _record_of_part(part: Part) -> dict[str, Any]:
     return title | {"numbers": {each: _plain(getattr(part, each)) for each in names_of(part)}}
 
 
-def _part_from(kind: str, record: dict[str, Any], given: Recipe | None) -> Part:
+def _part_from(kind: str, record: dict[str, Any], custom: Recipe | None) -> Part:
     if "own" in record:
-        custom = getattr(given, kind, None)
-        if custom is None or type(custom).__name__ != record["own"]:
+        provided = getattr(custom, kind, None)
+        if provided is None or type(provided).__name__ != record["own"]:
             raise ValueError(
                 f"its {kind} is a custom part, {record['own']}: pass a recipe with it as `recipe`"
             )
-        part_class = type(custom)
+        part_class = type(provided)
     elif record["name"] in PARTS[kind]:
         part_class = PARTS[kind][record["name"]].part_class
     else:

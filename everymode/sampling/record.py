@@ -175,7 +175,7 @@ def _require_complete(record: dict[str, Any]) -> None:
 
 
 def _is_part(kind: str, part: Any) -> bool:
-    """Whether a value is the record of a part: a known kind, one of "name" and "own", and its numbers."""
+    """Return whether a value is the record of a part: a known kind, one of "name" and "own", and its numbers."""
     if kind not in KINDS or not isinstance(part, dict) or ("name" in part) == ("own" in part):
         return False
     return isinstance(part.get("name", part.get("own")), str) and isinstance(part.get("numbers"), dict)

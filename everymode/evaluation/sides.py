@@ -144,9 +144,12 @@ def open_sides(
     for side in (fake, real):
         if isinstance(side, str | Path):
             require_there(side)
-    opened = [_with_generator(side, ema=protocol.ema, recipe=recipe, device=device) for side in (fake, real)]
+    fake_side = _with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
     if real is None:
-        real = opened[1] = _training_data(opened[0])
+        real = real_side = _training_data(fake_side)
+    else:
+        real_side = _with_generator(real, ema=protocol.ema, recipe=recipe, device=device)
+    opened = (fake_side, real_side)
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
     fit, label_column, value_range = "crop", "", protocol.value_range
@@ -160,7 +163,7 @@ def open_sides(
     sides = [
         each
         if isinstance(each, Opened)
-        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)  # type: ignore[arg-type]
+        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
@@ -243,8 +246,9 @@ def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | N
 
 
 def _with_generator(
-    side: Side | None, *, ema: bool, recipe: Recipe | None, device: torch.device | str
-) -> Side | None:
+    side: Side, *, ema: bool, recipe: Recipe | None, device: torch.device | str
+) -> str | Path | Dataset | Opened:
+    """Open a side if it is a generator."""
     if isinstance(side, str | Path) and is_generator(side):
         return open_generator(side, ema=ema, recipe=recipe, device=device)
     if isinstance(side, Generator):
@@ -252,7 +256,8 @@ def _with_generator(
     return side
 
 
-def _training_data(side: Side | None) -> str:
+def _training_data(side: Side) -> str:
+    """Return the name of the data that a run was trained on."""
     source = side.generator.config.get("data", {}).get("source") if isinstance(side, Opened) else None
     if not source:
         raise ValueError(

@@ -377,5 +377,5 @@ def test_layouts_and_rules_that_released_code_has_not() -> None:
     with pytest.raises(ValueError, match="there is no layout 'x'"):
         save_released(our_generator(), "x")
     _, labels, x = example()
-    with pytest.raises(ValueError, match="a rule that released BigGAN code doesn't have"):
+    with pytest.raises(ValueError, match="a weight normalization that released BigGAN code doesn't have"):
         save_released(normalize_weights(our_discriminator(), sparsity_aware_norm(), x, labels))

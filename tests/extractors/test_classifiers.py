@@ -153,7 +153,7 @@ def test_other_held_out_images_and_alpha(tmp_path: Path) -> None:
 def test_what_cannot_be_learned_is_refused(tmp_path: Path) -> None:
     images, labels = two_kinds()
     for wrong, options in ((labels * 0, {}), (labels, {"num_classes": 1})):
-        with pytest.raises(ValueError, match="two classes or more"):
+        with pytest.raises(ValueError, match="at least two classes"):
             train_classifier(images, wrong, settings=QUICK, cache_dir=tmp_path, **options)
 
 

@@ -107,7 +107,7 @@ def test_samples_are_asked_for_by_names_or_numbers(shapes_run: Run) -> None:
     assert [len(torch.cat(seen[-4:])[:, block].unique()) for block in range(3)] == [5, 6, 3]
     with pytest.raises(ValueError, match=r"knows 0 to 5 \(red, green, blue"):
         generator.sample(1, label="star,pink,large")
-    with pytest.raises(ValueError, match="no label of each of 3 kinds"):
+    with pytest.raises(ValueError, match="does not name one label of each of 3 kinds"):
         generator.sample(1, label="star")
 
 

@@ -160,7 +160,7 @@ def test_generators_are_no_clusters(tmp_path: Path, capsys: pytest.CaptureFixtur
     run = everymode.train("mgan-ring", out=tmp_path, steps=2, quiet=True)
     capsys.readouterr()
     assert main(["clusters", str(run.folder)]) == 2
-    assert "name generators" in capsys.readouterr().err
+    assert "numbers of generators" in capsys.readouterr().err
     assert main(["sample", str(run.folder), "--cluster", "1"]) == 2
     assert "this one's are generators, so use --label" in capsys.readouterr().err
 

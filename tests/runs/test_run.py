@@ -313,7 +313,7 @@ def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -
     kept = run.folder / "recipe.py"
     again = train(str(kept), **options, resume=run.folder, steps=3)
     assert again.recipe.loss.extra == 0.25 and again.steps == 3
-    with pytest.raises(ValueError, match="a recipe of your own"):
+    with pytest.raises(ValueError, match="a custom recipe"):
         everymode.load(run.folder)
     assert everymode.load(run.folder, recipe=run.recipe).sample(1).shape == (1, 1, 16, 16)
 

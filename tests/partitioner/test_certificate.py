@@ -10,6 +10,7 @@ from torch import nn
 
 from everymode.partitioner.certificate import converged_norm, norm_bound
 from everymode.partitioner.constrained import ConstrainedConv2d, ConstrainedLinear
+from everymode.partitioner.invertible import InvertibleLinear
 from everymode.partitioner.network import (
     Partitioner,
     image_partitioner,
@@ -119,6 +120,36 @@ def test_the_guides_gradient_is_nowhere_shorter_than_the_bound():
         outside = value.detach() > 0
         assert bool(outside.any())
         assert gradient.flatten(1).norm(dim=1)[outside].min() >= bound
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_the_gradient_bound_is_the_gradient_of_two_parts_that_a_plane_divides(scale):
+    # The logits differ by 0.6 h_1, so the guide toward part 1 is relu(0.6 h_1), and h = scale * x. The read-out's
+    # singular values are sqrt(2) and 0.3 sqrt(2): the second times scale and sqrt(2) is the length of the gradient.
+    body, read_out = InvertibleLinear(3), nn.Linear(3, 2)
+    partitioner = Partitioner(body, read_out).double().eval()
+    with torch.no_grad():
+        body.weight.copy_(scale * torch.eye(3))
+        read_out.weight.copy_(torch.tensor([[1.0, 0.3, 0.0], [1.0, -0.3, 0.0]], dtype=torch.float64))
+        read_out.bias.zero_()
+    assert partitioner.certify().gradient_bound == pytest.approx(0.6 * scale, rel=1e-12)
+    x = torch.tensor([[5.0, 2.0, -1.0]], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(guide(partitioner(x), 1).sum(), x)
+    assert gradient.tolist() == [pytest.approx([0.0, 0.6 * scale, 0.0], abs=1e-12)]
+
+
+def test_the_shortest_gradient_over_space_touches_the_bound():
+    torch.manual_seed(5)
+    partitioner = linear_partitioner(4, dimensions=6).double().eval()
+    with torch.no_grad():  # orthogonal rows of length 0.7: all singular values are 0.7
+        partitioner.read_out.weight.copy_(0.7 * nn.init.orthogonal_(torch.empty(4, 6, dtype=torch.float64)))
+    x = (3 * torch.randn(500, 6, dtype=torch.float64)).requires_grad_(True)
+    shortest = []
+    for part in range(4):
+        value = guide(partitioner(x), part)
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+        shortest.append(float(gradient.norm(dim=1)[value.detach() > 0].min()))
+    assert partitioner.certify().gradient_bound == pytest.approx(min(shortest), rel=1e-9)
 
 
 def test_descent_ends_in_the_part_wherever_it_begins():

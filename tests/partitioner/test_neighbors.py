@@ -35,5 +35,5 @@ def test_the_vote():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="4 neighbors were asked for among 4 images; ask for 1 to 3"):
+    with pytest.raises(ValueError, match="4 neighbors were requested among 4 images; request 1 to 3"):
         nearest_neighbors(torch.randn(4, 2), 4)

@@ -101,7 +101,7 @@ def test_squeezing_keeps_lengths():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="ask for at least 2"):
+    with pytest.raises(ValueError, match="a partition has at least 2 parts"):
         image_partitioner(1)
     with pytest.raises(ValueError, match="28x30 can't be halved 3 times"):
         image_partitioner(4, size=(28, 30))

@@ -277,21 +277,21 @@ def test_the_spread_is_the_distance_to_the_mean() -> None:
 
 def test_an_array_is_no_tensor() -> None:
     with pytest.raises(
-        TypeError, match=r"features are a torch tensor \[N, F\], not ndarray: torch.as_tensor"
+        TypeError, match=r"features must be a torch tensor \[N, F\], not ndarray: call torch.as_tensor"
     ):
         kmeans(np.zeros((4, 2)), 2)
 
 
 def test_what_cannot_be_clustered_is_refused() -> None:
     points = blobs(5)
-    with pytest.raises(ValueError, match="5 points can't make 6 clusters: ask for fewer clusters"):
+    with pytest.raises(ValueError, match="5 points can't make 6 clusters: choose fewer clusters"):
         kmeans(points, 6)
-    with pytest.raises(ValueError, match=r"float32 or float64 of shape .* convert them by"):
+    with pytest.raises(ValueError, match=r"float32 or float64 of shape .* convert them with"):
         kmeans(points.bfloat16(), 2)
     with pytest.raises(ValueError, match="flatten each example's features"):
         kmeans(points[None], 2)
     for bad in (float("nan"), float("inf"), 1e200):
-        with pytest.raises(ValueError, match="features must be finite"):
+        with pytest.raises(ValueError, match="features and their squares must be finite"):
             kmeans(torch.cat((points, torch.full((1, 20), bad, dtype=torch.float64))), 2)
     with pytest.raises(ValueError, match="there are no points"):
         kmeans(points[:0], 1)

@@ -99,7 +99,7 @@ def test_labels_that_do_not_fit_are_refused() -> None:
     features = torch.zeros(3, 2)
     with pytest.raises(ValueError, match=r"shape \[N\], one for each row of features \[3, 2\]"):
         induced_means(features, torch.zeros(2, dtype=torch.long), 2)
-    with pytest.raises(ValueError, match="below the 2 clusters, and one is 2"):
+    with pytest.raises(ValueError, match="below 2, the number of clusters, and one is 2"):
         induced_means(features, torch.tensor([0, 1, 2]), 2)
     with pytest.raises(ValueError, match="there are no points"):
         induced_means(features, torch.tensor([-1, -1, -1]), 2)

@@ -282,12 +282,12 @@ def test_another_runs_clusters_keep_their_numbers_on_other_data() -> None:
     numbers = [int(first.table[0, 30 * blob]) for blob in range(3)]
     other, _ = blobs(per=40)
     second = source(other, identity())
-    assert second.take_over(first.state_dict()) == "its 3 clusters keep their numbers"
+    assert second.take_over(first.state_dict()) == "its 3 clusters keep their indices"
     told = second.refresh(identity(), other, Draws(77, "0 refresh", Rows.all(1), dtype=torch.float64))
     assert second.table[0, ::40].tolist() == numbers and told["kept"] > 0.9
     assert int(second.refreshes) == 1 and second.counts.tolist() == [40, 40, 40]
     more = source(other, identity(), 4)
-    assert "found anew" in more.take_over(first.state_dict()) and not more.centers.any()
+    assert "from scratch" in more.take_over(first.state_dict()) and not more.centers.any()
 
 
 # ---- online

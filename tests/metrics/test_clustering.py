@@ -99,7 +99,7 @@ def test_mistakes_are_refused(metric) -> None:
         metric([0, 1, 2], [0, 1])
     with pytest.raises(ValueError, match="empty"):
         metric(np.zeros(0, int), np.zeros(0, int))
-    with pytest.raises(ValueError, match="classes holds -1: leave unlabeled rows out"):
+    with pytest.raises(ValueError, match="classes holds -1: remove unlabeled rows"):
         metric([0, 1], [0, -1])
     with pytest.raises(ValueError, match="one integer per row"):
         metric([0.5, 1.0], [0, 1])

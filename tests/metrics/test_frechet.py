@@ -137,10 +137,10 @@ def test_rounded_covariances_are_taken_and_others_refused() -> None:
     found = frechet_distance_from_moments(zero, single, zero, single)
     assert 0 <= found < 1e-6
     with pytest.raises(
-        ValueError, match=r"real_covariance is no covariance: .*eigenvalue.*rounding explains"
+        ValueError, match=r"real_covariance is not a covariance: .*eigenvalue.*rounding explains"
     ):
         frechet_distance_from_moments(zero, single.astype(float), zero, np.eye(6))
-    with pytest.raises(ValueError, match="fake_covariance is no covariance"):
+    with pytest.raises(ValueError, match="fake_covariance is not a covariance"):
         frechet_distance_from_moments(zero, np.eye(6), zero, np.diag([1, 1, 1, 1, 1, -1e-3]))
     skew = np.eye(6)
     skew[0, 1] = 0.5

@@ -129,7 +129,7 @@ def test_mistakes_are_refused() -> None:
             metric(X[:0], Y[:0])
         with pytest.raises(ValueError, match=r"y holds NaN or infinite values \(first in row 1\)"):
             metric(X, np.where(np.arange(3)[:, None, None, None] == 1, np.nan, Y))
-        with pytest.raises(ValueError, match="give data_range=255"):
+        with pytest.raises(ValueError, match="pass data_range=255"):
             metric((X * 255).astype(np.uint8), (Y * 255).astype(np.uint8))
         for data_range in (0, -1, np.nan):
             with pytest.raises(ValueError, match="from black to white"):

@@ -42,7 +42,7 @@ def test_repeating_training_images_shows_and_fresh_samples_do_not():
 
 
 def test_unequal_sides_are_refused():
-    with pytest.raises(ValueError, match="as many of both"):
+    with pytest.raises(ValueError, match="the same number of both"):
         memorization_gap(torch.randn(5, 2), torch.randn(6, 2), torch.randn(4, 2))
     with pytest.raises(ValueError, match="from 1"):
         nearest_rows(torch.randn(5, 2), torch.randn(4, 2), k=6)

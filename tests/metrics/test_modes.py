@@ -125,7 +125,7 @@ def test_predicted_classes() -> None:
 
 
 def test_mistakes_are_refused() -> None:
-    with pytest.raises(ValueError, match="rule is 'disc'; known rules are 'euclidean', 'box'"):
+    with pytest.raises(ValueError, match="rule is 'disc'; choose one of 'euclidean', 'box'"):
         mode_coverage(POINTS, MEANS, STD, "disc")
     with pytest.raises(ValueError, match="columns must agree"):
         mode_coverage(POINTS, np.zeros((8, 3)), STD)
@@ -136,7 +136,7 @@ def test_mistakes_are_refused() -> None:
         mode_coverage([[0.0, np.nan]], MEANS, STD)
     with pytest.raises(ValueError, match="points has 0 rows"):
         mode_coverage(np.zeros((0, 2)), MEANS, STD)
-    with pytest.raises(ValueError, match="known bases"):
+    with pytest.raises(ValueError, match="choose 'e'"):
         reverse_kl([1, 1], base="2")
     for counts in ([0, 0], [2, -1]):
         with pytest.raises(ValueError, match="at least 0 with one above 0"):

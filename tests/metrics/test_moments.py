@@ -86,7 +86,7 @@ def test_mistakes_are_refused_and_add_nothing() -> None:
     moments.update(ROWS[:1])
     with pytest.raises(ValueError, match="at least 2 are needed"):
         _ = moments.covariance
-    with pytest.raises(ValueError, match="rows have 6 features, those before had 7"):
+    with pytest.raises(ValueError, match="rows have 6 features, earlier ones had 7"):
         moments.update(ROWS[:, :6])
     with pytest.raises(ValueError, match="rows have 2 features"):
         moments.merge(streamed(ROWS[:, :2], []))

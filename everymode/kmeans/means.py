@@ -22,7 +22,7 @@ def means_of_clusters(
 
     Args:
         features: [N, F].
-        labels: whole numbers [N].
+        labels: integers [N].
         k: number of clusters.
         total: function that sums a tensor over processes that hold different points; the result is then equal in all.
         gather: function that returns the rows of all these processes.

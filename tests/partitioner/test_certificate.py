@@ -28,12 +28,12 @@ def dense_norm(layer: ConstrainedConv2d) -> float:
 
 
 def guide(logits: torch.Tensor, part: int) -> torch.Tensor:
-    """sum_j relu(s_j - s_c), [B]."""
+    """Compute sum_j relu(s_j - s_c), [B]."""
     return (logits - logits[:, part : part + 1]).relu().sum(1)
 
 
 def settled(partitioner: Partitioner, *example: torch.Tensor) -> Partitioner:
-    """In float64, with power iterations that have converged."""
+    """Convert to float64, and iterate until the power iterations have converged."""
     partitioner.double().train()
     with torch.no_grad():
         for _ in range(50):
@@ -57,7 +57,7 @@ def test_norms_with_zero_padding_lie_between_the_estimate_and_the_bound(grid, mo
     layer = ConstrainedConv2d(3, 2, 3, grid=grid, limit=50.0).double().eval()
     exact = dense_norm(layer)
     assert converged_norm(layer) == pytest.approx(exact, rel=1e-5)
-    assert norm_bound(layer) == pytest.approx(exact, rel=1e-10)  # small enough for the whole matrix
+    assert norm_bound(layer) == pytest.approx(exact, rel=1e-10)  # small enough for the dense matrix
     monkeypatch.setattr("everymode.partitioner.certificate.MOST_DENSE", 0)
     assert norm_bound(layer) >= exact
     assert min(grid) < 4 or norm_bound(layer) < 1.3 * exact
@@ -86,7 +86,7 @@ def test_features_keep_the_certified_distance(circular):
             dim=1
         )
     assert ratio.min() >= certificate.lower_bound
-    # Infinitesimally near pairs are the hardest ones: the Jacobian's smallest singular value.
+    # Infinitely near pairs come closest to the bound: the smallest singular value of the Jacobian.
     for point in x[:5]:
         jacobian = (
             torch.autograd.functional.jacobian(partitioner.features, point[None]).flatten(1).view(-1, 16)
@@ -177,7 +177,7 @@ def test_a_plain_network_has_no_guarantee():
     assert "Linear" in partitioner.certify().reason
 
 
-def test_what_carries_no_guarantee_says_so():
+def test_certificates_without_a_guarantee_state_the_reason():
     pooled = image_partitioner(3, channels=1, size=(4, 4), blocks=(1, 1), width=4, full_width=8)
     assert pooled.certify().lower_bound == 0
     assert "PooledHead" in pooled.certify().reason
@@ -185,7 +185,7 @@ def test_what_carries_no_guarantee_says_so():
     assert linear.lower_bound == 1
     assert (
         linear.read_out_singular_value == linear.gradient_bound == 0
-    )  # five rows in the plane depend on each other
+    )  # five rows in the plane are linearly dependent
     assert linear_partitioner(2).certify().gradient_bound > 0
 
 

@@ -1,4 +1,4 @@
-"""Settings: refusals, and the way through JSON."""
+"""Settings: errors, and the round trip through JSON."""
 
 from __future__ import annotations
 

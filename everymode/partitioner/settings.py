@@ -80,7 +80,7 @@ class PartitionSettings:
     sample_entropy_weight: float = 1e-3
     """Weight of the entropy of each image's prediction, which makes it certain."""
     kmeans: bool = False
-    """Whether k-means of the pretext features replaces the second stage, which the paper rejects."""
+    """Whether k-means of the pretext features replaces the second stage (the paper rejects this)."""
 
     # ---- points, in place of both stages
     fit_steps: int = 4000
@@ -178,14 +178,16 @@ class PartitionSettings:
         Args:
             parts: k.
             num_images: the mined neighbors are reduced to at most num_images - 1.
-            pretext_steps, partition_steps: steps of the two stages; None or 0 leaves them unchanged.
+            pretext_steps, partition_steps: steps of the two stages; None leaves them unchanged.
+        Raises:
+            ValueError: if there are fewer than 2 parts, or steps below 1.
         """
         return replace(
             self,
             k=parts,
             neighbors=max(1, min(self.neighbors, num_images - 1)),
-            pretext_steps=pretext_steps or self.pretext_steps,
-            partition_steps=partition_steps or self.partition_steps,
+            pretext_steps=self.pretext_steps if pretext_steps is None else pretext_steps,
+            partition_steps=self.partition_steps if partition_steps is None else partition_steps,
         )
 
     def shrunk(self) -> PartitionSettings:
@@ -267,8 +269,8 @@ PAPER = replace(
     partition_steps=39_000,
     partition_lr=1e-4,
 )
-"""Settings of Partition-Guided GAN on CIFAR-10: 500 and 100 epochs of 50,000 images. The paper does not give the first
-stage's learning rate; this one is that of SCAN, on whose code it builds."""
+"""Settings of Partition-Guided GAN on CIFAR-10: 500 and 100 epochs of 50,000 images. Our copy of the paper lacks the
+first stage's learning rate; this one is that of SCAN, on whose code the paper builds."""
 
 POINTS = replace(IMAGES, k=25)
 """Settings for points in the plane: k-means, then a classifier fitted to its clusters."""

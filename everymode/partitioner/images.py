@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,10 +20,16 @@ ROWS = 512
 class PartitionData(Protocol):
     """A dataset of images or points, such as everymode.open_images returns."""
 
-    name: str
-    fingerprint: str
-    labels: np.ndarray
-    """int64 [N] or [N, blocks]; -1 marks a missing label."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels, int64 [N] or [N, blocks]; -1 marks a missing label."""
+        ...
 
     @property
     def image_shape(self) -> tuple[int, ...]: ...
@@ -33,9 +39,7 @@ class PartitionData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(
-        self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu", **options: Any
-    ) -> Tensor:
+    def gather(self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu") -> Tensor:
         """Return the rows as images [B, C, H, W] in [-1, 1], or as points [B, 2]."""
         ...
 

@@ -160,7 +160,8 @@ def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = 
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
         saved[name] = value.detach().cpu().clone()
-    return saved | _still_valid(*vars(network).get(_LOADED, ({}, {})), saved)
+    unused, vectors = vars(network).get(_LOADED, ({}, {}))
+    return saved | _still_valid(unused, vectors, saved)
 
 
 def _still_valid(

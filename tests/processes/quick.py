@@ -1,0 +1,89 @@
+"""What takes a run of a few steps nearly all of its time, replaced where no test looks at it.
+
+Curves of a run: everything is plotted, but on panels that draw nothing, and the file holds a picture of one pixel.
+Tests that look at the picture ask for `rendered_curves`. The disk: what is written is not flushed, which only a machine
+that loses power would show. The digits: read from their text file once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn import datasets
+
+from everymode.pictures import save_curves
+
+CURVES = "everymode.training.trainer.save_curves"
+
+
+def quick_runs(patch: pytest.MonkeyPatch) -> None:
+    """Make the runs of this process quick."""
+    patch.setattr(CURVES, unrendered_curves)
+    patch.setattr(os, "fsync", unflushed)
+    patch.setattr(datasets, "load_digits", read_once(datasets.load_digits))
+
+
+def unrendered_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
+    """As `save_curves`, with all that is plotted checked and nothing of it drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("everymode.pictures.new_figure", _checked_figure)
+        patch.setattr("everymode.pictures.save_figure", _one_pixel)
+        return save_curves(records, path)
+
+
+def unflushed(file: int) -> None:
+    """As `os.fsync`, without waiting for the disk: the file must be open."""
+    os.fstat(file)
+
+
+def read_once(load: Callable[..., Any]) -> Callable[..., Any]:
+    """As `sklearn.datasets.load_digits`, which parses a text file for 50 ms at every call."""
+    once = cache(load)
+
+    def loaded(**options: Any) -> Any:
+        return deepcopy(once(**options))
+
+    return loaded
+
+
+class _CheckedPanel:
+    """Axes that take what matplotlib's take: methods that there are, with arguments that fit, and equally many x and y."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        signature = _signature(name)
+
+        def checked(*arguments: Any, **options: Any) -> None:
+            signature.bind(self, *arguments, **options)
+            if name == "plot":
+                x, y = (np.asarray(values, dtype=float) for values in arguments)
+                assert x.ndim == 1 and x.shape == y.shape, (x, y)
+
+        return checked
+
+
+@cache
+def _signature(name: str) -> inspect.Signature:
+    from matplotlib.axes import Axes
+
+    return inspect.signature(getattr(Axes, name))
+
+
+def _checked_figure(
+    rows: int = 1, columns: int = 1, *, size: tuple[float, float]
+) -> tuple[object, list[_CheckedPanel]]:
+    assert all(inches > 0 for inches in size)
+    return object(), [_CheckedPanel() for _ in range(rows * columns)]
+
+
+def _one_pixel(figure: object, path: Path) -> Path:
+    Image.new("L", (1, 1)).save(path)
+    return path

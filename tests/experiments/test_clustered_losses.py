@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+from on_meta import on_meta
 
 from experiments.clustered_losses import COLUMNS, ClusterJudge, cases
 from experiments.harness.repeated import train_and_judge
@@ -19,7 +19,7 @@ def test_every_row_sees_as_many_images_and_builds() -> None:
         "BigGAN, told the digits, projection",
     }
     for name, recipe in found.items():
-        with torch.device("meta"):
+        with on_meta():
             game = replace(recipe, num_images=1000, num_classes=recipe.num_classes or 10).build()
         clusters = recipe.flat_numbers().get("clusters", 0)
         assert clusters == (25 if "clusters" in name or name == "self-conditioned" else "one cluster" in name)

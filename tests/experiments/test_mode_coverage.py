@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from children import forking
+from on_meta import on_meta
 
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.data.opening import open_images
@@ -49,7 +51,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_trials_in_parallel_are_those_run_alone(tmp_path: Path, one_thread: None) -> None:
+def test_trials_in_parallel_are_those_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.setattr("experiments.harness.repeated.get_context", forking)
     cases = [
         Case("grid", small(), "grid:samples=500"),
         Case("ring", small("self-conditioned-ring"), "ring:samples=500"),
@@ -162,7 +167,7 @@ def test_every_method_gets_the_same_terms() -> None:
         if isinstance(recipe.labels, Clusters):
             fixed = 25_000 if recipe.labels.online else 5000
             assert (recipe.refresh_every, recipe.labels.clusters) == (fixed, 50)
-        with torch.device("meta"):
+        with on_meta():
             replace(recipe, num_images=1000, num_classes=recipe.num_classes or 8).build()
 
 
@@ -191,7 +196,7 @@ def test_figures_name_k_and_variance() -> None:
         "self-conditioned, k = 30",
         "mgan, k = 30",
     ]
-    with torch.device("meta"):
+    with on_meta():
         for name, recipe in swept.items():
             labels = replace(recipe, num_images=1000).build().labels
             assert labels.num_labels == int(name.split(" = ")[1])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
+from on_meta import on_meta
 
 from everymode.labels.given import GivenLabels
 from experiments.partition_guided import (
@@ -29,7 +29,7 @@ def test_every_case_builds_and_sees_equally_many_images() -> None:
         }
         assert max(images) / min(images) < 1.01
     for case in cases("methods", "digits", "", 0.1, 4):
-        with torch.device("meta"):
+        with on_meta():
             game = replace(case.recipe, num_images=1000, num_classes=10).build()
         assert ("guide" in [term.name for term in game.objective.generator_terms]) == (
             case.name == "partition-guided"

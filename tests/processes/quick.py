@@ -56,7 +56,7 @@ def read_once(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _CheckedPanel:
-    """Axes that take what matplotlib's take: methods that there are, with arguments that fit, and equally many x and y."""
+    """Axes that take what matplotlib's take: methods that exist, arguments that fit them, and as many x as y."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         signature = _signature(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from on_meta import on_meta
 from torch import Tensor
 from toy_games import toy_data, toy_trainer
 
@@ -45,7 +46,7 @@ def preparation(folder: Path, stop: StopRequest | None = None) -> Preparation:
 
 
 def built(recipe: Recipe) -> Game:
-    with torch.device("meta"):
+    with on_meta():
         return recipe.build()
 
 
@@ -268,7 +269,7 @@ def test_features_are_learned_at_a_rate_above_0(name: str, rate: float) -> None:
 def test_other_clusters_make_other_networks(name: str) -> None:
     """Also before the recipe has seen data: as many classes as there are clusters."""
     recipe = find(f"self-conditioned-{name}-digits").with_numbers(clusters=40, width=4)
-    with torch.device("meta"):
+    with on_meta():
         game = recipe.build()
     assert game.labels.num_labels == 40
     assert any(40 in parameter.shape for parameter in game.generator.parameters())

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from on_meta import on_meta
 from toy_games import toy_data, toy_trainer
 
 from everymode.data.facts import DataFacts
@@ -23,7 +24,7 @@ TELLS_CLASSES_APART = ("ac-gan", "imac-gan", "multi-hinge", "omni", "one-sided")
 
 
 def built(recipe: Recipe) -> Game:
-    with torch.device("meta"):
+    with on_meta():
         return recipe.build()
 
 

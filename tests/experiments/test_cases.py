@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from children import forking
-from on_meta import on_meta
 from PIL import Image
 
 from everymode.data.opening import open_images
@@ -64,7 +64,7 @@ CASES = all_cases()
 def test_every_case_builds(name: str) -> None:
     recipe = CASES[name].recipe
     assert recipe.steps < 600
-    with on_meta():
+    with torch.device("meta"):
         game = replace(recipe, num_images=1000).build()
     assert ("DiffAug" in name) == (game.augment is not None)
     if "no decay" in name or name.endswith(", plain"):
@@ -185,7 +185,7 @@ def test_only_takes_whole_names_with_commas() -> None:
 
 def test_penalties_are_there() -> None:
     for name, term in {"WGAN-GP": "wgan-gp", "WGAN-div": "wgan-div", "R1": "r1"}.items():
-        with on_meta():
+        with torch.device("meta"):
             game = CASES[f"figure 10: AC-GAN, {name}"].recipe.build()
         assert [each.name for each in game.objective.discriminator_terms] == ["classes", term]
 

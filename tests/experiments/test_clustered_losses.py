@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from on_meta import on_meta
+import pytest
+import torch
 
 from experiments.clustered_losses import COLUMNS, ClusterJudge, cases
 from experiments.harness.repeated import train_and_judge
@@ -19,7 +20,7 @@ def test_every_row_sees_as_many_images_and_builds() -> None:
         "BigGAN, told the digits, projection",
     }
     for name, recipe in found.items():
-        with on_meta():
+        with torch.device("meta"):
             game = replace(recipe, num_images=1000, num_classes=recipe.num_classes or 10).build()
         clusters = recipe.flat_numbers().get("clusters", 0)
         assert clusters == (25 if "clusters" in name or name == "self-conditioned" else "one cluster" in name)
@@ -35,6 +36,7 @@ def test_the_losses_differ_and_nothing_else() -> None:
         assert found[0][name] == found[1][name] == found[2][name], name
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_run_of_a_few_steps_gets_all_its_scores(tmp_path: Path) -> None:
     case = next(case for case in cases(0.01) if case.name == "self-conditioned")
     recipe = case.recipe.with_numbers(steps=4, refresh_every=2, batch_size=8, width=4, watch_samples=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from on_meta import on_meta
 from torch import Tensor, nn
 
 from everymode.labels.partition import guide_distance
@@ -89,7 +88,7 @@ def test_least_gradient_by_hand_and_by_sampling() -> None:
 
 def test_the_gans_recipe_takes_each_network() -> None:
     for kind, parameters in (("linear", 75), ("plain", 775)):
-        with on_meta():
+        with torch.device("meta"):
             labels = guided(GRID, network=kind).build().labels
         assert sum(parameter.numel() for parameter in labels.parameters()) == parameters
 

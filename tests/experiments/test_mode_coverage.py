@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from children import forking
-from on_meta import on_meta
 
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.data.opening import open_images
@@ -167,7 +166,7 @@ def test_every_method_gets_the_same_terms() -> None:
         if isinstance(recipe.labels, Clusters):
             fixed = 25_000 if recipe.labels.online else 5000
             assert (recipe.refresh_every, recipe.labels.clusters) == (fixed, 50)
-        with on_meta():
+        with torch.device("meta"):
             replace(recipe, num_images=1000, num_classes=recipe.num_classes or 8).build()
 
 
@@ -196,7 +195,7 @@ def test_figures_name_k_and_variance() -> None:
         "self-conditioned, k = 30",
         "mgan, k = 30",
     ]
-    with on_meta():
+    with torch.device("meta"):
         for name, recipe in swept.items():
             labels = replace(recipe, num_images=1000).build().labels
             assert labels.num_labels == int(name.split(" = ")[1])

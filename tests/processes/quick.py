@@ -2,7 +2,8 @@
 
 Curves of a run: everything is plotted, but on panels that draw nothing, and the file holds a picture of one pixel.
 Tests that look at the picture ask for `rendered_curves`. The disk: what is written is not flushed, which only a machine
-that loses power would show. The digits: read from their text file once.
+that loses power would show. The digits: their text file is read once. Networks on the "meta" device, which holds shapes
+and no values: power iterations give the shapes of what they give, which torch takes a millisecond a step to find.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn import datasets
+from torch import Tensor, nn
 
+from everymode.norms import spectral
+from everymode.partitioner import constrained
 from everymode.pictures import save_curves
 
 CURVES = "everymode.training.trainer.save_curves"
@@ -30,6 +34,8 @@ def quick_runs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CURVES, unrendered_curves)
     patch.setattr(os, "fsync", unflushed)
     patch.setattr(datasets, "load_digits", read_once(datasets.load_digits))
+    patch.setattr(spectral, "power_iteration", shapes_on_meta(spectral.power_iteration))
+    patch.setattr(constrained, "_iterate", once_on_meta(constrained._iterate))
 
 
 def unrendered_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
@@ -53,6 +59,28 @@ def read_once(load: Callable[..., Any]) -> Callable[..., Any]:
         return deepcopy(once(**options))
 
     return loaded
+
+
+def shapes_on_meta(iterate: Callable[..., tuple[Tensor, Tensor, Tensor]]) -> Callable[..., Any]:
+    """As `power_iteration`, and on meta without its steps."""
+
+    def iterated(matrices: Tensor, u: Tensor, *, iterations: int, epsilon: float) -> tuple[Tensor, ...]:
+        if not matrices.is_meta:
+            return iterate(matrices, u, iterations=iterations, epsilon=epsilon)
+        count, rows, columns = matrices.shape
+        assert u.is_meta and u.shape == (count, 1, rows) and iterations >= 1 and epsilon > 0
+        return tuple(matrices.new_empty(count, 1, size) for size in (rows, columns, 1))
+
+    return iterated
+
+
+def once_on_meta(iterate: Callable[[nn.Module, int], None]) -> Callable[[nn.Module, int], None]:
+    """As the iterations of a constrained layer, and on meta one of them."""
+
+    def iterated(layer: nn.Module, times: int) -> None:
+        iterate(layer, min(times, 1) if layer.weight.is_meta else times)
+
+    return iterated
 
 
 class _CheckedPanel:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from on_meta import on_meta
 from torch import Tensor
 from toy_games import toy_data, toy_trainer
 
@@ -46,7 +45,7 @@ def preparation(folder: Path, stop: StopRequest | None = None) -> Preparation:
 
 
 def built(recipe: Recipe) -> Game:
-    with on_meta():
+    with torch.device("meta"):
         return recipe.build()
 
 
@@ -269,7 +268,7 @@ def test_features_are_learned_at_a_rate_above_0(name: str, rate: float) -> None:
 def test_other_clusters_make_other_networks(name: str) -> None:
     """Also before the recipe has seen data: as many classes as there are clusters."""
     recipe = find(f"self-conditioned-{name}-digits").with_numbers(clusters=40, width=4)
-    with on_meta():
+    with torch.device("meta"):
         game = recipe.build()
     assert game.labels.num_labels == 40
     assert any(40 in parameter.shape for parameter in game.generator.parameters())

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from on_meta import on_meta
 from PIL import Image
 
 import everymode
@@ -56,7 +55,7 @@ def shapes_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.mark.parametrize(("recipe", "outputs"), [(TWO_DOMAINS, 10 + 2 + 2), (SHAPES, 5 + 6 + 3 + 2)])
 def test_the_head_has_a_score_per_label_and_two_for_reality(recipe: Recipe, outputs: int) -> None:
-    with on_meta():
+    with torch.device("meta"):
         game = recipe.build()
     assert game.discriminator.head.linear.out_features == outputs
     tables = [each for each in game.generator.modules() if isinstance(each, BlockEmbedding)]

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from on_meta import on_meta
 from torch import nn
 from torch.nn.utils import parametrize
 from toy_games import toy_data, toy_trainer
@@ -36,7 +35,7 @@ NORMALIZATION = [name for name, (module, _, _) in RECIPES.items() if module in M
 
 
 def built(recipe: Recipe) -> Game:
-    with on_meta():
+    with torch.device("meta"):
         return recipe.build()
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from on_meta import on_meta
 from torch import nn
 from toy_games import toy_data, toy_trainer
 
@@ -32,7 +31,8 @@ from everymode.sampling.rejection import sample_accepted
 
 
 def built(name: str, **numbers: Any) -> Game:
-    with on_meta():
+    with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+        patch.setattr("everymode.partitioner.constrained.FIRST_ITERATIONS", 1)  # there are no values
         return find(name).with_numbers(**numbers).build()
 
 

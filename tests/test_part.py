@@ -60,7 +60,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         Hinge,
         {"class_bias": True},
-        "class_bias is of projection: set head to projection, or class_bias to off",
+        "class_bias needs head projection: set head to projection, or class_bias to off",
     ),
     (
         AuxiliaryClassifier,
@@ -74,13 +74,13 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         for each in (Contrastive, DataToData)
         for name, value in (("embedding_dim", 0), ("temperature", 0.0), ("temperature", NAN))
     ),
-    (Given, {"labeled_share": 1.5}, r"between 0 \(as the data come\) and 1, not 1.5"),
-    (Given, {"labeled_share": NAN}, r"between 0 \(as the data come\) and 1, not nan"),
+    (Given, {"labeled_share": 1.5}, r"from 0 \(same ratio as the dataset\) to 1, not 1.5"),
+    (Given, {"labeled_share": NAN}, r"from 0 \(same ratio as the dataset\) to 1, not nan"),
     (Generators, {"generators": 1}, "generators must be 2 or more, not 1: for one, set labels to none"),
     (
         Clusters,
         {"clusters": 9, "cluster_images": 8},
-        "9 clusters can't be found in 8 images: raise cluster_images",
+        "9 clusters need at least as many images, not 8: raise cluster_images",
     ),
     (
         Clusters,
@@ -96,10 +96,10 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         RotationClusters,
         {"cluster_images": 99},
-        "100 clusters can't be found in 99 images: raise cluster_images",
+        "100 clusters need at least as many images, not 99: raise cluster_images",
     ),
     *(
-        (RotationClusters, {"feature_lr": value}, f"feature_lr must be a number above 0, not {value}")
+        (RotationClusters, {"feature_lr": value}, f"feature_lr must be above 0 and finite, not {value}")
         for value in (0.0, -1.0, NAN, INFINITE)
     ),
     (ClassifierClusters, {"feature_size": 31}, "feature_size is at least 32 pixels, not 31"),
@@ -130,12 +130,12 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         for value in (0.0, -1.0, NAN, INFINITE)
     ),
     *(
-        (Weights, {"gamma": value}, "gamma can't be negative, infinite or not")
+        (Weights, {"gamma": value}, "gamma and final_gamma must be at least 0 and finite")
         for value in (-1.0, NAN, INFINITE)
     ),
-    (Weights, {"gamma": 1.0, "final_gamma": -0.1}, "1.0, and at the end -0.1"),
+    (Weights, {"gamma": 1.0, "final_gamma": -0.1}, "finite, not 1.0 and -0.1"),
     *(
-        (Weights, {"gamma": 1.0, name: 0.5}, "gamma is the weight of R1 and R2 already")
+        (Weights, {"gamma": 1.0, name: 0.5}, "gamma already sets the weights of R1 and R2")
         for name in ("r1_weight", "r2_weight")
     ),
 ]
@@ -290,7 +290,7 @@ def test_parts_of_ones_own_mix_with_those_that_ship() -> None:
     assert isinstance(game.discriminator.head, ScalarHead)
     assert float(game.objective.adversarial.generator(torch.tensor([[1.0], [2.0]]), None)) == 0.5
     with pytest.raises(
-        ValueError, match="there are labels, and my loss has a scalar head, which judges without them"
+        ValueError, match="there are labels, but my loss has a scalar head, which ignores them"
     ):
         replace(recipe, labels=EvenAndOdd())
     told = replace(DIGITS.shrunk(), labels=EvenAndOdd()).with_numbers(swapped=True)

@@ -92,6 +92,7 @@ class AutoencoderClusters(LearnedFeatures):
 class ClassifierClusters(FixedFeatures):
     """Clusters of the features of EfficientNet-Lite0, trained on ImageNet."""
 
+    option: ClassVar[str] = "--labels classifier"
     needs_pixels: ClassVar[bool] = True
 
     feature_size: int = 64

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class RotationClusters(LearnedFeatures):
     """Clusters of the features of a network that predicts quarter turns; each image is shown by all four."""
 
+    option: ClassVar[str] = "--labels rotation"
     needs_pixels: ClassVar[bool] = True
     needs_squares: ClassVar[bool] = True
 

@@ -66,7 +66,7 @@ def test_impossible_numbers_are_refused(number: str, value: float, words: str) -
 
 
 def test_points_are_not_augmented() -> None:
-    with pytest.raises(ValueError, match="'color' changes pixels, and gan-grid draws points: leave it empty"):
+    with pytest.raises(ValueError, match="'color' changes pixels, but gan-grid generates points: leave it empty"):
         find("gan-grid").with_numbers(augmentation="color")
 
 

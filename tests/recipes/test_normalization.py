@@ -192,7 +192,7 @@ def test_numbers_that_make_no_sense() -> None:
             SparsityAware(**{name: value})
     with pytest.raises(ValueError, match=r"set momentum to 0, not 0\.5, or in_place to False"):
         SparsityAware(momentum=0.5, in_place=True)
-    with pytest.raises(ValueError, match=r"BatchNorm normalizes features, which .* has no place for"):
+    with pytest.raises(ValueError, match=r"--norm batch normalizes features, which .* does not support"):
         replace(unconditional.RESNET_DIGITS, norm=norms.BatchNorm())
     with pytest.raises(ValueError, match="clip must be above 0"):
         norms.WeightClipping(clip=0.0)

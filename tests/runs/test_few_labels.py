@@ -160,6 +160,6 @@ def test_the_watch_leaves_hidden_labels_out() -> None:
     [("biggan-digits", "digits:held-out"), ("conditional-gan-grid", "grid:samples=500")],
 )
 def test_recipes_that_need_every_label_refuse_hidden_ones(name: str, data: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"asks for a label of each image, and .* have no label"):
+    with pytest.raises(ValueError, match=r"needs a label for each image, and .* have none"):
         train(name, data, tmp_path, device="cpu", quiet=True, labeled_fraction=0.5)
     assert not list(tmp_path.iterdir())

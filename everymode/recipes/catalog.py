@@ -1,4 +1,4 @@
-"""The recipes by name: module, constant, one line. What data a recipe is for follows from its parts. Free of torch."""
+"""Recipes by name: module, constant, one line. The kind of data follows from the parts. Does not import torch."""
 
 from __future__ import annotations
 
@@ -247,15 +247,15 @@ unconditional:
 
 
 def _read(table: str) -> dict[str, tuple[str, str, str]]:
-    """The table, in which a line `module:` stands above the recipes that the module defines."""
-    found, module = {}, ""
+    """Parse the table, in which a line `module:` precedes the recipes that the module defines."""
+    recipes, module = {}, ""
     for line in table.strip().splitlines():
         if not line.startswith(" "):
             module = f"everymode.recipes.{line.removesuffix(':')}"
             continue
-        name, constant, sentence = (cell.strip() for cell in line.split("|"))
-        found[name] = (module, constant, sentence)
-    return found
+        name, constant, description = (cell.strip() for cell in line.split("|"))
+        recipes[name] = (module, constant, description)
+    return recipes
 
 
 RECIPES: dict[str, tuple[str, str, str]] = _read(_TABLE)

@@ -79,22 +79,16 @@ class BigGAN(Networks):
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
         import torch
 
-        from everymode.networks.biggan import (
-            BigGANDiscriminator,
-            BigGANGenerator,
-            DiscriminatorLayout,
-            discriminator_layout,
-            generator_widths,
-        )
+        from everymode.networks import biggan
         from everymode.norms.spectral import spectral_norm
         from everymode.norms.weight import normalize_weights, without_embeddings
 
-        widths = generator_widths(needs.size, self.width, doublings=self.doublings)
-        layout = discriminator_layout(needs.size, self.width, doublings=self.doublings)
+        widths = biggan.generator_widths(needs.size, self.width, doublings=self.doublings)
+        layout = biggan.discriminator_layout(needs.size, self.width, doublings=self.doublings)
         if self.tapered:
             widths = (*widths[:-1], self.width)
-            layout = DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
-        generator = BigGANGenerator(
+            layout = biggan.DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
+        generator = biggan.BigGANGenerator(
             needs.size,
             widths=widths,
             num_classes=needs.num_labels,
@@ -106,7 +100,7 @@ class BigGAN(Networks):
             output=self.output_head(),
             fused=self.fused_resampling,
         )
-        discriminator = BigGANDiscriminator(
+        discriminator = biggan.BigGANDiscriminator(
             needs.size,
             head=needs.head,
             widths=layout.widths,

@@ -43,6 +43,7 @@ class Entry:
 _BIGGAN, _SMALL, _STANDARD = "parts.biggan_networks", "parts.small_networks", "parts.standard_networks"
 _PLAIN, _NORMS, _GIVEN = "parts.plain_losses", "parts.norms", "parts.given_labels"
 _HINGE, _AC, _CLUSTERS, _PARTITION = "multi_hinge_gan", "ac_gan", "self_conditioned", "partition_guided"
+_RANDOM = {"random_parts": True, "guide_weight": 0.0}
 
 PARTS: dict[str, dict[str, Entry]] = {
     "networks": {
@@ -57,9 +58,7 @@ PARTS: dict[str, dict[str, Entry]] = {
         "points": Entry(_SMALL, "PointNetworks", "fully connected, for points in the plane"),
     },
     "loss": {
-        "projection": Entry(
-            _PLAIN, "Hinge", "hinge loss on a projection head (BigGAN)", {"head": "projection"}
-        ),
+        "projection": Entry(_PLAIN, "Hinge", "hinge loss with projection (BigGAN)", {"head": "projection"}),
         "hinge": Entry(_PLAIN, "Hinge", "hinge loss; one output per label, if any"),
         "logistic": Entry(_PLAIN, "Logistic", "non-saturating logistic loss; one output per label, if any"),
         "wasserstein": Entry(_PLAIN, "Wasserstein", "Wasserstein loss (WGAN-GP: --penalty-weight 10)"),
@@ -81,9 +80,7 @@ PARTS: dict[str, dict[str, Entry]] = {
         "clusters": Entry(_CLUSTERS, "Clusters", "clusters of D's features (Self-Conditioned GAN)"),
         "online-clusters": Entry(_CLUSTERS, "Clusters", "the same, updated per batch", {"online": True}),
         "partition": Entry(_PARTITION, "Partition", "learned partition, guide (Partition-Guided GAN)"),
-        "random-partition": Entry(
-            _PARTITION, "Partition", "random partition", {"random_parts": True, "guide_weight": 0.0}
-        ),
+        "random-partition": Entry(_PARTITION, "Partition", "random partition", _RANDOM),
         "class-parts": Entry(_PARTITION, "Partition", "each class split into parts", {"parts_per_class": 3}),
         "random": Entry("random_labels_gan", "RandomLabels", "random labels: a baseline"),
         "autoencoder": Entry("logo_gan", "AutoencoderClusters", "clusters of an autoencoder's codes"),
@@ -94,10 +91,8 @@ PARTS: dict[str, dict[str, Entry]] = {
     "norm": {
         "none": Entry(_NORMS, "NoNorm", "no normalization"),
         "spectral": Entry(_NORMS, "Spectral", "spectral normalization"),
-        "convolution-spectral": Entry(
-            _NORMS, "Spectral", "by the operator norm of convolutions", {"estimate": "convolution"}
-        ),
-        "exact-spectral": Entry(_NORMS, "Spectral", "by the exact one (slow)", {"estimate": "exact"}),
+        "convolution-spectral": Entry(_NORMS, "Spectral", "by operator norm", {"estimate": "convolution"}),
+        "exact-spectral": Entry(_NORMS, "Spectral", "by exact operator norm (slow)", {"estimate": "exact"}),
         "sparsity-aware": Entry("san_gan", "SparsityAware", "sparsity-aware normalization (SAN)"),
         "weight": Entry(_NORMS, "WeightNorm", "weight normalization"),
         "orthonormal": Entry(_NORMS, "Orthonormal", "penalty on kernels that are not orthonormal"),

@@ -43,17 +43,12 @@ class Standard(Networks):
         return super(Standard, small).shrunk(replace(recipe, networks=small))
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.initialization import (
-            glorot_uniform_initialization,
-            normal_initialization,
-        )
+        from everymode.networks import initialization
 
         generator, critic = self._residual(needs) if self.residual else self._plain(needs)
-        initialize = (
-            partial(glorot_uniform_initialization, zero_biases=True)
-            if self.residual
-            else normal_initialization
-        )
+        initialize = initialization.normal_initialization
+        if self.residual:
+            initialize = partial(initialization.glorot_uniform_initialization, zero_biases=True)
         return initialize(generator), initialize(critic)
 
     def _plain(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
@@ -78,22 +73,19 @@ class Standard(Networks):
         return generator, critic
 
     def _residual(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.resnet import (
-            ResNetDiscriminator,
-            ResNetGenerator,
-            resnet_discriminator_layout,
-            resnet_generator_widths,
-        )
+        from everymode.networks import resnet
 
-        generator = ResNetGenerator(
+        generator = resnet.ResNetGenerator(
             needs.size,
             num_classes=needs.num_classes,
-            widths=resnet_generator_widths(needs.size, self.width),
+            widths=resnet.resnet_generator_widths(needs.size, self.width),
             latent_dim=self.latent_dim,
             channels=needs.channels,
         )
-        widths, halvings = resnet_discriminator_layout(needs.size, self.width, shortened=self.shortened)
-        critic = ResNetDiscriminator(
+        widths, halvings = resnet.resnet_discriminator_layout(
+            needs.size, self.width, shortened=self.shortened
+        )
+        critic = resnet.ResNetDiscriminator(
             needs.size,
             head=needs.head,
             class_head=needs.class_head,

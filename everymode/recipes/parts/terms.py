@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everymode.numbers import names_of
 from everymode.part import Terms
 
 if TYPE_CHECKING:
@@ -39,10 +40,7 @@ class Weights(Terms):
     """Weight of feature matching in the generator's loss; 0 = off."""
 
     def check(self) -> None:
-        self.require_at_least_0(
-            "r1_weight", "r2_weight", "penalty_weight", "lecam_weight", "consistency_weight"
-        )
-        self.require_at_least_0("fake_consistency_weight", "matching_weight")
+        self.require_at_least_0(*(name for name in names_of(self) if name.endswith("_weight")))
         if not all(0 <= gamma < math.inf for gamma in (self.gamma, self.final_gamma or 0.0)):
             raise ValueError(
                 f"gamma and final_gamma must be at least 0 and finite, not {self.gamma} and {self.final_gamma}"

@@ -127,7 +127,7 @@ def test_mgan_weighs_diversity_as_published_and_has_generators_of_their_own() ->
     assert game.generator.layers[1].weight.shape == (400, 400)
     (told_apart,) = game.objective.generator_terms
     assert told_apart.weight == 0.125
-    with pytest.raises(ValueError, match="generators must be 2 or more"):
+    with pytest.raises(ValueError, match="generators must be at least 2"):
         plane.with_numbers(generators=1)
 
 
@@ -147,7 +147,7 @@ def test_class_conditional_gans_refuse_data_that_do_not_say_the_class() -> None:
     facts = toy_data(size=16).facts()
     recipe = find("conditional-gan-digits")
     with pytest.raises(
-        ValueError, match=r"a label of each image, and 4 of 40 images .* have no label: choose"
+        ValueError, match=r"a label for each image, and 4 of 40 images .* have none: label them"
     ):
         recipe.for_data(replace(facts, num_unlabeled=4))
     with pytest.raises(ValueError, match="each image has 2 labels, but conditional-gan-digits takes one"):
@@ -288,7 +288,7 @@ def test_numbers_of_clusters_are_checked() -> None:
     for numbers, said in (
         ({"clusters": -1}, "clusters must be at least 1, not -1"),
         ({"cluster_images": 10}, "50 clusters need at least as many images, not 10"),
-        ({"online_memory": -1}, "online_memory is a number of images, 0 .* or more, not -1"),
+        ({"online_memory": -1}, "online_memory must be a number of images, or 0 .* not -1"),
         ({"refresh_every": 0}, "refresh_every must be at least 1, not 0"),
     ):
         with pytest.raises(ValueError, match=said):

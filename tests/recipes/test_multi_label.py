@@ -216,7 +216,7 @@ def test_recipes_for_one_label_refuse_several(name: str) -> None:
 def test_data_whose_labels_are_all_missing_are_refused(tmp_path: Path) -> None:
     images = np.zeros((20, 1, 16, 16), np.uint8)
     bare = in_memory("bare", images, np.full(20, -1), ["a", "b"])
-    with pytest.raises(ValueError, match="none of the 20 images of bare has a label"):
+    with pytest.raises(ValueError, match="none of the 20 images of bare has one: label some"):
         find("omni-gan-digits").for_data(bare.facts())
     with pytest.raises(ValueError, match="bare has no labels, and omni-gan-digits needs them"):
         train("omni-gan-digits", bare, tmp_path, device="cpu", quiet=True)

@@ -119,7 +119,7 @@ def test_a_class_head_needs_two_classes(name: str) -> None:
 
 
 def test_a_label_that_can_only_be_one_class_is_named() -> None:
-    with pytest.raises(ValueError, match="one of an image's labels has 1: leave that label out"):
+    with pytest.raises(ValueError, match="one of an image's labels has 1: omit that label"):
         find("omni-gan-digits").with_numbers(num_classes=(10, 1)).build()
 
 
@@ -145,7 +145,7 @@ def test_combinations_that_make_no_sense() -> None:
         assert find(name).with_numbers(labeled_share=0.0).for_data(half).labeled_share == 0
     with pytest.raises(ValueError, match="improved needs aux_on_fake"):
         AuxiliaryClassifier(improved=True, aux_on_fake=False)
-    with pytest.raises(ValueError, match="hinge_start is a step, 0 or later, not -5"):
+    with pytest.raises(ValueError, match="hinge_start must be a step, at least 0, not -5"):
         find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=-5)
     third = find("multi-hinge-gan-digits").with_numbers(labeled_share=0.3, batch_size=64)
     assert third.for_data(half).labeled_share == 0.3
@@ -222,7 +222,7 @@ def test_margins_that_never_count_are_told() -> None:
     recipe = find("multi-hinge-shared-gan-digits")
     assert not recipe.notes()
     (note,) = replace(recipe, steps=300).notes()
-    assert "begin to count at step 600, and training ends at 300: this is projection alone" in note
+    assert "starts at step 600, but training ends at 300, so this is only projection" in note
 
 
 @pytest.mark.parametrize(

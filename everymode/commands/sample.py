@@ -93,13 +93,13 @@ def _labels_of(
     label: Sequence[str] | None, cluster: Sequence[int] | None, generator: Generator
 ) -> list[str | None]:
     """What to draw, one label each; [None] where none is asked for."""
-    chosen = label or _numbers_of(cluster, generator)
+    chosen = label or _cluster_labels(cluster, generator)
     if not isinstance(generator.num_labels, tuple):
         chosen = chosen_labels(chosen, generator.classes)
     return [*chosen] or [None]
 
 
-def _numbers_of(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
+def _cluster_labels(cluster: Sequence[int] | None, generator: Generator) -> list[str]:
     if cluster and not generator.num_labels:
         raise ValueError("--cluster is for generators whose labels are clusters: this one has no labels")
     counts = getattr(generator.labels, "counts", None)  # of images in each cluster

@@ -102,13 +102,21 @@ class Turn:
     """
 
     game: Game
+    """Game that is played."""
     batch: Batch
+    """Real examples of the update."""
     step: int
+    """Number of generator updates so far."""
     random: Draws
+    """Random numbers of the update."""
     fake: Tensor
+    """Generated examples of the update."""
     fake_condition: Condition
+    """Condition of the generated examples."""
     generator_moves: bool = field(kw_only=True)
+    """Whether the generator is updated; False for a discriminator update."""
     one_pass: bool = field(default=True, kw_only=True)
+    """Whether the discriminator scores reals and fakes in one concatenated pass, where that is possible."""
 
     @cached_property
     def judged_real(self) -> Tensor:
@@ -202,8 +210,11 @@ class Objective:
     """
 
     adversarial: AdversarialLoss
+    """Adversarial loss of both players."""
     discriminator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the generator."""
 
     def __post_init__(self) -> None:
         for terms in (self.discriminator_terms, self.generator_terms):

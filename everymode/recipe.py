@@ -70,11 +70,17 @@ class Recipe:
     labeled_fraction: float = 1.0
     """Fraction of the images of each class that keep their label; the seed selects whose labels are hidden."""
     channels: int = field(default=3, metadata=FROM_DATA)
+    """Channels of the images, or dimensions of the points."""
     num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
+    """Number of classes of the dataset; a tuple if images have several labels; 0 = no labels."""
     class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
+    """Images per class; with several labels per image, the classes of all label blocks in order."""
     combination_counts: tuple[tuple[int, ...], ...] = field(default=(), metadata=FROM_DATA)
+    """Combinations of several labels that occur in the dataset, each followed by its number of images."""
     num_images: int = field(default=0, metadata=FROM_DATA)
+    """Number of images in the dataset; 0 = not known yet."""
     automatic_decay: bool = field(default=False, metadata=FROM_DATA)
+    """Whether discriminator_weight_decay was auto and has been filled in."""
 
     # ---- length of training
     steps: int = 100_000

@@ -97,7 +97,7 @@ IMAGENET128 = CIFAR10.with_numbers(
     batch_size=128,
     ema_decay=0.999,
 )
-"""ImageNet and Places at 128 pixels: 1.2 and 1.8 million images. All methods have this weight of R1 except
+"""ImageNet and Places365 at 128 pixels: 1.2 and 1.8 million images. All methods have this weight of R1 except
 Self-Conditioned GAN, which needs less (reg_param in the code, without a factor 1/2)."""
 
 POINT_LABELS = 50

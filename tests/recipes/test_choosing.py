@@ -66,8 +66,8 @@ def test_a_number_of_a_part_that_is_not_chosen_says_which_have_it() -> None:
     with pytest.raises(ValueError, match="clusters is a hyper-parameter of labels") as caught:
         with_choices(PLAIN, clusters=3)
     assert str(caught.value) == (
-        "clusters is a hyper-parameter of labels clusters, online-clusters, autoencoder, classifier, rotation, but gan-32 "
-        "has labels none. Choose --labels clusters or --labels online-clusters or --labels autoencoder to set it"
+        "clusters is a hyper-parameter of labels clusters, online-clusters, autoencoder, classifier, rotation, but "
+        "gan-32 has labels none. Choose --labels clusters or --labels online-clusters or --labels autoencoder to set it"
     )
     with pytest.raises(
         ValueError, match=r"shortened is a hyper-parameter of networks standard, .*, but .* biggan\."

@@ -108,8 +108,8 @@ def test_the_share_asks_for_both_kinds(few: Callable[..., Run]) -> None:
         ({"labeled_fraction": 0.0}, "above 0 and at most 1, not 0.0"),
         ({"labeled_fraction": 1.2}, "above 0 and at most 1, not 1.2"),
         ({"labeled_fraction": float("nan")}, "above 0 and at most 1"),
-        ({"labeled_share": -0.1}, "between 0 .* and 1, not -0.1"),
-        ({"labeled_share": 1.1}, "between 0 .* and 1, not 1.1"),
+        ({"labeled_share": -0.1}, "from 0 .* to 1, not -0.1"),
+        ({"labeled_share": 1.1}, "from 0 .* to 1, not 1.1"),
     ],
 )
 def test_shares_outside_their_range_are_refused(wrong: dict[str, float], words: str) -> None:

@@ -93,7 +93,7 @@ WIDE = {"grid": 0.05, "wide grid": 0.1**0.5}
 """Figure 7's data: variances 0.0025 and 0.1."""
 
 
-def numbers_of(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, Any]:
+def shared_numbers(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, Any]:
     """What all methods share on one data set: the self-conditioned recipe's numbers, the preset's, then `changed`."""
     recipe = find(f"self-conditioned-{on}")
     own = {name: getattr(recipe, name) for name in (*TERMS, "refresh_every")}
@@ -132,7 +132,7 @@ def table_cases(on: Sequence[str], preset: str, changed: Mapping[str, Any], only
         raise ValueError(f"no method is called {', '.join(unknown)}: there are {', '.join(METHODS)}")
     cases = []
     for name in on:
-        numbers = numbers_of(preset, changed, name)
+        numbers = shared_numbers(preset, changed, name)
         for method in methods:
             recipe = on_terms(find(f"{method}-{name}"), numbers)
             cases.append(Case(f"{method}, {name}", recipe, data_of(name, numbers["radius"])))
@@ -141,7 +141,7 @@ def table_cases(on: Sequence[str], preset: str, changed: Mapping[str, Any], only
 
 def sweep_cases(preset: str, changed: Mapping[str, Any], swept: Sequence[int] = SWEPT) -> list[Case]:
     """Figure 6: the number of clusters, and of MGAN's generators, on the grid."""
-    numbers = numbers_of(preset, changed, "grid")
+    numbers = shared_numbers(preset, changed, "grid")
     return [
         Case(f"{method}, k = {k}", on_terms(with_k(find(f"{method}-grid"), k), numbers), "grid")
         for k in swept
@@ -151,7 +151,7 @@ def sweep_cases(preset: str, changed: Mapping[str, Any], swept: Sequence[int] = 
 
 def variance_cases(preset: str, changed: Mapping[str, Any]) -> list[Case]:
     """Figure 7: narrow and wide Gaussians at k = 30."""
-    numbers = numbers_of(preset, changed, "grid")
+    numbers = shared_numbers(preset, changed, "grid")
     cases = []
     for name, std in WIDE.items():
         for method in ("pac-gan2", "mgan", "self-conditioned"):

@@ -47,7 +47,7 @@ from experiments.mode_cases import (
     PAPER,
     PRESETS,
     WIDE,
-    numbers_of,
+    shared_numbers,
     sweep_cases,
     table_cases,
     variance_cases,
@@ -89,7 +89,7 @@ def evaluation_time(judge: PointJudge) -> float:
 
 def told(preset: str, changed: Mapping[str, Any], on: str) -> str:
     """The numbers that all methods share on a data set."""
-    numbers = numbers_of(preset, changed, on).items()
+    numbers = shared_numbers(preset, changed, on).items()
     return f"Preset {preset}: " + ", ".join(f"{name} {value:g}" for name, value in numbers)
 
 

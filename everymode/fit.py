@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.recipe import Recipe
 
-_WITHOUT_LABELS = "--labels clusters, which needs no labels"
+MORE_LABELS = "--labels clusters, which needs no labels"
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -179,14 +179,14 @@ def _check_given(recipe: Recipe, facts: DataFacts | None) -> None:
     assert loss is not None
     if not count:
         raise ValueError(
-            f"{recipe.called} needs labels, and the data has none: add labels, or choose {_WITHOUT_LABELS}"
+            f"{recipe.called} needs labels, and the data has none: add labels, or choose {MORE_LABELS}"
         )
     if facts is None:
         return
     if not any(facts.class_counts):
         raise ValueError(
             f"{recipe.called} needs labels, and none of the {facts.num_images:,} images of {facts.name} has one: label "
-            f"some of them, or choose {_WITHOUT_LABELS}"
+            f"some of them, or choose {MORE_LABELS}"
         )
     assert recipe.labels is not None
     if facts.num_unlabeled and recipe.labels.leaves_unlabeled and not loss.takes_unlabeled(recipe):
@@ -216,7 +216,7 @@ def _check_labels(recipe: Recipe) -> None:
             )
     elif needs_labels and count is None:
         raise ValueError(
-            f"{loss.called} needs a label for each image, and there are none: choose {_WITHOUT_LABELS}, or a loss "
+            f"{loss.called} needs a label for each image, and there are none: choose {MORE_LABELS}, or a loss "
             "without labels, such as --loss hinge --head scalar"
         )
     elif not needs_labels and count is not None:

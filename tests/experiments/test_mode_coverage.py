@@ -157,7 +157,7 @@ def test_every_method_gets_the_same_terms() -> None:
         "gan, grid",
         "mgan, grid",
     ]
-    with pytest.raises(ValueError, match=r"no method is called self.*: there are gan, pac-gan2"):
+    with pytest.raises(ValueError, match=r"no method is called self.*: use some of gan, pac-gan2"):
         table_cases(["grid"], "paper", {}, "self")
     for case in cases:
         recipe = case.recipe

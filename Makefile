@@ -6,10 +6,11 @@ INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 PIP_OPTIONS := --disable-pip-version-check --quiet $(if $(INDEX),--extra-index-url $(INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format types
+.PHONY: help setup demo test slow coverage check format types docs wheel
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -43,3 +44,11 @@ format: setup ## format and fix what can be fixed
 
 types: setup ## type-check
 	@$(BIN)/basedpyright
+
+$(DOCS_READY): $(READY) pyproject.toml constraints.txt
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_READY)
+
+docs: $(DOCS_READY) ## build the documentation site into site/; a warning fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html"

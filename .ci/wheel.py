@@ -42,7 +42,8 @@ def main() -> None:
         venv.create(folder, with_pip=True)
         bin_folder = Path(folder, "bin")
         pip = [str(bin_folder / "python"), "-m", "pip", "--disable-pip-version-check"]
-        run([*pip, "uninstall", "--quiet", "--yes", "setuptools"], clean)  # venv's own, older than torch asks for
+        # The setuptools that venv brings is older than torch requires; without it, that of the .pth file is seen.
+        run([*pip, "uninstall", "--quiet", "--yes", "setuptools"], clean)
         run([*pip, "install", "--quiet", "--no-deps", "-c", constraints, str(wheel)], clean)
         (site,) = Path(folder).glob("lib/*/site-packages")
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")

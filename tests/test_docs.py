@@ -229,7 +229,7 @@ def test_recipes_that_are_named_in_commands_exist() -> None:
     assert not [where for where in named if where[1] not in RECIPES]
 
 
-def test_the_table_of_rooms_is_the_one_that_the_structure_test_enforces() -> None:
+def test_the_table_of_packages_is_the_one_that_the_structure_test_enforces() -> None:
     path = DOCS.parent / "tests" / "test_structure.py"
     spec = importlib.util.spec_from_file_location("structure", path)
     assert spec is not None and spec.loader is not None
@@ -237,7 +237,9 @@ def test_the_table_of_rooms_is_the_one_that_the_structure_test_enforces() -> Non
     sys.modules[spec.name] = structure  # its classes look their module up
     spec.loader.exec_module(structure)
     text = (DOCS / "architecture.md").read_text()
-    rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|([^|]*)\|$", text.partition("## Rooms")[2], flags=re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`[^|]+) \|[^|]+\|([^|]*)\|$", text.partition("## Packages")[2], flags=re.MULTILINE
+    )
     told = {}
     for rooms, imported in rows:
         names = set(re.findall(r"[a-z]+", imported.partition("(")[0]))

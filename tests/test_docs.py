@@ -229,7 +229,7 @@ def test_recipes_that_are_named_in_commands_exist() -> None:
     assert not [where for where in named if where[1] not in RECIPES]
 
 
-def test_the_table_of_packages_is_the_one_that_the_structure_test_enforces() -> None:
+def test_the_table_of_rooms_is_the_one_that_the_structure_test_enforces() -> None:
     path = DOCS.parent / "tests" / "test_structure.py"
     spec = importlib.util.spec_from_file_location("structure", path)
     assert spec is not None and spec.loader is not None

@@ -88,8 +88,8 @@ def memorization(
     Args:
         real: the training images.
         held_out: real images that training never saw; with them the gap is measured, on as many training images.
-        fake, recipe, device, cache_dir, verbose: as `evaluate`.
         protocol, choices: as `evaluate`; at most 1,000 samples are looked at, and no metrics taken.
+        Others as `evaluate`.
 
     Raises:
         ValueError: as `evaluate`; images of different sizes.

@@ -20,6 +20,7 @@ from everymode.data.words import listed
 __all__ = [
     "Labeling",
     "is_table",
+    "is_unrelated_json",
     "label_images",
     "labels_from_csv",
     "labels_from_folders",
@@ -78,7 +79,8 @@ def label_images(
     """Label the images `names` [N].
 
     A `labels.csv` or `dataset.json` takes precedence; without them, the first folder of each path is its class; without
-    folders, another table with the columns `file` (or `file_name`) and `label` is used.
+    folders, another table with the columns `file` (or `file_name`) and `label` is used. Another tool's `dataset.json`
+    is ignored, with a note (see `is_unrelated_json`).
 
     Args:
         where: name of the data in messages.
@@ -94,6 +96,20 @@ def label_images(
         DataError: if there is both a labels.csv and a dataset.json, or as in `labels_from_csv`, `labels_from_json` and
             `labels_from_folders`.
     """
+    if json_bytes is not None and is_unrelated_json(json_bytes):
+        labeling = label_images(
+            where,
+            names,
+            csv_bytes=csv_bytes,
+            json_bytes=None,
+            label_column=label_column,
+            tables=tables,
+            root=root,
+            packed=packed,
+            by_folders=by_folders,
+        )
+        note = f'{where}: dataset.json has no "labels", so it is ignored'
+        return labeling._replace(notes=(note, *labeling.notes))
     if csv_bytes is not None and json_bytes is not None:
         raise DataError(f"{where} holds both labels.csv and dataset.json; remove one of them")
     columns = label_columns(label_column) or ("label",)
@@ -235,6 +251,15 @@ def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise DataError(f"{where} can't be read as a table ({error}); save it again as CSV") from None
     return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+
+
+def is_unrelated_json(data: bytes) -> bool:
+    """Return whether a dataset.json is not a label file but another tool's: a JSON object without "labels"."""
+    try:
+        stored = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(stored, dict) and "labels" not in stored
 
 
 def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:

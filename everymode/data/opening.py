@@ -22,6 +22,7 @@ from everymode.data.doors import one_sentence
 from everymode.data.errors import DataError, MissingDataError, NoColumnsError, NoImagesError, NoLabelsError
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
+from everymode.data.label_columns import label_columns
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -169,6 +170,7 @@ def open_source(
     path = Path(path_or_name).expanduser()
     if not path.exists():
         raise _missing(str(path_or_name), path)
+    label_columns(label_column)  # a wrong argument isn't an error of the file
     with one_sentence(path):
         if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
             return array_source(path, label_column=label_column, value_range=value_range)

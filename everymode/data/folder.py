@@ -105,6 +105,10 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                 if is_hidden(entry.name):
                     continue
                 name = f"{folder}{entry.name}"
+                if (
+                    _is_label_file(name) and entry.is_file()
+                ):  # read also through a link that leads out of the root
+                    continue
                 if is_of_the_system(entry.name) and entry.is_dir(follow_symlinks=False):
                     ignored["system folders"] += 1
                 elif entry.is_dir(follow_symlinks=False):
@@ -114,10 +118,15 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                 elif is_image_name(entry.name):
                     status = entry.stat()
                     images.append(_ImageFile(name, status.st_size, status.st_mtime_ns))
-                elif name not in ("labels.csv", "dataset.json") and not ("/" not in name and is_table(name)):
+                else:
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
                     others.append(name)
     return images, ignored, others
+
+
+def _is_label_file(name: str) -> bool:
+    """Return whether a path relative to the root is that of a file that may be read as labels."""
+    return name in ("labels.csv", "dataset.json") or ("/" not in name and is_table(name))
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:

@@ -169,3 +169,14 @@ def test_a_dataset_json_of_another_tool_is_no_label_file(tmp_path: Path) -> None
     (tmp_path / "p" / "p" / "labels.csv").unlink()
     (tmp_path / "p" / "p" / "dataset.json").write_text('{"labels": null}')
     assert folder_source(tmp_path / "p" / "p").classes == ()
+
+
+def test_label_files_behind_links_are_read_and_not_counted_as_ignored(tmp_path: Path) -> None:
+    _write(tmp_path / "photos" / "a.png")
+    (tmp_path / "mine.csv").write_text("file,label\na.png,ant\n")
+    for name in ("labels.csv", "metadata.csv"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "mine.csv")
+        source = folder_source(tmp_path / "photos")
+        assert source.classes == ("ant",)
+        assert not any("links that are not followed" in note for note in source.notes)
+        (tmp_path / "photos" / name).unlink()

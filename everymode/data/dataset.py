@@ -46,7 +46,7 @@ class Dataset:
             full dataset.
 
     Raises:
-        ValueError: if the shapes of images, labels, classes or domains are inconsistent.
+        ValueError: if the shapes of images, labels, classes or domains are inconsistent, or labels are not integers.
     """
 
     name: str
@@ -73,6 +73,12 @@ class Dataset:
             raise ValueError(
                 f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; give one label "
                 f"per image (-1 = unlabeled)"
+            )
+        wanted = (len(self.images), len(self.label_blocks)) if self.label_blocks else (len(self.images),)
+        if self.labels.dtype.kind not in "iu" or self.labels.shape != wanted:
+            raise ValueError(
+                f"{self.name}: labels are {self.labels.dtype} {list(self.labels.shape)}; give integers "
+                f"{list(wanted)}" + (", one column per label block" if self.label_blocks else "")
             )
         if self.domains is not None and len(self.domains) != len(self.images):
             raise ValueError(
@@ -149,6 +155,15 @@ class Dataset:
     def _block(self, block: int) -> np.ndarray:
         return self.labels[:, block] if self.labels.ndim == 2 else self.labels
 
+    def _rows(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return row numbers as int64 [B], after checking their range."""
+        rows = np.asarray(indices, dtype=np.int64)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(
+                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
+            )
+        return rows
+
     def facts(self) -> DataFacts:
         """Return the metadata of this dataset, without its pixels."""
         return DataFacts(
@@ -186,11 +201,7 @@ class Dataset:
             IndexError: if a row is outside the dataset.
             ValueError: if `mirror` is set for points, or its shape is not [B].
         """
-        rows = np.asarray(indices, dtype=np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
-            )
+        rows = self._rows(indices)
         if mirror is not None and self.is_points:
             raise ValueError(f"{self.name} holds points, which can't be mirrored; omit `mirror`")
         if mirror is not None and mirror.shape != rows.shape:
@@ -200,8 +211,12 @@ class Dataset:
     def gather_labels(
         self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Return the labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled."""
-        labels = torch.from_numpy(self.labels[np.asarray(indices, dtype=np.int64)])
+        """Return the labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled.
+
+        Raises:
+            IndexError: if a row is outside the dataset.
+        """
+        labels = torch.from_numpy(self.labels[self._rows(indices)])
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()
         return labels.to(device, non_blocking=True)
@@ -216,11 +231,7 @@ class Dataset:
         Raises:
             IndexError: if a row is outside the dataset.
         """
-        rows = np.asarray(indices, dtype=np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
-            )
+        rows = self._rows(indices)
         digest = hashlib.blake2b(self.fingerprint.encode() + rows.tobytes(), digest_size=16).hexdigest()
         return replace(
             self,

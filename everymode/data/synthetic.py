@@ -54,7 +54,9 @@ def in_memory(
     images = np.ascontiguousarray(np.asarray(images))
     shape = repr((images.shape, images.dtype.str)).encode()
     digest = hashlib.blake2b(shape + hashlib.blake2b(images.data).digest()).digest()
-    labels = np.ascontiguousarray(labels, dtype=np.int64)
+    labels = np.asarray(labels)
+    # other types remain as they are, because Dataset rejects them
+    labels = np.ascontiguousarray(labels, dtype=np.int64 if labels.dtype.kind in "iub" else None)
     return Dataset(
         name=name,
         images=images,

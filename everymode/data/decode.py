@@ -96,14 +96,13 @@ def read_header(image: Image.Image) -> Header:
 
     Raises:
         ValueError: if the image has more than MAX_PIXELS pixels, or none.
-        OSError: if a PNG is damaged (Pillow may raise other errors, too; see `turn_of`).
     """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"{width}x{height} pixels, more than the {MAX_PIXELS:,} that are accepted")
     if width * height == 0:
         raise ValueError(f"{width}x{height} pixels: the image is empty")
-    # Pillow opens 16-bit gray with alpha as RGBA. Read the raw modes first: turn_of may decode a PNG
+    # Pillow opens 16-bit gray with alpha as RGBA
     mode = "LA" if any(args.startswith("LA;16") for args in _raw_modes(image)) else image.mode
     if turn_of(image) in SIDEWAYS:
         width, height = height, width
@@ -113,15 +112,13 @@ def read_header(image: Image.Image) -> Header:
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """Return the transposition that turns an image upright by its EXIF orientation; None if none is needed.
 
-    Unreadable EXIF is ignored. A PNG without EXIF before its pixels is decoded, because EXIF may follow them.
-
-    Raises:
-        OSError: if the pixels of a PNG are damaged (Pillow may raise other errors, too).
+    Nothing is decoded. Unreadable EXIF is ignored, and so is EXIF after the pixels of a PNG, which `opened_picture`
+    moves before them.
     """
-    if image.format == "PNG" and "exif" not in image.info:
-        image.load()
     try:
-        return TURNS.get(image.getexif().get(ORIENTATION_TAG))
+        # the method of Pillow's PNG images would decode the image
+        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+        return TURNS.get(exif.get(ORIENTATION_TAG))
     except Exception:  # damaged EXIF makes Pillow raise nearly anything, and leaves the pixels intact
         return None
 

@@ -76,7 +76,7 @@ def open_images(
         fit: adjustment to the aspect ratio: center "crop", "pad" with `background`, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: maximum number of images, a fixed random sample (default: all).
-        labeled: whether to reject image files without any label before anything is decoded.
+        labeled: whether to reject data without any label; image files are rejected before any is decoded.
         value_range: values of black and white: "0..1", "-1..1", "0..255" or "0..65535" (default: detected).
         cache_dir: folder for decoded images (default: $EVERYMODE_CACHE, or ~/.cache/everymode).
         progress: whether to show a progress bar (on a terminal) or print one line (elsewhere) while decoding.
@@ -109,7 +109,10 @@ def open_images(
         path, resolution=request.resolution, label_column=label_column, value_range=value_range
     )
     if isinstance(opened, Dataset):
-        return with_images_alone(_adapted(opened, channels, limit))
+        adapted = _adapted(opened, channels, limit)
+        if labeled:
+            _require_labels(adapted)
+        return with_images_alone(adapted)
     if limit is not None:
         opened = limited(opened, limit)
     if labeled:
@@ -117,10 +120,11 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
-def _require_labels(source: Source) -> None:
+def _require_labels(source: Source | Dataset) -> None:
     if not (source.labels >= 0).any():
         raise NoLabelsError(
-            f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label)"
+            f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label; in "
+            'an .npz, an array "labels")'
         )
 
 

@@ -173,3 +173,15 @@ def test_arguments_out_of_range(options: dict, message: str) -> None:
     path = options.pop("path", "digits")
     with pytest.raises(ValueError, match=message):
         open_images(path, **options)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (4, 8, 8)])
+def test_points_and_arrays_without_labels_are_refused_in_the_same_words(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    values = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    np.savez(tmp_path / "a.npz", images=values)
+    np.savez(tmp_path / "b.npz", images=values, labels=np.arange(4))
+    with pytest.raises(NoLabelsError, match=r"a\.npz has no labels; add them"):
+        open_images(tmp_path / "a.npz", labeled=True, progress=False)
+    assert len(open_images(tmp_path / "b.npz", labeled=True, progress=False)) == 4

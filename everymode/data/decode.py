@@ -53,6 +53,8 @@ TURNS: Mapping[object, Image.Transpose] = {
 SIDEWAYS = tuple(TURNS[number] for number in (5, 6, 7, 8))
 GRAY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 INTEGER_MODES = frozenset(("I", "I;16", "I;16L", "I;16B", "I;16N"))
+SCALABLE_MODES = ("L", "LA", "RGB", "RGBA")
+"""Modes of 8-bit images whose values are intensities, so that a range can be applied to them."""
 
 Fit = Callable[[Image.Image, tuple[int, int], tuple[int, int, int]], Image.Image]
 
@@ -129,15 +131,26 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def require_range_known(image: Image.Image, value_range: str | None) -> None:
-    """Reject a range other than 0..65535 for 16-bit color images, opened but not yet decoded.
+    """Reject a range that can't be applied to an opened, not yet decoded image.
+
+    Only gray and RGB have values that 0..1 and -1..1 can refer to. 1-bit images hold 0 and 1, so 0..1 fits them.
 
     Raises:
-        ValueError: if the image is 16-bit color and the range is another one.
+        ValueError: if the image is 16-bit color and the range is not 0..65535, or the range is 0..1 or -1..1 and the
+            image has a palette, 1 bit (unless the range is 0..1), CMYK or another kind of color.
     """
     if value_range not in (None, "0..65535") and image.mode not in INTEGER_MODES and is_deep(image):
         raise ValueError(
             f"16-bit color, of which only the upper 8 bits are read, so value_range {value_range} doesn't apply; "
             "save it with 8 bits, or omit value_range"
+        )
+    scalable = (*SCALABLE_MODES, *INTEGER_MODES, "F", *(("1",) if value_range == "0..1" else ()))
+    if value_range in ("0..1", "-1..1") and image.mode not in scalable:
+        kind = {"1": "1-bit image", "P": "palette image", "PA": "palette image"}.get(
+            image.mode, f"{image.mode} image"
+        )
+        raise ValueError(
+            f"{kind}, which value_range {value_range} doesn't apply to; save it as gray or RGB, or omit value_range"
         )
 
 
@@ -207,7 +220,7 @@ def flattened(
             "floating-point pixels, whose range is unknown; save it with 8 or 16 bits, or set the range, as in "
             'value_range="0..1" (--value-range 0..1)'
         )
-    elif value_range in ("0..1", "-1..1") and image.mode in ("L", "LA", "RGB", "RGBA"):
+    elif value_range in ("0..1", "-1..1") and image.mode in SCALABLE_MODES:
         image = _from_bytes(image, value_range)
     transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     if channels == 4:

@@ -23,6 +23,7 @@ from everymode.data.errors import DataError, MissingDataError, NoColumnsError, N
 from everymode.data.folder import folder_source
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.label_columns import label_columns
+from everymode.data.layout import Layout, require_layout
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -37,6 +38,7 @@ from everymode.resolution import AskedResolution, height_and_width, parse_resolu
 __all__ = ["ARRAYS_INSTEAD", "image_size", "open_images", "open_source", "require_limit"]
 
 STACKED = "stacked:"
+ARRAYS = (".npz", ".npy")
 PARQUET = (".parquet", ".pq")
 MAX_SIDE = 16384
 ARRAYS_INSTEAD = (
@@ -59,6 +61,7 @@ def open_images(
     limit: int | None = None,
     labeled: bool = False,
     value_range: str | None = None,
+    layout: Layout | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = True,
     workers: int | None = None,
@@ -78,6 +81,8 @@ def open_images(
         limit: maximum number of images, a fixed random sample (default: all).
         labeled: whether to reject data without any label; image files are rejected before any is decoded.
         value_range: values of black and white: "0..1", "-1..1", "0..255" or "0..65535" (default: detected).
+        layout: layout of arrays (.npy, .npz) with four axes: "NCHW" or "NHWC" (default: detected from the shape, and
+            required if that is ambiguous).
         cache_dir: folder for decoded images (default: $EVERYMODE_CACHE, or ~/.cache/everymode).
         progress: whether to show a progress bar (on a terminal) or print one line (elsewhere) while decoding.
         workers: number of decoding threads (default: one per processor, at most 16).
@@ -94,6 +99,7 @@ def open_images(
     _require_known(channels, fit)
     require_limit(limit)
     require_range(value_range)
+    require_layout(layout)
     request = Request(image_size(resolution), channels, fit, _color(background))
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
@@ -103,10 +109,16 @@ def open_images(
             "background": background,
             "value_range": value_range,
         }
+        if layout is not None:
+            raise ValueError(f"{path} has no layout; omit layout")
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
     opened = open_source(
-        path, resolution=request.resolution, label_column=label_column, value_range=value_range
+        path,
+        resolution=request.resolution,
+        label_column=label_column,
+        value_range=value_range,
+        layout=layout,
     )
     if isinstance(opened, Dataset):
         adapted = _adapted(opened, channels, limit)
@@ -141,13 +153,14 @@ def open_source(
     resolution: tuple[int, int] | None = None,
     label_column: str | None = None,
     value_range: str | None = None,
+    layout: Layout | None = None,
 ) -> Source | Dataset:
     """Open a path or a name as a source still to be decoded, or as a finished dataset (built-in, or points).
 
     Args:
         path_or_name: as in `open_images`, except stacked:PATH.
         resolution: (H, W) of built-in images.
-        label_column, value_range: as in `open_images`.
+        label_column, value_range, layout: as in `open_images`.
 
     Raises:
         FileNotFoundError: if there is no such path or built-in dataset.
@@ -159,6 +172,8 @@ def open_source(
         raise TypeError(
             f"give the path or the name of a dataset, not {type(path_or_name).__name__}; {ARRAYS_INSTEAD}"
         )
+    if layout is not None and Path(path_or_name).suffix.lower() not in ARRAYS:
+        raise ValueError(f"{path_or_name} is not an array (.npy or .npz), so it has no layout; omit layout")
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
             warnings.warn(
@@ -176,8 +191,8 @@ def open_source(
         raise _missing(str(path_or_name), path)
     label_columns(label_column)  # a wrong argument isn't an error of the file
     with one_sentence(path):
-        if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
-            return array_source(path, label_column=label_column, value_range=value_range)
+        if path.suffix.lower() in ARRAYS and not path.is_dir():
+            return array_source(path, label_column=label_column, value_range=value_range, layout=layout)
         source = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
     dark = () if source.pixels is None or value_range else mask_note(source.pixels, source.name)
     return replace(source, value_range=value_range, notes=source.notes + dark)

@@ -10,13 +10,10 @@ import numpy as np
 from PIL import Image
 
 from everymode.data.large_images import room_for
-from everymode.data.picture_files import FORMATS
 from everymode.data.value_range import in_bytes
 
 __all__ = [
-    "EXTENSIONS",
     "FITS",
-    "FORMATS",
     "MAX_PIXELS",
     "Decoding",
     "Header",
@@ -26,7 +23,6 @@ __all__ = [
     "enlargement",
     "flattened",
     "is_deep",
-    "is_image_name",
     "pad",
     "read_header",
     "require_range_known",
@@ -34,9 +30,6 @@ __all__ = [
     "turn_of",
 ]
 
-EXTENSIONS = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
-)
 MAX_PIXELS = 89_000_000
 """Largest accepted image, just below where Pillow warns: a larger file is far more likely an attack than a picture."""
 ORIENTATION_TAG = 0x0112
@@ -85,12 +78,6 @@ class Header(NamedTuple):
     width: int
     mode: str
     gray: bool
-
-
-def is_image_name(name: str) -> bool:
-    """Return whether a file name has the extension of an accepted image format."""
-    dot = name.rfind(".")
-    return dot >= 0 and name[dot:].lower() in EXTENSIONS
 
 
 def read_header(image: Image.Image) -> Header:

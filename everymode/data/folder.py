@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from everymode.data.class_folders import is_hidden, is_of_the_system
-from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError, NoImagesError
+from everymode.data.formats import is_image_name, is_undecodable, remedy
 from everymode.data.labeling import is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
@@ -41,11 +41,15 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     """
     where = root.name or str(root)
     images, ignored, others = _walk(root)
+    undecodable = [name for name in others if is_undecodable(name)]
     if not images:
         only = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
-        raise NoImagesError(
-            f"{root} holds no images{only}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or check the path"
+        advice = (
+            remedy(undecodable)
+            if undecodable
+            else "put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or check the path"
         )
+        raise NoImagesError(f"{root} holds no images{only}; {advice}")
     images.sort()
     names = [image.name for image in images]
     labeling = label_images(
@@ -56,6 +60,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         label_column=label_column,
         tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
         root=str(root),
+        undecodable=undecodable,
     )
     notes = (*labeling.notes, *others_note(others, where, str(root)))
     if ignored:

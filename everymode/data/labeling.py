@@ -75,6 +75,7 @@ def label_images(
     root: str | None = None,
     packed: bool = False,
     by_folders: bool = True,
+    undecodable: Sequence[str] = (),
 ) -> Labeling:
     """Label the images `names` [N].
 
@@ -91,6 +92,7 @@ def label_images(
             column takes precedence over folders.
         root, packed: as in `labels_from_folders`.
         by_folders: whether folders are classes.
+        undecodable: paths of images in formats that can't be read here (see `is_undecodable`), for error messages.
 
     Raises:
         DataError: if there is both a labels.csv and a dataset.json, or as in `labels_from_csv`, `labels_from_json` and
@@ -107,6 +109,7 @@ def label_images(
             root=root,
             packed=packed,
             by_folders=by_folders,
+            undecodable=undecodable,
         )
         note = f'{where}: dataset.json has no "labels", so it is ignored'
         return labeling._replace(notes=(note, *labeling.notes))
@@ -116,28 +119,32 @@ def label_images(
     others = dict(sorted((tables or {}).items()))
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
-        labeling = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
+        labeling = labels_from_csv(
+            text, names, f"{where}/labels.csv", columns=columns, undecodable=undecodable
+        )
         return _with_table_notes(labeling, others, where, by_flag=False)
     folders = by_folders and any("/" in name for name in names)
     if label_column is not None or (json_bytes is None and not folders):
-        for table, data in others.items():
-            if _has_columns(data, columns):
-                text = decode_text(data, f"{where}/{table}")
-                labeling = labels_from_csv(text, names, f"{where}/{table}", columns=columns)
-                note = f"{where}: labels are from {table}, column {', '.join(columns)}"
-                labeling = labeling._replace(notes=(note, *labeling.notes))
-                unused = {name: data for name, data in others.items() if name != table}
-                return _with_table_notes(labeling, unused, where)
+        table = next((table for table, data in others.items() if _has_columns(data, columns)), None)
+        if table is not None:
+            text = decode_text(others.pop(table), f"{where}/{table}")
+            labeling = labels_from_csv(
+                text, names, f"{where}/{table}", columns=columns, undecodable=undecodable
+            )
+            note = f"{where}: labels are from {table}, column {', '.join(columns)}"
+            return _with_table_notes(labeling._replace(notes=(note, *labeling.notes)), others, where)
     if label_column is not None:
         raise NoColumnsError(
             f'{where} has no labels.csv, so there is no column "{label_column}"; omit label_column'
         )
     if json_bytes is not None:
         text = decode_text(json_bytes, f"{where}/dataset.json")
-        return _with_table_notes(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
+        labeling = labels_from_json(text, names, f"{where}/dataset.json", undecodable=undecodable)
+        return _with_table_notes(labeling, others, where)
     if not by_folders:
         return _with_table_notes(Labeling(np.full(len(names), -1, np.int64), ()), others, where)
-    return _with_table_notes(labels_from_folders(names, where, root=root, packed=packed), others, where)
+    labeling = labels_from_folders(names, where, root=root, packed=packed, undecodable=undecodable)
+    return _with_table_notes(labeling, others, where)
 
 
 def _with_table_notes(
@@ -188,7 +195,12 @@ def decode_text(data: bytes, where: str) -> str:
 
 
 def labels_from_csv(
-    text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
+    text: str,
+    names: Sequence[str],
+    where: str,
+    *,
+    columns: Sequence[str] = ("label",),
+    undecodable: Sequence[str] = (),
 ) -> Labeling:
     """Read labels from a table with a header row, a column `file` (or `file_name`) and the label columns.
 
@@ -200,6 +212,7 @@ def labels_from_csv(
         names: paths of the images relative to the root.
         where: name of the table in messages.
         columns: label columns; several are label blocks. Other columns are ignored.
+        undecodable: as in `label_images`.
 
     Raises:
         DataError: if a column is missing, or one of several is empty; a row has more cells than the header; a row names
@@ -227,7 +240,7 @@ def labels_from_csv(
             )
         cells = (row[cell].strip() if cell < len(row) else "" for cell in label_cells)
         entries.append((row[file_cell], tuple(cells)))
-    by_name = matched(entries, names, where)
+    by_name = matched(entries, names, where, undecodable=undecodable)
     no_row = (NO_ROW,) * len(columns)
     rows_of_names = [by_name.get(name, no_row) for name in names]
     labelings = [
@@ -262,7 +275,9 @@ def is_unrelated_json(data: bytes) -> bool:
     return isinstance(stored, dict) and "labels" not in stored
 
 
-def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
+def labels_from_json(
+    text: str, names: Sequence[str], where: str, *, undecodable: Sequence[str] = ()
+) -> Labeling:
     """Read labels from StyleGAN's {"labels": [["path", number], ...]}, or null instead of the list.
 
     Images without an entry, or whose number is null or -1, are unlabeled.
@@ -290,7 +305,7 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
                 f"{where}: the label of {name} is {_short(label)}; it must be a whole number or null"
             )
         entries.append((name, label))
-    by_name = matched(entries, names, where)
+    by_name = matched(entries, names, where, undecodable=undecodable)
     return labels_of_values([by_name.get(name, NO_ROW) for name in names], where, nothing="null")
 
 

@@ -17,10 +17,11 @@ from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
-from everymode.data.decode import FITS, is_image_name
+from everymode.data.decode import FITS
 from everymode.data.doors import one_sentence
 from everymode.data.errors import DataError, MissingDataError, NoColumnsError, NoImagesError, NoLabelsError
 from everymode.data.folder import folder_source
+from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.label_columns import label_columns
 from everymode.data.layout import Layout, require_layout

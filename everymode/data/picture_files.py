@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
-__all__ = ["FORMATS", "is_jpeg", "opened_picture"]
+from everymode.data.formats import formats
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+__all__ = ["is_jpeg", "opened_picture"]
+
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 PIXEL_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 FIXED_SIZES = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}
@@ -43,9 +44,9 @@ def opened_picture(file: Path | bytes) -> Image.Image:
     """
     changed = _png_with_early_metadata(file)
     if changed is not None:
-        return Image.open(io.BytesIO(changed), formats=FORMATS)
+        return Image.open(io.BytesIO(changed), formats=formats())
     try:
-        return Image.open(file if isinstance(file, Path) else io.BytesIO(file), formats=FORMATS)
+        return Image.open(file if isinstance(file, Path) else io.BytesIO(file), formats=formats())
     except Exception:
         if isinstance(file, Path) and not file.is_file():
             raise
@@ -53,7 +54,7 @@ def opened_picture(file: Path | bytes) -> Image.Image:
         if stripped is None:
             raise
         try:
-            return Image.open(io.BytesIO(stripped), formats=FORMATS)
+            return Image.open(io.BytesIO(stripped), formats=formats())
         except Exception:
             pass  # the metadata were not the problem: raise the first error
         raise

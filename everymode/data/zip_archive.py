@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
-from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError
+from everymode.data.formats import is_image_name, is_undecodable, remedy
 from everymode.data.labeling import is_table, is_unrelated_json, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
@@ -36,16 +36,15 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise DataError(f"{path} is not a readable zip archive ({error}); pack it again") from None
-    members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise DataError(
-            f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted, so divide it"
-        )
-    files, ignored = _files(members, path)
+    files, ignored = _files(archive.infolist(), path)
     pictures = [name for name in sorted(files) if is_image_name(name)]
+    undecodable = [name for name in sorted(files) if is_undecodable(name)]
     if not pictures:
-        raise DataError(f"{path} holds no images; pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it")
-    common_folder = folder_around(pictures)
+        advice = (
+            remedy(undecodable) if undecodable else "pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it"
+        )
+        raise DataError(f"{path} holds no images; {advice}")
+    common_folder = folder_around([*pictures, *undecodable])
     unrelated = _unrelated_json_files(archive, files, common_folder, path)
     label_sources = {name: info for name, info in files.items() if name not in unrelated}
     prefix = _root(label_sources, common_folder, by_column=label_column is not None)
@@ -67,6 +66,7 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         root=str(path),
         packed=True,
         by_folders=prefix == common_folder,
+        undecodable=[name.removeprefix(prefix) for name in undecodable],
     )
     notes = (*labeling.notes, *others_note(others, path.name))
     has_label_file = csv_bytes is not None or (
@@ -92,7 +92,15 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
 
 
 def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfile.ZipInfo], Counter[str]]:
-    """Return the members that are visible files, by name, and the number of ignored files of each other kind."""
+    """Return the members that are visible files, by name, and the number of ignored files of each other kind.
+
+    Raises:
+        DataError: if there are too many members, or a name leads out of the archive or occurs twice.
+    """
+    if len(members) > MAX_MEMBERS:
+        raise DataError(
+            f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted, so divide it"
+        )
     files: dict[str, zipfile.ZipInfo] = {}
     ignored: Counter[str] = Counter()
     for info in members:

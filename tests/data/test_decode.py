@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from everymode.data import DataError, decode, open_images
-from everymode.data.decode import FORMATS, Decoding, Header, decoded, enlargement, is_image_name, read_header
+from everymode.data.decode import Decoding, Header, decoded, enlargement, read_header
+from everymode.data.formats import FORMATS, is_image_name
 
 WHITE = (255, 255, 255)
 

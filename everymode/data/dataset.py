@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -94,6 +95,27 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
+        """Return one image and its label, so that torch's DataLoader takes a dataset.
+
+        Args:
+            index: row number; a negative one counts from the end.
+
+        Returns:
+            The image [C, H, W] in [-1, 1] (or point [2], unchanged), and its label, -1 = unlabeled: an integer, or
+            int64 [blocks] for several label blocks.
+
+        Raises:
+            IndexError: if the row is outside the dataset.
+            TypeError: if `index` is not an integer.
+        """
+        row = operator.index(index)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"{self.name} has rows 0 .. {len(self) - 1}; requested {row}")
+        row %= len(self)
+        label = self.gather_labels([row])[0]
+        return self.gather([row])[0], label if self.label_blocks else int(label)
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))

@@ -25,6 +25,7 @@ from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.label_columns import label_columns
 from everymode.data.layout import Layout, require_layout
+from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -36,23 +37,17 @@ from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
 from everymode.resolution import AskedResolution, height_and_width, parse_resolution
 
-__all__ = ["ARRAYS_INSTEAD", "image_size", "open_images", "open_source", "require_limit"]
+__all__ = ["image_size", "open_images", "open_source", "require_limit"]
 
 STACKED = "stacked:"
 ARRAYS = (".npz", ".npy")
 PARQUET = (".parquet", ".pq")
 MAX_SIDE = 16384
-ARRAYS_INSTEAD = (
-    "save arrays in an .npz, as images and labels, and give its path, or make a Dataset of them by "
-    "everymode.data.synthetic.in_memory(name, images, labels, classes) and train on that"
-)
-"""Advice in the error for arrays or tensors instead of a path."""
-
 PathOrName = str | Path
 
 
 def open_images(
-    path: PathOrName,
+    path: PathOrName | Objects,
     *,
     resolution: AskedResolution | None = None,
     channels: int | None = None,
@@ -72,7 +67,9 @@ def open_images(
     Args:
         path: folder of images, .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a
             built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes
-            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH.
+            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH. Or data
+            in memory: a map-style dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or
+            a tuple (images, labels) (see `source_of_objects`).
         resolution: 64, "64x96" or (64, 96), height first (default: the common size of all images).
         channels: 1 (gray), 3 (color) or 4 (with alpha) (default: 1 if all images are gray, else 3).
         label_column: column (labels.csv, .parquet) or array (.npz) of the labels (default: "label" or another usual
@@ -94,7 +91,7 @@ def open_images(
     Raises:
         FileNotFoundError: if there is no such path or built-in dataset.
         ValueError: if an argument is out of range, or a built-in dataset does not have an option.
-        TypeError: if `path` is neither a path nor a name, or `limit` is not an integer.
+        TypeError: if `path` is neither a path, a name nor such data, or `limit` is not an integer.
         everymode.data.DataError: if the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
     _require_known(channels, fit)
@@ -114,13 +111,17 @@ def open_images(
             raise ValueError(f"{path} has no layout; omit layout")
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
-    opened = open_source(
-        path,
-        resolution=request.resolution,
-        label_column=label_column,
-        value_range=value_range,
-        layout=layout,
-    )
+    if isinstance(path, str | PathLike):
+        opened = open_source(
+            path,
+            resolution=request.resolution,
+            label_column=label_column,
+            value_range=value_range,
+            layout=layout,
+        )
+    else:
+        choices: dict[str, Any] = {"value_range": value_range, "layout": layout, "cache_dir": cache_dir}
+        opened = _objects(path, request, label_column, limit=limit, progress=progress, **choices)
     if isinstance(opened, Dataset):
         adapted = _adapted(opened, channels, limit)
         if labeled:
@@ -131,6 +132,13 @@ def open_images(
     if labeled:
         _require_labels(opened)
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
+
+
+def _objects(data: Objects, request: Request, label_column: str | None, **options: Any) -> Source | Dataset:
+    require_objects(data)
+    if label_column is not None:
+        raise NoColumnsError(f"{name_of(data)} is data in memory, which has no columns; omit label_column")
+    return source_of_objects(data, request, **options)
 
 
 def _require_labels(source: Source | Dataset) -> None:
@@ -171,7 +179,8 @@ def open_source(
     """
     if not isinstance(path_or_name, str | PathLike):
         raise TypeError(
-            f"give the path or the name of a dataset, not {type(path_or_name).__name__}; {ARRAYS_INSTEAD}"
+            f"give the path or the name of a dataset, not {type(path_or_name).__name__}; only "
+            "open_images opens data in memory"
         )
     if layout is not None and Path(path_or_name).suffix.lower() not in ARRAYS:
         raise ValueError(f"{path_or_name} is not an array (.npy or .npz), so it has no layout; omit layout")

@@ -53,7 +53,7 @@ def evaluate(
 
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name as `open_images` takes them,
-            or a `Dataset`.
+            or a `Dataset`, a map-style dataset of (image, label) pairs, or arrays (images, labels).
         real: likewise; left out, the data that the run was trained on.
         protocol: how; left out, `Protocol()`.
         recipe: for generators of your own recipes.

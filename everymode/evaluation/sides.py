@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from everymode.data.dataset import Dataset
+from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
 from everymode.evaluation.protocol import Protocol
@@ -44,7 +45,7 @@ class Opened:
         return None if self.folder is None else step_of(self.folder)
 
 
-Side = str | Path | Dataset | Generator | Opened
+Side = str | Path | Dataset | Objects | Generator | Opened
 """What may be judged, or judged against."""
 
 
@@ -130,6 +131,8 @@ def open_sides(
     for side in (fake, real):
         if isinstance(side, str | Path):
             require_there(side)
+        elif side is not None and not isinstance(side, Generator | Opened):
+            require_objects(side)
     opened = [_with_generator(side, ema=protocol.ema, recipe=recipe, device=device) for side in (fake, real)]
     if real is None:
         real = opened[1] = _training_data(opened[0])
@@ -187,14 +190,14 @@ def open_generator(
 
 
 def open_data(
-    source: str | Path | Dataset,
+    source: str | Path | Objects,
     *,
     resolution: tuple[int, int] | None = None,
     fit: str = "crop",
     label_column: str = "",
     value_range: str | None = None,
 ) -> Dataset:
-    """A data set of images by path or name.
+    """A dataset of images by path or name, or of data in memory (see `open_images`); a Dataset stays as it is.
 
     Args:
         label_column: where a generator found its labels; data without it have the labels that they have.
@@ -241,6 +244,6 @@ def _training_data(side: Side | None) -> str:
 
 
 def _called(side: Side | None) -> str | None:
-    if isinstance(side, Dataset):
-        return side.name
-    return str(side) if isinstance(side, str | Path) else None
+    if side is None or isinstance(side, Generator | Opened):
+        return None
+    return str(side) if isinstance(side, str | Path) else name_of(side)

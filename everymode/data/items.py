@@ -25,7 +25,7 @@ from everymode.data.label_values import composed, labels_of_values
 from everymode.data.layout import CHANNELS, Layout, channels_first
 from everymode.data.prepare import IN_MEMORY_BYTES, Request
 from everymode.data.source import Source, array_key, limited_rows, pixel_source
-from everymode.data.value_range import RANGES, TOLERANCE, mask_note, scale_of, to_bytes
+from everymode.data.value_range import RANGES, TOLERANCE, Scale, mask_note, scale_of, to_bytes
 
 __all__ = ["ItemReader", "MapStyle", "array_of"]
 
@@ -74,6 +74,8 @@ class ItemReader:
         self.request = request
         self.value_range = value_range
         self.layout: Layout | None = layout
+        self.notes: tuple[str, ...] = ()
+        """Notes on the first image whose values are clamped."""
 
     def source(self, limit: int | None, cache_dir: str | Path | None, *, progress: bool) -> Source:
         """Read all items, or a fixed random sample of `limit` of them."""
@@ -96,6 +98,7 @@ class ItemReader:
         labeling = self._labeling(labels)
         notes = (
             *labeling.notes,
+            *self.notes,
             *mask_note(pixels, self.name),
             *self._random_note(int(rows[0]), pixels[0], formatted),
         )
@@ -106,6 +109,7 @@ class ItemReader:
     def _read(
         self, rows: np.ndarray, formatted: _Format, cache_dir: str | Path | None, *, progress: bool
     ) -> tuple[np.ndarray, list[Any]]:
+        self.notes = ()
         pixels = _empty((len(rows), formatted.channels, *formatted.resolution), cache_dir)
         labels: list[Any] = []
         message, terminal = f"reading {self.name}", sys.stderr.isatty()
@@ -135,12 +139,18 @@ class ItemReader:
             )
         image, label = item
         if isinstance(image, Image.Image):
+            try:
+                read_header(image)
+            except Exception as error:
+                raise DataError(f"{where} can't be read ({error})") from error
             return image, label
         if not isinstance(image, np.ndarray | Tensor):
             raise DataError(
                 f"{where}: the image is of type {type(image).__name__}; give a PIL image, a tensor or an array"
             )
         values = array_of(image)
+        if not values.size:
+            raise DataError(f"{where}: the image has shape {list(values.shape)}, so it is empty")
         if values.ndim == 2:
             return values[None], label
         layout = self.layout
@@ -183,7 +193,7 @@ class ItemReader:
         )
         try:
             return decoded(image, decoding)[0]
-        except (ValueError, OSError) as error:
+        except Exception as error:  # damaged files make Pillow's readers raise nearly anything
             raise DataError(f"{where} can't be read ({error})") from error
 
     def _bytes(self, values: np.ndarray, where: str, value_range: str) -> np.ndarray:
@@ -191,12 +201,16 @@ class ItemReader:
         if values.dtype == np.uint8 and self.value_range is None:
             return values
         if values.dtype.kind != "f" or self.value_range is not None:
-            return to_bytes(values, scale_of(values, where, self.value_range))
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+            scale = scale_of(values, where, self.value_range)
+            self.notes = self.notes or scale.notes
+            return to_bytes(values, scale)
+        low, high = float(values.min()), float(values.max())
         black, white = RANGES[value_range]
         tolerance = TOLERANCE[value_range]
         if black - tolerance <= low and high <= white + tolerance:
-            return to_bytes(values, scale_of(values, where, value_range))
+            if not black <= low <= high <= white:
+                self.notes = self.notes or scale_of(values, where, value_range).notes
+            return to_bytes(values, Scale(-black, 255 / (white - black)))
         if value_range == "0..1" and low >= -1 - tolerance and high <= 1 + tolerance:
             raise _OtherFormatError(value_range="-1..1")
         raise DataError(
@@ -224,8 +238,8 @@ class ItemReader:
         if again is not None and np.array_equal(again, before):
             return ()
         return (
-            f"{self.name}: item {row} differs each time it is read, so its transform is random; every item is read "
-            "once, so omit random transforms and use the recipe's augmentation",
+            f"{self.name}: item {row} differs each time it is read, so its transform is random; items are read "
+            "before training, not in every epoch, so omit random transforms and use the recipe's augmentation",
         )
 
 

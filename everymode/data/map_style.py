@@ -61,9 +61,10 @@ def source_of_objects(
 ) -> Source | Dataset:
     """Return the images of arrays or of a map-style dataset; points [N, 2] are a finished dataset.
 
-    Items of a map-style dataset are read once each, in order, in the calling thread. An image is a PIL image, or a
-    tensor or array [C, H, W], [H, W, C] or [H, W]: uint8, or floating-point in 0..1 or -1..1. A label is an integer, a
-    text, or None for unlabeled. The names in an attribute `classes` are class names.
+    Items of a map-style dataset are read in order, in the calling thread, into memory (above 1 GB into a file in the
+    cache folder). An image is a PIL image, or a tensor or array [C, H, W], [H, W, C] or [H, W]: uint8, or
+    floating-point in 0..1 or -1..1. A label is an integer, a text, or None for unlabeled. The names in an attribute
+    `classes` are class names. An item that can't be read is an error.
 
     Args:
         data: arrays or a map-style dataset.

@@ -79,8 +79,8 @@ def open_images(
         limit: maximum number of images, a fixed random sample (default: all).
         labeled: whether to reject data without any label; image files are rejected before any is decoded.
         value_range: values of black and white: "0..1", "-1..1", "0..255" or "0..65535" (default: detected).
-        layout: layout of arrays (.npy, .npz) with four axes: "NCHW" or "NHWC" (default: detected from the shape, and
-            required if that is ambiguous).
+        layout: layout of arrays (.npy, .npz, in memory) with four axes: "NCHW" or "NHWC" (default: detected from the
+            shape, and required if that is ambiguous).
         cache_dir: folder for decoded images (default: $EVERYMODE_CACHE, or ~/.cache/everymode).
         progress: whether to show a progress bar (on a terminal) or print one line (elsewhere) while decoding.
         workers: number of decoding threads (default: one per processor, at most 16).
@@ -145,7 +145,7 @@ def _require_labels(source: Source | Dataset) -> None:
     if not (source.labels >= 0).any():
         raise NoLabelsError(
             f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label; in "
-            'an .npz, an array "labels")'
+            'an .npz, an array "labels"; in memory, pairs or a tuple of images and labels)'
         )
 
 

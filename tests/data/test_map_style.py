@@ -204,3 +204,24 @@ def test_large_data_are_read_into_a_file(monkeypatch: pytest.MonkeyPatch, own_ca
     monkeypatch.setattr(items.shutil, "disk_usage", lambda folder: items.shutil._ntuple_diskusage(9, 9, 9))
     with pytest.raises(DataError, match="set EVERYMODE_CACHE to a larger disk"):
         opened(Pairs(IMAGES["-1..1"], LABELS))
+
+
+def test_values_a_little_outside_a_range_are_clamped_with_a_note() -> None:
+    images = torch.from_numpy(PIXELS).float() / 255
+    images[2] *= 1.04
+    data = opened(Pairs(images, [0] * 6))
+    np.testing.assert_array_equal(data.images[3:], PIXELS[3:])
+    assert len(data.notes) == 1 and data.notes[0].startswith("Pairs: item 2 has values from")
+    assert data.notes[0].endswith("they are read as 0..1 and clamped to it")
+
+
+def test_pil_images_that_can_not_be_decoded_are_named(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match=r"list: item 0 can't be read \(.*truncated"):
+        opened([(Image.open(tmp_path / "a.png"), 0)])
+    with pytest.raises(DataError, match=r"list: item 0 can't be read \(0x4 pixels: the image is empty"):
+        opened([(Image.new("L", (0, 4)), 0)])
+    with pytest.raises(DataError, match=r"item 0: the image has shape \[3, 0, 4\], so it is empty"):
+        opened([(np.zeros((3, 0, 4)), 0)])

@@ -110,9 +110,8 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                 if is_hidden(entry.name):
                     continue
                 name = f"{folder}{entry.name}"
-                if (
-                    _is_label_file(name) and entry.is_file()
-                ):  # read also through a link that leads out of the root
+                # label files are read also through links that lead out of the root
+                if _is_label_file(name) and entry.is_file():
                     continue
                 if is_of_the_system(entry.name) and entry.is_dir(follow_symlinks=False):
                     ignored["system folders"] += 1

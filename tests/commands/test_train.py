@@ -203,7 +203,7 @@ def test_a_folder_that_is_no_run_can_not_be_resumed(tmp_path, capsys):
 
 def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = "--steps 4 --tick 2 --snapshot 4 --width 4 --batch-size 16 --precision float32"
+    small = "--steps 4 --tick 4 --snapshot 4 --width 4 --batch-size 16 --precision float32"
     command = [sys.executable, "-m", "everymode", "train", "omni-gan-digits", *small.split()]
     first = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert first.returncode == 0, first.stderr

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from children import forking
 from PIL import Image
 
 from everymode.data.opening import open_images
@@ -31,6 +32,11 @@ from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
+
+
+@pytest.fixture(autouse=True)
+def quick_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.harness.repeated.get_context", forking)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +214,7 @@ def only_named(case: Case, seed: int, place: Path, judge: Judge) -> Outcome:
     return Outcome(case.name, seed, {}, "", None, str(place))
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_set_goes_on_and_takes_no_other_sets_results(tmp_path: Path) -> None:
     small = scaled(DIGITS, 0.02, width=4, batch_size=16, watch_samples=20)
     judge = Judge(samples=100, metrics=("fd", "per-class"))

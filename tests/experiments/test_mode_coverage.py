@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from children import forking
 
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.data.opening import open_images
@@ -49,7 +50,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_trials_in_parallel_are_those_run_alone(tmp_path: Path, one_thread: None) -> None:
+def test_trials_in_parallel_are_those_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.setattr("experiments.harness.repeated.get_context", forking)
     cases = [
         Case("grid", small(), "grid:samples=500"),
         Case("ring", small("self-conditioned-ring"), "ring:samples=500"),

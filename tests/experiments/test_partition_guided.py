@@ -49,6 +49,7 @@ def test_sweeps() -> None:
     assert weights == [0.0, 1.5, 3.0, 6.0, 12.0, 24.0]
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_partition_is_learned_once_and_shared(tmp_path: Path) -> None:
     (case,) = [case for case in cases("methods", "digits", "", 0.02, 4) if case.name == "partition-guided"]
     recipe = case.recipe

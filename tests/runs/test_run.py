@@ -42,7 +42,7 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.mark.usefixtures("rendered_curves")
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = everymode.train(
         "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
@@ -67,6 +67,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert f"run {run.folder}" in said and "10 classes" in said and "discriminator steps" in said
     assert run.generator().sample(2, label=3).shape == (2, 1, 16, 16)
     assert torch.equal(everymode.load(run.folder).sample(2), run.generator().sample(2))
+    monkeypatch.undo()  # curves are rendered once
     repeated = train(run.recipe, out=tmp_path, device="cpu", quiet=True)
     states = [files.read_state(each.folder / "checkpoints" / "step-0000004") for each in (run, repeated)]
     assert differences(*states) == []

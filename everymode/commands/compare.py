@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.own_recipes import quoted
 
 if TYPE_CHECKING:
     from everymode.evaluation.comparison import NamedCard
@@ -98,11 +99,13 @@ def card_files(path: Path) -> CardFiles:
         FileNotFoundError: if the path does not exist, or is a folder without score cards.
     """
     from everymode.evaluation.score_card import is_curve
+    from everymode.storage.run_folder import nearest_run
 
     if not path.exists():
+        nearest = None if path.suffix == ".json" else nearest_run(path)
         raise FileNotFoundError(
             f"there is no file or folder {path}: name score cards (.json), or runs that have some; `everymode evaluate "
-            "RUN` writes one"
+            "RUN` writes one" + (f". Did you mean {nearest}?" if nearest else "")
         )
     folder = path / "evaluations" if (path / "evaluations").is_dir() else path
     files = [path] if path.is_file() else sorted(folder.glob("*.json"))
@@ -110,7 +113,9 @@ def card_files(path: Path) -> CardFiles:
     curves = [file for file in files if is_curve(file)]
     cards = [file for file in files if file not in curves]
     if path.is_dir() and (not cards or ((path / "config.json").is_file() and folder == path)):
-        raise FileNotFoundError(f"there is no score card in {path}; `everymode evaluate {path}` writes one")
+        raise FileNotFoundError(
+            f"there is no score card in {path}; `everymode evaluate {quoted(path)}` writes one"
+        )
     return CardFiles(cards, curves)
 
 

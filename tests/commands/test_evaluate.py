@@ -22,7 +22,7 @@ QUICK = ["--extractor", "random:16", "--metrics", "fd,kd", "--num", "60"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run folder with checkpoints of steps 1 and 2."""
-    out = tmp_path_factory.mktemp("runs")
+    out = tmp_path_factory.mktemp("my runs")
     numbers = {"steps": 2, "snapshot": 1, "width": 4, "batch_size": 16, "latent_dim": 8, "watch_samples": 0}
     return everymode.train("omni-gan-digits", out=out, device="cpu", quiet=True, **numbers).folder
 

@@ -208,10 +208,10 @@ def test_scaling_scales_what_a_recipe_names() -> None:
     assert (half.steps, shared_hinge.switch_of(half), half.ema_start, half.tick) == (500, 300, 25, 25)
 
 
-def only_named(case: Case, seed: int, place: Path, judge: Judge) -> Outcome:
+def only_named(case: Case, seed: int, folder: Path, judge: Judge) -> Outcome:
     """A run that is not made."""
-    place.mkdir(parents=True)
-    return Outcome(case.name, seed, {}, "", None, str(place))
+    folder.mkdir(parents=True)
+    return Outcome(case.name, seed, {}, "", None, str(folder))
 
 
 @pytest.mark.usefixtures("trained_digits")

@@ -101,7 +101,7 @@ def test_numbers_are_checked_before_a_folder_is_made(toy: Callable[..., Run], tm
 
 
 def test_a_batch_that_can_not_be_cut_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="can't be cut into 3"):
+    with pytest.raises(ValueError, match="can't be divided into 3 micro-batches"):
         toy(accumulation=3)
     assert not (tmp_path / "runs").exists()
 

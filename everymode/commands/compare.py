@@ -50,22 +50,9 @@ def compare(
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise ValueError(f"--plot names a .png file, such as scores.png, not {plot}")
-    from everymode.evaluation.comparison import NamedCard, compare_cards, comparison_table, short_names
+    from everymode.evaluation.comparison import compare_cards, comparison_table
 
-    cards_by_file: dict[Path, NamedCard] = {}
-    curves: list[Path] = []
-    for path in cards:
-        files = card_files(path)
-        curves += files.curves
-        for file, named in _selected(path, files.cards, every=every).items():
-            cards_by_file.setdefault(file.resolve(), named)
-    if curves:
-        say(_ignored(list(dict.fromkeys(curves))))
-    if len(cards_by_file) < 2:
-        count = f"{len(cards_by_file)} score card{'' if len(cards_by_file) == 1 else 's'} to compare"
-        raise ValueError(f"{count}: name at least two; `everymode evaluate` writes them")
-    short = short_names([named.name for named in cards_by_file.values()])
-    named_cards = [NamedCard(short[named.name], named.card) for named in cards_by_file.values()]
+    named_cards = _named_cards(cards, every=every)
     ignored = [field.strip() for field in ignore.split(",")] if ignore else []
     comparisons = compare_cards(named_cards, ignore=ignored)
     if comparisons:
@@ -83,6 +70,31 @@ def compare(
         "fields that may differ with --ignore",
         Exit.USAGE,
     )
+
+
+def _named_cards(paths: Sequence[Path], *, every: bool) -> list[NamedCard]:
+    """Return the cards of all paths under short names, and print the files that are ignored.
+
+    Raises:
+        ValueError: if there are fewer than two.
+    """
+    from everymode.evaluation.comparison import NamedCard, short_names
+
+    cards: dict[Path, NamedCard] = {}
+    curves: dict[Path, None] = {}
+    for path in paths:
+        files = card_files(path)
+        curves |= dict.fromkeys(files.curves)
+        for file, named in _selected(path, files.cards, every=every).items():
+            cards.setdefault(file.resolve(), named)
+    if curves:
+        title = "1 truncation curve" if len(curves) == 1 else f"{len(curves)} truncation curves"
+        say(f"ignored {title}: {', '.join(map(str, curves))}")
+    if len(cards) < 2:
+        count = f"{len(cards)} score card{'' if len(cards) == 1 else 's'} to compare"
+        raise ValueError(f"{count}: name at least two; `everymode evaluate` writes them")
+    short = short_names([named.name for named in cards.values()])
+    return [NamedCard(short[named.name], named.card) for named in cards.values()]
 
 
 class CardFiles(NamedTuple):
@@ -132,8 +144,3 @@ def _selected(path: Path, files: Sequence[Path], *, every: bool) -> dict[Path, N
             f"{path}: {len(selected)} of {len(cards)} cards, the newest for each protocol (--all compares all)"
         )
     return {Path(named.name): named for named in selected}
-
-
-def _ignored(curves: Sequence[Path]) -> str:
-    several = len(curves) > 1
-    return f"ignored {len(curves)} truncation curve{'s' if several else ''}: {', '.join(map(str, curves))}"

@@ -20,8 +20,10 @@ def require_there(named: str | Path) -> None:
     path = Path(named).expanduser()
     if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
         return
+    near = _nearest(path)
     run = nearest_run(path)
-    near = list(dict.fromkeys([*([] if run is None else [str(run)]), *_nearest(path)]))[:3]
+    if run is not None and str(run) not in near:
+        near = [str(run), *near[:2]]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     allowed = (
         "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in dataset: "

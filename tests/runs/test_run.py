@@ -44,9 +44,8 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = everymode.train(
-        "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
-    )
+    small = {"steps": 4, "tick": 2, "snapshot": 2, "width": 4, "batch_size": 16, "watch_samples": 20}
+    run = everymode.train("omni-gan-digits", out=tmp_path, device="cpu", **small)
     assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
     assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
@@ -210,6 +209,7 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
 
 def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
     tiny = {"out": tmp_path, "device": "cpu", "quiet": True, "steps": 1, "width": 4, "batch_size": 16}
+    tiny |= {"watch_samples": 20}
 
     def run(**numbers: object) -> Path:
         return everymode.train("omni-gan-digits", **({"resume": "auto"} | tiny | numbers)).folder
@@ -419,7 +419,8 @@ def test_a_run_that_does_not_begin_leaves_no_folder(toy: Callable[..., Run], tmp
 
 def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
-    run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
+    small |= {"watch_samples": 20}
+    run = train(DIGITS, data="shapes:labels=shape,samples=64", **small)
     assert run.recipe.held_out == ""
     mine = replace(DIGITS, data="", held_out="digits:held-out")
     assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"

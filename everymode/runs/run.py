@@ -226,7 +226,8 @@ def _prepare(
     assert folder is not None
     if trainer.world.is_writer:
         folder.write_status("preparing", 0, recipe.steps)
+    preparation = Preparation(
+        folder.path, device, stop, trainer.progress.say, verbose, trainer.estimated_seconds
+    )
     with trainer.world.writer_first():
-        recipe.prepare(
-            trainer.game, dataset, Preparation(folder.path, device, stop, trainer.progress.say, verbose)
-        )
+        recipe.prepare(trainer.game, dataset, preparation)

@@ -137,6 +137,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     if plan.folder and world.is_writer:
         clean(folder.path)
     with stop_on_signals() as stop:
+        stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
             restored = _restore_or_init(trainer, folder, choices.init_from)
@@ -146,6 +147,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
+        stop.listening = True
         if not restored:
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
         trainer.run()

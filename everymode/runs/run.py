@@ -20,7 +20,7 @@ from everymode.runs.data import order_of
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import config_of, introduce, say_changes
 from everymode.runs.resuming import restore, start_from
-from everymode.runs.snapshots import draw_samples, measure_of, probe_of
+from everymode.runs.snapshots import draw_reals, draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import clean
@@ -149,6 +149,8 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
         stop.listening = True
         if not restored:
+            if world.is_writer:
+                draw_reals(trainer, dataset, folder)
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
         trainer.run()
     return Run(folder.path, plan.recipe, trainer.completed)

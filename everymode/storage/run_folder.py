@@ -84,6 +84,11 @@ class RunFolder:
         return self.samples / f"step-{step:07d}.png"
 
     @property
+    def reals(self) -> Path:
+        """Picture of training images."""
+        return self.path / "reals.png"
+
+    @property
     def log(self) -> Path:
         """Losses and other values of every tick."""
         return self.path / "log.jsonl"

@@ -177,6 +177,15 @@ class Stepper:
             index = index.pin_memory().to(self.device, non_blocking=True)
         return Part(Batch(real, labels, index, mirror), random)
 
+    def judged_reals(self, indices: np.ndarray) -> Tensor:
+        """Return dataset rows [B] as the discriminator gets them: mirrored and augmented; for pictures."""
+        rows = Rows.all(len(indices))
+        random = Draws(self.recipe.seed, "pictures of reals", rows, self.device, self.dtype)
+        augment = self.game.augment
+        with torch.no_grad():
+            real = self._part(indices, random).batch.real
+            return real if augment is None else augment(real, random.named("augment real"))
+
     def _draws(self, step: int, moment: str, rows: Rows) -> Draws:
         draws = Draws(self.recipe.seed, f"{step} {moment}", rows, self.device, self.dtype)
         if self._injection is None:

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extractors": {"metrics", "machine", "storage"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
-    "sampling": {"recipe", "recipes", "storage"},
+    "sampling": {"machine", "recipe", "recipes", "storage"},
     "exchange": {"networks", "norms", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},
     "runs": BELOW_RUNS,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.game import Batch, Game, Turn
+from everymode.machine.device import checked_device
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.training.contracts import Data, Order, adapts
@@ -55,7 +56,7 @@ class Stepper:
         self.recipe = recipe
         self.data = data
         self.order = order
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self.world = world
         self.completed = 0
         """Generator steps made so far."""

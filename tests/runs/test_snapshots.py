@@ -50,6 +50,16 @@ def test_reals_have_a_row_per_class_and_are_mirrored(
     assert (run.folder / "samples" / "step-0000000.png").is_file()
 
 
+def test_a_run_says_once_which_names_its_font_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match="can't be read as a font"):
+        train(TOY, toy_data(), tmp_path / "runs", device="cpu", font=tmp_path / "none.ttf")
+    assert not (tmp_path / "runs").exists()
+    train(replace(TOY, steps=1), replace(toy_data(), classes=("a", "東京", "c")), tmp_path, device="cpu")
+    assert capsys.readouterr().out.count("the font DejaVu Sans lacks letters of 東京") == 1
+
+
 def test_reals_are_augmented(tmp_path: Path) -> None:
     trainer = toy_trainer(ToyRecipe(), folder=RunFolder.create(tmp_path, "run"))
     trainer.game = replace(trainer.game, augment=lambda images, random: -images)

@@ -43,6 +43,8 @@ _DISCRIMINATOR = (
 )
 # Singular values that are only logged, and counters of batch normalization layers.
 _IGNORED = re.compile(r"\.(sv\d+|num_batches_tracked|accumulation_counter)$")
+_LOADED = "_loaded_by_load_released"
+"""Attribute of a network: the tensors that `load_released` read and the network doesn't use, and the vectors u0."""
 
 
 LAYOUT = "biggan-pytorch"
@@ -95,29 +97,36 @@ def load_released(
     _require_layout(layout)
     rules = _BOTH + (_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR)
     named: dict[str, Tensor] = {}
-    for released_name, value in state.items():
-        if _IGNORED.search(released_name):
-            continue
-        name = released_name.removeprefix("module.")
+    unused: dict[str, Tensor] = {}
+    vectors: dict[str, Tensor] = {}
+    head = getattr(network, "head", None)
+    without_classes = head is not None and not hasattr(head, "embedding")
+    for full_name, value in state.items():
+        released_name = full_name.removeprefix("module.")
+        name = released_name
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
+        if _IGNORED.search(released_name) or (without_classes and name.startswith("head.embedding.")):
+            unused[released_name] = value.detach().cpu().clone()
+            continue
         named[name] = value
-    head = getattr(network, "head", None)
-    if head is not None and not hasattr(head, "embedding"):
-        named = {name: value for name, value in named.items() if not name.startswith("head.embedding.")}
+        if released_name.endswith(".u0"):
+            vectors[released_name] = value.detach().cpu().clone()
     translated = _for_layers(network, named)
     _require_match(network, translated)
     if any(value.dtype == torch.float64 for value in translated.values()):
         network.double()
     network.load_state_dict(translated)
+    vars(network)[_LOADED] = (unused, vectors)
     return network
 
 
 def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = LAYOUT) -> dict[str, Tensor]:
     """Return the network's weights under their released names: the inverse of `load_released`.
 
-    Layers with spectral norm give the raw weight, the vector `u0`, and the current estimate of the singular value,
-    `sv0` (which released code only logs).
+    Layers with spectral norm give the raw weight, the vector `u0` and the singular value `sv0`, which released code
+    only logs: the loaded one, or the current estimate once the layer was trained. Tensors that `load_released` read and
+    the network has no use for, such as an unused class embedding, are returned too.
 
     Args:
         network: a BigGAN network, unchanged.
@@ -151,7 +160,24 @@ def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = 
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
         saved[name] = value.detach().cpu().clone()
-    return saved
+    unused, vectors = vars(network).get(_LOADED, ({}, {}))
+    return saved | _still_valid(unused, vectors, saved)
+
+
+def _still_valid(
+    unused: dict[str, Tensor], vectors: dict[str, Tensor], saved: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the loaded tensors that the network doesn't use, without singular values of layers that were trained."""
+    valid: dict[str, Tensor] = {}
+    for name, value in unused.items():
+        vector = f"{name.rpartition('.')[0]}.u0"
+        if re.search(r"\.sv\d+$", name) and vector in vectors:
+            # A layer in train mode moves its u with every forward pass; a layer without a norm has none.
+            current = saved.get(vector)
+            if current is None or not torch.equal(current, vectors[vector].to(current)):
+                continue
+        valid[name] = value.clone()
+    return valid
 
 
 def _require_layout(layout: str) -> None:

@@ -25,11 +25,9 @@ from everymode.extractors.extraction import extract
 QUICK = ClassifierSettings(steps=4, batch_size=8, width=4)
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EVERYMODE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return classifier_for("digits", open_images)
+@pytest.fixture
+def digits(trained_digits: Classifier) -> Classifier:
+    return trained_digits
 
 
 def two_kinds(count: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -175,7 +175,7 @@ def test_a_flat_folder_from_the_command_line(tmp_path: Path, capsys: pytest.Capt
     small = ["--steps", "2", "--width", "4", "--batch-size", "8", "--watch-samples", "0", "--device", "cpu"]
     assert main(["train", "self-conditioned-32", "--data", str(photos), "--out", str(out), *small]) == 0
     said = capsys.readouterr().out
-    assert "6 clusters stand for labels" in said and "labels refreshed at step 0" in said
+    assert "labels are 6 clusters" in said and "labels refreshed at step 0" in said
     (run_folder,) = out.iterdir()
     assert main(["clusters", str(run_folder), "--data", str(photos), "--out", str(tmp_path / "shown")]) == 0
     assert len(list((tmp_path / "shown").glob("cluster-*.png"))) == 6

@@ -42,7 +42,7 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.mark.usefixtures("rendered_curves")
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = everymode.train(
         "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
@@ -69,6 +69,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert f"run {run.folder}" in said and "10 classes" in said and "discriminator steps" in said
     assert run.generator().sample(2, label=3).shape == (2, 1, 16, 16)
     assert torch.equal(everymode.load(run.folder).sample(2), run.generator().sample(2))
+    monkeypatch.undo()  # curves are rendered once
     repeated = train(run.recipe, out=tmp_path, device="cpu", quiet=True)
     states = [files.read_state(each.folder / "checkpoints" / "step-0000004") for each in (run, repeated)]
     assert differences(*states) == []
@@ -102,7 +103,7 @@ def test_numbers_are_checked_before_a_folder_is_made(toy: Callable[..., Run], tm
 
 
 def test_a_batch_that_can_not_be_cut_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="can't be cut into 3"):
+    with pytest.raises(ValueError, match="can't be divided into 3 micro-batches"):
         toy(accumulation=3)
     assert not (tmp_path / "runs").exists()
 

@@ -221,7 +221,7 @@ def test_no_field_of_a_card_or_of_a_partition_names_code(trained: Path, trap: Pa
 def test_a_damaged_partition_is_named_by_the_recipe_that_is_given_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
     facts = open_images("digits:train").facts()
-    with pytest.raises(ValueError, match=r"config\.json is damaged, or no partition's"):
+    with pytest.raises(ValueError, match=r"config\.json is damaged, or not the file of a partition"):
         settings_of(tmp_path, facts, None)
 
 

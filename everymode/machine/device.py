@@ -8,6 +8,7 @@ from everymode.machine.distributed import World
 
 _KINDS = {"cuda": "GPU", "mps": "Apple GPU", "xpu": "Intel GPU"}
 """Type of a device -> its name in error messages."""
+_NO_DEVICE = 'device is "cpu", "cuda" or "cuda:1", not {!r}'
 
 
 def find_device(name: str | torch.device | None = None) -> torch.device:
@@ -22,6 +23,8 @@ def find_device(name: str | torch.device | None = None) -> torch.device:
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = checked_device(name)
+    if device.type == "meta":
+        raise ValueError(_NO_DEVICE.format(str(name)))
     if device.type == "cuda":
         device = torch.device("cuda", World.local_rank() if device.index is None else device.index)
         torch.cuda.set_device(device)
@@ -37,11 +40,11 @@ def checked_device(name: str | torch.device) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {name!r}') from error
-    if device.type == "cpu":
+        raise ValueError(_NO_DEVICE.format(name)) from error
+    if device.type in ("cpu", "meta"):  # meta tensors have shapes only, on any machine
         return device
     if device.type not in _KINDS:
-        raise ValueError(f'device is "cpu", "cuda" or "cuda:1", not {str(name)!r}')
+        raise ValueError(_NO_DEVICE.format(str(name)))
     number = torch.get_device_module(device).device_count()
     if number == 0:
         kind = _KINDS[device.type]

@@ -50,7 +50,7 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(name: str) -> None:
 @pytest.mark.parametrize("name", ["meta", "cuda:x", 1.5])
 def test_what_computes_nothing_is_no_device(name: object) -> None:
     with pytest.raises(ValueError, match=f'device is "cpu", "cuda" or "cuda:1", not \'?{name}'):
-        checked_device(name)
+        find_device(name)
 
 
 def test_a_gpu_too_many_is_refused_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

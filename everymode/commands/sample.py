@@ -13,7 +13,7 @@ from everymode.commands.ending import say
 from everymode.commands.interpolation import Walk
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
-from everymode.commands.sample_names import file_words
+from everymode.commands.sample_names import class_numbers, file_words
 from everymode.commands.seeds import parse_seeds
 from everymode.commands.waiting import with_progress
 from everymode.recipes import find
@@ -45,6 +45,7 @@ def sample(
     columns: flags.Columns = None,
     interpolate: flags.Interpolate = None,
     frames: flags.Frames = None,
+    font: flags.Font = None,
     batch_size: flags.BatchSize = AT_ONCE,
     device: flags.Device = "cpu",
     recipe: flags.CustomRecipe = None,
@@ -61,7 +62,7 @@ def sample(
     shape = None if size is None else height_and_width(parse_resolution(size))
     walk = Walk(interpolate, frames, ranges, truncation, shape, batch_size)
     walk.check(out, grid=grid, reject=reject)
-    _check_flags(None if interpolate else out, grid, columns, batch_size)
+    _check_flags(None if interpolate else out, grid, columns, font, batch_size)
     generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
@@ -87,7 +88,8 @@ def sample(
     elif grid is not None:
         named = labels != [None]
         rows = [str(each) for each in labels] if named and not columns else []
-        write_grid(drawn, grid, columns or (per_label if named else None), rows)
+        numbers = class_numbers(rows, _names_of_labels(generator))
+        write_grid(drawn, grid, columns or (per_label if named else None), rows, numbers, font)
     elif out is not None and _is_archive(out):
         write_archive(drawn, out, total, drawing.labels, _names_of_labels(generator))
     else:
@@ -140,7 +142,15 @@ def _names_of_labels(generator: Generator) -> list[tuple[str, ...]]:
     return [tuple(islice(names, size)) for size in sizes]
 
 
-def _check_flags(out: Path | None, grid: Path | None, columns: int | None, batch_size: int) -> None:
+def _check_flags(
+    out: Path | None, grid: Path | None, columns: int | None, font: Path | None, batch_size: int
+) -> None:
+    if font is not None:
+        if grid is None:
+            raise ValueError("--font is for the names in the image of --grid FILE.png: set that flag, too")
+        from everymode.pictures import require_font
+
+        require_font(font)
     if columns is not None and (grid is None or columns < 1):
         raise ValueError("--columns is a whole number, 1 or more, and needs --grid FILE.png")
     if grid is not None and out is not None:

@@ -88,6 +88,12 @@ Frames = Annotated[
         converter=whole_number,
     ),
 ]
+Font = Annotated[
+    Path | None,
+    Parameter(
+        help="Font file for the class names in the --grid image (default: DejaVu Sans).", metavar="FILE"
+    ),
+]
 BatchSize = Annotated[
     int,
     Parameter(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from everymode.commands import train_flags
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
@@ -73,14 +74,9 @@ def train(
             "apply the recipe's remedy (--remedy-lr, --remedy-weight-decay)."
         ),
     ] = "warn",
-    quiet: Annotated[
-        bool,
-        Parameter(
-            help="Print only errors and, after a stop, the command to resume.",
-            negative="",
-            show_default=False,
-        ),
-    ] = False,
+    font: train_flags.Font = None,
+    track: train_flags.Track = None,
+    quiet: train_flags.Quiet = False,
     **numbers: Any,
 ) -> Exit:
     """Train, and print where the results are.
@@ -94,6 +90,8 @@ def train(
         "device": device,
         "on_nonfinite": on_nonfinite,
         "on_collapse": on_collapse,
+        "font": font,
+        "track": track,
     }
     return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
 
@@ -114,8 +112,7 @@ def _train(
     try:
         run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        options = (settings["device"], settings["on_nonfinite"], settings["on_collapse"])
-        _print_resume_command(str(stopped), stopped.folder, *options)
+        _print_resume_command(str(stopped), stopped.folder, settings)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)
@@ -286,9 +283,7 @@ def _print_results(run: Run) -> None:
     say(f"draw samples with: everymode sample {quoted(run.folder)}{recipe}")
 
 
-def _print_resume_command(
-    message: str, folder: Path | None, device: str | None, on_nonfinite: str, on_collapse: str
-) -> None:
+def _print_resume_command(message: str, folder: Path | None, settings: dict[str, Any]) -> None:
     say(message)
     if folder is None:
         return
@@ -298,9 +293,12 @@ def _print_resume_command(
         several = f"--nnodes {machines} " if machines > 1 else ""
         command = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
     recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
-    options = f" --device {device}" if device else ""
-    options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
-    options += f" --on-collapse {on_collapse}" if on_collapse != "warn" else ""
+    defaults = {"device": None, "on_nonfinite": "stop", "on_collapse": "warn", "font": None, "track": None}
+    options = "".join(
+        f" --{name.replace('_', '-')} {quoted(settings[name])}"
+        for name, default in defaults.items()
+        if settings[name] != default
+    )
     say(f"resume with: {command} train{recipe} --resume {quoted(folder)}{options}")
     if machines > 1:
         say("(on every machine, with the same rendezvous options as before)")

@@ -15,16 +15,17 @@ from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
+from everymode.pictures import require_font
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import config_of, introduce, say_changes
 from everymode.runs.resuming import restore, start_from
-from everymode.runs.snapshots import draw_samples, measure_of, probe_of
+from everymode.runs.snapshots import draw_reals, draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import clean
-from everymode.storage.run_folder import RunFolder
+from everymode.storage.run_folder import RunFolder, require_tracker
 from everymode.training.preparation import Preparation
 from everymode.training.trainer import OnCollapse, Trainer
 
@@ -63,6 +64,8 @@ def train(
     device: str | None = None,
     on_nonfinite: str = "stop",
     on_collapse: str = "warn",
+    font: str | Path | None = None,
+    track: str | None = None,
     quiet: bool = False,
     **numbers: Any,
 ) -> Run:
@@ -81,6 +84,9 @@ def train(
             the discriminator's learning rate).
         on_collapse: what to do if the collapse watch raises an alarm: "warn", "stop" or "rollback" (to the last healthy
             checkpoint, with the recipe's remedy).
+        font: font file for the class names in pictures; None means DejaVu Sans.
+        track: "tensorboard", "wandb" or "none", where losses and scores go beside the log; None means TensorBoard if
+            it is installed.
         quiet: whether to print nothing.
         numbers: fields of the recipe and its parts to change.
 
@@ -88,12 +94,15 @@ def train(
         ValueError: if an argument or hyper-parameter is invalid.
         FileNotFoundError: if there is no such recipe, data, run or checkpoint.
         TypeError: if `data` is of another type, such as a DataLoader.
+        ImportError: if the package of `track` is not installed.
         DataError: if the data can't be used.
         Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
         Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
         Stopped: if a signal stops the run.
     """
     _check_choices(on_nonfinite, on_collapse, data)
+    require_font(font)
+    require_tracker(track)
     torch_device = find_device(device)
     world = World.from_environment(cuda=torch_device.type == "cuda")
     verbose = world.is_writer and not quiet
@@ -102,7 +111,7 @@ def train(
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
         rollback = on_nonfinite == "rollback"
-        choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, verbose)
+        choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
     finally:
         world.close()
@@ -115,6 +124,8 @@ class _Choices(NamedTuple):
     on_collapse: OnCollapse
     init_from: str | Path | None
     device: torch.device
+    font: str | Path | None
+    track: str | None
     verbose: bool
 
 
@@ -136,18 +147,26 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     if plan.folder and world.is_writer:
         clean(folder.path)
     with stop_on_signals() as stop:
+        stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 folder.write_config(config)
+                folder.track(choices.track)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
+        stop.listening = True
         if not restored:
+            if world.is_writer:
+                draw_reals(trainer, dataset, folder, choices.font)
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
-        trainer.run()
+        try:
+            trainer.run()
+        finally:
+            folder.end_tracking()
     return Run(folder.path, plan.recipe, trainer.completed)
 
 
@@ -174,7 +193,7 @@ def _trainer(
         world=world,
         progress=progress,
         stop=stop,
-        snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
+        snapshot=lambda trainer: draw_samples(trainer, dataset, folder, choices.font),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
         probe=probe_of(recipe, dataset, progress.say, quiet=not choices.verbose),
         on_collapse=choices.on_collapse,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELED, Condition, LabelSource
+from everymode.machine.device import checked_device
 from everymode.recipe import Recipe
 from everymode.sampling.building import built
 from everymode.sampling.label_names import RequestedLabels, label_numbers
@@ -77,7 +78,12 @@ class Generator:
         return self.labels.num_labels
 
     def to(self, device: torch.device | str) -> Generator:
-        """Move the weights to a device and return the generator."""
+        """Move the weights to a device and return the generator.
+
+        Raises:
+            ValueError: if there is no such device.
+        """
+        device = checked_device(device)
         self.network.to(device)
         self.labels.to(device)
         return self
@@ -197,9 +203,10 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
 
     Raises:
         FileNotFoundError: if there is no generator.
-        ValueError: if a file is damaged or was written by a version with another format, or if the recipe has custom
-            classes and `recipe` is not set.
+        ValueError: if a file is damaged or was written by a version with another format, if the recipe has custom
+            classes and `recipe` is not set, or if there is no such device.
     """
+    device = checked_device(device)
     folder = find_generator(Path(path))
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} has weights but no config.json: copy the complete folder")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.game import Batch, Game, Turn
+from everymode.machine.device import checked_device
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.training.contracts import Data, Order, adapts
@@ -56,7 +57,7 @@ class Stepper:
         self.recipe = recipe
         self.data = data
         self.order = order
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self.world = world
         self.completed = 0
         """Generator steps made so far."""
@@ -190,6 +191,15 @@ class Stepper:
         if self.device.type == "cuda":
             index = index.pin_memory().to(self.device, non_blocking=True)
         return Part(Batch(real, labels, index, mirror), random)
+
+    def judged_reals(self, indices: np.ndarray) -> Tensor:
+        """Return dataset rows [B] as the discriminator gets them: mirrored and augmented; for pictures."""
+        rows = Rows.all(len(indices))
+        random = Draws(self.recipe.seed, "pictures of reals", rows, self.device, self.dtype)
+        augment = self.game.augment
+        with torch.no_grad():
+            real = self._part(indices, random).batch.real
+            return real if augment is None else augment(real, random.named("augment real"))
 
     def _draws(self, step: int, moment: str, rows: Rows) -> Draws:
         draws = Draws(self.recipe.seed, f"{step} {moment}", rows, self.device, self.dtype)

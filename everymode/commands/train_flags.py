@@ -1,0 +1,26 @@
+"""Flags of `everymode train` that are the same for every recipe: types and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Font = Annotated[
+    Path | None,
+    Parameter(help="Font file for the class names in pictures (default: DejaVu Sans).", metavar="FILE"),
+]
+Track = Annotated[
+    Literal["tensorboard", "wandb", "none"] | None,
+    Parameter(
+        help="Where losses and scores go beside the run folder's log: tensorboard, wandb (Weights & Biases, offline "
+        "unless WANDB_MODE is set) or none (default: tensorboard if it is installed)."
+    ),
+]
+Quiet = Annotated[
+    bool,
+    Parameter(
+        help="Print only errors and, after a stop, the command to resume.", negative="", show_default=False
+    ),
+]

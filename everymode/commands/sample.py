@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from everymode.commands import sample_flags as flags
 from everymode.commands.drawing import AT_ONCE, Drawing, Wanted
 from everymode.commands.ending import say
+from everymode.commands.interpolation import Walk
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
 from everymode.commands.sample_names import file_words
@@ -42,6 +43,8 @@ def sample(
     out: flags.Out = None,
     grid: flags.Grid = None,
     columns: flags.Columns = None,
+    interpolate: flags.Interpolate = None,
+    frames: flags.Frames = None,
     batch_size: flags.BatchSize = AT_ONCE,
     device: flags.Device = "cpu",
     recipe: flags.CustomRecipe = None,
@@ -50,17 +53,22 @@ def sample(
 
     Files are named by label and seed: seed0003.png, label-7-seed0003.png. The image of a seed and label does not depend
     on the other samples (up to rounding: a rare pixel may differ by one of 255 levels; with --batch-size 1, none).
-    Points are written as a scatter plot and a .npy file.
+    Points are written as a scatter plot and a .npy file. --interpolate writes an animation.
     """
     if label and cluster:
         raise ValueError("--label and --cluster exclude each other: set one of the two")
     ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
-    _check_flags(out, grid, columns, batch_size)
+    walk = Walk(interpolate, frames, ranges, truncation, shape, batch_size)
+    walk.check(out, grid=grid, reject=reject)
+    _check_flags(None if interpolate else out, grid, columns, batch_size)
     generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
     labels = _labels_of(label, cluster, generator)
+    if interpolate is not None:
+        walk.write(generator, labels, out or samples_folder(source) / "interpolation.gif")
+        return
     drawing = Drawing(
         generator, labels, truncation=truncation, size=shape, retries=reject, batch_size=batch_size
     )

@@ -52,8 +52,8 @@ def evaluate(
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
 
     Args:
-        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, or a
-            `Dataset`.
+        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
+            `Dataset`, a map-style dataset of (image, label) pairs, or arrays (images, labels).
         real: the same kinds. Default: the data that the run was trained on, without the images that it held out.
         protocol: settings of the evaluation. Default: `Protocol()`.
         recipe: recipe of the generator; needed for custom recipes.

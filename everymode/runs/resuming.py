@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
+from everymode.data.map_style import Objects
 from everymode.data.words import counted, listed
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
@@ -71,7 +72,7 @@ def _newest_run(out: Path, wanted: Wanted) -> str:
 
 
 def resumed(
-    folder: RunFolder, requested: Recipe, name: str, source: str, data: str | Path | Dataset | None
+    folder: RunFolder, requested: Recipe, name: str, source: str, data: str | Path | Objects | None
 ) -> tuple[Recipe, str, str | None]:
     """Return the recipe of the run to resume (as its config.json records it), its data and its recipe file.
 

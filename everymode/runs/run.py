@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everymode.data.dataset import Dataset
-from everymode.data.opening import ARRAYS_INSTEAD
+from everymode.data.map_style import Objects, require_objects
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
@@ -56,7 +56,7 @@ class Run:
 
 def train(
     recipe: Recipe | str,
-    data: str | Path | Dataset | None = None,
+    data: str | Path | Objects | None = None,
     out: str | Path = "runs",
     *,
     resume: str | Path | None = None,
@@ -71,7 +71,8 @@ def train(
 
     Args:
         recipe: a Recipe, a recipe's name, or a Python file that defines RECIPE.
-        data: a path or name (see `open_images`), or a Dataset; None means the recipe's default data.
+        data: a path or name, a Dataset, or other data in memory: a map-style dataset of (image, label) pairs, or
+            arrays (images, labels) (see `open_images`); None means the recipe's default data.
         out: folder in which a numbered run folder is created.
         resume: a run folder to resume, or "auto": the newest run in `out` of this recipe on this data with this seed,
             if any.
@@ -87,7 +88,7 @@ def train(
     Raises:
         ValueError: if an argument or hyper-parameter is invalid.
         FileNotFoundError: if there is no such recipe, data, run or checkpoint.
-        TypeError: if `data` is an array.
+        TypeError: if `data` is of another type, such as a DataLoader.
         DataError: if the data can't be used.
         Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
         Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
@@ -123,10 +124,8 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
-    if data is not None and not isinstance(data, (str, Path, Dataset)):
-        raise TypeError(
-            f"data is a path, a name or an everymode.data.Dataset, not {type(data).__name__}: {ARRAYS_INSTEAD}"
-        )
+    if data is not None and not isinstance(data, (str, Path)):
+        require_objects(data)
 
 
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
@@ -230,7 +229,8 @@ def _prepare(
     assert folder is not None
     if trainer.world.is_writer:
         folder.write_status("preparing", 0, recipe.steps)
+    preparation = Preparation(
+        folder.path, device, stop, trainer.progress.say, verbose, trainer.estimated_seconds
+    )
     with trainer.world.writer_first():
-        recipe.prepare(
-            trainer.game, dataset, Preparation(folder.path, device, stop, trainer.progress.say, verbose)
-        )
+        recipe.prepare(trainer.game, dataset, preparation)

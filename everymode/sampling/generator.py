@@ -22,7 +22,7 @@ from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import atomic_file, atomic_folder
-from everymode.storage.run_folder import read_config
+from everymode.storage.run_folder import nearest_run, read_config
 
 WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
 """Files of a saved generator."""
@@ -246,8 +246,11 @@ def find_generator(path: Path) -> Path:
         return path
     if (path / "checkpoints").is_dir():
         return files.newest_of_run(path)
+    nearest = None if path.exists() else nearest_run(path)
     raise FileNotFoundError(
-        f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
+        f"{path} {'holds no generator' if path.exists() else 'does not exist'}: give a run folder, one of its "
+        "checkpoints, or a folder with generator.safetensors"
+        + (f"; did you mean {nearest}?" if nearest else "")
     )
 
 

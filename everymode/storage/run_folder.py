@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -158,6 +159,21 @@ def read_config(path: Path) -> dict[str, Any]:
         ValueError: if the file is damaged, or a field has another type.
     """
     return read_object(path, "the config.json of a run or a generator", _CONFIG)
+
+
+def nearest_run(path: Path) -> Path | None:
+    """Return the existing run folder that a path without one may mean, or None if no name is similar.
+
+    Candidates are the runs beside the path and those in ./runs. A part of a run's name matches, such as its number; of
+    several such runs the last is returned.
+    """
+    runs = {}
+    for folder in (Path("runs"), path.parent):
+        with suppress(OSError):
+            runs |= {each.name: each for each in sorted(folder.iterdir()) if (each / "config.json").is_file()}
+    inside = [name for name in runs if path.name and path.name in name]
+    similar = inside[-1:] or difflib.get_close_matches(path.name, runs, n=1)
+    return runs[similar[0]] if similar else None
 
 
 def _keep(file: Path, records: list[dict[str, Any]]) -> None:

@@ -34,6 +34,7 @@ from everymode.training.optimizers import (
 from everymode.training.recovery import Recovery
 from everymode.training.settling import keep_statistics, settles
 from everymode.training.tally import BadStep, Tally
+from everymode.training.timing import seconds_per_step
 
 
 class Stepper:
@@ -156,6 +157,19 @@ class Stepper:
         self.completed = step + 1
         decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
         update_average(self.average, self.game.generator, decay)
+
+    def estimated_seconds(self) -> float | None:
+        """Return roughly how long the remaining steps take, measured on copies; None with several processes."""
+        if self.world.size > 1:  # networks that exchange statistics would wait for the other processes
+            return None
+        seconds = seconds_per_step(
+            self.game,
+            self.parts(self.completed, 0)[0],
+            discriminator_steps=self.recipe.discriminator_steps,
+            micro_batches=len(self._part_rows),
+            precision=self._precision,
+        )
+        return (self.recipe.steps - self.completed) * seconds
 
     def parts(self, step: int, index: int) -> list[Part]:
         """Return this rank's micro-batches of a step's index-th discriminator update, each with its random draws."""

@@ -117,6 +117,12 @@ def test_labels_by_name_and_number_name_the_files(painter, capsys):
         assert torch.equal(pixels(f"o/{name}"), to_uint8(painter.sample(1, label=label, seed=7)[0]))
 
 
+def test_names_of_files_may_have_spaces(painter, tmp_path, capsys):
+    for flag, name in (("--out", "my folder/x y.npz"), ("--grid", "my folder/x y.png"), ("--out", "a b/c d")):
+        assert main(["sample", "run", "--seeds", "0", flag, name]) == 0
+        assert capsys.readouterr().out.startswith(name) and (tmp_path / name).exists()
+
+
 def test_a_grid_has_a_row_for_each_label(painter, capsys):
     words = ["sample", "run", "--label", "cat", "--label", "2", "--seeds", "0-4", "--grid", "made/g.png"]
     assert main(words) == 0

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 from toy_games import ToyRecipe, differences, toy_data
 
 import everymode
 from everymode.data.dataset import Dataset
+from everymode.data.errors import DataError, NoLabelsError
 from everymode.data.holding_out import hold_out
+from everymode.data.opening import open_images
 from everymode.evaluation.score_card import read_card
 from everymode.evaluation.sides import open_sides
 from everymode.machine.stopping import Stopped
@@ -47,9 +50,8 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = everymode.train(
-        "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
-    )
+    small = {"steps": 4, "tick": 2, "snapshot": 2, "width": 4, "batch_size": 16, "watch_samples": 20}
+    run = everymode.train("omni-gan-digits", out=tmp_path, device="cpu", **small)
     assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
     assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
@@ -76,12 +78,53 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert differences(*states) == []
 
 
-@pytest.mark.parametrize("data", [np.zeros((4, 3, 8, 8), np.uint8), torch.zeros(4, 3, 8, 8), [1, 2]])
-def test_arrays_in_place_of_data_are_refused_with_what_to_do(data: object, tmp_path: Path) -> None:
-    said = rf"an everymode.data.Dataset, not {type(data).__name__}: save arrays in an .npz.*synthetic.in_memory\("
-    with pytest.raises(TypeError, match=said):
-        train(IMAGES32, data, tmp_path)
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (
+            DataLoader(toy_data()),
+            TypeError,
+            r"data is a DataLoader.*give its dataset instead, loader\.dataset",
+        ),
+        (
+            {"images": 1},
+            TypeError,
+            "give the path or the name of a dataset, not dict; images in memory are given as",
+        ),
+        ([1, 2], DataError, r"list: item 0 is of type int; each item must be a pair"),
+        (
+            np.zeros((4, 3, 32, 32), np.uint8),
+            NoLabelsError,
+            "arrays has no labels, and omni-gan-32 needs them",
+        ),
+    ],
+)
+def test_data_that_can_not_be_used_are_refused_with_what_to_do(
+    data: object, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        train(IMAGES32, data, tmp_path, quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_data_in_memory_are_trained_on_as_the_same_images_in_a_dataset(tmp_path: Path) -> None:
+    digits = open_images("digits:train", resolution=16, limit=200)
+    pixels, labels = np.asarray(digits.images), digits.labels
+    pairs = [(Image.fromarray(image[0]), int(label)) for image, label in zip(pixels, labels, strict=True)]
+    options = {"device": "cpu", "quiet": True, "steps": 2, "width": 4, "batch_size": 16}
+    runs = [
+        train(DIGITS, data, tmp_path / str(number), **options)
+        for number, data in enumerate(
+            (pairs, (pixels, labels), (torch.from_numpy(pixels), torch.from_numpy(labels)))
+        )
+    ]
+    configs = [json.loads((run.folder / "config.json").read_text())["data"] for run in runs]
+    assert [config["source"] for config in configs] == ["list", "arrays", "arrays"]
+    assert len({config["fingerprint"] for config in configs}) == 1
+    states = [files.read_state(run.folder / "checkpoints" / "step-0000002") for run in runs]
+    assert differences(states[0], states[1]) == differences(states[0], states[2]) == []
+    resumed = train(DIGITS, pairs, resume=runs[0].folder, device="cpu", quiet=True, steps=3)
+    assert resumed.steps == 3
 
 
 def test_quiet_is_quiet(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,6 +256,7 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
 
 def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
     tiny = {"out": tmp_path, "device": "cpu", "quiet": True, "steps": 1, "width": 4, "batch_size": 16}
+    tiny |= {"watch_samples": 20}
 
     def run(**numbers: object) -> Path:
         return everymode.train("omni-gan-digits", **({"resume": "auto"} | tiny | numbers)).folder
@@ -422,7 +466,8 @@ def test_a_run_that_does_not_begin_leaves_no_folder(toy: Callable[..., Run], tmp
 
 def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
-    run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
+    small |= {"watch_samples": 20}
+    run = train(DIGITS, data="shapes:labels=shape,samples=64", **small)
     assert run.recipe.held_out == ""
     mine = replace(DIGITS, data="", held_out="digits:held-out")
     assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"

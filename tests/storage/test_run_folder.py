@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.storage.run_folder import RunFolder, nearest_run, read_lines
 
 
 def test_folders_are_numbered_after_the_highest(tmp_path: Path) -> None:
@@ -76,3 +76,19 @@ def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
 def test_a_line_cut_short_in_the_middle_costs_no_other(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"st\n3\n{"step": 2}\n')
     assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
+
+
+def test_the_nearest_run_is_one_beside_the_path_or_in_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for run in ("runs/00000-omni-gan-digits", "runs/00001-omni-gan-digits", "out/00003-pac-gan"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "config.json").touch()
+    (tmp_path / "runs" / "00004-no-run").mkdir()
+    first, second = Path("runs/00000-omni-gan-digits"), Path("runs/00001-omni-gan-digits")
+    assert nearest_run(Path("runs/00000-omni-gam-digits")) == first
+    assert nearest_run(Path("00000")) == first
+    assert nearest_run(Path("runs/omni")) == nearest_run(Path("rums/00001-omni-gan-digits")) == second
+    assert nearest_run(Path("out/0003-pac-gan")) == Path("out/00003-pac-gan")
+    assert nearest_run(Path("runs/zebra")) is None and nearest_run(Path("runs/00004")) is None

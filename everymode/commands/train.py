@@ -48,7 +48,8 @@ def train(
     resume: Annotated[
         str | None,
         Parameter(
-            help="Run folder to resume; or auto: the newest run of this recipe, data and seed, else a new run.",
+            help="Run folder to resume; or auto: the newest run of the same recipe, hyper-parameters and data, else a "
+            "new run. --steps may be more than before.",
             metavar="auto|RUN",
         ),
     ] = None,

@@ -17,6 +17,7 @@ from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
+from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import config_of, introduce, say_changes
 from everymode.runs.resuming import restore, start_from
@@ -72,8 +73,8 @@ def train(
         recipe: a Recipe, a recipe's name, or a Python file that defines RECIPE.
         data: a path or name (see `open_images`), or a Dataset; None means the recipe's default data.
         out: folder in which a numbered run folder is created.
-        resume: a run folder to resume, or "auto": the newest run in `out` of this recipe on this data with this seed,
-            if any.
+        resume: a run folder to resume, or "auto": the newest run in `out` of this recipe with these hyper-parameters
+            and parts on this data, if any (`steps` may be more than it was started with).
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
         device: "cpu", "cuda" or "cuda:1"; None means a GPU if there is one.
         on_nonfinite: what to do if a loss is not finite: "stop" or "rollback" (to the last good checkpoint, with half
@@ -97,9 +98,11 @@ def train(
     world = World.from_environment(cuda=torch_device.type == "cuda")
     verbose = world.is_writer and not quiet
     try:
-        plan = plan_of(recipe, data, Path(out), resume, numbers, world)
+        plan = plan_of(recipe, data, resume, numbers)
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
+        if str(resume) == "auto":
+            plan = with_matching_run(plan, dataset, Path(out), world)
         rollback = on_nonfinite == "rollback"
         choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
@@ -143,6 +146,8 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 folder.write_config(config)
+            for note in plan.notes:
+                trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)

@@ -202,9 +202,8 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
     unfinished = toy()
     assert len({fresh.folder, other.folder, unfinished.folder}) == 3
     assert toy(resume="auto").folder == unfinished.folder
-    assert toy(data=replace(toy_data(), name="elsewhere"), resume="auto").folder.name.endswith(
-        "toy-elsewhere"
-    )
+    elsewhere = replace(toy_data(), name="elsewhere", fingerprint="of other images")
+    assert toy(data=elsewhere, resume="auto").folder.name.endswith("toy-elsewhere")
 
 
 def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:

@@ -48,8 +48,7 @@ def train(
     resume: Annotated[
         str | None,
         Parameter(
-            help="Run folder to resume; or auto: the newest run of the same recipe, hyper-parameters and data, else a "
-            "new run. --steps may be more than before.",
+            help="Run folder to resume; or auto: the newest run with the same hyper-parameters and data, if any.",
             metavar="auto|RUN",
         ),
     ] = None,

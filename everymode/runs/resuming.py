@@ -106,17 +106,15 @@ def _enumerated(classes: Sequence[str]) -> str:
     return f"{counted(len(classes), 'class', 'classes')} ({listed(list(map(str, classes)), 4)})"
 
 
-def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
+def restore(trainer: Trainer, checkpoint: Path) -> None:
     """Load a checkpoint into the trainer.
 
     Args:
         trainer: the trainer.
         checkpoint: a checkpoint of the run.
-        folder: folder of the run, for the error message.
 
     Raises:
-        ValueError: if hyper-parameters that shape the networks have changed, or the run has more steps already than the
-            recipe has.
+        ValueError: if hyper-parameters that shape the networks have changed.
     """
     state = files.read_state(checkpoint)
     try:
@@ -126,11 +124,6 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
             f"{checkpoint} does not fit this recipe: hyper-parameters that shape the networks can't change on resume. "
             f"Leave them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
         ) from error
-    if trainer.completed > trainer.recipe.steps:
-        raise ValueError(
-            f"{folder.path} has already {trainer.completed} steps, more than the {trainer.recipe.steps} requested: "
-            f"request more, as in --steps {2 * trainer.completed}"
-        )
 
 
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:

@@ -17,9 +17,10 @@ from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
+from everymode.runs.finished import finished_step
 from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
-from everymode.runs.record import config_of, introduce, say_changes
+from everymode.runs.record import change_of, config_of, introduce, say_changes
 from everymode.runs.resuming import restore, start_from
 from everymode.runs.snapshots import draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
@@ -136,6 +137,11 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     order = order_of(plan.recipe, dataset)
     config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
     check_folder(plan, dataset)
+    if plan.folder is not None:
+        progress = Progress(plan.recipe.steps, verbose=choices.verbose)
+        finished = finished_step(plan, world, progress)
+        if finished is not None:
+            return Run(plan.folder.path, plan.before, finished)
     folder = plan.folder or _new_folder(out, plan.recipe, plan.source, plan.recipe_file, world)
     if plan.folder and world.is_writer:
         clean(folder.path)
@@ -145,7 +151,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
-                folder.write_config(config)
+                _record(plan, folder, config, trainer.completed)
             for note in plan.notes:
                 trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)
@@ -155,6 +161,17 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
         trainer.run()
     return Run(folder.path, plan.recipe, trainer.completed)
+
+
+def _record(plan: Plan, folder: RunFolder, config: dict[str, Any], step: int) -> None:
+    """Write config.json for a new run, or add what a resumed run changes from this step on."""
+    if plan.folder is None:
+        folder.write_config(config)
+        return
+    before = str(folder.read_config()["data"]["source"])
+    change = change_of(plan.before, plan.recipe, sources=(before, plan.source), step=step)
+    if change is not None:
+        folder.add_change(change)
 
 
 def _trainer(
@@ -215,7 +232,7 @@ def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path 
     newest = files.newest_valid(folder.checkpoints, trainer.progress.say) if world.is_writer else None
     checkpoint = str(world.share(str(newest or "")))  # the same on every rank
     if checkpoint:
-        restore(trainer, Path(checkpoint), folder)
+        restore(trainer, Path(checkpoint))
         return True
     if world.is_writer:
         folder.cut_back(0)

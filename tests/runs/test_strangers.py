@@ -160,13 +160,14 @@ def test_the_numbers_of_a_run_that_are_text_name_no_code_while_it_trains(trained
     run = shutil.copytree(trained, trap.parent / "run")
     config = json.loads((run / "config.json").read_text())
     numbers = config["recipe"]["numbers"]
-    for name in [name for name, value in numbers.items() if isinstance(value, str)]:
+    texts = [name for name, value in numbers.items() if isinstance(value, str)]
+    for steps, name in enumerate(texts, 2):
         poison = {**numbers, name: f"{trap}:mine"}
         (run / "config.json").write_text(
             json.dumps({**config, "recipe": {**config["recipe"], "numbers": poison}})
         )
         with suppress(ValueError):
-            everymode.train("omni-gan-digits", resume=run, quiet=True, device="cpu")
+            everymode.train("omni-gan-digits", resume=run, steps=steps, quiet=True, device="cpu")
         assert not ran(trap), name
 
 

@@ -17,14 +17,14 @@ from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
+from everymode.runs.extending import restore_newest
 from everymode.runs.finished import finished_step
 from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
-from everymode.runs.resuming import restore, start_from
+from everymode.runs.resuming import start_from
 from everymode.runs.snapshots import draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
-from everymode.storage import checkpoint as files
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder
 from everymode.training.preparation import Preparation
@@ -228,12 +228,9 @@ def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None,
 
 def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path | None) -> bool:
     """Load the run's newest checkpoint and return True; without one, load the networks of `init_from`, if set."""
-    world = trainer.world
-    newest = files.newest_valid(folder.checkpoints, trainer.progress.say) if world.is_writer else None
-    checkpoint = str(world.share(str(newest or "")))  # the same on every rank
-    if checkpoint:
-        restore(trainer, Path(checkpoint))
+    if restore_newest(trainer, folder):
         return True
+    world = trainer.world
     if world.is_writer:
         folder.cut_back(0)
     if init_from is not None:

@@ -24,6 +24,7 @@ from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
 from everymode.training.nonfinite import Diverged
+from everymode.training.settling import Easing, learning_rates, settling_start
 from everymode.training.stepper import Stepper
 from everymode.training.tally import BadStep
 from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
@@ -38,6 +39,10 @@ Measure = Callable[["Trainer"], dict[str, Any]]
 
 Snapshot = Callable[["Trainer"], object]
 """Called at every snapshot in the writing process, after the averaged generator was updated; draws the pictures."""
+
+
+EASING_TICKS = 4
+"""Ticks over which a settled generator returns to training, if it can't resume from before it settled."""
 
 
 class Trainer(Stepper):
@@ -135,10 +140,11 @@ class Trainer(Stepper):
                 at_tick = at_end or self.completed % recipe.tick == 0
                 at_snapshot = at_end or self.completed % recipe.snapshot == 0
                 stopping = self._agree_to_stop()
-                saving = at_snapshot or stopping
+                # A run that is extended later resumes from before the generator settled.
+                saving = at_snapshot or stopping or self.completed == settling_start(recipe)
                 if (at_tick or at_snapshot) and not self._tick(saving=saving):
                     continue  # rolled back
-                if stopping and not (at_tick or at_snapshot) and not self._sound():
+                if saving and not (at_tick or at_snapshot) and not self._sound():
                     continue  # rolled back
                 if at_snapshot and (self._draw_samples() or self._score()):
                     continue  # rolled back
@@ -273,8 +279,20 @@ class Trainer(Stepper):
         if self.folder and self.world.is_writer:
             self.folder.cut_back(self.completed)
 
+    def ease_in(self, before: Recipe) -> None:
+        """Start the return of a settled generator to training (`Easing`), and save it in the checkpoint.
+
+        Args:
+            before: the recipe by which the generator settled.
+        """
+        rates = learning_rates(before, self.completed - 1, self.recovery.discriminator_lr)
+        self.easing = Easing(self.completed, EASING_TICKS * self.recipe.tick, *rates)
+        self.save()
+
     def save(self, *, last: bool = False) -> None:
-        """Write a checkpoint, and delete all others except the last two, the best, and the last healthy one.
+        """Write a checkpoint, and delete all others except those that are kept.
+
+        These are the last two, the best, the last healthy one, and the one from before the generator settled.
 
         Args:
             last: whether it is the run's last checkpoint.
@@ -293,7 +311,9 @@ class Trainer(Stepper):
                     state=self.state(),
                     labels=self.game.labels.sampling_state(),
                 )
-                files.prune(self.folder.checkpoints, keep=[*self._healthy_steps(), *self._best_steps()])
+                unsettled = settling_start(self.recipe)
+                kept = [*self._healthy_steps(), *self._best_steps()]
+                files.prune(self.folder.checkpoints, keep=kept if unsettled is None else [*kept, unsettled])
         self.world.barrier()
 
     @contextmanager

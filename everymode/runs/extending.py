@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from everymode.recipe import Recipe
+from everymode.runs.differences import differences, plain_record
 from everymode.runs.resuming import restore
 from everymode.sampling.record import recipe_of
 from everymode.storage import checkpoint as files
@@ -19,6 +20,16 @@ __all__ = ["restore_newest"]
 
 SETTLED = "settled"
 """Subfolder of a run for the last checkpoint of a settled generator, after the run was extended."""
+
+
+QUIET = frozenset(
+    (
+        *("name", "steps", "tick", "snapshot", "metrics", "metric_images", "metric_extractor", "keep_best"),
+        *("watch_samples", "held_out", "compile", "remedy_lr", "remedy_weight_decay"),
+        *("settling", "settling_lr", "lr_decay"),
+    )
+)
+"""Hyper-parameters that may change on resume without a change of the next step's game."""
 
 
 class _Start(NamedTuple):
@@ -70,7 +81,12 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
             f"the generator has settled, and the run has no checkpoint from before that: over {EASING_TICKS} ticks its "
             "statistics stay frozen and the learning rates rise to those of the recipe"
         )
-    _say_learning_rates(before, trainer)
+    shares = [learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe)]
+    if shares[0] != shares[1]:
+        _say_learning_rates(*shares, trainer)
+    elsewhere = [each.name for each in differences(plain_record(before), plain_record(trainer.recipe))]
+    if shares[0] != shares[1] or not QUIET.issuperset(elsewhere):
+        trainer.watch.expect_change()
     return True
 
 
@@ -97,12 +113,10 @@ def _recipe_at(checkpoint: Path, recipe: Recipe) -> Recipe:
         return recipe
 
 
-def _say_learning_rates(before: Recipe, trainer: Trainer) -> None:
-    """Print how the learning rates change at once, because the last share of training is another one."""
-    now, step = trainer.recipe, trainer.completed
-    shares = [learning_rate_share(each, step) for each in (before, now)]
-    if shares[0] != shares[1]:
-        trainer.progress.say(
-            f"learning rates at step {step}: {shares[1]:.3g} of the recipe's, not {shares[0]:.3g} as before: they fall "
-            f"to 0 over the last {round(now.lr_decay * now.steps)} of {now.steps} steps (lr_decay)"
-        )
+def _say_learning_rates(before: float, now: float, trainer: Trainer) -> None:
+    """Print that the learning rates change at once, because the last share of training is another one."""
+    recipe = trainer.recipe
+    trainer.progress.say(
+        f"learning rates at step {trainer.completed}: {now:.3g} of the recipe's, not {before:.3g} as before: they fall "
+        f"to 0 over the last {round(recipe.lr_decay * recipe.steps)} of {recipe.steps} steps (lr_decay)"
+    )

@@ -24,10 +24,11 @@ from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
 from everymode.training.nonfinite import Diverged
+from everymode.training.scheduled import scheduled_changes
 from everymode.training.settling import Easing, learning_rates, settling_start
 from everymode.training.stepper import Stepper
 from everymode.training.tally import BadStep
-from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
+from everymode.training.watch import GRACE_TICKS, Collapsed, CollapseWatch, OnCollapse
 
 __all__ = ["Collapsed", "Diverged", "Measure", "OnCollapse", "Probe", "Snapshot", "Trainer"]
 
@@ -130,6 +131,7 @@ class Trainer(Stepper):
                 self.progress.step()
                 if self.refreshed:
                     self._record_refresh()
+                self._announce_changes()
                 if self.completed <= first + 2 and self.device.type == "cuda":
                     torch.cuda.synchronize(self.device)  # two steps that are timed
                 if self.completed == first + 1:
@@ -205,6 +207,12 @@ class Trainer(Stepper):
             self.write_status("running")
         self.progress.tick(self.completed, numbers)
         return not self._going_back.from_collapse()
+
+    def _announce_changes(self) -> None:
+        """Tell the collapse watch of what a schedule has changed in this step."""
+        step, refreshed = self.completed - 1, bool(self.refreshed)
+        if scheduled_changes(self.recipe, self.game.objective, step, refreshed=refreshed, easing=self.easing):
+            self.watch.expect_change()
 
     def _record_refresh(self) -> None:
         """Print the results of the label source's refresh before this step, and append them to labels.jsonl."""
@@ -287,6 +295,7 @@ class Trainer(Stepper):
         """
         rates = learning_rates(before, self.completed - 1, self.recovery.discriminator_lr)
         self.easing = Easing(self.completed, EASING_TICKS * self.recipe.tick, *rates)
+        self.watch.expect_change(EASING_TICKS + GRACE_TICKS)
         self.save()
 
     def save(self, *, last: bool = False) -> None:

@@ -114,10 +114,12 @@ class Recipe:
     decoupled_weight_decay: bool = False
     """Decoupled decay (AdamW) in place of L2 added to the gradient (what Omni-GAN means by weight decay)."""
     lr_decay: float = 0.0
-    """Share of training, at its end, over which both learning rates fall linearly to zero."""
+    """Share of training, at its end, over which both learning rates fall linearly to zero. If a run is resumed with
+    more steps, they jump to those of the longer schedule."""
     settling: float = 0.0
     """Share of training, at its end, in which the generator settles: its batch normalization keeps its running averages
-    and uses them, so that the discriminator judges what `sample` will draw, and its learning rate falls at once."""
+    and uses them, so that the discriminator judges what `sample` will draw, and its learning rate falls at once. A run
+    that is resumed with more steps resumes from before the generator settled."""
     settling_lr: float = 1.0
     """Factor on the generator's learning rate while it settles."""
 

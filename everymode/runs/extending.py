@@ -44,7 +44,7 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
     """Load the run's newest checkpoint into the trainer, or that before the generator settled.
 
     A generator that settled at the end of training can't continue at once at full learning rates and with statistics
-    of the batch: its samples collapse for a while. If the recipe now has so many steps that it settles later, the run
+    of the batch: its samples collapse for a while. If the recipe now has more steps and settles later, the run
     resumes from the checkpoint that was kept at the step at which it began to settle; its later checkpoints are
     deleted, except for the newest, which is moved to the subfolder `settled`. Without that checkpoint, the generator
     eases in (`Trainer.ease_in`).
@@ -81,11 +81,11 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
             f"the generator has settled, and the run has no checkpoint from before that: over {EASING_TICKS} ticks its "
             "statistics stay frozen and the learning rates rise to those of the recipe"
         )
-    shares = [learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe)]
-    if shares[0] != shares[1]:
-        _say_learning_rates(*shares, trainer)
+    old, new = (learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe))
+    if old != new:
+        _say_learning_rates(old, new, trainer)
     elsewhere = [each.name for each in differences(plain_record(before), plain_record(trainer.recipe))]
-    if shares[0] != shares[1] or not QUIET.issuperset(elsewhere):
+    if old != new or not QUIET.issuperset(elsewhere):
         trainer.watch.expect_change()
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -118,10 +119,13 @@ class RunFolder:
         """Return the content of config.json, with its changes applied.
 
         Raises:
-            FileNotFoundError: if this is not a run folder.
+            FileNotFoundError: if there is no such folder (the message names the most similar run beside it), or it is
+                not a run folder.
             ValueError: if the file is damaged, or a field has another type.
         """
         path = self.path / "config.json"
+        if not self.path.exists():
+            raise FileNotFoundError(f"there is no {self.path}{_near_run(self.path)}")
         if not path.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no config.json. Name a folder that `everymode train` has "
@@ -176,6 +180,16 @@ def read_config(path: Path) -> dict[str, Any]:
         return with_changes(config)
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): copy it again from its source") from error
+
+
+def _near_run(path: Path) -> str:
+    """Return the end of an error message that proposes a run: one whose name begins so, or else is most similar."""
+    runs = sorted(file.parent.name for file in path.parent.glob("*/config.json"))
+    begin = [name for name in runs if path.name and name.startswith(path.name)]
+    near = begin or difflib.get_close_matches(path.name, runs, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {path.parent / near[0]}?"
+    return ": name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
 
 
 def _keep(file: Path, records: list[dict[str, Any]]) -> None:

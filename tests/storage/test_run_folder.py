@@ -76,3 +76,15 @@ def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
 def test_a_line_cut_short_in_the_middle_costs_no_other(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"st\n3\n{"step": 2}\n')
     assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
+
+
+def test_a_run_that_does_not_exist_is_asked_for_by_its_nearest_name(tmp_path: Path) -> None:
+    for name in ("00001-gan-ring", "00002-omni-gan-digits"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+    for word, near in (("00002-omni", "00002-omni-gan-digits"), ("0001-gan-rin", "00001-gan-ring")):
+        with pytest.raises(FileNotFoundError) as raised:
+            RunFolder(tmp_path / word).read_config()
+        assert str(raised.value) == f"there is no {tmp_path / word}; did you mean {tmp_path / near}?"
+    with pytest.raises(FileNotFoundError, match=r"there is no .*: name a folder that"):
+        RunFolder(tmp_path / "elsewhere" / "x").read_config()

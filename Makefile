@@ -6,10 +6,11 @@ INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 PIP_OPTIONS := --disable-pip-version-check --quiet $(if $(INDEX),--extra-index-url $(INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow check format types
+.PHONY: help setup demo test slow coverage check format types docs wheel
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +33,9 @@ test: setup ## run the tests (about four minutes on two cores)
 slow: setup ## run the learning checks that take longer
 	@$(BIN)/python -m pytest -q -m slow
 
+coverage: setup ## run the tests and list the lines that none of them reaches
+	@$(BIN)/python -m pytest -q -n 2 --cov=everymode --cov-report=term-missing:skip-covered
+
 check: setup ## formatting, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -43,3 +47,17 @@ format: setup ## format and fix what can be fixed
 
 types: setup ## type-check
 	@$(BIN)/basedpyright
+
+$(DOCS_READY): $(READY) pyproject.toml constraints.txt
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[docs]'
+	@touch $(DOCS_READY)
+
+docs: $(DOCS_READY) ## build the documentation site into site/; a warning fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html"
+
+# Builds the wheel, installs it without dependencies into an empty environment, and starts it there. The dependencies are
+# those of .venv, seen through a .pth file, since installing torch takes minutes; `pip check` compares their versions with
+# what the wheel requires. Not checked: that a package index offers them.
+wheel: setup ## build the wheel into dist/ and check that it works in an empty environment
+	@$(BIN)/python .ci/wheel.py

@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -92,7 +93,8 @@ def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
 def convolutions(critic: nn.Module, images: Tensor) -> list[tuple[Tensor, Grid]]:
     """Return the effective weights and grids of the convolutions of a critic of such images."""
     grids = layer_grids(critic, images)
-    weights = ((critic.get_submodule(name).get_parameter("weight"), grid) for name, grid in grids.items())
+    # A normalized layer computes its weight, so it is no parameter of the layer.
+    weights = ((cast(Tensor, critic.get_submodule(name).weight), grid) for name, grid in grids.items())
     return [(weight.detach(), grid) for weight, grid in weights if weight.dim() == 4]
 
 

@@ -1,6 +1,6 @@
 """everymode: GANs that leave no mode out, with labels, with few, or with none.
 
-Names are imported when they are first used, so that `import everymode` and the command line's help are instant.
+Names are imported at their first use, so that `import everymode` and the help of the command line are fast.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BY_NAME = (
     *("augment", "data", "evaluation", "exchange", "extractors", "kmeans", "labels", "losses", "metrics"),
     *("networks", "norms", "partitioner", "recipes", "sampling"),
 )
-"""Modules that can be used after `import everymode` alone."""
+"""Modules that are available after `import everymode`."""
 
 old_names.install()
 

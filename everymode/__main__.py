@@ -1,4 +1,4 @@
-"""`python -m everymode` and `torchrun -m everymode`."""
+"""Entry point of `python -m everymode` and `torchrun -m everymode`."""
 
 from __future__ import annotations
 

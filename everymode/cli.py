@@ -1,7 +1,7 @@
-"""The command line: `everymode`, `python -m everymode`, and under torchrun `-m everymode`.
+"""Command line: `everymode`, `python -m everymode`, and `torchrun -m everymode`.
 
-Only a command that computes imports torch, so help, lists and mistakes answer at once. Every mistake of the
-user's is one line and an exit code (everymode/commands/ending.py).
+Only commands that compute import torch, so that help, lists and error messages are fast. Every usage error is one line
+and an exit code (everymode/commands/ending.py).
 """
 
 from __future__ import annotations
@@ -29,37 +29,41 @@ from everymode.data.errors import DataError, DataWarning
 from everymode.numbers import SPELLINGS, NotFinite
 from everymode.version import __version__
 
-# Wide enough for the longest flag, --no-decoupled-weight-decay, so that none is broken in two.
+# Wide enough for the longest flag, --no-decoupled-weight-decay, so that no flag is wrapped.
 _NAMES_WIDTH = 32
 
 
-def _take_any_name(stream: TextIO) -> None:
-    """Let names of files that are no UTF-8 be printed, their odd bytes as \\udcXX, where they would end the run."""
+def _escape_unencodable(stream: TextIO) -> None:
+    """Make a stream print file names that are not valid UTF-8 with escapes (\\udcXX) instead of raising an error."""
     if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
         stream.reconfigure(errors="backslashreplace")
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
-    """Run a command line (by default, this process's), and return its exit code.
+    """Run a command line.
 
-    0 done, 2 a mistake in the command line, a recipe or a number, 3 data that can't be used, 4 a loss was not
-    finite, 75 stopped by a signal with a valid checkpoint, 130 interrupted, 141 nobody reads the output.
+    Args:
+        tokens: the words of the command line; None = those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 a failed write or another error of the system, 2 an error in the command line, a recipe
+        or a hyper-parameter, 3 data that can't be used, 4 a loss was not finite, 75 stopped by a signal with a valid
+        checkpoint, 130 interrupted, 141 the reader of the output has closed it.
     """
     words = [_respelled(word) for word in (sys.argv[1:] if tokens is None else tokens)]
-    _take_any_name(sys.stdout)
+    _escape_unencodable(sys.stdout)
     try:
         command, bound, _ = application(words).parse_args(words, exit_on_error=False, print_error=False)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DataWarning
-            )  # commands print a data set's notes, or put them in a card
-            ending = command(*bound.args, **bound.kwargs)
+            # Commands print the notes of a dataset themselves, or write them to a score card.
+            warnings.simplefilter("ignore", DataWarning)
+            result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
     except CycloptsError as error:
-        return fail(_sentence(error, words), Exit.USAGE)
+        return fail(_usage_error(error, words), Exit.USAGE)
     except DataError as error:
         return fail(error, Exit.DATA)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.UNREAD
     except NotFinite as error:
@@ -74,13 +78,18 @@ def main(tokens: Sequence[str] | None = None) -> int:
         return fail(error, Exit.USAGE)
     except KeyboardInterrupt:
         return fail("interrupted", Exit.INTERRUPTED)
-    return int(ending) if isinstance(ending, int) else Exit.DONE
+    return int(result) if isinstance(result, int) else Exit.DONE
 
 
 def application(words: Sequence[str] = ()) -> App:
-    """All commands. Those of `train` fit the recipe that `words` name.
+    """Return the application with all commands; options of `train` are those of the recipe in `words`.
 
-    Raises ValueError or FileNotFoundError if there is no such recipe.
+    Args:
+        words: the words of the command line.
+
+    Raises:
+        FileNotFoundError: if the recipe is a file that does not exist.
+        ValueError: if there is no such recipe.
     """
     app = App(
         name="everymode",
@@ -88,7 +97,7 @@ def application(words: Sequence[str] = ()) -> App:
         help="Train GANs that leave no mode out: with labels, with few, or with none.",
         help_format="plaintext",
         help_formatter=DefaultFormatter(column_specs=_columns),
-        help_epilogue="everymode COMMAND --help tells more.",
+        help_epilogue="`everymode COMMAND --help` shows the options of a command.",
         group_parameters=Group("Options", sort_key=0),
     )
     training = train_command(words[1:] if words[:1] == ["train"] else ())
@@ -114,7 +123,7 @@ def application(words: Sequence[str] = ()) -> App:
     recipes.command(show_recipe, name="show", usage=_usage("recipes show NAME [--json] [--origins]"))
     recipes.command(list_parts, name="parts", usage=_usage("recipes parts"))
     app.command(recipes)
-    data = App(name="data", help="Look a data set over.", help_epilogue="")
+    data = App(name="data", help="Inspect a dataset.", help_epilogue="")
     data.command(check_data, name="check", usage=_usage("data check PATH [OPTIONS]"))
     app.command(data)
     app.command(doctor, name="doctor")
@@ -122,7 +131,7 @@ def application(words: Sequence[str] = ()) -> App:
 
 
 def _respelled(word: str) -> str:
-    """A word of the command line; a flag in an old spelling (--labelled-share) as it is spelled now."""
+    """Return a word of the command line, with the old name of a flag replaced by the new one."""
     flag, equals, value = word.partition("=")
     name = flag.removeprefix("--").replace("-", "_")
     if not flag.startswith("--") or name not in SPELLINGS:
@@ -149,11 +158,11 @@ def _columns(console: Any, options: Any, entries: Any) -> tuple[ColumnSpec, ...]
     )
 
 
-def _sentence(error: CycloptsError, words: Sequence[str]) -> str:
-    """What cyclopts says, with a way on where it has none."""
+def _usage_error(error: CycloptsError, words: Sequence[str]) -> str:
+    """Return the message of an error of cyclopts; for unknown options it names the help."""
     error.verbose = False
     if isinstance(error, UnusedCliTokensError):
-        return f"not expected here: {' '.join(error.unused_tokens or [])}"
+        return f"unexpected argument: {' '.join(error.unused_tokens or [])}"
     text = str(error)
     if isinstance(error, UnknownOptionError) and "Did you mean" not in text:
         recipe = named_recipe(words[1:]) if words[:1] == ["train"] else None

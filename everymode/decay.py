@@ -1,4 +1,4 @@
-"""How much weight decay a discriminator needs: the fewer images a label, the more (Omni-GAN, section F.5)."""
+"""Automatic weight decay of the discriminator: the fewer images per label, the more (Omni-GAN, section F.5)."""
 
 from __future__ import annotations
 
@@ -11,46 +11,51 @@ if TYPE_CHECKING:
 
 
 def weight_decay_for(num_images: float, num_classes: float) -> float:
-    """The discriminator's weight decay for so many labeled images, from the three cases that the paper tuned (F.5).
+    """Compute the discriminator's weight decay from the three cases that the paper tuned (section F.5).
 
-    Between 500 and 5,000 images per class the logarithm is interpolated, outside it is held (nothing is known there);
-    a million images in all or more take ImageNet's value.
+    Its logarithm is interpolated linearly in that of the images per class between 500 and 5,000, and constant outside,
+    where nothing is known. From a million images in all it is that of ImageNet.
     """
     if num_images >= 1_000_000:
         return 1e-5
     per_class = min(max(num_images / num_classes, 500), 5000)
-    share = math.log(per_class / 500) / math.log(10)
-    return float(f"{5e-4 * (1e-4 / 5e-4) ** share:.3g}")
+    fraction = math.log(per_class / 500) / math.log(10)
+    return float(f"{5e-4 * (1e-4 / 5e-4) ** fraction:.3g}")
 
 
 def with_automatic_decay(recipe: Recipe) -> Recipe:
-    """The recipe, which knows its data, with D's weight decay filled in where it is automatic: 0 without labels.
+    """Return the recipe with an automatic weight decay of the discriminator filled in; it is 0 without labels.
 
-    Raises ValueError for a recipe without a labels part, by which it would go.
+    Args:
+        recipe: a recipe that holds the facts of its data.
+
+    Raises:
+        ValueError: if the decay is automatic and the recipe has no labels part.
     """
     if recipe.discriminator_weight_decay is not None:
         return recipe
     if recipe.labels is None:
         raise ValueError(
-            f"discriminator_weight_decay is auto, which goes by the images per label, and {recipe.called} has no "
-            "labels part that counts them: give a number"
+            "discriminator_weight_decay is auto, which is derived from the images per label, but "
+            f"{recipe.called} has no labels part that counts them: set discriminator_weight_decay to a number"
         )
-    counted = recipe.labels.images_per_label(recipe)
-    decay = weight_decay_for(*counted) if counted else 0.0
+    images_and_labels = recipe.labels.images_per_label(recipe)
+    decay = weight_decay_for(*images_and_labels) if images_and_labels else 0.0
     return replace(recipe, discriminator_weight_decay=decay, automatic_decay=True)
 
 
 def decay_notes(recipe: Recipe) -> list[str]:
-    """What `train` says of an automatic weight decay."""
+    """Return the sentences that `train` prints about an automatic weight decay."""
     if not recipe.automatic_decay or recipe.labels is None:
         return []
-    counted = recipe.labels.images_per_label(recipe)
-    if recipe.discriminator_weight_decay != (weight_decay_for(*counted) if counted else 0.0):
-        return []  # changed by hand since
-    if counted is None:
+    images_and_labels = recipe.labels.images_per_label(recipe)
+    decay = weight_decay_for(*images_and_labels) if images_and_labels else 0.0
+    if recipe.discriminator_weight_decay != decay:
+        return []  # the user has changed it since
+    if images_and_labels is None:
         return ["there are no labels, so the discriminator has no weight decay (automatic)"]
     return [
-        f"{counted[0] / counted[1]:,.0f} images per label: discriminator weight decay "
+        f"{images_and_labels[0] / images_and_labels[1]:,.0f} images per label: discriminator weight decay "
         f"{recipe.discriminator_weight_decay:.2g} (fewer images, more decay: Omni-GAN, section F.5); generator weight "
         f"decay {recipe.generator_weight_decay:.2g}"
     ]

@@ -1,8 +1,8 @@
-"""Random draws without hidden state: each is a function of (seed, moment, stream, row of the global batch).
+"""Random numbers without hidden state: each is a function of (seed, moment, stream, row of the global batch).
 
-So a resumed run needs no generator states, the number of ranks or of accumulated parts changes no draw, and a test
-can replay or replace any of them. Draws come from the counter-based generator Philox on the CPU: each row has a range
-of counters of its own, every device gets the same numbers, and each process computes only its own rows.
+Therefore resuming a run needs no generator states, random numbers don't depend on the number of ranks or micro-batches,
+and tests can reproduce or replace them. They come from the counter-based generator Philox on the CPU: each row has its
+own range of counters, all devices get the same numbers, and each process computes only its own rows.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 _WORDS_PER_COUNT = 4
-"""64-bit words that Philox gives per count."""
+"""Number of 64-bit words that Philox returns per count."""
 
 
 class Rows(NamedTuple):
-    """The rows start..stop of a global batch of `total` rows."""
+    """Rows start, ..., stop - 1 of a global batch of `total` rows."""
 
     start: int
     stop: int
@@ -30,39 +30,43 @@ class Rows(NamedTuple):
 
     @classmethod
     def all(cls, total: int) -> Rows:
+        """Return all rows of a batch."""
         return cls(0, total, total)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The draws of one moment (say, step 12's second discriminator move) for some rows of the global batch.
-
-    Args:
-        injected: tensors that replace draws, by stream name; used as they are.
-        injected_rows: rows of the global batch that injected tensors hold. None = `rows`.
-        drawn: gets the name of every stream that is drawn, where it is not None.
-    """
+    """Random numbers of one moment (such as step 12's second discriminator update) for rows of the global batch."""
 
     seed: int
+    """Seed of the run."""
     moment: str
+    """Name of the moment."""
     rows: Rows
+    """Rows of the global batch that are drawn."""
     device: torch.device | str = "cpu"
+    """Device of the drawn tensors."""
     dtype: torch.dtype = torch.float32
+    """Data type of drawn floating-point numbers."""
     injected: Mapping[str, Tensor] | None = None
+    """Stream name -> tensor that replaces its random numbers, used unchanged."""
     prefix: str = ""
+    """Prefix of all stream names."""
     injected_rows: Rows | None = None
+    """Rows of the global batch that injected tensors hold; None = `rows`."""
     drawn: set[str] | None = field(default=None, compare=False)
+    """Receives the name of every drawn stream, unless None."""
 
     def named(self, prefix: str) -> Draws:
-        """The same moment with stream names of its own, for a part that draws several times."""
+        """Return draws of the same moment whose stream names have a prefix, so that they differ from others."""
         return replace(self, prefix=f"{self.prefix}{prefix}/")
 
     def over(self, total: int) -> Draws:
-        """The same moment with `total` rows, all of them here: for draws that no batch is shared over."""
+        """Return draws of the same moment with `total` rows, all of them in this process."""
         return replace(self, rows=Rows.all(total), injected_rows=None)
 
     def normal(self, stream: str, *shape: int) -> Tensor:
-        """[rows, *shape] standard normal numbers (Box and Muller's transform)."""
+        """Draw standard normal numbers [rows, *shape] (Box-Muller transform)."""
 
         def draw(words: Words) -> Tensor:
             count = math.prod(shape)
@@ -76,7 +80,7 @@ class Draws:
         return self._draw(stream, draw)
 
     def uniform(self, stream: str, *shape: int) -> Tensor:
-        """[rows, *shape] uniform numbers in [0, 1); 1 is never reached, whatever the precision."""
+        """Draw uniform numbers [rows, *shape] in [0, 1); they are below 1 in every precision."""
 
         def draw(words: Words) -> Tensor:
             return torch.from_numpy(_unit_interval(words(math.prod(shape)))).view(-1, *shape)
@@ -84,7 +88,7 @@ class Draws:
         return self._draw(stream, draw, below=1.0)
 
     def integers(self, stream: str, high: int, *shape: int) -> Tensor:
-        """[rows, *shape] int64 numbers in 0..high - 1, all equally likely."""
+        """Draw integers [rows, *shape] (int64) uniformly from 0, ..., high - 1."""
 
         def draw(words: Words) -> Tensor:
             numbers = np.floor(_unit_interval(words(math.prod(shape))) * high).astype(np.int64)
@@ -93,7 +97,11 @@ class Draws:
         return self._draw(stream, draw)
 
     def choice(self, stream: str, probabilities: Tensor) -> Tensor:
-        """[rows] int64 numbers in 0..K - 1, where k comes with probability `probabilities[k]` (on the CPU)."""
+        """Draw integers [rows] (int64) from 0, ..., K - 1.
+
+        Args:
+            probabilities: [K], on the CPU, proportional to the probability of each integer.
+        """
 
         def draw(words: Words) -> Tensor:
             edges = probabilities.double().cumsum(0)
@@ -117,14 +125,14 @@ class Draws:
             raw = philox.random_raw((stop - start) * counts * _WORDS_PER_COUNT)
             return raw.reshape(stop - start, counts * _WORDS_PER_COUNT)[:, :per_row]
 
-        mine = draw(words)
-        if mine.is_floating_point():
-            mine = mine.to(self.dtype)
-            if below is not None:  # rounding to fewer digits may reach the bound
-                mine.clamp_(max=below - torch.finfo(self.dtype).eps / 2)
+        numbers = draw(words)
+        if numbers.is_floating_point():
+            numbers = numbers.to(self.dtype)
+            if below is not None:  # rounding to a lower precision may reach the bound
+                numbers.clamp_(max=below - torch.finfo(self.dtype).eps / 2)
         if torch.device(self.device).type == "cuda":
-            mine = mine.pin_memory()
-        return mine.to(self.device, non_blocking=True)
+            numbers = numbers.pin_memory()
+        return numbers.to(self.device, non_blocking=True)
 
     def _injected(self, name: str, tensor: Tensor) -> Tensor:
         """Return this object's rows of an injected tensor."""
@@ -134,11 +142,9 @@ class Draws:
                 f"the tensor injected for the stream {name!r} must have {held.stop - held.start} rows; its shape is "
                 f"{list(tensor.shape)}"
             )
-        return (
-            tensor
-            if held == self.rows
-            else tensor[self.rows.start - held.start : self.rows.stop - held.start]
-        )
+        if held == self.rows:
+            return tensor
+        return tensor[self.rows.start - held.start : self.rows.stop - held.start]
 
 
 Words = Callable[[int], np.ndarray]
@@ -146,11 +152,11 @@ Words = Callable[[int], np.ndarray]
 
 
 def _unit_interval(words: np.ndarray) -> np.ndarray:
-    """[0, 1) with 53 bits."""
+    """Convert 64-bit words to numbers in [0, 1) with 53 bits."""
     return (words >> np.uint64(11)) * 2.0**-53
 
 
 def stable_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on the text of the parts alone (not on the process, machine or Python version)."""
+    """Return a 63-bit seed that depends only on the text of the parts (not on process, machine or Python version)."""
     digest = hashlib.blake2b("\x1f".join(str(part) for part in parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

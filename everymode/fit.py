@@ -1,8 +1,7 @@
-"""Whether a recipe's numbers are possible and its parts fit together: the one place that asks, in words that a user
-knows. Free of torch.
+"""Checks of a recipe: whether its hyper-parameters are possible and its parts fit together. Does not import torch.
 
-`check_recipe` goes by the recipe alone, whenever one is made; `check_data` goes by the data too. What is not refused
-here is built.
+`check_recipe` checks a recipe alone, whenever one is created; `check_data` also checks it against the data. A recipe
+that passes can be built. Error messages name parts and hyper-parameters as users type them.
 """
 
 from __future__ import annotations
@@ -18,47 +17,58 @@ if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.recipe import Recipe
 
-MORE_LABELS = "--labels clusters finds labels of its own"
+MORE_LABELS = "--labels clusters, which needs no labels"
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raise ValueError, in a sentence, for an impossible number, or where two parts don't fit."""
+    """Check the hyper-parameters and the parts of a recipe.
+
+    Raises:
+        ValueError: if a hyper-parameter is impossible, or if two parts don't fit together.
+    """
     check_numbers(recipe)
     require_finite(recipe)
     check_parts(recipe)
 
 
 def check_numbers(recipe: Recipe) -> None:
-    """Raise ValueError, in a sentence, for an impossible number of data, training or the run."""
+    """Check the recipe's hyper-parameters of the data, of training and of the run.
 
-    def each(*names: str) -> list[tuple[str, Any]]:
+    Raises:
+        ValueError: if one of them is impossible.
+    """
+
+    def values(*names: str) -> list[tuple[str, Any]]:
         return [(name, getattr(recipe, name)) for name in names]
 
-    for name, value in each("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot"):
+    counts = values("steps", "batch_size", "accumulation", "discriminator_steps", "tick", "snapshot")
+    for name, value in counts:
         if value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
-    rates = each("generator_lr", "discriminator_lr", "adam_epsilon")
-    decays = each("generator_weight_decay", "discriminator_weight_decay", "remedy_weight_decay")
+    rates = values("generator_lr", "discriminator_lr", "adam_epsilon")
+    decays = values("generator_weight_decay", "discriminator_weight_decay", "remedy_weight_decay")
     for name, value in rates + decays:
         if not 0 <= (value or 0) < math.inf:
-            raise ValueError(f"{name} can't be negative, infinite or not a number: {value}")
-    for name, value in each("remedy_lr", "settling_lr"):
+            raise ValueError(f"{name} must be at least 0 and finite, not {value}")
+    for name, value in values("remedy_lr", "settling_lr"):
         if not 0 < value < math.inf:
-            raise ValueError(f"{name} is a factor on a learning rate, above 0 and finite, not {value}")
-    for name, value in each("seed", "ema_start", "keep_best", "watch_samples"):
+            raise ValueError(
+                f"{name} must be above 0 and finite, not {value}: it is a factor of a learning rate"
+            )
+    for name, value in values("seed", "ema_start", "keep_best", "watch_samples"):
         if value < 0:
             raise ValueError(f"{name} must be at least 0, not {value}")
-    for name, value in each("ema_decay", "beta1", "beta2"):
+    for name, value in values("ema_decay", "beta1", "beta2"):
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, not {value}")
     if not 0 < recipe.labeled_fraction <= 1:
         raise ValueError(
-            "labeled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
-            f"{recipe.labeled_fraction}"
+            f"labeled_fraction must be above 0 and at most 1, not {recipe.labeled_fraction}: it is the fraction of the "
+            "images of each class that keep their label"
         )
-    for name, value in each("lr_decay", "settling"):
+    for name, value in values("lr_decay", "settling"):
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} is a share of training between 0 and 1, not {value}")
+            raise ValueError(f"{name} must be a fraction of training between 0 and 1, not {value}")
     if min(recipe.size) < 1:
         raise ValueError(f"resolution must be positive, not {recipe.resolution}")
     if recipe.metrics and recipe.metric_images < 10:
@@ -71,7 +81,7 @@ def _check_augmentation(recipe: Recipe) -> None:
     parse_augmentation(recipe.augmentation)
     if not 0 < recipe.augmentation_target < 1:
         raise ValueError(
-            f"augmentation_target is a mean sign between 0 and 1, not {recipe.augmentation_target}"
+            f"augmentation_target must be a mean sign between 0 and 1, not {recipe.augmentation_target}"
         )
     if recipe.augmentation_images < 1:
         raise ValueError(f"augmentation_images must be at least 1, not {recipe.augmentation_images}")
@@ -80,28 +90,32 @@ def _check_augmentation(recipe: Recipe) -> None:
 def _check_batch(recipe: Recipe) -> None:
     if recipe.reuse_fakes and recipe.accumulation > 1:
         raise ValueError(
-            "reuse_fakes can't be combined with accumulation: keeping the generator's pass for its own move would "
-            "keep the graphs of all parts in memory. Set accumulation to 1, or reuse_fakes to False"
+            "reuse_fakes can't be combined with accumulation: the generator update would need the graphs of all "
+            "micro-batches in memory. Set accumulation to 1, or reuse_fakes to off"
         )
     if recipe.batch_size % recipe.accumulation:
         raise ValueError(
-            f"a batch of {recipe.batch_size} can't be cut into {recipe.accumulation} equal parts: choose an "
-            "accumulation that divides the batch size"
+            f"a batch of {recipe.batch_size} can't be divided into {recipe.accumulation} micro-batches of equal size: "
+            "set accumulation to a divisor of the batch size"
         )
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Raise ValueError, in a sentence, where two parts of the recipe don't fit."""
+    """Check that the parts of the recipe fit together.
+
+    Raises:
+        ValueError: if two parts don't.
+    """
     for contract in (Networks, Loss, Labels, Norm, Terms):
         value = getattr(recipe, contract.kind)
         if value is not None and not isinstance(value, contract):
             raise ValueError(
-                f"{contract.kind} holds a part, one of the kind {contract.__name__} (everymode.part), not {value!r}"
+                f"{contract.kind} must be a part of class {contract.__name__} (everymode.part), not {value!r}"
             )
     for part in recipe.parts():
         part.check_in(recipe)
     if recipe.loss is None or recipe.labels is None or recipe.networks is None:
-        return  # a recipe with its own build
+        return  # a recipe with a custom build()
     _check_labels(recipe)
     _check_packs(recipe)
     _check_networks(recipe)
@@ -110,25 +124,33 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def check_kind(recipe: Recipe, facts: DataFacts) -> None:
-    """Raise ValueError for points where images are drawn, and for images where points are."""
+    """Check that points are generated from points, and images from images.
+
+    Raises:
+        ValueError: if they are not.
+    """
     if recipe.networks is None:
         return
     images = len(facts.image_shape) == 3
     if recipe.takes_points and images:
         raise ValueError(
-            f"{facts.name} holds images, and {recipe.called} draws points: choose another recipe, or ring or grid"
+            f"{facts.name} contains images, but {recipe.called} generates points: choose a recipe for images, or "
+            "--data ring or --data grid"
         )
     if not recipe.takes_points and not images:
         raise ValueError(
-            f"{facts.name} holds points, and {recipe.called} draws images: choose a recipe for points"
+            f"{facts.name} contains points, but {recipe.called} generates images: choose a recipe for points"
         )
 
 
 def check_data(recipe: Recipe, facts: DataFacts | None = None) -> None:
-    """Raise ValueError where the parts don't fit the data that the recipe was filled in with.
+    """Check the parts against the data from which the recipe was filled in.
 
     Args:
-        facts: of the data, where they are at hand; without them missing labels can't be counted.
+        facts: facts of the data; None = missing labels are not checked.
+
+    Raises:
+        ValueError: if a part doesn't fit the data.
     """
     if recipe.loss is None or recipe.labels is None:
         return
@@ -141,172 +163,170 @@ def check_data(recipe: Recipe, facts: DataFacts | None = None) -> None:
     fewest = min(labels) if isinstance(labels, tuple) else labels
     if loss.tells_apart and isinstance(labels, tuple) and fewest < 2:
         raise ValueError(
-            f"{loss.called} tells classes apart, and one of an image's labels has {fewest}: leave that label out"
+            f"{loss.called} needs at least 2 classes per label, and one of an image's labels has {fewest}: omit that "
+            "label"
         )
     if loss.tells_apart and fewest < 2:
         raise ValueError(
-            f"{loss.called} tells labels apart, and there is {fewest}: choose another loss, such as projection, "
-            "which needs one only"
+            f"{loss.called} needs at least 2 labels, and there is {fewest}: choose another loss, such as "
+            "--loss projection, which works with one"
         )
 
 
 def _check_given(recipe: Recipe, facts: DataFacts | None) -> None:
-    """Labels that come with the data: there are some, of one kind where only one is taken, and no more are missing than
-    the loss can do without.
-    """
+    """Check labels that come with the data: there are some, and none is missing if the loss needs all of them."""
     loss, count = recipe.loss, recipe.num_classes
     assert loss is not None
     if not count:
         raise ValueError(
-            f"{recipe.called} conditions on labels, and the data has none: add labels, or choose other labels "
-            f"({MORE_LABELS})"
+            f"{recipe.called} needs labels, and the data has none: add labels, or choose {MORE_LABELS}"
         )
     if facts is None:
         return
     if not any(facts.class_counts):
         raise ValueError(
-            f"none of the {facts.num_images:,} images of {facts.name} has a label, and {recipe.called} conditions on "
-            f"labels: label some of them, or choose other labels ({MORE_LABELS})"
+            f"{recipe.called} needs labels, and none of the {facts.num_images:,} images of {facts.name} has one: label "
+            f"some of them, or choose {MORE_LABELS}"
         )
     assert recipe.labels is not None
     if facts.num_unlabeled and recipe.labels.leaves_unlabeled and not loss.takes_unlabeled(recipe):
         kind = "points" if recipe.takes_points else "images"
         raise ValueError(
-            f"{loss.called} asks for a label of each image, and {facts.num_unlabeled:,} of {facts.num_images:,} "
-            f"{kind} of {facts.name} have no label: choose multi-hinge, which guesses them, or omni, which passes over "
-            "their class, or label them"
+            f"{loss.called} needs a label for each image, and {facts.num_unlabeled:,} of {facts.num_images:,} "
+            f"{kind} of {facts.name} have none: label them, or choose --loss multi-hinge, which guesses missing "
+            "labels, or --loss omni, which only asks that these images look real"
         )
 
 
 def _check_labels(recipe: Recipe) -> None:
-    """The loss against the label source."""
+    """Check the loss against the labels."""
     loss, labels, networks = recipe.loss, recipe.labels, recipe.networks
     assert loss is not None and labels is not None and networks is not None
-    count, asks = recipe.num_labels, loss.needs_labels(recipe)
+    count, needs_labels = recipe.num_labels, loss.needs_labels(recipe)
     if labels.several_generators:
-        if asks:
+        if needs_labels:
             raise ValueError(
-                f"several generators play with a loss that is told no label, and {loss.called} is: choose a plain loss "
-                "with a scalar head, such as logistic"
+                f"several generators need a loss without labels, and {loss.called} uses them: choose a loss with a "
+                "scalar head, such as --loss logistic"
             )
         if not networks.takes_first_layer:
             raise ValueError(
-                "several generators have a first layer each, which these networks have no place for: choose DCGAN's or "
-                "the stability networks, or those of points"
+                "several generators need networks with one first layer per generator, which these don't support: "
+                "choose --networks dcgan-deep, dcgan-shallow, stability-resnet or points"
             )
-    elif asks and count is None:
+    elif needs_labels and count is None:
         raise ValueError(
-            f"{loss.called} asks for a label of each image, and there are none: {MORE_LABELS}, and --loss hinge or "
-            "logistic needs none"
+            f"{loss.called} needs a label for each image, and there are none: choose {MORE_LABELS}, or a loss "
+            "without labels, such as --loss hinge --head scalar"
         )
-    elif not asks and count is not None:
+    elif not needs_labels and count is not None:
         raise ValueError(
-            f"there are labels, and {loss.called} has a scalar head, which judges without them: set head to per-label "
-            "or projection, or labels to none"
+            f"there are labels, but {loss.called} has a scalar head, which ignores them: set head to per-label or "
+            "projection, or labels to none"
         )
-    if (
-        recipe.num_images
-    ):  # the data are known: a literal says how many labels its own data have, and may get others
+    # Once the data are known: the literal of a recipe has the number of labels of its own data, and may get others.
+    if recipe.num_images:
         _check_blocks(recipe)
     if networks.pack > 1 and (count is not None or labels.several_generators):
         raise ValueError(
-            f"packs of {networks.pack} examples have no label of their own: set pack to 1, or labels to none"
+            f"packs of {networks.pack} examples can't have a label: set pack to 1, or labels to none"
         )
     if loss.tells_apart and isinstance(count, int) and count == 1 and not labels.needs_given:
         check_data(recipe)
 
 
 def _check_blocks(recipe: Recipe) -> None:
-    """Several labels an image against the loss and the networks."""
+    """Check several labels per image against the loss and the networks."""
     loss, networks, count = recipe.loss, recipe.networks, recipe.num_labels
     assert loss is not None
-    taken = loss.takes_label_blocks and networks is not None and networks.takes_label_blocks
-    if isinstance(count, tuple) and not taken:
+    supported = loss.takes_label_blocks and networks is not None and networks.takes_label_blocks
+    if isinstance(count, tuple) and not supported:
         raise ValueError(
-            f"each image has {len(count)} labels, and {recipe.called} conditions on one: choose one of them (for "
-            "shapes: --data shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several"
+            f"each image has {len(count)} labels, but {recipe.called} takes one: select one of them (for shapes: "
+            "--data shapes:labels=shape), or choose --loss omni with --networks biggan, which take several"
         )
 
 
 def _check_packs(recipe: Recipe) -> None:
-    """The batch against the packs that the discriminator judges."""
+    """Check the batch size against the packs."""
     networks = recipe.networks
     assert networks is not None
     if networks.pack == 1:
         return
-    counted = (networks.packs or 0) * networks.pack or recipe.batch_size
-    if counted // recipe.accumulation % networks.pack or counted % recipe.accumulation:
-        parts = f" in {recipe.accumulation} parts" if recipe.accumulation > 1 else ""
+    batch = (networks.packs or 0) * networks.pack or recipe.batch_size
+    if batch // recipe.accumulation % networks.pack or batch % recipe.accumulation:
+        accumulated = f" in {recipe.accumulation} micro-batches" if recipe.accumulation > 1 else ""
         step = networks.pack * recipe.accumulation
-        sizes = [size for size in (counted // step * step, -(-counted // step) * step) if size]
+        sizes = [size for size in (batch // step * step, -(-batch // step) * step) if size]
         fitting = " or ".join(str(size // networks.pack if networks.packs else size) for size in sizes)
         raise ValueError(
-            f"a batch of {counted}{parts} can't be cut into packs of {networks.pack}: choose "
-            f"{'packs' if networks.packs else 'a batch size'} such as {fitting}"
+            f"a batch of {batch}{accumulated} can't be divided into packs of {networks.pack}: set "
+            f"{'packs' if networks.packs else 'batch_size'} to a value such as {fitting}"
         )
 
 
 def _check_networks(recipe: Recipe) -> None:
-    """The norm against the discriminator."""
+    """Check the norm against the discriminator."""
     norm, networks = recipe.norm, recipe.networks
     assert networks is not None
     if norm is None:
         return
     if norm.normalizes_features and not networks.takes_feature_norm:
         raise ValueError(
-            f"{type(norm).__name__} normalizes features, which this discriminator has no place for: choose the "
-            "standard convolutional networks (--networks standard), or another norm"
+            f"{norm.display_name} normalizes features, which this discriminator does not support: choose --networks "
+            "standard, or another norm"
         )
     if norm.blocks_only and not networks.has_blocks:
         raise ValueError(
-            'where is "blocks", and this discriminator has no residual blocks: set where to all, or choose BigGAN\'s '
-            "networks or the standard residual ones"
+            "where is blocks, but this discriminator has no residual blocks: set where to all, or choose --networks "
+            "biggan or --networks standard-resnet"
         )
 
 
 def _check_points(recipe: Recipe) -> None:
-    """What is made for pixels where points are drawn, and for squares where rectangles are."""
+    """Check that nothing for images is used on points, and nothing for squares on rectangles."""
     labels, (height, width) = recipe.labels, recipe.size
     assert labels is not None
     if not recipe.takes_points:
         if labels.needs_squares and height != width:
             raise ValueError(
-                f"images are turned by quarter turns, so they must be square: choose one number as resolution, not "
-                f"{height}x{width}"
+                f"{labels.display_name} rotates images by quarter turns, so they must be square, not {height}x{width}: "
+                "set resolution to one number"
             )
         return
     if recipe.mirror:
-        raise ValueError(f"points are not mirrored, and {recipe.called} draws points: set mirror to off")
+        raise ValueError(f"points can't be mirrored, and {recipe.called} generates points: set mirror to off")
     if labels.needs_pixels:
         raise ValueError(
-            f"{type(labels).__name__} looks at images, and {recipe.called} draws points: choose other labels, such as "
-            "clusters"
+            f"{labels.display_name} needs images, but {recipe.called} generates points: choose other labels, such as "
+            "--labels clusters"
         )
     if recipe.augmentation:
         raise ValueError(
-            f"augmentation {recipe.augmentation!r} changes pixels, and {recipe.called} draws points: leave it empty, "
-            "or choose a recipe for images"
+            f"augmentation {recipe.augmentation!r} changes pixels, but {recipe.called} generates points: leave it "
+            "empty, or choose a recipe for images"
         )
-    moved = recipe.terms.moves_pixels if recipe.terms is not None else ""
-    if moved:
+    shifting = recipe.terms.moves_pixels if recipe.terms is not None else ""
+    if shifting:
         raise ValueError(
-            f"{moved} compares shifted images, and {recipe.called} draws points: set {moved} to 0"
+            f"{shifting} compares shifted images, but {recipe.called} generates points: set {shifting} to 0"
         )
 
 
 def _check_zero(recipe: Recipe) -> None:
-    """What goes by the zero of the scores, where only their differences mean anything."""
+    """Check that nothing needs scores where 0 means undecided if only differences of the scores are defined."""
     loss = recipe.loss
     assert loss is not None
     if loss.has_zero:
         return
     if recipe.terms is not None and recipe.terms.needs_zero:
-        number = recipe.terms.needs_zero
+        weight = recipe.terms.needs_zero
         raise ValueError(
-            f"{number} goes by the zero of the scores, and {loss.called} has none of its own: set {number} to 0"
+            f"{weight} needs scores where 0 means undecided, and those of {loss.called} have no such zero: set "
+            f"{weight} to 0"
         )
     if ADAPTIVE in parse_augmentation(recipe.augmentation):
         raise ValueError(
-            f"ada goes by the zero of the scores, and {loss.called} has none of its own: choose augmentation among "
-            "color, translation and cutout"
+            f"augmentation ada needs scores where 0 means undecided, and those of {loss.called} have no such zero: "
+            "choose from color, translation and cutout"
         )

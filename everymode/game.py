@@ -1,9 +1,10 @@
-"""The game that every recipe plays. Read this file first.
+"""Interfaces of the game between generator and discriminator that every recipe plays. Read this file first.
 
-A Turn is what one player sees in one move. An Objective says what that move costs. Every extra term that a paper
-adds is a function of a Turn. A paper is then a choice of parts: networks, a label source, a loss, a few terms.
+A Turn holds what one player sees in one update. An Objective computes the losses of that update. Every additional term
+of a paper is a function of a Turn. A paper is then a choice of parts: networks, a label source, a loss, and terms.
 
-Devices, ranks, optimizers, mixed precision, moving averages and logs are for the trainer, which knows no loss or paper.
+Devices, ranks, optimizers, mixed precision, moving averages and logs belong to the trainer, which knows no loss and no
+paper.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,48 +23,53 @@ if TYPE_CHECKING:
     from everymode.draws import Draws
 
 UNLABELED = -1
-"""The label of an image that has none."""
+"""Label of an image without a label."""
 Condition = Tensor | tuple[Tensor, ...] | None
-"""What an image is generated under: labels [B] (or [B, blocks]), a tuple of tensors, or None."""
+"""Condition of a batch of images: labels [B] (or [B, blocks]), a tuple of tensors, or None = unconditional."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Real examples, as the data set gives them or as the label source has labeled them."""
+    """Real examples, with the labels of the dataset or those that the label source assigned."""
 
     real: Tensor
     """[B, C, H, W] float images in [-1, 1], or points [B, 2]."""
     condition: Condition
-    """[B] int64 labels (UNLABELED allowed), or whatever the label source made of them."""
+    """[B] int64 labels (UNLABELED allowed), or the condition that the label source assigned."""
     index: Tensor
-    """[B] int64 rows in the data set."""
+    """[B] int64 row numbers in the dataset."""
     mirrored: Tensor | None = None
-    """[B] bool, which images are shown left to right; None = none of them."""
+    """[B] bool: True where the image was flipped horizontally. None = no flips."""
 
     def with_condition(self, condition: Condition) -> Batch:
+        """Return the same batch with another condition."""
         return replace(self, condition=condition)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a discriminator says of a batch. A discriminator may also return a plain tensor: it is taken as scores."""
+    """Output of a discriminator for a batch. A discriminator may also return a plain tensor of scores."""
 
     scores: tuple[Tensor, ...]
     """One tensor per scale: [B], [B, 1], [B, K + extra] class scores, or maps with the same second dimension."""
     classes: Tensor | None = None
-    """[B, K] logits of an auxiliary class head, where they are not the scores."""
+    """[B, K] logits of an auxiliary class head, if they differ from the scores."""
     features: tuple[Tensor, ...] = ()
-    """Tapped activations, shallow to deep; the last is [B, F]."""
+    """Intermediate activations, shallow to deep; the last is [B, F]."""
 
     @classmethod
-    def of(cls, answer: Verdict | Tensor) -> Verdict:
-        """A Verdict with scores of at least single precision, whatever precision the network ran in."""
-        verdict = answer if isinstance(answer, Verdict) else cls((answer,))
+    def of(cls, output: Verdict | Tensor) -> Verdict:
+        """Convert a discriminator's output to a Verdict whose scores and class logits have at least single precision.
+
+        Args:
+            output: a Verdict, or a tensor of scores.
+        """
+        verdict = output if isinstance(output, Verdict) else cls((output,))
         classes = None if verdict.classes is None else at_least_float32(verdict.classes)
         return cls(tuple(at_least_float32(scores) for scores in verdict.scores), classes, verdict.features)
 
     def rows(self, rows: slice) -> Verdict:
-        """The verdicts on some rows, of a pass over more."""
+        """Return the verdict on some rows of the batch."""
         classes = None if self.classes is None else self.classes[rows]
         features = tuple(layer[rows] for layer in self.features)
         return Verdict(tuple(scale[rows] for scale in self.scores), classes, features)
@@ -71,51 +77,63 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """Both sides of one published loss, as pure functions of one scale's scores."""
+    """Discriminator and generator loss of one paper, as pure functions of the scores of one scale."""
 
     discriminator: Callable[[Tensor, Tensor, Any, Any], Tensor]
     """(real scores, fake scores, real condition, fake condition) -> scalar."""
     generator: Callable[[Tensor, Any], Tensor]
     """(fake scores, fake condition) -> scalar."""
     realness: Callable[[Tensor, Any], Tensor]
-    """(scores, condition) -> [B], higher = more real, 0 = undecided: for curves, adaptive augmentation, the watch."""
+    """(scores, condition) -> [B], higher = more real, 0 = undecided. Used by curves, adaptive augmentation and the
+    collapse watch."""
     paired_generator: Callable[[Tensor, Tensor, Any, Any], Tensor] | None = None
-    """In place of `generator`, with `discriminator`'s arguments, where that move too compares fakes with reals."""
+    """Generator loss with the arguments of `discriminator`, for losses whose generator update also compares fakes with
+    reals. If set, it replaces `generator`."""
     parts: Callable[[Tensor, Tensor, Any, Any], tuple[Tensor, Tensor]] | None = None
-    """`discriminator`'s arguments -> (cost of the reals, cost of the fakes), two scalars whose sum is its cost; for the
-    log only. None where the cost is not such a sum (pairs)."""
+    """`discriminator`'s arguments -> (loss of the reals, loss of the fakes), two scalars whose sum is its loss. For the
+    log only; None if the loss is not such a sum (pairs)."""
 
 
 @dataclass(eq=False, repr=False)
 class Turn:
-    """What one player sees in one move. Verdicts are computed when first read, then kept.
+    """Inputs of one update of one player. Verdicts are computed at the first access, then cached.
 
-    In the discriminator's move, reading either verdict computes both: in one concatenated pass, or in two (real, then
-    fake) where `one_pass` is off, where shapes differ, or where batch normalization's statistics would mix the two.
-    In the generator's move each verdict is a pass of its own, and the one on the reals carries no graph.
+    In a discriminator update, accessing either verdict computes both: in one concatenated pass, or in two passes (real,
+    then fake) if `one_pass` is False, if their shapes differ, or if the discriminator has batch normalization, whose
+    statistics would mix reals and fakes. In a generator update each verdict is a separate pass, and the verdict on the
+    reals carries no gradient.
     """
 
     game: Game
+    """Game that is played."""
     batch: Batch
+    """Real examples of the update."""
     step: int
+    """Number of generator updates so far."""
     random: Draws
+    """Random numbers of the update."""
     fake: Tensor
+    """Generated examples of the update."""
     fake_condition: Condition
+    """Condition of the generated examples."""
     generator_moves: bool = field(kw_only=True)
+    """Whether the generator is updated; False for a discriminator update."""
     one_pass: bool = field(default=True, kw_only=True)
+    """Whether the discriminator scores reals and fakes in one concatenated pass, where that is possible."""
 
     @cached_property
     def judged_real(self) -> Tensor:
-        """The reals as the discriminator sees them: after augmentation."""
+        """Reals that the discriminator scores, after augmentation."""
         return self._augmented(self.batch.real, "real")
 
     @cached_property
     def judged_fake(self) -> Tensor:
-        """The fakes as the discriminator sees them: after augmentation."""
+        """Fakes that the discriminator scores, after augmentation."""
         return self._augmented(self.fake, "fake")
 
     @cached_property
     def real_verdict(self) -> Verdict:
+        """Verdict on the reals."""
         if not self.generator_moves:
             return self._both[0]
         with torch.no_grad():
@@ -123,6 +141,7 @@ class Turn:
 
     @cached_property
     def fake_verdict(self) -> Verdict:
+        """Verdict on the fakes."""
         return self._judge(self.judged_fake, self.fake_condition) if self.generator_moves else self._both[1]
 
     @cached_property
@@ -132,7 +151,7 @@ class Turn:
         if not alike or _has_batch_statistics(self.game.discriminator):
             return self._judge(real, self.batch.condition), self._judge(fake, self.fake_condition)
         both = self._judge(torch.cat((fake, real)), _concatenate(self.fake_condition, self.batch.condition))
-        # A discriminator of packs has fewer verdicts than it was shown examples.
+        # A discriminator of packs returns fewer verdicts than it got examples.
         fakes = len(both.scores[0]) * len(fake) // (len(fake) + len(real))
         return both.rows(slice(fakes, None)), both.rows(slice(fakes))
 
@@ -145,55 +164,73 @@ class Turn:
 
 
 Term = Callable[[Turn], Tensor]
-"""Turn -> scalar. It may be an nn.Module: its state is then kept in checkpoints."""
+"""Turn -> scalar. It may be an nn.Module: its state is then saved in checkpoints."""
 Schedule = Callable[[int], float]
-"""Step (generator moves made so far) -> value."""
+"""Step (generator updates so far) -> value."""
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A term of an objective, with its weight."""
+    """Weighted term of an objective.
+
+    Raises:
+        ValueError: if `every` is below 1.
+    """
 
     name: str
-    """The key in the log."""
+    """Key in the log."""
     term: Term
+    """Turn -> scalar."""
     weight: float | Schedule = 1.0
+    """Factor of the term, or a schedule of it."""
     every: int = 1
-    """Applied on every n-th step, multiplied by n, so that its mean pull stays the same."""
+    """Interval in steps at which the term is applied. Its weight is multiplied by the interval, so that its mean effect
+    stays the same."""
 
     def __post_init__(self) -> None:
         if self.every < 1:
-            wrong = f"is applied every n-th step with n at least 1, not {self.every}"
-            raise ValueError(f"term {self.name!r} {wrong}")
+            raise ValueError(f"every of term {self.name!r} must be at least 1 step, not {self.every}")
 
     def active(self, step: int) -> bool:
+        """Return whether the term is applied at this step."""
         return step % self.every == 0
 
     def cost(self, turn: Turn) -> Tensor:
+        """Compute the weighted term, a scalar."""
         weight = self.weight(turn.step) if callable(self.weight) else self.weight
         return self.term(turn) * (weight * self.every)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a move costs: an adversarial loss, and terms for either player.
+    """Losses of an update: an adversarial loss, and additional terms for either player.
 
-    The order of evaluation is fixed, because every pass through a network with normalized weights counts: real, then
-    fake (in the generator's move fake, then real where the loss compares the two), then the terms as they are listed.
+    The order of evaluation is fixed, because every pass through a network with normalized weights updates its state:
+    real, then fake (in a generator update fake, then real if the loss compares the two), then the terms in their order.
+
+    Raises:
+        ValueError: if two terms of one player have the same name.
     """
 
     adversarial: AdversarialLoss
+    """Adversarial loss of both players."""
     discriminator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the generator."""
 
     def __post_init__(self) -> None:
         for terms in (self.discriminator_terms, self.generator_terms):
             names = ["adversarial", *(each.name for each in terms)]
             if repeated := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"each term of an objective needs a name of its own; repeated: {repeated}")
+                raise ValueError(f"the terms of an objective must have different names; repeated: {repeated}")
 
     def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
-        """Named scalars of a discriminator's move; their sum is what it minimizes."""
+        """Compute the losses of a discriminator update.
+
+        Returns:
+            Name -> scalar; the discriminator minimizes their sum.
+        """
         scales = zip(turn.real_verdict.scores, turn.fake_verdict.scores, strict=True)
         conditions = (turn.batch.condition, turn.fake_condition)
         costs = [self.adversarial.discriminator(*scores, *conditions) for scores in scales]
@@ -210,7 +247,11 @@ class Objective:
         return {name: _mean(list(each)) for name, each in zip(("real", "fake"), costs, strict=True)}
 
     def generator_losses(self, turn: Turn) -> dict[str, Tensor]:
-        """Named scalars of a generator's move; their sum is what it minimizes."""
+        """Compute the losses of a generator update.
+
+        Returns:
+            Name -> scalar; the generator minimizes their sum.
+        """
         fake, paired = turn.fake_verdict.scores, self.adversarial.paired_generator
         if paired is None:
             costs = [self.adversarial.generator(scores, turn.fake_condition) for scores in fake]
@@ -221,92 +262,117 @@ class Objective:
 
 
 class LabelSource(nn.Module):
-    """Where conditions come from; by itself, the data set's labels. What it must remember is a buffer or parameter."""
+    """Source of conditions; this base class uses the labels of the dataset. State must be buffers or parameters."""
 
     num_labels: int | tuple[int, ...] = 0
-    """How many labels it gives; for several labels an image (label blocks) a tuple; 0 where there is no label."""
+    """Number of labels; a tuple if images have several labels (label blocks); 0 = no labels."""
     names_classes: bool = True
-    """Whether its labels are the data set's own classes: clusters, parts and random labels are not."""
+    """Whether the labels are the classes of the dataset; False for clusters, parts and random labels."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """The condition of the real examples."""
+        """Return the condition of the real examples."""
         return batch.condition
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
-        """The condition to generate under, given the (already labeled) real batch of the same move: here, the same."""
+        """Return the condition of the fakes of an update; by default that of its (already labeled) real batch."""
         return batch.condition
 
     def draw(self, random: Draws) -> Condition:
-        """A condition for samples outside training, where there is no real batch."""
+        """Draw a condition for samples outside training, without a real batch.
+
+        Raises:
+            NotImplementedError: if the source can't draw labels without one.
+        """
         raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        """Labels with those that are missing (UNLABELED) drawn."""
-        return torch.where(labels == UNLABELED, self.draw(random), labels)
+        """Return the labels with missing ones (UNLABELED) replaced by drawn ones."""
+        drawn = cast(Tensor, self.draw(random))  # sources that complete labels draw a tensor of them
+        return torch.where(labels == UNLABELED, drawn, labels)
 
     def observe(self, batch: Batch) -> None:
-        """Called in each discriminator move, once for each accumulated part, with this process's labeled rows."""
+        """Observe the labeled rows of this process; called in each discriminator update, once per micro-batch."""
 
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
-        """Called before the first step, and then as often as the recipe's `refresh_every` says, in every process, with
-        the data set and draws of this moment (`random.over(n)` has n rows). Returns numbers for the run's record.
+        """Update the labels, in every process: before the first step, then every `refresh_every` steps of the recipe.
+
+        Args:
+            data: the dataset.
+            random: draws of this step; `random.over(n)` has n rows.
+
+        Returns:
+            Name -> number, for the log.
         """
         return {}
 
     def label_unseen(self, examples: Tensor) -> Condition:
-        """The condition of examples outside the training data, where the labels are not the data set's classes."""
+        """Return the condition of examples outside the training data; None if labels are the dataset's classes."""
         return None
 
     def accepts(self, fake: Tensor, condition: Condition) -> Tensor | None:
-        """[B] bool: which samples are what was asked for, for rejection sampling; None = can't be told."""
+        """Return which samples match their condition, for rejection sampling: [B] bool, or None = unknown."""
         return None
 
     def sampling_state(self) -> dict[str, Tensor]:
-        """What drawing samples needs beyond the recipe's numbers: it is shared beside the generator's weights."""
+        """Return the state that sampling needs beyond the recipe; it is exported with the generator's weights."""
         return {}
 
     def take_over(self, state: dict[str, Tensor]) -> str:
-        """Take what fits of another run's labels (their state dict), so that numbers keep their meaning on other data.
-        Returns a sentence on what was taken, or "" where a label means the same in every run.
+        """Load the matching parts of another run's label state, so that each label keeps its meaning on other data.
+
+        Args:
+            state: the state dict of the other run's label source.
+
+        Returns:
+            A sentence on what was loaded, or "" if a label means the same in every run.
         """
         return ""
 
     def load_sampling_state(self, state: dict[str, Tensor]) -> None:
-        """Take what `sampling_state` gave. Raises RuntimeError if it does not fit."""
+        """Load a state that `sampling_state` returned.
+
+        Raises:
+            RuntimeError: if it does not fit.
+        """
 
 
 @dataclass
 class Game:
-    """The two players, the label source, and what a move costs.
-
-    generator(z [B, latent_dim], condition, size=None) -> fakes, with the attribute `latent_dim`;
-    discriminator(x, condition) -> Verdict or scores, with `.features(x)`, which needs no label;
-    augment(x, random) -> x, applied to whatever the discriminator judges. One that adapts is an nn.Module with a method
-    `observe(mean_sign)`, called after every discriminator move with the mean sign of its realness of the reals (a
-    scalar on the device, over all processes), and a scalar tensor `strength`, which is logged;
-    constraint(discriminator), applied in place and without gradient after each of its optimizer steps: clipping, say.
-    """
+    """Two networks, a label source and an objective."""
 
     generator: nn.Module
+    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`."""
     discriminator: nn.Module
+    """discriminator(x, condition) -> Verdict or scores; it has the method `features(x)`, which needs no label."""
     labels: LabelSource
+    """Source of the conditions of reals and fakes."""
     objective: Objective
+    """Losses of both players."""
     augment: Callable[[Tensor, Draws], Tensor] | None = None
+    """augment(x, random) -> x, applied to all inputs of the discriminator. An adaptive one is an nn.Module with a
+    method `observe(mean_sign)`, called after every discriminator update with the mean sign of the realness of the reals
+    (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged."""
     constraint: Callable[[nn.Module], None] | None = None
+    """constraint(discriminator), applied in place and without gradient after each of its optimizer steps, such as
+    weight clipping."""
     modules: dict[str, nn.Module] = field(init=False, repr=False)
-    """Everything that carries state (all nn.Modules above), by name: it is kept in checkpoints."""
+    """Modules with state (all nn.Modules above) by name; they are saved in checkpoints."""
 
     def __post_init__(self) -> None:
         self.modules = {name: getattr(self, name) for name in ("generator", "discriminator", "labels")}
         objective = self.objective
         sides = (("discriminator", objective.discriminator_terms), ("generator", objective.generator_terms))
-        found = {f"terms/{side}/{each.name}": each.term for side, terms in sides for each in terms}
-        found |= {"augment": self.augment, "constraint": self.constraint}
-        self.modules |= {name: each for name, each in found.items() if isinstance(each, nn.Module)}
+        callables = {f"terms/{side}/{each.name}": each.term for side, terms in sides for each in terms}
+        callables |= {"augment": self.augment, "constraint": self.constraint}
+        self.modules |= {name: each for name, each in callables.items() if isinstance(each, nn.Module)}
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
-        """Fakes for a condition, from latent codes drawn from the stream "z" (standard normal)."""
-        z = random.normal("z", self.generator.latent_dim)
+        """Generate fakes under a condition, from latent codes of the random stream "z" (standard normal).
+
+        Args:
+            size: (height, width) in pixels, for generators that draw at any size; None = the training size.
+        """
+        z = random.normal("z", cast(int, self.generator.latent_dim))  # an attribute of every generator
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
 
 
@@ -321,18 +387,21 @@ def _mean(costs: list[Tensor]) -> Tensor:
 
 
 def _concatenate(first: Condition, second: Condition) -> Condition:
-    if (first is None) != (second is None):
-        raise ValueError(
-            "reals and fakes must both have a condition or both have none: the label source labels only one of them"
-        )
-    if isinstance(first, tuple):
+    if first is None and second is None:
+        return None
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat((first, second))
+    if isinstance(first, tuple) and isinstance(second, tuple):
         return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
-    return None if first is None else torch.cat((first, second))
+    raise ValueError(
+        "reals and fakes must both have a condition or both have none, of one type: the label source returned "
+        f"{type(second).__name__} for reals and {type(first).__name__} for fakes"
+    )
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:
-    known = vars(network)  # looked for once in each network
-    if "_has_batch_statistics" not in known:
+    attributes = vars(network)  # the result is cached on the network
+    if "_has_batch_statistics" not in attributes:
         names = (type(module).__name__.lower() for module in network.modules())
-        known["_has_batch_statistics"] = any("batchnorm" in name for name in names)
-    return known["_has_batch_statistics"]
+        attributes["_has_batch_statistics"] = any("batchnorm" in name for name in names)
+    return attributes["_has_batch_statistics"]

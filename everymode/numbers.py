@@ -1,4 +1,4 @@
-"""Numbers by name: the fields of a recipe and of its parts, checked against their types. Free of torch."""
+"""Hyper-parameters by name: fields of a recipe and of its parts, checked against their types. Does not import torch."""
 
 from __future__ import annotations
 
@@ -14,71 +14,77 @@ from typing import Any, Literal
 from everymode.resolution import Resolution, parse_resolution
 
 FROM_DATA: dict[str, bool] = {"from_data": True}
-"""Metadata of a field that only the data, or a file, fills in: no flag sets it."""
-RENAMED = {"conditional": "labels says it now: --labels given, or --labels none"}
-"""Numbers that recipes had until 0.2, and what stands for them."""
+"""Metadata of a field that is set by the data or a file, not by a flag."""
+RENAMED = {"conditional": "use --labels given or --labels none"}
+"""Hyper-parameters removed in 0.2, with what replaces them."""
 SPELLINGS = {
     "grey": "gray",
     "labelled_fraction": "labeled_fraction",
     "labelled_share": "labeled_share",
     "neighbours": "neighbors",
 }
-"""Numbers that were spelled otherwise until 0.2; the old spelling is still read, from flags, calls, and files."""
+"""Hyper-parameters with another spelling before 0.2, which flags, calls and files may still use: old -> new."""
 AUTO = "auto"
-"""How a person writes None where it means that a number is chosen automatically."""
+"""Text for None where None means automatic."""
 
 
 class NotFinite(ValueError):
-    """What a network gave holds NaN or infinite numbers."""
+    """Output of a network that contains NaN or infinite numbers."""
 
 
 class UnknownNumber(ValueError):
-    """There is no number of that name."""
+    """Unknown name of a hyper-parameter."""
 
 
 def unknown_number(name: str, whose: str, known: Iterable[str]) -> UnknownNumber:
-    """The error for a name that is not among those known, with the nearest one."""
+    """Return the error for an unknown name, with the nearest known one."""
     if name in RENAMED:
-        return UnknownNumber(f"{name} is no number of a recipe any more: {RENAMED[name]}")
+        return UnknownNumber(f"{name} is not a hyper-parameter any more: {RENAMED[name]}")
     known = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else f" It has: {', '.join(known)}"
-    return UnknownNumber(f"{whose} has no number called {name!r}.{hint}")
+    return UnknownNumber(f"{whose} has no hyper-parameter {name!r}.{hint}")
 
 
 def respelled(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """The same numbers under the names they have now. Raises ValueError where one has both spellings."""
+    """Return the hyper-parameters under their present names.
+
+    Raises:
+        ValueError: if one is given under both its old and its new name.
+    """
     renamed = {SPELLINGS.get(name, name): value for name, value in numbers.items()}
     if len(renamed) < len(numbers):
-        twice = next(name for name in numbers if SPELLINGS.get(name) in numbers)
-        raise ValueError(
-            f"{twice} is the old spelling of {SPELLINGS[twice]}, which is given too: leave it out"
-        )
+        old = next(name for name in numbers if SPELLINGS.get(name) in numbers)
+        raise ValueError(f"{old} is the old name of {SPELLINGS[old]}, which is also set: omit {old}")
     return renamed
 
 
 def names_of(values: Any) -> list[str]:
-    """The names of a dataclass's fields, in their order; of an instance or of the class."""
+    """Return the field names of a dataclass, or of an instance, in their order."""
     return [each.name for each in fields(values)]
 
 
 @cache
 def types_of(kind: type) -> dict[str, Any]:
-    """The types of a dataclass's fields, by name."""
+    """Return the types of a dataclass's fields by name."""
     return typing.get_type_hints(kind)
 
 
 def require_finite(numbers: Any) -> None:
-    """Raise ValueError for a field of a dataclass that is NaN or infinite, or holds such a number."""
+    """Check that no field of a dataclass is or contains NaN or an infinite number.
+
+    Raises:
+        ValueError: if one does.
+    """
     for name in names_of(numbers):
         value = getattr(numbers, name)
-        several = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(each, float) and not math.isfinite(each) for each in several):
+        elements = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(each, float) and not math.isfinite(each) for each in elements):
             raise ValueError(f"{name} must be a finite number, not {value}")
 
 
 def with_tuples(value: Any) -> Any:
-    """JSON's lists as the tuples they were, and numpy's numbers (out of a sweep) as Python's."""
+    """Convert lists (of JSON) to tuples, and NumPy scalars to Python numbers."""
     if isinstance(value, (list, tuple)):
         return tuple(with_tuples(each) for each in value)
     if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
@@ -87,23 +93,27 @@ def with_tuples(value: Any) -> Any:
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:
-    """The value as its field's type; "auto" is None where None is allowed. Raises ValueError that says what is."""
+    """Convert a value to the type of its field; "auto" becomes None where None is allowed.
+
+    Raises:
+        ValueError: if the type does not allow it; the error message states what is allowed.
+    """
     if not isinstance(value, (list, tuple)):
         value = with_tuples(value)
     if kind == Resolution:
         return parse_resolution(value)
     if typing.get_origin(kind) is Literal:
-        return _chosen(name, value, typing.get_args(kind))
+        return _choice(name, value, typing.get_args(kind))
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         choices = typing.get_args(kind)
         optional = type(None) in choices
         if optional and (value is None or value == AUTO):
             return None
-        if isinstance(value, (tuple, list)) and tuple in map(typing.get_origin, choices):
+        if isinstance(value, (tuple, list)) and any(typing.get_origin(each) is tuple for each in choices):
             return with_tuples(list(value))
         kind = next(choice for choice in choices if choice is not type(None))
         if typing.get_origin(kind) is Literal:
-            return _chosen(name, value, typing.get_args(kind))
+            return _choice(name, value, typing.get_args(kind))
     if isinstance(value, dict) and hasattr(kind, "from_json"):
         return kind.from_json(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -117,14 +127,17 @@ def checked(name: str, value: Any, kind: Any) -> Any:
 
 
 def require_types(values: Any) -> None:
-    """Raise ValueError for a field of a dataclass that is a number, text, switch or choice and holds another value.
+    """Check the types of a dataclass's fields that are numbers, texts, booleans or choices.
 
-    Other fields, and those of classes whose types can't be read, are not looked at.
+    Other fields, and those of classes whose types can't be read, are not checked.
+
+    Raises:
+        ValueError: if one has another type.
     """
     for name, kind in _plain_fields(type(values)):
         value = getattr(values, name)
         if checked(name, value, kind) is None and value is not None:
-            raise ValueError(f"{name} is None where it is chosen automatically, not {value!r}")
+            raise ValueError(f"{name} must be None for automatic, not {value!r}")
 
 
 @cache
@@ -143,20 +156,22 @@ def _is_plain(kind: Any) -> bool:
 
 
 def changed(recipe: Any, kinds: Collection[str], numbers: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe that differ once these numbers are changed: its own, and parts with theirs.
+    """Return the fields of a recipe that change with these hyper-parameters: its own fields, and its parts.
 
     Args:
-        kinds: the fields that hold parts; where `numbers` has one, it is changed before the numbers are.
+        kinds: the fields that hold parts; parts in `numbers` replace the recipe's before hyper-parameters are set.
 
-    Raises UnknownNumber for an unknown name, with the nearest; ValueError for a value of the wrong kind.
+    Raises:
+        UnknownNumber: for an unknown name; the error message has the nearest.
+        ValueError: for a value of the wrong type.
     """
     types = types_of(type(recipe))
     numbers = respelled(numbers)
     for kind in kinds:
         if isinstance(numbers.get(kind), str):
             raise ValueError(
-                f"{kind} takes a part, not its name {numbers[kind]!r}; everymode.train(..., {kind}={numbers[kind]!r}) "
-                "takes names"
+                f"{kind} must be a part, not the name {numbers[kind]!r}; everymode.train(..., {kind}="
+                f"{numbers[kind]!r}) takes names"
             )
     own = {kind: checked(kind, numbers[kind], types[kind]) for kind in kinds if kind in numbers}
     parts = {part.kind: part for part in recipe.parts()} | own
@@ -175,7 +190,7 @@ def changed(recipe: Any, kinds: Collection[str], numbers: dict[str, Any]) -> dic
 
 
 def explaining(make: Callable[..., None]) -> Callable[..., None]:
-    """An initializer with which `Recipe(width=48)` and `replace(recipe, width=48)` say how parts are changed."""
+    """Wrap an initializer so that the errors of `Recipe(width=48)` and `replace(recipe, width=48)` name the fix."""
 
     @wraps(make)
     def init(self: Any, **numbers: Any) -> None:
@@ -185,7 +200,7 @@ def explaining(make: Callable[..., None]) -> Callable[..., None]:
                 raise TypeError(str(unknown_number(name, "a recipe", own)))
             if name not in own:
                 raise TypeError(
-                    f"a recipe has no field {name!r}: numbers of its parts are changed by "
+                    f"a recipe has no field {name!r}: change hyper-parameters of its parts by "
                     f"recipe.with_numbers({name}=...), or in the part, as in "
                     "replace(recipe, networks=replace(recipe.networks, width=48))"
                 )
@@ -194,7 +209,7 @@ def explaining(make: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
-def _chosen(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+def _choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     if value not in choices:
         raise ValueError(f"{name} is one of {', '.join(map(str, choices))}, not {value!r}")
     return value

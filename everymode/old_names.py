@@ -1,4 +1,4 @@
-"""Names from before the package had rooms: they work until 0.3, with a warning that names the new ones."""
+"""Names of modules, functions and arguments before 0.2: they work until 0.3, with a warning that gives the new name."""
 
 from __future__ import annotations
 
@@ -103,15 +103,18 @@ NAMES = {
     "everymode.partitioner.nearest_neighbours": "everymode.partitioner.nearest_neighbors",
     "everymode.partitioner.neighbour_accuracy": "everymode.partitioner.neighbor_accuracy",
 }
-"""What else left a package: old name -> new name."""
+"""Other names that moved to another package: old name -> new name."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def renamed_keywords(**new_names: str) -> Callable[[Function], Function]:
-    """A decorator that takes keyword arguments under their old names too, with a warning: old name -> new name.
+    """Return a decorator that also accepts keyword arguments under their old names, with a warning.
 
-    The function raises TypeError where both names are given.
+    The decorated function raises TypeError if both names are given.
+
+    Args:
+        new_names: old name=new name.
     """
 
     def decorate(function: Function) -> Function:
@@ -133,9 +136,10 @@ def renamed_keywords(**new_names: str) -> Callable[[Function], Function]:
 
 
 def found(package: str, name: str) -> Any:
-    """What `package.name` is called today, with a warning: for a package's `__getattr__`.
+    """Return the object that `package.name` was, with a warning; for the `__getattr__` of a package.
 
-    Raises AttributeError where it never was a name of the package's.
+    Raises:
+        AttributeError: if the package never had this name.
     """
     old = f"{package}.{name}"
     if old in MODULES:
@@ -149,9 +153,9 @@ def found(package: str, name: str) -> Any:
 
 
 def install() -> None:
-    """Have imports of old modules give the new ones: the same objects."""
+    """Install an import hook, so that importing an old module returns the new one (the same object)."""
     if not any(isinstance(finder, _OldModules) for finder in sys.meta_path):
-        # First, for the files of a package that moved would also be found under its old name, and loaded twice.
+        # At the front, because the files of a moved package would also be found by its old name, and loaded twice.
         sys.meta_path.insert(0, _OldModules())
 
 
@@ -162,15 +166,15 @@ GONE = {
         *("partition_numbers", "residual_networks", "small_gan", "tables"),
     )
 }
-"""Modules of recipe classes, in whose place there are parts."""
+"""Modules of recipe classes, which parts have replaced."""
 
 
 class _OldModules(MetaPathFinder):
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if fullname in GONE:
             raise ModuleNotFoundError(
-                f"{fullname} is gone: recipes are made of parts now, which stand in everymode.recipes.parts and in the "
-                "papers' modules, and are changed with recipe.with_numbers(...)",
+                f"{fullname} no longer exists: recipes consist of parts, which are in everymode.recipes.parts and "
+                "in the modules of the papers; change their hyper-parameters with recipe.with_numbers(...)",
                 name=fullname,
             )
         return ModuleSpec(fullname, _Renamed()) if fullname in MODULES else None
@@ -183,8 +187,10 @@ class _Renamed(Loader):
     def exec_module(self, module: ModuleType) -> None:
         old = module.__name__
         _warn(old, MODULES[old], stacklevel=3)
-        sys.modules[old] = import_module(MODULES[old])  # in the place of the empty one
+        sys.modules[old] = import_module(MODULES[old])  # replaces the empty module
 
 
 def _warn(old: str, new: str, *, stacklevel: int) -> None:
-    warnings.warn(f"{old} is called {new} now; the old name goes in 0.3", DeprecationWarning, stacklevel)
+    warnings.warn(
+        f"{old} is called {new} now; the old name will be removed in 0.3", DeprecationWarning, stacklevel
+    )

@@ -1,8 +1,8 @@
-"""Parts: the values of which a recipe is made. Each knows its numbers, refuses impossible ones and builds its piece.
+"""Parts of a recipe: each holds its hyper-parameters, rejects impossible values, and builds one component of the game.
 
-A part is a frozen dataclass and imports no torch at its head, so that a command line can list and check it at once.
-Each class here is the contract of a kind; the parts of the papers stand in `everymode.recipes`. A part of your own
-derives from one of them. Whether parts fit together is asked in `everymode.fit`.
+A part is a frozen dataclass whose module does not import torch when it is loaded, so that the command line can list and
+check parts immediately. Each class here defines the interface of one kind of part; the parts of the papers are in
+`everymode.recipes`. Custom parts derive from these classes. `everymode.fit` checks that parts fit together.
 """
 
 from __future__ import annotations
@@ -23,19 +23,26 @@ if TYPE_CHECKING:
     from everymode.training.preparation import Preparation
 
 Head = Callable[[int], "nn.Module"]
-"""Width F of a discriminator's features -> a module that is called as module(features [B, F], condition)."""
+"""Width F of a discriminator's features -> a module, called as module(features [B, F], condition)."""
 FirstLayer = Callable[[int, int], "nn.Module"]
 """(inputs, outputs) -> a generator's first layer, called as layer(z, condition)."""
 Constraint = Callable[["nn.Module"], None]
-"""What is done to a network in place."""
+"""Function that modifies a network in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What all kinds have in common."""
+    """Base class of all kinds of parts."""
 
     kind: ClassVar[str]
-    """The recipe's field that holds parts of this kind."""
+    """Field of a recipe that holds parts of this kind."""
+    option: ClassVar[str] = ""
+    """Command-line option that selects the part, such as "--norm layer", for error messages that name the part."""
+
+    @property
+    def display_name(self) -> str:
+        """Name of the part in error messages: its command-line option, or its class if `option` is empty."""
+        return self.option or type(self).__name__
 
     def __post_init__(self) -> None:
         require_types(self)
@@ -43,34 +50,54 @@ class Part:
         require_finite(self)
 
     def check(self) -> None:
-        """Raise ValueError, in a sentence, for numbers that this part can't have."""
+        """Check the hyper-parameters of this part.
+
+        Raises:
+            ValueError: if one of them is impossible.
+        """
 
     def check_in(self, recipe: Recipe) -> None:
-        """Raise ValueError for numbers of the recipe's data and training that this part can't do with."""
+        """Check the recipe's hyper-parameters of data and training against this part.
+
+        Raises:
+            ValueError: if this part can't work with one of them.
+        """
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """The recipe, which does not hold the data's facts yet, with what this part derives from them.
+        """Return the recipe with the hyper-parameters that this part derives from the data.
 
-        Raises ValueError for data that this part can't do with.
+        Args:
+            recipe: a recipe that does not hold the facts of the data yet.
+
+        Raises:
+            ValueError: if this part can't work with the data.
         """
         return recipe
 
     def notes(self, recipe: Recipe) -> list[str]:
-        """Sentences that `train` prints first: what was derived from the data, and why."""
+        """Return the sentences that `train` prints first: what was derived from the data, and why."""
         return []
 
     def shrunk(self, recipe: Recipe) -> Recipe:
-        """The recipe with this part at toy size, where three steps take seconds."""
+        """Return the recipe with this part at toy size, so that three steps take seconds."""
         return recipe
 
     def require_at_least_0(self, *names: str) -> None:
-        """Raise ValueError for weights and margins that are negative, infinite or not a number."""
+        """Check weights and margins.
+
+        Raises:
+            ValueError: if one of them is negative, infinite or NaN.
+        """
         for name in names:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 (none) or more, not {getattr(self, name)}")
 
     def require_at_least_1(self, *names: str) -> None:
-        """Raise ValueError for counts below 1; None, which is chosen automatically, passes."""
+        """Check counts; None (automatic) is allowed.
+
+        Raises:
+            ValueError: if one of them is below 1.
+        """
         for name in names:
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
@@ -78,34 +105,41 @@ class Part:
 
 @dataclass(frozen=True)
 class NetworkNeeds:
-    """What a pair of networks must be built for."""
+    """Requirements for a generator and a discriminator."""
 
     size: tuple[int, int]
-    """(height, width) of the images."""
+    """(height, width) of the images in pixels."""
     channels: int
+    """Channels of the images."""
     num_labels: int | tuple[int, ...] | None
-    """Labels that the generator is told; a tuple for several an image; None = it is told none."""
+    """Number of labels of the generator; a tuple if images have several labels; None = unconditional."""
     head: Head
-    """The discriminator's head."""
+    """Head of the discriminator."""
     class_head: Head | None = None
-    """An auxiliary class head, whose logits are the Verdict's `classes`."""
+    """Auxiliary class head, whose logits are the Verdict's `classes`."""
     first: FirstLayer | None = None
-    """The generator's first layer, in place of a linear layer on z and the label's embedding."""
+    """First layer of the generator; None = a linear layer on z and the label's embedding."""
     feature_norm: Head | None = None
-    """channels -> what normalizes the discriminator's features; None = what the published discriminator has."""
+    """channels -> normalization layer of the discriminator's features; None = as the published discriminator."""
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of labels, for networks that take one label per image; `everymode.fit` rejects several."""
+        assert not isinstance(self.num_labels, tuple)
+        return self.num_labels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Networks(Part):
-    """Which generator and discriminator play, with the generator's own weight rule."""
+    """Architectures of generator and discriminator, with the weight normalization of the generator."""
 
     kind: ClassVar[str] = "networks"
     takes_points: ClassVar[bool] = False
-    """Whether it draws points in the plane, not images."""
+    """Whether the networks are for points in the plane; False for images."""
     takes_label_blocks: ClassVar[bool] = False
-    """Whether the generator may be told several labels an image."""
+    """Whether the generator accepts several labels per image."""
     takes_first_layer: ClassVar[bool] = False
-    """Whether the generator's first layer may be one per generator."""
+    """Whether the generator accepts another first layer, such as one per generator."""
     normalizes_batches: ClassVar[bool] = False
     """Whether the published discriminator has batch normalization."""
 
@@ -114,19 +148,18 @@ class Networks(Part):
     latent_dim: int = 128
     """Length of the latent code z."""
     pack: int = 1
-    """Examples that the discriminator judges together (PacGAN)."""
+    """Examples per pack; the discriminator scores each pack as a whole (PacGAN)."""
     packs: int | None = None
-    """Packs that the discriminator judges at once, so that the batch has pack times as many examples; auto = as many as
-    the batch gives."""
+    """Packs per discriminator update; sets the batch size to packs * pack. auto = from the batch size."""
 
     @property
     def takes_feature_norm(self) -> bool:
-        """Whether layer or batch normalization may be put into the discriminator."""
+        """Whether the discriminator accepts layer or batch normalization."""
         return False
 
     @property
     def has_blocks(self) -> bool:
-        """Whether the discriminator has residual blocks, which can be normalized apart from the rest."""
+        """Whether the discriminator has residual blocks, which can be normalized separately."""
         return False
 
     def check(self) -> None:
@@ -139,13 +172,16 @@ class Networks(Part):
         return replace(recipe, networks=replace(self, packs=None))
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        """Generator and discriminator, initialized from torch's global generator, the generator under its own weight
-        rule; the discriminator, not yet normalized, takes `pack` times as many channels.
+        """Build the generator and the discriminator, initialized from torch's global generator.
+
+        Returns:
+            The generator, with its weight normalization, and the discriminator, without any, for `pack` times as many
+            channels as an image has.
         """
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
     def example(self, needs: NetworkNeeds) -> tuple[Tensor, Tensor | None]:
-        """What the discriminator takes: one example (one pack) of zeros, and a label of each kind, or None."""
+        """Return an input of the discriminator: one example (one pack) of zeros, and its label(s) or None."""
         import torch
 
         shape = (2,) if self.takes_points else (needs.channels, *needs.size)
@@ -155,66 +191,77 @@ class Networks(Part):
         return torch.zeros(self.pack, *shape), label
 
     def for_codes(self, code_dim: int) -> Networks:
-        """The same networks for an autoencoder with codes of this length."""
+        """Return the same networks for an autoencoder with codes of this length."""
         return replace(self, latent_dim=code_dim, pack=1, packs=None)
 
 
 @dataclass(frozen=True)
 class LossPieces:
-    """What a loss is made of, for a number of labels."""
+    """Components of a loss, for a given number of labels."""
 
     adversarial: AdversarialLoss
+    """Adversarial loss of both players."""
     head: Head
+    """Head of the discriminator."""
     class_head: Head | None = None
+    """Auxiliary class head of the discriminator."""
     discriminator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
+    """Additional terms of the generator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loss(Part):
-    """The objective of both players, and the head that the discriminator needs for it."""
+    """Loss of both players, with the discriminator's head that it needs."""
 
     kind: ClassVar[str] = "loss"
     called: ClassVar[str]
-    """Its name in sentences."""
+    """Name of the loss in sentences."""
     tells_apart: ClassVar[bool] = False
-    """Whether it tells labels apart, so that it takes two or more."""
+    """Whether the loss classifies, so that it needs at least two labels."""
     takes_label_blocks: ClassVar[bool] = False
-    """Whether images may have several labels each."""
+    """Whether images may have several labels."""
     compares_pairs: ClassVar[bool] = False
-    """Whether it compares each real with a fake, which must then have the real's label."""
+    """Whether the loss compares each real with a fake, which must then have the same label."""
     has_zero: ClassVar[bool] = True
-    """Whether its scores have a zero of their own, by which LeCam and adaptive augmentation go."""
+    """Whether a score of 0 means undecided, which LeCam and adaptive augmentation rely on."""
     averages_over_unlabeled: ClassVar[bool] = False
-    """Whether the discriminator's cost of reals is the mean of labeled and unlabeled ones: half of a batch, or more,
-    is then labeled (Multi-hinge GAN, equation 8)."""
+    """Whether the discriminator's loss on reals averages a term for labeled and one for unlabeled images; then at least
+    half of each batch is labeled by default (Multi-hinge GAN, equation 8)."""
 
     def needs_labels(self, recipe: Recipe) -> bool:
-        """Whether it asks for a label of each image."""
+        """Return whether the loss uses the label of each image."""
         return True
 
     def takes_unlabeled(self, recipe: Recipe) -> bool:
-        """Whether it can judge an image whose label is missing."""
+        """Return whether the loss accepts images without a label."""
         return True
 
+    def num_classes(self, recipe: Recipe) -> int:
+        """Return the number of labels of a recipe that has one label per image; `everymode.fit` rejects others."""
+        labels = recipe.num_labels
+        assert isinstance(labels, int)
+        return labels
+
     def pieces(self, recipe: Recipe) -> LossPieces:
-        """Costs and heads for `recipe.num_labels` labels (None where there are none)."""
+        """Build the loss functions and heads for `recipe.num_labels` labels (None = no labels)."""
         raise NotImplementedError(f"{type(self).__name__} has no pieces(): define it")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Part):
-    """How many labels there are, where they come from, what must be learned first, and what they add to the game."""
+    """Number and source of the labels, with the preparation and the additional terms that they need."""
 
     kind: ClassVar[str] = "labels"
     follows_discriminator: ClassVar[bool] = False
-    """Whether the source is made of the discriminator. All others are built before the networks."""
+    """Whether the label source is built from the discriminator; others are built before the networks."""
     leaves_unlabeled: ClassVar[bool] = False
-    """Whether an image may be left without a label."""
+    """Whether images may remain without a label."""
     several_generators: ClassVar[bool] = False
-    """Whether several generators play, with a first layer each."""
+    """Whether there are several generators, each with its own first layer."""
     needs_pixels: ClassVar[bool] = False
-    """Whether it looks at images, not at points."""
+    """Whether the data must be images; False if points are possible too."""
     needs_squares: ClassVar[bool] = False
     """Whether images must be square."""
 
@@ -225,95 +272,107 @@ class Labels(Part):
 
     @property
     def refresh_interval(self) -> int:
-        """Steps between two refreshes of the source; 0 = never."""
+        """Steps between two refreshes of the label source; 0 = never."""
         return 0
 
     @property
     def share_labeled(self) -> float | None:
-        """Share of every batch that is drawn from labeled images, the rest from unlabeled ones."""
+        """Fraction of each batch drawn from labeled images; 0 or None = same ratio as the dataset."""
         return None
 
     def num_labels(self, recipe: Recipe) -> int | tuple[int, ...] | None:
-        """Labels that the networks are told; a tuple for several an image; None = none; 0 = only the data say."""
+        """Return the number of labels of the networks.
+
+        Returns:
+            A tuple if images have several labels; None = no labels; 0 = not known before the data are.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no num_labels(): define it")
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
-        """The label source; the discriminator is given where `follows_discriminator`."""
+        """Build the label source.
+
+        Args:
+            discriminator: provided if `follows_discriminator`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no source(): define it")
 
     def class_head(self) -> Head | None:
-        """An auxiliary class head that the discriminator needs."""
+        """Return the auxiliary class head that the discriminator needs, or None."""
         return None
 
     def first_layer(self) -> FirstLayer | None:
-        """The generator's first layer, where it is of another kind than the networks' own."""
+        """Return the generator's first layer, or None for that of the networks."""
         return None
 
     def terms(self, source: LabelSource) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
-        """What the labels add to the costs of discriminator and generator."""
+        """Return the additional terms of the discriminator and of the generator."""
         return (), ()
 
     def images_per_label(self, recipe: Recipe) -> tuple[float, float] | None:
-        """(images, labels) that D's weight decay goes by where it is automatic; None = no labels."""
+        """Return (images, labels) for the automatic weight decay of the discriminator, or None = no labels."""
         labels = self.num_labels(recipe)
         return (recipe.num_images, labels) if isinstance(labels, int) else None
 
     def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
-        """Learn, before the first step of a new run, what the source needs: see `Recipe.prepare`."""
+        """Prepare the label source before the first step of a new run; see `Recipe.prepare`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Part):
-    """What normalizes the discriminator: a weight rule, a norm of features, a constraint or a cost."""
+    """Normalization of the discriminator: of its weights or features, or by a constraint or a penalty."""
 
     kind: ClassVar[str] = "norm"
     normalizes_features: ClassVar[bool] = False
-    """Whether it is a norm of features, which the discriminator must have a place for."""
+    """Whether features are normalized, by layers that the discriminator must support."""
     normalizes_batches: ClassVar[bool] = False
-    """Whether what the discriminator says of an image depends on the others of its batch."""
+    """Whether the discriminator's output for an image depends on the other images of the batch."""
 
     @property
     def blocks_only(self) -> bool:
-        """Whether it is for the discriminator's residual blocks alone."""
+        """Whether only the residual blocks of the discriminator are normalized."""
         return False
 
     def feature_norm(self) -> Head | None:
-        """channels -> what normalizes the discriminator's features."""
+        """Return the function channels -> normalization layer of the discriminator's features, or None."""
         return None
 
     def normalize(self, discriminator: nn.Module, *example: Tensor | None) -> None:
-        """Put the discriminator's weights under a rule, in place; `example` is what it takes."""
+        """Normalize the discriminator's weights, in place.
+
+        Args:
+            example: an input of the discriminator.
+        """
 
     def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
-        """What is done to the discriminator after each of its steps."""
+        """Return the function that is applied to the discriminator after each of its optimizer steps, or None."""
         return None
 
     def terms(self) -> tuple[Weighted, ...]:
-        """Further costs of the discriminator."""
+        """Return the additional terms of the discriminator."""
         return ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms(Part):
-    """Further costs by weight; this base class has none."""
+    """Additional weighted terms of the losses; this base class has none."""
 
     kind: ClassVar[str] = "terms"
 
     @property
     def takes_gradients(self) -> bool:
-        """Whether a cost looks at the discriminator's gradient with respect to its inputs."""
+        """Whether a term uses the gradient of the discriminator with respect to its inputs."""
         return False
 
     @property
     def needs_zero(self) -> str:
-        """The name of a number in use that needs scores with a zero of their own, or ""."""
+        """Name of a nonzero weight that needs scores where 0 means undecided, or ""."""
         return ""
 
     @property
     def moves_pixels(self) -> str:
-        """The name of a number in use that needs images, or ""."""
+        """Name of a nonzero weight that needs images, or ""."""
         return ""
 
     def build(self, recipe: Recipe) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
-        """The terms of the discriminator and of the generator."""
+        """Return the additional terms of the discriminator and of the generator."""
         return (), ()

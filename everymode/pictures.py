@@ -1,4 +1,4 @@
-"""Pictures of results: sample grids, scatter plots of points, curves of a run."""
+"""Pictures of results: sample grids, scatter plots of points, and curves of a run."""
 
 from __future__ import annotations
 
@@ -19,28 +19,43 @@ if TYPE_CHECKING:
 
 
 def require_finite(values: Tensor, what: str) -> Tensor:
-    """The values, whose kind `what` names. Raises NotFinite (a ValueError) if they hold NaN or infinite numbers."""
+    """Return the values if they are finite.
+
+    Args:
+        what: noun for the values in the error message, such as "a point".
+
+    Raises:
+        NotFinite: (a ValueError) if they contain NaN or infinite numbers.
+    """
     if not bool(torch.isfinite(values).all()):
-        raise NotFinite(_NO_PICTURE.format(f"{what} holds NaN or infinite numbers"))
+        raise NotFinite(_NO_PICTURE.format(f"{what} contains NaN or infinite numbers"))
     return values
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as uint8, rounded, values outside clipped; uint8 images as they are. Same shape, on the CPU.
+    """Convert images in [-1, 1] to uint8; values outside, also infinite ones, are clipped.
 
-    Raises TypeError for images of another kind, NotFinite (a ValueError) for NaN; infinite values are clipped.
+    Args:
+        images: floating-point images, or uint8 images, which are returned unchanged.
+
+    Returns:
+        uint8 images of the same shape, on the CPU.
+
+    Raises:
+        NotFinite: (a ValueError) if they contain NaN.
+        TypeError: for images of another type.
     """
     _require_pixels(images)
     if images.dtype == torch.uint8:
         return images.cpu()
     if bool(images.isnan().any()):
-        raise NotFinite(_NO_PICTURE.format("an image holds NaN"))
+        raise NotFinite(_NO_PICTURE.format("an image contains NaN"))
     return images.detach().float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8).cpu()
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """One image [C, H, W] in [-1, 1], or uint8, as a picture: gray (C = 1), RGB (3) or RGBA (4)."""
-    _require_shown(len(image))
+    """Convert one image [C, H, W] in [-1, 1], or uint8, to a picture: gray (C = 1), RGB (3) or RGBA (4)."""
+    _require_channels(len(image))
     array = to_uint8(image).numpy()
     if array.shape[0] == 1:
         return Image.fromarray(array[0])
@@ -50,29 +65,34 @@ def to_pil(image: Tensor) -> Image.Image:
 def grid(
     images: Tensor, *, columns: int, row_names: Sequence[str] = (), scale: int | None = None, gap: int = 2
 ) -> Image.Image:
-    """Images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, laid out row by row.
+    """Arrange images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, in a grid, row by row.
 
     Args:
         columns: images per row.
-        row_names: text at the left of each row.
-        scale: whole-number enlargement (nearest pixel); by default small images are enlarged to be seen.
+        row_names: text to the left of each row.
+        scale: integer enlargement factor (nearest pixel); None = automatic, so that small images can be seen.
+        gap: pixels between images.
 
-    Raises ValueError for a shape that is no set of pictures, TypeError for images of another kind.
+    Raises:
+        TypeError: for images of another type.
+        ValueError: if the images have another shape, or if `columns` or `scale` is below 1.
     """
     _require_pixels(images)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"a grid needs images [N, C, H, W] with N > 0, not shape {tuple(images.shape)}")
     if columns < 1:
-        raise ValueError(f"a grid needs at least 1 for columns, not {columns}")
-    _require_shown(images.shape[1])
+        raise ValueError(f"columns of a grid must be at least 1, not {columns}")
+    if scale is not None and scale < 1:
+        raise ValueError(f"scale of a grid must be at least 1, or None for automatic, not {scale}")
+    _require_channels(images.shape[1])
     count, channels, height, width = images.shape
     scale = scale or max(1, round(48 / max(height, width)))
     rows = -(-count // columns)
     cell_height, cell_width = height * scale + gap, width * scale + gap
     margin = max((8 * len(name) for name in row_names), default=0) + (8 if row_names else 0)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
-    ground = {"L": 255, "RGB": (255, 255, 255), "RGBA": (255, 255, 255, 255)}[mode]
-    picture = Image.new(mode, (margin + columns * cell_width + gap, rows * cell_height + gap), ground)
+    background = {"L": 255, "RGB": (255, 255, 255), "RGBA": (255, 255, 255, 255)}[mode]
+    picture = Image.new(mode, (margin + columns * cell_width + gap, rows * cell_height + gap), background)
     for position, image in enumerate(images):
         row, column = divmod(position, columns)
         tile = to_pil(image).resize((width * scale, height * scale), Image.Resampling.NEAREST)
@@ -90,8 +110,20 @@ def grid(
 def save_grid(
     images: Tensor, path: str | Path, *, columns: int | None = None, row_names: Sequence[str] = ()
 ) -> Path:
-    """Save images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, as one picture, and return its path."""
-    columns = columns or max(1, round(len(images) ** 0.5))
+    """Save images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, as one picture.
+
+    Args:
+        columns: images per row; None = automatic, for a square grid.
+        row_names: text to the left of each row.
+
+    Returns:
+        The path of the picture.
+
+    Raises:
+        TypeError: for images of another type.
+        ValueError: if the images have another shape, or if `columns` is below 1.
+    """
+    columns = max(1, round(len(images) ** 0.5)) if columns is None else columns
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     grid(images, columns=columns, row_names=row_names).save(path)
@@ -99,12 +131,12 @@ def save_grid(
 
 
 def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """An empty figure, and its panels row by row.
+    """Return an empty figure, and its panels row by row.
 
     Args:
         size: (width, height) in inches.
     """
-    # The object interface, not pyplot: no global state, no display needed, and nothing is imported before it is used.
+    # The object-oriented interface, not pyplot, has no global state, needs no display, and is imported when it is used.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -114,7 +146,7 @@ def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float]) ->
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 110) -> Path:
-    """Save a figure, in a folder that is made if need be, and return its path."""
+    """Save a figure, create its folder if necessary, and return its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dpi)
@@ -122,16 +154,24 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 110) -> Path:
 
 
 def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, means: Any = None) -> Path:
-    """Save points [N, 2] as a scatter plot, colored by label, with the true modes as crosses.
+    """Save points [N, 2] as a scatter plot.
 
-    Raises NotFinite (a ValueError) for NaN and infinite numbers.
+    Args:
+        labels: [N], which determine the colors.
+        means: [modes, 2], the true modes, drawn as crosses.
+
+    Returns:
+        The path of the picture.
+
+    Raises:
+        NotFinite: (a ValueError) if the points contain NaN or infinite numbers.
     """
     require_finite(points, "a point")
     figure, (panel,) = new_figure(size=(5.0, 5.0))
-    shown = points.detach().float().cpu().numpy()
+    x, y = points.detach().float().cpu().numpy().T
     colors = None if labels is None else labels.cpu().numpy()
     shading = {} if colors is None else {"c": colors, "cmap": "tab20"}
-    panel.scatter(shown[:, 0], shown[:, 1], s=3, linewidths=0, **shading)
+    panel.scatter(x, y, s=3, linewidths=0, **shading)
     if means is not None:
         centers = np.asarray(means)
         panel.scatter(centers[:, 0], centers[:, 1], marker="+", c="black", s=30, linewidths=0.7)
@@ -140,21 +180,25 @@ def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, me
 
 
 def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
-    """Plot every number of a run's log and metrics against the step, in panels by subject. None if there is too little.
+    """Plot all numbers of a run's log and metrics against the step, in panels by subject.
 
     Args:
         records: lines of log.jsonl and metrics.jsonl, each with "step".
+
+    Returns:
+        The path of the picture, or None if there are fewer than two steps or no numbers.
     """
     steps = {record["step"] for record in records}
     names = sorted({name for record in records for name, value in record.items() if _is_number(name, value)})
-    used = {title: mine for title, belongs in _PANELS.items() if (mine := [n for n in names if belongs(n)])}
-    if not used or len(steps) < 2:
+    curves = {title: [name for name in names if belongs(name)] for title, belongs in _PANELS.items()}
+    curves = {title: names for title, names in curves.items() if names}
+    if not curves or len(steps) < 2:
         return None
-    columns = min(3, len(used))
-    rows = -(-len(used) // columns)
+    columns = min(3, len(curves))
+    rows = -(-len(curves) // columns)
     figure, panels = new_figure(rows, columns, size=(4.2 * columns, 3.0 * rows))
-    for panel, (title, mine) in zip(panels, used.items(), strict=False):
-        for name in mine:
+    for panel, (title, names) in zip(panels, curves.items(), strict=False):
+        for name in names:
             points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
             panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[-1], linewidth=1)
         panel.set_title(title, fontsize=9)
@@ -162,13 +206,13 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
         panel.tick_params(labelsize=7)
         panel.legend(fontsize=6)
         panel.grid(alpha=0.3)
-    for panel in panels[len(used) :]:
+    for panel in panels[len(curves) :]:
         panel.set_axis_off()
     return save_figure(figure, path)
 
 
-_ON_EXAMPLES = ("judgment/real", "judgment/fake", "watch/held_out")
-_JUDGED_REAL = (
+_REALNESS = ("judgment/real", "judgment/fake", "watch/held_out")
+_ABOVE_0 = (
     "judgment/real_above_0",
     "judgment/fake_above_0",
     "watch/training_above_0",
@@ -177,15 +221,15 @@ _JUDGED_REAL = (
 _PANELS: dict[str, Callable[[str], bool]] = {
     "discriminator losses": lambda name: name.startswith("discriminator/"),
     "generator losses": lambda name: name.startswith("generator/"),
-    "realness (0 = undecided)": lambda name: name in _ON_EXAMPLES,
-    "samples against reals, 8x8 pixels": lambda name: (
+    "realness (0 = undecided)": lambda name: name in _REALNESS,
+    "samples compared with reals, 8x8 pixels": lambda name: (
         name in ("watch/coverage", "watch/variety", "watch/labels_hit")
     ),
-    "the discriminator's class scores": lambda name: (
+    "class scores of the discriminator": lambda name: (
         name in ("watch/self_accuracy", "watch/validation_accuracy")
     ),
-    "the discriminator's overfitting (1 = held out looks fake)": lambda name: name == "watch/overfitting",
-    "share judged real": lambda name: name in _JUDGED_REAL,
+    "overfitting of the discriminator (1 = held out looks fake)": lambda name: name == "watch/overfitting",
+    "fraction scored as real": lambda name: name in _ABOVE_0,
     "largest singular value of a layer": lambda name: name.endswith("_singular_value"),
     "gradient norms": lambda name: name.startswith("gradient_norm/"),
     "scores": lambda name: "/" not in name,
@@ -200,20 +244,20 @@ def _is_number(name: str, value: Any) -> bool:
 def _require_pixels(images: Any) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(
-            f"images are a torch tensor, not {type(images).__name__}: torch.as_tensor(images) makes one of an array"
+            f"images must be a torch tensor, not {type(images).__name__}: torch.as_tensor(images) converts an array"
         )
     if not images.is_floating_point() and images.dtype != torch.uint8:
         raise TypeError(
-            f"images are numbers in [-1, 1], or uint8 in 0 .. 255, not {images.dtype}: convert those in 0 .. 255 by "
-            ".to(torch.uint8)"
+            f"images must be floating-point numbers in [-1, 1], or uint8 in 0 .. 255, not {images.dtype}: convert "
+            "numbers in 0 .. 255 by .to(torch.uint8)"
         )
 
 
 _NO_PICTURE = (
-    "{}, so it has no picture: where a generator drew it, that has diverged, so take an earlier checkpoint"
+    "{}, so there is no picture of it: if it is generated, training has diverged; use an earlier checkpoint"
 )
 
 
-def _require_shown(channels: int) -> None:
+def _require_channels(channels: int) -> None:
     if channels not in (1, 3, 4):
-        raise ValueError(f"an image with {channels} channels has no picture: 1, 3 or 4 channels can be shown")
+        raise ValueError(f"an image with {channels} channels can't be shown: it must have 1, 3 or 4 channels")

@@ -1,4 +1,4 @@
-"""Arithmetic of at least single precision, whatever precision the networks run in."""
+"""Arithmetic of at least single precision, independent of the precision of the networks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Half precision as float32; every other tensor as it is. The gradient passes through."""
+    """Convert float16 and bfloat16 to float32; return other tensors unchanged. Gradients pass through."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context in which autocast leaves operations on the tensor's device alone."""
+    """Return a context that disables autocast on the tensor's device."""
     device = tensor.device.type
-    # Tensors without values ("meta") have no autocast, and torch refuses to turn off what is not there.
+    # There is no autocast for tensors on the device "meta", and torch raises an error when it is disabled there.
     if not torch.amp.is_autocast_available(device):
         return nullcontext()
     return torch.autocast(device, enabled=False)

@@ -1,10 +1,10 @@
-"""Recipe: one experiment as values. This module and the recipes' heads are free of torch, so that the command line can
-list, show and check recipes at once.
+"""Recipe: all hyper-parameters of one experiment. Modules of recipes do not import torch when they are loaded, so that
+the command line can list, show and check recipes immediately.
 
-A recipe holds the numbers of the data, of training and of the run, and its parts (`everymode.part`), each of which
-knows its own numbers and builds its own piece. A paper is a part and a few literals; a mixture of papers is
-`replace(omni_gan.IMAGES64, labels=Clusters(), norm=SparsityAware())`. Numbers are changed by name, whichever part they
-belong to, with `with_numbers`.
+A recipe holds the hyper-parameters of the data, of training and of the run, and its parts (`everymode.part`), each of
+which holds its own hyper-parameters and builds its component of the game. A paper is a part and a few literals; a
+combination of papers is `replace(omni_gan.IMAGES64, labels=Clusters(), norm=SparsityAware())`. `with_numbers` changes
+hyper-parameters by name, whichever part they belong to.
 """
 
 from __future__ import annotations
@@ -25,76 +25,86 @@ if TYPE_CHECKING:
     from everymode.training.preparation import Preparation
 
 KINDS = ("networks", "loss", "labels", "norm", "terms")
-"""The fields that hold parts."""
+"""Fields that hold parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The numbers that every experiment has, and its parts. The defaults are neutral: a paper's own numbers stand in
-    its recipe. A subclass with its own `build` may leave the parts out.
+    """Hyper-parameters that all experiments have, and the parts. The defaults are neutral; the values of a paper are in
+    its recipe. A subclass that overrides `build` may omit the parts.
+
+    Raises:
+        ValueError: if a hyper-parameter is impossible, or if two parts don't fit together.
     """
 
     name: str = ""
-    """What the run is called."""
+    """Name of the recipe."""
 
     # ---- parts
     networks: Networks | None = None
-    """Which generator and discriminator play."""
+    """Architectures of generator and discriminator."""
     loss: Loss | None = None
-    """The objective of both players."""
+    """Loss of both players."""
     labels: Labels | None = None
-    """How many labels there are, and where they come from."""
+    """Number and source of the labels."""
     norm: Norm | None = None
-    """What normalizes the discriminator."""
+    """Normalization of the discriminator."""
     terms: Terms | None = None
-    """Further costs."""
+    """Additional terms of the losses."""
 
     # ---- data
     data: str = ""
-    """Data set to train on if none is given: a name or a path."""
+    """Default dataset: a name or a path."""
     resolution: Resolution = 32
     """Image size in pixels: one number, or HEIGHTxWIDTH."""
     fit: Literal["crop", "pad", "stretch"] = "crop"
-    """How images of another shape are made to fit."""
+    """Method that fits images of another aspect ratio to the resolution."""
     mirror: bool = False
-    """Mirror half of the real images, at random, each time they are shown."""
+    """Flip each real image horizontally with probability 0.5 each time it is used."""
     class_sampling: Literal["natural", "balanced", "sqrt"] = "natural"
-    """How often each class is shown: as in the data, equally, or by the root of its size."""
+    """Sampling frequency of each class: as in the dataset, equal, or proportional to the square root of its size."""
     value_range: Literal["0..1", "-1..1", "0..255", "0..65535"] | None = None
-    """Numbers of black and white; auto = as the values or the type of the images say."""
+    """Pixel values of black and white; auto = from the values or the data type of the images."""
     label_column: str = ""
-    """Column with the labels, for tables that have several; a,b,c: several labels an image, a column each."""
+    """Column with the labels, for tables with several columns; a,b,c = several labels per image, one per column."""
     labeled_fraction: float = 1.0
-    """Share of the images of each class that keep their label; the others' are hidden, at random by the seed."""
+    """Fraction of the images of each class that keep their label; the seed selects whose labels are hidden."""
     channels: int = field(default=3, metadata=FROM_DATA)
+    """Channels of the images, or dimensions of the points."""
     num_classes: int | tuple[int, ...] = field(default=0, metadata=FROM_DATA)
+    """Number of classes of the dataset; a tuple if images have several labels; 0 = no labels."""
     class_counts: tuple[int, ...] = field(default=(), metadata=FROM_DATA)
+    """Images per class; with several labels per image, the classes of all label blocks in order."""
     combination_counts: tuple[tuple[int, ...], ...] = field(default=(), metadata=FROM_DATA)
+    """Combinations of several labels that occur in the dataset, each followed by its number of images."""
     num_images: int = field(default=0, metadata=FROM_DATA)
+    """Number of images in the dataset; 0 = not known yet."""
     automatic_decay: bool = field(default=False, metadata=FROM_DATA)
+    """Whether discriminator_weight_decay was auto and has been filled in."""
 
     # ---- length of training
     steps: int = 100_000
     """Generator steps."""
     batch_size: int = 64
-    """Real images per discriminator move, over all devices and accumulated parts."""
+    """Real images per discriminator update, over all devices and micro-batches."""
     accumulation: int = 1
-    """Parts into which each device cuts its share of the batch, to save memory."""
+    """Micro-batches per batch and device, whose gradients are accumulated to save memory."""
     discriminator_steps: int = 1
-    """Discriminator moves per generator move."""
+    """Discriminator updates per generator update."""
     reuse_fakes: bool = False
-    """Keep the images, z and labels of the discriminator's last move for the generator's move."""
+    """Reuse the fakes, z and labels of the last discriminator update for the generator update."""
     one_pass: bool = True
-    """The discriminator judges reals and fakes in one concatenated pass, not in two."""
+    """Score reals and fakes in one concatenated pass of the discriminator instead of two passes."""
 
     # ---- augmentation
     augmentation: str = ""
-    """Differentiable augmentation of what is judged: any of color,translation,cutout, joined by commas (DiffAug); or
-    ada, which adapts its strength, and after it any of flip,quarter-turn,rotation,luma-flip,hue. Empty: none."""
+    """Differentiable augmentation of the discriminator's inputs: any of color,translation,cutout (DiffAug), or ada with
+    adaptive strength, optionally followed by any of flip,quarter-turn,rotation,luma-flip,hue; joined by commas. Empty =
+    none."""
     augmentation_target: float = 0.6
-    """Mean sign of the discriminator on real images that ada aims for, between 0 and 1: the lower, the stronger."""
+    """Target of ada: mean sign of the discriminator's scores of real images, between 0 and 1; lower = stronger."""
     augmentation_images: int = 500_000
-    """Real images shown to the discriminator over which ada could go from no augmentation to full strength."""
+    """Speed of ada: real images seen by the discriminator until its strength could rise from 0 to 1."""
 
     # ---- optimizers (Adam)
     generator_lr: float = 2e-4
@@ -102,120 +112,122 @@ class Recipe:
     discriminator_lr: float = 2e-4
     """Learning rate of the discriminator."""
     beta1: float = 0.0
-    """Adam's decay of the mean gradient."""
+    """Exponential decay rate of Adam's first moment."""
     beta2: float = 0.999
-    """Adam's decay of the mean squared gradient."""
+    """Exponential decay rate of Adam's second moment."""
     adam_epsilon: float = 1e-8
-    """Adam's epsilon."""
+    """Epsilon of Adam."""
     generator_weight_decay: float = 0.0
     """Weight decay of all generator parameters."""
     discriminator_weight_decay: float | None = 0.0
-    """Weight decay of all discriminator parameters; auto = by the number of images per label, none without labels."""
+    """Weight decay of all discriminator parameters; auto = from the number of images per label, 0 without labels."""
     decoupled_weight_decay: bool = False
-    """Decoupled decay (AdamW) in place of L2 added to the gradient (what Omni-GAN means by weight decay)."""
+    """Use decoupled weight decay (AdamW) instead of L2 added to the gradient (Omni-GAN's weight decay)."""
     lr_decay: float = 0.0
-    """Share of training, at its end, over which both learning rates fall linearly to zero. If a run is resumed with
-    more steps, they jump to those of the longer schedule."""
+    """Final fraction of training over which both learning rates decrease linearly to zero; a run that is resumed with
+    more steps continues at the learning rates of the longer schedule."""
     settling: float = 0.0
-    """Share of training, at its end, in which the generator settles: its batch normalization keeps its running averages
-    and uses them, so that the discriminator judges what `sample` will draw, and its learning rate falls at once. A run
-    that is resumed with more steps resumes from before the generator settled."""
+    """Final fraction of training in which the generator settles: its batch normalization is in eval mode, so that the
+    discriminator scores what `sample` will draw, and its learning rate is multiplied by settling_lr. A
+    run that is resumed with more steps restarts from the checkpoint before settling."""
     settling_lr: float = 1.0
-    """Factor on the generator's learning rate while it settles."""
+    """Factor of the generator's learning rate during settling."""
 
     # ---- moving average of the generator
     ema_decay: float = 0.9999
-    """Decay per step of the averaged generator."""
+    """Decay per step of the moving average of the generator."""
     ema_start: int = 0
-    """Step up to which the averaged generator is a plain copy."""
+    """Step at which averaging starts; before it, the averaged generator is a copy."""
 
     # ---- scores during training
     metrics: str = ""
-    """Metrics at every snapshot, such as fd,kd; the first one picks the best checkpoints. Empty: none."""
+    """Metrics computed at every snapshot, such as fd,kd; the first one selects the best checkpoints. Empty = none."""
     metric_images: int = 2000
     """Generated images per evaluation during training."""
     metric_extractor: str | None = None
-    """Feature extractor of the evaluations; auto = digits for the bundled digits, else lite0:64."""
+    """Feature extractor of the metrics; auto = digits for the bundled digits, else lite0:64."""
     keep_best: int = 1
-    """Best checkpoints to keep beside the last two."""
+    """Number of best checkpoints to keep in addition to the last two."""
 
-    # ---- the watch for collapse
+    # ---- collapse watch
     watch_samples: int = 256
-    """Samples and real examples that the watch for collapse compares at every tick; 0 = it looks at losses only."""
+    """Samples and real examples that the collapse watch compares at every tick; 0 = it only checks the losses."""
     held_out: str = ""
-    """Data set of the same kind that is not trained on, for the discriminator's judgment of unseen examples."""
+    """Dataset of the same kind that is not trained on, on which the discriminator is evaluated."""
     remedy_lr: float = 0.5
-    """Factor on the discriminator's learning rate after a rollback from a collapse."""
+    """Factor of the discriminator's learning rate after a rollback from a collapse."""
     remedy_weight_decay: float = 3.0
-    """Factor on the discriminator's weight decay after a rollback from a collapse."""
+    """Factor of the discriminator's weight decay after a rollback from a collapse."""
 
     # ---- running
     seed: int = 0
-    """Seed of every random draw."""
+    """Seed of all random numbers."""
     tick: int = 100
     """Steps between two lines of the log."""
     snapshot: int = 1000
     """Steps between two checkpoints with sample pictures."""
     precision: Literal["auto", "float32", "bf16", "float64"] = "auto"
-    """Arithmetic of the networks; auto = bf16 on CUDA, float32 on the CPU."""
+    """Floating-point precision of the networks; auto = bf16 on CUDA, float32 on the CPU."""
     compile: Literal["auto", "yes", "no"] = "auto"
     """Compile the networks; auto = on CUDA only."""
     channels_last: Literal["auto", "yes", "no"] = "auto"
-    """Memory layout of images; auto = channels last on CUDA and in bf16."""
+    """Use the channels-last memory layout for images; auto = on CUDA and with bf16."""
 
     def __post_init__(self) -> None:
         require_types(self)
         self.check()
 
-    # ---- what the parts say together
+    # ---- properties of the parts
 
     def parts(self) -> list[Part]:
-        """The parts that there are."""
+        """Return the parts that are set."""
         return [part for part in (getattr(self, kind) for kind in KINDS) if isinstance(part, Part)]
 
     @property
     def called(self) -> str:
-        """What sentences call this recipe."""
+        """Name of the recipe in sentences."""
         return self.name or "this recipe"
 
     @property
     def takes_points(self) -> bool:
-        """Whether it draws points in the plane, not images."""
+        """Whether the recipe is for points in the plane; False for images."""
         return self.networks is not None and self.networks.takes_points
 
     @property
     def num_labels(self) -> int | tuple[int, ...] | None:
-        """Labels that the networks are told; a tuple for several an image; None = none; 0 = only the data say."""
+        """Number of labels of the networks; a tuple if images have several; None = no labels; 0 = not known yet."""
         return None if self.labels is None else self.labels.num_labels(self)
 
     @property
     def refresh_every(self) -> int:
-        """Steps between two refreshes of the label source; the first comes before the first step; 0 = never."""
+        """Steps between two refreshes of the label source, the first one before the first step; 0 = never."""
         return 0 if self.labels is None else self.labels.refresh_interval
 
     @property
     def labeled_share(self) -> float | None:
-        """Share of every batch that is drawn from labeled images; 0 or None = as the data come."""
+        """Fraction of each batch drawn from labeled images; 0 or None = same ratio as the dataset."""
         return None if self.labels is None else self.labels.share_labeled
 
     def labeled_rows(self) -> int:
-        """Rows of a batch that are drawn from labeled images, as `MixedOrder` rounds it."""
+        """Return the number of rows of a batch drawn from labeled images, rounded as in `MixedOrder`."""
         return int((self.labeled_share or 0.0) * self.batch_size + 0.5)
 
     def labeled_rows_share(self) -> float:
-        """The share of a batch that really is labeled: `labeled_share` in whole rows; 1 where nothing is asked."""
+        """Return the fraction of labeled rows in a batch: `labeled_share` after rounding, or 1 if it is unset or 0."""
         return self.labeled_rows() / self.batch_size if self.labeled_share else 1.0
 
     def needs_labels(self) -> bool:
-        """Whether training can't do without labeled images."""
+        """Return whether training needs labeled images."""
         return self.labels is not None and self.labels.needs_given
 
     # ---- the game
 
     def build(self) -> Game:
-        """The game of this recipe, with freshly initialized networks (from torch's global generator).
+        """Build the game of this recipe, with networks initialized from torch's global generator.
 
-        Raises ValueError for parts that don't fit the data, NotImplementedError for a recipe without parts.
+        Raises:
+            NotImplementedError: for a recipe without parts.
+            ValueError: for parts that don't fit the data.
         """
         from everymode.augment.choosing import find_augmentation
         from everymode.game import Game, Objective
@@ -223,11 +235,11 @@ class Recipe:
         networks, loss, labels, norm = self.networks, self.loss, self.labels, self.norm or Norm()
         if networks is None or loss is None or labels is None:
             raise NotImplementedError(
-                f"{self.called} has no networks, loss or labels: give them, or subclass Recipe and define build()"
+                f"{self.called} has no networks, loss or labels: set them, or subclass Recipe and define build()"
             )
         fit.check_data(self)
         pieces = loss.pieces(self)
-        early = None if labels.follows_discriminator else labels.source(self)
+        source = None if labels.follows_discriminator else labels.source(self)
         needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
         class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
         needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
@@ -238,12 +250,13 @@ class Recipe:
             discriminator = PackedDiscriminator(discriminator, networks.pack)
         example = networks.example(needs)
         norm.normalize(discriminator, *example)
-        source = labels.source(self, discriminator) if early is None else early
-        of_labels, of_terms = labels.terms(source), (self.terms or Terms()).build(self)
+        if source is None:
+            source = labels.source(self, discriminator)
+        label_terms, extra_terms = labels.terms(source), (self.terms or Terms()).build(self)
         objective = Objective(
             pieces.adversarial,
-            (*pieces.discriminator_terms, *of_labels[0], *norm.terms(), *of_terms[0]),
-            (*pieces.generator_terms, *of_labels[1], *of_terms[1]),
+            (*pieces.discriminator_terms, *label_terms[0], *norm.terms(), *extra_terms[0]),
+            (*pieces.generator_terms, *label_terms[1], *extra_terms[1]),
         )
         names, target, images = self.augmentation, self.augmentation_target, self.augmentation_images
         augment = find_augmentation(
@@ -253,18 +266,20 @@ class Recipe:
         return Game(generator, discriminator, source, objective, augment, constraint)
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
-        """Learn, once and before the first step of a new run, what must be known before the game can begin.
+        """Prepare a game once, before the first step of a new run, such as by learning a partition.
 
-        Every process calls it, the writing one first: what it keeps in the run's folder the others find there, and a
-        run that was killed. What it puts into the game must be buffers or parameters.
+        Every process calls this method, the one that writes first: it saves its results in the run folder, where the
+        other processes, and an interrupted run that resumes, load them. Results in the game must be buffers or
+        parameters.
         """
         if self.labels is not None:
             self.labels.prepare(self, game, data, preparation)
 
     def for_data(self, facts: DataFacts) -> Recipe:
-        """This recipe with what only the data knows filled in.
+        """Return the recipe with the facts of the data filled in, and what its parts derive from them.
 
-        Raises ValueError for data that its parts can't do with.
+        Raises:
+            ValueError: if its parts can't work with the data.
         """
         fit.check_kind(self, facts)
         fitted = self
@@ -282,11 +297,11 @@ class Recipe:
         return with_automatic_decay(fitted)
 
     def notes(self) -> list[str]:
-        """Sentences that `train` prints first: what was derived from the data, and why."""
+        """Return the sentences that `train` prints first: what was derived from the data, and why."""
         return [note for part in self.parts() for note in part.notes(self)] + decay_notes(self)
 
     def shrunk(self) -> Recipe:
-        """The same game at toy size: three steps in seconds, for tests and first contact."""
+        """Return the recipe at toy size, for tests and first experiments: three steps take seconds."""
         rows = 4 * self.networks.pack if self.networks is not None and self.networks.pack > 1 else 8
         small = replace(self, steps=3, batch_size=rows, accumulation=1, tick=1, snapshot=3, ema_start=0)
         for part in self.parts():
@@ -299,24 +314,31 @@ class Recipe:
         return height_and_width(self.resolution)
 
     def check(self) -> None:
-        """Refuse impossible numbers, and parts that don't fit, in sentences. A subclass calls this one too."""
+        """Check hyper-parameters and parts. A subclass that overrides this method must call it.
+
+        Raises:
+            ValueError: if a hyper-parameter is impossible, or if two parts don't fit together.
+        """
         fit.check_recipe(self)
 
-    # ---- numbers by name
+    # ---- hyper-parameters by name
 
     def flat_numbers(self) -> dict[str, Any]:
-        """All numbers by name: its own, and those of its parts."""
+        """Return all hyper-parameters by name: those of the recipe and of its parts."""
         of_parts = {name: getattr(part, name) for part in self.parts() for name in names_of(part)}
         return {name: getattr(self, name) for name in names_of(self) if name not in KINDS} | of_parts
 
     def with_numbers(self, **numbers: Any) -> Recipe:
-        """This recipe with some numbers changed, its own or those of its parts; one that two parts have is changed in
-        both. Parts are changed likewise (`labels=Clusters()`), before the numbers are.
+        """Return the recipe with some hyper-parameters changed, its own or those of its parts.
 
-        Raises UnknownNumber (a ValueError) for an unknown name, with the nearest; ValueError for a value of the wrong
-        kind, or for parts that don't fit.
+        A hyper-parameter that two parts have is changed in both. Parts can be replaced too (`labels=Clusters()`); they
+        are replaced first.
+
+        Raises:
+            UnknownNumber: (a ValueError) for an unknown name; the error message has the nearest.
+            ValueError: for a value of the wrong type, or for parts that don't fit together.
         """
         return replace(self, **changed(self, KINDS, numbers))
 
 
-Recipe.__init__ = explaining(Recipe.__init__)  # type: ignore[method-assign]
+Recipe.__init__ = explaining(Recipe.__init__)

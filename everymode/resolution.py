@@ -1,4 +1,4 @@
-"""Image sizes as people write them: 64, "64", "64x48" or (64, 48), height first. Free of torch."""
+"""Image sizes as users write them: 64, "64", "64x48" or (64, 48), height first. Does not import torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from numbers import Integral
 from typing import Any
 
 Resolution = int | tuple[int, int]
-"""Pixels: one number for squares, or (height, width)."""
+"""Image size in pixels: one number for squares, or (height, width)."""
 
 AskedResolution = int | str | Sequence[int]
-"""The same as a person may write it."""
+"""Image size as users may write it."""
 
 
 def parse_resolution(given: AskedResolution) -> Resolution:
-    """64, "64", "64x48" or (64, 48) as a Resolution, whatever the numbers. Raises ValueError for anything else."""
+    """Convert 64, "64", "64x48" or (64, 48) to a Resolution; the range of the numbers is not checked.
+
+    Raises:
+        ValueError: for anything else.
+    """
     if isinstance(given, str):
         sides: Iterable[Any] = given.lower().split("x")
     else:
@@ -26,12 +30,12 @@ def parse_resolution(given: AskedResolution) -> Resolution:
 
 
 def height_and_width(resolution: Resolution) -> tuple[int, int]:
-    """(H, W) in pixels."""
+    """Return (height, width) in pixels."""
     return (resolution, resolution) if isinstance(resolution, int) else resolution
 
 
 def _whole(side: Any) -> Any:
-    """A side as int, also NumPy's, or None."""
+    """Convert a side (also a NumPy integer) to int; None if it is no whole number."""
     if isinstance(side, str):
         return int(side) if side.strip().isdecimal() else None
     return int(side) if isinstance(side, Integral) and not isinstance(side, bool) else None

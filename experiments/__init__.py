@@ -1,1 +1,1 @@
-"""The papers' experiments, one command each: `python -m experiments.NAME`."""
+"""Experiments of the papers, one command each: `python -m experiments.NAME`."""

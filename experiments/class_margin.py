@@ -5,11 +5,13 @@
     python -m experiments.class_margin --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.001
     python -m experiments.class_margin --on imagenet128 --data imagenet/train     (or imagenet64; for many GPUs)
 
-Part supervised: SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection; `last self_accuracy` and
-`last validation_accuracy` are those of the class head, or of the argmax over k of D(x, k) for projection alone; the
-per-class distances are in each run's evaluation. Part labels: one label in ten. AC-GAN and Multi-hinge GAN with
-pseudo-labels of their own class head; projection trained on the labeled images alone; and the pre-labeling baseline:
-the unlabeled images are labeled once, by a classifier trained on the labeled ones, and AC-GAN takes all as labeled.
+--part supervised compares SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection. `last
+self_accuracy` and `last validation_accuracy` are those of the class head or, for projection alone, of the argmax over k
+of D(x, k). The per-class distances are in each run's evaluation.
+
+--part labels uses one label in ten. AC-GAN and Multi-hinge GAN train on pseudo-labels by their class head; projection
+trains on the labeled images alone. In the pre-labeling baseline, a classifier trained on the labeled images labels the
+unlabeled ones once, and AC-GAN and Multi-hinge GAN train on all images as labeled.
 """
 
 from __future__ import annotations
@@ -45,25 +47,26 @@ PAPER = {
     "Multi-hinge GAN, own guesses": ["32.40", "26.12", "-", "-"],
 }
 SIGNALS = {
-    "watch/self_accuracy": "samples whose class D sees (self accuracy)",
-    "watch/validation_accuracy": "held-out images whose class D sees (validation accuracy)",
-    "watch/labels_hit": "samples whose nearest reals are of the asked class",
+    "watch/self_accuracy": "samples whose class D predicts (self accuracy)",
+    "watch/validation_accuracy": "held-out images whose class D predicts (validation accuracy)",
+    "watch/labels_hit": "samples whose nearest reals are of the requested class",
     "watch/coverage": "coverage of the reals",
     "watch/variety": "variety within a class",
-    "watch/training_above_0": "training images that D judges real (figure 7b)",
-    "watch/held_out_above_0": "held-out images that D judges real (figure 7b)",
+    "watch/training_above_0": "training images that D classifies as real (figure 7b)",
+    "watch/held_out_above_0": "held-out images that D classifies as real (figure 7b)",
 } | CURVES
 LABELED = 0.1
+"""Share of the images that keep their label."""
 
 
 def labeled_only(data: Dataset, seed: int) -> Dataset:
-    """The images that keep their label."""
+    """Return the images that keep their label."""
     hidden = hide_labels(data, LABELED, seed)
     return hidden.subset(np.flatnonzero(hidden.labels >= 0))
 
 
 def labeled_beforehand(data: Dataset, seed: int) -> Dataset:
-    """All images: a tenth with their own labels, the others with those that a classifier of that tenth gives them."""
+    """Return all images: a tenth with true labels, the others with labels predicted by a classifier of that tenth."""
     from everymode.extractors.classifiers import predicted_labels, train_classifier
 
     known = labeled_only(data, seed)
@@ -71,24 +74,24 @@ def labeled_beforehand(data: Dataset, seed: int) -> Dataset:
     classifier = train_classifier(
         np.asarray(known.images), known.labels, num_classes=len(data.classes), name=f"a tenth of {data.name}"
     )
-    guessed = np.asarray(predicted_labels(classifier, np.asarray(data.images)))
-    labels = np.where(hidden.labels >= 0, hidden.labels, guessed)
-    right = (labels == data.labels)[hidden.labels < 0].mean()
+    predicted = np.asarray(predicted_labels(classifier, np.asarray(data.images)))
+    labels = np.where(hidden.labels >= 0, hidden.labels, predicted)
+    correct = (labels == data.labels)[hidden.labels < 0].mean()
     return replace(
         data,
         labels=labels,
         fingerprint=digest_of(data.fingerprint, "labels guessed", labels.tobytes()),
-        notes=(*data.notes, f"{right:.1%} of the guessed labels are right"),
+        notes=(*data.notes, f"{correct:.1%} of the predicted labels are correct"),
     )
 
 
 def on_equal_terms(recipe: Recipe, other: Recipe) -> Recipe:
-    """The recipe with all of the other's numbers and parts, but for its name and its loss."""
+    """Return `other` with the name and the loss of `recipe`, so that the two differ in nothing else."""
     return replace(other, name=recipe.name, loss=recipe.loss)
 
 
 def supervised(on: str) -> dict[str, Recipe]:
-    """Projection alone, with cross-entropy, with the multi-hinge loss, at the same numbers."""
+    """Return name -> recipe of projection alone, with cross-entropy and with the multi-hinge loss, otherwise equal."""
     multi_hinge = find(f"multi-hinge-gan-{on}")
     paper = on.startswith("imagenet")
     if paper:
@@ -96,7 +99,7 @@ def supervised(on: str) -> dict[str, Recipe]:
     else:
         auxiliary = find(f"ac-gan-ssl-{on}").with_numbers(labeled_fraction=1.0, labeled_share=None)
     projection = find(f"biggan-{on}" if on == "digits" else f"sagan-{on}")
-    if on == "digits":  # where the recipes of the three differ in more than the loss
+    if on == "digits":  # the three recipes of digits differ in more than the loss
         auxiliary, projection = (on_equal_terms(recipe, multi_hinge) for recipe in (auxiliary, projection))
     shared = {"Multi-hinge GAN, shared": find(f"multi-hinge-shared-gan-{on}")} if paper else {}
     return {
@@ -110,7 +113,7 @@ def supervised(on: str) -> dict[str, Recipe]:
 
 
 def cases(part: str, on: str, data: str, held_out: str, budget: float, width: int | None) -> list[Case]:
-    """The cases of a part."""
+    """Return the cases of a part."""
     numbers: dict[str, Any] = {} if width is None else {"width": width}
     if held_out:
         numbers["held_out"] = held_out
@@ -118,15 +121,15 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     def case(name: str, recipe: Recipe, prepare: Callable[[Dataset, int], Dataset] | None = None) -> Case:
         return Case(name, scaled(recipe, budget, **numbers), data or recipe.data, prepare)
 
-    found = supervised(on)
+    by_name = supervised(on)
     if part == "supervised":
-        return [case(name, recipe) for name, recipe in found.items()]
+        return [case(name, recipe) for name, recipe in by_name.items()]
     guessing = find(f"multi-hinge-ssl-{on}")
-    # On digits guessing takes longer: all are compared at equal numbers.
+    # On digits pseudo-labels need more steps, so all cases have those hyper-parameters.
     same = {name: guessing.flat_numbers()[name] for name in ("steps", "beta1", "initialization")}
 
     def supervised_case(name: str, method: str, prepare: Callable[[Dataset, int], Dataset] | None) -> Case:
-        return case(name, found[method].with_numbers(**same), prepare)
+        return case(name, by_name[method].with_numbers(**same), prepare)
 
     return [
         case("AC-GAN, own guesses", find(f"ac-gan-ssl-{on}").with_numbers(**same)),
@@ -139,20 +142,31 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
 
 def main() -> None:
     flags = parser(__doc__, out="class-margin")
-    flags.add_argument("--part", choices=("supervised", "labels"), default="supervised")
-    flags.add_argument("--on", choices=("digits", "cifar10", "imagenet64", "imagenet128"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR or ImageNet is")
     flags.add_argument(
-        "--held-out", default="", help="where its test images are, for the validation accuracy"
+        "--part",
+        choices=("supervised", "labels"),
+        default="supervised",
+        help="part of the experiment (default: supervised)",
     )
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    flags.add_argument(
+        "--on",
+        choices=("digits", "cifar10", "imagenet64", "imagenet128"),
+        default="digits",
+        help="data of the recipes (default: digits)",
+    )
+    flags.add_argument("--data", default="", help="path of CIFAR or ImageNet")
+    flags.add_argument("--held-out", default="", help="path of its test images, for the validation accuracy")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     add_numbers_flag(flags)
     add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet or imagenet/train")
     if options.on == "imagenet64" and options.part == "labels":
-        flags.error("the paper's comparison at 10 % of the labels is at 128 pixels: choose --part supervised")
+        flags.error(
+            "--part labels is not available: the paper's comparison at 10 % of the labels is at 128 pixels. "
+            "Use --part supervised or --on imagenet128"
+        )
     out = options.out / options.part
     every_case = cases(
         options.part, options.on, options.data, options.held_out, options.budget, options.width
@@ -167,7 +181,7 @@ def main() -> None:
     picture = plot(outcomes, SIGNALS, out / "curves.png")
     columns = [*columns_of(options, metrics), "last self_accuracy", "last validation_accuracy"]
     facts = [
-        f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's numbers are of ImageNet",
+        f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's scores are of ImageNet",
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,}); width "
         f"{width_of(all_cases[0].recipe)}; {options.seeds} seeds, mean ± standard deviation"
         f"{changed_numbers(options.numbers)}",

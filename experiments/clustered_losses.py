@@ -1,14 +1,15 @@
-"""Does a stronger conditional loss help where classes are clusters? Self-conditioning with four losses, on digits.
+"""Self-conditioning with four losses, on digits: whether a stronger conditional loss helps if classes are clusters.
 
     python -m experiments.clustered_losses [--budget 1] [--seeds 3] [--only self-conditioned]
 
-Two families, each with itself without labels as the yardstick below and with the true digits as the one above:
-Self-Conditioned GAN's own networks (one score per cluster), and BigGAN's, on which the clusters' loss is projection
-with hinge, the omni-loss, or multi-hinge. All are shown as many real images; steps are the recipes' own (BigGAN's take
-two D steps for a G step, so they have half as many G steps).
+The recipes belong to two families: the networks of Self-Conditioned GAN (one score per cluster), and those of BigGAN,
+on which the loss on the clusters is projection with hinge, the omni-loss, or multi-hinge. The lower baseline of each
+family is the same GAN without labels; the upper baseline is conditioned on the true digits. All runs show equally many
+real images to D. The numbers of steps are the recipes': BigGAN takes two D steps per G step, so it has half as many G
+steps.
 
-Scores: Frechet distance by the digits classifier, precision, recall; which digits are drawn; how the clusters agree
-with the digits, and with the clustering before.
+Scores: Fréchet distance by the digits classifier, precision, recall, the digits in the samples, and the agreement of
+the clusters with the digits and with the previous clustering.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ COLUMNS = (
     Column("class kl", "reverse KL of digits, nats", digits=3),
     Column("nmi", "NMI with digits"),
     Column("purity", "purity"),
-    Column("nmi with previous", "NMI with the clustering before"),
+    Column("nmi with previous", "NMI with the previous clustering"),
 )
 
 
@@ -56,7 +57,7 @@ class ClusterJudge(Judge):
 
 
 def recipes() -> dict[str, Recipe]:
-    """The rows by name, with the recipes' own numbers."""
+    """Return the recipes by the name of their row, with their default hyper-parameters."""
     one_cluster = {"clusters": 1, "num_classes": 1, "name": "one-cluster-biggan-digits"}
     return {
         "GAN": find("gan-digits"),
@@ -71,7 +72,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def cases(budget: float) -> list[Case]:
-    """Every row at the budget."""
+    """Return a case for each row, at the budget."""
     return [Case(name, scaled(recipe, budget), recipe.data) for name, recipe in recipes().items()]
 
 
@@ -92,8 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts = [
         f"Budget {options.budget:g}: {min(shown):,} real images shown to D (at most {max(shown):,}), {options.seeds} "
         f"seeds, mean ± standard error{changed_numbers(options.numbers)}",
-        f"{options.samples:,} samples of the averaged generator; fd by the digits classifier; digits drawn: those of "
-        "at least one sample in a hundred, by a support vector machine fitted on 500 digits that the GAN never saw",
+        f"{options.samples:,} samples of the averaged generator; fd by the digits classifier; digits drawn: those "
+        "in at least 1 % of the samples, by a support vector machine fitted on 500 digits that no GAN was trained on",
         "Samples of the first seed: samples.png",
     ]
     report("Losses on clusters", facts, trial_table(outcomes, COLUMNS, {}, ()), options.out)

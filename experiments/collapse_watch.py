@@ -1,12 +1,15 @@
-"""Does the watch see a collapse, and does it keep quiet otherwise?
+"""Alarms of the collapse watch: delays on forced collapses, and false alarms on healthy runs.
 
     python -m experiments.collapse_watch [--cases NAME ...] [--seeds 5] [--steps N] [--processes 2] [--out table.md]
 
-Healthy runs: the digits demo, and the class-conditional GAN on the grid. Collapsing runs: the demo, in which a term
-pulls all samples of a batch onto one image from step 400 on, so that the moment at which the collapse begins is known.
-These three are what is run if no case is named. Untamed runs, by name only: no weight decay, few digits, many steps.
-There nothing is forced; what the watch says, and how far coverage fell from its best, is the question.
-Each run is made in a process of one thread. Delay: ticks (of 50 steps) from the forced moment to the alarm.
+Healthy runs: the digits demo, and the class-conditional GAN on the grid. Collapsing runs: the demo with an additional
+term that pulls all samples of a batch onto one image from step 400 on, so the step at which the collapse begins is
+known. These three cases run by default.
+
+Untamed runs (only if named by `--cases`) have no weight decay, few digits and many steps. Nothing is forced in them;
+they show what the watch reports and how far coverage falls from its best.
+
+Each run has a process with one thread. Delay: ticks (of 50 steps) from the first forced step to the alarm.
 """
 
 from __future__ import annotations
@@ -36,12 +39,12 @@ if TYPE_CHECKING:
     from everymode.recipes.parts.terms import Both
 
 BEGINS = 400
-"""Step at which the collapsing runs are pulled onto one image."""
+"""Step at which the collapsing runs are first pulled onto one image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneMode(Weights):
-    """Samples are pulled onto one image from step BEGINS on."""
+    """A generator term that pulls the samples onto one image from step BEGINS on."""
 
     pull: float = 300.0
     """Weight of the term."""
@@ -53,7 +56,7 @@ class OneMode(Weights):
 
 
 def distance_to_first(turn: Turn) -> Tensor:
-    """Mean squared distance of the fakes to the first of them."""
+    """Return the mean squared distance of the fakes from the first of them."""
     return (turn.fake - turn.fake[:1].detach()).square().mean()
 
 
@@ -63,13 +66,13 @@ class Case:
 
     recipe: Callable[[], Recipe]
     begins: int | None = None
-    """Step at which a collapse is forced; None: none is."""
+    """Step at which a collapse is forced; None = it is not forced."""
     images: int | None = None
-    """Train on the first so many training digits; None: on the recipe's own data."""
+    """Number of training digits, the first of the dataset; None = the recipe's default data."""
 
 
 class Outcome(NamedTuple):
-    """What the watch said of one run."""
+    """Alarms and warnings of the collapse watch in one run."""
 
     kind: str
     seed: int
@@ -83,10 +86,10 @@ class Outcome(NamedTuple):
 
 
 def untamed(name: str, **numbers: Any) -> Recipe:
-    """A recipe for digits by name, long, without what keeps its discriminator from learning the data by heart."""
-    kept = {"data": "", "held_out": "digits:held-out", "snapshot": 1000}
-    tamed = {"generator_weight_decay": 0.0, "discriminator_weight_decay": 0.0, "lr_decay": 0.0}
-    return find(name).with_numbers(**{**kept, **tamed, "steps": 6000, **numbers})
+    """Return a long recipe for digits by name, without what keeps its discriminator from overfitting."""
+    on_digits = {"data": "", "held_out": "digits:held-out", "snapshot": 1000}
+    unregularized = {"generator_weight_decay": 0.0, "discriminator_weight_decay": 0.0, "lr_decay": 0.0}
+    return find(name).with_numbers(**{**on_digits, **unregularized, "steps": 6000, **numbers})
 
 
 USUAL: dict[str, Case] = {
@@ -112,10 +115,11 @@ UNTAMED: dict[str, Case] = {
 }
 
 CASES = USUAL | UNTAMED
+CASES_HELP = f"names of cases (default: {', '.join(USUAL)})"
 
 
 def run(kind: str, seed: int, steps: int | None = None) -> Outcome:
-    """One run, its first alarm and its first warning."""
+    """Train once, and return the first alarm and the first warning."""
     import torch
 
     torch.set_num_threads(1)
@@ -145,9 +149,9 @@ def run(kind: str, seed: int, steps: int | None = None) -> Outcome:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown: one row a run."""
+    """Return a Markdown table with one row per run."""
     lines = [
-        "| run | seed | ticks | alarm at step | delay, ticks | what it saw | last healthy step | D overfits from | "
+        "| run | seed | ticks | alarm at step | delay, ticks | alarm message | last healthy step | D overfits from | "
         "coverage: best, last |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -168,11 +172,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", nargs="+", choices=[*CASES], default=[*USUAL], metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, help="of every run, in place of its own")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--cases", nargs="+", choices=[*CASES], default=[*USUAL], metavar="NAME", help=CASES_HELP
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default: 5)")
+    parser.add_argument("--steps", type=int, help="steps of every run (default: its recipe's)")
+    parser.add_argument("--processes", type=int, default=2, help="runs at a time (default: 2)")
+    parser.add_argument("--out", type=Path, help="file for the table (default: only print it)")
     options = parser.parse_args()
     jobs = [(kind, seed, options.steps) for kind in options.cases for seed in range(options.seeds)]
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:

@@ -1,18 +1,19 @@
-"""Sparsity Aware Normalization's Figures 12 and 13: what a random subset of the kernels says of the largest of all.
+"""Sparsity Aware Normalization's Figures 12 and 13: the largest kernel peak of a layer, estimated from a random subset.
 
     python -m experiments.compensation [--budget 1] [--on cifar10 --data cifar10-train.parquet --width 16]
     python -m experiments.compensation --grid [--seeds 3] [--budget 0.5]
 
-The peak of a kernel is its largest Fourier modulus. The paper takes the peaks of a layer as exponentially distributed,
-which gives the compensation g = H(mn) / H(ceil(mn r)) of equation 9. Printed beside it, for each layer and ratio r:
+The peak of a kernel is its largest Fourier modulus. The paper models the peaks of a layer as exponentially distributed,
+which gives the compensation g = H(mn) / H(ceil(mn r)) of equation 9. For each layer and ratio r, the table compares it
+with:
 
-- the mean of maxima over all of mn exponential draws over the mean of maxima of ceil(mn r) of them (Monte Carlo);
-- what it really takes in a trained critic: its largest peak over the mean, over all subsets of that size, of the
+- the mean maximum of mn exponential draws divided by the mean maximum of ceil(mn r) of them (Monte Carlo);
+- the factor that a trained critic needs: its largest peak divided by the mean, over all subsets of that size, of the
   subset's largest peak (exact, by order statistics);
-- the same for the critic's initial weights.
+- the same factor for the critic's initial weights.
 
---grid trains with sparsity-aware normalization at ratios r and total compensations g, and prints the distances (the
-paper's table is of Cityscapes: there the best was r = 100 % and g = 1.1).
+--grid trains with sparsity-aware normalization at ratios r and total compensations g, and reports the distances. (The
+paper's table is of Cityscapes; its best values are r = 100 % and g = 1.1.)
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ GRID_GAINS = (0.8, 1.0, 1.1, 1.3)
 
 
 class Layer(NamedTuple):
-    """A convolution's kernels' peaks, sorted from small to large."""
+    """Peaks of a convolution's kernels, in ascending order."""
 
     name: str
     peaks: np.ndarray
@@ -57,7 +58,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TotalGain(SparsityAware):
-    """SAN whose `gain` is the whole compensation, the formula's included."""
+    """SAN whose `gain` is the total compensation, including the formula's."""
 
     def rule(self) -> WeightRule:
         from everymode.norms import compensation, sparsity_aware_norm
@@ -71,7 +72,7 @@ class TotalGain(SparsityAware):
 
 
 def critic_peaks(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Layer]:
-    """The peaks of each convolution's weights, on the grid it acts on, first layer first."""
+    """Return the peaks of each convolution's kernels, on the grid that it acts on, in the order of the layers."""
     from everymode.norms import filter_sigmas
 
     return [
@@ -81,7 +82,7 @@ def critic_peaks(critic: nn.Module, size: tuple[int, int], channels: int) -> lis
 
 
 def mean_of_maximum(sorted_values: np.ndarray, count: int) -> float:
-    """The mean, over all subsets of `count` of the values, of the subset's largest value."""
+    """Return the mean, over all subsets of `count` of the values, of the subset's largest value."""
     total = len(sorted_values)
     ranks = np.arange(count, total + 1)  # the i-th smallest is the largest of C(i - 1, count - 1) subsets
     logs = [
@@ -93,36 +94,38 @@ def mean_of_maximum(sorted_values: np.ndarray, count: int) -> float:
 
 
 def needed(peaks: np.ndarray, ratio: float) -> float:
-    """The factor from the mean of a random subset's largest peak to the largest of all."""
+    """Return the largest peak divided by the mean of a random subset's largest peak."""
     return float(peaks[-1]) / mean_of_maximum(peaks, math.ceil(len(peaks) * ratio))
 
 
 def monte_carlo(count: int, ratio: float, *, draws: int = 20_000, seed: int = 0) -> float:
-    """The ratio of mean maxima of `count` and of ceil(count * ratio) exponential draws.
+    """Return the mean maximum of `count` exponential draws divided by that of ceil(count * ratio) of them.
 
-    The maximum of n draws is drawn at once: its distribution function is (1 - exp(-x))^n.
+    The maximum of n draws is drawn directly: its distribution function is (1 - exp(-x))^n.
     """
     uniform = np.random.default_rng(seed).uniform(size=(2, draws))
-    whole, few = -np.log(-np.expm1(np.log(uniform) / np.array([[count], [math.ceil(count * ratio)]])))
-    return float(whole.mean() / few.mean())
+    all_maxima, subset_maxima = -np.log(
+        -np.expm1(np.log(uniform) / np.array([[count], [math.ceil(count * ratio)]]))
+    )
+    return float(all_maxima.mean() / subset_maxima.mean())
 
 
 def comparison(trained: Sequence[Layer], initial: Sequence[Layer]) -> str:
-    """Markdown: a row a layer and ratio."""
+    """Return a Markdown table with one row per layer and ratio."""
     from everymode.norms import compensation
 
     lines = [
         "| layer | kernels | ratio | formula | Monte Carlo | trained critic | initial weights |",
         "|---|---|---|---|---|---|---|",
     ]
-    for layer, before in zip(trained, initial, strict=True):
+    for layer, untrained in zip(trained, initial, strict=True):
         count = len(layer.peaks)
         for ratio in RATIOS:
             cells = (
                 compensation(count, ratio),
                 monte_carlo(count, ratio),
                 needed(layer.peaks, ratio),
-                needed(before.peaks, ratio),
+                needed(untrained.peaks, ratio),
             )
             shown = " | ".join(f"{cell:.3f}" for cell in cells)
             lines.append(f"| {layer.name} | {count:,} | {ratio:.0%} | {shown} |")
@@ -130,7 +133,7 @@ def comparison(trained: Sequence[Layer], initial: Sequence[Layer]) -> str:
 
 
 def picture(trained: Sequence[Layer], initial: Sequence[Layer], path: Path) -> Path:
-    """Compensation against the ratio for layers of several sizes; the histogram of the last layer's peaks."""
+    """Plot the compensation against the ratio for several layer sizes, and histograms of the last layer's peaks."""
     from everymode.norms import compensation
 
     figure, (curves, *histograms) = new_figure(1, 3, size=(13, 3.6))
@@ -146,7 +149,7 @@ def picture(trained: Sequence[Layer], initial: Sequence[Layer], path: Path) -> P
         label="trained critic, last layer",
     )
     curves.set_title("compensation g (Figure 12)", fontsize=9)
-    curves.set_xlabel("kernels looked at, %", fontsize=8)
+    curves.set_xlabel("kernels in the subset, %", fontsize=8)
     curves.legend(fontsize=7)
     for panel, layers, title in zip(
         histograms, (trained, initial), ("trained critic", "initial weights"), strict=True
@@ -168,7 +171,7 @@ def picture(trained: Sequence[Layer], initial: Sequence[Layer], path: Path) -> P
 
 
 def grid_cases(on: str, data: str, budget: float, numbers: Mapping[str, int]) -> list[Case]:
-    """Training at ratios and total compensations (Figure 12, right)."""
+    """Return the cases of training at ratios and total compensations (Figure 12, right)."""
     base = find(f"san-gan-cnn-{on}")
     return [
         Case(
@@ -183,9 +186,11 @@ def grid_cases(on: str, data: str, budget: float, numbers: Mapping[str, int]) ->
 
 def main() -> None:
     flags = parser(__doc__, out="compensation")
-    flags.add_argument("--on", choices=("digits", "cifar10"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR is")
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipe's")
+    flags.add_argument(
+        "--on", choices=("digits", "cifar10"), default="digits", help="data of the recipes (default: digits)"
+    )
+    flags.add_argument("--data", default="", help="path of CIFAR")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipe's)")
     flags.add_argument("--grid", action="store_true", help="train over a grid of ratios and compensations")
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
@@ -203,7 +208,7 @@ def main() -> None:
         )
         facts = [
             f"{options.on}, {cases[0].recipe.steps:,} steps, width {width_of(cases[0].recipe)}, {options.seeds} seeds",
-            "g is the whole compensation, the formula's included; paper, on Cityscapes: best at r 100 %, g 1.1",
+            "g is the total compensation, including the formula's; paper, on Cityscapes: best at r 100 %, g 1.1",
         ]
         report("Compensation: ratio and gain", facts, table(outcomes, ["fd"], {}, ""), options.out / "grid")
         return
@@ -212,10 +217,10 @@ def main() -> None:
     fitted = run.recipe
     untrained = critic_peaks(fitted.build().discriminator, fitted.size, fitted.channels)
     trained = critic_peaks(trained_critic(run), fitted.size, fitted.channels)
-    drawn = picture(trained, untrained, options.out / "compensation.png")
+    path = picture(trained, untrained, options.out / "compensation.png")
     facts = [
         f"The critic of {recipe.name}, width {width_of(recipe)}, after {recipe.steps:,} steps",
-        f"Picture: {drawn.name}",
+        f"Picture: {path.name}",
     ]
     report("Compensation: subsets of kernels", facts, comparison(trained, untrained), options.out)
 

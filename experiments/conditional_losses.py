@@ -3,11 +3,11 @@
     python -m experiments.conditional_losses [--budget 0.3] [--seeds 3] [--only "omni-gan"]
     python -m experiments.conditional_losses --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.01
 
-On digits (the default) all recipes have the same numbers but for the loss (K + 1 multi-hinge has momentum too, without
-which it does not learn its classes; `--numbers beta1=0.5` gives it to all). On CIFAR they have the paper's, and a width
-below 64 or a budget below 1 makes another experiment than the paper's: the report says so. FID and IS of the paper are
-of TensorFlow's Inception on 50,000 images; `fd` here is not that, and only its order can be compared. Collapse: the
-paper's by its curves, ours by the watch.
+On digits (the default) all recipes have the same hyper-parameters except the loss. (K + 1 multi-hinge also has
+momentum, without which it does not learn its classes; `--numbers beta1=0.5` sets it for all.) On CIFAR they have the
+paper's hyper-parameters; a width below 64 or a budget below 1 differs from the paper's experiment, and the report
+states both. FID and IS of the paper are computed by TensorFlow's Inception on 50,000 images. `fd` is another distance,
+so only the order of the methods can be compared. Collapse: in the paper by its curves, here by the collapse watch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from experiments.harness.tables import table
 
 METHODS = ("biggan", "ac-gan", "imac-gan", "omni-gan", "omni-inr-gan", "multi-hinge-k1-gan")
 AUGMENTATION = "translation,cutout"
-"""The paper names DiffAug and not its policy; this is the official one of BigGAN on CIFAR."""
+"""Official DiffAug policy of BigGAN on CIFAR; the paper names DiffAug but not its policy."""
 
 PAPER: dict[str, dict[str, list[str]]] = {
-    # method, then: plain; decay; DiffAug; DiffAug and decay. FID, IS, collapse
+    # method -> "FID IS collapse" of plain; decay; DiffAug; DiffAug and decay
     "cifar10": {
         "biggan": ["7.27 9.19 yes", "7.77 9.29 no", "5.46 9.28 no", "7.97 9.61 no"],
         "ac-gan": ["7.11 9.43 yes", "8.03 9.58 no", "5.71 9.76 no", "8.98 9.75 no"],
@@ -53,35 +53,40 @@ VARIANTS = ("plain", "decay", "DiffAug", "DiffAug decay")
 
 
 def variant_of(recipe: Recipe, decay: Recipe, variant: str) -> Recipe:
-    """The recipe with the weight decays of `decay` or none, and with DiffAug or none."""
-    wanted = "decay" in variant
+    """Return the recipe with the weight decays of `decay` or none, and with DiffAug or none."""
+    decays = "decay" in variant
     return replace(
         recipe,
-        generator_weight_decay=decay.generator_weight_decay if wanted else 0.0,
-        discriminator_weight_decay=decay.discriminator_weight_decay if wanted else 0.0,
+        generator_weight_decay=decay.generator_weight_decay if decays else 0.0,
+        discriminator_weight_decay=decay.discriminator_weight_decay if decays else 0.0,
         augmentation=AUGMENTATION if "DiffAug" in variant else "",
     )
 
 
 def cases(on: str, data: str, budget: float, width: int | None) -> list[Case]:
-    """All methods in all variants."""
+    """Return the cases of all methods in all variants."""
     decay = find(f"omni-gan-{on}")
-    found = []
+    made = []
     for method in METHODS:
         recipe = find(f"{method}-{on}")
         if width is not None:
             recipe = recipe.with_numbers(width=width)
         for variant in VARIANTS:
-            chosen_variant = variant_of(scaled(recipe, budget), decay, variant)
-            found.append(Case(f"{method}, {variant}", chosen_variant, data or recipe.data))
-    return found
+            changed = variant_of(scaled(recipe, budget), decay, variant)
+            made.append(Case(f"{method}, {variant}", changed, data or recipe.data))
+    return made
 
 
 def main() -> None:
     flags = parser(__doc__, out="conditional-losses")
-    flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR is")
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    flags.add_argument(
+        "--on",
+        choices=("digits", "cifar10", "cifar100"),
+        default="digits",
+        help="data of the recipes (default: digits)",
+    )
+    flags.add_argument("--data", default="", help="path of CIFAR")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     add_numbers_flag(flags)
     add_judging_flags(flags)
     options = flags.parse_args()

@@ -1,4 +1,4 @@
-"""The convolutions of a critic with the grids they act on, and their norms by each definition (figure 3)."""
+"""Convolutions of a critic with the grids that they act on, and their norms by each definition (figure 3)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from experiments.harness.unconditional import trained_critic
 
 
 class Convolution(NamedTuple):
-    """One layer: the weight in use [out, in, kh, kw], and the grid (H, W) that it acts on."""
+    """One layer: its effective weight [out, in, kh, kw], and the grid (H, W) that it acts on."""
 
     name: str
     weight: Tensor
@@ -24,7 +24,7 @@ class Convolution(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """One layer's norms: exact (circular, stride 1), of the reshaped kernel, and for one-channel signals."""
+    """Norms of one layer: exact (circular, stride 1), of the reshaped kernel, and for one-channel signals."""
 
     name: str
     exact: float
@@ -34,7 +34,7 @@ class Spectra(NamedTuple):
 
 @torch.no_grad()
 def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Convolution]:
-    """The critic's convolutions in their order, 1x1 ones too, with the weights of evaluation mode."""
+    """Return the critic's convolutions in their order, including 1x1 ones, with the weights of eval mode."""
     grids = layer_grids(critic.eval(), torch.zeros(1, channels, *size))
     layers = {name: critic.get_submodule(name) for name in grids}
     return [
@@ -45,18 +45,18 @@ def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> 
 
 
 def spectra_of(run: everymode.Run) -> list[Spectra]:
-    """The norms of the 3x3 convolutions of a run's critic."""
-    found = []
+    """Return the norms of the 3x3 convolutions of a run's critic."""
+    spectra = []
     for name, weight, grid in convolutions_of(trained_critic(run), run.recipe.size, run.recipe.channels):
         if weight.shape[2] > 1:
             exact = float(operator_norm(weight, grid))
             reshaped = float(torch.linalg.matrix_norm(weight.flatten(1), 2))
-            found.append(Spectra(name, exact, reshaped, float(sparsity_aware_sigma(weight, grid))))
-    return found
+            spectra.append(Spectra(name, exact, reshaped, float(sparsity_aware_sigma(weight, grid))))
+    return spectra
 
 
-def spectra_table(found: Sequence[Spectra]) -> str:
-    """Markdown: a row a layer."""
+def spectra_table(spectra: Sequence[Spectra]) -> str:
+    """Return a Markdown table with one row per layer."""
     lines = [
         "| layer | exact | reshaped kernel | exact / reshaped | one-channel signals |",
         "|---|---|---|---|---|",
@@ -64,18 +64,20 @@ def spectra_table(found: Sequence[Spectra]) -> str:
     lines += [
         f"| {each.name} | {each.exact:.3g} | {each.reshaped:.3g} | {each.exact / each.reshaped:.2f} | "
         f"{each.sparse:.3g} |"
-        for each in found
+        for each in spectra
     ]
     return "\n".join(lines)
 
 
-def spectra_picture(found: Sequence[Spectra], path: Path) -> Path:
-    """The norms against the layer."""
+def spectra_picture(spectra: Sequence[Spectra], path: Path) -> Path:
+    """Plot the norms against the layer."""
     figure, (panel,) = new_figure(size=(6.5, 3.6))
-    panel.plot([each.exact for each in found], "k.-", label="exact")
-    panel.plot([each.reshaped for each in found], "r.-", label="reshaped kernel (spectral normalization)")
-    panel.plot([each.sparse for each in found], "C0.-", label="one-channel signals (SAN)")
-    panel.set_xticks(range(len(found)), [each.name for each in found], rotation=45, ha="right", fontsize=6)
+    panel.plot([each.exact for each in spectra], "k.-", label="exact")
+    panel.plot([each.reshaped for each in spectra], "r.-", label="reshaped kernel (spectral normalization)")
+    panel.plot([each.sparse for each in spectra], "C0.-", label="one-channel signals (SAN)")
+    panel.set_xticks(
+        range(len(spectra)), [each.name for each in spectra], rotation=45, ha="right", fontsize=6
+    )
     panel.set_ylim(bottom=0)
     panel.set_title("norms of a trained critic's layers", fontsize=9)
     panel.tick_params(labelsize=7)

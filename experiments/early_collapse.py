@@ -5,14 +5,21 @@
     python -m experiments.early_collapse --figure few --data cifar10-train.parquet --images 300
     python -m experiments.early_collapse --figure few --images 100 --decay 5e-3 --numbers "discriminator_steps=4"
 
-Figures: 3 (omni, one-sided and projection, with and without decay), 4 (AC-GAN: decay, DiffAug; ImAC-GAN), 10 (AC-GAN
-under WGAN-GP, WGAN-div and R1), 15 (one-sided against projection), 16 and 17 (K + 1 multi-hinge with and without decay,
-on CIFAR-100 and CIFAR-10), 18 (decay on the discriminator only, or on both), grid (decays of the discriminator), few
-(AC-GAN and Omni-GAN with and without decay), all (the cases of all figures, each name once, and a picture of each
-figure). `--decay` is the discriminator's in all cases that have one, `--numbers` changes numbers of all cases.
+Figures:
+  3         omni, one-sided and projection, with and without decay
+  4         AC-GAN with decay or DiffAug; ImAC-GAN
+  10        AC-GAN under WGAN-GP, WGAN-div and R1
+  15        one-sided against projection
+  16, 17    K + 1 multi-hinge with and without decay, on CIFAR-100 and CIFAR-10
+  18        decay on the discriminator only, or on both
+  grid      decays of the discriminator
+  few       AC-GAN and Omni-GAN with and without decay
+  all       the cases of all figures, each name once, and a picture of each figure
 
-The curves are the watch's and, with `--measure 20`, the paper's too: FID and IS. The paper keeps the checkpoint with
-the best FID; the scores of a row are those of the last one, beside the best with `--measure`.
+`--decay` sets the discriminator's decay in all cases that have one; `--numbers` changes hyper-parameters of all cases.
+
+The curves are the collapse watch's and, with `--measure 20`, those of the paper: FID and IS. The paper reports the
+checkpoint with the best FID. Here, a row has the scores of the last checkpoint and, with `--measure`, also the best.
 """
 
 from __future__ import annotations
@@ -46,12 +53,12 @@ PenaltyName = Literal["wgan-gp", "wgan-div", "r1"]
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty(Weights):
-    """A gradient penalty on the discriminator, one of three, beside the other costs."""
+    """A gradient penalty on the discriminator, one of three, in addition to the other terms."""
 
     penalty: PenaltyName = "r1"
     """Name of the penalty."""
     penalty_weight: float = 10.0
-    """Its weight: the published 10 for WGAN-GP, 1 for WGAN-div (k = 2, p = 6), 5 for R1 (gamma = 10)."""
+    """Weight of the penalty: the published 10 for WGAN-GP, 1 for WGAN-div (k = 2, p = 6), 5 for R1 (gamma = 10)."""
 
     def build(self, recipe: Recipe) -> Both:
         from everymode.losses.penalties import r1, wgan_div, wgan_gp
@@ -68,35 +75,35 @@ TABLE_1 = {
     "ImAC-GAN": "imac-gan",
     "multi-hinge K+1": "multi-hinge-k1-gan",
 }
-"""Cases -> rows of Omni-GAN's Table 1."""
+"""Method of a case -> row of Omni-GAN's Table 1."""
 METRICS = ("fd", "pr")
 FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
     "watch/coverage": "coverage of the reals by the raw generator",
-    "watch/variety": "variety within a class (1 = as real images)",
+    "watch/variety": "variety within a class (1 = that of real images)",
     "watch/held_out_gap": "realness of training minus held-out images",
-    "watch/self_accuracy": "samples whose class D sees",
-    "watch/labels_hit": "samples whose nearest reals are of the asked class",
+    "watch/self_accuracy": "samples whose class D predicts",
+    "watch/labels_hit": "samples whose nearest reals are of the requested class",
     "watch/overfitting": "overfitting of D (1 = held-out images look like fakes)",
 } | CURVES
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """The recipe without weight decay."""
+    """Return the recipe without weight decay."""
     return replace(recipe, generator_weight_decay=0.0, discriminator_weight_decay=0.0)
 
 
 def penalized(recipe: Recipe, penalty: PenaltyName, weight: float, on: str) -> Recipe:
-    """An AC-GAN without weight decay and with a gradient penalty."""
+    """Return an AC-GAN without weight decay and with a gradient penalty."""
     terms = Penalty(penalty=penalty, penalty_weight=weight)
     return replace(plain(recipe), name=f"ac-gan-{penalty}-{on}", terms=terms)
 
 
 def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Recipe]:
-    """The cases of a figure by name, at full size.
+    """Return the cases of a figure by name, with the recipes' default steps.
 
     Args:
-        decay: the discriminator's weight decay where there is one; None: Omni-GAN's on that data set.
+        decay: the discriminator's weight decay where there is one; None = Omni-GAN's on that dataset.
     """
     omni = find(f"omni-gan-{on}")
     if decay is not None:
@@ -113,11 +120,11 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             discriminator_weight_decay=omni.discriminator_weight_decay,
         )
 
-    def both(those: dict[str, Recipe]) -> dict[str, Recipe]:
+    def both(pair: dict[str, Recipe]) -> dict[str, Recipe]:
         return {
-            f"{name}, {how}": change(recipe)
-            for name, recipe in those.items()
-            for how, change in (("no decay", plain), ("decay", decayed))
+            f"{name}, {variant}": change(recipe)
+            for name, recipe in pair.items()
+            for variant, change in (("no decay", plain), ("decay", decayed))
         }
 
     if figure == "3":
@@ -143,8 +150,8 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             "omni, decay of D only": replace(decayed(omni), generator_weight_decay=0.0)
         }
     if figure == "all":
-        found = [recipes(each, on, decay=decay) for each in FIGURES[:-1]]
-        return {name: recipe for cases_of_figure in found for name, recipe in cases_of_figure.items()}
+        figures = [recipes(each, on, decay=decay) for each in FIGURES[:-1]]
+        return {name: recipe for cases_of_figure in figures for name, recipe in cases_of_figure.items()}
     if figure == "few":
         return both({"omni": omni, "AC-GAN": auxiliary})
     decays = (0.0, 1e-5, 1e-4, 5e-4, 2e-3)
@@ -155,7 +162,7 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
 
 
 def paper_cells(case: str, on: str) -> list[str]:
-    """FID, IS and collapse in Omni-GAN's Table 1 of a case on CIFAR; dashes where it has none."""
+    """Return a case's FID, IS and collapse in Omni-GAN's Table 1 on CIFAR; dashes for a case that is not in it."""
     method, _, variant = case.partition(", ")
     variants = {"no decay": "plain", "decay": "decay", "DiffAug, no decay": "DiffAug"}
     if method not in TABLE_1 or variant not in variants or on not in PAPER:
@@ -164,45 +171,60 @@ def paper_cells(case: str, on: str) -> list[str]:
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
-    """The cases of the figure that is asked for, at the budget."""
+    """Return the cases of the selected figure, at the budget."""
     numbers: dict[str, Any] = {}
     if options.width is not None:
         numbers["width"] = options.width
     if options.data:
         numbers["held_out"] = options.held_out
     prepare = partial(few_images, images=options.images) if options.images else None
-    found = [
+    made = [
         Case(name, scaled(recipe, options.budget, **numbers), options.data or recipe.data, prepare)
         for name, recipe in recipes(options.figure, options.on, decay=options.decay).items()
     ]
-    return renumbered(found, options.numbers)
+    return renumbered(made, options.numbers)
+
+
+def own_parser() -> argparse.ArgumentParser:
+    """Return a parser with the flags of this experiment and those that every experiment has."""
+    flags = parser(__doc__, out="early-collapse")
+    flags.add_argument("--figure", choices=FIGURES, default="3", help="figure of the paper (default: 3)")
+    flags.add_argument(
+        "--on",
+        choices=("digits", "cifar10", "cifar100"),
+        default="digits",
+        help="data of the recipes (default: digits)",
+    )
+    flags.add_argument("--data", default="", help="path of CIFAR; with --on digits, any labeled dataset")
+    flags.add_argument(
+        "--held-out", default="", help="held-out images of the same kind as --data, for the collapse watch"
+    )
+    flags.add_argument("--images", type=int, default=0, help="number of training images (default: all)")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
+    flags.add_argument(
+        "--decay",
+        type=float,
+        help="the discriminator's weight decay, in cases that have one (default: Omni-GAN's)",
+    )
+    add_numbers_flag(flags)
+    add_judging_flags(flags)
+    return flags
 
 
 def main() -> None:
-    flags = parser(__doc__, out="early-collapse")
-    flags.add_argument("--figure", choices=FIGURES, default="3")
-    flags.add_argument("--on", choices=("digits", "cifar10", "cifar100"), default="digits")
-    flags.add_argument(
-        "--data", default="", help="where CIFAR is; or, with digits' numbers, another labeled set"
-    )
-    flags.add_argument(
-        "--held-out", default="", help="images like --data that are not trained on, for the watch"
-    )
-    flags.add_argument("--images", type=int, default=0, help="train on so many images only")
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
-    flags.add_argument("--decay", type=float, help="the discriminator's weight decay where there is one")
-    add_numbers_flag(flags)
-    add_judging_flags(flags)
+    flags = own_parser()
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     if options.figure == "grid" and options.decay is not None:
-        flags.error("--figure grid goes over decays of its own: leave --decay out")
-    wanted = chosen(cases(options), options.only)
+        flags.error(f"--figure grid sweeps the decays, so --decay {options.decay:g} can't be set: omit it")
+    selected = chosen(cases(options), options.only)
     out = options.out / f"figure-{options.figure}"
     judge = judge_of(options, METRICS)
-    wanted = measured(wanted, options.measure, judge.extractor, judge.samples)
-    outcomes = run_all(wanted, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge)
+    selected = measured(selected, options.measure, judge.extractor, judge.samples)
+    outcomes = run_all(
+        selected, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
+    )
     picture = plot(outcomes, SIGNALS, out / "curves.png")
     for figure in FIGURES[:-1] if options.figure == "all" else ():
         shown = recipes(figure, options.on, decay=options.decay)
@@ -217,20 +239,20 @@ def main() -> None:
         "last self_accuracy",
     ]
     facts = [
-        f"Omni-GAN's figure {options.figure}, the numbers of {options.on}"
+        f"Omni-GAN's figure {options.figure}, hyper-parameters of {options.on}"
         + (f" on {options.data}" if options.data else "")
         + (f", {options.images} images" if options.images else "")
         + (f"; decay of D {options.decay:g}" if options.decay is not None else "")
         + changed_numbers(options.numbers),
-        f"Budget: {options.budget:g} of each recipe's steps ({wanted[0].recipe.steps:,}); width "
-        f"{width_of(wanted[0].recipe)}; {options.seeds} seeds, mean ± standard deviation",
-        f"Scores: averaged generator, {judge.samples:,} samples, against all images of {wanted[0].data}; fd by "
-        f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the watch",
+        f"Budget: {options.budget:g} of each recipe's steps ({selected[0].recipe.steps:,}); width "
+        f"{width_of(selected[0].recipe)}; {options.seeds} seeds, mean ± standard deviation",
+        f"Scores: averaged generator, {judge.samples:,} samples, against all images of {selected[0].data}; fd by "
+        f"{judge.extractor or 'the digits classifier'}; coverage: of the raw generator, by the collapse watch",
         f"Curves: {picture.name}",
     ]
     paper, head = {}, ""
     if options.on in PAPER:
-        paper = {case.name: paper_cells(case.name, options.on) for case in wanted}
+        paper = {case.name: paper_cells(case.name, options.on) for case in selected}
         head = "paper FID | paper IS | paper collapse"
     report("Supervision against regularization", facts, table(outcomes, columns, paper, head), out)
 

@@ -1,20 +1,20 @@
-"""Partition-Guided GAN's figures 3 and 4: where the guide leads, for a constrained and for a plain partitioner.
+"""Partition-Guided GAN's figures 3 and 4: gradients of the guide, for a constrained and for a plain partitioner.
 
     python -m experiments.guide_landscape [--seeds 5] [--steps 4000]
 
 Three networks learn the same partition of the grid of 25 Gaussians (k-means of the points, then cross-entropy, as in
-the released code's toy): constrained residual blocks with a linear read-out, one linear layer, and the released
+the released code's toy example): constrained residual blocks with a linear read-out, one linear layer, and the released
 2-10-20-25 with ReLU. On a fine mesh of the plane, for each seed and each part c:
 
 - false valleys: points outside of part c from which no step in any of 256 directions, of any of several lengths, leads
-  to a lower R_c. Candidates are the mesh points that are no higher than their eight neighbors; each is then followed
-  downwards off the mesh, because a slanted valley has such points all along it;
-- the least gradient norm of R_c where it is positive, beside what the network's certificate promises: c0, times the
-  least gradient of R_c in feature space. With more parts than dimensions theorem 3's own bound is empty (independent
-  rows of the read-out can't be had), but R_c is convex there and has finitely many gradients, all looked at here.
+  to a lower R_c. Candidates are the mesh points that are no higher than their eight neighbors. The descent from each
+  continues off the mesh, because a slanted valley has such points all along it;
+- the least gradient norm of R_c where it is positive, and the lower bound that the network certifies: c0 times the
+  least gradient of R_c in feature space. With more parts than dimensions, theorem 3's bound is empty (the rows of the
+  read-out cannot be independent), but R_c is convex there and has finitely many gradients, all of which are examined.
 
 Figure 3: the contours of R_c for the Gaussian whose part has most false valleys under the plain network. Figure 4:
-points of the GAN trained with each guide, and without one.
+points of the GAN trained with each guide, and without a guide.
 """
 
 from __future__ import annotations
@@ -70,27 +70,27 @@ NETWORKS: dict[Kind, Callable[[int], Partitioner]] = {
 
 
 class Landscape(NamedTuple):
-    """What one network's guide looks like."""
+    """Properties of the guide of one network."""
 
     accuracy: float
-    """Share of the points in the part that k-means put them in."""
+    """Share of the points whose part equals their k-means cluster."""
     valleys: int
-    """False valleys, of all parts together."""
+    """Number of false valleys, over all parts."""
     parts_with: int
-    """Parts that have any."""
+    """Number of parts that have a false valley."""
     least_gradient: float
     """Smallest gradient norm of any R_c on the mesh, where R_c is positive."""
     certified: float
-    """The certificate's lower bound on it; 0 where there is none."""
+    """Certified lower bound on that gradient norm; 0 = none."""
     by_part: tuple[int, ...] = ()
-    """False valleys of each part."""
+    """Number of false valleys of each part."""
 
 
 # ---- the networks
 
 
 def fit(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> tuple[Partitioner, float]:
-    """A partitioner of the points' k-means clusters, in evaluation mode and double precision, and its accuracy."""
+    """Return a partitioner fitted to the points' k-means clusters (eval mode, double precision), and its accuracy."""
     torch.manual_seed(seed)
     labels = kmeans(points, PARTS, seed=seed, starts=20).labels
     network = NETWORKS[kind](PARTS)
@@ -108,23 +108,23 @@ def fit(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> tup
 
 
 def survey(kind: Kind, points: Tensor, *, seed: int, steps: int = FIT_STEPS) -> tuple[Partitioner, Landscape]:
-    """Fit a network, and look at the guides of all of its parts."""
+    """Fit a network, and return it with the properties of its guides of all parts."""
     network, accuracy = fit(kind, points, seed=seed, steps=steps)
-    places = mesh()
-    logits, slopes = network(places), jacobians(network, places)
-    valleys = [len(false_valleys(network, part, places, logits)) for part in range(PARTS)]
+    nodes = mesh()
+    logits, slopes = network(nodes), jacobians(network, nodes)
+    valleys = [len(false_valleys(network, part, nodes, logits)) for part in range(PARTS)]
     least = min(float(gradient_norms(logits, slopes, part).min()) for part in range(PARTS))
     certified = 0.0
     if kind != "plain":
-        inside = min(least_gradient_in_features(network.read_out, part) for part in range(PARTS))
-        certified = network.certify().lower_bound * inside
+        in_features = min(least_gradient_in_features(network.read_out, part) for part in range(PARTS))
+        certified = network.certify().lower_bound * in_features
     return network, Landscape(
         accuracy, sum(valleys), sum(map(bool, valleys)), least, certified, tuple(valleys)
     )
 
 
 def worst_mode(network: Partitioner, landscape: Landscape, points: Tensor) -> Tensor:
-    """[1, 2] float64: the middle of the points whose part has most false valleys."""
+    """Return the mean [1, 2], float64, of the points whose part has most false valleys."""
     part = max(range(PARTS), key=lambda part: landscape.by_part[part])
     mine = points.double()
     return mine[network(mine).argmax(1) == part].mean(0, keepdim=True)
@@ -135,10 +135,10 @@ def worst_mode(network: Partitioner, landscape: Landscape, points: Tensor) -> Te
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedBy(Partition):
-    """The parts that one of the three networks makes of the grid, and its guide."""
+    """Partition of the grid by one of the three networks, and its guide."""
 
     network: Literal["constrained", "linear", "plain"] = "constrained"
-    """Which."""
+    """Kind of the partitioner."""
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> PartitionLabels:
         network = NETWORKS[self.network](PARTS)
@@ -153,19 +153,19 @@ class GuidedBy(Partition):
 
 
 def guided(recipe: Recipe, **numbers: Any) -> Recipe:
-    """The recipe with the numbers of its own partition, guided by one of the networks, and these numbers."""
+    """Return the recipe guided by one of the three networks, with its partition's hyper-parameters and `numbers`."""
     assert isinstance(recipe.labels, Partition)
     return recipe.with_numbers(labels=GuidedBy(**vars(recipe.labels)), **numbers)
 
 
 def gans(steps: int, seed: int, out: Path) -> dict[str, tuple[Tensor, dict[str, float]]]:
-    """Points of the GAN trained under each guide and without one, and how they cover the modes."""
+    """Return name -> (points, mode coverage) of the GAN trained with each guide and without a guide."""
     cases: dict[str, dict[str, Any]] = {
         "constrained": {"network": "constrained"},
         "plain": {"network": "plain"},
         "no guide": {"network": "constrained", "guide_weight": 0.0},
     }
-    found = {}
+    sampled = {}
     for name, numbers in cases.items():
         shared = {"steps": steps, "snapshot": steps, "guide_steps": steps // 2, "name": f"guide {name}"}
         recipe = guided(GRID, **(shared | numbers))
@@ -174,23 +174,23 @@ def gans(steps: int, seed: int, out: Path) -> dict[str, tuple[Tensor, dict[str, 
         mixture = open_images("grid").mixture
         assert mixture is not None
         modes = mode_coverage(points, mixture.means, mixture.std)
-        found[name] = (
+        sampled[name] = (
             points,
             {"modes": modes.modes, "high quality": modes.high_quality, "reverse KL": modes.reverse_kl},
         )
-    return found
+    return sampled
 
 
 # ---- table and pictures
 
 
-def table(found: dict[str, list[Landscape]]) -> str:
-    """Markdown: a row a kind of network."""
+def table(landscapes: dict[str, list[Landscape]]) -> str:
+    """Return a Markdown table with one row per kind of network."""
     lines = [
-        "| partitioner | accuracy | false valleys | parts with any | least gradient, least of the seeds | certified |",
+        "| partitioner | accuracy | false valleys | parts with any | least gradient over the seeds | certified |",
         "|---|---|---|---|---|---|",
     ]
-    for kind, mine in found.items():
+    for kind, mine in landscapes.items():
         count = len(mine) * PARTS
         certified = min(each.certified for each in mine)
         lines.append(
@@ -204,23 +204,25 @@ def table(found: dict[str, list[Landscape]]) -> str:
 def picture(
     networks: dict[str, Partitioner], mode: Tensor, points: Tensor, drawn: dict[str, Any], path: Path
 ) -> Path:
-    """Above: R_c of the part in which `mode` [1, 2] lies, false valleys marked. Below: what the GANs draw, where they
-    were trained.
+    """Plot the guides and the GANs' points.
+
+    The upper row shows R_c of the part that contains `mode` [1, 2], with false valleys marked. The lower row shows
+    points of the GANs, if there are any.
     """
     columns = max(len(networks), len(drawn))
     rows = 2 if drawn else 1
     figure, panels = new_figure(rows, columns, size=(3.6 * columns, 3.6 * rows))
-    places, line = mesh(), np.linspace(-REACH, REACH, MESH)
+    nodes, line = mesh(), np.linspace(-REACH, REACH, MESH)
     for panel, (kind, network) in zip(panels, networks.items(), strict=False):
         part = int(network(mode).argmax())
-        logits = network(places)
-        values = guide_distance(logits, torch.full((len(places),), part)).view(MESH, MESH).numpy().T
+        logits = network(nodes)
+        values = guide_distance(logits, torch.full((len(nodes),), part)).view(MESH, MESH).numpy().T
         panel.contourf(line, line, np.log1p(values), levels=24, cmap="viridis")
         panel.contour(line, line, values, levels=[1e-9], colors="white", linewidths=1.2)
         inside = network(points.double()).argmax(1) == part
         panel.scatter(*points[~inside][:2000].T, s=0.5, color="black")
         panel.scatter(*points[inside][:200].T, s=1, color="red")
-        bottoms = false_valleys(network, part, places, logits)
+        bottoms = false_valleys(network, part, nodes, logits)
         if len(bottoms):
             panel.scatter(*bottoms.T, s=60, marker="x", color="orange")
         panel.set_title(f"{kind}: guide to the red points", fontsize=9)
@@ -236,27 +238,31 @@ def picture(
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--seeds", type=int, default=5, help="networks of each kind (default: 5)")
-    flags.add_argument("--fit-steps", type=int, default=FIT_STEPS, help=f"of each (default: {FIT_STEPS})")
-    flags.add_argument("--steps", type=int, default=4000, help="of each GAN; 0 = none (default: 4000)")
+    flags.add_argument("--seeds", type=int, default=5, help="number of networks of each kind (default: 5)")
+    flags.add_argument(
+        "--fit-steps", type=int, default=FIT_STEPS, help=f"steps of each (default: {FIT_STEPS})"
+    )
+    flags.add_argument(
+        "--steps", type=int, default=4000, help="steps of each GAN; 0 = train none (default: 4000)"
+    )
     flags.add_argument("--out", type=Path, default=Path("runs/guide-landscape"), help="folder of the results")
     options = flags.parse_args()
     data = open_images("grid")
     points = data.gather(np.arange(len(data)))[:10_000]
-    found: dict[str, list[Landscape]] = {}
+    landscapes: dict[str, list[Landscape]] = {}
     first: dict[str, Partitioner] = {}
     for kind in NETWORKS:
         for seed in range(options.seeds):
             network, landscape = survey(kind, points, seed=seed, steps=options.fit_steps)
             first.setdefault(kind, network)
-            found.setdefault(kind, []).append(landscape)
+            landscapes.setdefault(kind, []).append(landscape)
             print(f"{kind}, seed {seed}: {landscape}", flush=True)
-    print(f"\n{table(found)}\n")
+    print(f"\n{table(landscapes)}\n")
     drawn = gans(options.steps, 0, options.out) if options.steps else {}
-    for name, (_, modes) in drawn.items():
-        shown = "  ".join(f"{what} {value:.4g}" for what, value in modes.items())
-        print(f"GAN, {name}: {shown}")
-    mode = worst_mode(first["plain"], found["plain"][0], points)
+    for guide, (_, modes) in drawn.items():
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in modes.items())
+        print(f"GAN, {guide}: {shown}")
+    mode = worst_mode(first["plain"], landscapes["plain"][0], points)
     print(picture(first, mode, points, drawn, options.out / "guide_landscape.png"))
 
 

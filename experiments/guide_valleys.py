@@ -1,4 +1,4 @@
-"""The landscape of a guide in the plane: its false valleys, and how steep it is."""
+"""Landscape of a guide in the plane: its false valleys and its gradient norms."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ LENGTHS = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 
 def mesh() -> Tensor:
-    """[MESH * MESH, 2], the first coordinate outermost."""
+    """Return the points [MESH * MESH, 2] of the mesh, the first coordinate outermost."""
     line = torch.linspace(-REACH, REACH, MESH, dtype=torch.float64)
     return torch.cartesian_prod(line, line)
 
 
 def false_valleys(network: nn.Module, part: int, points: Tensor, logits: Tensor) -> Tensor:
-    """[n, 2]: bottoms of valleys of R_c outside of part c, one point each.
+    """Return the bottoms [n, 2] of the valleys of R_c outside of part c, one point each.
 
     Args:
-        points, logits: of the mesh.
+        points: points of the mesh.
+        logits: the network's logits at these points.
     """
     labels = torch.full((len(points),), part)
     values = guide_distance(logits, labels).view(MESH, MESH).numpy()
@@ -39,38 +40,41 @@ def false_valleys(network: nn.Module, part: int, points: Tensor, logits: Tensor)
     groups, count = cast("tuple[np.ndarray, int]", connected(low, np.ones((3, 3))))
     first = [int(np.flatnonzero(groups == number + 1)[0]) for number in range(count)]
     bottoms = descend(network, part, points[first]) if first else points[:0]
-    found: list[Tensor] = []
+    distinct: list[Tensor] = []
     for bottom in bottoms:
-        if all((bottom - other).norm() > 0.05 for other in found):
-            found.append(bottom)
-    return torch.stack(found) if found else points[:0]
+        if all((bottom - other).norm() > 0.05 for other in distinct):
+            distinct.append(bottom)
+    return torch.stack(distinct) if distinct else points[:0]
 
 
-def descend(network: nn.Module, part: int, starts: Tensor, *, most: int = 500) -> Tensor:
-    """Where walks from these points end with R_c above 0, having nowhere lower to go."""
+def descend(network: nn.Module, part: int, starts: Tensor, *, max_steps: int = 500) -> Tensor:
+    """Return the ends of the descents from these points that do not reach part c.
+
+    A descent stops where no step leads to a lower R_c, or after `max_steps`.
+    """
     angles = torch.arange(DIRECTIONS, dtype=torch.float64) * (2 * torch.pi / DIRECTIONS)
     circle = torch.stack((angles.cos(), angles.sin()), 1)
     steps = torch.cat([length * circle for length in LENGTHS])
-    here, walking = starts.clone(), torch.ones(len(starts), dtype=torch.bool)
+    positions, active = starts.clone(), torch.ones(len(starts), dtype=torch.bool)
     stuck = torch.zeros(len(starts), dtype=torch.bool)
-    for _ in range(most):
-        rows = walking.nonzero().squeeze(1)
+    for _ in range(max_steps):
+        rows = active.nonzero().squeeze(1)
         if not len(rows):
             break
-        around = (here[rows, None] + steps).flatten(0, 1)
-        both = torch.cat((around, here[rows]))
+        around = (positions[rows, None] + steps).flatten(0, 1)
+        both = torch.cat((around, positions[rows]))
         values = guide_distance(network(both), torch.full((len(both),), part))
         lowest, which = values[: len(around)].view(len(rows), -1).min(1)
-        now = values[len(around) :]
-        lower = lowest < now
-        here[rows[lower]] += steps[which[lower]]
-        stuck[rows[~lower]] = now[~lower] > 0
-        walking[rows] = lower & (lowest > 0)
-    return here[stuck | walking]
+        current = values[len(around) :]
+        lower = lowest < current
+        positions[rows[lower]] += steps[which[lower]]
+        stuck[rows[~lower]] = current[~lower] > 0
+        active[rows] = lower & (lowest > 0)
+    return positions[stuck | active]
 
 
 def jacobians(network: nn.Module, points: Tensor) -> Tensor:
-    """[N, K, 2]: the gradient of each logit."""
+    """Return the gradient of each logit, [N, K, 2]."""
     columns = [
         torch.func.jvp(network, (points,), (torch.eye(2, dtype=points.dtype)[axis].expand_as(points),))[1]
         for axis in range(2)
@@ -79,14 +83,14 @@ def jacobians(network: nn.Module, points: Tensor) -> Tensor:
 
 
 def gradient_norms(logits: Tensor, slopes: Tensor, part: int) -> Tensor:
-    """The gradient norms of R_c at the points where it is positive."""
+    """Return the gradient norms of R_c at the points where it is positive."""
     ahead = (logits > logits[:, part : part + 1]).to(logits)
     gradient = torch.einsum("nj,njd->nd", ahead, slopes) - ahead.sum(1, keepdim=True) * slopes[:, part]
     return gradient.norm(dim=1)[ahead.any(1)]
 
 
 def least_gradient_in_features(read_out: nn.Linear, part: int) -> float:
-    """The least gradient norm of R_c over the plane of features, where R_c > 0.
+    """Return the least gradient norm of R_c over the plane of features, where R_c > 0.
 
     There R_c is convex and linear on each cell of the arrangement of the lines s_j = s_c. Each cell has a vertex,
     unless all lines are parallel, so the four cells around each crossing of two lines are all cells.

@@ -1,4 +1,4 @@
-"""The cases of the benchmark of mode collapse in the plane, and what Self-Conditioned GAN's paper has for them."""
+"""Cases of the benchmark of mode collapse in the plane, and the scores in Self-Conditioned GAN's paper."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ METHODS = {
     "mgan": "MGAN (k = 50)",
     "online-self-conditioned": "self-conditioned, online (k = 50)",
     "self-conditioned": "self-conditioned (k = 50)",
-    "partition-guided": "partition-guided (k = number of modes; its own paper's numbers)",
-    "conditional-gan": "told the mode (not in the paper's table)",
+    "partition-guided": "partition-guided (k = number of modes; scores of its paper)",
+    "conditional-gan": "class-conditional on the true modes (not in the paper's table)",
 }
-"""Recipes without their data's name -> rows of table 1."""
+"""Name of a recipe, without the data -> row of table 1."""
 
 PAPER = {
     "ring": {
@@ -87,14 +87,18 @@ TERMS = (
     *("steps", "batch_size", "generator_lr", "discriminator_lr", "beta1", "beta2", "lr_decay"),
     *("settling", "settling_lr", "ema_decay"),
 )
-"""Numbers that are the same for all methods."""
+"""Hyper-parameters that are the same for all methods."""
 SWEPT = (5, 10, 15, 20, 25, 30, 50, 75, 100)
 WIDE = {"grid": 0.05, "wide grid": 0.1**0.5}
 """Figure 7's data: variances 0.0025 and 0.1."""
 
 
-def numbers_of(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, Any]:
-    """What all methods share on one data set: the self-conditioned recipe's numbers, the preset's, then `changed`."""
+def shared_numbers(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, Any]:
+    """Return the hyper-parameters shared by all methods on one dataset.
+
+    They are those of the self-conditioned recipe, overridden by the preset's, and then by those of `changed` that are
+    not None.
+    """
     recipe = find(f"self-conditioned-{on}")
     own = {name: getattr(recipe, name) for name in (*TERMS, "refresh_every")}
     own |= {"online_after": recipe.refresh_every, "packs": False, "radius": 1.0}
@@ -102,9 +106,11 @@ def numbers_of(preset: str, changed: Mapping[str, Any], on: str) -> dict[str, An
 
 
 def on_terms(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
-    """A recipe with the shared numbers: with their re-clustering if it clusters, and whole packs if it packs.
+    """Return a recipe with the shared hyper-parameters.
 
-    `packs`: as many packs as the others have examples, as in PacGAN's own code, in place of packs cut from the batch.
+    A recipe that clusters takes `refresh_every` too, and the online variant `online_after`. For a recipe that packs,
+    `packs` selects as many packs as the others have examples, as in PacGAN's code; otherwise packs are cut from the
+    batch.
     """
     shared, pack = {name: numbers[name] for name in TERMS}, recipe.flat_numbers()["pack"]
     if pack > 1 and numbers["packs"]:
@@ -112,27 +118,29 @@ def on_terms(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
     elif pack > 1:
         shared["batch_size"] -= shared["batch_size"] % pack
     if isinstance(recipe.labels, Clusters):
-        # Online, the first clustering stands that long, and nothing is clustered again after the second.
+        # The online variant keeps the first clustering that long, and does not cluster again after the second.
         shared["refresh_every"] = numbers["online_after" if recipe.labels.online else "refresh_every"]
     return recipe.with_numbers(**shared)
 
 
 def data_of(on: str, radius: float) -> str:
+    """Return the name of the data, with the ring's radius."""
     return f"ring:radius={radius:g}" if on == "ring" else on
 
 
 def table_cases(on: Sequence[str], preset: str, changed: Mapping[str, Any], only: str = "") -> list[Case]:
-    """Table 1: every method on every data set, or the methods that `only` names ("gan,self-conditioned").
+    """Return table 1's cases: every method on every dataset, or the methods that `only` names ("gan,self-conditioned").
 
-    Raises ValueError for a method that is not in METHODS.
+    Raises:
+        ValueError: for a method that is not in METHODS.
     """
     methods = [word.strip() for word in only.split(",") if word.strip()] or list(METHODS)
     unknown = [method for method in methods if method not in METHODS]
     if unknown:
-        raise ValueError(f"no method is called {', '.join(unknown)}: there are {', '.join(METHODS)}")
+        raise ValueError(f"no method is called {', '.join(unknown)}: use some of {', '.join(METHODS)}")
     cases = []
     for name in on:
-        numbers = numbers_of(preset, changed, name)
+        numbers = shared_numbers(preset, changed, name)
         for method in methods:
             recipe = on_terms(find(f"{method}-{name}"), numbers)
             cases.append(Case(f"{method}, {name}", recipe, data_of(name, numbers["radius"])))
@@ -140,8 +148,8 @@ def table_cases(on: Sequence[str], preset: str, changed: Mapping[str, Any], only
 
 
 def sweep_cases(preset: str, changed: Mapping[str, Any], swept: Sequence[int] = SWEPT) -> list[Case]:
-    """Figure 6: the number of clusters, and of MGAN's generators, on the grid."""
-    numbers = numbers_of(preset, changed, "grid")
+    """Return figure 6's cases: numbers of clusters, and of MGAN's generators, on the grid."""
+    numbers = shared_numbers(preset, changed, "grid")
     return [
         Case(f"{method}, k = {k}", on_terms(with_k(find(f"{method}-grid"), k), numbers), "grid")
         for k in swept
@@ -150,8 +158,8 @@ def sweep_cases(preset: str, changed: Mapping[str, Any], swept: Sequence[int] = 
 
 
 def variance_cases(preset: str, changed: Mapping[str, Any]) -> list[Case]:
-    """Figure 7: narrow and wide Gaussians at k = 30."""
-    numbers = numbers_of(preset, changed, "grid")
+    """Return figure 7's cases: narrow and wide Gaussians at k = 30."""
+    numbers = shared_numbers(preset, changed, "grid")
     cases = []
     for name, std in WIDE.items():
         for method in ("pac-gan2", "mgan", "self-conditioned"):
@@ -162,5 +170,5 @@ def variance_cases(preset: str, changed: Mapping[str, Any]) -> list[Case]:
 
 
 def with_k(recipe: Recipe, k: int) -> Recipe:
-    """A recipe with k clusters, or k generators."""
+    """Return the recipe with k clusters, or k generators."""
     return recipe.with_numbers(**{"clusters" if isinstance(recipe.labels, Clusters) else "generators": k})

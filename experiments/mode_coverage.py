@@ -2,8 +2,8 @@
 
     python -m experiments.mode_coverage [--trials 10] [--on ring,grid] [--steps 4000] [--only self-conditioned,gan]
 
-Every method has the same networks, batch, optimizers, length and averaging. The paper leaves open what its code and its
-text say differently; each such number is an argument, and `--preset released` or `--preset paper` takes them all:
+All methods have the same networks, batch size, optimizers, length and averaging. The paper's text and its released code
+differ in several hyper-parameters. Each of them is a flag, and `--preset released` or `--preset paper` sets all:
 
              steps    re-clustering  learning rate  beta1  ring's radius  averaging, settling, decay of the rates
   everymode  the recipe's: `everymode recipes show self-conditioned-grid`                    (radius 1)
@@ -12,11 +12,11 @@ text say differently; each such number is an argument, and `--preset released` o
 
 (The paper's length at the code's rates: `--preset released --steps 400000 --refresh-every 10000 --radius 1`.)
 
-Both rules for "high quality" are always given: the text's (a disc of 3 std) and the released code's (a box). A
-perfect sampler has 98.89 % and 99.46 %, so more than that means modes that are too narrow: hence the spread, which no
-paper has.
+The table has both rules for "high quality": the text's (a disc of 3 std) and the released code's (a box). A perfect
+sampler scores 98.89 % and 99.46 %; higher values mean that the modes are too narrow. The spread, which no paper
+reports, shows that directly.
 
-NMI and purity of the clusters are table 5's (the paper prints 0.9716 and 0.9921 without saying whether ring or grid).
+NMI and purity of the clusters are those of table 5 (the paper has 0.9716 and 0.9921, without naming ring or grid).
 
 --figure 6 sweeps the number of clusters against MGAN's number of generators; --figure 7 compares narrow and wide
 Gaussians at 30 clusters.
@@ -47,7 +47,7 @@ from experiments.mode_cases import (
     PAPER,
     PRESETS,
     WIDE,
-    numbers_of,
+    shared_numbers,
     sweep_cases,
     table_cases,
     variance_cases,
@@ -66,16 +66,16 @@ COLUMNS = (
 
 
 def perfect(judge: PointJudge, mixture: Mixture, name: str, trials: int) -> list[Outcome]:
-    """What points of the mixture itself get, as rows of the table."""
-    found = [judge.perfect(mixture, seed=seed) for seed in range(trials)]
+    """Return the scores of points of the mixture itself, as rows of the table."""
+    sampled = [judge.perfect(mixture, seed=seed) for seed in range(trials)]
     return [
         Outcome(name, seed, scores | {"fewest modes": scores["modes"]}, "", None, "")
-        for seed, scores in enumerate(found)
+        for seed, scores in enumerate(sampled)
     ]
 
 
 def evaluation_time(judge: PointJudge) -> float:
-    """Seconds that both rules take for the points of one evaluation, the least of five."""
+    """Return the seconds that both rules take for the points of one evaluation, the least of five."""
     mixture = open_images("grid").mixture
     assert mixture is not None
     points = np.random.default_rng(0).normal(size=(judge.points, 2))
@@ -87,21 +87,21 @@ def evaluation_time(judge: PointJudge) -> float:
     return min(times)
 
 
-def told(preset: str, changed: Mapping[str, Any], on: str) -> str:
-    """The numbers that all methods share on a data set."""
-    numbers = numbers_of(preset, changed, on).items()
+def described_numbers(preset: str, changed: Mapping[str, Any], on: str) -> str:
+    """Return a line with the hyper-parameters that all methods share on a dataset."""
+    numbers = shared_numbers(preset, changed, on).items()
     return f"Preset {preset}: " + ", ".join(f"{name} {value:g}" for name, value in numbers)
 
 
-def tell_table(
+def tables_by_dataset(
     outcomes: list[Outcome],
     cases: list[Case],
     judge: PointJudge,
     out: Path,
     numbers: Callable[[str], str],
 ) -> str:
-    """Table 1 beside the paper's, one table and one picture a data set, with what `numbers` says of its numbers."""
-    parts = []
+    """Return table 1 with the paper's scores, one table and one picture per dataset, each after `numbers(dataset)`."""
+    lines = []
     for on in dict.fromkeys(case.name.split(", ")[1] for case in cases):
         mine = [outcome for outcome in outcomes if outcome.case.endswith(f", {on}")]
         data = next(case.data for case in cases if case.name.endswith(f", {on}"))
@@ -111,7 +111,7 @@ def tell_table(
         names = {f"{method}, {on}": title for method, title in METHODS.items()}
         paper = {f"{method}, {on}": cells for method, cells in PAPER[on].items()}
         titles = ("paper: modes", "paper: %", "paper: reverse KL")
-        parts += [
+        lines += [
             f"## 2D-{on} ({data})",
             "",
             numbers(on),
@@ -119,12 +119,12 @@ def tell_table(
             trial_table([*mine, *ideal], COLUMNS, paper, titles, names=names),
         ]
         picture = draw_panels(mine, mixture, out / f"{on}.png", names=names)
-        parts += ["", f"Samples of the first trial: {picture.name}", ""]
-    return "\n".join(parts)
+        lines += ["", f"Samples of the first trial: {picture.name}", ""]
+    return "\n".join(lines)
 
 
 def draw_variances(outcomes: Sequence[Outcome], path: Path) -> Path:
-    """Draw figure 7: one picture per variance, named after `path`. Returns that of the narrow one, drawn last."""
+    """Draw figure 7: one picture per variance, named after `path`. Return the path of the narrow one, drawn last."""
     drawn = path
     for name, std in reversed(WIDE.items()):
         mine = [outcome for outcome in outcomes if outcome.case.endswith(f", {name}")]
@@ -135,38 +135,59 @@ def draw_variances(outcomes: Sequence[Outcome], path: Path) -> Path:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return a parser with the flags of this experiment."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--figure", choices=("table-1", "6", "7"), default="table-1")
-    made.add_argument("--trials", type=int, default=10, help="seeds of each case (default: 10)")
-    made.add_argument("--others", type=int, help="seeds of all but self-conditioned, if not as many")
-    made.add_argument("--on", default="ring,grid", help="data sets of table 1 (default: ring,grid)")
     made.add_argument(
-        "--only", default="", help="methods of table 1 (gan,mgan), or words in a figure's cases"
+        "--figure",
+        choices=("table-1", "6", "7"),
+        default="table-1",
+        help="table or figure of the paper (default: table-1)",
     )
-    made.add_argument("--preset", choices=tuple(PRESETS), default="everymode")
-    made.add_argument("--steps", type=int, help="generator steps")
-    made.add_argument("--refresh-every", type=int, help="steps between two clusterings")
+    made.add_argument("--trials", type=int, default=10, help="number of seeds of each case (default: 10)")
+    made.add_argument(
+        "--others", type=int, help="number of seeds of all cases except self-conditioned (default: --trials)"
+    )
+    made.add_argument("--on", default="ring,grid", help="datasets of table 1 (default: ring,grid)")
+    made.add_argument(
+        "--only",
+        default="",
+        help="methods of table 1 (gan,mgan), or words in the names of a figure's cases (default: all)",
+    )
+    made.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="everymode",
+        help="hyper-parameters that all methods share (default: everymode)",
+    )
+    made.add_argument("--steps", type=int, help="generator steps (default: the preset's)")
+    made.add_argument(
+        "--refresh-every", type=int, help="steps between two clusterings (default: the preset's)"
+    )
     made.add_argument(
         "--online-after",
         type=int,
-        help="steps after which the online variant's centers follow (paper: 25,000; left out: --refresh-every)",
+        help="steps after which the online variant updates its centers (paper: 25,000; default: --refresh-every)",
     )
     made.add_argument(
         "--packs",
         action="store_true",
-        help="PacGAN judges as many packs as others judge points, as in its own code; else they are cut from the batch",
+        help="give PacGAN as many packs as the others have points, as in its code; default: cut packs from the batch",
     )
-    made.add_argument("--batch-size", type=int)
+    made.add_argument("--batch-size", type=int, help="points per step (default: the preset's)")
     made.add_argument("--lr", type=float, help="learning rate of both networks")
-    made.add_argument("--beta1", type=float)
+    made.add_argument("--beta1", type=float, help="beta1 of Adam (default: the preset's)")
     made.add_argument("--lr-decay", type=float, help="share of training over which the rates fall to zero")
     made.add_argument(
-        "--settling", type=float, help="share of training with kept statistics of batch normalization"
+        "--settling", type=float, help="share of training with fixed statistics of batch normalization"
     )
-    made.add_argument("--settling-lr", type=float, help="factor on the generator's learning rate meanwhile")
-    made.add_argument("--ema-decay", type=float, help="of the averaged generator, which is judged")
-    made.add_argument("--radius", type=float, help="of the ring")
-    made.add_argument("--points", type=int, default=50_000, help="points of an evaluation (default: 50,000)")
+    made.add_argument(
+        "--settling-lr", type=float, help="factor on the generator's learning rate during --settling"
+    )
+    made.add_argument("--ema-decay", type=float, help="decay of the averaged generator, which is scored")
+    made.add_argument("--radius", type=float, help="radius of the ring")
+    made.add_argument(
+        "--points", type=int, default=50_000, help="number of points of an evaluation (default: 50,000)"
+    )
     made.add_argument(
         "--processes", type=int, default=2, help="trials at a time, one thread each (default: 2)"
     )
@@ -198,12 +219,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "7": lambda: chosen(variance_cases(options.preset, changed), options.only),
     }[options.figure]()
     judge = PointJudge(points=options.points)
-    own = [case for case in cases if case.name.startswith("self-conditioned")]
-    others = [case for case in cases if case not in own]
+    self_conditioned = [case for case in cases if case.name.startswith("self-conditioned")]
+    others = [case for case in cases if case not in self_conditioned]
     outcomes = []
-    for some, trials in ((own, options.trials), (others, options.others or options.trials)):
+    for group, trials in ((self_conditioned, options.trials), (others, options.others or options.trials)):
         outcomes += run_all(
-            some,
+            group,
             seeds=range(trials),
             out=options.out,
             processes=options.processes,
@@ -213,13 +234,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     order = [case.name for case in cases]
     outcomes.sort(key=lambda outcome: (order.index(outcome.case), outcome.seed))
     if options.figure == "table-1":
-        text = tell_table(outcomes, cases, judge, options.out, partial(told, options.preset, changed))
+        numbers = partial(described_numbers, options.preset, changed)
+        text = tables_by_dataset(outcomes, cases, judge, options.out, numbers)
     else:
         draw = draw_sweep if options.figure == "6" else draw_variances
         picture = draw(outcomes, options.out / f"figure-{options.figure}.png")
         text = f"{trial_table(outcomes, COLUMNS, {}, ())}\n\nPicture: {picture.name}"
     facts = [
-        *([] if options.figure == "table-1" else [told(options.preset, changed, "grid")]),
+        *([] if options.figure == "table-1" else [described_numbers(options.preset, changed, "grid")]),
         f"Averaged generator; {judge.points:,} points; mean of the last {judge.last} evaluations, "
         f"{100 * judge.spacing:g} % of training apart; mean ± standard error over trials",
         f"Both rules on {judge.points:,} points took {1000 * evaluation_time(judge):.0f} ms",

@@ -4,15 +4,21 @@
     python -m experiments.normalization --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.005
     python -m experiments.normalization --part looseness
 
-Parts, each at equal steps, initial weights and numbers for all of its cases:
-table1 (standard networks), table1-resnet and table1-biggan: the table's three blocks; spectra: figure 3, the norms of
-a trained residual critic's layers by each definition; exact: figure 4, the exact norm of each layer; interval: figure
-6, in place every 1, 10, 100 and 1,000 critic steps; convergence: figure 14; looseness: figure 15, the gain from 0.5 to
-1.5; rates: SAN and spectral normalization at the recipe's learning rate and below (not in the paper); settings: figure
-16, six settings of Adam and critic steps; seeds: figure 17, seed by seed.
+Parts; all cases of a part have the same steps, initial weights and hyper-parameters:
+  table1                         the table's block of standard networks
+  table1-resnet, table1-biggan   its blocks of residual networks and of BigGAN
+  spectra                        figure 3: norms of a trained residual critic's layers by each definition
+  exact                          figure 4: the exact norm of each layer
+  interval                       figure 6: in place every 1, 10, 100 and 1,000 critic steps
+  convergence                    figure 14
+  looseness                      figure 15: the gain from 0.5 to 1.5
+  rates                          SAN and spectral normalization at the recipe's learning rate and below (not in the
+                                 paper)
+  settings                       figure 16: six settings of Adam and critic steps
+  seeds                          figure 17: one column per seed
 
-The paper's numbers are Inception scores by the Inception network at full length, ours distances (`fd`): only the order
-can be compared. Its figures have no numbers in the text. Lower is better.
+The paper reports Inception scores by the Inception network after full-length training; this experiment reports
+distances (`fd`; lower is better), so only the order can be compared. The paper's text has no numbers for its figures.
 """
 
 from __future__ import annotations
@@ -57,7 +63,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     NONE: {"norm": NoNorm()},
     "SN of the convolution": {"norm": Spectral(estimate="convolution")},
 }
-"""What each of table 1's first block changes, in its order; and two that are not in it."""
+"""Changes by each normalization of table 1's first block, in its order, and by two that are not in the table."""
 PAPER = {
     # Table 1: Inception score on CIFAR-10 and STL-10
     "weight clipping": ["6.41", "7.57"],
@@ -84,7 +90,7 @@ SETTINGS = {
     "F": (2.5, 0.0, 0.9, 2),
 }
 RATES = (0.25, 0.5, 1.0)
-"""Learning rates of both players, as shares of the recipe's."""
+"""Learning rates of both networks, as shares of the recipe's."""
 GAINS = (0.5, 0.7, 0.9, 1.0, 1.1, 1.3, 1.5)
 INTERVALS = (1, 10, 100, 1000)
 CONSTANTS = {
@@ -95,17 +101,17 @@ CONSTANTS = {
 
 
 class Part(NamedTuple):
-    """A part's cases on a data set, and whether the distance is measured during training."""
+    """Cases of a part on a dataset, and whether the distance is measured during training."""
 
     cases: Callable[[str], dict[str, Recipe]]
     curves: bool = False
 
 
-def normalized(which: str, on: str, *, residual: bool = False, **numbers: Any) -> Recipe:
-    """The recipe of a normalization of `PLAIN` on a data set, with the numbers that all share and some of its own."""
-    name = f"{which.lower().replace(' ', '-')}-{on}"
-    shortened = residual and which == SAN  # it changes nothing below 48 pixels
-    changes = {"name": name, "shortened": shortened} | PLAIN[which] | numbers
+def normalized(method: str, on: str, *, residual: bool = False, **numbers: Any) -> Recipe:
+    """Return the recipe of a normalization of `PLAIN` on a dataset, with the shared hyper-parameters and `numbers`."""
+    name = f"{method.lower().replace(' ', '-')}-{on}"
+    shortened = residual and method == SAN  # no effect below 48 pixels
+    changes = {"name": name, "shortened": shortened} | PLAIN[method] | numbers
     return CONSTANTS[on][residual].with_numbers(**changes)
 
 
@@ -124,7 +130,9 @@ def _biggan(on: str) -> dict[str, Recipe]:
         "cifar10": (biggan.CIFAR10, san_gan.BIGGAN_CIFAR10),
     }
     if on not in pairs:
-        raise ValueError(f"BigGAN is compared on {' and '.join(pairs)}, not on {on}")
+        raise ValueError(
+            f"BigGAN is compared on {' and '.join(pairs)}, not on {on}: use --on digits or --on cifar10"
+        )
     plain, sparse = pairs[on]
     return {"BigGAN": plain, "BigGAN, beta1 0.5": replace(plain, beta1=0.5), "SAN-BigGAN": sparse}
 
@@ -141,11 +149,11 @@ def _exact(on: str) -> dict[str, Recipe]:
 
 
 def _interval(on: str) -> dict[str, Recipe]:
-    ours: dict[str, Recipe] = {
+    in_place: dict[str, Recipe] = {
         f"SAN in place every {interval:,}": normalized(SAN, on, in_place=True, interval=interval)
         for interval in INTERVALS
     }
-    return {name: recipe for name, recipe in _three(on).items() if name != SAN} | ours
+    return {name: recipe for name, recipe in _three(on).items() if name != SAN} | in_place
 
 
 def _looseness(on: str) -> dict[str, Recipe]:
@@ -164,11 +172,11 @@ def _rates(on: str) -> dict[str, Recipe]:
 
 
 def _settings(on: str) -> dict[str, Recipe]:
-    found = {}
+    made = {}
     for letter, (factor, beta1, beta2, critic_steps) in SETTINGS.items():
         for name, recipe in _three(on).items():
             rate = factor * recipe.generator_lr
-            found[f"{letter}, {name}"] = replace(
+            made[f"{letter}, {name}"] = replace(
                 recipe,
                 generator_lr=rate,
                 discriminator_lr=rate,
@@ -176,7 +184,7 @@ def _settings(on: str) -> dict[str, Recipe]:
                 beta2=beta2,
                 discriminator_steps=critic_steps,
             )
-    return found
+    return made
 
 
 PARTS = {
@@ -194,30 +202,30 @@ PARTS = {
 
 
 def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
-    """The cases of a part."""
+    """Return the cases of a part."""
     numbers: dict[str, Any] = {} if width is None else {"width": width}
     made = []
     for name, recipe in PARTS[part].cases(on).items():
         fitted = scaled(recipe, budget, **numbers)
         if PARTS[part].curves:
-            often = max(1, fitted.steps // 10)
-            fitted = replace(fitted, metrics="fd", metric_images=1000, snapshot=often)
+            interval = max(1, fitted.steps // 10)
+            fitted = replace(fitted, metrics="fd", metric_images=1000, snapshot=interval)
         made.append(Case(name, fitted, data or recipe.data))
     return made
 
 
 def by_seed(outcomes: list[Outcome], metric: str) -> str:
-    """Markdown: a row a case, a column a seed (figure 17)."""
+    """Return a Markdown table with one row per case and one column per seed (figure 17)."""
     seeds = sorted({outcome.seed for outcome in outcomes})
     rows = []
     for name, mine in by_case(outcomes).items():
-        found = {each.seed: each.scores[metric] for each in mine if metric in each.scores}
-        rows.append([name, *[f"{found[seed]:.4g}" if seed in found else "-" for seed in seeds]])
+        values = {each.seed: each.scores[metric] for each in mine if metric in each.scores}
+        rows.append([name, *[f"{values[seed]:.4g}" if seed in values else "-" for seed in seeds]])
     return markdown(["case", *[f"seed {seed}" for seed in seeds]], rows)
 
 
 def judge_for(part: str, on: str, data: str) -> Judge:
-    """How the runs of a part are judged: BigGAN's by the class they were asked for too."""
+    """Return the judge of a part's runs; for BigGAN it also scores agreement with the requested class."""
     digits = on == "digits"
     if part == "table1-biggan":
         return Judge(metrics=("fd",)) if digits else Judge(2000, ("fd",), data, "lite0:64")
@@ -227,28 +235,35 @@ def judge_for(part: str, on: str, data: str) -> Judge:
 
 
 def look_at_layers(recipe: Recipe, data: str, options: Any) -> None:
-    """Figure 3: train SN-GAN's residual critic, and report the norms of its layers."""
+    """Train SN-GAN's residual critic, and report the norms of its layers (figure 3)."""
     run = trained_run(recipe, data, options.out / "spectra")
-    found = spectra_of(run)
-    drawn = spectra_picture(found, options.out / "spectra" / "spectra.png")
+    spectra = spectra_of(run)
+    path = spectra_picture(spectra, options.out / "spectra" / "spectra.png")
     facts = [
         f"The residual critic of SN-GAN on {options.on}, width {width_of(recipe)}, after {recipe.steps:,} steps: norms "
         "of its normalized weights",
         "Paper (figure 3): the norm of the reshaped kernel is typically a quarter of the layer's",
-        f"Picture: {drawn.name}",
+        f"Picture: {path.name}",
     ]
-    report("Norms of a critic's layers", facts, spectra_table(found), options.out / "spectra")
+    report("Norms of a critic's layers", facts, spectra_table(spectra), options.out / "spectra")
 
 
 def main() -> None:
     flags = parser(__doc__, out="normalization")
-    flags.add_argument("--part", choices=(*PARTS, "spectra"), default="table1")
-    flags.add_argument("--on", choices=tuple(CONSTANTS), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR or STL is")
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
+    flags.add_argument(
+        "--part",
+        choices=(*PARTS, "spectra"),
+        default="table1",
+        help="part of the experiment (default: table1)",
+    )
+    flags.add_argument(
+        "--on", choices=tuple(CONSTANTS), default="digits", help="data of the recipes (default: digits)"
+    )
+    flags.add_argument("--data", default="", help="path of CIFAR or STL")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
-        flags.error(f"--on {options.on} needs --data, such as cifar10-train.parquet")
+        flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     if options.part == "spectra":
         numbers: Mapping[str, Any] = {} if options.width is None else {"width": options.width}
         recipe = scaled(normalized(SPECTRAL, options.on, residual=True), options.budget, **numbers)

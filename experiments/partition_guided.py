@@ -6,12 +6,12 @@
     python -m experiments.partition_guided --on cifar10 --data cifar10-train.parquet
     python -m experiments.partition_guided --on 32 --data photos
 
-Part methods (tables 1 and 2): a plain GAN (one part), random parts, parts without and with the guide, the data's own
-classes, all on the same networks and numbers; and Self-Conditioned GAN with its own. Part k (table 4) sweeps the number
-of parts, with the guide and without it, part weight (figure 5) the guide's weight at the first step. Every case sees as
-many real images as the first; as PGMGAN takes several D steps per G step, the G steps are given too. The partition of
-each k and seed is learned once, and its quality is table 5. Guided generators are judged as they draw, and with
-rejection (21 draws at most).
+--part methods (tables 1 and 2) compares a plain GAN (one part), random parts, parts without and with the guide, and the
+true classes, all with the same networks and hyper-parameters; and Self-Conditioned GAN with its recipe's. --part k
+(table 4) sweeps the number of parts, with and without the guide. --part weight (figure 5) sweeps the guide's weight at
+the first step. All cases show equally many real images to D; the table has their G steps too, since PGMGAN takes
+several D steps per G step. The partition of each k and seed is learned once; its quality is table 5. Guided generators
+are scored without and with rejection (at most 21 draws per sample).
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ if TYPE_CHECKING:
     from everymode.game import LabelSource
 
 PAPER = {"partition-guided": ["8.93", "8.81"]}
-"""CIFAR-10, 50,000 images: FID and IS, as others quote them."""
+"""CIFAR-10, 50,000 images: FID and IS, as other papers quote them."""
 SWEPT_PARTS = {"digits": (5, 10, 20, 40)}
 MORE_PARTS = (50, 100, 200, 400)
 SWEPT_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Times the recipe's."""
+"""Factors on the recipe's guide weight."""
 RETRIES = 20
 MODE_SAMPLES = 10_000
-"""Of stacked digits, in which 1,000 modes are counted."""
+"""Number of samples in which the 1,000 modes of stacked digits are counted."""
 STACKED_REAL = 2000
-"""Of 100,000 stacked digits, for the Fréchet distance."""
+"""Number of real images, of 100,000 stacked digits, for the Fréchet distance."""
 STACKED_16 = DIGITS.with_numbers(
     name="partition-guided-stacked-digits-16",
     data="stacked-digits:samples=20000",
@@ -69,12 +69,12 @@ STACKED_16 = DIGITS.with_numbers(
     parts=100,
     partition=replace(DIGITS_PARTITION, starts=8, neighbors=20),
 )
-"""1,000 modes with the numbers of the bundled digits: the released ones, at 32 pixels, are for a GPU."""
+"""1,000 modes with the hyper-parameters of the bundled digits; the released ones, at 32 pixels, need a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnClasses(Given):
-    """The data's own classes, which fakes take over from the reals; samples have them as often as the data."""
+    """The true classes: fakes take their labels from the reals, samples have them in the same ratio as the dataset."""
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.given import GivenLabels
@@ -84,16 +84,16 @@ class OwnClasses(Given):
 
 @dataclass(frozen=True)
 class PartitionJudge:
-    """How a run is trained and scored.
+    """Scores a finished run.
 
     Attributes:
-        samples: generated images.
-        of_modes: generated images in which classes or modes are counted.
-        real: real images that the metrics take, chosen at random; None = all.
-        partitions: folder of the partitions, one for each k and seed.
+        samples: number of generated images.
+        partitions: folder of the partitions, one per k and seed.
         extractor: of the metrics; None = the default.
-        classifier: data set whose classifier says what class a sample shows; "" = none.
+        classifier: dataset whose classifier determines the class of a sample; "" = none.
         stacked: whether that classifier reads three digits of each sample.
+        of_modes: number of generated images in which classes or modes are counted.
+        real: number of real images for the metrics, chosen at random; None = all.
     """
 
     samples: int
@@ -126,39 +126,43 @@ class PartitionJudge:
         return {name: float(value) for name, value in scores.items() if value is not None}
 
     def classes(self, run: everymode.Run) -> dict[str, float]:
-        """Classes (or modes) that are drawn, and the reverse KL divergence from equal shares."""
+        """Return the number of classes (or modes) in samples, and the reverse KL divergence from equal shares."""
         images = quantized(run.generator().sample(self.of_modes, seed=30_000))
         classifier = classifier_for(self.classifier, partial(open_images, progress=False))
         if self.stacked:
             from experiments.stacked_digits import coverage
 
-            found = coverage(classifier, images)
-            return {"modes": found["modes"], "reverse KL": found["kl nats"]}
-        counted = class_coverage(predicted_labels(classifier, images), classifier.num_classes)
-        return {"modes": float(counted.modes), "reverse KL": counted.reverse_kl}
+            scores = coverage(classifier, images)
+            return {"modes": scores["modes"], "reverse KL": scores["kl nats"]}
+        covered = class_coverage(predicted_labels(classifier, images), classifier.num_classes)
+        return {"modes": float(covered.modes), "reverse KL": covered.reverse_kl}
 
 
-def play(case: Case, seed: int, place: Path, judge: PartitionJudge) -> Outcome:
-    """Train and judge a case with the partition of its k and seed."""
+def play(case: Case, seed: int, folder: Path, judge: PartitionJudge) -> Outcome:
+    """Train and score a case with the partition of its k and seed."""
     recipe = case.recipe
     if partition_in(recipe) is not None:
         recipe = recipe.with_numbers(partitioner=str(partition_of(recipe, seed, judge.partitions)))
-    return train_and_judge(case._replace(recipe=recipe), seed, place, judge)
+    return train_and_judge(case._replace(recipe=recipe), seed, folder, judge)
 
 
 def partition_in(recipe: Recipe) -> Partition | None:
-    """The labels of a recipe, where they are parts that are learned."""
+    """Return the labels of a recipe if they are learned parts, otherwise None."""
     labels = recipe.labels
     return labels if isinstance(labels, Partition) and not labels.random_parts else None
 
 
 def partition_of(recipe: Recipe, seed: int, folder: Path) -> Path:
-    """Where the partition of a recipe's k and a seed is kept."""
+    """Return the folder of the partition of a recipe's k and a seed."""
     return folder / f"k{recipe.flat_numbers()['parts']}-seed{seed}"
 
 
 def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) -> str:
-    """Learn what the cases need and isn't there yet; markdown of its quality (table 5)."""
+    """Learn the partitions that the cases need and that do not exist yet.
+
+    Returns:
+        Markdown table of their quality (table 5); "" if no case needs any.
+    """
     lines = [
         "| parts | NMI with the classes | purity | largest part | empty parts |",
         "|---|---|---|---|---|",
@@ -172,86 +176,89 @@ def learn_partitions(cases: Sequence[Case], seeds: Sequence[int], folder: Path) 
         recipe = case.recipe
         data = open_images(case.data, resolution=recipe.size, progress=False)
         partition = recipe.for_data(data.facts()).flat_numbers()["partition"]
-        found = []
+        reports = []
         for seed in seeds:
             path = partition_of(recipe, seed, folder)
             learn_partition(
                 data, partition, path, seed=seed, verbose=True, scores={"nmi": nmi, "purity": purity}
             )
-            found.append(json.loads((path / "report.json").read_text()))
+            reports.append(json.loads((path / "report.json").read_text()))
         shown = [
-            mean_and_spread([each[name] for each in found if name in each], "standard deviation")
+            mean_and_spread([each[name] for each in reports if name in each], "standard deviation")
             for name in ("nmi", "purity")
         ]
-        largest = max(each["largest_part"] / each["images"] for each in found)
-        empty = max(each["empty_parts"] for each in found)
+        largest = max(each["largest_part"] / each["images"] for each in reports)
+        empty = max(each["empty_parts"] for each in reports)
         lines.append(f"| {parts} | {' | '.join(shown)} | {largest:.1%} | {empty} |")
     return "\n".join(lines) if needed else ""
 
 
 def with_images(recipe: Recipe, images: int) -> Recipe:
-    """The recipe with as many steps as show so many real images to D."""
+    """Return the recipe with the number of steps that shows `images` real images to D."""
     steps = images / (recipe.batch_size * recipe.discriminator_steps)
     return scaled(recipe, steps / recipe.steps)
 
 
 def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
-    """The cases of a part; the first one's images are everybody's."""
+    """Return the cases of a part, all with the number of real images of the first."""
     base = STACKED_16 if on == "stacked-digits-16" else find(f"partition-guided-{on}")
     source = data or base.data
     base = scaled(base.with_numbers(width=width or width_of(base)), budget)
     images = base.steps * base.discriminator_steps * base.batch_size
-    has = base.flat_numbers()
-    if has["parts"] is None:
+    defaults = base.flat_numbers()
+    if defaults["parts"] is None:
         facts = open_images(source, resolution=base.size, progress=False).facts()
         base = base.with_numbers(parts=base.for_data(facts).num_labels)
     unguided = base.with_numbers(guide_weight=0.0, guide_floor=0.0)
     if part == "k":
         return [
-            Case(f"{parts} parts{what}", recipe.with_numbers(parts=parts), source)
+            Case(f"{parts} parts{suffix}", recipe.with_numbers(parts=parts), source)
             for parts in SWEPT_PARTS.get(on, MORE_PARTS)
-            for what, recipe in (("", base), (" without guide", unguided))
+            for suffix, recipe in (("", base), (" without guide", unguided))
         ]
     if part == "weight":
-        weights = [factor * has["guide_weight"] for factor in SWEPT_WEIGHTS]
+        weights = [factor * defaults["guide_weight"] for factor in SWEPT_WEIGHTS]
         return [
             Case(
                 f"weight {weight:g}",
-                base.with_numbers(guide_weight=weight, guide_floor=min(weight, has["guide_floor"])),
+                base.with_numbers(guide_weight=weight, guide_floor=min(weight, defaults["guide_floor"])),
                 source,
             )
             for weight in weights
         ]
-    found = [
+    methods = [
         Case("GAN", unguided.with_numbers(random_parts=True, parts=1), source),
         Case("random partition", unguided.with_numbers(random_parts=True), source),
         Case("partition", unguided, source),
         Case("partition-guided", base, source),
     ]
-    if on != "stacked-digits-16":  # its networks are for 32 pixels
+    if on != "stacked-digits-16":  # the networks of self-conditioned recipes need 32 pixels
         rival = find(f"self-conditioned-{on}")
         rival = with_images(rival.with_numbers(width=width or width_of(rival)), images)
-        found.append(Case("self-conditioned", rival, source))
-    return [*found, Case("class-conditional", replace(base, labels=OwnClasses()), source)]
+        methods.append(Case("self-conditioned", rival, source))
+    return [*methods, Case("class-conditional", replace(base, labels=OwnClasses()), source)]
 
 
 def main() -> None:
     flags = parser(__doc__, out="partition-guided")
-    flags.add_argument("--part", choices=("methods", "k", "weight"), default="methods")
+    flags.add_argument(
+        "--part",
+        choices=("methods", "k", "weight"),
+        default="methods",
+        help="part of the experiment (default: methods)",
+    )
     flags.add_argument(
         "--on",
         default="digits",
-        help="digits, stacked-digits, stacked-digits-16, cifar10, or 32, 64, 128 with --data",
+        help="digits, stacked-digits, stacked-digits-16, cifar10, or 32, 64, 128 with --data (default: digits)",
     )
-    flags.add_argument(
-        "--data", default="", help="images to train on, where the recipes have none of their own"
-    )
-    flags.add_argument("--width", type=int, help="base number of channels, in place of the recipes'")
-    flags.add_argument("--samples", type=int, default=1000, help="of each run (default: 1000)")
+    flags.add_argument("--data", default="", help="images to train on (default: the recipes')")
+    flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
+    flags.add_argument("--samples", type=int, default=1000, help="samples of each run (default: 1000)")
     options = flags.parse_args()
     digits, stacked = options.on == "digits", options.on.startswith("stacked-digits")
     if not (digits or stacked or options.data):
-        flags.error(f"--on {options.on} needs --data")
+        flags.error(f"--on {options.on} needs --data, the images to train on")
     all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
     all_cases = chosen(all_cases, options.only)
     partitions, out = options.out / options.on / "partitions", options.out / options.on / options.part
@@ -271,11 +278,11 @@ def main() -> None:
     first = all_cases[0].recipe
     images = first.steps * first.discriminator_steps * first.batch_size
     facts = [
-        f"Partition-Guided GAN ({options.part}) on {options.on}; the paper's numbers are of CIFAR-10",
-        f"{images:,} real images shown to D, in {images // first.batch_size:,} D steps of {first.batch_size} (but "
-        f"self-conditioned); width {width_of(first)}; {options.seeds} seeds, mean ± standard deviation",
-        f"{judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}; rejection: {RETRIES} redraws "
-        "at most",
+        f"Partition-Guided GAN ({options.part}) on {options.on}; the paper's scores are of CIFAR-10",
+        f"{images:,} real images shown to D, in {images // first.batch_size:,} D steps of {first.batch_size} "
+        f"(except self-conditioned); width {width_of(first)}; {options.seeds} seeds, mean ± standard deviation",
+        f"{judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}; rejection: at most "
+        f"{RETRIES} redraws",
     ]
     text = table(outcomes, columns, PAPER, "paper FID | paper IS")
     report("Partition-Guided GAN", facts, f"{text}\n\n{quality}" if quality else text, out)

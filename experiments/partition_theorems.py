@@ -1,17 +1,19 @@
-"""Partition-Guided GAN's theorems 1 and 2, checked by numbers.
+"""Partition-Guided GAN's theorems 1 and 2, checked numerically.
 
     python -m experiments.partition_theorems
 
-Theorem 1 bounds from below how far a c-Lipschitz generator of standard normal z stays from data of two sets at distance
-D, of which the first has probability pi. The paper's formula is lost in its text; its proof's argument gives, with
-t = D / c and the normal distribution function P (Gaussian isoperimetry: what G maps to the first set with probability a
-leaves at most 1 - P(P^-1(a) + t) for the second),
+Theorem 1 is a lower bound on the distance of a c-Lipschitz generator of standard normal z from data of two sets at
+distance D, the first of which has probability pi. The formula is missing from the paper's text; the argument of its
+proof gives, with t = D / c and the normal distribution function P (Gaussian isoperimetry: if G maps to the first set
+with probability a, at most 1 - P(P^-1(a) + t) is left for the second),
 
     total variation >= min(P(P^-1(pi) + t) - pi, pi - P(P^-1(pi) - t)).
 
-It is compared with the best ramp, a c-Lipschitz function that reaches it, and with random c-Lipschitz networks, which
-may not go below. Theorem 2: where part c holds both p_c and q_c, JSD(sum pi_c p_c, sum pi_c q_c) is the sum of
-pi_c JSD(p_c, q_c); what leaks out of its part makes the left side the smaller one.
+The bound is compared with the best ramp, a c-Lipschitz function that attains it, and with random c-Lipschitz networks,
+which cannot fall below it.
+
+Theorem 2: if part c contains both p_c and q_c, then JSD(sum pi_c p_c, sum pi_c q_c) is the sum of pi_c JSD(p_c, q_c).
+Mass outside of its part makes the left side the smaller one.
 """
 
 from __future__ import annotations
@@ -27,20 +29,20 @@ SAMPLES = 200_000
 
 
 def theorem_1(share: float, distance: float) -> float:
-    """The lower bound on the total variation distance; distance: t = D / c."""
+    """Return the lower bound on the total variation distance; distance: t = D / c."""
     pi = torch.tensor(share, dtype=torch.float64)
-    place = torch.special.ndtri(pi)
-    up, down = (torch.special.ndtr(place + sign * distance) for sign in (1, -1))
+    quantile = torch.special.ndtri(pi)
+    up, down = (torch.special.ndtr(quantile + sign * distance) for sign in (1, -1))
     return float(torch.minimum(up - pi, pi - down))
 
 
 def total_variation(share: float, first: Tensor, second: Tensor) -> Tensor:
-    """Of a model with these probabilities of the two sets from data that live on them: the mass that it misses."""
+    """Return the distance from data on two sets of a model with these probabilities of the sets: the mass it misses."""
     return (share - first).relu() + (1 - share - second).relu()
 
 
 def best_ramp(share: float, distance: float) -> float:
-    """The least distance of z -> clamp((z - shift) c, -D/2, D/2), over all shifts."""
+    """Return the least distance of z -> clamp((z - shift) c, -D/2, D/2), over all shifts."""
     shifts = torch.linspace(-8, 8, 2_000_001, dtype=torch.float64)
     first = torch.special.ndtr(shifts - distance / 2)
     second = 1 - torch.special.ndtr(shifts + distance / 2)
@@ -48,9 +50,9 @@ def best_ramp(share: float, distance: float) -> float:
 
 
 def random_networks(share: float, distance: float, *, networks: int, seed: int) -> float:
-    """The least distance of random 1-Lipschitz networks of four-dimensional z, each with its best threshold.
+    """Return the least distance of random 1-Lipschitz networks of four-dimensional z, each with its best threshold.
 
-    The two sets are half-spaces of the output, the distance apart.
+    The two sets are half-spaces of the output, `distance` apart.
     """
     torch.manual_seed(seed)
     least = math.inf
@@ -62,7 +64,7 @@ def random_networks(share: float, distance: float, *, networks: int, seed: int) 
                 nn.init.orthogonal_(layer.weight)
                 layers += [layer, nn.LeakyReLU(0.8)]
             values = nn.Sequential(*layers[:-1])(torch.randn(SAMPLES, 4)).squeeze(1).sort().values
-            starts = torch.cat((values[:1] - distance, values))  # of the gap between the two sets
+            starts = torch.cat((values[:1] - distance, values))  # lower ends of the gap between the two sets
             first = torch.searchsorted(values, starts, right=True) / SAMPLES
             second = 1 - torch.searchsorted(values, starts + distance) / SAMPLES
             least = min(least, float(total_variation(share, first, second).min()))
@@ -70,13 +72,13 @@ def random_networks(share: float, distance: float, *, networks: int, seed: int) 
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
-    """JSD of discrete distributions along the last axis, in nats."""
+    """Return the JSD of discrete distributions along the last axis, in nats."""
     middle = (p + q) / 2
     return (torch.special.entr(middle) - (torch.special.entr(p) + torch.special.entr(q)) / 2).sum(-1)
 
 
 def theorem_2(leak: float, *, parts: int = 5, values: int = 7, seed: int = 0) -> tuple[float, float]:
-    """Both sides of the identity, for random distributions of which a share of each q_c lies outside of part c."""
+    """Return both sides of the identity, for random distributions with a share `leak` of each q_c outside of part c."""
     random = torch.Generator().manual_seed(seed)
 
     def distribution(*shape: int) -> Tensor:
@@ -102,7 +104,9 @@ def main() -> None:
                 random_networks(share, distance, networks=50, seed=0),
             )
             print(f"| {share} | {distance} | {' | '.join(f'{cell:.4f}' for cell in cells)} |")
-    print("\n| share of q outside its part | JSD of the mixtures | sum of the parts' |\n|---|---|---|")
+    print(
+        "\n| share of q outside its part | JSD of the mixtures | weighted sum over the parts |\n|---|---|---|"
+    )
     for leak in (0.0, 0.01, 0.1, 0.5):
         both = theorem_2(leak)
         print(f"| {leak} | {both[0]:.12f} | {both[1]:.12f} |")

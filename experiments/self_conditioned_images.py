@@ -6,13 +6,14 @@ Parts:
   methods    every method of table 2
   k          the number of clusters, 10 to 1,000 (table 3)
   tricks     without the old centers, without matching, with neither; each with and without R1 (table 6)
-  features   with and without R1, told the classes or not (appendix C.5: a linear classifier of D's features)
+  features   with and without R1, class-conditional or not (appendix C.5: a linear classifier of D's features)
 
-Each row has all scores: Frechet distance and inception score (the paper's are Inception's; ours are of --extractor),
-the reverse KL divergence of the samples' classes, the clusters' agreement with the classes (table 5) and with the
-clustering before, and the linear classifier. surest.png shows, per method, the samples that a classifier is most sure
-of for one class, surest first. Any folder will do for --data; without labels there are no classes to agree with, and
-rows that are told them are left out, as are those with more clusters than images.
+Each row has all scores: Fréchet distance and inception score (the paper's are Inception's; ours are of --extractor),
+the reverse KL divergence of the samples' classes, the agreement of the clusters with the classes (table 5) and with the
+previous clustering, and the accuracy of the linear classifier. surest.png shows, per method, the samples to which a
+classifier assigns the highest probability of one class, highest first. --data may be any folder of images. Without
+labels there are no classes to compare with, and rows that need labels are omitted, as are those with more clusters than
+images.
 """
 
 from __future__ import annotations
@@ -93,11 +94,11 @@ PAPER: dict[str, dict[str, tuple[str, str, str]]] = {
 }
 """Tables 2 (CIFAR-10), 3 and 6: FID, inception score, reverse KL divergence; mean and standard error of five trials."""
 
-SAID = {
-    "methods": "Table 5, CIFAR-10: NMI 0.3326, purity 0.1173 (computed by what is called inverse purity here)",
-    "k": "Table 3: alike from 25 to 250",
-    "tricks": "The paper: NMI with the clustering before 0.55 without both tricks, 0.74 with them",
-    "features": "Appendix C.5 (ImageNet, told the classes): 59.8 % without R1, 30.7 % with it",
+PAPER_NOTES = {
+    "methods": "Table 5, CIFAR-10: NMI 0.3326, purity 0.1173 (computed by the formula called inverse purity here)",
+    "k": "Table 3: similar scores from k = 25 to 250",
+    "tricks": "The paper: NMI with the previous clustering 0.55 without both tricks, 0.74 with them",
+    "features": "Appendix C.5 (ImageNet, class-conditional): 59.8 % without R1, 30.7 % with it",
 }
 TRICKS = {
     "neither": {"match_clusters": False, "keep_centers": False},
@@ -113,13 +114,13 @@ COLUMNS = (
     Column("nmi", "NMI with classes", digits=3),
     Column("purity", "purity", digits=3),
     Column("inverse purity", "inverse purity", digits=3),
-    Column("nmi with previous", "NMI with the clustering before", digits=2),
+    Column("nmi with previous", "NMI with the previous clustering", digits=2),
     Column("probe", "D's features, linear %", share=True, digits=1),
 )
 
 
 def recipes(part: str, r1_weight: float) -> dict[str, Recipe]:
-    """The rows of one part, by name, on CIFAR-10's networks."""
+    """Return the recipes of one part by the name of their row, on CIFAR-10's networks."""
     own = find("self-conditioned-cifar10")
     if part == "methods":
         return {method: find(f"{method}-cifar10") for method in METHODS}
@@ -137,28 +138,32 @@ def recipes(part: str, r1_weight: float) -> dict[str, Recipe]:
 def cases(
     part: str, data: str, budget: float, *, r1_weight: float = 10.0, images: int = 0, width: int | None = None
 ) -> list[Case]:
-    """One part's rows on a data set; with fewer images, as many of each class."""
+    """Return the cases of one part on a dataset.
+
+    Args:
+        images: number of training images, equally many of each class; 0 = all.
+    """
     prepare = partial(few_images, images=images) if images else None
-    found = []
+    made = []
     for name, recipe in recipes(part, r1_weight).items():
         numbers, labels = {"width": width or width_of(recipe)}, recipe.labels
         if isinstance(labels, Clusters) and images:
             numbers["cluster_images"] = max(min(labels.cluster_images, images), labels.clusters or 1)
-        found.append(Case(name, scaled(recipe, budget, **numbers), data, prepare))
-    return found
+        made.append(Case(name, scaled(recipe, budget, **numbers), data, prepare))
+    return made
 
 
 def possible(all_cases: Sequence[Case], data: Dataset, images: int) -> tuple[list[Case], list[str]]:
-    """The cases that these data allow, and a sentence for each of the others."""
+    """Return the cases that the data allow, and for each of the others a sentence that states why it is omitted."""
     count = min(images or len(data), len(data))
-    left = {}
+    omitted = {}
     for case in all_cases:
         labels = case.recipe.labels
         if case.recipe.needs_labels() and not any(data.class_counts):
-            left[case.name] = f"{case.name} is left out: it is told the classes, and {data.name} has none"
+            omitted[case.name] = f"{case.name} is omitted: it needs labels, and {data.name} has none"
         elif isinstance(labels, Clusters | FixedFeatures) and (labels.clusters or 1) > count:
-            left[case.name] = f"{case.name} is left out: there are {count} images, fewer than clusters"
-    return [case for case in all_cases if case.name not in left], list(left.values())
+            omitted[case.name] = f"{case.name} is omitted: there are {count} images, fewer than clusters"
+    return [case for case in all_cases if case.name not in omitted], list(omitted.values())
 
 
 def draw_surest(
@@ -172,7 +177,10 @@ def draw_surest(
     samples: int,
     columns: int = 20,
 ) -> Path:
-    """Per method (its first seed) and for the real images, one row of the images surest to show a class."""
+    """Draw the images with the highest probability of a class, one row for the real ones and for each method.
+
+    The runs are those of each method's first seed.
+    """
     rows = [_surest_reals(data, classifier, label, samples, columns)]
     for case in all_cases:
         first = next(outcome for outcome in outcomes if outcome.case == case.name)
@@ -183,7 +191,7 @@ def draw_surest(
 
 
 def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, columns: int) -> Tensor:
-    # Of all classes, since folders open class by class; a copy, since the file may be open for reading only.
+    # A random subset, since folders are ordered by class; a copy, since the file may be mapped read-only.
     rows = np.sort(random_permutation(0, "surest reals", 0, len(data))[:samples])
     images = torch.from_numpy(np.array(data.images[rows]))
     sure = class_logits(classifier, image_batches(images)).double().softmax(1)[:, label]
@@ -191,32 +199,52 @@ def _surest_reals(data: Dataset, classifier: Any, label: int, samples: int, colu
 
 
 def own_parser() -> argparse.ArgumentParser:
-    """The flags of this experiment, and those that every one has."""
+    """Return a parser with the flags of this experiment and those that every experiment has."""
     flags = parser(__doc__, out="self-conditioned-images")
-    flags.add_argument("--part", choices=tuple(PAPER), default="methods")
+    flags.add_argument(
+        "--part", choices=tuple(PAPER), default="methods", help="part of the experiment (default: methods)"
+    )
     flags.add_argument("--data", required=True, help="images to train on, such as cifar10-train.parquet")
     flags.add_argument(
-        "--images", type=int, default=0, help="as many of them, alike of each class (default: all)"
+        "--images",
+        type=int,
+        default=0,
+        help="number of training images, equally many of each class (default: all)",
     )
     flags.add_argument("--samples", type=int, default=10_000, help="samples of each run (default: 10,000)")
     flags.add_argument(
-        "--reals", type=int, default=0, help="real images they are compared with (default: all)"
+        "--reals",
+        type=int,
+        default=0,
+        help="number of real images that they are compared with (default: all)",
     )
-    flags.add_argument("--extractor", default="lite0:64", help="of FD and IS (default: lite0:64)")
-    flags.add_argument("--width", type=int, help="of all networks, in place of the paper's 64")
-    flags.add_argument("--r1-weight", type=float, default=10.0, help="where R1 is on (default: 10)")
+    flags.add_argument("--extractor", default="lite0:64", help="extractor of FD and IS (default: lite0:64)")
+    flags.add_argument("--width", type=int, help="width of all networks (default: the paper's 64)")
     flags.add_argument(
-        "--classifier", default="", help="names classes (default: the data's own, else lite0:128)"
+        "--r1-weight", type=float, default=10.0, help="weight of R1 in rows that have it (default: 10)"
     )
-    flags.add_argument("--shown-class", type=int, default=0, help="number of the class in surest.png")
+    flags.add_argument(
+        "--classifier",
+        default="",
+        help="classifier for surest.png (default: one of the dataset, lite0:128 without labels)",
+    )
+    flags.add_argument(
+        "--shown-class", type=int, default=0, help="index of the class in surest.png (default: 0)"
+    )
     add_numbers_flag(flags)
     return flags
 
 
 def facts_of(
-    options: argparse.Namespace, recipe: Recipe, data: Dataset, left_out: Sequence[str], named: str
+    options: argparse.Namespace, recipe: Recipe, data: Dataset, omitted: Sequence[str], classifier: str
 ) -> list[str]:
-    """The terms of a set, for its report: its numbers are a case's, and `named` is the classifier."""
+    """Return the conditions of a set, for its report.
+
+    Args:
+        recipe: any case's, for the hyper-parameters that all cases share.
+        omitted: sentences about the omitted cases.
+        classifier: name of the classifier of surest.png.
+    """
     return [
         f"Self-Conditioned GAN, {options.part}, on {options.data} ({options.images or len(data):,} images); "
         f"{recipe.steps} steps of batch {recipe.batch_size}, width {width_of(recipe)}, {options.seeds} seeds"
@@ -224,10 +252,10 @@ def facts_of(
         f"{options.samples:,} samples of the averaged generator against {options.reals or len(data):,} images, "
         f"{options.extractor}; "
         "mean ± standard error over seeds",
-        f"Where R1 is on, its weight is {options.r1_weight:g} (the paper does not say which it used on CIFAR-10)",
-        SAID[options.part],
-        *left_out,
-        f"surest.png: of {options.samples:,} samples, those that {named} is surest of for class "
+        f"Weight of R1 in rows that have it: {options.r1_weight:g} (the paper does not state its weight on CIFAR-10)",
+        PAPER_NOTES[options.part],
+        *omitted,
+        f"surest.png: of {options.samples:,} samples, those with the highest probability, by {classifier}, of class "
         f"{data.classes[options.shown_class] if _has_classes(data) else options.shown_class}",
     ]
 
@@ -248,12 +276,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         images=options.images,
         width=options.width,
     )
-    named_cases = renumbered(chosen(every_case, options.only), options.numbers)
-    recipe = named_cases[0].recipe
+    selected = renumbered(chosen(every_case, options.only), options.numbers)
+    recipe = selected[0].recipe
     data = open_images(options.data, resolution=recipe.size, progress=False)
-    all_cases, left_out = possible(named_cases, data, options.images)
+    all_cases, omitted = possible(selected, data, options.images)
     if not all_cases:
-        flags.error("; ".join(left_out))
+        flags.error("; ".join(omitted))
     judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
     out = options.out / options.part
     outcomes = run_all(
@@ -277,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     titles = ("paper, CIFAR-10: FID", "paper, CIFAR-10: IS", "paper, CIFAR-10: reverse KL, base 10")
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
-    facts = facts_of(options, recipe, data, left_out, named)
+    facts = facts_of(options, recipe, data, omitted, named)
     report("Self-Conditioned GAN on images", facts, text, out)
 
 

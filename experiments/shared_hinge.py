@@ -1,11 +1,12 @@
-"""Multi-hinge GAN's section 3.2: projection's own class scores, made to keep margins in the middle of training.
+"""Multi-hinge GAN's section 3.2: margins for the class scores of the projection itself, introduced during training.
 
     python -m experiments.shared_hinge [--budget 1] [--seeds 3]
 
-The paper: introduced in mid-training, fidelity jumps and diversity falls, and the embedding's spectrum collapses to a
-few dimensions; from scratch, and introduced too late, it fails. Here a run of projection alone is compared with runs in
-which the loss is switched on at the start, in the middle, and late; precision is fidelity, recall is diversity, and
-the spectrum is the embedding's singular values over their largest.
+According to the paper, if the loss is introduced in mid-training, fidelity jumps, diversity falls, and the spectrum of
+the embedding collapses to a few dimensions; from scratch, or introduced too late, it fails. This experiment compares a
+run of projection alone with runs in which the loss is switched on at the start, in the middle, and late. Precision
+measures fidelity, recall measures diversity, and the spectrum is the embedding's singular values divided by the
+largest.
 """
 
 from __future__ import annotations
@@ -33,53 +34,56 @@ PAPER = {
     "imagenet128": {"before the switch": ["47.79", "17.10"], "in the middle": ["169.68", "8.87"]},
     "imagenet64": {"before the switch": ["19.60", "15.49"], "in the middle": ["30.47", "10.03"]},
 }
-"""Data set -> case -> IS and FID of section 3.2 (5,000 steps with margins) and of section 7.1 (15,000)."""
+"""Dataset -> case -> IS and FID of section 3.2 (5,000 steps with margins) and of section 7.1 (15,000)."""
 METRICS = ("fd", "pr")
 SIGNALS = {
-    "watch/self_accuracy": "samples whose class D sees",
+    "watch/self_accuracy": "samples whose class D predicts",
     "watch/coverage": "coverage of the reals",
     "watch/variety": "variety within a class",
 } | CURVES
 
 
 def switch_of(recipe: Recipe) -> int:
-    """The step at which a recipe's class cost is switched on."""
+    """Return the step at which a recipe's class loss is switched on."""
     return recipe.flat_numbers()["hinge_start"]
 
 
 def cases(on: str, data: str, held_out: str, budget: float) -> list[Case]:
-    """When the class cost is switched on; what follows is as long in the middle as late, and the whole from scratch."""
+    """Return a case for each step at which the class loss is switched on.
+
+    "In the middle" and "late" train equally long after the switch; "from scratch" trains for the total length.
+    """
     recipe = find(f"multi-hinge-shared-gan-{on}")
-    # Without a decay of the learning rates, which would begin at another step in each.
-    whole = scaled(recipe, budget, lr_decay=0.0, held_out=held_out or recipe.held_out)
-    switch = switch_of(whole)
-    after, late = whole.steps - switch, 2 * switch
+    # Without a decay of the learning rates, which would begin at a different step in each case.
+    middle = scaled(recipe, budget, lr_decay=0.0, held_out=held_out or recipe.held_out)
+    switch = switch_of(middle)
+    after, late = middle.steps - switch, 2 * switch
     variants = {
-        "never (projection alone)": whole.with_numbers(hinge_start=whole.steps),
-        "from scratch": whole.with_numbers(hinge_start=0),
-        "in the middle": whole,
-        "before the switch": replace(whole, steps=switch),
-        "late": whole.with_numbers(hinge_start=late, steps=late + after),
+        "never (projection alone)": middle.with_numbers(hinge_start=middle.steps),
+        "from scratch": middle.with_numbers(hinge_start=0),
+        "in the middle": middle,
+        "before the switch": replace(middle, steps=switch),
+        "late": middle.with_numbers(hinge_start=late, steps=late + after),
     }
     return [Case(name, variant, data or recipe.data) for name, variant in variants.items()]
 
 
 def spectrum(outcome: Outcome) -> np.ndarray:
-    """Singular values of the projection's embedding at the end of a run, over the largest."""
+    """Return the singular values of the projection's embedding at the end of a run, divided by the largest."""
     weights = checkpoint.read_state(checkpoint.newest_of_run(Path(outcome.folder)))["modules"][
         "discriminator"
     ]
-    (table_of_classes,) = [
+    (embedding,) = [
         tensor
         for name, tensor in weights.items()
         if name.startswith("head.embedding") and tensor.ndim == 2 and min(tensor.shape) > 1
     ]
-    values = np.linalg.svd(table_of_classes.double().numpy(), compute_uv=False)
+    values = np.linalg.svd(embedding.double().numpy(), compute_uv=False)
     return values / values[0]
 
 
 def draw_spectra(outcomes: list[Outcome], spectra: list[np.ndarray], path: Path) -> Path:
-    """One line a run: rank against singular value."""
+    """Plot one line per run: singular value against rank."""
     figure, (panel,) = new_figure(size=(6, 4))
     names = list(dict.fromkeys(outcome.case for outcome in outcomes))
     for outcome, values in zip(outcomes, spectra, strict=True):
@@ -87,7 +91,7 @@ def draw_spectra(outcomes: list[Outcome], spectra: list[np.ndarray], path: Path)
         label = outcome.case if outcome.seed == outcomes[0].seed else None
         panel.plot(range(1, len(values) + 1), values, color=color, label=label, marker=".")
     panel.set_xlabel("rank")
-    panel.set_ylabel("singular value of the embedding, over the largest")
+    panel.set_ylabel("singular value of the embedding / the largest")
     panel.set_ylim(0, 1.05)
     panel.legend(fontsize=7)
     panel.grid(alpha=0.3)
@@ -96,18 +100,21 @@ def draw_spectra(outcomes: list[Outcome], spectra: list[np.ndarray], path: Path)
 
 def main() -> None:
     flags = parser(__doc__, out="shared-hinge")
-    flags.add_argument("--on", choices=("digits", "cifar10", "imagenet64", "imagenet128"), default="digits")
-    flags.add_argument("--data", default="", help="where CIFAR or ImageNet is")
     flags.add_argument(
-        "--held-out", default="", help="where its test images are, for the validation accuracy"
+        "--on",
+        choices=("digits", "cifar10", "imagenet64", "imagenet128"),
+        default="digits",
+        help="data of the recipes (default: digits)",
     )
+    flags.add_argument("--data", default="", help="path of CIFAR or ImageNet")
+    flags.add_argument("--held-out", default="", help="path of its test images, for the validation accuracy")
     add_numbers_flag(flags)
     add_judging_flags(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet or imagenet/train")
     if "steps" in named_numbers(options.numbers):
-        flags.error("the cases differ by their steps, so --numbers can't set them: choose --budget")
+        flags.error("the cases differ in their steps, so --numbers can't set them: use --budget")
     judge = judge_of(options, METRICS)
     every_case = cases(options.on, options.data, options.held_out, options.budget)
     all_cases = renumbered(chosen(every_case, options.only), options.numbers)
@@ -130,7 +137,7 @@ def main() -> None:
     facts = [
         f"Multi-hinge GAN's section 3.2 on {options.on}; budget {options.budget:g}; {options.seeds} seeds"
         f"{changed_numbers(options.numbers)}",
-        "Switched on at step: "
+        "Class loss switched on at step: "
         + ", ".join(f"{case.name} {switch_of(case.recipe)} of {case.recipe.steps}" for case in all_cases),
         "The paper (ImageNet): IS 47.79 to 169.68 and FID 17.10 to 8.87 within 5,000 steps at 128 pixels, IS 19.60 to "
         "30.47 and FID 15.49 to 10.03 within 15,000 at 64; visibly less diverse",

@@ -3,10 +3,10 @@
     python -m experiments.stacked_digits [--budget 1] [--seeds 5] [--only self-conditioned,gan]
     python -m experiments.stacked_digits --data t10k-images-idx3-ubyte.gz      stacked MNIST
 
-The mode of a sample is what a classifier of single digits, trained on the data that are stacked, reads in its three
-channels. The reverse KL divergence is given in nats and in base 10: the paper's own rows are in base 10, its PacGAN
-rows are copied from PacGAN, whose code takes the natural logarithm. Of N samples of a perfect generator it is about
-999 / 2N nats, not 0: the last row shows it, for the data's own triples.
+The mode of a sample is the three digits that a classifier predicts from its channels; the classifier is trained on the
+single digits that are stacked. The reverse KL divergence is in nats and in base 10: the paper's rows are in base 10,
+but its PacGAN rows are copied from PacGAN, whose code takes the natural logarithm. For N samples of a perfect generator
+it is about 999 / 2N nats, not 0; the last row shows that value for triples of the dataset itself.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ METHODS = {
     "online-self-conditioned": "self-conditioned, online",
     "self-conditioned": "self-conditioned",
     "logo-gan-rc": "Logo-GAN-RC (classes of a pretrained network)",
-    "conditional-gan": "class-conditional (told the mode)",
+    "conditional-gan": "class-conditional (on the true modes)",
     "mgan": "MGAN (not in the paper's table)",
     "rotnet-gan": "RotNet's clusters (not in the paper's table)",
 }
@@ -61,10 +61,10 @@ PAPER = {
     "logo-gan-rc": ("1000.0 ± 0.00", "0.08 ± 0.006"),
     "conditional-gan": ("1000.0 ± 0.00", "0.08 ± 0.003"),
 }
-"""Table 2: modes and reverse KL divergence (base 10 but for PacGAN); mean and standard error of five trials.
+"""Table 2: modes and reverse KL divergence (in base 10, except PacGAN's); mean and standard error of five trials.
 
-Two of its values fit base 10 badly: 2.97 (GAN, 133 modes) and 2.90 (random labels, 240 modes) would be as if all
-samples were of one mode. In nats they would be as if equal shares were of 51 and 55.
+Two of the values are implausible in base 10: 2.97 (GAN, 133 modes) and 2.90 (random labels, 240 modes) would be as if
+all samples were of one mode. In nats they would be as if equal shares were of 51 and 55.
 """
 COLUMNS = (
     Column("modes", "modes (of 1,000)", digits=1),
@@ -77,12 +77,12 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class StackedJudge:
-    """How a finished run is scored.
+    """Scores a finished run.
 
     Attributes:
-        samples: generated images.
-        digits: the single digits that the classifier learns: "digits", or the file that is stacked.
-        triples: how many were trained on, if not all.
+        samples: number of generated images.
+        digits: single digits that the classifier learns: "digits", or the file that is stacked.
+        triples: number of training triples; 0 = all.
     """
 
     samples: int
@@ -99,28 +99,32 @@ class StackedJudge:
 
 
 def coverage(classifier: Classifier, images: object) -> dict[str, float]:
-    """Modes and reverse KL divergence of uint8 images [N, 3, H, W], read by a classifier of digits."""
-    found = class_coverage(stacked_digit_labels(classifier, images), 1000)
+    """Return the modes and the reverse KL divergence of uint8 images [N, 3, H, W], by a classifier of digits."""
+    covered = class_coverage(stacked_digit_labels(classifier, images), 1000)
     return {
-        "modes": float(found.modes),
-        "kl nats": found.reverse_kl,
-        "kl log10": found.reverse_kl / math.log(10),
+        "modes": float(covered.modes),
+        "kl nats": covered.reverse_kl,
+        "kl log10": covered.reverse_kl / math.log(10),
     }
 
 
 def cases(data: str, budget: float, width: int | None, triples: int = 0) -> list[Case]:
-    """Every method of the table on one data set, at equal terms; with fewer triples, as many of each mode."""
+    """Return a case for each method of the table on one dataset, with equal steps and widths.
+
+    Args:
+        triples: number of training triples, equally many of each mode; 0 = all.
+    """
     prepare = partial(few_images, images=triples) if triples else None
-    found = []
+    made = []
     for method in METHODS:
         recipe = find(f"{method}-stacked-digits")
         recipe = recipe.with_numbers(width=width or width_of(recipe))
-        found.append(Case(method, scaled(recipe, budget), data or recipe.data, prepare))
-    return found
+        made.append(Case(method, scaled(recipe, budget), data or recipe.data, prepare))
+    return made
 
 
 def data_itself(judge: StackedJudge, data: str, resolution: tuple[int, int]) -> Outcome:
-    """What as many of the data's own triples get."""
+    """Return the scores of triples of the dataset, as many as the judge's samples."""
     triples = open_images(data, resolution=resolution, progress=False)
     rows = np.random.default_rng(0).integers(len(triples), size=judge.samples)
     classifier = classifier_for(judge.digits, partial(open_images, progress=False))
@@ -130,7 +134,7 @@ def data_itself(judge: StackedJudge, data: str, resolution: tuple[int, int]) -> 
 def draw_samples(
     outcomes: Sequence[Outcome], all_cases: Sequence[Case], path: Path, columns: int = 20
 ) -> Path:
-    """One row of samples a method, of its first seed."""
+    """Draw one row of samples per method, of its first seed."""
     import torch
 
     rows, names = [], []
@@ -144,10 +148,10 @@ def draw_samples(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     flags = parser(__doc__, out="stacked-digits")
-    flags.add_argument("--data", default="", help="gray digits to stack (default: the bundled ones)")
+    flags.add_argument("--data", default="", help="gray digits to stack (default: the bundled digits)")
     flags.add_argument("--samples", type=int, default=50_000, help="samples of each run (default: 50,000)")
-    flags.add_argument("--width", type=int, help="of all networks, in place of the paper's 64")
-    flags.add_argument("--triples", type=int, default=0, help="train on so many only (default: 100,000)")
+    flags.add_argument("--width", type=int, help="width of all networks (default: the paper's 64)")
+    flags.add_argument("--triples", type=int, default=0, help="number of training triples (default: 100,000)")
     add_numbers_flag(flags)
     options = flags.parse_args(arguments)
     judge = StackedJudge(options.samples, options.data or "digits", options.triples)
@@ -165,11 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"Table 2 of Self-Conditioned GAN on {options.triples or 100_000:,} triples of {data}; {recipe.steps} steps of "
         f"batch {recipe.batch_size}, width {width_of(recipe)}, {options.seeds} seeds{changed_numbers(options.numbers)}",
         f"{options.samples:,} samples of the averaged generator; mean ± standard error over seeds",
-        f"The classifier of single digits: {classifier.held_out_accuracy:.2%} right on {classifier.held_out_count} "
-        "held-out digits",
+        f"The classifier of single digits: accuracy {classifier.held_out_accuracy:.2%} on "
+        f"{classifier.held_out_count} held-out digits",
         "Samples: samples.png",
     ]
-    names = {**METHODS, "data": "the data's own triples"}
+    names = {**METHODS, "data": "triples of the dataset"}
     titles = ("paper: modes", "paper: reverse KL, base 10")
     report(
         "Stacked digits",

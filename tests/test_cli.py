@@ -99,7 +99,7 @@ def test_a_misspelled_word_gets_the_nearest_one_and_code_2(words, expected, caps
         (["train"], "everymode recipes"),
         (["train", "--resume", "auto"], "--resume auto"),
         (["train", "omni-gan-digits", "--kimg", "1"], "`everymode train omni-gan-digits --help` lists all"),
-        (["train", "omni-gan-digits", "stray"], "not expected here: stray"),
+        (["train", "omni-gan-digits", "stray"], "unexpected argument: stray"),
         (["train", "omni-gan-digits", "--steps", "many"], "--steps"),
         (["train", "omni-gan-digits", "--fit", "squash"], '"crop", "pad", "stretch"'),
         (["train", "omni-gan-digits", "--steps", "0"], "steps must be at least 1"),

@@ -44,7 +44,7 @@ NUMBERS = [
         for wrong in (0, -3)
     ),
     *(
-        (name, wrong, f"{name} can't be negative, infinite or not a number: {wrong}")
+        (name, wrong, f"{name} must be at least 0 and finite, not {wrong}")
         for name in (
             *("generator_lr", "discriminator_lr", "adam_epsilon"),
             *("generator_weight_decay", "discriminator_weight_decay", "remedy_weight_decay"),
@@ -52,7 +52,7 @@ NUMBERS = [
         for wrong in (-1e-9, float("inf"), float("nan"))
     ),
     *(
-        (name, wrong, f"{name} is a factor on a learning rate, above 0 and finite, not {wrong}")
+        (name, wrong, f"{name} must be above 0 and finite, not {wrong}: it is a factor of a learning rate")
         for name in ("remedy_lr", "settling_lr")
         for wrong in (0.0, -1.0, float("inf"), float("nan"))
     ),
@@ -69,22 +69,26 @@ NUMBERS = [
         (
             "labeled_fraction",
             wrong,
-            "labeled_fraction is the share of each class that keeps its labels, above 0 and at most 1, not "
-            f"{wrong}",
+            f"labeled_fraction must be above 0 and at most 1, not {wrong}: it is the fraction of the images of each "
+            "class that keep their label",
         )
         for wrong in (0.0, 1.5, float("nan"))
     ),
     *(
-        (name, wrong, f"{name} is a share of training between 0 and 1, not {wrong}")
+        (name, wrong, f"{name} must be a fraction of training between 0 and 1, not {wrong}")
         for name in ("lr_decay", "settling")
         for wrong in (-0.1, 1.1, float("nan"))
     ),
     ("resolution", 0, "resolution must be positive, not 0"),
     ("resolution", (32, 0), "resolution must be positive, not (32, 0)"),
     ("augmentation", "rainbow", "hue; not 'rainbow'. Leave it empty for none."),
-    ("augmentation_target", 1.0, "augmentation_target is a mean sign between 0 and 1, not 1.0"),
+    ("augmentation_target", 1.0, "augmentation_target must be a mean sign between 0 and 1, not 1.0"),
     ("augmentation_images", 0, "augmentation_images must be at least 1, not 0"),
-    ("accumulation", 3, "a batch of 64 can't be cut into 3 equal parts: choose an accumulation that divides"),
+    (
+        "accumulation",
+        3,
+        "a batch of 64 can't be divided into 3 micro-batches of equal size: set accumulation to a divisor of",
+    ),
 ]
 
 
@@ -113,7 +117,7 @@ def test_metrics_need_images_and_kept_fakes_whole_batches() -> None:
     )
     said = refused(lambda: replace(PLAIN, reuse_fakes=True, accumulation=2))
     assert said.startswith("reuse_fakes can't be combined with accumulation: ")
-    assert said.endswith("Set accumulation to 1, or reuse_fakes to False")
+    assert said.endswith("Set accumulation to 1, or reuse_fakes to off")
 
 
 # ---- parts
@@ -131,7 +135,7 @@ def test_metrics_need_images_and_kept_fakes_whole_batches() -> None:
 )
 def test_a_kind_holds_parts_of_that_kind_only(kind: str, wrong: object, contract: str) -> None:
     said = refused(lambda: replace(PLAIN, **{kind: wrong}))
-    assert said == f"{kind} holds a part, one of the kind {contract} (everymode.part), not {wrong!r}"
+    assert said == f"{kind} must be a part of class {contract} (everymode.part), not {wrong!r}"
 
 
 GENERATORS = {"labels": Generators(generators=3)}
@@ -139,153 +143,155 @@ PARTS = [
     (
         "generators and a loss that is told labels",
         lambda: replace(PLAIN, **GENERATORS, loss=Omni()),
-        "several generators play with a loss that is told no label, and omni-loss is: choose a plain loss with a "
-        "scalar head, such as logistic",
+        "several generators need a loss without labels, and omni-loss uses them: choose a loss with a scalar head, "
+        "such as --loss logistic",
     ),
     (
-        "generators on networks without a place for their first layers",
+        "generators on networks that don't support their first layers",
         lambda: replace(PLAIN, **GENERATORS, networks=Standard()),
-        "several generators have a first layer each, which these networks have no place for: choose DCGAN's or the "
-        "stability networks, or those of points",
+        "several generators need networks with one first layer per generator, which these don't support: choose "
+        "--networks dcgan-deep, dcgan-shallow, stability-resnet or points",
     ),
     (
         "a loss that is told labels, and none",
         lambda: replace(PLAIN, loss=MultiHinge()),
-        "multi-hinge asks for a label of each image, and there are none: --labels clusters finds labels of its own, "
-        "and --loss hinge or logistic needs none",
+        "multi-hinge needs a label for each image, and there are none: choose --labels clusters, which needs no "
+        "labels, or a loss without labels, such as --loss hinge --head scalar",
     ),
     (
         "a head per label, and none",
         lambda: replace(PLAIN, loss=Hinge(head="per-label")),
-        "the hinge loss asks for a label of each image, and there are none: --labels clusters finds labels of its own",
+        "the hinge loss needs a label for each image, and there are none: choose --labels clusters, which needs no ",
     ),
     (
         "a scalar head, and labels",
         lambda: replace(PLAIN, labels=Clusters(), loss=Logistic(head="scalar")),
-        "there are labels, and the logistic loss has a scalar head, which judges without them: set head to per-label "
-        "or projection, or labels to none",
+        "there are labels, but the logistic loss has a scalar head, which ignores them: set head to per-label or "
+        "projection, or labels to none",
     ),
     (
         "several labels an image, and a loss for one",
         lambda: replace(TOLD, loss=Hinge(head="projection"), num_classes=(3, 4), num_images=9),
-        "each image has 2 labels, and mine conditions on one: choose one of them (for shapes: --data "
-        "shapes:labels=shape), or omni-loss on BigGAN's networks, which takes several",
+        "each image has 2 labels, but mine takes one: select one of them (for shapes: --data shapes:labels=shape), or "
+        "choose --loss omni with --networks biggan, which take several",
     ),
     (
         "several labels an image, and networks for one",
         lambda: replace(TOLD, networks=DeepDCGAN(), num_classes=(3, 4, 5), num_images=9),
-        "each image has 3 labels, and mine conditions on one",
+        "each image has 3 labels, but mine takes one",
     ),
     (
         "several labels an image, split into parts",
         lambda: replace(TOLD, labels=Partition(parts_per_class=2), num_classes=(3, 4), num_images=9),
-        "each image has 2 labels, and classes of one kind are split into parts: choose one of them",
+        "each image has 2 labels, but parts_per_class takes one: select one of them",
     ),
     (
         "packs, and labels",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=2), labels=RandomLabels()),
-        "packs of 2 examples have no label of their own: set pack to 1, or labels to none",
+        "packs of 2 examples can't have a label: set pack to 1, or labels to none",
     ),
     (
         "packs, and generators",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=2), **GENERATORS),
-        "packs of 2 examples have no label of their own",
+        "packs of 2 examples can't have a label",
     ),
     (
         "one label of its own, and a loss that tells labels apart",
         lambda: replace(TOLD, labels=Clusters(clusters=1)),
-        "omni-loss tells labels apart, and there is 1: choose another loss, such as projection, which needs one only",
+        "omni-loss needs at least 2 labels, and there is 1: choose another loss, such as --loss projection, which "
+        "works with one",
     ),
     (
         "a batch that packs don't divide",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=3)),
-        "a batch of 64 can't be cut into packs of 3: choose a batch size such as 63 or 66",
+        "a batch of 64 can't be divided into packs of 3: set batch_size to a value such as 63 or 66",
     ),
     (
         "a batch smaller than a pack",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=3), batch_size=2),
-        "a batch of 2 can't be cut into packs of 3: choose a batch size such as 3",
+        "a batch of 2 can't be divided into packs of 3: set batch_size to a value such as 3",
     ),
     (
         "parts of a batch that packs don't divide",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=4), accumulation=32),
-        "a batch of 64 in 32 parts can't be cut into packs of 4: choose a batch size such as 128",
+        "a batch of 64 in 32 micro-batches can't be divided into packs of 4: set batch_size to a value such as 128",
     ),
     (
         "packs that accumulation doesn't divide",
         lambda: replace(PLAIN, networks=DeepDCGAN(pack=2, packs=3), accumulation=4),
-        "a batch of 6 in 4 parts can't be cut into packs of 2: choose packs such as 4",
+        "a batch of 6 in 4 micro-batches can't be divided into packs of 2: set packs to a value such as 4",
     ),
     (
-        "layer norm on networks without a place for it",
+        "layer norm on networks that don't support it",
         lambda: replace(PLAIN, norm=LayerNorm()),
-        "LayerNorm normalizes features, which this discriminator has no place for: choose the standard convolutional "
-        "networks (--networks standard), or another norm",
+        "--norm layer normalizes features, which this discriminator does not support: choose --networks standard, or "
+        "another norm",
     ),
     (
         "batch norm in a residual critic",
         lambda: replace(PLAIN, networks=Standard(residual=True), norm=BatchNorm()),
-        "BatchNorm normalizes features, which this discriminator has no place for",
+        "--norm batch normalizes features, which this discriminator does not support",
     ),
     (
         "a norm of blocks, and no blocks",
         lambda: replace(PLAIN, norm=SparsityAware(where="blocks")),
-        'where is "blocks", and this discriminator has no residual blocks: set where to all, or choose BigGAN\'s '
-        "networks or the standard residual ones",
+        "where is blocks, but this discriminator has no residual blocks: set where to all, or choose --networks biggan "
+        "or --networks standard-resnet",
     ),
     (
         "quarter turns of rectangles",
         lambda: replace(PLAIN, labels=RotationClusters(), resolution=(32, 48)),
-        "images are turned by quarter turns, so they must be square: choose one number as resolution, not 32x48",
+        "--labels rotation rotates images by quarter turns, so they must be square, not 32x48: set resolution to one "
+        "number",
     ),
     (
         "an image classifier on points",
         lambda: replace(PLANE, labels=ClassifierClusters()),
-        "ClassifierClusters looks at images, and mine draws points: choose other labels, such as clusters",
+        "--labels classifier needs images, but mine generates points: choose other labels, such as --labels clusters",
     ),
     (
         "quarter turns of points",
         lambda: replace(PLANE, labels=RotationClusters()),
-        "RotationClusters looks at images, and mine draws points",
+        "--labels rotation needs images, but mine generates points",
     ),
     (
         "augmented points",
         lambda: replace(PLANE, augmentation="color"),
-        "augmentation 'color' changes pixels, and mine draws points: leave it empty, or choose a recipe for images",
+        "augmentation 'color' changes pixels, but mine generates points: leave it empty, or choose a recipe for images",
     ),
     (
         "shifted points",
         lambda: replace(PLANE, terms=Weights(consistency_weight=1.0)),
-        "consistency_weight compares shifted images, and mine draws points: set consistency_weight to 0",
+        "consistency_weight compares shifted images, but mine generates points: set consistency_weight to 0",
     ),
     (
         "shifted points of the generator",
         lambda: replace(PLANE, terms=Weights(fake_consistency_weight=1.0)),
-        "fake_consistency_weight compares shifted images, and mine draws points: set fake_consistency_weight to 0",
+        "fake_consistency_weight compares shifted images, but mine generates points: set fake_consistency_weight to 0",
     ),
     (
         "LeCam without a zero",
         lambda: replace(PLAIN, loss=Wasserstein(), terms=Weights(lecam_weight=0.3)),
-        "lecam_weight goes by the zero of the scores, and the Wasserstein loss has none of its own: set lecam_weight "
-        "to 0",
+        "lecam_weight needs scores where 0 means undecided, and those of the Wasserstein loss have no such zero: set "
+        "lecam_weight to 0",
     ),
     (
         "ada without a zero",
         lambda: replace(PLAIN, loss=Relativistic(), augmentation="ada"),
-        "ada goes by the zero of the scores, and the relativistic loss has none of its own: choose augmentation among "
-        "color, translation and cutout",
+        "augmentation ada needs scores where 0 means undecided, and those of the relativistic loss have no such zero: "
+        "choose from color, translation and cutout",
     ),
     (
         "feature matching in parts of the batch",
         lambda: replace(PLAIN, terms=Weights(matching_weight=1.0), accumulation=2),
-        "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
+        "matching_weight compares means over the whole batch, which accumulation divides into micro-batches: set "
         "accumulation to 1, or matching_weight to 0",
     ),
     (
         "less than a row of labeled images",
         lambda: replace(TOLD, labels=Given(labeled_share=0.001)),
-        "labeled_share is 0.001, which is not one row of a batch of 64: give at least 0.0156, or 0 to show images as "
-        "the data have them",
+        "labeled_share 0.001 is less than one image of a batch of 64: set labeled_share to at least 0.0156, or to 0 "
+        "for the same ratio as the dataset",
     ),
 ]
 
@@ -323,10 +329,10 @@ def data(**facts: object) -> DataFacts:
 def test_points_and_images_are_not_mistaken_for_each_other() -> None:
     points = data(name="ring", image_shape=(2,))
     assert refused(lambda: PLAIN.for_data(points)) == (
-        "ring holds points, and mine draws images: choose a recipe for points"
+        "ring contains points, but mine generates images: choose a recipe for points"
     )
     assert refused(lambda: PLANE.for_data(PHOTOS)) == (
-        "photos holds images, and mine draws points: choose another recipe, or ring or grid"
+        "photos contains images, but mine generates points: choose a recipe for images, or --data ring or --data grid"
     )
     assert PLANE.for_data(points).channels == 2
     fit.check_kind(Recipe(), points)  # one with its own build may draw what it likes
@@ -336,20 +342,20 @@ def test_points_and_images_are_not_mistaken_for_each_other() -> None:
 def test_given_labels_must_be_given(labels: Labels) -> None:
     recipe = replace(TOLD, labels=labels)
     none = data(num_classes=0, class_counts=(), classes=(), num_unlabeled=40)
-    said = "mine conditions on labels, and the data has none: add labels, or choose other labels (--labels clusters "
+    said = "mine needs labels, and the data has none: add labels, or choose --labels clusters, which needs no labels"
     assert refused(lambda: recipe.for_data(none)).startswith(said)
     assert refused(replace(recipe, num_classes=0).build).startswith(said)
     hidden = data(class_counts=(0, 0, 0), num_unlabeled=40)
     assert refused(lambda: recipe.for_data(hidden)).startswith(
-        "none of the 40 images of photos has a label, and mine conditions on labels: label some of them, or choose "
+        "mine needs labels, and none of the 40 images of photos has one: label some of them, or choose --labels "
     )
 
 
 def test_a_loss_that_asks_for_every_label() -> None:
     few = data(class_counts=(20, 10, 5), num_unlabeled=5)
     assert refused(lambda: replace(TOLD, loss=Hinge(head="projection")).for_data(few)) == (
-        "projection asks for a label of each image, and 5 of 40 images of photos have no label: choose "
-        "multi-hinge, which guesses them, or omni, which passes over their class, or label them"
+        "projection needs a label for each image, and 5 of 40 images of photos have none: label them, or choose "
+        "--loss multi-hinge, which guesses missing labels, or --loss omni, which only asks that these images look real"
     )
     assert "5 of 40 points of photos" in refused(
         lambda: replace(PLANE, labels=Given()).for_data(replace(few, image_shape=(2,)))
@@ -362,18 +368,18 @@ def test_a_loss_that_asks_for_every_label() -> None:
 def test_a_loss_that_tells_labels_apart_needs_two() -> None:
     one = data(num_classes=1, class_counts=(40,), classes=("a",))
     assert refused(lambda: TOLD.for_data(one)).startswith(
-        "omni-loss tells labels apart, and there is 1: choose "
+        "omni-loss needs at least 2 labels, and there is 1: choose "
     )
     assert replace(TOLD, loss=Hinge(head="projection")).for_data(one).num_labels == 1
     blocks = data(num_classes=(3, 1), class_counts=(20, 15, 5, 40), classes=())
     assert refused(lambda: TOLD.for_data(blocks)) == (
-        "omni-loss tells classes apart, and one of an image's labels has 1: leave that label out"
+        "omni-loss needs at least 2 classes per label, and one of an image's labels has 1: omit that label"
     )
 
 
 def test_several_labels_are_found_in_the_data_too() -> None:
     blocks = data(num_classes=(3, 2), class_counts=(20, 15, 5, 20, 20), classes=())
-    with pytest.raises(ValueError, match="each image has 2 labels, and mine conditions on one"):
+    with pytest.raises(ValueError, match="each image has 2 labels, but mine takes one"):
         replace(TOLD, loss=Hinge(head="projection")).for_data(blocks)
     assert TOLD.for_data(blocks).num_labels == (3, 2)
     assert replace(TOLD, labels=Clusters()).for_data(blocks).num_labels == 4
@@ -382,8 +388,8 @@ def test_several_labels_are_found_in_the_data_too() -> None:
 def test_an_automatic_decay_needs_labels_to_go_by() -> None:
     own = Recipe(name="own", discriminator_weight_decay=None)
     assert refused(lambda: own.for_data(PHOTOS)) == (
-        "discriminator_weight_decay is auto, which goes by the images per label, and own has no labels part that "
-        "counts them: give a number"
+        "discriminator_weight_decay is auto, which is derived from the images per label, but own has no labels part "
+        "that counts them: set discriminator_weight_decay to a number"
     )
     assert replace(own, discriminator_weight_decay=0.1).for_data(PHOTOS).discriminator_weight_decay == 0.1
 

@@ -1,4 +1,4 @@
-"""k-means against scikit-learn from the same centers, by hand where clusters starve, and over two processes."""
+"""k-means: against scikit-learn from the same centers, with empty clusters by hand, and in two processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from everymode.machine.distributed import World
 
 
 def blobs(count: int = 600, width: int = 20, kinds: int = 8, *, spread: float = 1.0, seed: int = 0) -> Tensor:
-    """Points [count, width] around `kinds` centers, in turn; float64."""
+    """Return points [count, width] that lie around `kinds` centers in turn, float64."""
     generator = torch.Generator().manual_seed(seed)
     bases = 2 * torch.randn(kinds, width, generator=generator, dtype=torch.float64)
     noise = torch.randn(count, width, generator=generator, dtype=torch.float64)
@@ -35,44 +35,44 @@ def yardstick(points: Tensor, initial: Tensor, tolerance: float) -> Yardstick:
 @pytest.mark.parametrize("tolerance", [0.0, 1e-2])
 def test_it_ends_where_scikit_learn_does_from_the_same_centers(tolerance: float) -> None:
     points = blobs(spread=2.0)
-    found = kmeans(points, 10, initial=points[:10], tolerance=tolerance)
+    result = kmeans(points, 10, initial=points[:10], tolerance=tolerance)
     expected = yardstick(points, points[:10], tolerance)
-    assert found.iterations == expected.n_iter_ > 3
-    assert np.array_equal(found.labels, expected.labels_)
-    assert np.allclose(found.centers, expected.cluster_centers_, rtol=1e-10, atol=1e-12)
-    assert found.inertia == pytest.approx(expected.inertia_, rel=1e-10)
-    assert found.counts.tolist() == np.bincount(expected.labels_).tolist()
+    assert result.iterations == expected.n_iter_ > 3
+    assert np.array_equal(result.labels, expected.labels_)
+    assert np.allclose(result.centers, expected.cluster_centers_, rtol=1e-10, atol=1e-12)
+    assert result.inertia == pytest.approx(expected.inertia_, rel=1e-10)
+    assert result.counts.tolist() == np.bincount(expected.labels_).tolist()
 
 
 def test_labels_counts_and_inertia_belong_to_the_centers_when_it_is_cut_short() -> None:
     points = blobs(spread=2.0)
-    found = kmeans(points, 10, initial=points[:10], iterations=2)
-    assert found.iterations == 2
-    distances = torch.cdist(points, found.centers).square()
-    assert torch.equal(found.labels, distances.argmin(1))
-    assert found.inertia == pytest.approx(float(distances.amin(1).sum()), rel=1e-10)
-    assert torch.equal(found.counts, torch.bincount(found.labels, minlength=10))
+    result = kmeans(points, 10, initial=points[:10], iterations=2)
+    assert result.iterations == 2
+    distances = torch.cdist(points, result.centers).square()
+    assert torch.equal(result.labels, distances.argmin(1))
+    assert result.inertia == pytest.approx(float(distances.amin(1).sum()), rel=1e-10)
+    assert torch.equal(result.counts, torch.bincount(result.labels, minlength=10))
 
 
 @pytest.mark.parametrize("width", [3, 100])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_starts_find_blobs_that_are_there(width: int, dtype: torch.dtype) -> None:
     points = blobs(400, width, 20, spread=0.05).to(dtype)
-    found = kmeans(points, 20)
-    assert found.centers.dtype == dtype
-    kinds = found.labels.view(20, 20)
+    result = kmeans(points, 20)
+    assert result.centers.dtype == dtype
+    kinds = result.labels.view(20, 20)
     assert (kinds == kinds[0]).all() and len(kinds[0].unique()) == 20
     means = points.view(20, 20, width).mean(0)
-    assert torch.allclose(found.centers[kinds[0]], means, atol=1e-5)
+    assert torch.allclose(result.centers[kinds[0]], means, atol=1e-5)
 
 
 def test_ten_starts_are_about_as_good_as_scikit_learns() -> None:
     points = blobs(800, 100, 40, spread=3.0)
     expected = Yardstick(25, n_init=10, random_state=0).fit(points.numpy())
-    found = [kmeans(points, 25, seed=seed).inertia for seed in range(3)]
-    assert np.mean(found) < 1.003 * expected.inertia_
+    result = [kmeans(points, 25, seed=seed).inertia for seed in range(3)]
+    assert np.mean(result) < 1.003 * expected.inertia_
     one = [kmeans(points, 25, seed=seed, starts=1).inertia for seed in range(3)]
-    assert np.mean(found) < np.mean(one)
+    assert np.mean(result) < np.mean(one)
 
 
 def test_the_result_depends_on_features_and_seed_alone() -> None:
@@ -104,7 +104,7 @@ def test_the_size_of_blocks_changes_nothing(initial: bool) -> None:
 def test_single_precision_survives_points_far_from_zero(initial: bool) -> None:
     points = (blobs(500, 8, 6, spread=0.4) * 64).round().float() / 64
     away = points + 4096.0
-    assert torch.equal(away - 4096.0, points)  # nothing was rounded, so that the clusters are the same
+    assert torch.equal(away - 4096.0, points)  # nothing was rounded, so the clusters must be the same
     first = points[:6] if initial else None
     near, far = (
         kmeans(rows, 6, initial=None if first is None else first + shift)
@@ -114,7 +114,7 @@ def test_single_precision_survives_points_far_from_zero(initial: bool) -> None:
     assert far.inertia == pytest.approx(near.inertia, rel=1e-4)
     assert torch.equal(nearest_centers(away, far.centers), far.labels)
     squares = (away.square().sum(1, keepdim=True) - 2 * away @ far.centers.T) + far.centers.square().sum(1)
-    assert not torch.equal(squares.argmin(1), far.labels)  # what plain squares would make of it
+    assert not torch.equal(squares.argmin(1), far.labels)  # uncentered squares give other labels
 
 
 def test_the_nearest_center_is_found_and_the_first_of_equals() -> None:
@@ -131,25 +131,25 @@ def test_the_nearest_center_is_found_and_the_first_of_equals() -> None:
 
 def test_a_tie_goes_to_the_first_center_while_iterating() -> None:
     line = torch.tensor([[0.0], [1.0], [2.0]])
-    found = kmeans(line, 2, initial=torch.tensor([[0.0], [2.0]]))
-    assert found.labels.tolist() == [0, 0, 1] and found.centers.flatten().tolist() == [0.5, 2.0]
+    result = kmeans(line, 2, initial=torch.tensor([[0.0], [2.0]]))
+    assert result.labels.tolist() == [0, 0, 1] and result.centers.flatten().tolist() == [0.5, 2.0]
 
 
 def test_a_starved_cluster_moves_to_the_farthest_point_as_scikit_learns() -> None:
     points = blobs(spread=2.0)
     initial = points[:10].clone()
     initial[4] += 1e3
-    found, expected = kmeans(points, 10, initial=initial, tolerance=0), yardstick(points, initial, 0)
-    assert np.array_equal(found.labels, expected.labels_)
-    assert found.inertia == pytest.approx(expected.inertia_, rel=1e-10)
-    assert found.counts.min() > 0
+    result, expected = kmeans(points, 10, initial=initial, tolerance=0), yardstick(points, initial, 0)
+    assert np.array_equal(result.labels, expected.labels_)
+    assert result.inertia == pytest.approx(expected.inertia_, rel=1e-10)
+    assert result.counts.min() > 0
 
 
 def test_several_starved_clusters_move_to_different_points() -> None:
     line = torch.tensor([[0.0], [1.0], [11.0], [20.0], [22.0]]).double()
     initial = torch.tensor([[4.0], [21.0], [500.0], [900.0]])
     once = kmeans(line, 4, initial=initial, iterations=1)
-    # 11 is 7 away from its center and goes first, 0 is 4 away; both leave their old cluster.
+    # 11 is 7 away from its center and moves first, 0 is 4 away; both leave their old cluster.
     assert once.centers.flatten().tolist() == pytest.approx([1.0, 21.0, 11.0, 0.0])
     assert once.labels.tolist() == [3, 0, 2, 1, 1]
     points = blobs()
@@ -159,32 +159,30 @@ def test_several_starved_clusters_move_to_different_points() -> None:
 
 def test_the_last_point_of_a_cluster_is_not_taken() -> None:
     line = torch.tensor([[0.0], [4.0], [50.0]]).double()
-    found = kmeans(line, 3, initial=torch.tensor([[1.0], [30.0], [900.0]]), iterations=1)
-    # 50 is farthest from its center, and alone; of the others 4 is farther.
-    assert found.centers.flatten().tolist() == pytest.approx([0.0, 50.0, 4.0])
+    result = kmeans(line, 3, initial=torch.tensor([[1.0], [30.0], [900.0]]), iterations=1)
+    # 50 is farthest from its center, but the only point of its cluster; 4 is the farthest of the others.
+    assert result.centers.flatten().tolist() == pytest.approx([0.0, 50.0, 4.0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("width", [2, 90])
 @pytest.mark.parametrize("distinct", [1, 3])
-def test_fewer_distinct_points_than_clusters_are_no_trouble(
-    dtype: torch.dtype, width: int, distinct: int
-) -> None:
+def test_fewer_distinct_points_than_clusters_work(dtype: torch.dtype, width: int, distinct: int) -> None:
     points = blobs(distinct, width).to(dtype).repeat(10, 1) + 0.1
     for initial in (None, points[:5]):
-        found = kmeans(points, 5, initial=initial)
-        assert found.iterations < 10
-        assert int((found.counts > 0).sum()) >= distinct
-        assert found.inertia == pytest.approx(0, abs=1e-6)
-        assert torch.allclose(found.centers[found.labels], points, atol=1e-4)
-        assert found.centers.isfinite().all()
+        result = kmeans(points, 5, initial=initial)
+        assert result.iterations < 10
+        assert int((result.counts > 0).sum()) >= distinct
+        assert result.inertia == pytest.approx(0, abs=1e-6)
+        assert torch.allclose(result.centers[result.labels], points, atol=1e-4)
+        assert result.centers.isfinite().all()
 
 
 def test_as_many_clusters_as_points_make_each_its_own() -> None:
     points = blobs(12, 70, 12)
-    found = kmeans(points, 12)
-    assert sorted(found.labels.tolist()) == list(range(12))
-    assert found.inertia == pytest.approx(0, abs=1e-18)
+    result = kmeans(points, 12)
+    assert sorted(result.labels.tolist()) == list(range(12))
+    assert result.inertia == pytest.approx(0, abs=1e-18)
     assert kmeans(points, 1).inertia == pytest.approx(float((points - points.mean(0)).square().sum()))
 
 
@@ -192,7 +190,7 @@ def test_an_empty_clusters_mean_is_a_far_point() -> None:
     features = torch.tensor([[0.0], [1.0], [11.0], [20.0], [22.0], [7e5]]).double()
     labels = torch.tensor([0, 0, 0, 1, 1, -1])
     means, empty = means_of_clusters(features, labels, 4)
-    # The means of the others keep the points that are taken; the row without a label has no say.
+    # The other clusters' means still include the points that moved; the row without a label is ignored.
     assert means.flatten().tolist() == pytest.approx([4.0, 21.0, 11.0, 0.0])
     assert empty.tolist() == [False, False, True, True]
     same = torch.ones(3, 2)
@@ -201,7 +199,7 @@ def test_an_empty_clusters_mean_is_a_far_point() -> None:
 
 
 def test_empty_clusters_get_what_others_can_spare() -> None:
-    # The farthest two are one cluster's, which can give but one of them.
+    # The two farthest points belong to one cluster, which can give only one of them.
     x = torch.tensor([[0.0, 0], [100, 0], [10, 0], [10, 1], [10, 2]])
     labels = torch.tensor([0, 0, 1, 1, 1])
     means, empty = means_of_clusters(x, labels, 4)
@@ -228,7 +226,7 @@ def test_principal_directions_are_those_of_the_covariance() -> None:
     assert torch.allclose(lengths, expected.S[:10], rtol=1e-5)
 
 
-def test_rows_are_drawn_as_often_as_their_weights_say() -> None:
+def test_rows_are_drawn_in_proportion_to_their_weights() -> None:
     weights = torch.tensor([[1.0, 3.0, 0.0, 4.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1e-30, 0.0]])
     uniform = ((torch.arange(800) + 0.5) / 800).double().expand(3, -1)
     drawn = draw_rows(weights, uniform)
@@ -254,13 +252,13 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
         assert ended.code == 0, ended.said
     expected = clusterings(World())
     for rank in range(2):
-        found = json.loads((tmp_path / f"{rank}.json").read_text())
-        assert found.keys() == expected.keys()
+        result = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert result.keys() == expected.keys()
         for name, numbers in expected.items():
-            assert found[name] == pytest.approx(numbers, rel=1e-10, abs=1e-12), name
+            assert result[name] == pytest.approx(numbers, rel=1e-10, abs=1e-12), name
 
 
-def test_half_precision_is_refused_where_squares_would_overflow() -> None:
+def test_half_precision_raises_where_squares_would_overflow() -> None:
     points = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
     for dtype in (torch.float16, torch.bfloat16):
         with pytest.raises(ValueError, match=r"float32 or float64.*\.float\(\)"):
@@ -277,21 +275,21 @@ def test_the_spread_is_the_distance_to_the_mean() -> None:
 
 def test_an_array_is_no_tensor() -> None:
     with pytest.raises(
-        TypeError, match=r"features are a torch tensor \[N, F\], not ndarray: torch.as_tensor"
+        TypeError, match=r"features must be a torch tensor \[N, F\], not ndarray: call torch.as_tensor"
     ):
         kmeans(np.zeros((4, 2)), 2)
 
 
-def test_what_cannot_be_clustered_is_refused() -> None:
+def test_what_cannot_be_clustered_raises() -> None:
     points = blobs(5)
-    with pytest.raises(ValueError, match="5 points can't make 6 clusters: ask for fewer clusters"):
+    with pytest.raises(ValueError, match="5 points can't make 6 clusters: choose fewer clusters"):
         kmeans(points, 6)
-    with pytest.raises(ValueError, match=r"float32 or float64 of shape .* convert them by"):
+    with pytest.raises(ValueError, match=r"float32 or float64 of shape .* convert them with"):
         kmeans(points.bfloat16(), 2)
     with pytest.raises(ValueError, match="flatten each example's features"):
         kmeans(points[None], 2)
     for bad in (float("nan"), float("inf"), 1e200):
-        with pytest.raises(ValueError, match="features must be finite"):
+        with pytest.raises(ValueError, match="features and their squares must be finite"):
             kmeans(torch.cat((points, torch.full((1, 20), bad, dtype=torch.float64))), 2)
     with pytest.raises(ValueError, match="there are no points"):
         kmeans(points[:0], 1)

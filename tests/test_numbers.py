@@ -120,10 +120,10 @@ def test_names_and_types_are_the_fields() -> None:
 
 def test_an_unknown_number_is_answered_with_the_nearest_or_with_all() -> None:
     assert str(unknown_number("widht", "mine", ["width", "steps"])) == (
-        "mine has no number called 'widht'. Did you mean width?"
+        "mine has no hyper-parameter 'widht'. Did you mean width?"
     )
     said = str(unknown_number("zzz", "mine", iter(["width", "steps", "width"])))
-    assert said == "mine has no number called 'zzz'. It has: width, steps"
+    assert said == "mine has no hyper-parameter 'zzz'. It has: width, steps"
     assert isinstance(unknown_number("zzz", "mine", []), UnknownNumber) and issubclass(
         UnknownNumber, ValueError
     )
@@ -156,9 +156,9 @@ def test_a_number_goes_to_every_part_that_has_it() -> None:
 
 
 def test_a_number_of_a_part_that_goes_is_unknown() -> None:
-    with pytest.raises(UnknownNumber, match="omni-gan-32 has no number called 'shared_dim'"):
+    with pytest.raises(UnknownNumber, match="omni-gan-32 has no hyper-parameter 'shared_dim'"):
         changed(RECIPE, KINDS, {"networks": PointNetworks(), "shared_dim": 3})
-    with pytest.raises(UnknownNumber, match=r"no number called 'clustres'\. Did you mean clusters\?"):
+    with pytest.raises(UnknownNumber, match=r"no hyper-parameter 'clustres'\. Did you mean clusters\?"):
         changed(replace(RECIPE, labels=Clusters()), KINDS, {"clustres": 3})
 
 
@@ -167,7 +167,7 @@ def test_a_part_of_another_kind_or_a_name_is_no_part() -> None:
         with pytest.raises(ValueError, match="networks must be of type Networks, not"):
             changed(RECIPE, KINDS, {"networks": wrong})
     for wrong in ("biggan", "auto"):
-        with pytest.raises(ValueError, match=f"networks takes a part, not its name '{wrong}'"):
+        with pytest.raises(ValueError, match=f"networks must be a part, not the name '{wrong}'"):
             changed(RECIPE, KINDS, {"networks": wrong})
 
 
@@ -179,8 +179,8 @@ def test_a_number_of_a_part_is_not_a_field_and_the_error_says_what_to_do(make: A
     with pytest.raises(TypeError) as caught:
         make(width=3)
     assert str(caught.value) == (
-        "a recipe has no field 'width': numbers of its parts are changed by recipe.with_numbers(width=...), or in the "
-        "part, as in replace(recipe, networks=replace(recipe.networks, width=48))"
+        "a recipe has no field 'width': change hyper-parameters of its parts by recipe.with_numbers(width=...), or in "
+        "the part, as in replace(recipe, networks=replace(recipe.networks, width=48))"
     )
     assert RECIPE.with_numbers(width=3).networks.width == 3
     assert replace(RECIPE, networks=replace(RECIPE.networks, width=48)).networks.width == 48
@@ -211,7 +211,7 @@ def test_fields_of_a_recipe_of_ones_own_are_its_own() -> None:
         (lambda: BigGAN(initialization="xavier"), "initialization is one of normal, orthogonal, glorot"),
         (lambda: BigGAN(width=1.5), "width must be of type int, not 1.5"),
         (lambda: BigGAN(width="48"), "width must be of type int, not '48'"),
-        (lambda: Clusters(clusters="auto"), "clusters is None where it is chosen automatically, not 'auto'"),
+        (lambda: Clusters(clusters="auto"), "clusters must be None for automatic, not 'auto'"),
         (lambda: Recipe(precision="fp8"), "precision is one of auto, float32, bf16, float64, not 'fp8'"),
         (lambda: Recipe(steps="5"), "steps must be of type int, not '5'"),
     ],
@@ -224,7 +224,7 @@ def test_a_value_of_the_wrong_kind_is_refused_when_it_is_given(make, sentence: s
 def test_numbers_in_their_old_spelling_are_read_from_calls_flags_and_files() -> None:
     recipe = find("multi-hinge-gan-digits").with_numbers(labelled_fraction=0.5, labelled_share=0.25)
     assert (recipe.labeled_fraction, recipe.labeled_share) == (0.5, 0.25)
-    with pytest.raises(ValueError, match="labelled_share is the old spelling of labeled_share"):
+    with pytest.raises(ValueError, match="labelled_share is the old name of labeled_share"):
         recipe.with_numbers(labelled_share=0.5, labeled_share=0.5)
     record = record_of(recipe)
     record["numbers"]["labelled_fraction"] = record["numbers"].pop("labeled_fraction")
@@ -241,4 +241,4 @@ def test_a_flag_in_its_old_spelling_is_the_new_one(
 ) -> None:
     flags = ["--labelled-share=2", "--data", "digits"]
     assert main(["train", "multi-hinge-gan-digits", *flags]) == 2
-    assert "labeled_share is a share of the batch" in capsys.readouterr().err
+    assert "labeled_share must be a fraction of the batch" in capsys.readouterr().err

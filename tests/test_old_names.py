@@ -104,5 +104,5 @@ def test_old_keywords_are_taken_with_a_warning() -> None:
 
 @pytest.mark.parametrize("name", sorted(GONE))
 def test_modules_that_are_gone_say_what_took_their_place(name: str) -> None:
-    with pytest.raises(ModuleNotFoundError, match="recipes are made of parts now"):
+    with pytest.raises(ModuleNotFoundError, match="recipes consist of parts"):
         import_module(name)

@@ -25,6 +25,7 @@ from everymode.recipes.omni_gan import DIGITS
 from everymode.recipes.omni_inr_gan import ImplicitBigGAN
 from everymode.recipes.partition_guided import Partition
 from everymode.recipes.parts.biggan_networks import BigGAN
+from everymode.recipes.parts.catalog import PARTS, name_of
 from everymode.recipes.parts.given_labels import Given, NoLabels
 from everymode.recipes.parts.norms import Orthonormal, Spectral, WeightClipping, WeightRuleNorm
 from everymode.recipes.parts.plain_losses import Hinge, PlainLoss
@@ -60,7 +61,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         Hinge,
         {"class_bias": True},
-        "class_bias is of projection: set head to projection, or class_bias to off",
+        "class_bias needs head projection: set head to projection, or class_bias to off",
     ),
     (
         AuxiliaryClassifier,
@@ -68,24 +69,24 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         "improved and projection exclude each other",
     ),
     (AuxiliaryClassifier, {"improved": True, "aux_on_fake": False}, "improved needs aux_on_fake"),
-    (SharedMultiHinge, {"hinge_start": -5}, "hinge_start is a step, 0 or later, not -5"),
+    (SharedMultiHinge, {"hinge_start": -5}, "hinge_start must be a step, at least 0, not -5"),
     *(
         (each, {name: value}, "embedding_dim must be at least 1 and temperature above 0")
         for each in (Contrastive, DataToData)
         for name, value in (("embedding_dim", 0), ("temperature", 0.0), ("temperature", NAN))
     ),
-    (Given, {"labeled_share": 1.5}, r"between 0 \(as the data come\) and 1, not 1.5"),
-    (Given, {"labeled_share": NAN}, r"between 0 \(as the data come\) and 1, not nan"),
-    (Generators, {"generators": 1}, "generators must be 2 or more, not 1: for one, set labels to none"),
+    (Given, {"labeled_share": 1.5}, r"from 0 \(same ratio as the dataset\) to 1, not 1.5"),
+    (Given, {"labeled_share": NAN}, r"from 0 \(same ratio as the dataset\) to 1, not nan"),
+    (Generators, {"generators": 1}, "generators must be at least 2, not 1; for one: --labels none"),
     (
         Clusters,
         {"clusters": 9, "cluster_images": 8},
-        "9 clusters can't be found in 8 images: raise cluster_images",
+        "9 clusters need at least as many images, not 8: raise cluster_images",
     ),
     (
         Clusters,
         {"online_memory": -1},
-        r"online_memory is a number of images, 0 \(all of a center\) or more, not -1",
+        r"online_memory must be a number of images, or 0 for all of a center, not -1",
     ),
     (RotationClusters, {"clusters": 0}, "clusters must be at least 1, not 0"),
     (
@@ -96,23 +97,27 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         RotationClusters,
         {"cluster_images": 99},
-        "100 clusters can't be found in 99 images: raise cluster_images",
+        "100 clusters need at least as many images, not 99: raise cluster_images",
     ),
     *(
-        (RotationClusters, {"feature_lr": value}, f"feature_lr must be a number above 0, not {value}")
+        (RotationClusters, {"feature_lr": value}, f"feature_lr must be above 0 and finite, not {value}")
         for value in (0.0, -1.0, NAN, INFINITE)
     ),
-    (ClassifierClusters, {"feature_size": 31}, "feature_size is at least 32 pixels, not 31"),
+    (ClassifierClusters, {"feature_size": 31}, "feature_size must be at least 32 pixels, not 31"),
     (Partition, {"parts": 1}, r"parts must be 2 or more \(with random_parts also 1: a plain GAN\), not 1"),
-    (Partition, {"parts_per_class": 1}, "split each class into 2 or more, or choose given labels"),
-    (Partition, {"parts_per_class": -2}, "parts_per_class is -2"),
+    (
+        Partition,
+        {"parts_per_class": 1},
+        "parts_per_class must be at least 2, or 0 for off, not 1; for classes .* choose --labels given",
+    ),
+    (Partition, {"parts_per_class": -2}, "parts_per_class must be at least 2, or 0 for off, not -2"),
     *(
-        (Partition, wrong, "the guide's weight falls from guide_weight to guide_floor, 0 or more")
+        (Partition, wrong, "guide_weight must be finite, guide_floor between 0 and guide_weight")
         for wrong in ({"guide_weight": -1.0}, {"guide_weight": NAN}, {"guide_floor": 7.0}, {"guide_steps": 0})
     ),
-    (Partition, {"random_parts": True, "parts_per_class": 2}, "classes can't be split at random"),
-    (Partition, {"random_parts": True}, "random_parts needs no partitioner"),
-    (Partition, {"random_parts": True, "guide_weight": 0.0, "partitioner": "p"}, "and leave partitioner out"),
+    (Partition, {"random_parts": True, "parts_per_class": 2}, "random_parts can't split classes"),
+    (Partition, {"random_parts": True}, "random_parts has no partitioner and no guide"),
+    (Partition, {"random_parts": True, "guide_weight": 0.0, "partitioner": "p"}, "and omit partitioner"),
     *((Spectral, {"spectral_epsilon": value}, "at least 0 and finite") for value in (-1e-8, NAN, INFINITE)),
     *((SparsityAware, {"fraction": value}, "above 0 and at most 1") for value in (0.0, 1.5, NAN)),
     *(
@@ -124,18 +129,22 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
         (SparsityAware, {"momentum": value}, "momentum must be at least 0 and below 1")
         for value in (-0.1, 1.0, NAN)
     ),
-    (SparsityAware, {"in_place": True, "momentum": 0.5}, r"set momentum to 0, not 0.5, or in_place to False"),
+    (
+        SparsityAware,
+        {"in_place": True, "momentum": 0.5},
+        r"momentum 0.5 .* set momentum to 0, or in_place to off",
+    ),
     *(
         (WeightClipping, {"clip": value}, "clip must be above 0 and finite")
         for value in (0.0, -1.0, NAN, INFINITE)
     ),
     *(
-        (Weights, {"gamma": value}, "gamma can't be negative, infinite or not")
+        (Weights, {"gamma": value}, "gamma and final_gamma must be at least 0 and finite")
         for value in (-1.0, NAN, INFINITE)
     ),
-    (Weights, {"gamma": 1.0, "final_gamma": -0.1}, "1.0, and at the end -0.1"),
+    (Weights, {"gamma": 1.0, "final_gamma": -0.1}, "finite, not 1.0 and -0.1"),
     *(
-        (Weights, {"gamma": 1.0, name: 0.5}, "gamma is the weight of R1 and R2 already")
+        (Weights, {"gamma": 1.0, name: 0.5}, "gamma already sets the weights of R1 and R2")
         for name in ("r1_weight", "r2_weight")
     ),
 ]
@@ -290,9 +299,33 @@ def test_parts_of_ones_own_mix_with_those_that_ship() -> None:
     assert isinstance(game.discriminator.head, ScalarHead)
     assert float(game.objective.adversarial.generator(torch.tensor([[1.0], [2.0]]), None)) == 0.5
     with pytest.raises(
-        ValueError, match="there are labels, and my loss has a scalar head, which judges without them"
+        ValueError, match="there are labels, but my loss has a scalar head, which ignores them"
     ):
         replace(recipe, labels=EvenAndOdd())
     told = replace(DIGITS.shrunk(), labels=EvenAndOdd()).with_numbers(swapped=True)
     assert told.num_labels == 2 and told.labels.swapped and not told.needs_labels()
     assert told.build().discriminator.head.linear.out_features == 4
+
+
+def test_hyper_parameters_without_effect_are_noted() -> None:
+    def notes(**parts: Any) -> list[str]:
+        return replace(DIGITS, **parts).notes()
+
+    without = "final_gamma 0.01 has no effect: gamma is 0"
+    assert without in notes(terms=Weights(final_gamma=0.01))
+    assert without not in notes(terms=Weights(gamma=0.1, final_gamma=0.01))
+    assert not [note for note in notes(terms=Weights()) if "final_gamma" in note]
+
+    unused = "spectral_epsilon 1e-06 has no effect on the discriminator: only --norm spectral and --where blocks use it"
+    for norm in (Spectral(estimate="exact", spectral_epsilon=1e-6), SparsityAware(spectral_epsilon=1e-6)):
+        assert unused in notes(norm=norm)
+        assert unused not in notes(norm=replace(norm, where="blocks"))
+        assert unused not in notes(norm=replace(norm, spectral_epsilon=1e-8))
+    assert unused not in notes(norm=Spectral(spectral_epsilon=1e-6))
+
+
+def test_options_in_error_messages_are_those_of_the_catalog() -> None:
+    classes = {entry.part_class for entries in PARTS.values() for entry in entries.values()}
+    shown = {each.option: f"--{each.kind} {name_of(each())}" for each in classes if each.option}
+    assert len(shown) == 4 and all(option == expected for option, expected in shown.items())
+    assert Squared().display_name == "Squared"

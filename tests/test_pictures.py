@@ -18,7 +18,7 @@ def test_what_is_not_a_number_has_no_picture(tmp_path: Path) -> None:
     spoilt[1, 2, 3, 0] = torch.nan
     with pytest.raises(NotFinite, match="earlier checkpoint"):
         save_grid(spoilt, tmp_path / "a.png")
-    with pytest.raises(NotFinite, match="a point holds NaN or infinite"):
+    with pytest.raises(NotFinite, match="a point contains NaN or infinite"):
         save_scatter(torch.tensor([[0.0, torch.inf]]), tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 
@@ -58,7 +58,7 @@ def test_other_whole_numbers_are_no_pictures(dtype: torch.dtype, tmp_path: Path)
 
 
 def test_an_array_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="images are a torch tensor, not ndarray"):
+    with pytest.raises(TypeError, match="images must be a torch tensor, not ndarray"):
         save_grid(np.zeros((1, 1, 4, 4)), tmp_path / "grid.png")
 
 
@@ -72,10 +72,17 @@ def test_one_image_as_a_picture(channels: int, mode: str) -> None:
 
 
 def test_a_picture_has_1_3_or_4_channels() -> None:
-    with pytest.raises(ValueError, match="2 channels has no picture"):
+    with pytest.raises(ValueError, match="2 channels can't be shown"):
         to_pil(torch.zeros(2, 4, 4))
-    with pytest.raises(ValueError, match="2 channels has no picture"):
+    with pytest.raises(ValueError, match="2 channels can't be shown"):
         grid(torch.zeros(1, 2, 4, 4), columns=1)
+
+
+def test_automatic_scale_and_columns_are_none_and_not_0(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="scale of a grid must be at least 1, or None for automatic, not 0"):
+        grid(torch.zeros(1, 1, 4, 4), columns=1, scale=0)
+    with pytest.raises(ValueError, match="columns of a grid must be at least 1, not 0"):
+        save_grid(torch.zeros(1, 1, 4, 4), tmp_path / "grid.png", columns=0)
 
 
 def test_a_grid_lays_out_row_by_row() -> None:
@@ -144,8 +151,8 @@ def test_curves_of_a_run(tmp_path: Path) -> None:
         ("generator/adversarial", "generator losses"),
         ("judgment/real", "realness (0 = undecided)"),
         ("watch/held_out", "realness (0 = undecided)"),
-        ("watch/held_out_above_0", "share judged real"),
-        ("watch/overfitting", "the discriminator's overfitting (1 = held out looks fake)"),
+        ("watch/held_out_above_0", "fraction scored as real"),
+        ("watch/overfitting", "overfitting of the discriminator (1 = held out looks fake)"),
         ("watch/generator_singular_value", "largest singular value of a layer"),
         ("fd-digits", "scores"),
     ],

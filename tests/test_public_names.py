@@ -105,7 +105,7 @@ def test_the_guide_takes_labels_of_any_whole_type_and_no_other(kind: torch.dtype
     assert guide_distance(logits, torch.tensor([1, 2], dtype=kind)).tolist() == [3, 0]
     with pytest.raises(ValueError, match=r"labels must be 0..2, .* span 1..3"):
         guide_distance(logits, torch.tensor([1, 3], dtype=kind))
-    with pytest.raises(ValueError, match="labels must be whole numbers"):
+    with pytest.raises(ValueError, match="labels must be integers"):
         guide_distance(logits, torch.tensor([1.0, 2.0]))
 
 
@@ -119,5 +119,5 @@ def test_fractions_are_no_labels() -> None:
             loss(scores, halves)
         with pytest.raises(ValueError, match="labels must be integers"):
             loss(scores, torch.tensor([True, False]))
-    with pytest.raises(ValueError, match="clusters are whole numbers"):
+    with pytest.raises(ValueError, match="clusters must be integers"):
         match_clusters(halves, torch.tensor([0, 1]), 2)

@@ -57,10 +57,10 @@ def test_none_where_it_is_allowed() -> None:
 
 
 def test_an_unknown_number_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"no number called 'batchsize'.* Did you mean batch_size?"):
+    with pytest.raises(ValueError, match=r"no hyper-parameter 'batchsize'.* Did you mean batch_size?"):
         CIFAR10.with_numbers(batchsize=3)
     with pytest.raises(
-        ValueError, match=r"omni-gan-cifar10 has no number called 'zzzzzz'. It has: name, networks, loss"
+        ValueError, match=r"omni-gan-cifar10 has no hyper-parameter 'zzzzzz'. It has: name, networks, loss"
     ):
         CIFAR10.with_numbers(zzzzzz=3)
 
@@ -85,7 +85,7 @@ def test_an_unknown_number_names_the_nearest() -> None:
         ("batch_size", 0, "batch_size must be at least 1"),
         ("discriminator_steps", 0, "discriminator_steps must be at least 1"),
         ("latent_dim", 0, "latent_dim must be at least 1"),
-        ("generator_lr", -0.1, "generator_lr can't be negative"),
+        ("generator_lr", -0.1, "generator_lr must be at least 0"),
         ("generator_lr", float("nan"), "generator_lr"),
         ("discriminator_weight_decay", float("inf"), "discriminator_weight_decay"),
         ("ema_decay", 1.0, "ema_decay must be at least 0 and below 1"),
@@ -95,14 +95,14 @@ def test_an_unknown_number_names_the_nearest() -> None:
         ("seed", -1, "seed must be at least 0, not -1"),
         ("refresh_every", -5, "refresh_every must be at least 1, not -5"),
         ("ema_start", -1, "ema_start must be at least 0"),
-        ("remedy_lr", -0.5, "remedy_lr is a factor on a learning rate, above 0"),
-        ("remedy_lr", 0.0, "remedy_lr is a factor on a learning rate, above 0"),
+        ("remedy_lr", -0.5, "remedy_lr must be above 0 and finite"),
+        ("remedy_lr", 0.0, "remedy_lr must be above 0 and finite"),
         ("remedy_lr", float("nan"), "remedy_lr"),
-        ("remedy_weight_decay", -3.0, "remedy_weight_decay can't be negative"),
-        ("adam_epsilon", -1e-8, "adam_epsilon can't be negative"),
-        ("adam_epsilon", float("inf"), "adam_epsilon can't be negative, infinite"),
-        ("lr_decay", 1.5, "lr_decay is a share of training between 0 and 1"),
-        ("accumulation", 3, "a batch of 32 can't be cut into 3 equal parts"),
+        ("remedy_weight_decay", -3.0, "remedy_weight_decay must be at least 0"),
+        ("adam_epsilon", -1e-8, "adam_epsilon must be at least 0"),
+        ("adam_epsilon", float("inf"), "adam_epsilon must be at least 0 and finite, not inf"),
+        ("lr_decay", 1.5, "lr_decay must be a fraction of training between 0 and 1"),
+        ("accumulation", 3, "a batch of 32 can't be divided into 3 micro-batches of equal size"),
     ],
 )
 def test_impossible_numbers_are_refused_in_a_sentence(number: str, value: object, words: str) -> None:
@@ -173,7 +173,7 @@ def test_a_part_and_its_numbers_are_changed_at_once() -> None:
     assert mixed.loss == CIFAR10.loss and CIFAR10.networks.width == 64
     assert mixed.num_labels == 30 and mixed.refresh_every == 5000
     assert not mixed.needs_labels() and CIFAR10.needs_labels()
-    with pytest.raises(ValueError, match="no number called 'clusters'"):
+    with pytest.raises(ValueError, match="no hyper-parameter 'clusters'"):
         CIFAR10.with_numbers(clusters=30)
 
 

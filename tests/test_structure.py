@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -310,11 +311,15 @@ def test_public_functions_are_annotated() -> None:
     assert not bare, bare
 
 
-def sources() -> Iterator[tuple[str, str]]:
-    """Every Python file of the package, the experiments and the benchmarks: its path from the root, and its text."""
-    for folder in ("everymode", "experiments", "benchmarks"):
-        for path in sorted((ROOT.parent / folder).rglob("*.py")):
-            yield path.relative_to(ROOT.parent).as_posix(), path.read_text()
+@cache
+def sources() -> list[tuple[str, str, ast.Module]]:
+    """Every Python file of the package, the experiments and the benchmarks: path from the root, text, syntax tree."""
+    return [
+        (path.relative_to(ROOT.parent).as_posix(), text, ast.parse(text))
+        for folder in ("everymode", "experiments", "benchmarks")
+        for path in sorted((ROOT.parent / folder).rglob("*.py"))
+        for text in (path.read_text(),)
+    ]
 
 
 def docstring_lines(tree: ast.AST) -> int:
@@ -330,7 +335,7 @@ def docstring_lines(tree: ast.AST) -> int:
 
 
 def test_files_stay_short() -> None:
-    lengths = {name: len(text.splitlines()) - docstring_lines(ast.parse(text)) for name, text in sources()}
+    lengths = {name: len(text.splitlines()) - docstring_lines(tree) for name, text, tree in sources()}
     long = {name: length for name, length in lengths.items() if length > LONGER.get(name, LONGEST)}
     assert not long, long
 
@@ -338,8 +343,8 @@ def test_files_stay_short() -> None:
 def test_functions_stay_short() -> None:
     lengths = [
         (f"{file} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node))
-        for file, text in sources()
-        for node in ast.walk(ast.parse(text))
+        for file, _, tree in sources()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     limits = LONGER_FUNCTIONS

@@ -21,6 +21,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    *sorted(f"docs/papers/{p.name}" for p in (ROOT / "docs" / "papers").glob("*.md")),
 ]
 SPELLS_THE_OLD_NAMES = {"everymode/old_names.py", "everymode/numbers.py", "CHANGELOG.md"}
 
@@ -119,7 +120,10 @@ def test_code_speaks_the_fields_words(package: str) -> None:
 def test_pages_speak_the_fields_words(page: str) -> None:
     if not (ROOT / page).is_file():
         pytest.skip(f"{page} is not written yet")
-    lines = (ROOT / page).read_text("utf-8").splitlines()
+    text = (ROOT / page).read_text("utf-8")
+    if page == "CONTRIBUTING.md":  # its table lists the words to avoid
+        text = re.sub(r"^\| instead of \|(.*\n)+?$", "", text, flags=re.MULTILINE)
+    lines = text.splitlines()
     wrong = [f"{page}:{n} {what}" for n, line in enumerate(lines, 1) for what in slips(line, page)]
     assert not wrong, "\n".join(wrong)
 

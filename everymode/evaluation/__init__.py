@@ -1,4 +1,4 @@
-"""Evaluation: joins data, generators and metrics into score cards, and compares these."""
+"""Evaluation of generators and image sets: score cards, their comparison, and truncation curves."""
 
 from __future__ import annotations
 

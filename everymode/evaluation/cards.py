@@ -1,4 +1,4 @@
-"""What a score card says beside its numbers: how they were made, of what, where, and what it cost."""
+"""Contents of a score card besides its metrics: protocol, subject, environment, and time and memory used."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from everymode.evaluation.statistics import RESERVOIR_SEED, Images
 from everymode.version import __version__
 
 UNKNOWN = "not known"
-"""How images on disk were drawn."""
+"""Sampling settings of images on disk."""
 
 UNSAID = "not named"
-"""The split of a data set whose name says none."""
+"""Split of a dataset whose name contains none."""
 
 __all__ = ["environment", "peak_memory", "protocol_of", "split_in", "subject_of", "times_of"]
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What changes last digits only: device, versions, threads."""
+    """Return the device, versions and number of threads, which change only the last digits of a number."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "device": f"{device.type} {kind}".strip(),
@@ -39,7 +39,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory() -> int | None:
-    """Most memory that this process has held so far, in MiB; None where the system does not tell."""
+    """Return the peak memory of this process in MiB; None if the system does not report it."""
     try:
         import resource
     except ImportError:
@@ -49,7 +49,7 @@ def peak_memory() -> int | None:
 
 
 def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
-    """Everything that could change a number, but the seeds and the subject itself."""
+    """Return everything that could change a number, except the seeds and the subject."""
     facts = fake.facts
     unknown = UNKNOWN if facts["kind"] == "data" else None
     sampled = {name: facts.get(name, unknown) for name in (*asdict(Sampling()), "ema") if name != "seed"}
@@ -65,7 +65,7 @@ def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
 
 
 def subject_of(fake: Images, source: str | None, real: Images, real_source: str | None) -> dict[str, Any]:
-    """What is judged. Cards of equal "identity" are repetitions of the same with other "seeds"."""
+    """Return the description of what is evaluated. Cards with equal "identity" are repetitions with other "seeds"."""
     facts = {**fake.facts, **fake.found()}
     seeds = {
         "sampling": facts.pop("seed", facts.pop("choice_seed", None)),
@@ -91,10 +91,10 @@ def subject_of(fake: Images, source: str | None, real: Images, real_source: str 
 
 
 def split_in(name: str) -> str:
-    """Which part of a data set its name or path says it is: "train", "test", "val", "held-out", or that it doesn't.
+    """Return the split that a dataset's name or path contains: "train", "test", "val", "held-out", or UNSAID.
 
-    The whole path counts, from its end, so that imagenet/val/part1 is "val". What was judged is fixed by the
-    fingerprint; this is for the reader.
+    The path is searched from its end, so imagenet/val/part1 is "val". The result is for readers of the card only: the
+    fingerprint identifies the images.
     """
     spelled = {"training": "train", "validation": "val", "valid": "val", "heldout": "held-out"}
     words = re.split(r"[^a-z]+", name.lower().replace("held-out", "heldout").replace("held_out", "heldout"))
@@ -105,7 +105,7 @@ def split_in(name: str) -> str:
 
 
 def times_of(seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Date, seconds and memory: what differs between two evaluations of the same."""
+    """Return the date, seconds and peak memory, which differ between two otherwise equal evaluations."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},

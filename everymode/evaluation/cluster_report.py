@@ -1,11 +1,11 @@
-"""What the clusters (or parts) of a run are: sizes, how steady they are, how they agree with classes, pictures."""
+"""Report on a run's clusters (or parts of its partition): sizes, stability, agreement with classes, pictures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,15 +29,15 @@ COLUMNS = 8
 
 @dataclass(frozen=True)
 class ClusterReport:
-    """Numbers of a run's clusters.
+    """Statistics of a run's clusters.
 
     Attributes:
-        step: of the checkpoint that was read.
-        sizes: images per cluster, mirror images included where they are labeled too.
-        mirrored: whether they are.
-        history: what each refresh of the labels said (`labels.jsonl`), oldest first.
-        nmi, purity: agreement with the data's classes, over images that have one; None without.
-        classes: for each cluster the class that most of its images have, and that share; empty without classes.
+        step: step of the checkpoint.
+        sizes: images per cluster, including mirror images if they are labeled too.
+        mirrored: whether mirror images are labeled too.
+        history: records of the label refreshes (`labels.jsonl`), oldest first.
+        nmi, purity: agreement with the data's classes, over the images with a class; None without classes.
+        classes: for each cluster its most frequent class and that class's share; empty without classes.
     """
 
     step: int
@@ -50,78 +50,103 @@ class ClusterReport:
 
     @property
     def empty(self) -> int:
-        """Clusters without an image."""
+        """Number of clusters without images."""
         return sum(size == 0 for size in self.sizes)
 
     @property
     def largest(self) -> float:
-        """The largest cluster's share of the images."""
+        """Share of the images that are in the largest cluster."""
         return max(self.sizes) / max(sum(self.sizes), 1)
 
 
-class Found(NamedTuple):
-    """The clusters in a run's newest checkpoint."""
+@dataclass(frozen=True)
+class Found:
+    """The clusters in a run's newest checkpoint.
+
+    Attributes:
+        run: the run folder.
+        step: step of the checkpoint.
+        labels: int64 [1, N], the cluster of each image; [2, N] if mirror images have labels too.
+        count: number of clusters, including empty ones.
+    """
 
     run: Path
     step: int
     labels: np.ndarray
-    """[1, N] int64, the cluster of every image, or [2, N] with those of the mirror images."""
     count: int
-    """Clusters, empty ones included."""
 
 
 def clusters_of(run: Path) -> Found:
-    """Read them.
+    """Read the clusters in a run's newest checkpoint.
 
-    Raises FileNotFoundError if there is no valid checkpoint, ValueError if the run found no clusters.
+    Raises:
+        FileNotFoundError: if there is no valid checkpoint.
+        ValueError: if the run has no clusters.
     """
     newest = files.newest_of_run(run)
     state = files.read_state(newest)["modules"]["labels"]
     if "table" not in state:
         raise ValueError(
-            f"{run} has no clusters: its labels came with the data or name generators, or it has none; choose a run "
-            "of a recipe such as self-conditioned-32"
+            f"{run} has no clusters: its labels are the data's or numbers of generators, or it has no labels; choose a "
+            "run of a recipe such as self-conditioned-32"
         )
     labels = state["table"].numpy()
     if (labels < 0).all():
-        raise ValueError(f"{run} has not clustered its images yet: let it train a step")
+        raise ValueError(f"{run} has not clustered its images yet: train it for at least one step")
     return Found(run, files.step_of(newest) or 0, labels, len(state["counts"]))
 
 
 def report_clusters(found: Found, data: Dataset) -> ClusterReport:
-    """Sizes, history, and agreement with the data's classes where it has them.
+    """Compute the sizes of a run's clusters and, if the data have classes, their agreement with these.
 
-    Raises ValueError for another number of examples than were clustered.
+    Args:
+        found: the clusters.
+        data: the training data.
+
+    Raises:
+        ValueError: if the data do not have as many examples as were clustered.
     """
-    run, step, labels, count = found
+    run, step, labels, count = found.run, found.step, found.labels, found.count
     views, clustered = labels.shape
     if clustered != len(data):
         raise ValueError(
-            f"{data.name} holds {len(data):,} examples and {run} clustered {clustered:,}: give the data that it was "
-            "trained on"
+            f"{data.name} holds {len(data):,} examples, but {run} clustered {clustered:,}: give the data that the run "
+            "was trained on"
         )
     sizes = tuple(np.bincount(labels.ravel(), minlength=count).tolist())
     history = tuple(read_lines(RunFolder(run).labels))
     known = data.labels >= 0 if data.labels.ndim == 1 and data.num_classes else np.zeros(len(data), bool)
     if not known.any():
         return ClusterReport(step, sizes, views == 2, history, None, None, ())
-    mine, theirs = labels[:, known].ravel(), np.tile(data.labels[known], views)
+    clusters, classes = labels[:, known].ravel(), np.tile(data.labels[known], views)
     most: list[tuple[str, float]] = []
     for cluster in range(count):
-        members = np.bincount(theirs[mine == cluster], minlength=len(data.classes))
+        members = np.bincount(classes[clusters == cluster], minlength=len(data.classes))
         total = int(members.sum())
         most.append(
             (data.classes[int(members.argmax())], float(members.max() / total)) if total else ("", 0.0)
         )
-    agreement = (nmi(mine, theirs), purity(mine, theirs))
+    agreement = (nmi(clusters, classes), purity(clusters, classes))
     return ClusterReport(step, sizes, views == 2, history, *agreement, tuple(most))
 
 
 def draw_clusters(
     found: Found, data: Dataset, out: Path, *, recipe: Recipe | None = None, seed: int = 0
 ) -> list[Path]:
-    """clusters.png (a row a cluster: images on the left, samples on the right) and a picture of each; for points one
-    scatter plot of data and samples, colored by cluster. Returns the paths, the overview first.
+    """Draw images and samples of the clusters.
+
+    For images: clusters.png with one row per cluster for the largest clusters, images on the left and samples on the
+    right, and one picture per cluster. For points: one scatter plot of the data and one of samples, colored by cluster.
+
+    Args:
+        found: the clusters.
+        data: the training data.
+        out: folder of the pictures.
+        recipe: recipe of the run; needed for custom recipes.
+        seed: seed of the samples.
+
+    Returns:
+        The paths, the overview first.
     """
     labels = found.labels
     generator = load(found.run, recipe=recipe)
@@ -145,15 +170,15 @@ def draw_clusters(
 def _pair(
     generator: Generator, data: Dataset, labels: np.ndarray, cluster: int, count: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Images of a cluster, evenly spaced over its members, as they are clustered (mirrored or not), and samples."""
+    """Return images of a cluster, evenly spaced over its members and mirrored if clustered so, and samples of it."""
     rows, views = np.nonzero(np.equal(labels.T, cluster))
-    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)
-    images = data.gather(rows[chosen], mirror=torch.from_numpy(views[chosen] == 1))
+    selected = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)
+    images = data.gather(rows[selected], mirror=torch.from_numpy(views[selected] == 1))
     return images, generator.sample(count, label=cluster, seed=seed)
 
 
 def _side_by_side(pairs: list[tuple[Tensor, Tensor]], names: list[str], path: Path) -> None:
-    """One picture: the images of all pairs in a grid on the left, filled up with white, the samples on the right."""
+    """Save one picture: a grid of all pairs' images on the left, padded with white, and their samples on the right."""
     images, samples = [], []
     for real, fake in pairs:
         blank = fake.new_ones(len(fake) - len(real), *fake.shape[1:])
@@ -162,10 +187,10 @@ def _side_by_side(pairs: list[tuple[Tensor, Tensor]], names: list[str], path: Pa
     left = grid(torch.cat(images), columns=COLUMNS, row_names=names)
     right = grid(torch.cat(samples), columns=COLUMNS)
     gap = 16
-    whole = Image.new(left.mode, (left.width + gap + right.width, max(left.height, right.height)), "white")
-    whole.paste(left, (0, 0))
-    whole.paste(right, (left.width + gap, 0))
-    whole.save(path)
+    picture = Image.new(left.mode, (left.width + gap + right.width, max(left.height, right.height)), "white")
+    picture.paste(left, (0, 0))
+    picture.paste(right, (left.width + gap, 0))
+    picture.save(path)
 
 
 def _scatter(generator: Generator, data: Dataset, labels: np.ndarray, out: Path, seed: int) -> list[Path]:
@@ -175,11 +200,13 @@ def _scatter(generator: Generator, data: Dataset, labels: np.ndarray, out: Path,
         data.gather(rows), out / "clusters.png", labels=torch.from_numpy(labels[rows]), means=means
     )
     weights = torch.from_numpy(np.bincount(labels, minlength=int(labels.max()) + 1)).double()
-    asked = torch.multinomial(weights, 2500, replacement=True, generator=torch.Generator().manual_seed(seed))
-    points = generator.sample(len(asked), label=asked, seed=seed, batch_size=500)
-    return [real, save_scatter(points, out / "samples.png", labels=asked, means=means)]
+    clusters = torch.multinomial(
+        weights, 2500, replacement=True, generator=torch.Generator().manual_seed(seed)
+    )
+    points = generator.sample(len(clusters), label=clusters, seed=seed, batch_size=500)
+    return [real, save_scatter(points, out / "samples.png", labels=clusters, means=means)]
 
 
 def write_report(report: ClusterReport, path: Path) -> None:
-    """The report as JSON."""
+    """Write a report as JSON, atomically."""
     write_text_atomic(path, json.dumps(asdict(report), indent=1))

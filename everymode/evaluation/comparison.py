@@ -1,4 +1,4 @@
-"""Score cards side by side: means over seeds, ranked only where everything that could change a number is equal."""
+"""Comparison of score cards: means over seeds, ranked only if everything that could change a number is equal."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NOT_COMPARED = (
     "extractor.num_classes",
     "extractor.channels",
 )
-"""Recorded, but without influence of their own: every number says how many features it used, the weights' hash
-fixes the network."""
+"""Protocol fields that are recorded but not compared: each metric records how many features it used, and the hash of
+the weights identifies the network."""
 
 
 class NamedCard(NamedTuple):
-    """A card and what to call it, such as its file; no two of a comparison have the same name."""
+    """A score card and its name, such as its file; names are unique within a comparison."""
 
     name: str
     card: ScoreCard
 
 
 class Ranking(NamedTuple):
-    """Subjects under one protocol, best first."""
+    """Subjects evaluated under one protocol, best first."""
 
     name: str
     protocol: dict[str, Any]
@@ -55,9 +55,9 @@ class Comparison:
     Attributes:
         metric: short name.
         better: "lower" or "higher".
-        rankings: one per protocol; numbers of different rankings say nothing about each other.
-        differing: for each further ranking, in which fields it differs from the first, as "field: this or that".
-        missing: names of cards without this metric.
+        rankings: one per protocol; values of different rankings are not comparable.
+        differing: for each further ranking, the fields in which it differs from the first, as "field: this or that".
+        missing: names of the cards without this metric.
     """
 
     metric: str
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def ranks(self) -> bool:
-        """Whether two subjects at least stand in one ranking."""
+        """Whether any ranking has at least two subjects."""
         return any(len(ranking.groups) > 1 for ranking in self.rankings)
 
 
@@ -76,25 +76,28 @@ def compare_cards(cards: Sequence[NamedCard], *, ignore: Collection[str] = ()) -
     """Compare every metric that at least two cards have.
 
     Args:
-        ignore: fields of the protocol, such as "sampling.truncation" or "truncation", that may differ.
+        cards: at least two score cards with different names.
+        ignore: protocol fields that may differ, such as "sampling.truncation" or "truncation".
 
+    Returns:
+        One comparison per metric.
     Raises:
-        ValueError: fewer than two cards, or a field that no card has.
+        ValueError: if there are fewer than two cards, or if no card has a field of `ignore`.
     """
     if len(cards) < 2:
         raise ValueError(f"{len(cards)} score cards were given; a comparison needs at least 2")
     _check_fields(cards, ignore)
     first_order = [each.metric for named in cards for each in named.card.metrics.values()]
-    found = []
+    comparisons = []
     for metric in dict.fromkeys(first_order):
         holders = [(named, *each) for named in cards for each in _measured(named.card, metric)]
         if len({named.name for named, _, _ in holders}) > 1:
-            found.append(_compared(metric, cards, holders, ignore))
-    return found
+            comparisons.append(_compared(metric, cards, holders, ignore))
+    return comparisons
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
-    """Fields in which two flat protocols differ, as "resize: 64 or 128"."""
+    """Return the fields in which two flat protocols differ, as "resize: 64 or 128"."""
     return tuple(
         f"{name}: {_shown(first.get(name))} or {_shown(second.get(name))}"
         for name in sorted(first.keys() | second.keys())
@@ -103,20 +106,18 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[st
 
 
 def comparison_table(comparisons: Iterable[Comparison]) -> str:
-    """All comparisons, for people: a paragraph per metric."""
+    """Return all comparisons as text with one paragraph per metric."""
     paragraphs = []
     for comparison in comparisons:
         lines = []
-        for number, ranking in enumerate(comparison.rankings):
-            if number:
-                lines.append(
-                    f"  not comparable with the above: {'; '.join(comparison.differing[number - 1])}"
-                )
+        for index, ranking in enumerate(comparison.rankings):
+            if index:
+                lines.append(f"  not comparable with the above: {'; '.join(comparison.differing[index - 1])}")
             head = f"{ranking.name} ({comparison.better} is better)"
-            lines.append(head if not number else f"  {head}")
+            lines.append(head if not index else f"  {head}")
             width = max((len(group.label) for group in ranking.groups), default=0)
-            for place, group in enumerate(ranking.groups, start=1):
-                rank = f"{place}." if len(ranking.groups) > 1 else "  "
+            for number, group in enumerate(ranking.groups, start=1):
+                rank = f"{number}." if len(ranking.groups) > 1 else "  "
                 lines.append(f"  {rank} {group.label:<{width}}  {_spread(group)}")
         if comparison.missing:
             few = len(comparison.missing) <= 2
@@ -128,34 +129,36 @@ def comparison_table(comparisons: Iterable[Comparison]) -> str:
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """Each path by the parts that tell it from the others: "a/x/card.json" and "a/y/card.json" are "x" and "y".
+    """Return the path components that distinguish each path: "x" and "y" for "a/x/card.json" and "a/y/card.json".
 
-    A single path is its last part.
+    A single path gives its last component.
     """
-    parts = {path: Path(path).parts or (path,) for path in paths}
-    if len(parts) < 2:
-        return {path: mine[-1] for path, mine in parts.items()}
-    longest = max(map(len, parts.values()))
+    components = {path: Path(path).parts or (path,) for path in paths}
+    if len(components) < 2:
+        return {path: own[-1] for path, own in components.items()}
+    longest = max(map(len, components.values()))
     shared = 0
-    while shared < longest and len({mine[shared : shared + 1] for mine in parts.values()}) == 1:
+    while shared < longest and len({own[shared : shared + 1] for own in components.values()}) == 1:
         shared += 1
-    begins = {path: min(shared, len(mine) - 1) for path, mine in parts.items()}
+    begins = {path: min(shared, len(own) - 1) for path, own in components.items()}
     for length in range(1, longest + 1):
-        short = {path: str(Path(*mine[begins[path] : begins[path] + length])) for path, mine in parts.items()}
+        short = {
+            path: str(Path(*own[begins[path] : begins[path] + length])) for path, own in components.items()
+        }
         if len(set(short.values())) == len(short):
             return short
     return {path: path for path in paths}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested JSON objects as one, with dotted names."""
-    found: dict[str, Any] = {}
+    """Return nested JSON objects as one object with dotted names."""
+    fields: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{name}.")
+            fields |= flat(value, f"{prefix}{name}.")
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            fields[f"{prefix}{name}"] = value
+    return fields
 
 
 def _compared(
@@ -188,7 +191,7 @@ def _compared(
 
 
 def _groups(members: Sequence[tuple[NamedCard, str, Measured]], better: str) -> tuple[Group, ...]:
-    found: dict[str, dict[tuple[Any, ...], Repetition]] = {}
+    repetitions: dict[str, dict[tuple[Any, ...], Repetition]] = {}
     cards: dict[str, list[NamedCard]] = {}
     for named, _, measured in members:
         if measured.value is None:
@@ -198,29 +201,29 @@ def _groups(members: Sequence[tuple[NamedCard, str, Measured]], better: str) -> 
         training = (seeds.get("training"), subject.get("facts", {}).get("weights"))
         repetition = Repetition(measured.value, training, seeds.get("sampling"))
         identity = json.dumps(subject.get("identity", {}), sort_keys=True)
-        found.setdefault(identity, {})[repetition[1:]] = repetition
+        repetitions.setdefault(identity, {})[repetition[1:]] = repetition
         cards.setdefault(identity, []).append(named)
     labels = _labels(cards)
-    groups = [Group(labels[identity], tuple(each.values())) for identity, each in found.items()]
+    groups = [Group(labels[identity], tuple(each.values())) for identity, each in repetitions.items()]
     return tuple(sorted(groups, key=lambda group: group.mean, reverse=better == "higher"))
 
 
 def _labels(cards: Mapping[str, Sequence[NamedCard]]) -> dict[str, str]:
-    """What to call each subject: its own label; where several have the same, with the runs, data sets or files too."""
-    own = {identity: str(mine[0].card.subject.get("label", mine[0].name)) for identity, mine in cards.items()}
-    places = {
-        identity: list(dict.fromkeys(str(each.card.subject.get("source") or each.name) for each in mine))
-        for identity, mine in cards.items()
+    """Return the label of each subject; runs, datasets or files are appended to labels that are not unique."""
+    own = {identity: str(each[0].card.subject.get("label", each[0].name)) for identity, each in cards.items()}
+    sources = {
+        identity: list(dict.fromkeys(str(named.card.subject.get("source") or named.name) for named in each))
+        for identity, each in cards.items()
     }
-    if len({tuple(mine) for mine in places.values()}) < len(places):  # one run, judged in two states
-        places = {
-            identity: list(dict.fromkeys(each.name for each in mine)) for identity, mine in cards.items()
+    if len({tuple(each) for each in sources.values()}) < len(sources):  # two states of one run
+        sources = {
+            identity: list(dict.fromkeys(named.name for named in each)) for identity, each in cards.items()
         }
-    short = short_names([place for mine in places.values() for place in mine])
+    short = short_names([source for each in sources.values() for source in each])
     labels = {}
     for identity, label in own.items():
         if list(own.values()).count(label) > 1:
-            label += f" ({_few([short[place] for place in places[identity]])})"
+            label += f" ({_few([short[source] for source in sources[identity]])})"
         labels[identity] = label
     return labels
 
@@ -251,7 +254,9 @@ def _check_fields(cards: Sequence[NamedCard], ignore: Collection[str]) -> None:
             known |= _protocol(named.card, measured, ()).keys()
     for name in ignore:
         if name not in known and not any(each.rsplit(".", 1)[-1] == name for each in known):
-            raise ValueError(f"no card has a field {name!r} to ignore; there are {', '.join(sorted(known))}")
+            raise ValueError(
+                f"no card has a field {name!r} that could be ignored; choose from {', '.join(sorted(known))}"
+            )
 
 
 def _spread(group: Group) -> str:

@@ -1,4 +1,4 @@
-"""Variety against typicality: the same generator judged at many truncations, as a table and a plot."""
+"""Truncation curves: one generator evaluated at many truncations, which trade variety for typicality."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_TRUNCATIONS", "curve_table", "save_curve", "truncation_curve
 
 DEFAULT_TRUNCATIONS = tuple(round(0.05 * step, 2) for step in range(1, 21))
 PAIRS = (("recall", "precision"), ("coverage", "density"), ("is", "fd"))
-"""Metrics plotted against each other where the cards have both."""
+"""Pairs of metrics that are plotted against each other if the cards have both."""
 
 
 @renamed_keywords(talk="verbose")
@@ -39,53 +39,64 @@ def truncation_curve(
     verbose: bool = False,
     **choices: Any,
 ) -> list[ScoreCard]:
-    """One score card per truncation, in ascending order; standing statistics are taken anew at each.
+    """Evaluate a generator at several truncations. Standing statistics are computed again at each.
 
-    Args: as `evaluate`; the truncation of the protocol's sampling is replaced.
+    Args:
+        fake: a run, checkpoint, saved generator or `Generator`.
+        truncations: each replaces the truncation of the protocol's sampling.
+        real, protocol, recipe, device, cache_dir, verbose, choices: as in `evaluate`.
 
+    Returns:
+        One score card per truncation, in ascending order.
     Raises:
-        ValueError: as `evaluate`; images in place of a generator, or a generator of points.
+        ValueError: as `evaluate`, or if `fake` is a set of images or a generator of points.
     """
     values = sorted(set(truncations))
     if not values:
         raise ValueError("a truncation curve needs at least one truncation, such as 0.5,1")
     protocol = replace(protocol or Protocol(), **choices)
-    place = find_device(device)
-    rules = [replace(protocol.sampling or Sampling(), truncation=value) for value in values]
-    sides = open_sides(fake, real, replace(protocol, sampling=rules[0]), recipe=recipe, device=place)
+    torch_device = find_device(device)
+    samplings = [replace(protocol.sampling or Sampling(), truncation=value) for value in values]
+    sides = open_sides(
+        fake, real, replace(protocol, sampling=samplings[0]), recipe=recipe, device=torch_device
+    )
     sides.require_generator()
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
+    reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     names = protocol.metric_names()
     return [
         evaluate_images(
-            sides.fake_images(protocol.num, reference, most=protocol.most_images, sampling=rule),
+            sides.fake_images(protocol.num, reference, most=protocol.most_images, sampling=sampling),
             reference,
             metrics=names,
-            device=place,
+            device=torch_device,
             source=sides.fake_source,
             real_source=sides.real_source,
             verbose=verbose,
         )
-        for rule in rules
+        for sampling in samplings
     ]
 
 
 def curve_table(cards: Sequence[ScoreCard]) -> str:
-    """A row per truncation, a column per metric."""
+    """Return a text table with one row per truncation and one column per metric."""
     names = list(cards[0].metrics)
     rows = [["truncation", *names]]
     for card in cards:
         values = [card.metrics[name].value for name in names]
-        shown = ["-" if value is None else f"{value:.5g}" for value in values]
-        rows.append([f"{_truncation(card):g}", *shown])
+        cells = ["-" if value is None else f"{value:.5g}" for value in values]
+        rows.append([f"{_truncation(card):g}", *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    warnings = dict.fromkeys(sentence for card in cards for sentence in card.warnings)
-    return "\n".join([*lines, *(f"note: {sentence}" for sentence in warnings)])
+    warnings = dict.fromkeys(warning for card in cards for warning in card.warnings)
+    return "\n".join([*lines, *(f"note: {warning}" for warning in warnings)])
 
 
 def save_curve(cards: Sequence[ScoreCard], path: Path) -> list[Path]:
-    """All cards in one .json, and a .png beside it: every metric against the truncation, and pairs of metrics."""
+    """Write all cards to one .json file, and plot each metric against the truncation, and PAIRS, in a .png beside it.
+
+    Returns:
+        The paths of the .json and the .png file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"truncation_curve": [card.as_json() for card in cards]}
     text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n"

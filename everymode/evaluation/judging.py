@@ -1,4 +1,4 @@
-"""Evaluate a generator, or a set of generated images, against real ones: from names to a score card."""
+"""Evaluation of a generator, or a set of generated images, against real images: from names to a score card."""
 
 from __future__ import annotations
 
@@ -49,47 +49,50 @@ def evaluate(
     verbose: bool = False,
     **choices: Any,
 ) -> ScoreCard:
-    """Judge `fake` against `real`, in memory that their sizes do not change.
+    """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
 
     Args:
-        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name as `open_images` takes them,
-            or a `Dataset`.
-        real: likewise; left out, the data that the run was trained on.
-        protocol: how; left out, `Protocol()`.
-        recipe: for generators of your own recipes.
-        device: "cpu", "cuda" or "cuda:1"; None takes a GPU if there is one.
-        cache_dir: where real statistics are kept; left out, $EVERYMODE_CACHE.
-        verbose: show bars on a terminal.
+        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, or a
+            `Dataset`.
+        real: the same kinds. Default: the data that the run was trained on.
+        protocol: settings of the evaluation. Default: `Protocol()`.
+        recipe: recipe of the generator; needed for custom recipes.
+        device: "cpu", "cuda" or "cuda:1"; None uses a GPU if there is one.
+        cache_dir: folder where real statistics are cached. Default: $EVERYMODE_CACHE.
+        verbose: whether to show progress bars on a terminal.
         choices: fields of the protocol to change, as in metrics="fd,kd".
 
+    Returns:
+        The score card.
     Raises:
-        ValueError: an empty side, features or pixels that are not finite, names that don't exist, numbers out of range.
-        TypeError: a choice that no protocol has.
-        FileNotFoundError: nothing at a path.
-        everymode.data.DataError: images that can't be used.
+        ValueError: if a side is empty, features or pixels are not finite, a name is unknown, or a number is out of
+            range.
+        TypeError: if a field of `choices` is unknown.
+        FileNotFoundError: if a path does not exist.
+        everymode.data.DataError: if images can't be used.
     """
-    # Whatever can be seen to be wrong is said before images are read and features taken.
+    # Invalid arguments are reported before images are read and features extracted.
     protocol = replace(protocol or Protocol(), **choices)
     names = protocol.metric_names()
     protocol.check_counts()
-    place = find_device(device)
-    sides = open_sides(fake, real, protocol, recipe=recipe, device=place)
+    torch_device = find_device(device)
+    sides = open_sides(fake, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
         return points_card(
             sides.require_generator(),
             sides.real,
             num=REPORT_IMAGES if protocol.num is None else protocol.num,
             sampling=sides.sampling,
-            environment=environment(place),
+            environment=environment(torch_device),
             step=sides.step,
             ema=protocol.ema,
         )
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
+    reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     return evaluate_images(
         sides.fake_images(protocol.num, reference, most=protocol.most_images, fast=protocol.fast),
         reference,
         metrics=names,
-        device=place,
+        device=torch_device,
         source=sides.fake_source,
         real_source=sides.real_source,
         verbose=verbose,
@@ -112,22 +115,34 @@ def prepare_reference(
     cache_dir: str | Path | None = None,
     verbose: bool = False,
 ) -> Reference:
-    """The real side, ready for many calls of `evaluate_generator`; kept on disk between processes.
+    """Compute the real side for many calls of `evaluate_generator`, or read it from the cache.
 
-    Args: as `evaluate`.
+    Args:
+        real: a path or name for `open_images`, or a `Dataset`.
+        num: number of real images, a random subset with a fixed seed. Default: all (fast: 10,000).
+        fit, value_range: as for `open_images`.
+        device: device of the extractor.
+        extractor, layer, max_features, fast, resolution: as in `Protocol`.
+        cache_dir, verbose: as in `evaluate`.
+
+    Returns:
+        The reference.
+    Raises:
+        ValueError: as `evaluate`.
+        everymode.data.DataError: if images can't be used.
     """
     size = image_size(resolution)
     dataset = open_data(real, resolution=size, fit=fit, value_range=value_range)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)
-    place = torch.device(device)
+    torch_device = torch.device(device)
     return cached_reference(
         images,
-        _extractor(extractor, dataset.name, fast=fast, device=place),
+        _extractor(extractor, dataset.name, fast=fast, device=torch_device),
         layer=layer,
         max_features=max_features,
-        device=place,
+        device=torch_device,
         cache_dir=cache_dir,
         verbose=verbose,
     )
@@ -145,11 +160,22 @@ def evaluate_generator(
     step: int | None = None,
     verbose: bool = False,
 ) -> ScoreCard:
-    """Judge a generator in memory against a prepared reference, as during training.
+    """Evaluate a generator in memory against a prepared reference, as during training.
 
-    The extractor runs where the generator lies. The generator's network is in eval mode afterward.
+    The extractor runs on the generator's device. The generator's network is in eval mode afterward.
 
-    Args: as `evaluate`; step: of training, for the card.
+    Args:
+        generator: a generator of images.
+        reference: made by `prepare_reference`.
+        num: number of generated images.
+        sampling, metrics, ema: as in `Protocol`.
+        step: training step, recorded on the card.
+        verbose: as in `evaluate`.
+
+    Returns:
+        The score card.
+    Raises:
+        ValueError: as `evaluate`.
     """
     images = images_of_generator(
         generator,
@@ -174,8 +200,24 @@ def evaluate_images(
     real_source: str | None = None,
     verbose: bool = False,
 ) -> ScoreCard:
-    """One pass over the generated side, then the metrics."""
-    names = None if metrics is None else chosen_metrics(metrics)  # before the expensive pass
+    """Extract the features of the generated images in one pass and compute the metrics.
+
+    Args:
+        fake: the generated images.
+        reference: the real side.
+        metrics: short names; None means the default ones that can be computed.
+        device: device of the extractor.
+        source, real_source: user-provided names of the sides.
+        verbose: whether to show a progress bar on a terminal.
+
+    Returns:
+        The score card.
+    Raises:
+        ValueError: as `evaluate`.
+    """
+    names = (
+        None if metrics is None else chosen_metrics(metrics)
+    )  # rejects unknown names before the expensive pass
     begin = time.perf_counter()
     real, extractor = reference.images, reference.extractor
     if "per-class" in (names or ()):
@@ -189,7 +231,7 @@ def evaluate_images(
             device=device,
             progress=progress,
         )
-    passed = time.perf_counter() - begin
+    elapsed = time.perf_counter() - begin
     pair = Pair(
         reference.statistics,
         statistics,
@@ -199,7 +241,7 @@ def evaluate_images(
         fake.classes or real.classes,
     )
     scores = score(pair, names)
-    seconds = {"real images": reference.seconds, "generated images": passed, **scores.seconds}
+    seconds = {"real images": reference.seconds, "generated images": elapsed, **scores.seconds}
     return ScoreCard(
         metrics=scores.metrics,
         protocol=protocol_of(fake, reference),
@@ -208,14 +250,15 @@ def evaluate_images(
         warnings=list(dict.fromkeys([*real.warnings, *fake.warnings, *scores.warnings])),
         times={
             **times_of(seconds),
-            "real_statistics": "kept from before" if reference.was_kept else "computed",
+            "real_statistics": "cached" if reference.was_kept else "computed",
         },
     )
 
 
 def default_extractor(real: str, *, fast: bool = False, device: torch.device | str = "cpu") -> str:
-    """By the real side's name: "digits" for the bundled digits; else lite0, at 64 pixels if fast, at 128 on a CPU, at
-    224 on a GPU.
+    """Return the default extractor for a real side's name: "digits" for the bundled digits, otherwise lite0.
+
+    The resolution of lite0 is 64 if `fast`, otherwise 128 on a CPU and 224 on a GPU.
     """
     if re.match(r"digits\b(?!-)", real):
         return "digits"
@@ -227,7 +270,7 @@ def default_extractor(real: str, *, fast: bool = False, device: torch.device | s
 def reference_of(
     sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, verbose: bool
 ) -> Reference:
-    """The real side of `sides`, computed or kept from before. Args: as `evaluate`."""
+    """Return the real side of `sides`, computed or read from the cache."""
     num_real = protocol.num_real
     if protocol.fast and num_real is None:
         num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
@@ -252,7 +295,7 @@ def cached_reference(
     cache_dir: str | Path | None,
     verbose: bool,
 ) -> Reference:
-    """The reference of these images, computed with a bar or kept from before. Args: as `evaluate`."""
+    """Return the reference of real images, computed with a progress bar or read from the cache."""
     with _bar(f"real images, {extractor.name}", images.count, verbose) as progress:
         return reference_for(
             images,
@@ -266,19 +309,19 @@ def cached_reference(
 
 
 def _extractor(
-    wanted: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device
+    requested: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device
 ) -> Extractor:
-    if isinstance(wanted, Extractor):
-        return wanted
-    name = wanted or default_extractor(real or "", fast=fast, device=device)
+    if isinstance(requested, Extractor):
+        return requested
+    name = requested or default_extractor(real or "", fast=fast, device=device)
     return find_extractor(name, open_data=lambda data: open_images(data, progress=False))
 
 
 @contextmanager
-def _bar(what: str, total: int, verbose: bool) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many images are done, and shows it on a terminal."""
+def _bar(text: str, total: int, verbose: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows the number of processed images in a progress bar on a terminal."""
     with tqdm(
-        total=total, desc=what, unit="image", disable=not (verbose and sys.stderr.isatty()), leave=False
+        total=total, desc=text, unit="image", disable=not (verbose and sys.stderr.isatty()), leave=False
     ) as bar:
 
         def show(done: int) -> None:

@@ -1,4 +1,4 @@
-"""What a user may name as a side of an evaluation, and the nearest names where it isn't there."""
+"""Check of the names of an evaluation's sides, with suggestions for names that don't exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["require_there"]
 
 
 def require_there(named: str | Path) -> None:
-    """Raise FileNotFoundError, with the nearest names, for what is neither a path nor a built-in data set."""
+    """Raise FileNotFoundError, with similar names, if a name is neither an existing path nor a built-in dataset."""
     text = str(named)
     path = Path(named).expanduser()
     if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
@@ -22,18 +22,18 @@ def require_there(named: str | Path) -> None:
     near = _nearest(path)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     allowed = (
-        "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in data set: "
+        "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in dataset: "
         f"{', '.join(sorted(BUILTIN))}, stacked:PATH."
     )
     if re.search(r"[/\\.~]", text):
         raise MissingDataError(f"there is no file or folder {text}. {allowed}{hint}")
     raise MissingDataError(
-        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in data set. {allowed}{hint}'
+        f'"{text}" is neither a file or folder here ({Path.cwd()}) nor a built-in dataset. {allowed}{hint}'
     )
 
 
 def _nearest(path: Path) -> list[str]:
-    """Up to three names like the path: built-in data sets, what lies beside the path, and runs."""
+    """Return up to three names similar to the path: of built-in datasets, of files beside the path, and of runs."""
     near = [*BUILTIN] if path.parent == Path() else []
     for folder in (path.parent, Path("runs")):
         if folder.is_dir():

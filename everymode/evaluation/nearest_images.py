@@ -1,4 +1,4 @@
-"""Has a generator learned images by heart? Its samples beside their nearest real images, and nearest distances."""
+"""Memorization check: samples beside their nearest real images, and distances to training and held-out images."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ __all__ = ["Memorization", "memorization"]
 SAMPLES = 1000
 NEIGHBORS = 5
 ROWS_SHOWN = 6
-"""Of the first samples, and again of those that lie nearest to a real image."""
+"""Number of first samples in the picture, and of those nearest to a real image."""
 
 
 @dataclass(frozen=True)
 class Memorization:
-    """What `memorization` found.
+    """Result of `memorization`.
 
     Attributes:
-        picture: uint8 [rows * (1 + neighbors), C, H, W]: a sample, then its nearest real images, row by row.
+        picture: uint8 [rows * (1 + neighbors), C, H, W]; each row is a sample and its nearest real images.
         row_names: number of each row's sample, and its distance to the nearest real image.
-        gap: where held-out images were given.
-        samples: how many were looked at.
-        searched, real: real images searched, of how many.
+        gap: distances to training and held-out images; None without held-out images.
+        samples: number of samples.
+        searched: number of real images searched.
+        real: number of all real images.
     """
 
     picture: Tensor = field(repr=False)
@@ -51,19 +52,19 @@ class Memorization:
     real: int
 
     def summary(self) -> str:
-        """What the numbers say, in a sentence or two."""
-        seen = f"{self.samples:,} samples against {self.searched:,} of {self.real:,} real images"
+        """Return the result as text, in one line."""
+        counts = f"{self.samples:,} samples against {self.searched:,} of {self.real:,} real images"
         if self.gap is None:
-            return f"memorization: {seen}; name held-out images (--held-out) for the gap"
+            return f"memorization: {counts}; name held-out images (--held-out) for the gap"
         return (
-            f"memorization: {seen}; median distance to the nearest of {self.gap.count:,} training images "
+            f"memorization: {counts}; median distance to the nearest of {self.gap.count:,} training images "
             f"{self.gap.training:.4g}, of as many held-out ones {self.gap.held_out:.4g}: gap "
             f"{100 * self.gap.gap:.1f} %; "
             f"{100 * self.gap.nearer:.1f} % of samples are nearer to training (about 50 % without memorization)"
         )
 
     def save(self, path: Path) -> Path:
-        """Write the picture."""
+        """Write the picture and return its path."""
         images = self.picture.float() / 127.5 - 1
         return save_grid(images, path, columns=1 + NEIGHBORS, row_names=self.row_names)
 
@@ -81,87 +82,90 @@ def memorization(
     verbose: bool = False,
     **choices: Any,
 ) -> Memorization:
-    """Look for generated samples that repeat training images.
+    """Search for generated samples that repeat training images.
 
-    Nearest neighbors are taken in feature space, among the real features that were kept (`max_features`).
+    Nearest neighbors are searched in feature space, among the stored real features (`max_features`).
 
     Args:
-        real: the training images.
-        held_out: real images that training never saw; with them the gap is measured, on as many training images.
-        protocol, choices: as `evaluate`; at most 1,000 samples are looked at, and no metrics taken.
-        Others as `evaluate`.
+        real: the training images. Default: the data that the run was trained on.
+        held_out: real images that were not trained on. With them the gap is measured, on equally many training images.
+        protocol, choices: as in `evaluate`; at most 1,000 samples are used, and no metrics are computed.
+        fake, recipe, device, cache_dir, verbose: as in `evaluate`.
 
+    Returns:
+        The nearest real images and, with held-out images, the memorization gap.
     Raises:
-        ValueError: as `evaluate`; images of different sizes.
+        ValueError: as `evaluate`, or if images have different sizes.
     """
     protocol = replace(protocol or Protocol(), **choices)
-    place = find_device(device)
-    sides = open_sides(fake, real, protocol, recipe=recipe, device=place)
-    reference = reference_of(sides, protocol, device=place, cache_dir=cache_dir, verbose=verbose)
+    torch_device = find_device(device)
+    sides = open_sides(fake, real, protocol, recipe=recipe, device=torch_device)
+    reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     num = None if protocol.num is None else min(protocol.num, SAMPLES)
     images = sides.fake_images(num, reference, most=SAMPLES, fast=True)
     samples = collect(
-        images, reference.extractor, layer=reference.layer, max_features=images.count, device=place
+        images, reference.extractor, layer=reference.layer, max_features=images.count, device=torch_device
     ).features
-    known = reference.statistics
-    neighbors = nearest_rows(known.features, samples, k=min(NEIGHBORS, len(known.rows)))
+    statistics = reference.statistics
+    neighbors = nearest_rows(statistics.features, samples, k=min(NEIGHBORS, len(statistics.rows)))
     gap = None
     if held_out is not None:
-        opened = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
-        others = cached_reference(
-            images_of_dataset(opened),
+        dataset = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
+        held_out_reference = cached_reference(
+            images_of_dataset(dataset),
             reference.extractor,
             layer=reference.layer,
             max_features=protocol.max_features,
-            device=place,
+            device=torch_device,
             cache_dir=cache_dir,
             verbose=verbose,
         )
-        gap = _gap(reference, others, samples)
-    shown = _shown(neighbors.distance[:, 0])
+        gap = _gap(reference, held_out_reference, samples)
+    numbers = _picture_samples(neighbors.distance[:, 0])
     return Memorization(
-        picture=_picture(images, reference, shown, neighbors.row),
-        row_names=tuple(f"{number}  {float(neighbors.distance[number, 0]):.3g}" for number in shown),
+        picture=_picture(images, reference, numbers, neighbors.row),
+        row_names=tuple(f"{number}  {float(neighbors.distance[number, 0]):.3g}" for number in numbers),
         gap=gap,
         samples=len(samples),
-        searched=len(known.rows),
-        real=known.count,
+        searched=len(statistics.rows),
+        real=statistics.count,
     )
 
 
 def _gap(training: Reference, held_out: Reference, samples: Tensor) -> MemorizationGap:
+    """Compute the gap on equally many training and held-out features."""
     sides = training.statistics.features, held_out.statistics.features
     count = min(map(len, sides))
-    equal = [features[random_rows(count, len(features), seed=0)] for features in sides]
-    return memorization_gap(*equal, samples)
+    seen, unseen = (features[random_rows(count, len(features), seed=0)] for features in sides)
+    return memorization_gap(seen, unseen, samples)
 
 
-def _shown(distance: Tensor) -> list[int]:
-    """The first samples, and those nearest to a real image."""
+def _picture_samples(distance: Tensor) -> list[int]:
+    """Return the numbers of the first samples and of those nearest to a real image."""
     first = list(range(min(ROWS_SHOWN, len(distance))))
     nearest = [int(number) for number in distance.argsort(stable=True) if int(number) not in first]
     return first + nearest[:ROWS_SHOWN]
 
 
-def _picture(images: Images, reference: Reference, shown: list[int], neighbors: Tensor) -> Tensor:
-    drawn = images.take(torch.tensor(shown).numpy())
+def _picture(images: Images, reference: Reference, numbers: list[int], neighbors: Tensor) -> Tensor:
+    samples = images.take(torch.tensor(numbers).numpy())
     rows = []
-    for place, number in enumerate(shown):
+    for index, number in enumerate(numbers):
         near = reference.images.take(reference.statistics.rows[neighbors[number]].numpy())
-        if near.shape[-2:] != drawn.shape[-2:]:
+        if near.shape[-2:] != samples.shape[-2:]:
             raise ValueError(
-                f"samples are {list(drawn.shape[-2:])} and real images {list(near.shape[-2:])} pixels; give one size "
-                "with --resolution"
+                f"samples have {list(samples.shape[-2:])} pixels and real images {list(near.shape[-2:])}; give one "
+                "size with --resolution"
             )
-        channels = max(near.shape[1], drawn.shape[1])
-        row = [_with(channels, drawn[place : place + 1]), _with(channels, near)]
+        channels = max(near.shape[1], samples.shape[1])
+        row = [_with(channels, samples[index : index + 1]), _with(channels, near)]
         blank = torch.full((NEIGHBORS - len(near), *row[0].shape[1:]), 255, dtype=torch.uint8)
         rows += [*row, blank]
     return torch.cat(rows)
 
 
 def _with(channels: int, images: Tensor) -> Tensor:
-    """Gray, RGB or RGBA images with more channels, for one picture."""
+    """Return gray, RGB or RGBA images with more channels, so that they fit into one picture."""
     if images.shape[1] == 1 and channels > 1:
         images = images.expand(-1, 3, -1, -1)
     if images.shape[1] < channels:

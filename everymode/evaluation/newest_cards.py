@@ -1,4 +1,4 @@
-"""Which of a run's many score cards stand for it: of each protocol, those of the state that was trained longest."""
+"""Selection of a run's newest score cards: for each protocol, those of the state that was trained longest."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ __all__ = ["newest_cards"]
 
 
 def newest_cards(cards: Sequence[NamedCard]) -> list[NamedCard]:
-    """Of each protocol the newest card (by training step, then by date), and all others of the same weights or images,
-    which differ in the seed of sampling or in the metrics. The order stays.
+    """Return the newest card of each protocol (by training step, then by date) and the others of the same weights.
+
+    The others have the same weights or images and differ in the sampling seed or the metrics. The order stays.
     """
     newest: dict[str, NamedCard] = {}
     for named in cards:
-        before = newest.setdefault(_protocol(named.card), named)
-        if _age(named) > _age(before):
+        previous = newest.setdefault(_protocol(named.card), named)
+        if _age(named) > _age(previous):
             newest[_protocol(named.card)] = named
     return [named for named in cards if _state(named.card) == _state(newest[_protocol(named.card)].card)]
 
@@ -34,6 +35,6 @@ def _age(named: NamedCard) -> tuple[int, str, str]:
 
 
 def _state(card: ScoreCard) -> tuple[str, Any]:
-    """What was judged: the identity of a subject leaves the seed of its training out, its weights do not."""
+    """Return the evaluated state. A subject's identity excludes the training seed; its weights depend on it."""
     identity = json.dumps(card.subject.get("identity", {}), sort_keys=True)
     return identity, card.subject.get("facts", {}).get("weights")

@@ -1,4 +1,4 @@
-"""Generators of points in the plane, judged by the mixture that they learned: no extractor, no real sample needed."""
+"""Evaluation of generators of points in the plane against the mixture that they learned, without an extractor."""
 
 from __future__ import annotations
 
@@ -31,14 +31,25 @@ def points_card(
     step: int | None = None,
     ema: bool = True,
 ) -> ScoreCard:
-    """Modes reached, share of high-quality points, reverse KL divergence and spread.
+    """Compute the modes reached, the share of high-quality points, the reverse KL divergence and the spread.
 
+    Args:
+        generator: a generator of points.
+        real: data with a known mixture.
+        num: number of generated points.
+        sampling: sampling of the generator.
+        environment: recorded on the card.
+        step: training step, recorded on the card.
+        ema: whether the weights are averaged ones, recorded on the card.
+
+    Returns:
+        The score card.
     Raises:
-        ValueError: a generator of images, points that are not finite, or data without a known mixture.
+        ValueError: if the generator draws images, points are not finite, or the data's mixture is unknown.
     """
     if real.mixture is None:
         raise ValueError(
-            f"{real.name} does not say which mixture its points come from; use ring or grid, with options"
+            f"the mixture that the points of {real.name} come from is unknown; use ring or grid, with options"
         )
     begin = time.perf_counter()
     drawer = Drawer(generator, sampling, class_counts=real.class_counts)
@@ -47,13 +58,13 @@ def points_card(
         raise ValueError(
             f"{real.name} holds points, but the generator draws images; give images as the real side"
         )
-    found = mode_coverage(points, real.mixture.means, real.mixture.std, rule=RULE)
+    modes = mode_coverage(points, real.mixture.means, real.mixture.std, rule=RULE)
     settings = {"rule": RULE, "modes": len(real.mixture.means)}
     values = {
-        "modes": (float(found.modes), "higher"),
-        "high-quality": (found.high_quality, "higher"),
-        "reverse-kl": (found.reverse_kl, "lower"),
-        "spread": (None if math.isnan(found.spread) else found.spread, "higher"),
+        "modes": (float(modes.modes), "higher"),
+        "high-quality": (modes.high_quality, "higher"),
+        "reverse-kl": (modes.reverse_kl, "lower"),
+        "spread": (None if math.isnan(modes.spread) else modes.spread, "higher"),
     }
     numbers = generator.config.get("recipe", {}).get("numbers", {})
     return ScoreCard(

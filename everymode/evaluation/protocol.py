@@ -1,4 +1,4 @@
-"""The protocol of an evaluation: everything that could change its numbers, beside the two sides themselves."""
+"""The protocol of an evaluation: everything that could change its numbers, except the two sides."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ MAX_FEATURES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """How an evaluation is made.
+    """Settings of an evaluation.
 
     Attributes:
-        metrics: short names, "fd,kd" or a sequence; left out, fd, kd, pr, dc and is (fast: fd and kd).
-        extractor: by name (`find_extractor`) or as an object; see `default_extractor`.
-        layer: of the extractor; left out, its first.
-        num: generated images: of a generator, by default as many as there are real ones, up to 10,000 (fast: 2,000);
-            of a set of images, all (fast: 2,000).
-        num_real: real images, chosen at random with a fixed seed; left out, all (fast: 10,000).
-        sampling: of a generator; its seed also chooses among generated images on disk. Left out, `Sampling()`.
-        ema: the averaged generator, else the raw one.
-        max_features: features kept on each side for metrics that need them one by one.
-        fast: fewer images, smaller extractor, fewer metrics.
-        resolution: of images on disk; left out, the generator's where there is one.
-        value_range: of images on disk, on both sides: their numbers of black and white, as for `open_images`; left out,
-            as the run was trained.
+        metrics: short names, as "fd,kd" or a sequence. Default: fd, kd, pr, dc and is (fast: fd and kd).
+        extractor: name (see `find_extractor`) or object. Default: `default_extractor`.
+        layer: layer of the extractor. Default: its first.
+        num: number of generated images. Default: for a generator the number of real images, at most 10,000 (fast:
+            2,000); for an image set all images (fast: 2,000).
+        num_real: number of real images, a random subset with a fixed seed. Default: all (fast: 10,000).
+        sampling: sampling of a generator; its seed also selects the subset of generated images on disk. Default:
+            `Sampling()`.
+        ema: whether to evaluate the averaged generator; False evaluates the raw one.
+        max_features: number of features stored on each side for metrics that need single features.
+        fast: whether to use fewer images, a smaller extractor and fewer metrics.
+        resolution: resolution of images on disk. Default: that of the generator, if there is one.
+        value_range: pixel values of black and white in images on disk, on both sides, as for `open_images`. Default:
+            those that the run was trained with.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -50,17 +51,21 @@ class Protocol:
 
     @property
     def most_images(self) -> int:
-        """Of a generator, where their number is left out."""
+        """Largest number of images drawn from a generator if `num` is None."""
         return FAST_IMAGES if self.fast else REPORT_IMAGES
 
     def metric_names(self) -> tuple[str, ...] | None:
-        """What to measure; None = all that is usual and can be had. Raises ValueError for a name that is not one."""
+        """Return the short names of the metrics; None means the default ones that can be computed.
+
+        Raises:
+            ValueError: if a name is unknown.
+        """
         if self.metrics is None:
             return QUICK_METRICS if self.fast else None
         return chosen_metrics(self.metrics)
 
     def check_counts(self) -> None:
-        """Raise ValueError for too few images to be judged."""
+        """Raise ValueError if there are too few images for an evaluation."""
         for name, count in (("num", self.num), ("num_real", self.num_real)):
             if count is not None and count < 2:
                 raise ValueError(f"{name} is {count}; an evaluation needs at least 2 images on each side")

@@ -1,4 +1,4 @@
-"""The real side of evaluations, computed once: kept on disk under a key of everything that could change it."""
+"""The real side of evaluations, computed once and cached on disk under a key of everything that could change it."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ TENSORS = ("mean", "covariance", "features", "rows", "labels")
 
 @dataclass(frozen=True)
 class Reference:
-    """Real images, the extractor, and what it says of them.
+    """The real side of evaluations: images, extractor and statistics.
 
     Attributes:
-        images: the real side.
-        extractor, layer: what the features are.
-        statistics: of the real side.
-        max_features: how many features of either side are kept.
-        was_kept: whether the statistics came from disk.
-        seconds: that it took to get them.
+        images: the real images.
+        extractor, layer: extractor and layer of the features.
+        statistics: statistics of the real images.
+        max_features: number of features that are stored for each side.
+        was_kept: whether the statistics were read from the cache.
+        seconds: time that computing or reading them took.
     """
 
     images: Images
@@ -61,31 +61,34 @@ def reference_for(
     cache_dir: str | Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Reference:
-    """The reference of these images: from disk where it was computed before, else computed and kept.
+    """Return the reference of real images, read from the cache, or computed and cached.
 
-    A damaged file is computed again, with a warning; a folder that can't be written only costs the keeping.
+    A damaged file is computed again, with a warning. If the cache folder can't be written, a warning says so and the
+    reference is not cached.
 
-    Args: as `collect`; cache_dir by default $EVERYMODE_CACHE or ~/.cache/everymode.
+    Args:
+        images, extractor, layer, max_features, device, progress: as in `collect`.
+        cache_dir: cache folder. Default: $EVERYMODE_CACHE or ~/.cache/everymode.
     """
     begin = time.perf_counter()
-    chosen = layer or extractor.default_layer
-    ingredients = ingredients_of(images, extractor, chosen, max_features, torch.device(device))
-    place = _place(images.name, extractor, ingredients, cache_dir)
-    found = _read(place, ingredients)
-    was_kept = found is not None
-    if found is None:
-        found = collect(
-            images, extractor, layer=chosen, max_features=max_features, device=device, progress=progress
+    layer = layer or extractor.default_layer
+    ingredients = ingredients_of(images, extractor, layer, max_features, torch.device(device))
+    path = _path(images.name, extractor, ingredients, cache_dir)
+    statistics = _read(path, ingredients)
+    was_cached = statistics is not None
+    if statistics is None:
+        statistics = collect(
+            images, extractor, layer=layer, max_features=max_features, device=device, progress=progress
         )
-        _write(place, ingredients, found)
+        _write(path, ingredients, statistics)
     seconds = time.perf_counter() - begin
-    return Reference(images, extractor, chosen, found, max_features, was_kept, seconds)
+    return Reference(images, extractor, layer, statistics, max_features, was_cached, seconds)
 
 
 def ingredients_of(
     images: Images, extractor: Extractor, layer: str, max_features: int, device: torch.device
 ) -> dict[str, Any]:
-    """Everything that could change the statistics, as JSON values."""
+    """Return everything that could change the statistics, as JSON values."""
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
         "version": FORMAT_VERSION,
@@ -101,11 +104,11 @@ def ingredients_of(
 
 
 def key_of(ingredients: Mapping[str, Any]) -> str:
-    """SHA-256 of the ingredients, 64 hexadecimal digits."""
+    """Return the SHA-256 hash of the ingredients, 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _place(
+def _path(
     name: str, extractor: Extractor, ingredients: Mapping[str, Any], cache_dir: str | Path | None
 ) -> Path:
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{Path(name).name}-{extractor.name}").strip("-.")[:60]
@@ -113,17 +116,17 @@ def _place(
     return folder / f"{readable}-{key_of(ingredients)[:32]}.safetensors"
 
 
-def _read(place: Path, ingredients: Mapping[str, Any]) -> Statistics | None:
-    if not place.is_file():
+def _read(path: Path, ingredients: Mapping[str, Any]) -> Statistics | None:
+    if not path.is_file():
         return None
     try:
-        with safe_open(place, "pt") as file:
+        with safe_open(path, "pt") as file:
             record = json.loads((file.metadata() or {})["record"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if record["ingredients"] != ingredients:
-            raise ValueError("it was made of other ingredients")
+            raise ValueError("it was made from other ingredients")
         if tensors_hash(tensors) != record["hash"]:
-            raise ValueError("its numbers are not those that were written")
+            raise ValueError("its tensors don't match their hash")
         return Statistics(
             count=int(record["count"]),
             **{name: tensors[name] for name in TENSORS},
@@ -131,24 +134,24 @@ def _read(place: Path, ingredients: Mapping[str, Any]) -> Statistics | None:
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         warnings.warn(
-            f"the kept reference {place} is damaged ({type(error).__name__}: {error}); it is computed again",
+            f"the cached reference {path} is damaged ({type(error).__name__}: {error}); it is computed again",
             stacklevel=3,
         )
         return None
 
 
-def _write(place: Path, ingredients: Mapping[str, Any], statistics: Statistics) -> None:
+def _write(path: Path, ingredients: Mapping[str, Any], statistics: Statistics) -> None:
     tensors = {name: getattr(statistics, name).contiguous() for name in TENSORS}
     if statistics.logits is not None:
         tensors["logits"] = statistics.logits.contiguous()
     record = {"ingredients": ingredients, "hash": tensors_hash(tensors), "count": statistics.count}
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(place, shared=True) as beside:
-            save_file(tensors, beside, metadata={"record": json.dumps(record, sort_keys=True)})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path, shared=True) as temporary:
+            save_file(tensors, temporary, metadata={"record": json.dumps(record, sort_keys=True)})
     except (OSError, SafetensorError) as error:
         warnings.warn(
-            f"the reference can't be kept in {place.parent} ({error}) and is computed again next time; "
-            "set EVERYMODE_CACHE to a folder that can be written",
+            f"the reference can't be cached in {path.parent} ({error}) and is computed again next time; "
+            "set EVERYMODE_CACHE to a writable folder",
             stacklevel=3,
         )

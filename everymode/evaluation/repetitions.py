@@ -1,4 +1,4 @@
-"""One subject measured several times: its mean, and its spread over training seeds or over sampling seeds."""
+"""Repeated measurements of one subject: mean, and standard deviation over training seeds or sampling seeds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ __all__ = ["Group", "Repetition"]
 
 
 class Repetition(NamedTuple):
-    """One number of a subject.
+    """One measured value of a subject.
 
-    training: what tells its training from another of the same recipe: seed, weights.
-    sampling: the seed of its samples, or of a choice among images.
+    Attributes:
+        value: the measured value.
+        training: identifies the training among others of the same recipe: its seed and weights.
+        sampling: seed of the samples, or of the subset of images.
     """
 
     value: float
@@ -22,10 +24,11 @@ class Repetition(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One subject over its seeds.
+    """All repetitions of one subject.
 
-    label: what it is.
-    repetitions: one per pair of seeds.
+    Attributes:
+        label: name of the subject.
+        repetitions: one per pair of seeds.
     """
 
     label: str
@@ -33,36 +36,37 @@ class Group(NamedTuple):
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Of all repetitions."""
+        """Values of all repetitions."""
         return tuple(repetition.value for repetition in self.repetitions)
 
     @property
     def trainings(self) -> tuple[tuple[float, ...], ...]:
-        """The values of each training."""
-        found: dict[tuple[Any, ...], list[float]] = {}
+        """Values of each training."""
+        values: dict[tuple[Any, ...], list[float]] = {}
         for repetition in self.repetitions:
-            found.setdefault(repetition.training, []).append(repetition.value)
-        return tuple(map(tuple, found.values()))
+            values.setdefault(repetition.training, []).append(repetition.value)
+        return tuple(map(tuple, values.values()))
 
     @property
     def mean(self) -> float:
-        """Over trainings, of the mean over each one's samplings."""
+        """Mean over trainings of each training's mean over its samplings."""
         return _mean(list(map(_mean, self.trainings)))
 
     @property
     def std(self) -> float | None:
-        """Sample standard deviation (divided by n - 1): of the trainings' means where there are several, else over the
-        samplings of the only one; None for one value.
+        """Sample standard deviation (divisor n - 1) of the trainings' means; with one training, over its samplings.
+
+        None for a single value.
         """
-        several = list(map(_mean, self.trainings)) if len(self.trainings) > 1 else self.values
-        if len(several) < 2:
+        values = list(map(_mean, self.trainings)) if len(self.trainings) > 1 else self.values
+        if len(values) < 2:
             return None
-        mean = _mean(several)
-        return math.sqrt(sum((value - mean) ** 2 for value in several) / (len(several) - 1))
+        mean = _mean(values)
+        return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
     @property
     def counted(self) -> str:
-        """Over what the spread is, as "2 training seeds, 3 samplings each"; "" for one value."""
+        """Description of what `std` is over, such as "2 training seeds, 3 samplings each"; "" for a single value."""
         counts = sorted({len(each) for each in self.trainings})
         trainings = len(self.trainings)
         if trainings == 1:

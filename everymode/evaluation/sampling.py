@@ -1,6 +1,6 @@
-"""How a generator is sampled for an evaluation: seeds, truncation, labels, and the statistics of batch normalization.
+"""Sampling of a generator for an evaluation: seeds, truncation, labels, and batch normalization statistics.
 
-Images come in batches of fixed size, so that statistics taken from a batch do not depend on how many are asked for.
+Images are drawn in batches of fixed size, so that batch statistics do not depend on the number of images.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ from everymode.sampling.rejection import redraw_rejected
 __all__ = ["IMAGES_PER_SEED", "Drawer", "Sampling", "truncated_normal"]
 
 IMAGES_PER_SEED = 10_000_000
-"""Image i of evaluation seed s is image s * this + i of `Generator.sample`, so no two seeds share an image."""
+"""Stride between evaluation seeds: image i of evaluation seed s has the seed s * IMAGES_PER_SEED + i in
+`Generator.sample`, so no two evaluation seeds share an image."""
 
 
 TruncationRule = Literal["scale", "resample"]
@@ -33,22 +34,25 @@ BatchNormStatistics = Literal["running", "batch", "standing"]
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """Everything that decides which images a generator is judged by, apart from its weights.
+    """Everything that determines the images on which a generator is evaluated, except its weights.
 
     Attributes:
-        seed: which images.
-        truncation: below 1 trades variety for typicality.
-        truncation_rule: "scale" multiplies z by it; "resample" redraws what lies beyond it (a truncated normal).
-        label_prior: labels as frequent as in the data, all equally, or as the generator's own label source draws
-            them; None is "data" where the labels are the data's classes, else "source". Several labels an image are as
-            frequent together as in the data, or each equally frequent.
-        batch_norm: "running" averages of training; the "batch" at hand (train mode, as is customary for CIFAR-10);
-            "standing" statistics, taken anew over `standing_batches` at this truncation.
-        standing_batches: batches for standing statistics.
-        batch_size: images per pass; it changes the images only where batch_norm is not "running".
-        rejection: draw an image that is not what was asked for again, at most so often; None = keep the first draw.
+        seed: seed of the images, 0 or more.
+        truncation: a number above 0; below 1 trades variety for typicality.
+        truncation_rule: "scale" multiplies z by the truncation; "resample" draws z from a normal truncated at it.
+        label_prior: distribution of the labels: "data" (class frequencies of the data), "uniform", or "source" (drawn
+            by the generator's label source). None means "data" if the labels are the data's classes, otherwise
+            "source". With several labels per image, "data" uses the frequencies of the combinations, and "uniform"
+            draws each label uniformly.
+        batch_norm: statistics of batch normalization: "running" averages of training; those of the "batch" itself
+            (train mode, as is customary for CIFAR-10); "standing", computed again over `standing_batches` batches at
+            this truncation.
+        standing_batches: number of batches for standing statistics.
+        batch_size: images per forward pass; it changes the images only if batch_norm is not "running".
+        rejection: largest number of further draws of an image that does not match its label; None keeps the first draw.
 
-    Raises ValueError for a value that is none of these.
+    Raises:
+        ValueError: if a value is not allowed.
     """
 
     seed: int = 0
@@ -74,15 +78,17 @@ class Sampling:
                 "2 and 1"
             )
         if self.rejection is not None and self.rejection < 0:
-            raise ValueError(f"rejection is {self.rejection} redraws an image; it must be 0 or more, or None")
+            raise ValueError(
+                f"rejection is {self.rejection} redraws per image; it must be 0 or more, or None"
+            )
         if self.rejection is not None and self.batch_norm == "batch":
             raise ValueError(
-                "rejection draws some images of a batch again, which statistics of the batch at hand would notice: "
-                "leave one of the two out"
+                "rejection draws some images of a batch again, which changes batch statistics: use either rejection or "
+                "batch_norm 'batch', not both"
             )
 
     def protocol(self) -> dict[str, Any]:
-        """What numbers must share to be compared: all but the seed."""
+        """Return the settings that must be equal for values to be comparable: all except the seed."""
         facts = asdict(self)
         del facts["seed"]
         if self.batch_norm != "standing":
@@ -93,15 +99,18 @@ class Sampling:
 
 
 class Drawer:
-    """Draws a generator's images as a Sampling says. The generator itself is left as it is.
+    """Images of a generator, drawn according to a `Sampling`. The generator itself is not changed.
 
     Args:
+        generator: the generator.
+        sampling: settings.
         class_counts: images per class of the data, for the label prior "data".
-        combination_counts: the same where images have several labels each: rows of one label a kind and a count
+        combination_counts: the same for images with several labels: rows of one label of each kind and a count
             (`Dataset.combination_counts`).
 
     Raises:
-        ValueError: a label prior that this generator can't have, or statistics of a batch normalization that it lacks.
+        ValueError: if the generator does not support the label prior, or has no batch normalization though the
+            sampling needs it.
     """
 
     def __init__(
@@ -135,13 +144,15 @@ class Drawer:
 
     @property
     def has_classes(self) -> bool:
-        """Whether the labels drawn are known, and are the data's classes (clusters are not, nor several labels)."""
+        """Whether the drawn labels are known and are the data's classes; False for clusters and several labels."""
         known = self._chooses_labels and isinstance(self._generator.labels, GivenLabels)
         return known and not isinstance(self._generator.num_labels, tuple)
 
     def found(self) -> dict[str, Any]:
-        """What rejection came to in the images drawn so far: accepted draws over all draws, and the share of images
-        that are accepted in the end.
+        """Return the outcome of rejection in the images drawn so far; None values without rejection.
+
+        "acceptance_rate" is accepted draws divided by all draws, "accepted_images" the share of images whose last draw
+        is accepted.
         """
         if self.sampling.rejection is None or not self._tries:
             return {"acceptance_rate": None, "accepted_images": None}
@@ -151,30 +162,31 @@ class Drawer:
 
     @property
     def _chooses_labels(self) -> bool:
-        """Otherwise the generator's label source does, unseen."""
+        """Whether labels are drawn here; otherwise the generator's label source draws them, and they are unknown."""
         return self.sampling.label_prior in ("data", "uniform")
 
     def labels(self, num: int) -> np.ndarray:
-        """The class asked for in each of the first `num` images, int64 [num]; -1 where none is known."""
-        drawn = self._labels(0, num, "labels") if self.has_classes else None
-        return np.full(num, -1, np.int64) if drawn is None else drawn.numpy()
+        """Return the classes of the first `num` images, int64 [num]; -1 if they are unknown."""
+        labels = self._labels(0, num, "labels") if self.has_classes else None
+        return np.full(num, -1, np.int64) if labels is None else labels.numpy()
 
     def batches(self, num: int) -> Iterator[Tensor]:
-        """The first `num` images as they would be stored: uint8 [n, C, H, W], on the CPU.
+        """Yield the first `num` images in batches, as they would be stored: uint8 [n, C, H, W], on the CPU.
 
-        Raises ValueError if the generator gives NaN or infinite pixels.
+        Raises:
+            ValueError: if pixels are NaN or infinite.
         """
         size = self.sampling.batch_size
         for start in range(0, num, size):
             yield quantized(self._batch(start)[: min(size, num - start)])
 
     def points(self, num: int) -> Tensor:
-        """The first `num` points [num, 2] of a generator of points."""
+        """Return the first `num` points [num, 2] of a generator of points."""
         size = self.sampling.batch_size
         return torch.cat([self._batch(start) for start in range(0, num, size)])[:num]
 
     def take(self, rows: np.ndarray) -> Tensor:
-        """Images by number, uint8 [n, C, H, W]: the same ones as in `batches`."""
+        """Return the images with these numbers, uint8 [n, C, H, W]; they are equal to those of `batches`."""
         size = self.sampling.batch_size
         starts = {int(row) // size * size for row in rows}
         batches = {start: quantized(self._batch(start)) for start in sorted(starts)}
@@ -184,8 +196,8 @@ class Drawer:
         size = self.sampling.batch_size
         labels = self._labels(start, start + size, "labels")
         if self.sampling.rejection is None:
-            return self._drawn(self._first + start, labels)
-        drawn = redraw_rejected(
+            return self._sample(self._first + start, labels)
+        redrawn = redraw_rejected(
             self._generator,
             size,
             label=labels,
@@ -195,10 +207,10 @@ class Drawer:
             batch_size=size,
             by_position=True,
         )
-        self._tries[start] = (int(drawn.accepted.sum()), int(drawn.draws.sum()))
-        return drawn.images
+        self._tries[start] = (int(redrawn.accepted.sum()), int(redrawn.draws.sum()))
+        return redrawn.images
 
-    def _drawn(self, seed: int, labels: Tensor | None) -> Tensor:
+    def _sample(self, seed: int, labels: Tensor | None) -> Tensor:
         size = self.sampling.batch_size
         return self._generator.sample(
             size, label=labels, seed=seed, truncation=self._factor, batch_size=size, by_position=True
@@ -209,29 +221,42 @@ class Drawer:
             return None
         draws = Draws(self.sampling.seed, "evaluation", Rows(start, stop, stop))
         sizes = self._generator.num_labels
-        if self.sampling.label_prior == "uniform" and isinstance(sizes, tuple):
-            return torch.stack([draws.integers(f"{stream} {i}", size) for i, size in enumerate(sizes)], dim=1)
         if self.sampling.label_prior == "uniform":
+            if isinstance(sizes, tuple):
+                blocks = [draws.integers(f"{stream} {i}", size) for i, size in enumerate(sizes)]
+                return torch.stack(blocks, dim=1)
             return draws.integers(stream, sizes)
-        chosen = draws.choice(stream, torch.tensor(self._counts, dtype=torch.float64))
-        return chosen if self._combinations is None else self._combinations[chosen]
+        indices = draws.choice(stream, torch.tensor(self._counts, dtype=torch.float64))
+        return indices if self._combinations is None else self._combinations[indices]
 
-    def _take_standing_statistics(self, layers: list[nn.Module]) -> None:
-        """Plain means over batches that are not among those judged: negative seeds."""
+    def _take_standing_statistics(self, layers: list[_BatchNorm]) -> None:
+        """Replace running statistics by plain means over further batches, with negative seeds."""
         size, count = self.sampling.batch_size, self.sampling.standing_batches
-        before = [layer.momentum for layer in layers]
+        momenta = [layer.momentum for layer in layers]
         for number in range(count):
             for layer in layers:
                 layer.momentum = 1.0 / (number + 1)
             labels = self._labels(number * size, (number + 1) * size, "labels of standing statistics")
-            self._drawn(-self._first - (number + 1) * size, labels)
-        for layer, momentum in zip(layers, before, strict=True):
+            self._sample(-self._first - (number + 1) * size, labels)
+        for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             layer.eval()
 
 
+class _BatchNorm(Protocol):
+    """A batch normalization layer, torch's or everymode's."""
+
+    momentum: float | None
+    synchronize: bool
+    """Only everymode's: whether training statistics are averaged over processes."""
+
+    def train(self) -> object: ...
+
+    def eval(self) -> object: ...
+
+
 class _Resampled(nn.Module):
-    """A generator whose z is a standard normal truncated at a threshold."""
+    """A generator that maps z to a standard normal truncated at a threshold."""
 
     def __init__(self, network: nn.Module, threshold: float) -> None:
         super().__init__()
@@ -244,14 +269,15 @@ class _Resampled(nn.Module):
 
 
 def truncated_normal(z: Tensor, threshold: float) -> Tensor:
-    """Standard normal numbers to numbers in -threshold .. threshold with the law of redrawing all that lie outside.
+    """Map standard normal numbers to a normal distribution truncated at -threshold and threshold.
 
-    Each number keeps its rank: u = P(x <= z) becomes the u-quantile of the truncated law.
+    The distribution is that of redrawing all numbers outside. Each number keeps its quantile: u = P(x <= z) becomes
+    the u-quantile of the truncated distribution.
     """
     below = torch.special.ndtr(torch.tensor(-threshold, dtype=torch.float64))
-    share = torch.special.ndtr(z.double().cpu())
-    placed = torch.special.ndtri(below + (1 - 2 * below) * share)
-    return placed.clamp(-threshold, threshold).to(z)
+    quantile = torch.special.ndtr(z.double().cpu())
+    truncated = torch.special.ndtri(below + (1 - 2 * below) * quantile)
+    return truncated.clamp(-threshold, threshold).to(z)
 
 
 def _check_choice(field: str, value: str | None, choices: tuple[str | None, ...]) -> None:
@@ -259,38 +285,37 @@ def _check_choice(field: str, value: str | None, choices: tuple[str | None, ...]
         raise ValueError(f"{field} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
 
 
-def _prior(
-    generator: Generator, wanted: str | None, counts: Sequence[int]
-) -> Literal["data", "uniform", "source"] | None:
+def _prior(generator: Generator, requested: LabelPrior | None, counts: Sequence[int]) -> LabelPrior | None:
     if generator.num_labels == 0:
-        if wanted in ("data", "uniform"):
+        if requested in ("data", "uniform"):
             raise ValueError(
-                f"this generator knows no labels, so it has no label prior {wanted!r}: leave it out"
+                f"this generator has no labels, so it has no label prior {requested!r}: omit the label prior"
             )
         return None
     sizes = generator.num_labels
-    as_many = isinstance(sizes, tuple) or len(counts) == sizes
-    fits = isinstance(generator.labels, GivenLabels) and as_many and sum(counts) > 0
-    if wanted == "data" and not fits:
+    has_all_counts = isinstance(sizes, tuple) or len(counts) == sizes
+    fits = isinstance(generator.labels, GivenLabels) and has_all_counts and sum(counts) > 0
+    if requested == "data" and not fits:
         each = f"each combination of {sizes}" if isinstance(sizes, tuple) else f"each of {sizes}"
         raise ValueError(
-            f"the label prior of the data needs labels that are its classes, with a count for {each}; {len(counts)} "
-            "counts are known here; choose uniform or source"
+            f"the label prior 'data' needs labels that are the data's classes, with a count for {each}, but "
+            f"{len(counts)} counts are known: choose 'uniform' or 'source'"
         )
-    if wanted is None:
+    if requested is None:
         return "data" if fits else "source"
-    return wanted  # type: ignore[return-value]
+    return requested
 
 
-def _batch_norms(network: nn.Module) -> list[nn.Module]:
+def _batch_norms(network: nn.Module) -> list[_BatchNorm]:
     layers = [each for each in network.modules() if isinstance(getattr(each, "running_mean", None), Tensor)]
     if not layers:
-        raise ValueError("this generator has no batch normalization: leave batch and standing statistics out")
-    return layers
+        raise ValueError("this generator has no batch normalization: choose batch_norm 'running'")
+    # Layers with running means are batch normalizations, and torch does not type attributes of modules.
+    return cast("list[_BatchNorm]", layers)
 
 
-def _train(layers: list[nn.Module]) -> None:
+def _train(layers: list[_BatchNorm]) -> None:
     for layer in layers:
         layer.train()
         if hasattr(layer, "synchronize"):
-            layer.synchronize = False  # only one process may be evaluating
+            layer.synchronize = False  # other processes may not be evaluating

@@ -1,4 +1,4 @@
-"""Score cards: numbers with everything they depend on, as JSON that is the same whenever the numbers are."""
+"""Score cards: metrics with everything they depend on, as JSON that is equal if the metrics are."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MEASURED: dict[str, Any] = {
     "settings": dict,
     "details": dict,
 }
-"""What others read of a card, and its types."""
+"""Fields of a card that other modules read, with their types."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class ScoreCard:
     """The result of one evaluation.
 
     Attributes:
-        metrics: full name, such as "fd-lite0-128", to the number.
-        protocol: nested JSON values; only numbers with equal protocols may be ranked.
-        subject: what was judged: its names, and "seeds", in which repetitions of the same subject differ.
-        environment: device, versions and threads: they change last digits only.
-        warnings: sentences.
-        times: date, seconds, peak memory, whether the reference was kept from before; all that differs between two
-            evaluations of the same.
+        metrics: full name, such as "fd-lite0-128" -> measured value.
+        protocol: nested JSON values; only values with equal protocols may be ranked.
+        subject: description of what was evaluated; repetitions of one subject differ only in "seeds".
+        environment: device, versions and threads, which change only the last digits.
+        warnings: warnings about the metrics.
+        times: date, seconds, peak memory, and whether the reference was cached: everything that differs between two
+            otherwise equal evaluations.
     """
 
     metrics: dict[str, Measured]
@@ -68,45 +68,49 @@ class ScoreCard:
     times: dict[str, Any] = field(default_factory=dict)
 
     def value(self, name: str) -> float | None:
-        """A number by its full name, or by its short one where that is the only one of its kind.
+        """Return the value of a metric by its full name, or by its short name if only one metric has it.
 
         Raises:
-            ValueError: there is none.
+            ValueError: if there is no such metric, or several.
         """
         if name in self.metrics:
             return self.metrics[name].value
-        found = [each for each in self.metrics.values() if each.metric == name]
-        if len(found) != 1:
-            raise ValueError(f"this card has no number {name!r}; it has {', '.join(self.metrics)}")
-        return found[0].value
+        matches = [each for each in self.metrics.values() if each.metric == name]
+        if len(matches) != 1:
+            raise ValueError(f"this card has no metric {name!r}; choose from {', '.join(self.metrics)}")
+        return matches[0].value
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return the card as plain JSON values."""
         record = asdict(self)
         record["metrics"] = {name: measured._asdict() for name, measured in self.metrics.items()}
         return {"format": FORMAT, **record}
 
     @property
     def text(self) -> str:
-        """The JSON, keys sorted, without NaN."""
+        """The card as JSON text with sorted keys and without NaN."""
         return json.dumps(self.as_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits of what was measured on what: two evaluations of the same have the same key."""
+        """Hash (16 hexadecimal digits) of protocol, subject and metric names; equal evaluations have equal keys."""
         facts = {"protocol": self.protocol, "subject": self.subject, "metrics": sorted(self.metrics)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def save(self, path: str | Path) -> Path:
-        """Write the JSON, atomically."""
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_text_atomic(place, self.text, shared=True)
-        return place
+        """Write the card as JSON, atomically.
+
+        Returns:
+            The path.
+        """
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text_atomic(file, self.text, shared=True)
+        return file
 
     def table(self) -> str:
-        """Numbers with their N, and the warnings, for people."""
-        rows = [("metric", "value", "better", "real", "fake", "")]
+        """Return a text table of the metrics with their numbers of images, and the warnings."""
+        rows: list[tuple[str, ...]] = [("metric", "value", "better", "real", "fake", "")]
         for name, each in self.metrics.items():
             value = "-" if each.value is None else f"{each.value:.6g}"
             counts = [f"{count:,}" if count else "-" for count in (each.real, each.fake)]
@@ -117,35 +121,37 @@ class ScoreCard:
             cells = [row[0].ljust(widths[0])]
             cells += [row[column].rjust(widths[column]) for column in range(1, 5)]
             lines.append("  ".join([*cells, row[5]]).rstrip())
-        return "\n".join([*lines, *(f"note: {sentence}" for sentence in self.warnings)])
+        return "\n".join([*lines, *(f"note: {warning}" for warning in self.warnings)])
 
 
 def read_card(path: str | Path) -> ScoreCard:
-    """A card that `save` wrote.
+    """Read a score card that `ScoreCard.save` wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no score card, or one of another format.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a score card or has another format.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise FileNotFoundError(f"there is no score card {place}; `everymode evaluate` writes them")
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no score card {file}; `everymode evaluate` writes score cards")
     try:
-        record = read_object(place, "a score card", _TYPES)
+        record = read_object(file, "a score card", _TYPES)
         for name, measured in record.get("metrics", {}).items():
             require_types({name: measured}, {name: _MEASURED}, "metrics.")
         version = record.pop("format")
         if version != FORMAT:
-            raise ValueError(f"its format is {version}, this version reads {FORMAT}")
+            raise ValueError(f"its format is {version}, but this version of everymode reads {FORMAT}")
         metrics = {name: Measured(**measured) for name, measured in record.pop("metrics").items()}
         return ScoreCard(metrics=metrics, **record)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ValueError(f"{place} is no score card ({error}); `everymode evaluate` writes them") from error
+        raise ValueError(
+            f"{file} is not a score card ({error}); `everymode evaluate` writes score cards"
+        ) from error
 
 
 def _remarks(measured: Measured) -> str:
-    settings = [f"{name}={value}" for name, value in measured.settings.items() if name in ("k", "classes")]
-    known = {"std_over_splits": "std over splits", "residual": "residual", "mean_part": "of which means"}
+    remarks = [f"{name}={value}" for name, value in measured.settings.items() if name in ("k", "classes")]
+    titles = {"std_over_splits": "std over splits", "residual": "residual", "mean_part": "of which means"}
     details: Mapping[str, Any] = measured.details
-    settings += [f"{words} {details[name]:.4g}" for name, words in known.items() if name in details]
-    return ", ".join(settings)
+    remarks += [f"{title} {details[name]:.4g}" for name, title in titles.items() if name in details]
+    return ", ".join(remarks)

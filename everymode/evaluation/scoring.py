@@ -1,4 +1,4 @@
-"""The metrics of an evaluation by short name: from the statistics of both sides to numbers that say their terms."""
+"""The metrics of an evaluation by short name, computed from the statistics of both sides."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ PRECISION_NEIGHBORS = 3
 COVERAGE_NEIGHBORS = 5
 SPLITS = 10
 ENOUGH_FOR_SPLITS = 1000
-"""Generated images from which the classifier score takes SPLITS of them; below, one: splits of few images score low."""
+"""Number of generated images from which the classifier score uses SPLITS splits. Below, it uses one, since splits of
+few images score low."""
 EXTRAPOLATED = 17
-"""Generated images that fd-inf needs, so that its subsets have 15 different sizes."""
+"""Number of generated images that fd-inf needs to have subsets of 15 different sizes."""
 
 
 class Pair(NamedTuple):
-    """Both sides, the extractor's layer they come from, and the names of their classes."""
+    """Statistics of both sides, their extractor and layer, and their class names."""
 
     real: Statistics
     fake: Statistics
@@ -51,14 +52,15 @@ class Pair(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One number.
+    """One measured value.
 
-    metric: short name without the extractor, such as "precision".
-    value: the number, or None where it is not defined.
-    better: "lower" or "higher".
-    real, fake: images that it was computed from.
-    settings: what else it depends on, such as k.
-    details: further numbers that belong to it.
+    Attributes:
+        metric: short name without the extractor, such as "precision".
+        value: the value; None if it is undefined.
+        better: "lower" or "higher".
+        real, fake: numbers of images that it was computed from.
+        settings: everything else that it depends on, such as k.
+        details: further results that belong to it.
     """
 
     metric: str
@@ -71,7 +73,7 @@ class Measured(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Full metric name -> number, sentences of warning, and seconds per metric."""
+    """Measured values by full metric name, warnings, and seconds per metric."""
 
     metrics: dict[str, Measured]
     warnings: list[str]
@@ -79,68 +81,76 @@ class Scores(NamedTuple):
 
 
 def frechet(pair: Pair) -> list[Measured]:
-    """fd: Frechet distance from all images of both sides."""
+    """Compute fd, the Frechet distance from all images of both sides."""
     parts = gaussian_parts(_gaussian("real", pair.real), _gaussian("fake", pair.fake))
     details = {"mean_part": parts.mean, "covariance_part": parts.covariance, "features": pair.real.width}
     return [Measured("fd", parts.distance, "lower", pair.real.count, pair.fake.count, {}, details)]
 
 
 def frechet_at_infinity(pair: Pair) -> list[Measured]:
-    """fd-inf: Frechet distance extrapolated to infinitely many fakes, from the features that were kept."""
-    found = frechet_distance_extrapolated(pair.real.features, pair.fake.features)
+    """Compute fd-inf, the Frechet distance of the stored features extrapolated to infinitely many fakes."""
+    extrapolated = frechet_distance_extrapolated(pair.real.features, pair.fake.features)
     settings = {"points": 15, "seed": 0}
-    return [_of_kept(pair, "fd-inf", found.value, "lower", settings, {"residual": found.residual})]
+    return [
+        _of_stored(pair, "fd-inf", extrapolated.value, "lower", settings, {"residual": extrapolated.residual})
+    ]
 
 
 def kernel(pair: Pair) -> list[Measured]:
-    """kd: unbiased kernel distance of the features that were kept; may be negative."""
+    """Compute kd, the unbiased kernel distance of the stored features; it may be negative."""
     value = kernel_distance(pair.real.features, pair.fake.features)
-    return [_of_kept(pair, "kd", value, "lower", {"kernel": "cubic polynomial"})]
+    return [_of_stored(pair, "kd", value, "lower", {"kernel": "cubic polynomial"})]
 
 
 def precision(pair: Pair) -> list[Measured]:
-    """pr: precision and recall of the features that were kept."""
-    found = precision_recall(pair.real.features, pair.fake.features, k=PRECISION_NEIGHBORS)
+    """Compute pr, precision and recall of the stored features."""
+    both = precision_recall(pair.real.features, pair.fake.features, k=PRECISION_NEIGHBORS)
     settings = {"k": PRECISION_NEIGHBORS}
     return [
-        _of_kept(pair, name, value, "higher", settings)
-        for name, value in (("precision", found.precision), ("recall", found.recall))
+        _of_stored(pair, name, value, "higher", settings)
+        for name, value in (("precision", both.precision), ("recall", both.recall))
     ]
 
 
 def coverage(pair: Pair) -> list[Measured]:
-    """dc: density and coverage of the features that were kept."""
-    found = density_coverage(pair.real.features, pair.fake.features, k=COVERAGE_NEIGHBORS)
+    """Compute dc, density and coverage of the stored features."""
+    both = density_coverage(pair.real.features, pair.fake.features, k=COVERAGE_NEIGHBORS)
     settings = {"k": COVERAGE_NEIGHBORS}
     return [
-        _of_kept(pair, name, value, "higher", settings)
-        for name, value in (("density", found.density), ("coverage", found.coverage))
+        _of_stored(pair, name, value, "higher", settings)
+        for name, value in (("density", both.density), ("coverage", both.coverage))
     ]
 
 
 def classifier_score(pair: Pair) -> list[Measured]:
-    """is: the inception score's formula on this extractor's classes, of the fakes that were kept, in one split below
-    1,000 of them, else in ten.
+    """Compute is, the formula of the inception score on this extractor's classes, from the stored fakes.
+
+    At least 1,000 fakes are divided into ten splits; fewer are one split.
+
+    Raises:
+        ValueError: if the extractor is not a classifier.
     """
     if pair.fake.logits is None:
-        raise ValueError(f"{pair.extractor.name} names no classes, so it has no `is`; leave that metric out")
+        raise ValueError(f"{pair.extractor.name} is not a classifier, so it has no `is`; omit this metric")
     splits = SPLITS if len(pair.fake.logits) >= ENOUGH_FOR_SPLITS else 1
     mean, std = inception_score_from_logits(pair.fake.logits, splits=splits)
     settings = {"splits": splits, "shuffle_seed": 2020}
-    measured = _of_kept(pair, "is", mean, "higher", settings, {"std_over_splits": std})
+    measured = _of_stored(pair, "is", mean, "higher", settings, {"std_over_splits": std})
     return [measured._replace(real=0)]
 
 
 def by_class(pair: Pair) -> list[Measured]:
-    """per-class: mean over the classes of the Frechet distance within a class, of the features that were kept. None
-    unless every class of the real side has a distance: without its worst classes a generator would look better.
+    """Compute per-class, the mean over the classes of the Frechet distance within a class, from the stored features.
+
+    The mean is None unless every class of the real side has a distance: without its worst classes a generator would
+    look better.
     """
     fake_labels = in_classes(pair)
     names = pair.real_classes
-    found = frechet_by_class(
+    result = frechet_by_class(
         pair.real.features, pair.real.labels, pair.fake.features, fake_labels, num_classes=len(names)
     )
-    rows = zip(names, found.distance, found.real_count, found.fake_count, found.flagged, strict=True)
+    rows = zip(names, result.distance, result.real_count, result.fake_count, result.flagged, strict=True)
     classes = {
         name: {
             "value": None if math.isnan(float(value)) else float(value),
@@ -150,8 +160,8 @@ def by_class(pair: Pair) -> list[Measured]:
         }
         for name, value, real, fake, few in rows
     }
-    mean = None if bool(found.distance.isnan().any()) else found.mean
-    return [_of_kept(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
+    mean = None if bool(result.distance.isnan().any()) else result.mean
+    return [_of_stored(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
 
 
 METRICS: dict[str, Callable[[Pair], list[Measured]]] = {
@@ -168,7 +178,11 @@ QUICK_METRICS = ("fd", "kd")
 
 
 def chosen_metrics(text: str | Iterable[str]) -> tuple[str, ...]:
-    """ "fd,kd" or a sequence of short names, each once. Raises ValueError for a name that is not one."""
+    """Return the short names in "fd,kd" or a sequence, each once.
+
+    Raises:
+        ValueError: if a name is unknown, or if there are no names.
+    """
     names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:
@@ -180,53 +194,60 @@ def chosen_metrics(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def score(pair: Pair, metrics: Sequence[str] | None = None) -> Scores:
-    """Compute metrics by short name; left out, the default ones that this extractor can give.
+    """Compute metrics by short name.
 
-    A metric that needs more images than there are is left out, which a warning says.
+    A metric that needs more images than there are is omitted, with a warning.
+
+    Args:
+        pair: both sides.
+        metrics: short names; None means the default ones that this extractor supports.
 
     Raises:
-        ValueError: an unknown metric, or one that these sides can't have; too few images for every one of them.
+        ValueError: if a metric is unknown, if these sides don't support it, or if there are too few images for all.
     """
     names = chosen_metrics(metrics) if metrics is not None else DEFAULT_METRICS
     if metrics is None and pair.fake.logits is None:
         names = tuple(name for name in names if name != "is")
-    found: dict[str, Measured] = {}
+    metrics_by_name: dict[str, Measured] = {}
     seconds = {}
-    left_out = []
+    omitted = []
     for name in names:
         begin = time.perf_counter()
         needed = _needed(name, pair)
         if needed:
-            left_out.append(f"{name} is left out: it needs {needed}")
+            omitted.append(f"{name} is omitted: it needs {needed}")
             continue
         for measured in METRICS[name](pair):
             if measured.value is not None and not math.isfinite(measured.value):
-                raise ValueError(f"{measured.metric} is not a finite number; the features are not usable")
-            found[pair.extractor.metric_name(measured.metric, pair.layer)] = measured
+                raise ValueError(
+                    f"{measured.metric} is {measured.value}, so the features are not usable: check the images, or use "
+                    "another extractor"
+                )
+            metrics_by_name[pair.extractor.metric_name(measured.metric, pair.layer)] = measured
         seconds[name] = time.perf_counter() - begin
-    if not found:
-        raise ValueError(f"no metric can be computed: {'; '.join(left_out)}; give more images")
-    return Scores(found, left_out + _warnings(pair, found), seconds)
+    if not metrics_by_name:
+        raise ValueError(f"no metric can be computed: {'; '.join(omitted)}; give more images")
+    return Scores(metrics_by_name, omitted + _warnings(pair, metrics_by_name), seconds)
 
 
 def _needed(name: str, pair: Pair) -> str:
-    """The images that a metric needs, where there are fewer; "" where there are enough."""
+    """Return a text on the images that a metric needs if there are fewer; "" if there are enough."""
     real, fake = len(pair.real.features), len(pair.fake.features)
     needs = {
         "pr": (PRECISION_NEIGHBORS + 1, PRECISION_NEIGHBORS + 1),
         "dc": (COVERAGE_NEIGHBORS + 1, 1),
         "fd-inf": (2, EXTRAPOLATED),
     }
-    most_real, most_fake = needs.get(name, (1, 1))
+    least_real, least_fake = needs.get(name, (1, 1))
     if name == "per-class":
         labels = in_classes(pair)
         both = [np.bincount(side[side >= 0], minlength=2) for side in (pair.real.labels.numpy(), labels)]
         shared = min(map(len, both))
         if not ((both[0][:shared] >= 2) & (both[1][:shared] >= 2)).any():
-            return "2 images of a class on both sides, and no class has them"
-    if real >= most_real and fake >= most_fake:
+            return "2 images of a class on both sides, but no class has them"
+    if real >= least_real and fake >= least_fake:
         return ""
-    return f"{most_real} real and {most_fake} generated images, and there are {real} and {fake}"
+    return f"{least_real} real and {least_fake} generated images, but there are {real} and {fake}"
 
 
 def _gaussian(side: str, statistics: Statistics) -> Gaussian:
@@ -236,7 +257,7 @@ def _gaussian(side: str, statistics: Statistics) -> Gaussian:
     return Gaussian(statistics.mean, factor)
 
 
-def _of_kept(
+def _of_stored(
     pair: Pair,
     metric: str,
     value: float | None,
@@ -248,25 +269,25 @@ def _of_kept(
     return Measured(metric, value, better, *counts, settings, details or {})
 
 
-def _warnings(pair: Pair, found: Mapping[str, Measured]) -> list[str]:
+def _warnings(pair: Pair, metrics: Mapping[str, Measured]) -> list[str]:
     warnings = []
     for side, statistics in (("real", pair.real), ("fake", pair.fake)):
-        if statistics.count <= statistics.width and any(each.metric == "fd" for each in found.values()):
+        if statistics.count <= statistics.width and any(each.metric == "fd" for each in metrics.values()):
             warnings.append(
                 f"{statistics.count} {side} images for {statistics.width} features: the covariance is singular and fd "
                 "is far above its value at large N; trust kd"
             )
-        if not statistics.is_whole and any(each.metric != "fd" for each in found.values()):
+        if not statistics.is_whole and any(each.metric != "fd" for each in metrics.values()):
             warnings.append(
-                f"only {len(statistics.rows)} of {statistics.count} {side} features were kept, chosen at random, for "
-                "every metric but fd (--max-features)"
+                f"all metrics except fd use a random subset of {len(statistics.rows)} of {statistics.count} {side} "
+                "features (--max-features)"
             )
-    kept = len(pair.real.rows), len(pair.fake.rows)
-    if kept[0] != kept[1] and any(each.metric == "precision" for each in found.values()):
+    real, fake = len(pair.real.rows), len(pair.fake.rows)
+    if real != fake and any(each.metric == "precision" for each in metrics.values()):
         warnings.append(
-            f"precision and recall compare {kept[0]} real with {kept[1]} fake images; both depend on these numbers"
+            f"precision and recall compare {real} real with {fake} fake images; both depend on these numbers"
         )
-    for each in found.values():
+    for each in metrics.values():
         if each.metric == "fd-per-class":
             warnings += class_warnings(each.details["classes"])
     return warnings

@@ -1,4 +1,4 @@
-"""Classes of both sides of an evaluation, matched by name, and what is said of those without a distance."""
+"""Classes of both sides of an evaluation, matched by name, and warnings about classes without a distance."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def require_same_classes(
     fake_labels: np.ndarray,
     fake_classes: Sequence[str],
 ) -> None:
-    """Raise ValueError where there is no distance per class: a side without labels, a class that only fakes have."""
+    """Raise ValueError if there can be no distance per class: a side has no labels, or a class exists only in fakes."""
     if not real_classes or bool((real_labels < 0).all()):
         raise ValueError(
-            "the real side has no labels, or several an image, so there is no distance per class; leave per-class out"
+            "the real side has no labels, or several per image, so there is no distance per class; omit per-class"
         )
     if bool((fake_labels < 0).all()):
         raise ValueError(
-            "the fake side has no labels, or several an image, so there is no distance per class; leave per-class out"
+            "the fake side has no labels, or several per image, so there is no distance per class; omit per-class"
         )
     unknown = [name for name in fake_classes if name not in real_classes]
     if unknown:
@@ -37,7 +37,7 @@ def require_same_classes(
 
 
 def in_classes(pair: Pair) -> np.ndarray:
-    """The fakes' labels as numbers of the real side's classes, matched by name."""
+    """Return the fakes' labels as class numbers of the real side, matched by name."""
     names = pair.fake_classes or pair.real_classes
     require_same_classes(pair.real.labels.numpy(), pair.real_classes, pair.fake.labels.numpy(), names)
     numbers = np.array([*(pair.real_classes.index(name) for name in names), -1])
@@ -45,7 +45,7 @@ def in_classes(pair: Pair) -> np.ndarray:
 
 
 def class_warnings(classes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Which classes have no distance, and why; and how many have few images."""
+    """Return warnings about classes without a distance, with the reasons, and about classes with few images."""
     reasons = {
         "no fake": lambda row: row["fake"] == 0,
         "fewer than two fakes": lambda row: row["fake"] == 1,
@@ -54,16 +54,16 @@ def class_warnings(classes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     without = {
         reason: [name for name, row in classes.items() if holds(row)] for reason, holds in reasons.items()
     }
-    told = [
+    causes = [
         f"{reason} of {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
         for reason, names in without.items()
         if names
     ]
     warnings = []
-    if told:
+    if causes:
         warnings.append(
-            f"no distance for {sum(map(len, without.values()))} of {len(classes)} classes ({'; '.join(told)}), so the "
-            "mean over the classes is left out"
+            f"no distance for {sum(map(len, without.values()))} of {len(classes)} classes ({'; '.join(causes)}), so "
+            "the mean over the classes is omitted"
         )
     few = sum(row["few"] for row in classes.values())
     if few:

@@ -1,4 +1,4 @@
-"""The two sides of an evaluation, from what a user names to a generator or a data set each."""
+"""The two sides of an evaluation, opened from user-provided names as generators or datasets."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["Opened", "Side", "Sides", "is_generator", "open_data", "open_generat
 
 DRAWN_IMAGES = 10_000
 CHOICE_SEED = 0
-"""Of a choice among real images: fixed, so that cards with other seeds share their reference."""
+"""Seed for the subset of real images; fixed so that cards with other seeds share their reference."""
 REFERENCE_SEED = 1_000_003
-"""Of a generator that stands on the real side: not a seed that is likely on the other."""
+"""Seed for generators used as the real side; differs from the default so that both sides are not identical."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A generator from disk, the folder that held it, and whether its weights are the averaged ones."""
+    """A generator, its folder (None if it was passed as an object), and whether its weights are the averaged ones."""
 
     generator: Generator
     folder: Path | None
@@ -40,23 +40,23 @@ class Opened:
 
     @property
     def step(self) -> int | None:
-        """Of training, where the folder is a checkpoint."""
+        """Training step; None if the folder is not a checkpoint."""
         return None if self.folder is None else step_of(self.folder)
 
 
 Side = str | Path | Dataset | Generator | Opened
-"""What may be judged, or judged against."""
+"""Anything that can be one side of an evaluation."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides, opened.
+    """Both opened sides of an evaluation.
 
     Attributes:
-        fake, real: a generator, or a data set.
-        sampling: of generators; its seed also chooses among fakes on disk.
-        fake_source, real_source: what the user called them.
-        size, fit, value_range: at which images on disk were opened; None: at their own.
+        fake, real: a generator or a dataset.
+        sampling: sampling of generators; its seed also selects the subset of generated images on disk.
+        fake_source, real_source: user-provided names of the sides.
+        size, fit, value_range: options with which images on disk were opened; None means the images' own.
     """
 
     fake: Opened | Dataset
@@ -69,21 +69,25 @@ class Sides:
     value_range: str | None = None
 
     def require_generator(self) -> Generator:
-        """The generator that is judged. Raises ValueError where images are judged."""
+        """Return the evaluated generator.
+
+        Raises:
+            ValueError: if the fake side is a set of images.
+        """
         if isinstance(self.fake, Opened):
             return self.fake.generator
         raise ValueError(
-            "name a generator to judge, such as a run or one of its checkpoints: for points and for truncations, a set "
-            "of samples is not enough"
+            "evaluations of points and truncation curves need a generator, not a set of samples: name a run or one of "
+            "its checkpoints"
         )
 
     @property
     def step(self) -> int | None:
-        """Of the generator that is judged."""
+        """Training step of the evaluated generator; None if it is unknown."""
         return self.fake.step if isinstance(self.fake, Opened) else None
 
     def real_images(self, num: int | None) -> Images:
-        """`num` real images, or all; of a generator, which is not truncated, 10,000 if None."""
+        """Return `num` real images. None means all; for a generator, which is then not truncated, 10,000."""
         if isinstance(self.real, Opened):
             sampling = replace(self.sampling, seed=REFERENCE_SEED, truncation=1.0, truncation_rule="scale")
             return _drawn_images(self.real, DRAWN_IMAGES if num is None else num, sampling)
@@ -98,8 +102,15 @@ class Sides:
         fast: bool = False,
         sampling: Sampling | None = None,
     ) -> Images:
-        """The images that are judged: `num`; left out, of a generator as many as there are real ones, but at most
-        `most`, of a data set all (fast: at most `most`).
+        """Return `num` generated images for the evaluation.
+
+        Args:
+            num: None means, for a generator, the number of real images but at most `most`; for a dataset all images
+                (fast: at most `most`).
+            reference: the real side.
+            most: largest default number.
+            fast: whether `most` also limits a dataset.
+            sampling: replaces `self.sampling`.
         """
         sampling = sampling or self.sampling
         if isinstance(self.fake, Opened):
@@ -118,21 +129,27 @@ def open_sides(
     device: torch.device | str = "cpu",
     **choices: Any,
 ) -> Sides:
-    """Open both sides: images on disk at the size of the generator's images where there is one.
+    """Open both sides. If one is a generator, images on disk are opened at the size of its images.
 
-    Args: as `evaluate`.
+    Args:
+        fake, real, protocol, recipe, choices: as in `evaluate`.
+        device: device of the generators.
 
     Raises:
-        ValueError: no real side is named, and the fake one does not say what it learned from.
-        FileNotFoundError, everymode.data.DataError: images that aren't there or can't be used.
+        ValueError: if `real` is None and the fake side does not record its training data.
+        FileNotFoundError: if a path does not exist.
+        everymode.data.DataError: if images can't be used.
     """
     protocol = replace(protocol or Protocol(), **choices)
     for side in (fake, real):
         if isinstance(side, str | Path):
             require_there(side)
-    opened = [_with_generator(side, ema=protocol.ema, recipe=recipe, device=device) for side in (fake, real)]
+    fake_side = _with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
     if real is None:
-        real = opened[1] = _training_data(opened[0])
+        real = real_side = _training_data(fake_side)
+    else:
+        real_side = _with_generator(real, ema=protocol.ema, recipe=recipe, device=device)
+    opened = (fake_side, real_side)
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
     fit, label_column, value_range = "crop", "", protocol.value_range
@@ -143,18 +160,18 @@ def open_sides(
         numbers = recipe_numbers(generators[0].generator)
         fit, label_column = numbers.get("fit", "crop"), numbers.get("label_column", "")
         value_range = value_range or numbers.get("value_range") or None
-    found = [
+    sides = [
         each
         if isinstance(each, Opened)
-        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)  # type: ignore[arg-type]
+        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
-    return Sides(found[0], found[1], sampling, _called(fake), _called(real), size, fit, value_range)
+    return Sides(sides[0], sides[1], sampling, _label(fake), _label(real), size, fit, value_range)
 
 
 def is_generator(path: str | Path) -> bool:
-    """Whether a path is a run, a checkpoint or a saved generator, and no images."""
+    """Return whether a path is a run, a checkpoint or a saved generator."""
     folder = Path(path).expanduser()
     return (folder / "generator.safetensors").is_file() or (folder / "checkpoints").is_dir()
 
@@ -162,27 +179,32 @@ def is_generator(path: str | Path) -> bool:
 def open_generator(
     path: str | Path, *, ema: bool = True, recipe: Recipe | None = None, device: torch.device | str = "cpu"
 ) -> Opened:
-    """The generator of a run (its newest checkpoint), checkpoint or saved folder.
+    """Load the generator of a run (its newest checkpoint), a checkpoint or a saved folder.
 
     Args:
-        ema: the averaged generator; else the raw one, which only checkpoints hold.
-        recipe: for recipes of your own.
+        path: run, checkpoint or saved folder.
+        ema: whether to load the averaged generator; the raw one is stored in checkpoints only.
+        recipe: recipe of the run; needed for custom recipes.
+        device: device of the weights.
 
     Raises:
-        FileNotFoundError: there is no generator.
-        ValueError: a raw generator is asked of a folder that holds none.
+        FileNotFoundError: if there is no generator.
+        ValueError: if `ema` is False and the folder holds no raw generator.
     """
     folder = find_generator(Path(path).expanduser())
     generator = load(folder, recipe=recipe, device=device)
     if not ema:
         if not (folder / "state").is_dir():
             raise ValueError(
-                f"{folder} holds the averaged generator only; leave --no-ema out, or give a run's checkpoint"
+                f"{folder} holds the averaged generator only: omit --no-ema, or give a run's checkpoint"
             )
         try:
             generator.network.load_state_dict(read_state(folder)["modules"]["generator"])
         except (RuntimeError, LookupError, TypeError) as error:
-            raise ValueError(f"{folder} holds no raw generator that fits ({str(error)[:300]})") from error
+            raise ValueError(
+                f"{folder} holds no raw generator that fits its recipe ({str(error)[:300]}): omit --no-ema, or give "
+                "another checkpoint"
+            ) from error
     return Opened(generator, folder, ema)
 
 
@@ -194,19 +216,21 @@ def open_data(
     label_column: str = "",
     value_range: str | None = None,
 ) -> Dataset:
-    """A data set of images by path or name.
+    """Open a dataset of images by path or name.
 
     Args:
-        label_column: where a generator found its labels; data without it have the labels that they have.
-        value_range: as for `open_images`.
+        source: path or name; a `Dataset` is returned unchanged.
+        resolution, fit, value_range: as for `open_images`.
+        label_column: column of the labels that a generator was trained with; data without this column have their
+            default labels.
     """
     if isinstance(source, Dataset):
         return source
-    how: dict[str, Any] = {"resolution": resolution, "fit": fit, "value_range": value_range}
+    options: dict[str, Any] = {"resolution": resolution, "fit": fit, "value_range": value_range}
     if label_column:
         with suppress(ValueError):
-            return open_images(source, label_column=label_column, **how)
-    return open_images(source, **how)
+            return open_images(source, label_column=label_column, **options)
+    return open_images(source, **options)
 
 
 def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | None = None) -> Images:
@@ -222,8 +246,9 @@ def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | N
 
 
 def _with_generator(
-    side: Side | None, *, ema: bool, recipe: Recipe | None, device: torch.device | str
-) -> Side | None:
+    side: Side, *, ema: bool, recipe: Recipe | None, device: torch.device | str
+) -> str | Path | Dataset | Opened:
+    """Open a side if it is a generator."""
     if isinstance(side, str | Path) and is_generator(side):
         return open_generator(side, ema=ema, recipe=recipe, device=device)
     if isinstance(side, Generator):
@@ -231,16 +256,17 @@ def _with_generator(
     return side
 
 
-def _training_data(side: Side | None) -> str:
+def _training_data(side: Side) -> str:
+    """Return the name of the data that a run was trained on."""
     source = side.generator.config.get("data", {}).get("source") if isinstance(side, Opened) else None
     if not source:
         raise ValueError(
-            "name the real images, as in --real photos: only a trained run says what it learned from"
+            "name the real images, as in --real photos: only a trained run records its training data"
         )
     return str(source)
 
 
-def _called(side: Side | None) -> str | None:
+def _label(side: Side | None) -> str | None:
     if isinstance(side, Dataset):
         return side.name
     return str(side) if isinstance(side, str | Path) else None

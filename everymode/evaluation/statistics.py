@@ -1,4 +1,4 @@
-"""What one side of an evaluation leaves behind after one pass over its images, in memory that N does not change."""
+"""Statistics of one side of an evaluation, collected in one pass over its images with memory independent of N."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = ["Images", "Statistics", "collect"]
 
 RESERVOIR_SEED = 0
 ROWS_AT_ONCE = 1024
-"""Rows whose products are added to the covariance together: below that, copying it costs more than the products."""
+"""Number of rows per update of the covariance; with fewer, copying the covariance costs more than the products."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """One side of an evaluation: images that can be streamed, and all that their choice depends on.
+    """One side of an evaluation: a stream of images, and everything that their selection depends on.
 
     Attributes:
-        name: for people.
-        count: N.
-        batches: starts the stream: uint8 [n, C, H, W] each, the same images in the same order at every call.
-        labels: int64 [N], -1 = none.
+        name: name for display.
+        count: number of images N.
+        batches: starts the stream of batches, uint8 [n, C, H, W]; every call gives the same images in the same order.
+        labels: int64 [N]; -1 means no label.
         classes: class names; () without labels.
-        facts: JSON values that fix the images: two sides with equal facts give equal features.
-        take: rows [n] -> those images, uint8 [n, C, H, W].
-        warnings: sentences for the score card.
-        found: further facts, which are known once the images were streamed.
+        facts: JSON values that identify the images: two sides with equal facts have equal features.
+        take: rows [n] -> these images, uint8 [n, C, H, W].
+        warnings: warnings for the score card.
+        found: returns further facts, which are known after the images were streamed.
     """
 
     name: str
@@ -50,21 +50,22 @@ class Images:
 
     @property
     def class_counts(self) -> tuple[int, ...]:
-        """Images per class."""
+        """Number of images per class."""
         return tuple(np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes)).tolist())
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Moments over all N images, and features of some of them.
+    """Moments of the features of all N images, and the features of M of them.
 
     Attributes:
-        count: N.
-        mean: float64 [F]; covariance: float64 [F, F], unbiased.
-        features: float32 [M, F] of the rows that the reservoir kept; all of them where N is small enough.
-        rows: int64 [M], which images those are, ascending.
-        labels: int64 [M], -1 = none.
-        logits: float32 [M, K] where the extractor classifies, else None.
+        count: number of images N.
+        mean: float64 [F].
+        covariance: float64 [F, F], unbiased.
+        features: float32 [M, F], the features that the reservoir selected; all if N is at most its capacity.
+        rows: int64 [M], row numbers of these images, ascending.
+        labels: int64 [M]; -1 means no label.
+        logits: float32 [M, K] if the extractor is a classifier, otherwise None.
     """
 
     count: int
@@ -77,11 +78,12 @@ class Statistics:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the features of all N images were kept."""
+        """Whether the features of all N images are stored."""
         return len(self.rows) == self.count
 
     @property
     def width(self) -> int:
+        """Number of features F."""
         return len(self.mean)
 
 
@@ -94,17 +96,20 @@ def collect(
     device: torch.device | str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> Statistics:
-    """One pass over the images.
+    """Collect the statistics of a stream of images in one pass.
 
     Args:
-        layer: of the extractor; by default its first.
-        max_features: images whose features are kept, chosen by a reservoir with a fixed seed.
-        progress: called with the number of images done.
+        images: the stream.
+        extractor: extractor of the features.
+        layer: layer of the extractor. Default: its first.
+        max_features: number of images whose features are stored, selected by a reservoir with a fixed seed.
+        device: device of the extractor.
+        progress: called with the number of processed images.
 
     Raises:
-        ValueError: fewer than 2 images, an unknown layer, features that are not finite.
+        ValueError: if there are fewer than 2 images, the layer is unknown, or features are not finite.
     """
-    chosen = layer or extractor.default_layer
+    layer = layer or extractor.default_layer
     if images.count < 2:
         raise ValueError(
             f"{images.name} has {images.count} images; an evaluation needs at least 2 on each side"
@@ -112,11 +117,11 @@ def collect(
     moments, reservoir = StreamingMoments(), Reservoir(max_features, RESERVOIR_SEED)
     waiting: list[Tensor] = []
     labels = torch.from_numpy(np.ascontiguousarray(images.labels, dtype=np.int64))
-    parts = extract_batches(extractor, images.batches(), device=device, layers=[chosen], progress=progress)
-    for part in parts:
-        features = part.features[chosen]
+    batches = extract_batches(extractor, images.batches(), device=device, layers=[layer], progress=progress)
+    for batch in batches:
+        features = batch.features[layer]
         columns = {"features": features, "labels": labels[reservoir.seen : reservoir.seen + len(features)]}
-        reservoir.offer(columns if part.logits is None else {**columns, "logits": part.logits})
+        reservoir.offer(columns if batch.logits is None else {**columns, "logits": batch.logits})
         waiting.append(features)
         if sum(map(len, waiting)) >= ROWS_AT_ONCE:
             moments.update(torch.cat(waiting))
@@ -125,7 +130,7 @@ def collect(
         moments.update(torch.cat(waiting))
     if reservoir.seen != images.count:
         raise ValueError(
-            f"{images.name} announced {images.count} images and gave {reservoir.seen}; open it again"
+            f"{images.name} announced {images.count} images but gave {reservoir.seen}; open it again"
         )
     return Statistics(
         count=moments.count,

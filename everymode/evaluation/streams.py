@@ -1,4 +1,4 @@
-"""Data sets and generators as streams of 8-bit images, with the facts that fix them."""
+"""Datasets and generators as streams of 8-bit images, with the facts that identify the images."""
 
 from __future__ import annotations
 
@@ -27,28 +27,30 @@ ROWS_AT_ONCE = 256
 def images_of_dataset(
     dataset: Dataset, *, num: int | None = None, seed: int = 0, source: str | Path | None = None
 ) -> Images:
-    """A data set, or a fixed random choice of `num` of its images, as a stream.
+    """Return a dataset, or a fixed random subset of it, as a stream.
 
     Args:
-        seed: of the choice.
-        source: what the user called it.
+        dataset: a dataset of images.
+        num: number of images in the subset; None means all.
+        seed: seed of the subset.
+        source: user-provided name of the dataset.
 
     Raises:
-        ValueError: points, or fewer images than asked for.
+        ValueError: if the dataset holds points, or fewer than `num` images.
     """
     if dataset.is_points:
         raise ValueError(
-            f"{dataset.name} holds points in the plane; image metrics need images (for points, evaluate a generator "
-            "of points against a mixture such as ring)"
+            f"{dataset.name} holds points in the plane, but image metrics need images: for points, evaluate a "
+            "generator of points against a mixture such as ring"
         )
     total = len(dataset)
     if num is not None and not 2 <= num <= total:
-        raise ValueError(f"{dataset.name} has {total} images; ask for 2 to {total} of them, not {num}")
-    whole = num is None or num == total
-    rows = np.arange(total) if whole else random_rows(int(num or 0), total, seed).numpy()
+        raise ValueError(f"{dataset.name} has {total} images; choose 2 to {total} of them, not {num}")
+    complete = num is None or num == total
+    rows = np.arange(total) if complete else random_rows(int(num or 0), total, seed).numpy()
 
-    def take(places: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(dataset.images[rows[np.asarray(places)]]))
+    def take(indices: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(dataset.images[rows[np.asarray(indices)]]))
 
     def batches() -> Iterator[Tensor]:
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -60,19 +62,19 @@ def images_of_dataset(
         "fingerprint": dataset.fingerprint,
         "images": len(rows),
         "of": total,
-        "choice_seed": None if whole else seed,
+        "choice_seed": None if complete else seed,
         "image_shape": list(dataset.image_shape),
     }
     warnings = []
     if dataset.jpegs:
         warnings.append(
-            f"{dataset.name} holds JPEG files ({dataset.jpegs}): compression is part of what is measured; store "
+            f"{dataset.name} holds JPEG files ({dataset.jpegs}): their compression changes the metrics; store "
             "generated images as PNG"
         )
-    # all that opening says of them; what it says of skipped files is among it, but not for data made in memory
+    # The notes of opened data include skipped files; those of datasets made in memory don't.
     warnings += [note if dataset.name in note else f"{dataset.name}: {note}" for note in dataset.notes]
     if dataset.num_skipped and not any(dataset.unreadable[0].name in note for note in dataset.notes):
-        warnings.append(f"{dataset.num_skipped} files of {dataset.name} could not be read and are left out")
+        warnings.append(f"{dataset.num_skipped} files of {dataset.name} could not be read and are skipped")
     return Images(
         name=dataset.name,
         count=len(rows),
@@ -95,29 +97,32 @@ def images_of_generator(
     ema: bool = True,
     step: int | None = None,
 ) -> Images:
-    """The first `num` images of a generator as a stream.
+    """Return the first `num` images of a generator as a stream.
 
     Args:
-        class_counts: images per class of its data, where its own configuration does not say.
-        classes: class names, where it knows none itself.
-        ema: whether these are averaged weights.
-        step: of training.
+        generator: a generator of images.
+        num: number of images.
+        sampling: sampling of the generator.
+        class_counts: number of images per class of its data, used if its config has none.
+        classes: class names, used if it has none.
+        ema: whether the weights are averaged ones.
+        step: training step of the weights.
 
     Raises:
-        ValueError: fewer than 2 or too many images, or a sampling that this generator can't have.
+        ValueError: if there are fewer than 2 or too many images, or if the generator does not support the sampling.
     """
     if not 2 <= num <= IMAGES_PER_SEED:
-        raise ValueError(f"{num} images of a generator were asked for; choose 2 to {IMAGES_PER_SEED:,}")
+        raise ValueError(f"the number of generated images must be 2 to {IMAGES_PER_SEED:,}, not {num}")
     numbers = recipe_numbers(generator)
     counts = numbers.get("class_counts") or class_counts
-    together = numbers.get("combination_counts") or ()
+    combination_counts = numbers.get("combination_counts") or ()
     drawer = Drawer(
         generator,
         sampling,
         class_counts=[int(count) for count in counts],
-        combination_counts=together,
+        combination_counts=combination_counts,
     )
-    law = together if isinstance(generator.num_labels, tuple) else counts
+    label_counts = combination_counts if isinstance(generator.num_labels, tuple) else counts
     names = generator.classes or tuple(classes)
     weights = tensors_hash(generator.network.state_dict())
     facts = {
@@ -126,7 +131,7 @@ def images_of_generator(
         "images": num,
         "seed": sampling.seed,
         **drawer.sampling.protocol(),
-        "class_counts": list(law) if drawer.sampling.label_prior == "data" else None,
+        "class_counts": list(label_counts) if drawer.sampling.label_prior == "data" else None,
         "ema": ema,
         "recipe": _digest_without_seed(generator),
         "recipe_name": numbers.get("name") or None,
@@ -147,15 +152,15 @@ def images_of_generator(
 
 
 def recipe_numbers(generator: Generator) -> dict[str, Any]:
-    """The numbers of the recipe that trained a generator; {} where it does not say."""
+    """Return the hyper-parameters of the recipe that trained a generator; {} if they are unknown."""
     return generator.config.get("recipe", {}).get("numbers", {})
 
 
 def _digest_without_seed(generator: Generator) -> str | None:
-    """What two runs that differ in their seed alone share; None where the recipe is not known."""
+    """Return a hash of the recipe without its seed: runs that differ only in their seeds share it. None if unknown."""
     record = generator.config.get("recipe")
     if not record:
         return None
-    kept = {name: value for name, value in record["numbers"].items() if name != "seed"}
-    text = json.dumps([record.get("own"), record.get("parts"), kept], sort_keys=True)
+    numbers = {name: value for name, value in record["numbers"].items() if name != "seed"}
+    text = json.dumps([record.get("own"), record.get("parts"), numbers], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Other people's weights and formats."""
+"""Conversion from and to the weight formats of other code."""
 
 from everymode.exchange.released import load_released, save_released
 

@@ -1,4 +1,4 @@
-"""Weights under the names of released BigGAN code, put into our BigGAN networks.
+"""Conversion between everymode's BigGAN weights and those of released BigGAN code.
 
 Names follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps; for the output
 network of Omni-INR-GAN, PeterouZh/Omni-GAN-DGP (inr_omniGAN.py, net_mlp.py); and for the class scores
@@ -32,8 +32,8 @@ _BOTH = (
 _GENERATOR = (
     (r"^output_layer\.0\.", "output_norm."),
     (r"^output_layer\.2\.", "output_conv."),
-    # There every second entry of the list is a ReLU.
-    (r"^inr_net\.layers\.(\d*[02468])\.", lambda found: f"output_head.layers.{int(found[1]) // 2}."),
+    # Every second entry of the released list is a ReLU.
+    (r"^inr_net\.layers\.(\d*[02468])\.", lambda match: f"output_head.layers.{int(match[1]) // 2}."),
 )
 _DISCRIMINATOR = (
     (r"^linear\.", "head.linear."),
@@ -41,12 +41,14 @@ _DISCRIMINATOR = (
     (r"^linear_c\.bias$", "head.class_bias"),
     (r"^linear_c\.", "head.embedding."),
 )
-# Singular values for the log, and counters of batch normalizations.
+# Singular values that are only logged, and counters of batch normalization layers.
 _IGNORED = re.compile(r"\.(sv\d+|num_batches_tracked|accumulation_counter)$")
+_LOADED = "_loaded_by_load_released"
+"""Attribute of a network: the tensors that `load_released` read and the network doesn't use, and the vectors u0."""
 
 
 LAYOUT = "biggan-pytorch"
-"""The only one so far: names of ajbrock/BigGAN-PyTorch and of what was built on it."""
+"""The only supported layout: the names of ajbrock/BigGAN-PyTorch and of code derived from it."""
 _OF_BOTH = (
     (r"^blocks\.(\d+)\.", r"blocks.\1.0."),
     (r"^attention\.(\d+)\.", r"blocks.\1.1."),
@@ -61,7 +63,7 @@ _OF_BOTH = (
 _OF_GENERATOR = (
     (r"^output_norm\.", "output_layer.0."),
     (r"^output_conv\.", "output_layer.2."),
-    (r"^output_head\.layers\.(\d+)\.", lambda found: f"inr_net.layers.{2 * int(found[1])}."),
+    (r"^output_head\.layers\.(\d+)\.", lambda match: f"inr_net.layers.{2 * int(match[1])}."),
 )
 _OF_DISCRIMINATOR = ((r"^head\.linear\.", "linear."), (r"^head\.embedding\.", "embed."))
 _OF_CLASS_SCORES = ((r"^head\.class_bias$", "linear_c.bias"), (r"^head\.embedding\.", "linear_c."))
@@ -70,56 +72,70 @@ _OF_CLASS_SCORES = ((r"^head\.class_bias$", "linear_c.bias"), (r"^head\.embeddin
 def load_released(
     network: BigGANGenerator | BigGANDiscriminator, state: Mapping[str, Tensor], layout: str = LAYOUT
 ) -> BigGANGenerator | BigGANDiscriminator:
-    """Loads a released state dict, in place, and returns the network; its evaluation outputs are then the
-    released ones.
+    """Load a released state dict into a network, in-place, so that its outputs in eval mode are the released ones.
 
-    Layers under spectral norm take the raw weight and the released vector `u0`. Layers without it take the
-    weight divided by its singular value as the released code has it in evaluation mode, so that a network
-    that is not trained on needs none. A class table is left out where the head has none (released omni-loss
-    discriminators keep an unused one).
+    Layers with spectral norm take the raw weight and the released vector `u0`. Layers without it take the weight
+    divided by its singular value, computed as in the released code's eval mode, so a network that is not trained
+    further needs no spectral norm. A class embedding is dropped if the head has none (released omni-loss
+    discriminators store an unused one).
 
-    A generator with `ImplicitHead` draws off its native size as the released test code does if the head is built with
-    `border_padding=False`.
+    A generator with an `ImplicitHead` built with `border_padding=False` draws other sizes than its native one exactly
+    as the released test code does.
 
     Args:
-        state: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`,
-            `linear.bias`. A leading `module.` is dropped. Where it is of float64, so is the network afterward.
-        layout: "biggan-pytorch", the only one so far.
+        network: built with the released layout; it is changed.
+        state: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`, `linear.bias`. A
+            leading `module.` is removed. If a tensor is float64, the network becomes float64.
+        layout: "biggan-pytorch", the only supported layout.
+
+    Returns:
+        `network`.
     Raises:
-        ValueError: an unknown layout, names are missing or unknown, shapes differ, or a normalized layer comes
-            without its `u0`. The network is then unchanged.
+        ValueError: if the layout is unknown, names are missing or unknown, shapes differ, or a normalized layer has no
+            `u0`. The network is then unchanged.
     """
     _require_layout(layout)
     rules = _BOTH + (_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR)
     named: dict[str, Tensor] = {}
-    for released_name, value in state.items():
-        if _IGNORED.search(released_name):
-            continue
-        name = released_name.removeprefix("module.")
+    unused: dict[str, Tensor] = {}
+    vectors: dict[str, Tensor] = {}
+    head = getattr(network, "head", None)
+    without_classes = head is not None and not hasattr(head, "embedding")
+    for full_name, value in state.items():
+        released_name = full_name.removeprefix("module.")
+        name = released_name
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
+        if _IGNORED.search(released_name) or (without_classes and name.startswith("head.embedding.")):
+            unused[released_name] = value.detach().cpu().clone()
+            continue
         named[name] = value
-    head = getattr(network, "head", None)
-    if head is not None and not hasattr(head, "embedding"):
-        named = {name: value for name, value in named.items() if not name.startswith("head.embedding.")}
+        if released_name.endswith(".u0"):
+            vectors[released_name] = value.detach().cpu().clone()
     translated = _for_layers(network, named)
     _require_match(network, translated)
     if any(value.dtype == torch.float64 for value in translated.values()):
         network.double()
     network.load_state_dict(translated)
+    vars(network)[_LOADED] = (unused, vectors)
     return network
 
 
 def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = LAYOUT) -> dict[str, Tensor]:
-    """The network's weights under the released names, which `load_released` takes back: its inverse.
+    """Return the network's weights under their released names: the inverse of `load_released`.
 
-    Layers under spectral norm give the raw weight, the vector `u0`, and the singular value `sv0` as it is estimated
-    now (released code only logs it). Tensors are copies on the CPU, of the network's type.
+    Layers with spectral norm give the raw weight, the vector `u0` and the singular value `sv0`, which released code
+    only logs: the loaded one, or the current estimate once the layer was trained. Tensors that `load_released` read and
+    the network has no use for, such as an unused class embedding, are returned too.
 
     Args:
-        layout: "biggan-pytorch", the only one so far.
+        network: a BigGAN network, unchanged.
+        layout: "biggan-pytorch", the only supported layout.
+
+    Returns:
+        Released name -> copy of the tensor on the CPU, in the network's data type.
     Raises:
-        ValueError: an unknown layout, or a layer under a rule that released code doesn't have.
+        ValueError: if the layout is unknown, or if a layer has a weight normalization that released code lacks.
     """
     _require_layout(layout)
     rules: tuple[tuple[str, Any], ...] = _OF_BOTH
@@ -130,13 +146,13 @@ def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = 
         rules += _OF_DISCRIMINATOR
     plain: dict[str, Tensor] = {}
     for name, value in network.state_dict().items():
-        found = re.fullmatch(r"(.*)\.parametrizations\.weight\.(original|0\.u)", name)
-        if found is None and ".parametrizations." in name:
+        match = re.fullmatch(r"(.*)\.parametrizations\.weight\.(original|0\.u)", name)
+        if match is None and ".parametrizations." in name:
             raise ValueError(
-                f"{name} is of a rule that released BigGAN code doesn't have; call remove_normalization(network) on a "
-                "copy first, and save that"
+                f"{name} belongs to a weight normalization that released BigGAN code doesn't have; call "
+                "remove_normalization(network) on a copy first, and save that"
             )
-        plain[f"{found[1]}.{'weight' if found[2] == 'original' else 'u0'}" if found else name] = value
+        plain[f"{match[1]}.{'weight' if match[2] == 'original' else 'u0'}" if match else name] = value
     plain |= {f"{name}.sv0": value.reshape(1) for name, value in singular_values(network).items()}
     saved: dict[str, Tensor] = {}
     for ours, value in plain.items():
@@ -144,18 +160,35 @@ def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = 
         for pattern, replacement in rules:
             name = re.sub(pattern, replacement, name)
         saved[name] = value.detach().cpu().clone()
-    return saved
+    unused, vectors = vars(network).get(_LOADED, ({}, {}))
+    return saved | _still_valid(unused, vectors, saved)
+
+
+def _still_valid(
+    unused: dict[str, Tensor], vectors: dict[str, Tensor], saved: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the loaded tensors that the network doesn't use, without singular values of layers that were trained."""
+    valid: dict[str, Tensor] = {}
+    for name, value in unused.items():
+        vector = f"{name.rpartition('.')[0]}.u0"
+        if re.search(r"\.sv\d+$", name) and vector in vectors:
+            # A layer in train mode moves its u with every forward pass; a layer without a norm has none.
+            current = saved.get(vector)
+            if current is None or not torch.equal(current, vectors[vector].to(current)):
+                continue
+        valid[name] = value.clone()
+    return valid
 
 
 def _require_layout(layout: str) -> None:
     if layout != LAYOUT:
         raise ValueError(
-            f'there is no layout {layout!r} of released weights; "{LAYOUT}" is the only one so far'
+            f'there is no layout {layout!r} of released weights; "{LAYOUT}" is the only supported one'
         )
 
 
 def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights and vectors u under the names they have in this network, normalized or not."""
+    """Return weights and vectors u under their names in this network, whose layers may be normalized or not."""
     layers = dict(network.named_modules())
     translated: dict[str, Tensor] = {}
     for name, value in named.items():
@@ -169,7 +202,7 @@ def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tenso
             if vector is None:
                 raise ValueError(
                     f"layer {path!r} is spectrally normalized, but the released weights hold no u0 for it; "
-                    "load them before normalize_weights, or leave that layer out with `include`."
+                    "load them before normalize_weights, or exclude that layer with `include`"
                 )
             translated[f"{path}.parametrizations.weight.original"] = value
         elif leaf == "weight" and vector is not None:
@@ -181,6 +214,7 @@ def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tenso
 
 @torch.no_grad()
 def _divided(weight: Tensor, vector: Tensor) -> Tensor:
+    """Return a weight divided by its singular value after one power iteration from u0."""
     matrix = weight.flatten(1).unsqueeze(0)
     vector = vector.to(matrix).reshape(1, 1, -1)
     sigma = power_iteration(matrix, vector, iterations=1, epsilon=1e-12)[2]
@@ -195,12 +229,12 @@ def _require_match(network: nn.Module, translated: dict[str, Tensor]) -> None:
         raise ValueError(
             f"the released weights don't fit this {type(network).__name__}: missing (in our names) "
             f"{missing[:8]}, unknown {unknown[:8]}; build it with the released layout, attention, "
-            "conditioning and head."
+            "conditioning and head"
         )
     for name, value in translated.items():
         if value.shape != expected[name].shape:
             raise ValueError(
-                f"the released weights don't fit this {type(network).__name__}: {name!r} is "
+                f"the released weights don't fit this {type(network).__name__}: {name!r} has shape "
                 f"{tuple(value.shape)}, here {tuple(expected[name].shape)}; build it with the released "
-                "widths, classes and latent_dim."
+                "widths, classes and latent_dim"
             )

@@ -1,4 +1,4 @@
-"""Feature extractors: networks that turn images into the numbers that metrics compare."""
+"""Feature extractors: networks that map images to the features that metrics compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of the small classifier: four convolutions, two halvings, means over the image, one linear layer."""
+"""The network of the small classifier: four convolutions, two max poolings, global average pooling, a linear layer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ __all__ = ["ClassifierNetwork"]
 
 
 class ClassifierNetwork(nn.Module):
-    """Images [N, channels, H, W] in 0 .. 255, any size from 8 -> "penultimate" and "stage2" features, and logits.
+    """Map images [N, channels, H, W] in 0 .. 255 to "penultimate" and "stage2" features and logits [N, num_classes].
+
+    Images may have any size of at least 8 pixels.
 
     Args:
-        channels: 1 or 3.
-        num_classes: K.
+        channels: number of input channels, 1 or 3.
+        num_classes: number of classes.
         width: channels of the first convolution; the last one has four times as many.
     """
 

@@ -1,4 +1,4 @@
-"""Training of the small classifier: a fixed number of steps, random shifts, one warm-up and cosine decay."""
+"""Training of the small classifier: a fixed number of steps with random shifts, linear warm-up and cosine decay."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from everymode.extractors.labeled_arrays import LabeledArrays
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.precision import full_float32
 from everymode.extractors.resizing import resize_images
-from everymode.extractors.weights import frozen
+from everymode.extractors.weights import frozen, to_channels_last
 
 __all__ = ["ClassifierSettings", "train_network"]
 
@@ -28,17 +28,20 @@ STEPS_PER_REPORT = 50
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """Every number of a classifier's training.
+    """Hyper-parameters of a classifier's training.
 
     Attributes:
-        steps: of the optimizer.
+        steps: number of optimizer steps.
         batch_size: images per step.
         width: channels of the first convolution.
-        learning_rate: AdamW's at its peak, after a tenth of the steps.
-        weight_decay: AdamW's.
-        shift: images are moved by up to this share of their sides, edges repeated.
-        mirror: flip half of the images left to right; not for digits or letters.
-        largest_side: larger images are shrunk to it before training and use.
+        learning_rate: peak learning rate of AdamW, reached after a tenth of the steps.
+        weight_decay: weight decay of AdamW.
+        shift: largest random shift of an image, as a share of its sides; edges are repeated.
+        mirror: whether to mirror half of the images horizontally; not for digits or letters.
+        largest_side: largest side of the network's input in pixels; larger images are shrunk.
+
+    Raises:
+        ValueError: if a value is too small.
     """
 
     steps: int = 600
@@ -51,21 +54,21 @@ class ClassifierSettings:
     largest_side: int = 64
 
     def __post_init__(self) -> None:
-        smallest = {
+        minimum = {
             "steps": 1,
             "batch_size": 2,
             "width": 1,
             "shift": 0,
             "largest_side": ClassifierNetwork.smallest,
         }
-        for name, least in smallest.items():
+        for name, least in minimum.items():
             if getattr(self, name) < least:
                 raise ValueError(
                     f"{name} of the classifier is {getattr(self, name)}; it must be at least {least}"
                 )
 
     def input_size(self, size: Sequence[int]) -> tuple[int, int]:
-        """(H, W) of the network's input for images of `size`, neither side below the smallest allowed."""
+        """Return (H, W) of the network's input for images of `size`; both sides are at least the network's minimum."""
         factor = min(1.0, self.largest_side / max(size))
         height, width = (max(ClassifierNetwork.smallest, round(side * factor)) for side in size)
         return height, width
@@ -78,22 +81,22 @@ def train_network(
     device: torch.device,
     progress: Callable[[int, int], None] | None,
 ) -> ClassifierNetwork:
-    """A trained network on the CPU, frozen. `facts` gives channels, num_classes, input_size and seed."""
+    """Train a network and return it frozen, on the CPU. `facts` holds channels, num_classes, input_size and seed."""
     seed = facts["seed"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_seed(seed, "classifier", "weights"))
         network = ClassifierNetwork(facts["channels"], facts["num_classes"], width=settings.width)
-    network.to(device, memory_format=torch.channels_last).train()
+    to_channels_last(network.to(device)).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, weight_decay=settings.weight_decay)
     order = _order(len(data.labels), settings.batch_size, seed)
-    # the caller may be inside autocast or no_grad; neither is wanted here
+    # The caller may be inside autocast or no_grad; neither must apply here.
     with full_float32(device), torch.enable_grad():
         for step in range(settings.steps):
-            places = next(order)
-            images = with_channels(data.rows_at(places).to(device), facts["channels"])
+            indices = next(order)
+            images = with_channels(data.rows_at(indices).to(device), facts["channels"])
             pixels = resize_images(images, tuple(facts["input_size"]))
-            pixels = _augmented(pixels, settings, Draws(seed, f"classifier-{step}", Rows.all(len(places))))
-            labels = torch.from_numpy(data.labels[places]).to(device)
+            pixels = _augmented(pixels, settings, Draws(seed, f"classifier-{step}", Rows.all(len(indices))))
+            labels = torch.from_numpy(data.labels[indices]).to(device)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(step / settings.steps)
             logits = network(pixels.contiguous(memory_format=torch.channels_last)).logits
@@ -108,7 +111,7 @@ def train_network(
 
 
 def _order(count: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
-    """Batches of places without end: one shuffling after another, joined without a gap."""
+    """Yield batches of indices without end; shuffled epochs follow each other, and a batch may span two of them."""
     waiting, epoch = np.empty(0, np.int64), 0
     while True:
         while len(waiting) < batch_size:
@@ -120,19 +123,19 @@ def _order(count: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _rate(share: float) -> float:
-    """Factor of the learning rate after this share of the steps: up along a line, down along a cosine."""
+    """Return the learning rate factor after this share of the steps: linear warm-up, then cosine decay."""
     if share < WARM_UP:
         return (share + 0.01) / (WARM_UP + 0.01)
     return 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
 
 
 def _augmented(pixels: Tensor, settings: ClassifierSettings, draws: Draws) -> Tensor:
-    """Images moved by whole pixels, edges repeated, and mirrored where the settings say so."""
+    """Return images shifted by whole pixels, with repeated edges, and mirrored if the settings say so."""
     index = []
     for dim, name in ((2, "rows"), (3, "columns")):
-        reach = int(pixels.shape[dim] * settings.shift)
-        moves = draws.integers(name, 2 * reach + 1).view(-1, 1) - reach
-        lines = torch.arange(pixels.shape[dim]) + moves
+        largest = int(pixels.shape[dim] * settings.shift)
+        shifts = draws.integers(name, 2 * largest + 1).view(-1, 1) - largest
+        lines = torch.arange(pixels.shape[dim]) + shifts
         index.append(lines.clamp_(0, pixels.shape[dim] - 1).to(pixels.device))
     rows, columns = index
     if settings.mirror:

@@ -1,7 +1,7 @@
-"""A small classifier of your own classes, trained in a minute when first needed, then kept and reused.
+"""A small classifier for custom classes, trained within a minute when it is first needed, and cached.
 
-It serves metrics that ask "which class is this?" (modes hit, class accuracy of generated images, stacked digits) and
-gives features for data that ImageNet's networks know nothing of, such as digits.
+Metrics that need the class of an image use it (modes reached, class accuracy of generated images, stacked digits). It
+also gives features for data unlike ImageNet, such as digits.
 """
 
 from __future__ import annotations
@@ -43,32 +43,38 @@ FORMAT_VERSION = 1
 
 
 class LabeledImages(Protocol):
-    """A data set as `classifier_for` needs it: images uint8 [N, C, H, W], labels int64 [N] (-1 = unlabeled)."""
+    """Interface of the datasets that `classifier_for` uses."""
 
     @property
-    def images(self) -> Any: ...
+    def images(self) -> Any:
+        """Images, uint8 [N, C, H, W]."""
+        ...
 
     @property
-    def labels(self) -> np.ndarray: ...
+    def labels(self) -> np.ndarray:
+        """Labels, int64 [N]; -1 means unlabeled."""
+        ...
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Hash of images and labels."""
+        ...
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained classifier with what must be said of it beside every number it gives.
+    """A trained classifier with the facts that must be reported with its results.
 
     Attributes:
-        name: of the data, for people and for the names of metrics.
-        network: in eval mode; images [N, C, H, W], float32 in 0 .. 255, to `Activations`.
+        name: name of the data, used in the names of metrics.
+        network: network in eval mode; it maps images [N, C, H, W], float32 in 0 .. 255, to `Activations`.
         input_size: (H, W) of the network's input.
-        channels: 1 or 3.
-        num_classes: K.
-        held_out_accuracy: share of the images kept out of training that it names rightly.
-        held_out_count: how many those were.
+        channels: number of input channels, 1 or 3.
+        num_classes: number of classes K.
+        held_out_accuracy: accuracy on the held-out images.
+        held_out_count: number of held-out images.
         weights_hash: SHA-256 of the weights.
-        settings: every number of the training, its seed and the data's fingerprints.
+        settings: all hyper-parameters of the training, its seed and the data's fingerprints.
     """
 
     name: str
@@ -82,7 +88,7 @@ class Classifier:
     settings: Mapping[str, Any]
 
     def extractor(self) -> Extractor:
-        """This classifier as an extractor: layers "penultimate" and "stage2", logits of its own classes."""
+        """Return this classifier as an extractor with layers "penultimate" and "stage2" and logits of its classes."""
         return Extractor(
             name=self.name,
             weights_hash=self.weights_hash,
@@ -109,32 +115,36 @@ def train_classifier(
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
-    """Train a small convolutional network on labeled images, or load it where the same training was done before.
+    """Train a small convolutional network on labeled images, or load it if the same training is cached.
 
-    On a CPU the same images, numbers, build and number of threads give the same weights. Random states elsewhere are
-    not touched.
+    On a CPU, the same images, hyper-parameters, build and number of threads give the same weights. Global random
+    states are unchanged.
 
     Args:
         images: uint8 [N, C, H, W] with 1, 3 or 4 channels.
-        labels: int64 [N]; rows with -1 (unlabeled) are left out.
-        held_out: share of every class that is kept out of training to measure the accuracy, or other images and
-            their labels.
-        seed: of the initial weights, order, shifts and held-out rows.
-        name: of the data.
-        num_classes: K; by default the largest label plus 1.
-        settings: the numbers of the training; by default `ClassifierSettings()`.
-        fingerprint: digest of images and labels, where it is known already.
-        cache_dir: where classifiers are kept; by default $EVERYMODE_CACHE or ~/.cache/everymode.
-        device: where to train.
-        progress: called with the steps done and their total, every 50 steps.
+        labels: int64 [N]; rows with -1 (unlabeled) are ignored.
+        held_out: share of each class that is held out to measure the accuracy, or a pair of other images and labels.
+        seed: seed of the initial weights, the order, the shifts and the held-out rows.
+        name: name of the data.
+        num_classes: number of classes. Default: the largest label plus 1.
+        settings: hyper-parameters of the training. Default: `ClassifierSettings()`.
+        fingerprint: hash of images and labels, if it is already known.
+        cache_dir: cache folder. Default: $EVERYMODE_CACHE or ~/.cache/everymode.
+        device: device of the training.
+        progress: called with the number of finished steps and the total, every 50 steps.
 
+    Returns:
+        The classifier, on the CPU.
     Raises:
-        ValueError: images or labels of another kind, fewer than two classes, nothing left to hold out.
+        ValueError: if images or labels have another type or shape, there are fewer than two classes, or no image can
+            be held out.
     """
     settings, device = settings or ClassifierSettings(), torch.device(device)
     training = labeled_arrays(images, labels, "images")
-    share = held_out if isinstance(held_out, float | int) else None
-    test = None if share is not None else labeled_arrays(held_out[0], held_out[1], "held-out images")
+    if isinstance(held_out, float | int):
+        share, test = held_out, None
+    else:
+        share, test = 0.0, labeled_arrays(held_out[0], held_out[1], "held-out images")
     facts = {
         "version": FORMAT_VERSION,
         "fingerprint": fingerprint or training.fingerprint(),
@@ -146,14 +156,14 @@ def train_classifier(
         "device": device.type,
         **asdict(settings),
     }
-    place = cached_classifier(name, _key(facts), cache_dir)
-    if (found := place.read()) is not None:
-        return _rebuilt(name, *found)
+    cache = cached_classifier(name, _key(facts), cache_dir)
+    if (cached := cache.read()) is not None:
+        return _rebuilt(name, *cached)
     if test is None:
         training, test = training.split(share, seed)
     network = train_network(training, facts, settings, device, progress)
     record = _record(name, network, facts, training, test)
-    place.write(record, network.state_dict())
+    cache.write(record, network.state_dict())
     return _rebuilt(name, record, network.state_dict())
 
 
@@ -163,14 +173,14 @@ def classifier_for(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Classifier:
-    """The classifier of a data set by name, with the defaults of `train_classifier`.
+    """Return the classifier of a dataset by name, trained with the defaults of `train_classifier`.
 
-    "digits" trains on the bundled digits' training split and is measured on the other; of any other data set, a tenth
-    of every class is held out. Images that come in mirror-image pairs are not assumed: nothing is mirrored.
+    "digits" is trained on the training split of the bundled digits and tested on the held-out split; for other
+    datasets, a tenth of each class is held out. Images are not mirrored, since a mirror image may have another class.
 
     Args:
-        name: "digits", or whatever `open_data` opens.
-        open_data: such as `everymode.data.open_images`.
+        name: "digits", or a name or path that `open_data` opens.
+        open_data: opens a dataset, such as `everymode.data.open_images`.
         progress: as for `train_classifier`.
 
     Raises:
@@ -181,12 +191,12 @@ def classifier_for(
         held_out: float | tuple[Any, Any] = (other.images, other.labels)
     else:
         data, held_out = open_data(name), 0.1
-    own_name = name if name == "digits" else f"classifier-{_readable(name)}"
+    metric_name = name if name == "digits" else f"classifier-{_readable(name)}"
     return train_classifier(
         data.images,
         data.labels,
         held_out=held_out,
-        name=own_name,
+        name=metric_name,
         fingerprint=data.fingerprint,
         progress=progress,
     )
@@ -195,7 +205,7 @@ def classifier_for(
 def predicted_labels(
     classifier: Classifier, images: Tensor | np.ndarray | Any, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """The likeliest class of uint8 images [N, C, H, W]: int64 [N], on the CPU."""
+    """Return the most probable class of each image of uint8 [N, C, H, W], int64 [N] on the CPU."""
     extracted = extract(classifier.extractor(), image_batches(images, 256), device=device, batch_size=256)
     assert extracted.logits is not None
     return extracted.logits.argmax(1)
@@ -204,22 +214,22 @@ def predicted_labels(
 def stacked_digit_labels(
     classifier: Classifier, images: Tensor | np.ndarray | Any, *, device: torch.device | str = "cpu"
 ) -> Tensor:
-    """Which of 1,000 modes stacked digits belong to: each channel read by itself as a gray digit, 100 a + 10 b + c.
+    """Return the mode of each stacked image, one of 1,000: the digits a, b and c of its channels give 100 a + 10 b + c.
 
     Args:
-        classifier: of ten digits.
-        images: uint8 [N, 3, H, W].
+        classifier: a classifier of ten digits.
+        images: uint8 [N, 3, H, W]; each channel is a gray digit.
+        device: device of the classifier.
 
     Returns:
         int64 [N], 0 .. 999.
-
     Raises:
-        ValueError: another number of classes or of channels.
+        ValueError: if the classifier does not have 10 classes, or the images don't have 3 channels.
     """
     if classifier.num_classes != 10 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
-            f"stacked digits are read by a classifier of 10 digits from images [N, 3, H, W]; "
-            f"{classifier.name} has {classifier.num_classes} classes, the images are {list(images.shape)}"
+            f"stacked digits need a classifier of 10 digits and images [N, 3, H, W]; {classifier.name} has "
+            f"{classifier.num_classes} classes, and the images are {list(images.shape)}"
         )
     hundreds, tens, ones = (
         predicted_labels(classifier, images[:, channel : channel + 1], device=device) for channel in range(3)
@@ -228,7 +238,7 @@ def stacked_digit_labels(
 
 
 def _readable(name: str) -> str:
-    """The part of a path or of a data set's name that people know it by, fit for the name of a metric."""
+    """Return the last component of a path or dataset name as lower-case letters, digits and hyphens."""
     last = name.rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
     return re.sub(r"[^A-Za-z0-9]+", "-", last.split(".")[0]).strip("-").lower() or "data"
 
@@ -236,13 +246,13 @@ def _readable(name: str) -> str:
 def _class_count(
     name: str, training: LabeledArrays, test: LabeledArrays | None, num_classes: int | None
 ) -> int:
-    """K: `num_classes`, or the largest label plus 1. Raises ValueError for fewer than two, or than the labels need."""
+    """Return `num_classes`, or the largest label plus 1; raise ValueError if it is below 2 or excludes a label."""
     largest = max(int(each.labels.max()) for each in (training, test) if each is not None)
     classes = largest + 1 if num_classes is None else num_classes
     if classes <= largest or len(np.unique(training.labels)) < 2:
         raise ValueError(
-            f"{name} has labels up to {largest} of {len(np.unique(training.labels))} kinds, and num_classes is "
-            f"{classes}; a classifier needs two classes or more, and labels 0 .. num_classes - 1"
+            f"{name} has {len(np.unique(training.labels))} different labels, the largest {largest}, and num_classes is "
+            f"{classes}; a classifier needs at least two classes, and labels 0 .. num_classes - 1"
         )
     return classes
 
@@ -258,7 +268,7 @@ def _record(
     training: LabeledArrays,
     test: LabeledArrays,
 ) -> dict[str, Any]:
-    """What is kept beside the weights."""
+    """Return the record that is cached with the weights."""
     return {
         "settings": facts,
         "held_out_accuracy": _accuracy(name, network, facts, test),
@@ -280,7 +290,7 @@ def _accuracy(name: str, network: ClassifierNetwork, facts: Mapping[str, Any], t
         channels=facts["channels"],
         num_classes=facts["num_classes"],
     )
-    batches = (with_channels(test.rows_at(part), facts["channels"]) for part in test.parts(256))
+    batches = (with_channels(test.rows_at(indices), facts["channels"]) for indices in test.batches(256))
     extracted = extract(extractor, batches, device="cpu", batch_size=256)
     assert extracted.logits is not None
     return float((extracted.logits.argmax(1) == torch.from_numpy(test.labels)).double().mean())

@@ -1,8 +1,9 @@
-"""DINOv2's vision transformer with patches of 14 pixels, from a file of yours: features that agree with people.
+"""DINOv2's vision transformer with patches of 14 pixels, with weights from a user-provided file.
 
 Oquab et al. 2023; Stein et al. 2023 ("Exposing flaws of generative model evaluation metrics") compare generators by the
-class token of ViT-L/14. Weights and names as in facebookresearch/dinov2:dinov2/models/vision_transformer.py; size,
-mean and deviation as in layer6ai-labs/dgm-eval:dgm_eval/models/dinov2.py, which resizes in 8 bits where we keep floats.
+class token of ViT-L/14, since such metrics agree with human evaluators. Weights and names as in
+facebookresearch/dinov2:dinov2/models/vision_transformer.py; size, mean and standard deviation as in
+layer6ai-labs/dgm-eval:dgm_eval/models/dinov2.py, which resizes in 8 bits; here images are resized as floats.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ HEAD_WIDTH = 64
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NAMES = {384: "vits14", 768: "vitb14", 1024: "vitl14"}
 POSITION_OFFSET = 0.1
-"""The released model stretches positions by (side + 0.1) / native side; its features contain that."""
+"""Offset in the scale factor (side + 0.1) / native side by which the released model resizes position embeddings."""
 
 
 class Attention(nn.Module):
@@ -47,13 +48,13 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
         query, key, value = self.qkv(x).view(batch, tokens, 3, -1, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
-        # written out, because fused attention does not obey the precision that is asked of products
+        # Not fused: fused attention ignores the precision that is set for matrix products.
         weights = (query * HEAD_WIDTH**-0.5 @ key.transpose(-2, -1)).softmax(-1)
         return self.proj((weights @ value).transpose(1, 2).reshape(batch, tokens, width))
 
 
 class Mlp(nn.Module):
-    """Two linear layers with an exact GELU between them."""
+    """MLP of two linear layers with an exact GELU between them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class LayerScale(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each normalized before and scaled after, added to its input."""
+    """Transformer block: attention and MLP, each with pre-normalization, a LayerScale and a residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    """Each patch of 14 x 14 pixels as one token."""
+    """Embedding of each patch of 14 x 14 pixels as one token."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -104,12 +105,14 @@ class PatchEmbedding(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """RGB images [N, 3, H, W] in 0 .. 255, sides multiples of 14 -> the class token and the patches' mean, [N, width].
+    """Map RGB images [N, 3, H, W] in 0 .. 255 to the class token and the mean of the patch tokens, both [N, width].
+
+    The sides of the images must be multiples of 14.
 
     Args:
-        width: of a token, a multiple of 64.
+        width: width of a token, a multiple of 64.
         depth: number of blocks.
-        native_side: patches along a side of the images that the positions were learned on (37, for 518 pixels).
+        native_side: number of patches per side in the images of the training (37, for 518 pixels).
     """
 
     def __init__(self, *, width: int = 1024, depth: int = 24, native_side: int = 37) -> None:
@@ -134,7 +137,7 @@ class VisionTransformer(nn.Module):
         return Activations({"class-token": x[:, 0], "patch-mean": x[:, 1:].mean(1)})
 
     def positions(self, height: int, width: int) -> Tensor:
-        """[1, 1 + height * width, D]: the learned positions, interpolated to another number of patches."""
+        """Return the position embeddings [1, 1 + height * width, D], interpolated to this number of patches."""
         side = self.native_side
         if (height, width) == (side, side):
             return self.pos_embed
@@ -146,14 +149,15 @@ class VisionTransformer(nn.Module):
 
 
 def dinov2(path_or_url: str | Path) -> Extractor:
-    """The extractor "dinov2-vitl14-224" (or vits14, vitb14, by what the file holds).
+    """Return the extractor "dinov2-vitl14-224" (or vits14 or vitb14, depending on the file).
 
     Args:
-        path_or_url: of dinov2_vitl14_pretrain.pth, which published comparisons use, or of its smaller relatives.
+        path_or_url: path or address of dinov2_vitl14_pretrain.pth, which published comparisons use, or of a smaller
+            model's weights.
 
     Raises:
-        FileNotFoundError: no file there.
-        ValueError: a file that does not hold such weights, or those of the giant or of a model with registers.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file holds other weights, or those of the giant model or a model with registers.
     """
     path = weights_path(path_or_url)
     file = read_weights(path)
@@ -173,7 +177,7 @@ def dinov2(path_or_url: str | Path) -> Extractor:
 
 
 def _sizes(file: WeightsFile) -> tuple[int, int, int]:
-    """Width, depth and native side, from the shapes of the tensors."""
+    """Return the width, depth and native side, read from the shapes of the tensors."""
     tensors = file.tensors
     if "register_tokens" in tensors or any(".mlp.w12." in name for name in tensors):
         raise ValueError(
@@ -183,7 +187,7 @@ def _sizes(file: WeightsFile) -> tuple[int, int, int]:
     positions = tensors.get("pos_embed")
     if positions is None or positions.ndim != 3 or positions.shape[1] < 2 or positions.shape[2] % HEAD_WIDTH:
         raise ValueError(
-            f"{file.path} does not hold DINOv2 weights (no fitting pos_embed in it); "
+            f"{file.path} does not hold DINOv2 weights (pos_embed is missing or has an invalid shape); "
             f"give dinov2_vitl14_pretrain.pth"
         )
     numbers = [int(match[1]) for name in tensors if (match := re.match(r"blocks\.(\d+)\.", name))]

@@ -1,4 +1,4 @@
-"""From a stream of images to their features: fixed passes, full precision, and checks of what the network says."""
+"""Extraction of features from a stream of images: fixed batches, full precision, and checked network outputs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Features(NamedTuple):
     """Features of N images, in their order.
 
     Attributes:
-        features: layer -> [N, D] float32, on the CPU.
-        logits: [N, K] float32 where the extractor classifies, else None.
+        features: layer -> float32 [N, D], on the CPU.
+        logits: float32 [N, K] if the extractor is a classifier, otherwise None.
     """
 
     features: dict[str, Tensor]
@@ -35,23 +35,23 @@ class Features(NamedTuple):
 
     @property
     def probabilities(self) -> Tensor:
-        """[N, K] float64 class probabilities.
+        """Class probabilities, float64 [N, K].
 
         Raises:
-            ValueError: the extractor does not classify.
+            ValueError: if the extractor is not a classifier.
         """
         if self.logits is None:
             raise ValueError(
-                "these features have no class probabilities; use an extractor that classifies, such as lite0"
+                "these features have no class probabilities; use an extractor that is a classifier, such as lite0"
             )
         return self.logits.double().softmax(1)
 
 
 def image_batches(images: Tensor | np.ndarray | Any, batch_size: int = NETWORK_BATCH) -> Iterator[Tensor]:
-    """uint8 images [N, C, H, W] (tensor, array, memory map, rows of a data set) in pieces, in their order."""
+    """Yield uint8 images [N, C, H, W] (tensor, array, memory map or rows of a dataset) in batches, in their order."""
     for start in range(0, len(images), batch_size):
-        piece = images[start : start + batch_size]
-        yield piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece))
+        batch = images[start : start + batch_size]
+        yield batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
 
 
 def extract(
@@ -63,32 +63,36 @@ def extract(
     batch_size: int = NETWORK_BATCH,
     progress: Callable[[int], None] | None = None,
 ) -> Features:
-    """Features of all images, held in memory: 5 kB per image for lite0's default layer.
+    """Extract the features of all images into memory: 5 kB per image for lite0's default layer.
 
-    The network always sees `batch_size` images at once, cut afresh from the stream, so how the stream was cut changes
-    nothing at all; another `batch_size` changes features by rounding (at most 1e-4 of their largest, for lite0).
+    The stream is cut again into batches of `batch_size` images, so its own batches don't matter. Another `batch_size`
+    changes features only by rounding (for lite0 at most 1e-4 of the largest).
 
     Args:
-        extractor: from `find_extractor`, or your own.
-        batches: uint8 [n, C, H, W] each, with 1, 3 or 4 channels, all images of one shape.
-        device: where the network runs; it is moved there and stays.
-        layers: to be kept; by default the extractor's default layer alone.
-        batch_size: images per pass.
-        progress: called with the number of images done, after each pass.
+        extractor: an extractor of `find_extractor`, or a custom one.
+        batches: batches of images, uint8 [n, C, H, W] with 1, 3 or 4 channels; all images have one shape.
+        device: device of the network, which is moved there and stays there.
+        layers: layers to extract. Default: the extractor's default layer.
+        batch_size: images per forward pass.
+        progress: called with the number of processed images after each pass.
 
+    Returns:
+        Features of all images, on the CPU.
     Raises:
-        ValueError: no images, images of another kind or of several shapes, an unknown layer, features that are
-            not finite or not as the extractor announces them.
+        ValueError: if there are no images, images have another type or several shapes, a layer is unknown, or the
+            outputs are not finite or don't have the shapes that the extractor declares.
     """
-    kept = list(
+    extracted = list(
         extract_batches(
             extractor, batches, device=device, layers=layers, batch_size=batch_size, progress=progress
         )
     )
-    if not kept:
+    if not extracted:
         raise ValueError("there are no images to extract features from; the stream of batches was empty")
-    features = {layer: torch.cat([part.features[layer] for part in kept]) for layer in kept[0].features}
-    logits = [part.logits for part in kept if part.logits is not None]
+    features = {
+        layer: torch.cat([batch.features[layer] for batch in extracted]) for layer in extracted[0].features
+    }
+    logits = [batch.logits for batch in extracted if batch.logits is not None]
     return Features(features, torch.cat(logits) if logits else None)
 
 
@@ -101,9 +105,9 @@ def extract_batches(
     batch_size: int = NETWORK_BATCH,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Features]:
-    """As `extract`, one pass at a time, for statistics that need not keep the features."""
-    wanted = tuple(layers) if layers is not None else (extractor.default_layer,)
-    for layer in wanted:
+    """Yield the features of `extract` batch by batch, for statistics that don't need all of them at once."""
+    requested = tuple(layers) if layers is not None else (extractor.default_layer,)
+    for layer in requested:
         if layer not in extractor.layers:
             raise ValueError(
                 f"the extractor {extractor.name} has no layer {layer!r}; "
@@ -115,19 +119,19 @@ def extract_batches(
     if isinstance(extractor.network, nn.Module):
         extractor.network.to(device).eval()
     done = 0
-    for images in _cut_afresh(batches, batch_size):
+    for images in _rebatched(batches, batch_size):
         with full_float32(device):
             pixels = with_channels(images.to(device), extractor.channels)
             resized = resize_images(pixels, extractor.input_size, extractor.resize)
-            said = extractor.network(resized.contiguous(memory_format=torch.channels_last))
-        yield _checked(extractor, said, wanted, len(images), done)
+            activations = extractor.network(resized.contiguous(memory_format=torch.channels_last))
+        yield _checked(extractor, activations, requested, len(images), done)
         done += len(images)
         if progress is not None:
             progress(done)
 
 
-def _cut_afresh(batches: Iterable[Tensor | np.ndarray], batch_size: int) -> Iterator[Tensor]:
-    """The same images in passes of `batch_size`; the last one may be smaller."""
+def _rebatched(batches: Iterable[Tensor | np.ndarray], batch_size: int) -> Iterator[Tensor]:
+    """Yield the images in batches of `batch_size`; the last one may be smaller."""
     waiting: list[Tensor] = []
     count, shape = 0, None
     for batch in batches:
@@ -135,7 +139,7 @@ def _cut_afresh(batches: Iterable[Tensor | np.ndarray], batch_size: int) -> Iter
         if images.ndim != 4 or images.dtype != torch.uint8:
             raise ValueError(
                 f"a batch is {images.dtype} {list(images.shape)}; give uint8 [n, C, H, W] "
-                f"(floats in [-1, 1] become uint8 by `quantized`)"
+                f"(`quantized` converts floats in [-1, 1] to uint8)"
             )
         shape = shape or images.shape[1:]
         if images.shape[1:] != shape:
@@ -146,37 +150,39 @@ def _cut_afresh(batches: Iterable[Tensor | np.ndarray], batch_size: int) -> Iter
         count += len(images)
         if count >= batch_size:
             joined = torch.cat(waiting) if len(waiting) > 1 else images
-            whole = count - count % batch_size
-            yield from joined[:whole].split(batch_size)
-            waiting, count = ([joined[whole:]], count - whole) if whole < count else ([], 0)
+            end = count - count % batch_size
+            yield from joined[:end].split(batch_size)
+            waiting, count = ([joined[end:]], count - end) if end < count else ([], 0)
     if count:
         yield torch.cat(waiting)
 
 
 def _checked(
-    extractor: Extractor, said: Activations, wanted: tuple[str, ...], count: int, done: int
+    extractor: Extractor, activations: Activations, layers: tuple[str, ...], count: int, done: int
 ) -> Features:
-    given = {layer: said.features.get(layer) for layer in wanted}
+    """Return the activations of `count` images after `done` others as features, after checking them."""
     features = {}
-    for layer, values in given.items():
+    for layer in layers:
+        values = activations.features.get(layer)
         width = extractor.layers[layer]
         if values is None or tuple(values.shape) != (count, width):
             shape = None if values is None else list(values.shape)
             raise ValueError(
-                f"the extractor {extractor.name} announces layer {layer} as [{count}, {width}] but gives {shape}"
+                f"the extractor {extractor.name} declares layer {layer} as [{count}, {width}] but returns {shape}"
             )
         features[layer] = values.float().cpu()
         finite = torch.isfinite(features[layer]).all(1)
         if not bool(finite.all()):
             first = done + int((~finite).nonzero()[0])
             raise ValueError(
-                f"the extractor {extractor.name} gives NaN or infinity in layer {layer}, first for image {first}"
+                f"the extractor {extractor.name} returns NaN or infinity in layer {layer}, first for image {first}"
             )
     if extractor.num_classes is None:
         return Features(features, None)
-    if said.logits is None or tuple(said.logits.shape) != (count, extractor.num_classes):
-        shape = None if said.logits is None else list(said.logits.shape)
+    logits = activations.logits
+    if logits is None or tuple(logits.shape) != (count, extractor.num_classes):
+        shape = None if logits is None else list(logits.shape)
         raise ValueError(
-            f"the extractor {extractor.name} announces logits [{count}, {extractor.num_classes}] but gives {shape}"
+            f"the extractor {extractor.name} declares logits [{count}, {extractor.num_classes}] but returns {shape}"
         )
-    return Features(features, said.logits.float().cpu())
+    return Features(features, logits.float().cpu())

@@ -1,4 +1,4 @@
-"""The record of a feature extractor: which weights, at which size, resized how, and what it gives."""
+"""Feature extractors: a network with its weights' hash, input size, resizing rule, layers and classes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Activations", "Extractor"]
 
 
 class Activations(NamedTuple):
-    """What a network says of some images.
+    """Outputs of an extractor's network for N images.
 
     Attributes:
-        features: layer -> [N, D] float.
-        logits: [N, K] float, for networks that classify.
+        features: layer -> float [N, D].
+        logits: float [N, K] if the network is a classifier, otherwise None.
     """
 
     features: Mapping[str, Tensor]
@@ -27,20 +27,23 @@ class Activations(NamedTuple):
 
 @dataclass(frozen=True)
 class Extractor:
-    """A network with everything that a number computed from its features depends on.
+    """A network with everything that a metric computed from its features depends on.
 
     Attributes:
         name: family and size, such as "lite0-128"; part of every metric's name.
         weights_hash: SHA-256 of the weights, 64 hexadecimal digits.
-        input_size: (H, W) of the network's input; images of another size or aspect are stretched to it.
-        resize: how.
+        input_size: (H, W) of the network's input; images of another size or aspect ratio are stretched to it.
+        resize: resizing rule.
         layers: width D of each layer; the first one is the default.
-        network: resized images [N, channels, H, W], float32 in 0 .. 255, to `Activations`. It normalizes its
-            input itself, must not depend on the other images of a batch, and is used in eval mode.
-        channels: 1 (gray) or 3 (RGB) that the network reads.
-        num_classes: K where the network classifies, else None.
-        published_names: names that the literature reserves for a metric over this extractor's default
-            layer, such as {"fd": "fid"} for TensorFlow's Inception and for no other network.
+        network: maps resized images [N, channels, H, W], float32 in 0 .. 255, to `Activations`. It normalizes its
+            input itself, must treat each image of a batch independently, and runs in eval mode.
+        channels: number of input channels, 1 (gray) or 3 (RGB).
+        num_classes: number of classes K if the network is a classifier, otherwise None.
+        published_names: names that the literature reserves for metrics over this extractor's default layer, such as
+            {"fd": "fid"} for TensorFlow's Inception only.
+
+    Raises:
+        ValueError: if there is no layer, or if the channels or the input size are invalid.
     """
 
     name: str
@@ -55,24 +58,28 @@ class Extractor:
 
     def __post_init__(self) -> None:
         if not self.layers:
-            raise ValueError(f"the extractor {self.name} names no layer; give at least one, layer -> width")
+            raise ValueError(f"the extractor {self.name} has no layers; give at least one, layer -> width")
         if self.channels not in (1, 3):
             raise ValueError(
-                f"the extractor {self.name} reads {self.channels} channels; choose 1 (gray) or 3 (RGB)"
+                f"the extractor {self.name} has {self.channels} input channels; choose 1 (gray) or 3 (RGB)"
             )
         if min(self.input_size) < 1:
             raise ValueError(f"the extractor {self.name} has input size {self.input_size}; give (H, W) >= 1")
 
     @property
     def default_layer(self) -> str:
+        """The first layer."""
         return next(iter(self.layers))
 
     def metric_name(self, metric: str, layer: str | None = None) -> str:
-        """The full name of a metric over these features: "fd" -> "fd-lite0-128", or "fid" where it is one.
+        """Return the full name of a metric over these features: "fd" -> "fd-lite0-128", or "fid" if it is the FID.
 
         Args:
             metric: short name, such as "fd" (Frechet distance), "kd" (kernel distance) or "is" (inception score).
-            layer: of the features; another one than the default is added to the name.
+            layer: layer of the features; it is added to the name unless it is the default one.
+
+        Raises:
+            ValueError: if the layer is unknown.
         """
         if layer is not None and layer not in self.layers:
             raise ValueError(
@@ -83,7 +90,7 @@ class Extractor:
         return self.published_names.get(metric, f"{metric}-{self.name}")
 
     def facts(self) -> dict[str, Any]:
-        """What a stored number must say of its extractor (ready for JSON)."""
+        """Return the facts about the extractor that are stored with every value, as JSON values."""
         return {
             "name": self.name,
             "weights_hash": self.weights_hash,

@@ -1,4 +1,4 @@
-"""Feature extractors by name: `find_extractor`, and what goes with it in one place."""
+"""Lookup of feature extractors by name. The module also exports the other public names of extractors."""
 
 from __future__ import annotations
 
@@ -44,23 +44,22 @@ def find_extractor(
     open_data: Callable[[str], LabeledImages] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Extractor:
-    """The extractor that a user names.
+    """Return an extractor by name.
 
     Args:
-        name: "lite0" or "lite0:64" (ImageNet features that ship with the extra `eval`), "inception:PATH" (FID; a
-            path or an http address), "dinov2:PATH", "random" or "random:64" (for tests), "digits" or
-            "classifier:DATA" (a small classifier, trained on labeled images when first asked for, then kept),
-            or "package.module:attribute" or "file.py:attribute" (your own `Extractor`, or a function without
-            arguments that returns one).
-        size: side of the input in pixels where the name leaves it out (lite0 only).
+        name: "lite0" or "lite0:64" (ImageNet features; needs the extra `eval`), "inception:PATH" (FID; a path or an
+            http address), "dinov2:PATH", "random" or "random:64" (for tests), "digits" or "classifier:DATA" (a small
+            classifier, trained on labeled images when it is first used, and cached), or "package.module:attribute" or
+            "file.py:attribute" (a custom `Extractor`, or a function without arguments that returns one).
+        size: side of the input in pixels if the name contains none (lite0 only).
         open_data: opens the labeled images of "digits" and "classifier:DATA" by name; pass
             `everymode.data.open_images`.
-        progress: called with steps done and their total while a classifier is trained.
+        progress: called with the number of finished steps and the total while a classifier is trained.
 
     Raises:
-        ValueError: an unknown name, or an argument that the extractor refuses.
-        FileNotFoundError: no file at PATH.
-        ModuleNotFoundError: the weights of lite0 are not installed.
+        ValueError: if the name is unknown or its argument is invalid.
+        FileNotFoundError: if there is no file at PATH.
+        ModuleNotFoundError: if the weights of lite0 are not installed.
     """
     family, _, argument = name.partition(":")
     if family == "lite0":
@@ -69,15 +68,15 @@ def find_extractor(
         return random_convolutions(_side(name, argument, 32))
     if family in ("inception", "dinov2"):
         if not argument:
-            raise ValueError(f'"{name}" needs the weights: write {family}:PATH with the path of the file')
+            raise ValueError(f'"{name}" needs weights: write {family}:PATH with the path of the file')
         return inception(argument) if family == "inception" else dinov2(argument)
     if name == "digits" or (family == "classifier" and argument):
         if open_data is None:
             raise ValueError(f'"{name}" needs labeled images; pass open_data=everymode.data.open_images')
         return classifier_for(argument or name, open_data, progress=progress).extractor()
     if argument and family != "classifier":
-        place, _, attribute = name.rpartition(":")
-        return _own(place, attribute)
+        source, _, attribute = name.rpartition(":")
+        return _custom(source, attribute)
     raise ValueError(f'there is no extractor "{name}"; choose one of {NAMES}')
 
 
@@ -86,34 +85,35 @@ def _side(name: str, argument: str, size: int) -> int:
         return size
     if not argument.isdecimal():
         raise ValueError(
-            f'"{name}" should end in a number of pixels, such as {name.partition(":")[0]}:64, not "{argument}"'
+            f'"{name}" must end in a number of pixels, such as {name.partition(":")[0]}:64, not "{argument}"'
         )
     return int(argument)
 
 
-def _own(place: str, attribute: str) -> Extractor:
-    module = _module_of_file(Path(place)) if place.endswith(".py") else _module_named(place)
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
+def _custom(source: str, attribute: str) -> Extractor:
+    """Return the extractor that is, or is returned by, an attribute of a module or Python file."""
+    module = _module_of_file(Path(source)) if source.endswith(".py") else _module_named(source)
+    value: Any = module
+    for name in attribute.split("."):
+        if not hasattr(value, name):
             raise ValueError(
-                f"{place} has no {attribute}; define an Extractor there, or a function that returns one"
+                f"{source} has no {attribute}; define an Extractor there, or a function that returns one"
             )
-        found = getattr(found, part)
-    if callable(found):
-        found = found()
-    if not isinstance(found, Extractor):
+        value = getattr(value, name)
+    if callable(value):
+        value = value()
+    if not isinstance(value, Extractor):
         raise ValueError(
-            f"{place}:{attribute} is {type(found).__name__}; it must be an Extractor, or a function without "
+            f"{source}:{attribute} is {type(value).__name__}; it must be an Extractor, or a function without "
             f"arguments that returns one"
         )
-    return found
+    return value
 
 
 def _module_of_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError(
-            f"there is no file {path} (looked for {path.absolute()}) to take an extractor from"
+            f"there is no file {path} ({path.absolute()}) to load an extractor from; check the path"
         )
     return run_python_file(path, f"everymode_own_{path.stem}")
 
@@ -126,5 +126,5 @@ def _module_named(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, but not what it imports
+            raise  # the module exists, but one that it imports does not
         raise ValueError(unknown) from error

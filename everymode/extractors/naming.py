@@ -1,4 +1,4 @@
-"""What the name of an extractor leads to. Free of torch."""
+"""Checks of extractor names, without importing torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 __all__ = ["names_code", "require_named_by_user"]
 
 _SHIPPED = ("lite0", "random", "inception", "dinov2", "classifier")
-"""Families whose argument is a number or a path of this machine."""
+"""Families whose argument is a number or a local path."""
 
 
 def names_code(name: str) -> bool:
-    """Whether a name of `find_extractor` is of the user's own code, or of weights at an address: what a file that is
-    read, such as a run's config.json, may not name.
+    """Return whether a name of `find_extractor` refers to custom code or to weights at an address.
+
+    Files that are read, such as a run's config.json, must not name these.
     """
     family, _, argument = name.partition(":")
     if family not in _SHIPPED:
@@ -21,12 +22,15 @@ def names_code(name: str) -> bool:
 
 
 def require_named_by_user(recorded: str | None, named: str | None, path: object) -> None:
-    """Raise ValueError where a run's extractor is code or an address, and the user has not named the same one.
+    """Require that the user has named a run's extractor if it is code or an address.
 
     Args:
-        recorded: what the run's config.json says.
-        named: what the user's own recipe or flag says.
-        path: of the run, for the sentence.
+        recorded: extractor in the run's config.json.
+        named: extractor in the user's recipe or flag.
+        path: path of the run, for the error message.
+
+    Raises:
+        ValueError: if the recorded extractor is code or an address, and `named` is another one.
     """
     if recorded is not None and names_code(recorded) and recorded != named:
         raise ValueError(

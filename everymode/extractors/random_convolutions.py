@@ -1,4 +1,4 @@
-"""Random convolutions with fixed weights: features without meaning, for tests and first trials, anywhere."""
+"""Random convolutions with fixed weights: meaningless features for tests and first trials, without any file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUM_CLASSES = 10
 
 
 class RandomConvolutions(nn.Module):
-    """RGB images [N, 3, H, W] in 0 .. 255 -> 64 and 32 pooled features, and 10 logits."""
+    """Map RGB images [N, 3, H, W] in 0 .. 255 to 64 and 32 pooled features, and 10 logits."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class RandomConvolutions(nn.Module):
         self.third = nn.Conv2d(32, 64, 3, stride=2, padding=1, bias=False)
         self.classify = nn.Linear(64, NUM_CLASSES, bias=False)
         for name, weight in self.named_parameters():
-            # uniform numbers and one square root round the same everywhere, so that the hash can be pinned
+            # Uniform numbers and a square root are rounded equally on all machines, so the hash is the same everywhere.
             draws = Draws(seed, "random-convolutions", Rows.all(len(weight)), dtype=torch.float64)
             bound = math.sqrt(6.0 / weight[0].numel())
             values = (2.0 * draws.uniform(name, *weight.shape[1:]) - 1.0) * bound
@@ -45,13 +45,13 @@ class RandomConvolutions(nn.Module):
 
 
 def random_convolutions(size: int = 32) -> Extractor:
-    """The extractor "random-SIZE": fast, with weights that are the same on every machine.
+    """Return the extractor "random-SIZE": fast, with the same weights on every machine.
 
     Raises:
-        ValueError: a size below 8.
+        ValueError: if `size` is below 8.
     """
     if size < 8:
-        raise ValueError(f"random was asked for {size} pixels; it needs at least 8")
+        raise ValueError(f"the size of random must be at least 8 pixels, not {size}")
     with torch.random.fork_rng(devices=[]):
         network = frozen(RandomConvolutions())
     return Extractor(

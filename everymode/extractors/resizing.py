@@ -1,7 +1,7 @@
-"""Resizing of images before a network sees them: floats in, floats out, one named rule for each convention.
+"""Resizing of images for extractors, from floats to floats, with one named rule per convention.
 
-Numbers computed under different rules are not comparable: Parmar et al. 2022 ("On aliased resizing and
-surprising subtleties in GAN evaluation") measured by how much FID moves.
+Metrics computed with different rules are not comparable: Parmar et al. 2022 ("On aliased resizing and surprising
+subtleties in GAN evaluation") measured by how much FID changes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["BICUBIC", "TENSORFLOW_BILINEAR", "ResizeRule", "resize_images"]
 
 
 class ResizeRule(NamedTuple):
-    """A way to resize.
+    """A resizing rule.
 
     Attributes:
-        name: stored with every number that depends on it.
-        resize: [N, C, h, w] float in 0 .. 255 and (H, W) -> [N, C, H, W], same range.
+        name: name that is stored with every value that depends on the rule.
+        resize: maps float [N, C, h, w] in 0 .. 255 and (H, W) to [N, C, H, W] in the same range.
     """
 
     name: str
@@ -29,10 +29,10 @@ class ResizeRule(NamedTuple):
 
 
 def bicubic_antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bicubic with support widened when shrinking, overshoot clamped: Pillow's BICUBIC on float images.
+    """Resize bicubically with antialiasing when shrinking, and clamp overshoot: Pillow's BICUBIC on float images.
 
-    The agreement with Pillow, in gray levels of 255, is 1e-4 when shrinking and 2e-3 when enlarging. Pillow's 8-bit
-    mode rounds besides; nothing is rounded here.
+    Results agree with Pillow's to 1e-4 when shrinking and 2e-3 when enlarging, in gray levels of 255. Pillow's 8-bit
+    mode also rounds; this function does not.
     """
     if tuple(images.shape[-2:]) == tuple(size):
         return images
@@ -40,10 +40,10 @@ def bicubic_antialiased(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def tensorflow_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear as TensorFlow 1 resized: no antialiasing, and output row i samples input row i * h / H.
+    """Resize bilinearly as TensorFlow 1: without antialiasing, and output row i samples input row i * h / H.
 
-    There is no half-pixel shift, so the result is displaced toward the lower right against other libraries;
-    the published FID contains that. Follows the convention of
+    There is no half-pixel shift, so results are displaced toward the lower right relative to other libraries; the
+    published FID includes this. The convention is that of
     toshas/torch-fidelity:torch_fidelity/interpolate_compat_tensorflow.py.
     """
     for dim, length in ((-1, size[1]), (-2, size[0])):
@@ -55,7 +55,7 @@ def _sampled_lines(images: Tensor, dim: int, length: int) -> Tensor:
     available = images.shape[dim]
     if available == length:
         return images
-    # single precision throughout, as in TensorFlow: 299 positions fall on other lines in double precision
+    # Single precision, as in TensorFlow: in double precision, 299 positions would fall on other lines.
     scale = torch.tensor(available, dtype=torch.float32) / length
     positions = torch.arange(length, dtype=torch.float32) * scale
     lower = positions.floor().long().clamp(max=available - 1)
@@ -73,23 +73,22 @@ TENSORFLOW_BILINEAR = ResizeRule("tensorflow1-bilinear", tensorflow_bilinear)
 
 
 def resize_images(images: Tensor, size: tuple[int, int], rule: ResizeRule = BICUBIC) -> Tensor:
-    """Resize stored images for a network; other aspects are stretched, as every FID tool does.
+    """Resize stored images for a network. Other aspect ratios are stretched, as in all FID implementations.
 
     Args:
-        images: [N, C, h, w] uint8.
+        images: uint8 [N, C, h, w].
         size: (H, W).
-        rule: `BICUBIC` or `TENSORFLOW_BILINEAR`, or one of your own.
+        rule: `BICUBIC`, `TENSORFLOW_BILINEAR` or a custom rule.
 
     Returns:
-        [N, C, H, W] float32 in 0 .. 255, not rounded.
-
+        float32 [N, C, H, W] in 0 .. 255, not rounded.
     Raises:
-        ValueError: images that are not uint8 [N, C, H, W], or a size below 1.
+        ValueError: if images are not uint8 [N, C, h, w], or if a side of `size` is below 1.
     """
     if images.ndim != 4 or images.dtype != torch.uint8:
         raise ValueError(
             f"images are {images.dtype} {list(images.shape)}; give uint8 [N, C, H, W] "
-            f"(floats in [-1, 1] become uint8 by `quantized`)"
+            f"(`quantized` converts floats in [-1, 1] to uint8)"
         )
     if len(size) != 2 or min(size) < 1:
         raise ValueError(f"size is {size}; give (height, width), both at least 1")

@@ -1,4 +1,4 @@
-"""Weights of extractors: reading a file safely, its hash, and sentences for files that don't fit."""
+"""Weights of extractors: safe reading of files, their hashes, and error messages for files that don't fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 60
 
 
 class WeightsFile(NamedTuple):
-    """Tensors of a file by name, the file's SHA-256 (hexadecimal), and where it lies."""
+    """Tensors of a file by name, the file's SHA-256 (hexadecimal), and its path."""
 
     tensors: dict[str, Tensor]
     sha256: str
@@ -31,51 +31,49 @@ class WeightsFile(NamedTuple):
 
 
 def weights_path(path_or_url: str | Path) -> Path:
-    """A local path as it is; an http(s) address is downloaded once into the folder of kept files.
+    """Return the local path of a weights file. An http(s) address is downloaded once into the cache folder.
 
     Raises:
-        FileNotFoundError: no such file, or an address that can't be had.
+        FileNotFoundError: if there is no such file, or if the address can't be downloaded.
     """
     text = str(path_or_url)
     if text.startswith(("http://", "https://")):
         return _downloaded(text)
     path = Path(path_or_url).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no weights file {path} (looked for {path.absolute()}); check the path"
-        )
+        raise FileNotFoundError(f"there is no weights file {path} ({path.absolute()}); check the path")
     return path
 
 
 def _downloaded(address: str) -> Path:
     folder = cached_folder() / "weights"
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rsplit('/', 1)[-1][:80]}"
-    if place.is_file():
-        return place
+    path = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:12]}-{address.rsplit('/', 1)[-1][:80]}"
+    if path.is_file():
+        return path
     try:
-        with atomic_file(place, shared=True) as beside:
+        with atomic_file(path, shared=True) as temporary:
             with (
-                urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer,
-                beside.open("wb") as file,
+                urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response,
+                temporary.open("wb") as file,
             ):
-                expected = answer.headers.get("Content-Length")
-                while piece := answer.read(2**20):
-                    file.write(piece)
-            if expected is not None and beside.stat().st_size != int(expected):
-                raise OSError(f"{beside.stat().st_size} of {expected} bytes came")
+                expected = response.headers.get("Content-Length")
+                while chunk := response.read(2**20):
+                    file.write(chunk)
+            if expected is not None and temporary.stat().st_size != int(expected):
+                raise OSError(f"only {temporary.stat().st_size} of {expected} bytes were received")
     except (OSError, urllib.error.URLError) as error:
         raise FileNotFoundError(
             f"{address} can't be downloaded ({error}); download it by other means and give the local path"
         ) from error
-    return place
+    return path
 
 
 def read_weights(path: Path) -> WeightsFile:
-    """Tensors of a .safetensors file, or of a PyTorch file that holds tensors and nothing that runs.
+    """Read the tensors of a .safetensors file or a PyTorch file; code in a file is never run.
 
     Raises:
-        ValueError: a file of another kind.
+        ValueError: if the file is damaged or holds anything but tensors.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -85,46 +83,57 @@ def read_weights(path: Path) -> WeightsFile:
         else:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole .safetensors file ({error})") from error
-    except Exception as error:  # torch.load tells a foreign file by whatever its unpickler stumbles over
+        raise ValueError(
+            f"{path} is not a complete .safetensors file ({error}); copy or download it again"
+        ) from error
+    except Exception as error:  # torch.load raises many types of exceptions for files of other formats
         raise ValueError(
             f"{path} is not a file of PyTorch tensors ({type(error).__name__}: {str(error)[:200]}); "
             f"give a state dict saved by torch.save, or a .safetensors file"
         ) from error
     if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise ValueError(
-            f"{path} holds {type(tensors).__name__}, not tensors by name; give the plain state dict of the network"
+            f"{path} holds {type(tensors).__name__}, not tensors by name; give the state dict of the network"
         )
     return WeightsFile(dict(tensors), digest, path)
 
 
-def load_weights(network: nn.Module, file: WeightsFile, what: str) -> None:
-    """Load a file into `network`, every tensor of which must be there in the right shape.
+def load_weights(network: nn.Module, file: WeightsFile, title: str) -> None:
+    """Load a file into `network`; all tensors must be present and have the right shapes.
 
-    The counters of batch normalization (`num_batches_tracked`) mean nothing here and may be absent.
+    The counters of batch normalization (`num_batches_tracked`) are not used and may be absent.
+
+    Args:
+        network: receives the weights.
+        file: the file's tensors.
+        title: name of the network in the error message.
 
     Raises:
-        ValueError: names or shapes of another network; the sentence says which, and what was expected.
+        ValueError: if names or shapes are those of another network; the message lists the differences.
     """
-    wanted = network.state_dict()
-    counters = {name for name in wanted if name.endswith("num_batches_tracked")}
-    missing = [name for name in wanted if name not in file.tensors and name not in counters]
-    extra = [name for name in file.tensors if name not in wanted]
-    other = [
+    expected = network.state_dict()
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    missing = [name for name in expected if name not in file.tensors and name not in counters]
+    unexpected = [name for name in file.tensors if name not in expected]
+    reshaped = [
         f"{name} {list(file.tensors[name].shape)} instead of {list(tensor.shape)}"
-        for name, tensor in wanted.items()
+        for name, tensor in expected.items()
         if name in file.tensors and file.tensors[name].shape != tensor.shape
     ]
-    if missing or extra or other:
-        troubles = [
-            f"{len(names)} {kind} (such as {names[0]})"
-            for kind, names in (("missing", missing), ("not expected", extra), ("of another shape", other))
-            if names
-        ]
-        raise ValueError(f"{file.path} does not hold {what}: of its tensors, {'; '.join(troubles)}")
+    if missing or unexpected or reshaped:
+        groups = (("missing", missing), ("unexpected", unexpected), ("of another shape", reshaped))
+        differences = [f"{len(names)} {kind} (such as {names[0]})" for kind, names in groups if names]
+        raise ValueError(
+            f"{file.path} does not hold {title}: tensors are {'; '.join(differences)}; give the file of this network"
+        )
     network.load_state_dict(file.tensors, strict=False, assign=False)
 
 
 def frozen(network: nn.Module) -> nn.Module:
-    """The network in eval mode, float32, without gradients, laid out so that convolutions are fast."""
-    return network.eval().requires_grad_(False).float().to(memory_format=torch.channels_last)
+    """Put a network in eval mode, float32 and channels-last format without gradients, and return it."""
+    return to_channels_last(network.eval().requires_grad_(False).float())
+
+
+def to_channels_last(network: nn.Module) -> nn.Module:
+    """Convert a network to channels-last memory format, in which convolutions are faster, and return it."""
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  torch's overloads lack it

@@ -1,4 +1,4 @@
-"""k-means for many points and many clusters: on the points' device, in bounded memory, over several processes."""
+"""k-means for many points and many clusters, on the points' device, in bounded memory, across several processes."""
 
 from everymode.kmeans.assignment import nearest_centers
 from everymode.kmeans.fitting import KMeans, kmeans

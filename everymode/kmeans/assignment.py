@@ -1,4 +1,4 @@
-"""The nearest center of every point, by matrix products, block by block."""
+"""Assignment of points to their nearest centers, by matrix products, block by block."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from everymode.kmeans.point_blocks import Points
 
 @torch.no_grad()
 def nearest_centers(features: Tensor, centers: Tensor, *, block_rows: int | None = None) -> Tensor:
-    """[N] int64: the nearest of the centers [K, F] to each of the features [N, F]; the first of several equally near.
+    """Return the index of the nearest center for each row of features, int64 [N]; ties go to the lowest index.
 
     Args:
-        block_rows: rows that are computed at once; None = as many as suit the device.
-
-    Raises ValueError if the shapes don't fit, or for half precisions, in which squared lengths overflow.
+        features: [N, F], float32 or float64.
+        centers: [K, F].
+        block_rows: rows computed at once; None = chosen by the device.
+    Raises:
+        ValueError: if the shapes don't fit, or for half precision, in which squared lengths overflow.
     """
     if features.dtype not in (torch.float32, torch.float64):
         raise ValueError(
-            f"features must be float32 or float64, not {features.dtype}: convert them by .float()"
+            f"features must be float32 or float64, not {features.dtype}: convert them with .float()"
         )
     if features.dim() != 2 or centers.dim() != 2 or features.shape[1] != centers.shape[1] or not len(centers):
         raise ValueError(
@@ -32,7 +34,7 @@ def nearest_centers(features: Tensor, centers: Tensor, *, block_rows: int | None
 
 
 def nearest(points: Points, centers: Tensor) -> Tensor:
-    """[n] int64: the nearest of the centers [K, F], which are given around the points' origin."""
+    """Return the index of the nearest center for each point, int64 [n]; centers [K, F] are relative to the origin."""
     labels = torch.empty(len(points.features), dtype=torch.long, device=centers.device)
     scorer = Scorer(centers)
     for rows, block in points.blocks(len(centers)):
@@ -41,7 +43,7 @@ def nearest(points: Points, centers: Tensor) -> Tensor:
 
 
 class Scorer:
-    """Compares points with centers by x c - |c|^2 / 2, which is largest for the nearest center."""
+    """Scores of points against centers, x c - |c|^2 / 2, which are largest for the nearest center."""
 
     def __init__(self, centers: Tensor) -> None:
         self.columns = centers.T
@@ -49,16 +51,19 @@ class Scorer:
         self._memory = centers.new_empty(0, len(centers))
 
     def nearest(self, block: Tensor) -> Tensor:
-        """[b] int64: the nearest center to each point [b, F]."""
+        """Return the index of the nearest center for each point of a block [b, F], int64 [b]."""
         if len(self._memory) < len(block):
             self._memory = block.new_empty(len(block), len(self.bias))
         scores = torch.addmm(self.bias, block, self.columns, out=self._memory[: len(block)])
-        return scores.max(1).indices  # the first one, where several are equal
+        return scores.max(1).indices  # the lowest index if several are equal
 
 
 def squared_distances(points: Points, centers: Tensor, labels: Tensor) -> Tensor:
-    """[n] squared distance of each point to the center it is labeled with, from the differences: no digits lost."""
-    found = torch.empty(len(points.features), dtype=centers.dtype, device=centers.device)
+    """Return the squared distance [n] of each point to the center of its label.
+
+    It is computed from differences, which avoids cancellation.
+    """
+    distances = torch.empty(len(points.features), dtype=centers.dtype, device=centers.device)
     for rows, block in points.blocks():
-        found[rows] = block.sub_(centers[labels[rows]]).square_().sum(1)
-    return found
+        distances[rows] = block.sub_(centers[labels[rows]]).square_().sum(1)
+    return distances

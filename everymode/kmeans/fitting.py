@@ -1,4 +1,4 @@
-"""The whole of k-means: starts in the directions that matter, the best one polished in all of them."""
+"""Complete k-means: several starts on the leading principal coordinates, the best one refined on all features."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from everymode.kmeans.seeding import seed_centers
 
 
 class KMeans(NamedTuple):
-    """A clustering. Over several processes all but the labels are of all points, and the same in each process."""
+    """A clustering. With several processes everything but the labels covers all points and is equal in all of them."""
 
     centers: Tensor
-    """[K, F] in the features' type."""
+    """[K, F] in the features' dtype."""
     labels: Tensor
-    """[N] int64, this process's points: the nearest center, the first of several equally near."""
+    """[N] int64: index of the nearest center of each of this process's points; ties go to the lowest index."""
     counts: Tensor
-    """[K] int64: points of each label. Some may be 0 where there are fewer distinct points than clusters."""
+    """[K] int64: number of points of each label; some are 0 if there are fewer distinct points than clusters."""
     inertia: float
     """Sum of squared distances to the nearest center."""
     spread: float
     """Sum of squared distances to the mean of all points."""
     iterations: int
-    """Iterations that were made in all F dimensions."""
+    """Number of iterations in all F dimensions."""
 
 
 @torch.no_grad()
@@ -45,36 +45,42 @@ def kmeans(
     gather: Gather = same,
     block_rows: int | None = None,
 ) -> KMeans:
-    """Cluster features [N, F] (float32 or float64) around K centers.
+    """Cluster features around k centers.
 
     Without `initial`, k-means++ and Lloyd's iteration run from several starts on the features' coordinates along their
-    `dimensions` principal directions (or all, if there are no more); the start of least inertia is then iterated on in
-    full. With `initial` [K, F], only that iteration runs. The result depends on the features and the seed alone, not on
-    the device's random numbers.
+    leading principal directions; Lloyd's iteration on all features then refines the result of lowest inertia. With
+    `initial`, only the latter runs. The result depends on the features and the seed alone, not on the device's random
+    numbers.
 
-    A cluster that loses all its points is put on a point that is far from its center. Where there are fewer distinct
-    points than clusters, the clusters left over stay where they are, without points.
+    A cluster that loses all its points moves to a point far from that point's center. If there are fewer distinct
+    points than clusters, the remaining clusters stay unchanged, without points.
 
     Args:
-        seed: of the starts' draws and of the search for principal directions.
-        starts: runs of k-means++, of which the best is kept.
-        iterations: the most that one run makes, on the coordinates and in full.
+        features: [N, F], float32 or float64.
+        k: number of clusters.
+        seed: seed of the starts and of the search for principal directions.
+        starts: runs of k-means++, of which the best is selected.
+        initial: initial centers [K, F]; None draws them.
+        iterations: maximum number of iterations of each run, on the coordinates and on all features.
         tolerance: a run ends when the squared moves of all centers sum to at most this, times the mean variance of a
             feature (scikit-learn's rule); 0 = when no center moves at all.
-        total: sums a tensor over processes that hold different points; each passes its own rows.
-        gather: the rows of all processes, in the order of ranks. One process with the rows in that order finds the
-            same clusters, up to rounding. Only coordinates [N, dimensions] are gathered, not features.
-        block_rows: rows that are computed at once; None = as many as suit the device.
-
+        dimensions: number of principal directions; with at most as many features all of them are used.
+        total: function that sums a tensor over processes that hold different points; each passes its own rows.
+        gather: function that returns the rows of all processes in the order of ranks. A single process with the rows
+            in that order finds the same clusters up to rounding. Only coordinates [N, dimensions] are gathered, not
+            features.
+        block_rows: rows computed at once; None = chosen by the device.
+    Returns:
+        The clustering.
     Raises:
-        TypeError: for features that are no tensor.
-        ValueError: for fewer points than clusters, features that are not finite, or centers that don't fit.
+        TypeError: if features are not a tensor.
+        ValueError: if there are fewer points than clusters, features are not finite, or centers don't fit.
     """
     _require_possible(features, (k, starts, iterations, dimensions, block_rows), tolerance)
-    points, number, spread = around_mean(features, total=total, gather=gather, block_rows=block_rows)
-    if number < k:
+    points, count, spread = around_mean(features, total=total, gather=gather, block_rows=block_rows)
+    if count < k:
         raise ValueError(
-            f"{number} points can't make {k} clusters: ask for fewer clusters, or give more points"
+            f"{count} points can't make {k} clusters: choose fewer clusters, or provide more points"
         )
     if initial is None:
         generator = torch.Generator().manual_seed(seed)
@@ -88,7 +94,7 @@ def kmeans(
         settled.labels,
         total(torch.bincount(settled.labels, minlength=k)),
         inertia(points, settled),
-        spread * number,
+        spread * count,
         settled.iterations,
     )
 
@@ -96,7 +102,7 @@ def kmeans(
 def _require_possible(features: object, counts: tuple[int | None, ...], tolerance: float) -> None:
     if not isinstance(features, Tensor):
         raise TypeError(
-            f"features are a torch tensor [N, F], not {type(features).__name__}: torch.as_tensor(features) makes one"
+            f"features must be a torch tensor [N, F], not {type(features).__name__}: call torch.as_tensor(features)"
         )
     if min(1 if count is None else count for count in counts) < 1 or tolerance < 0:
         raise ValueError(
@@ -109,7 +115,7 @@ def _require_centers(initial: Tensor, shape: tuple[int, int]) -> None:
     if initial.shape != shape or not bool(initial.isfinite().all()):
         raise ValueError(
             f"initial centers must be finite numbers of shape {list(shape)}, not of shape "
-            f"{list(initial.shape)}, or not finite: leave them out to start anew"
+            f"{list(initial.shape)}, or not finite: omit them to start from scratch"
         )
 
 
@@ -122,7 +128,7 @@ def _best_start(
     iterations: int,
     tolerance: float,
 ) -> Tensor:
-    """[K, F] centers around the points' origin: the best of several runs on the points' leading coordinates."""
+    """Return the centers [K, F], relative to the origin, of the best of several runs on the leading coordinates."""
     width = points.features.shape[1]
     if width > dimensions:
         directions = principal_directions(points, dimensions, generator)
@@ -138,5 +144,5 @@ def _best_start(
         if best is None or cost < least:
             best, least = settled.centers, cost
     assert best is not None
-    # Processes whose matrix products round differently must not go different ways: all take the first one's centers.
+    # Matrix products may round differently in each process; all use the centers of rank 0, so that they stay equal.
     return points.gather(best[None])[0] @ directions.T

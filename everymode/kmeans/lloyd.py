@@ -1,4 +1,4 @@
-"""Lloyd's iteration: each point to its nearest center, each center to the mean of its points, until nothing moves."""
+"""Lloyd's iteration: assign each point to its nearest center, move each center to the mean of its points, repeat."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from everymode.kmeans.point_blocks import Points
 
 
 class Settled(NamedTuple):
-    """Where the iteration ended."""
+    """Result of the iteration."""
 
     centers: Tensor
-    """[K, F] around the points' origin."""
+    """[K, F] relative to the points' origin."""
     labels: Tensor
-    """[n] int64, this process's points: the nearest of these centers."""
+    """[n] int64: index of the nearest of these centers for each of this process's points."""
     iterations: int
+    """Number of iterations."""
 
 
 def lloyd(points: Points, centers: Tensor, *, iterations: int, tolerance: float, spread: float) -> Settled:
-    """Iterate from centers [K, F], which are given around the points' origin.
+    """Run Lloyd's iteration.
 
     Args:
-        iterations: the most that are made.
-        tolerance: stop when the squared moves of all centers sum to at most this, times the points' mean variance of
-            a feature (scikit-learn's rule); 0 = when no center moves at all.
+        centers: the initial ones, [K, F], relative to the points' origin.
+        iterations: maximum number of iterations.
+        tolerance: the iteration ends when the squared moves of all centers sum to at most this, times the points' mean
+            variance of a feature (scikit-learn's rule); 0 = when no center moves at all.
         spread: mean squared length of the points.
+    Returns:
+        The centers, the labels by these centers, and the number of iterations.
     """
     limit = tolerance * spread / centers.shape[1]
     labels = torch.empty(len(points.features), dtype=torch.long, device=centers.device)
-    made, shift = 0, float("inf")
-    while made < iterations and shift > limit:
+    iteration, shift = 0, float("inf")
+    while iteration < iterations and shift > limit:
         scorer, gathered = Scorer(centers), Sums(len(centers), points)
         for rows, block in points.blocks(len(centers)):
             labels[rows] = scorer.nearest(block)
@@ -44,11 +48,11 @@ def lloyd(points: Points, centers: Tensor, *, iterations: int, tolerance: float,
             feed_starved(points, centers, labels, sums, counts, near=spread)
         moved = means(sums, counts, otherwise=centers)
         shift = float((moved - centers).double().square().sum())
-        centers, made = moved, made + 1
-    return Settled(centers, labels if shift == 0 else nearest(points, centers), made)
+        centers, iteration = moved, iteration + 1
+    return Settled(centers, labels if shift == 0 else nearest(points, centers), iteration)
 
 
 def inertia(points: Points, settled: Settled) -> float:
-    """Sum of all processes' squared distances to the nearest center."""
+    """Return the sum of squared distances to the nearest center over the points of all processes."""
     distances = squared_distances(points, settled.centers, settled.labels)
     return float(points.total(distances.sum(dtype=torch.float64)))

@@ -1,4 +1,4 @@
-"""Points that are too many to copy: read in blocks, around an origin, and shared out over processes."""
+"""Point sets too large to copy: read block by block, relative to an origin, and distributed over processes."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 Total = Callable[[Tensor], Tensor]
-"""A tensor -> its sum over all processes."""
+"""Function from a tensor to its sum over all processes."""
 Gather = Callable[[Tensor], Tensor]
-"""This process's rows [n, ...] -> the rows of all processes, in the order of ranks."""
+"""Function from this process's rows [n, ...] to the rows of all processes, in the order of ranks."""
 
-_NUMBERS_AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
-"""Numbers in a block and its scores: little enough for a processor's cache, much enough to keep a GPU busy."""
+_BLOCK_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+"""Elements of a block and its scores, by device type: few enough for a CPU's cache, enough to keep a GPU busy."""
 
 
 def same(values: Tensor) -> Tensor:
-    """The tensor itself: sum and rows of all processes where there is one."""
+    """Return the tensor itself: the sum, and the rows, over a single process."""
     return values
 
 
 class Points(NamedTuple):
-    """This process's points [n, F], and how they are read: differences from an origin [F].
+    """This process's points [n, F], read as differences from an origin [F].
 
-    Distances by matrix products lose digits where points lie far from 0 in comparison to each other; around their mean
-    they don't. Centers are kept around the same origin.
+    Distances computed by matrix products lose digits if points lie far from 0 compared with their distances from each
+    other; relative to their mean they don't. Centers are relative to the same origin.
     """
 
     features: Tensor
@@ -34,20 +34,20 @@ class Points(NamedTuple):
     total: Total = same
     gather: Gather = same
     block_rows: int | None = None
-    """Points in a block; None = as many as suit the device."""
+    """Points per block; None = chosen by the device."""
 
     def blocks(self, columns: int = 0) -> Iterator[tuple[slice, Tensor]]:
-        """(rows, their points [b, F] around the origin), block by block.
+        """Iterate over blocks; yield their rows and their points [b, F] relative to the origin.
 
-        Every block lies in the same memory: it is valid until the next one is asked for.
+        All blocks share one buffer: a block is valid only until the next iteration.
 
         Args:
-            columns: numbers a point that the caller makes of a block.
+            columns: values per point that the caller computes from a block; they reduce its size.
         """
         count, width = self.features.shape
         if self.block_rows is None:
-            at_once = _NUMBERS_AT_ONCE.get(self.features.device.type, 2**20)
-            size = max(512, at_once // (width + columns))
+            elements = _BLOCK_ELEMENTS.get(self.features.device.type, 2**20)
+            size = max(512, elements // (width + columns))
         else:
             size = self.block_rows
         memory = self.features.new_empty(min(size, count), width)
@@ -59,14 +59,17 @@ class Points(NamedTuple):
 def around_mean(
     features: Tensor, *, total: Total = same, gather: Gather = same, block_rows: int | None = None
 ) -> tuple[Points, int, float]:
-    """Points around the mean of all processes' points, how many all are, and their mean squared length from there.
+    """Read features [n, F] relative to the mean of all processes' points.
 
-    Raises ValueError if features are not a float32 or float64 matrix, if there are none, or if one is not finite.
+    Returns:
+        The points, the number of points in all processes, and their mean squared distance from the mean.
+    Raises:
+        ValueError: if features are not a float32 or float64 matrix, there are none, or one is not finite.
     """
     if features.dim() != 2 or features.dtype not in (torch.float32, torch.float64):
         raise ValueError(
             f"features must be float32 or float64 of shape [N, F], not {features.dtype} of shape "
-            f"{list(features.shape)}: flatten each example's features, and convert them by .float()"
+            f"{list(features.shape)}: flatten each example's features, and convert them with .float()"
         )
     raw = Points(features, features.new_zeros(features.shape[1]), total, gather, block_rows)
     width = features.shape[1]
@@ -77,15 +80,15 @@ def around_mean(
     sums = total(sums)
     count = int(sums[width])
     if count == 0:
-        raise ValueError("there are no points: give at least one row of features")
+        raise ValueError("there are no points: provide at least one row of features")
     points = raw._replace(origin=(sums[:width] / count).to(features.dtype))
     squared = features.new_zeros((), dtype=torch.float64)
     for _, block in points.blocks():
         squared += block.square().sum(dtype=torch.float64)
     spread = float(total(squared)) / count
-    if not spread < float("inf"):  # not-a-number too
+    if not spread < float("inf"):  # NaN too
         raise ValueError(
-            "features must be finite, and their squares too: some are not, so the network that computes them may have "
-            "diverged"
+            "features and their squares must be finite, and some are not: check whether the network that computes them "
+            "has diverged"
         )
     return points, count, spread

@@ -1,4 +1,4 @@
-"""The directions in which points differ most, without a covariance matrix: randomized subspace iteration.
+"""Principal directions without a covariance matrix, by randomized subspace iteration.
 
 Method: Halko, Martinsson, Tropp: Finding structure with randomness (SIAM Review 2011), algorithm 4.4.
 """
@@ -11,33 +11,41 @@ from torch import Tensor
 from everymode.kmeans.point_blocks import Points
 
 _MORE = 16
-"""Directions that are followed beyond those asked for, so that these are accurate."""
+"""Additional directions in the iteration, which make the requested ones accurate."""
 _SWEEPS = 3
+"""Passes over the points."""
 
 
 def principal_directions(points: Points, dimensions: int, generator: torch.Generator) -> Tensor:
-    """[F, dimensions] orthonormal, the largest variance first, about the leading eigenvectors of the covariance.
+    """Return orthonormal directions [F, dimensions], approximately the leading eigenvectors of the covariance.
 
-    Every sweep is one pass over the points, in which processes sum one [F, dimensions + 16] matrix.
+    They are in the order of decreasing variance. Each sweep is one pass over the points, after which the processes sum
+    one [F, dimensions + 16] matrix.
     """
     width = points.features.shape[1]
-    follow = min(width, dimensions + _MORE)
-    basis = torch.randn(width, follow, generator=generator, dtype=torch.float64).to(points.features)
-    for _ in range(_SWEEPS):
-        basis = torch.linalg.qr(basis).Q
-        product = torch.zeros_like(basis, dtype=torch.float64)
-        for _, block in points.blocks(follow):
-            product += block.T @ (block @ basis)
-        product = points.total(product)
-        turned = basis.double().T @ product
-        basis, before = product.to(basis.dtype), basis
-    order = torch.linalg.eigh((turned + turned.T) / 2).eigenvectors.flip(1)[:, :dimensions]
-    return before @ order.to(before.dtype)
+    columns = min(width, dimensions + _MORE)
+    start = torch.randn(width, columns, generator=generator, dtype=torch.float64).to(points.features)
+    basis = torch.linalg.qr(start).Q
+    product = _scatter_product(points, basis)
+    for _ in range(_SWEEPS - 1):
+        basis = torch.linalg.qr(product.to(basis.dtype)).Q
+        product = _scatter_product(points, basis)
+    projected = basis.double().T @ product
+    order = torch.linalg.eigh((projected + projected.T) / 2).eigenvectors.flip(1)[:, :dimensions]
+    return basis @ order.to(basis.dtype)
 
 
 def project(points: Points, directions: Tensor) -> Tensor:
-    """[n, dimensions] coordinates of the points along the directions [F, dimensions]."""
-    found = points.features.new_empty(len(points.features), directions.shape[1])
+    """Return the coordinates [n, dimensions] of the points along the directions [F, dimensions]."""
+    coordinates = points.features.new_empty(len(points.features), directions.shape[1])
     for rows, block in points.blocks(directions.shape[1]):
-        torch.mm(block, directions, out=found[rows])
-    return found
+        torch.mm(block, directions, out=coordinates[rows])
+    return coordinates
+
+
+def _scatter_product(points: Points, basis: Tensor) -> Tensor:
+    """Return X^T X basis, float64 [F, columns], with X the points of all processes."""
+    product = torch.zeros_like(basis, dtype=torch.float64)
+    for _, block in points.blocks(basis.shape[1]):
+        product += block.T @ (block @ basis)
+    return points.total(product)

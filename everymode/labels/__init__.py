@@ -1,4 +1,4 @@
-"""Label sources: where the conditions of reals and fakes come from."""
+"""Label sources, which supply the conditions of real and generated examples."""
 
 from everymode.labels.clusters import ClusterLabels
 from everymode.labels.fixed_clusters import FixedClusters

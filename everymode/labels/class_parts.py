@@ -1,25 +1,31 @@
-"""Classes that are divided further: each label split into parts, the combination that Partition-Guided GAN leaves to
-future work (section 4.3).
+"""Labels that divide each class into parts, which Partition-Guided GAN (section 4.3) leaves to future work.
 
-A part is a class and the nearest of that class's centers in the partitioner's features h(x). The distance to a center m
-orders points as the logit 2 m . h - |m|^2 does, so nearest centers are a linear read-out of h, and the guide keeps what
-theorem 3 promises of it.
+A part is a class together with the nearest of that class's centers in the partitioner's features h(x). The distance to
+a center m orders points as the logit 2 m . h - |m|^2 does, so nearest centers are a linear read-out of h, and theorem 3
+still applies to the guide.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from everymode.game import UNLABELED, Condition
 from everymode.kmeans import kmeans
+from everymode.labels.interfaces import HasFeatures
 from everymode.labels.partition import BATCH, PartitionLabels, Reduction, guide_distance
 
 
 class NearestCenters(nn.Module):
-    """Logits [B, K] by nearest centers in the features of a network with `features(x) -> [B, F]`."""
+    """Classifier by the nearest of K centers in another network's features; the nearest has the largest logit.
+
+    Args:
+        network: with `features(x) -> [B, F]`.
+        num_centers: K.
+        width: F.
+    """
 
     centers: Tensor
     """[K, F]."""
@@ -30,21 +36,21 @@ class NearestCenters(nn.Module):
         self.register_buffer("centers", torch.zeros(num_centers, width))
 
     def features(self, x: Tensor) -> Tensor:
-        """Those of the network."""
-        return self.network.features(x)
+        """Return the network's features [B, F]."""
+        return cast(HasFeatures, self.network).features(x)
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * self.features(x) @ self.centers.T - self.centers.square().sum(1)
 
 
 class ClassPartLabels(PartitionLabels):
-    """Labels class * P + part, of C classes given with the data and P parts of each.
+    """Labels class * P + part, for the C classes of the dataset and P parts of each.
 
-    The guide and acceptance look at the parts of the asked class alone: that it is this class at all is for the
-    discriminator to see.
+    The guide and the rejection of samples compare only the parts of the requested class; whether a sample is of this
+    class at all is left to the discriminator.
 
     Args:
-        partitioner: with `features(x) -> [B, F]`; frozen.
+        partitioner: with `features(x) -> [B, F]`; it is frozen.
         width: F.
         num_classes: C.
         parts_per_class: P.
@@ -67,9 +73,9 @@ class ClassPartLabels(PartitionLabels):
 
     @torch.no_grad()
     def adopt(self, partitioner: nn.Module, data: Any, *, seed: int) -> None:
-        """Take over the partitioner's features, and find the centers: k-means of each class's features.
+        """Copy the partitioner's weights, and compute the centers by k-means of each class's features.
 
-        A class with fewer images than parts has the same center twice.
+        A class with fewer images than parts has repeated centers.
         """
         nearest = self.partitioner
         assert isinstance(nearest, NearestCenters)
@@ -81,16 +87,16 @@ class ClassPartLabels(PartitionLabels):
         )
         labels = data.gather_labels(rows.numpy(), device)
         for number in range(self.num_classes):
-            mine = features[labels == number]
-            if not len(mine):
+            members = features[labels == number]
+            if not len(members):
                 continue
-            parts = min(self.parts_per_class, len(mine))
-            found = kmeans(mine, parts, seed=seed + number, starts=5).centers
-            place = slice(number * self.parts_per_class, (number + 1) * self.parts_per_class)
-            nearest.centers[place] = found[torch.arange(self.parts_per_class, device=device) % parts]
+            parts = min(self.parts_per_class, len(members))
+            centers = kmeans(members, parts, seed=seed + number, starts=5).centers
+            block = slice(number * self.parts_per_class, (number + 1) * self.parts_per_class)
+            nearest.centers[block] = centers[torch.arange(self.parts_per_class, device=device) % parts]
 
     def choose(self, logits: Tensor, condition: Condition) -> Tensor:
-        """The nearest of the own class's parts; of all parts, for images without a label."""
+        """Return the nearest part of each image's class, int64 [B]; of all classes for images without a label."""
         assert isinstance(condition, Tensor)
         known = condition.clamp(min=0)
         own = self._own(logits, known * self.parts_per_class).argmax(1)
@@ -101,6 +107,6 @@ class ClassPartLabels(PartitionLabels):
         return guide_distance(own, labels % self.parts_per_class, reduction=reduction)
 
     def _own(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """[B, P]: the logits of the parts of each label's class."""
+        """Return the logits of the parts of each label's class, [B, P]."""
         blocks = logits.unflatten(1, (self.num_classes, self.parts_per_class))
         return blocks[torch.arange(len(blocks), device=blocks.device), labels // self.parts_per_class]

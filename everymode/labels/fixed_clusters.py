@@ -1,7 +1,7 @@
-"""Clusters of features that were learned before the game: the labels of Logo-GAN and of RotNet's features.
+"""Labels by clusters of features that are fixed before training, as in Logo-GAN and with RotNet's features.
 
 Sage, Agustsson, Timofte, Van Gool: Logo Synthesis and Manipulation with Clustered Generative Adversarial Networks (CVPR
-2018); Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), appendix A, for the numbers.
+2018); Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), appendix A, for hyper-parameters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from everymode.labels.clusters import ClusterLabels
 
 
 class FixedClusters(ClusterLabels):
-    """Clusters found once, in the features of an extractor that has nothing to do with the discriminator.
+    """Clusters computed once, in the features of an extractor that is independent of the discriminator.
 
-    Before `cluster`, image i is in cluster i mod K. Refreshes do nothing.
+    Before `cluster` is called, image i is in cluster i mod K. Refreshes do nothing.
 
     Args:
         extractor: with `features(x) -> [B, F]`; it is copied, and the copy (`teacher`) may be trained until `cluster`.
-        example: one example on the extractor's device (or without values), from which F is learned.
+        example: one example on the extractor's device (or on the meta device), from which F is inferred.
         numbers: num_clusters, num_images, mirrored, subset and starts of ClusterLabels.
     """
 
@@ -33,27 +33,30 @@ class FixedClusters(ClusterLabels):
 
     @torch.no_grad()
     def cluster(self, data: Any, random: Draws) -> dict[str, float]:
-        """Cluster the data by the teacher's features as they are now, in this process alone.
+        """Cluster the dataset by the teacher's current features, without communication with other processes.
 
         Args:
-            data: `len`, and `gather(rows, device, mirror=..., dtype=...)`.
-        Returns: see `ClusterLabels.refresh`.
+            data: with `len`, and `gather(rows, device, mirror=..., dtype=...)`.
+            random: draws of this moment.
+        Returns:
+            The statistics of `ClusterLabels.refresh`.
         """
-        together, self.synchronize = self.synchronize, False
+        synchronize, self.synchronize = self.synchronize, False
         try:
             return super().refresh(self.teacher, data, random)
         finally:
-            self.synchronize = together
+            self.synchronize = synchronize
 
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         return {}
 
 
 class FeatureFunction(nn.Module):
-    """A function as an extractor without state, so that no checkpoint holds its weights.
+    """An extractor that calls a function and has no state, so that checkpoints don't contain its weights.
 
     Args:
-        function: examples [B, ...] in [-1, 1] -> [B, width] features.
+        function: examples [B, ...] in [-1, 1] -> features [B, width].
+        width: number of features.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], width: int) -> None:
@@ -62,5 +65,5 @@ class FeatureFunction(nn.Module):
         self.width = width
 
     def features(self, x: Tensor) -> Tensor:
-        """[B, width]; for examples without values, features without values: the function is not called."""
+        """Return features [B, width]; for examples on the meta device an empty tensor, without calling the function."""
         return x.new_empty(len(x), self.width) if x.is_meta else self.function(x)

@@ -1,4 +1,4 @@
-"""The generator that makes a fake as its label, where several generators play together (MGAN).
+"""Labels that identify the generator of each fake, for training with several generators (MGAN).
 
 Hoang, Nguyen, Le, Phung: MGAN: Training Generative Adversarial Nets with Multiple Generators (ICLR 2018), with equal
 shares of all generators; released as qhoangdl/MGAN.
@@ -14,13 +14,15 @@ from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
 class GeneratorLabels(LabelSource):
-    """Fakes are labeled 0..K - 1 by their generator, as evenly as the batch allows; reals are UNLABELED.
+    """Labels 0..K - 1 of fakes by their generator, as evenly distributed as the batch allows; reals are UNLABELED.
 
-    Row i of a batch comes from generator (i + offset) mod K, and the offset is drawn (stream "first generator"), so
-    that over many batches every row comes from all of them. Samples outside of training draw a generator each.
+    Row i of a batch comes from generator (i + offset) mod K. The offset is drawn (stream "first generator"), so that
+    over many batches every row comes from every generator. Samples outside of training each draw a generator.
 
     Args:
         num_generators: K.
+    Raises:
+        ValueError: if there is no generator.
     """
 
     names_classes = False
@@ -33,19 +35,19 @@ class GeneratorLabels(LabelSource):
         self._count = num_generators
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64 UNLABELED."""
+        """Return UNLABELED for every real example, int64 [B]."""
         return self.label_unseen(batch.real)
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
-        """[rows] int64 generators, from the rows of the global batch."""
+        """Return the generator of each row of the global batch, int64 [rows]."""
         first = random.over(1).integers("first generator", self._count)
         rows = torch.arange(random.rows.start, random.rows.stop, device=first.device)
         return (rows + first) % self._count
 
     def draw(self, random: Draws) -> Tensor:
-        """[rows] int64 generators, all equally likely (stream "generator")."""
+        """Draw generators uniformly, int64 [rows] (stream "generator")."""
         return random.integers("generator", self._count)
 
     def label_unseen(self, examples: Tensor) -> Tensor:
-        """[B] int64 UNLABELED: no generator made them."""
+        """Return UNLABELED for every example, int64 [B], since no generator made it."""
         return torch.full((len(examples),), UNLABELED, device=examples.device)

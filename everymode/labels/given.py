@@ -12,34 +12,35 @@ from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
 class GivenLabels(LabelSource):
-    """The data set's labels for reals; labels of the same range for fakes, drawn or reused.
+    """The dataset's labels for reals; labels of the same range for fakes, drawn or reused.
 
-    Fakes' labels are drawn from the stream "fake labels": uniformly, or by `probabilities`. With `reuse`,
-    fakes take the real batch's labels instead, and only labels that are missing (UNLABELED) are drawn.
+    Fakes' labels are drawn from the stream "fake labels": uniformly, or by `probabilities`. With `reuse`, fakes take
+    the real batch's labels instead, and only missing labels (UNLABELED) are drawn.
 
-    Several labels an image (label blocks) are drawn together: uniformly, which makes each block uniform and
-    independent of the others (streams "fake labels 0", "fake labels 1", ...); or from `combinations`, so that what
-    never occurs together in the data is never drawn together (stream "fake labels", by number of combination).
+    With several labels per image (label blocks), either each block is drawn uniformly and independently (streams
+    "fake labels 0", "fake labels 1", ...), or whole combinations are drawn from `combinations`, so that labels that
+    never occur together in the data are never drawn together (stream "fake labels", by index of the combination).
 
     Args:
-        num_labels: K; labels are 0..K - 1, and UNLABELED (-1) is allowed for reals. With several label blocks a
-            tuple of such numbers; labels are then [B, blocks].
-        probabilities: K weights that need not sum to 1, such as the data set's label counts; None for
-            uniform. With several blocks one weight for each of the `combinations`.
+        num_labels: K; labels are 0..K - 1, and UNLABELED (-1) is allowed for reals. With several label blocks, a
+            tuple of one K per block; labels are then [B, blocks].
+        probabilities: K weights that need not sum to 1, such as the dataset's label counts; None = uniform. With
+            several blocks, one weight for each of the `combinations`.
         reuse: whether fakes take the real batch's labels.
-        combinations: for several blocks drawn by `probabilities`: the combinations of labels that occur, one label a
-            block.
-
-    Raises ValueError if a number of labels isn't positive, the weights are not one finite number >= 0 each with a
-    positive sum, or the combinations don't fit the blocks or the weights.
+        combinations: the label combinations that occur, [M, blocks]; only for several blocks, together with
+            `probabilities`.
+    Raises:
+        ValueError: if a number of labels isn't positive, the weights are not one finite number >= 0 per label with a
+            positive sum, or the combinations don't fit the blocks or the weights.
     """
 
     probabilities: Tensor | None
-    """[K] (or one a combination) float32, summing to 1; None for uniform. In checkpoints, so that the law survives a
-    resume."""
+    """[K] (or [M], one per combination) float32, summing to 1; None = uniform. Saved in checkpoints, so that a resumed
+    run draws from the same distribution."""
     combinations: Tensor | None
-    """[M, blocks] int64, the label combinations that are drawn; None where the blocks are drawn one by one."""
+    """[M, blocks] int64, the label combinations that are drawn; None if the blocks are drawn independently."""
     _drawn_from: Tensor | None
+    """Copy of `probabilities` on the CPU."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class GivenLabels(LabelSource):
         sizes = num_labels if isinstance(num_labels, tuple) else (num_labels,)
         if not sizes or min(sizes) < 1:
             raise ValueError(
-                f"num_labels must be at least 1, not {num_labels}; without labels use NoLabels()"
+                f"num_labels must be at least 1, not {num_labels}; for data without labels use NoLabels()"
             )
         self.num_labels = num_labels
         self.reuse = reuse
@@ -71,7 +72,11 @@ class GivenLabels(LabelSource):
         _keep_on_cpu(self)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """The data set's labels as they are. Raises ValueError if it has none."""
+        """Return the dataset's labels unchanged.
+
+        Raises:
+            ValueError: if the dataset has no labels.
+        """
         if batch.condition is None:
             raise ValueError(
                 "the data has no labels: add labels to it, or use NoLabels() or a source that finds them"
@@ -79,25 +84,29 @@ class GivenLabels(LabelSource):
         return batch.condition
 
     def for_fakes(self, batch: Batch, random: Draws) -> Condition:
-        """[B] (or [B, blocks]) int64 drawn labels, or the real batch's condition where labels are reused.
+        """Return the fakes' labels, [B] (or [B, blocks]) int64: drawn ones, or the real batch's condition with `reuse`.
 
-        Labels [B], and [B, blocks] of several blocks, are filled up where they are missing; label maps and tuples are
-        reused as they are.
+        If labels are reused, missing ones in labels [B] (or [B, blocks]) are drawn; label maps and tuples are reused
+        unchanged.
+
+        Raises:
+            ValueError: if there are no labels to reuse.
         """
         if not self.reuse:
             return self.draw(random)
-        given = batch.condition
-        if given is None:
-            raise ValueError("there are no labels to reuse: add labels to the data, or don't ask for reuse")
-        if not isinstance(given, Tensor) or given.dim() != (2 if isinstance(self.num_labels, tuple) else 1):
-            return given
-        return self.complete(given, random)
+        condition = batch.condition
+        if condition is None:
+            raise ValueError("there are no labels to reuse: add labels to the data, or set reuse=False")
+        dimensions = 2 if isinstance(self.num_labels, tuple) else 1
+        if not isinstance(condition, Tensor) or condition.dim() != dimensions:
+            return condition
+        return self.complete(condition, random)
 
     def draw(self, random: Draws) -> Tensor:
-        """[rows] (or [rows, blocks]) int64 labels, by the same law as the fakes' in training."""
+        """Draw labels, [rows] (or [rows, blocks]) int64, from the distribution of the fakes' labels in training."""
         if self.combinations is not None and self._drawn_from is not None:
-            numbers = random.choice("fake labels", self._drawn_from)
-            return self.combinations.to(numbers.device)[numbers]
+            indices = random.choice("fake labels", self._drawn_from)
+            return self.combinations.to(indices.device)[indices]
         if isinstance(self.num_labels, tuple):
             blocks = [random.integers(f"fake labels {i}", size) for i, size in enumerate(self.num_labels)]
             return torch.stack(blocks, dim=1)
@@ -106,10 +115,10 @@ class GivenLabels(LabelSource):
         return random.choice("fake labels", self._drawn_from)
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        """The labels with those that are missing (UNLABELED) drawn, by the law of `draw`.
+        """Return the labels with missing ones (UNLABELED) replaced by drawn ones, from the distribution of `draw`.
 
-        With combinations, what is missing in a row is drawn given what is there (stream "missing labels"); where no
-        combination has what is there, it is drawn regardless of it.
+        With combinations, a row's missing labels are drawn conditional on its known ones (stream "missing labels"); if
+        no combination contains the known ones, they are drawn unconditionally.
         """
         drawn = self.draw(random)
         if self.combinations is not None and self.probabilities is not None:
@@ -117,16 +126,16 @@ class GivenLabels(LabelSource):
             fits = ((labels[:, None] == rows) | (labels[:, None] == UNLABELED)).all(2)  # [B, M]
             edges = (fits * self.probabilities.to(labels.device)).cumsum(1)
             total = edges[:, -1:]
-            # Below the total even where the product is rounded up to it: what lies behind may not fit.
+            # Strictly below the total, even if the product rounds up to it, because later combinations may not fit.
             points = random.uniform("missing labels", 1).to(total) * total
             points = torch.minimum(points, torch.nextafter(total, torch.zeros_like(total)))
-            chosen = torch.searchsorted(edges, points, right=True)[:, 0].clamp_(max=len(rows) - 1)
-            drawn = torch.where(total > 0, rows[chosen], drawn)
+            indices = torch.searchsorted(edges, points, right=True)[:, 0].clamp_(max=len(rows) - 1)
+            drawn = torch.where(total > 0, rows[indices], drawn)
         return torch.where(labels == UNLABELED, drawn, labels)
 
 
 class NoLabels(LabelSource):
-    """No condition for anything, whether the data has labels or not."""
+    """A source without conditions, whether the data has labels or not."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         return None
@@ -139,9 +148,9 @@ class NoLabels(LabelSource):
 
 
 def _keep_on_cpu(source: GivenLabels, incompatible: object = None) -> None:
-    """Copy the law to where draws are made: reading the buffer in every step would make the host wait."""
-    law = source.probabilities
-    source._drawn_from = None if law is None else law.detach().cpu().clone()
+    """Copy the probabilities to the CPU, where draws are made; reading the buffer in each step would synchronize."""
+    weights = source.probabilities
+    source._drawn_from = None if weights is None else weights.detach().cpu().clone()
 
 
 def _checked_combinations(
@@ -149,15 +158,15 @@ def _checked_combinations(
 ) -> Tensor:
     if not isinstance(num_labels, tuple):
         raise ValueError(
-            f"combinations are for several label blocks, and num_labels is {num_labels}: give a tuple such as (10, 2), "
-            "or leave the combinations out"
+            f"combinations are for several label blocks, and num_labels is {num_labels}: pass a tuple such as (10, 2), "
+            "or omit the combinations"
         )
     rows = torch.as_tensor(combinations, dtype=torch.int64, device="cpu")
     sizes = torch.tensor(num_labels, device="cpu")
     if not len(rows) or rows.shape[1:] != sizes.shape or (rows < 0).any() or (rows >= sizes).any():
         raise ValueError(
-            f"combinations must be labels 0..K - 1 of each of the blocks {num_labels}, shape [M, {len(sizes)}] with M "
-            f"at least 1, not {list(rows.shape)} numbers with a label outside its range or a missing block"
+            f"combinations must be labels 0..K - 1 for each of the blocks {num_labels}, shape [M, {len(sizes)}] with M "
+            f"at least 1; these have shape {list(rows.shape)}, or a label outside its range"
         )
     return rows
 
@@ -171,6 +180,6 @@ def _normalized(probabilities: Tensor | Sequence[float], count: int) -> Tensor:
         )
     if not weights.isfinite().all() or (weights < 0).any() or weights.sum() <= 0:
         raise ValueError("probabilities must be finite numbers >= 0, and not all 0")
-    # Single precision, because not every accelerator has double; the copy for draws is rounded likewise, so
-    # that a resumed run draws the same labels.
+    # float32, because not every accelerator supports float64. Draws use the rounded values too, so that a resumed run
+    # draws the same labels.
     return (weights / weights.sum()).float()

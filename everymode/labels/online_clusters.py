@@ -1,8 +1,8 @@
 """Self-Conditioned GAN's online variant: cluster centers that follow the discriminator's features batch by batch.
 
-Paper: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), table 1 and 2 ("online"). Released:
-stevliu/self-conditioned-gan:clusterers/online.py. Departure: a center's count starts at the size of its cluster, not at
-zero, where the first image of a cluster would replace its center.
+Paper: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1 and 2 ("online"). Released:
+stevliu/self-conditioned-gan:clusterers/online.py. Departure: a center's count starts at the size of its cluster; from
+zero, as in the released code, the first image of a cluster would replace its center.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from everymode.labels.clusters import ClusterLabels
 
 
 class OnlineClusterLabels(ClusterLabels):
-    """Two clusterings of the whole data, the second when `refresh_every` is over; from then on running means.
+    """Two clusterings of the whole dataset, `refresh_every` steps apart; from then on centers are running means.
 
-    Every batch is then labeled by the nearest centers in the discriminator's present features, which costs a pass
-    without gradient; each center moves to the mean of all features that it was given: mu += (f - mu) / n, n += 1.
-    Further refreshes cluster nothing: they label all images as a batch would be labeled then, so that what is said and
-    shown of the clusters is what they have become, and samples are drawn by their present sizes. A cluster that holds
-    no image by then is put on one that is far from its center, if there is such an image (the released code leaves it,
-    so that its number is drawn and never learned).
+    Each batch is then labeled by the nearest centers in the discriminator's current features, which costs a forward
+    pass without gradient. Each center moves to the mean of all features assigned to it: n += 1, mu += (f - mu) / n.
+    Further refreshes don't cluster: they label all images as a batch would be labeled then, so that reports, pictures
+    and the probabilities of samples refer to the current clusters. A cluster without any image moves to an image far
+    from that image's center, if there is one (the released code keeps it, so that its label is drawn but never
+    trained).
 
     Args:
-        memory: images that weigh in a center, at most (n stays there): centers then follow a discriminator that changes
-            fast, which a mean of all images can't. 0 = all, as published.
-        numbers: those of `ClusterLabels`.
+        memory: upper bound of n, the weight of a center's past, which lets centers follow a discriminator that changes
+            fast. 0 = unbounded, as published.
+        numbers: arguments of `ClusterLabels`.
     """
 
     given: Tensor
-    """[K] float: n, the images that a center is the mean of."""
+    """[K] float: n, the number of images whose mean a center is."""
 
     def __init__(self, discriminator: nn.Module, example: Tensor, *, memory: int = 0, **numbers: Any) -> None:
         super().__init__(discriminator, example, **numbers)
@@ -47,7 +47,7 @@ class OnlineClusterLabels(ClusterLabels):
         self.register_load_state_dict_post_hook(_note_whether_running)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64: the nearest centers, which are then moved."""
+        """Return the nearest center of each real example, int64 [B], and update the centers."""
         if not self._running:
             return super().assign(batch, discriminator, random)
         with torch.no_grad():
@@ -58,7 +58,7 @@ class OnlineClusterLabels(ClusterLabels):
         return labels
 
     def move(self, features: Tensor, labels: Tensor) -> None:
-        """Move the centers by features [B, F] with labels [B]: as if one after the other, and over all processes."""
+        """Update the centers by features [B, F] with labels [B] of all processes, as if one example after the other."""
         sums = torch.zeros_like(self.centers).index_add_(0, labels, features)
         counts = torch.zeros_like(self.given).index_add_(0, labels, torch.ones_like(features[:, 0]))
         sums, counts = self._total(sums), self._total(counts)
@@ -82,12 +82,14 @@ class OnlineClusterLabels(ClusterLabels):
         return self._numbers(before) | {"reseeded": float(reseeded)}
 
     def _reseed(self, empty: Tensor, data: Any, random: Draws) -> int:
-        """Put the `empty` [K] clusters' centers on far images, each as the mean of that one, as far as there are such
-        images, and label all anew. Returns how many were moved.
+        """Move the centers of the `empty` [K] clusters to far images, as long as there are any, and label all images.
+
+        Returns:
+            The number of centers that moved; each starts as the mean of one image.
         """
         rows, views = self._subset(random)
-        mine = self._share(len(rows))
-        features = self._all_features(data, rows[mine], views[mine])
+        share = self._share(len(rows))
+        features = self._all_features(data, rows[share], views[share])
         centers, moved = reseed_centers(
             features, self.centers, empty, total=self._total, gather=self._gathered
         )
@@ -99,11 +101,11 @@ class OnlineClusterLabels(ClusterLabels):
 
 
 def _take_counts_for_given(source: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """Checkpoints from before `given` had its place in `counts`."""
+    """Fill in `given` from `counts`, for checkpoints older than `given`."""
     if f"{prefix}counts" in state:
         state.setdefault(f"{prefix}given", state[f"{prefix}counts"])
 
 
 def _note_whether_running(source: OnlineClusterLabels, incompatible: object = None) -> None:
-    """Keep it on the host: reading the buffer in every step would make the host wait."""
+    """Store on the host whether centers are running means; reading the buffer in each step would synchronize."""
     source._running = int(source.refreshes) >= 2

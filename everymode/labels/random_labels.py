@@ -1,7 +1,7 @@
-"""Random labels: the baseline that shows what conditioning on meaningless labels does.
+"""Random labels, a baseline for the effect of conditioning on meaningless labels.
 
-Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1, 2 and 4. The paper fixes a label
-an image; the released code, stevliu/self-conditioned-gan:clusterers/random_labels.py, draws one each time.
+Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1, 2 and 4. The paper fixes one label
+per image; the released code, stevliu/self-conditioned-gan:clusterers/random_labels.py, draws a new one each time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from everymode.labels.table import FixedParts
 
 
 class RandomLabels(FixedParts):
-    """Labels 0..K - 1 that say nothing of the image, all equally likely; fakes take the real batch's labels.
+    """Labels 0..K - 1 that are uniform and independent of the image; fakes take the real batch's labels.
 
     Args:
         num_labels: K.
-        num_images: N of the data set.
-        seed: of the labels.
-        redrawn: each time an image is shown it gets a new label (stream "random label"), in place of one for ever.
+        num_images: N of the dataset.
+        seed: seed of the labels.
+        redrawn: whether an image gets a new label each time it is shown (stream "random label"); False: one fixed
+            label.
     """
 
     def __init__(self, num_labels: int, num_images: int, *, seed: int, redrawn: bool = False) -> None:
@@ -30,11 +31,11 @@ class RandomLabels(FixedParts):
         self.take(draws.integers("label", num_labels).expand_as(self.table))
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64."""
+        """Return the labels of the real batch, int64 [B]."""
         if self.redrawn:
             return random.integers("random label", self.counts.shape[0])
         return super().assign(batch, discriminator, random)
 
     def draw(self, random: Draws) -> Tensor:
-        """[rows] int64 labels, all equally likely (stream "random label")."""
+        """Draw labels uniformly, int64 [rows] (stream "random label")."""
         return random.integers("random label", self.counts.shape[0])

@@ -1,4 +1,4 @@
-"""Labels that stand in a table, one for each image of the data set: what clusters and parts share."""
+"""Labels stored in a table with one entry per image of the dataset; the base of clusters and parts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from everymode.game import Batch, Condition, LabelSource
 
 
 class TableLabels(LabelSource):
-    """Labels 0..K - 1 of images and, where they are shown mirrored too, of their mirror images, read from a table.
+    """Labels 0..K - 1 read from a table, of images and, if these are also shown mirrored, of their mirror images.
 
-    Fakes take the real batch's labels; samples outside of training draw labels by `counts`. A subclass says how the
-    table is filled.
+    Fakes take the real batch's labels; samples outside of training draw labels in proportion to `counts`. Subclasses
+    fill the table.
 
     Args:
         num_labels: K.
-        table: [1, N], or [2, N] with mirror images, int64: the labels to begin with.
+        table: the initial labels, int64 [1, N], or [2, N] with mirror images.
     """
 
     names_classes = False
 
     stream: ClassVar[str]
-    """The stream that labels of samples are drawn from."""
+    """Name of the random stream from which labels of samples are drawn."""
     misfit: ClassVar[str]
-    """What is wrong where {found} labels are loaded in place of {expected}."""
+    """Error message if {found} labels are loaded in place of {expected}."""
 
     table: Tensor
-    """[1, N], or [2, N] with mirror images, int64: the label of each."""
+    """Label of each image, int64 [1, N], or [2, N] with mirror images."""
     counts: Tensor
-    """[K] float: images per label, mirror images included; all 1 until they are counted."""
+    """[K] float: images per label, including mirror images; all 1 before the first count."""
 
     def __init__(self, num_labels: int, table: Tensor) -> None:
         super().__init__()
@@ -41,22 +41,22 @@ class TableLabels(LabelSource):
         self.register_buffer("counts", torch.ones(num_labels))
 
     def count(self) -> None:
-        """Count the labels of the table."""
+        """Update `counts` from the table."""
         self.counts.copy_(torch.bincount(self.table.flatten(), minlength=self.counts.shape[0]))
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
-        """[B] int64 labels of the real batch, from the table."""
+        """Return the table's labels of the real batch, int64 [B]."""
         if batch.mirrored is None or len(self.table) == 1:
             return self.table[0, batch.index]
         return self.table[batch.mirrored.long(), batch.index]
 
     def draw(self, random: Draws) -> Tensor:
-        """[rows] int64 labels, as likely as they are frequent (stream `stream`)."""
+        """Draw labels in proportion to `counts`, int64 [rows] (stream `stream`)."""
         return random.choice(self.stream, self.counts.cpu())
 
     def numbers(self) -> dict[str, float]:
-        """Labels without an image, and the share of the most frequent one, by the table."""
-        sizes = torch.bincount(self.table.flatten(), minlength=self.num_labels)
+        """Return the number of labels without an image, and the share of the most frequent one, from the table."""
+        sizes = torch.bincount(self.table.flatten(), minlength=self.counts.shape[0])
         return {"empty": float((sizes == 0).sum()), "largest": float(sizes.max() / sizes.sum())}
 
     def sampling_state(self) -> dict[str, Tensor]:
@@ -70,17 +70,17 @@ class TableLabels(LabelSource):
 
 
 class FixedParts(TableLabels):
-    """Labels 0..K - 1 that were given to all images before training: a table, and how large each part is.
+    """Labels 0..K - 1 that are fixed before training, and the size of each part.
 
-    Fakes take the real batch's labels; samples outside of training draw parts by their sizes. Before `take`, part i
-    mod K is image i's.
+    Fakes take the real batch's labels; samples outside of training draw parts in proportion to their sizes. Before
+    `take` is called, image i is in part i mod K.
 
     Args:
         num_parts: K.
-        num_images: N of the data set.
-        mirrored: whether images are shown mirrored too; a mirror image may be in another part.
-
-    Raises ValueError if there is no part or no image.
+        num_images: N of the dataset.
+        mirrored: whether images are also shown mirrored; a mirror image may be in another part.
+    Raises:
+        ValueError: if there is no part or no image.
     """
 
     stream = "part"
@@ -89,26 +89,26 @@ class FixedParts(TableLabels):
     def __init__(self, num_parts: int, num_images: int, *, mirrored: bool = False) -> None:
         if num_parts < 1 or num_images < 1:
             raise ValueError(
-                f"{num_images} images can't be divided into {num_parts} parts: give at least one of each"
+                f"{num_images} images can't be divided into {num_parts} parts: there must be at least one of each"
             )
         views = 2 if mirrored else 1
         super().__init__(num_parts, (torch.arange(num_images) % num_parts).repeat(views, 1))
         self.take(self.table)
 
     def take(self, table: Tensor) -> None:
-        """Label all images anew: [1, N] or [2, N] int64, as in the attribute `table`."""
+        """Replace the labels of all images by int64 [1, N] or [2, N], as in the attribute `table`, and count them."""
         self.table.copy_(table)
-        if self.table.is_meta:  # without values: a recipe that is built to be counted
+        if self.table.is_meta:  # without values to count
             return
         self.count()
 
     def label_unseen(self, examples: Tensor) -> Tensor:
-        """[B] int64: one part after the other, as nothing says where examples [B, ...] outside the data belong."""
+        """Return parts in turn, int64 [B], since the parts of examples [B, ...] outside the dataset are unknown."""
         return torch.arange(len(examples), device=examples.device) % len(self.counts)
 
 
 def random_parts(num_parts: int, num_images: int, *, seed: int, mirrored: bool = False) -> FixedParts:
-    """The baseline "Random Partition ID": each image's part is drawn once, by the seed, for both mirror images."""
+    """Build the baseline "Random Partition ID": the seed draws one part for each image and its mirror image."""
     labels = FixedParts(num_parts, num_images, mirrored=mirrored)
     drawn = Draws(seed, "random partition", Rows.all(num_images)).integers("part", num_parts)
     labels.take(drawn.expand_as(labels.table))

@@ -1,4 +1,4 @@
-"""Metrics: how far generated samples are from real ones, what they miss, and how well clusters fit classes."""
+"""Metrics: distances between generated and real samples, mode coverage, and agreement of clusters with classes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from everymode.metrics.moments import StreamingMoments
 
-# Loaded on first use. No module here may have the name of a function: importing it would hide the function.
+# Modules are loaded on first use. None may have the name of a function, because importing it would hide the function.
 _HOME = {
     "ClassCoverage": "modes",
     "ClassDistances": "frechet_variants",

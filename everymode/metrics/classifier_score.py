@@ -1,6 +1,6 @@
 """Inception score (Salimans et al. 2016): exp of the mean KL divergence of each prediction from the mean prediction.
 
-On the probabilities of any other classifier than TensorFlow's 2015 Inception it is a classifier score: name it so.
+Computed from any classifier other than TensorFlow's 2015 Inception, report it as a classifier score.
 """
 
 from __future__ import annotations
@@ -16,43 +16,42 @@ from torch import Tensor
 from everymode.metrics.inputs import Values, feature_rows, tiles
 
 _SUM_TOLERANCE = 0.01
-"""How far the probabilities of a row may add up to something else than 1 (half precision comes near 0.005)."""
+"""Largest deviation of a row's sum from 1 (half precision comes near 0.005)."""
 
 
 def inception_score(
     probabilities: Values, *, splits: int = 10, shuffle: bool = True, seed: int = 2020
 ) -> tuple[float, float]:
-    """Mean and population std of the score over the splits, as torch-fidelity computes it.
+    """Compute the inception score's mean and population std over splits, as torch-fidelity does.
 
     Args:
         probabilities: [N, K], at least 0; rows are divided by their sum, which must be 1 to within 0.01.
-        splits: groups of rows. Every row is used: group i is rows i N // splits to (i + 1) N // splits, so that sizes
-            differ by one at most.
-        shuffle: permute the rows by numpy's RandomState(seed) first; rows sorted by class score far too low otherwise.
-
+        splits: number of groups of rows. Every row is used: group i is rows i N // splits to (i + 1) N // splits, so
+            that sizes differ by at most one.
+        shuffle: whether to permute the rows first; otherwise rows sorted by class score far too low.
+        seed: seed of numpy's RandomState for the permutation.
     Returns:
-        From 1 (every prediction the same) to K (sure, and all classes alike).
-
+        Mean and std. The mean is between 1 (all predictions equal) and K (certain predictions, balanced classes).
     Raises:
-        ValueError: for logits in place of probabilities, NaN, or more splits than rows.
+        ValueError: if rows are not probabilities (logits, for example) or hold NaN, or splits is not in 1 .. N.
     """
     rows = feature_rows("probabilities", probabilities, least=1)
     for part in tiles(*rows.shape):
-        piece = rows[part].double()
-        if (piece < 0).any() or ((piece.sum(1) - 1).abs() > _SUM_TOLERANCE).any():
+        tile = rows[part].double()
+        if (tile < 0).any() or ((tile.sum(1) - 1).abs() > _SUM_TOLERANCE).any():
             raise ValueError(
                 "probabilities must be at least 0 and add up to 1 in every row; "
                 "for raw class scores call inception_score_from_logits"
             )
-    return _scores(rows, splits, shuffle, seed, lambda piece: piece / piece.sum(1, keepdim=True))
+    return _scores(rows, splits, shuffle, seed, lambda tile: tile / tile.sum(1, keepdim=True))
 
 
 def inception_score_from_logits(
     logits: Values, *, splits: int = 10, shuffle: bool = True, seed: int = 2020
 ) -> tuple[float, float]:
-    """The same score from class scores before the softmax, [N, K]; the softmax is taken in float64."""
+    """Compute `inception_score` from logits [N, K]; the softmax is taken in float64."""
     rows = feature_rows("logits", logits, least=1)
-    return _scores(rows, splits, shuffle, seed, lambda piece: piece.softmax(1))
+    return _scores(rows, splits, shuffle, seed, lambda tile: tile.softmax(1))
 
 
 def _scores(
@@ -63,15 +62,15 @@ def _scores(
         raise ValueError(f"splits is {splits} for {count} rows; it must be from 1 to the number of rows")
     order = np.random.RandomState(seed).permutation(count) if shuffle else np.arange(count)
     edges = [i * count // splits for i in range(splits + 1)]
-    found = []
+    scores = []
     for start, stop in pairwise(edges):
-        chosen = torch.from_numpy(order[start:stop])
+        indices = torch.from_numpy(order[start:stop])
         total, entropy = torch.zeros(rows.shape[1], dtype=torch.float64), 0.0
-        for part in tiles(len(chosen), rows.shape[1]):
-            piece = normalized(rows[chosen[part]].double())
-            total += piece.sum(0)
-            entropy += float(torch.special.entr(piece).sum())
-        marginal = float(torch.special.entr(total / len(chosen)).sum())
-        # The mean KL divergence from the mean prediction is the mean's entropy less the mean entropy: never negative.
-        found.append(math.exp(max(0.0, marginal - entropy / len(chosen))))
-    return float(np.mean(found)), float(np.std(found))
+        for part in tiles(len(indices), rows.shape[1]):
+            tile = normalized(rows[indices[part]].double())
+            total += tile.sum(0)
+            entropy += float(torch.special.entr(tile).sum())
+        marginal = float(torch.special.entr(total / len(indices)).sum())
+        # The mean KL divergence from the mean prediction is the mean's entropy minus the mean entropy: never negative.
+        scores.append(math.exp(max(0.0, marginal - entropy / len(indices))))
+    return float(np.mean(scores)), float(np.std(scores))

@@ -1,10 +1,11 @@
 """Fidelity and coverage from nearest-neighbor balls: precision and recall, density and coverage.
 
 Precision and recall: Kynkaanniemi et al. 2019, eq. 1 and 2. Density and coverage: Naeem et al. 2020, eq. 4 and 5. A
-ball reaches to its center's k-th nearest neighbor on its own side, and its surface belongs to it (distance <= radius).
+ball's radius is the distance of its center to the k-th nearest neighbor on its own side; balls are closed (distance <=
+radius).
 
-Constant fakes have balls of radius 0: recall is then the share of real points equal to that one point (0 as a rule),
-precision is 1 if it lies in some real ball and 0 otherwise, density counts the real balls it lies in.
+Identical fakes have balls of radius 0. Recall is then the share of real points equal to that point (usually 0),
+precision is 1 if the point lies in some real ball and 0 otherwise, and density counts the real balls that contain it.
 """
 
 from __future__ import annotations
@@ -19,24 +20,26 @@ from everymode.metrics.neighbors import Points, inside_balls, point_pair, square
 
 
 class PrecisionRecall(NamedTuple):
-    """Share of fakes in the reach of the real points, and of real points in the reach of the fakes; 0 to 1."""
+    """Share of fakes in some real ball, and share of real points in some fake ball; 0 to 1."""
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """Real balls around a fake over k, averaged (0 up, about 1 for equal sets); share of real balls with a fake."""
+    """Mean number of real balls around a fake, over k (about 1 for equal sets); share of real balls with a fake."""
 
     density: float
     coverage: float
 
 
 def precision_recall(real: Values, fake: Values, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall of real [N, F] and fake [M, F]; both depend on N, M and k: report them.
+    """Compute improved precision and recall of fake [M, F] against real [N, F] features.
+
+    Both depend on N, M and k: report these with the results.
 
     Raises:
-        ValueError: for NaN, different numbers of features, or k not below the number of rows of either side.
+        ValueError: if there is NaN, the numbers of features differ, or k is not below the number of rows of each side.
     """
     real, fake = feature_pair(real, fake)
     _check_k("real", k, len(real))
@@ -49,10 +52,10 @@ def precision_recall(real: Values, fake: Values, k: int = 3) -> PrecisionRecall:
 
 
 def density_coverage(real: Values, fake: Values, k: int = 5) -> DensityCoverage:
-    """Density and coverage of real [N, F] and fake [M, F]; only the real side has balls.
+    """Compute density and coverage of fake [M, F] against real [N, F] features; only the real side has balls.
 
     Raises:
-        ValueError: for NaN, different numbers of features, or k not below the number of real rows.
+        ValueError: if there is NaN, the numbers of features differ, or k is not below the number of real rows.
     """
     real, fake = feature_pair(real, fake)
     _check_k("real", k, len(real))

@@ -1,7 +1,7 @@
 """Frechet distances by class (intra-class FID), and extrapolated to infinitely many generated samples.
 
 By class: Miyato and Koyama 2018, section 4. Extrapolated: Chong and Forsyth 2020 ("Effectively unbiased FID"): the
-distance falls about linearly in 1 / M, so a line through the distances of subsets is read off at 1 / M = 0.
+distance is about linear in 1 / M, so a line fitted to the distances of subsets is evaluated at 1 / M = 0.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import torch
 from torch import Tensor
 
 from everymode.metrics.frechet import fitted_gaussian, gaussian_parts
-from everymode.metrics.inputs import Values, as_given, feature_pair, row_labels
+from everymode.metrics.inputs import Values, feature_pair, like_inputs, row_labels
 
 
 class ClassDistances(NamedTuple):
-    """Frechet distances by class, and how far each can be trusted.
+    """Frechet distances by class, and their reliability.
 
-    distance: float64 [K], nan where a side has fewer than 2 samples of the class.
-    real_count, fake_count: int64 [K], samples of the class on each side.
-    flagged: bool [K], true where a side has at most as many samples as features (singular covariance), or none.
+    Attributes:
+        distance: float64 [K]; NaN if a side has fewer than 2 samples of the class.
+        real_count, fake_count: int64 [K], number of samples of the class on each side.
+        flagged: bool [K], True if a side has fewer than 2 samples, or at most as many as features (singular
+            covariance).
     """
 
     distance: Tensor
@@ -32,13 +34,13 @@ class ClassDistances(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Plain mean over the classes that have a distance; nan if none has."""
+        """Unweighted mean over the classes that have a distance; NaN if none has."""
         known = self.distance[~self.distance.isnan()]
         return float(known.mean()) if len(known) else math.nan
 
 
 class Extrapolation(NamedTuple):
-    """A distance read off at infinite M, and the root mean square distance of the points from the line."""
+    """Distance extrapolated to infinite M, and root mean square deviation of the subsets' distances from the line."""
 
     value: float
     residual: float
@@ -47,26 +49,26 @@ class Extrapolation(NamedTuple):
 def frechet_distance_per_class(
     real: Values, real_labels: Values, fake: Values, fake_labels: Values, *, num_classes: int | None = None
 ) -> Tensor | np.ndarray:
-    """Frechet distance of every class, float64 [K]; nan where a side has fewer than 2 samples of it.
+    """Compute the Frechet distance of every class, float64 [K]; NaN if a side has fewer than 2 samples of it.
 
-    Args: as frechet_by_class, which also tells how many samples stand behind each number.
+    Arguments and errors are those of `frechet_by_class`, which also returns the number of samples of each class.
     """
-    found = frechet_by_class(real, real_labels, fake, fake_labels, num_classes=num_classes)
-    return as_given(found.distance, real, fake)
+    by_class = frechet_by_class(real, real_labels, fake, fake_labels, num_classes=num_classes)
+    return like_inputs(by_class.distance, real, fake)
 
 
 def frechet_by_class(
     real: Values, real_labels: Values, fake: Values, fake_labels: Values, *, num_classes: int | None = None
 ) -> ClassDistances:
-    """Frechet distance of every class with its sample counts.
+    """Compute the Frechet distance of every class, with its sample counts.
 
     Args:
         real, fake: features [N, F] and [M, F].
-        real_labels, fake_labels: integers [N] and [M], 0 to K - 1; rows with -1 (unlabeled) are left out.
-        num_classes: K; by default the largest label on either side plus one.
-
+        real_labels, fake_labels: integers [N] and [M], 0 to K - 1; rows labeled -1 (unlabeled) are ignored.
+        num_classes: K; default: the largest label on either side plus one.
     Raises:
-        ValueError: for labels outside the range, other numbers of labels than rows, NaN, different features.
+        ValueError: if labels are outside their range, there is not one label per row, there is NaN, or the numbers of
+            features differ.
     """
     real, fake = feature_pair(real, fake)
     labels = (
@@ -79,7 +81,7 @@ def frechet_by_class(
     if total < 1 or largest >= total or smallest < -1:
         raise ValueError(
             f"labels run from {smallest} to {largest} with num_classes={num_classes}; "
-            "they must be 0 to num_classes - 1, or -1 for rows to leave out"
+            "they must be 0 to num_classes - 1, or -1 for rows to ignore"
         )
     distances = [_class_distance(real[labels[0] == each], fake[labels[1] == each]) for each in range(total)]
     real_count, fake_count = (
@@ -93,35 +95,36 @@ def frechet_by_class(
 def frechet_distance_extrapolated(
     real: Values, fake: Values, *, points: int = 15, seed: int | None = 0, smallest: int | None = None
 ) -> Extrapolation:
-    """Frechet distance at infinitely many generated samples, all real ones kept (FID_inf on Inception features).
+    """Extrapolate the Frechet distance to infinitely many fake samples (FID_inf on Inception features).
 
-    The result is noisy where the generator is good; the residual, in the distance's own unit, says how noisy. The
-    line needs subsets well above the number of features.
+    All real samples are used. The result is noisy if the generator is good; the residual, in the unit of the distance,
+    measures the noise. The subsets should be well above the number of features.
 
     Args:
         real, fake: features [N, F] and [M, F].
-        points: subset sizes, evenly spaced from `smallest` to M.
-        seed: draws every subset afresh without replacement; None takes the first rows instead (nested subsets).
-        smallest: the smallest subset; by default M // 5.
-
+        points: number of subset sizes, evenly spaced from `smallest` to M.
+        seed: seed by which each subset is drawn independently without replacement; None takes the first rows instead
+            (nested subsets).
+        smallest: size of the smallest subset; default: M // 5.
     Raises:
-        ValueError: for fewer than 2 points, or too few rows for so many different sizes.
+        ValueError: if there are fewer than 2 points, or too few rows for this number of different sizes.
     """
     real, fake = feature_pair(real, fake)
     count = len(fake)
     least = count // 5 if smallest is None else smallest
     if points < 2 or not 2 <= least <= count - points + 1:
         raise ValueError(
-            f"points is {points}, the smallest subset {least} of {count} fake rows; at least 2 points are needed, "
-            "and from 2 rows up to all of them room for that many different sizes: give more rows or fewer points"
+            f"points is {points}, the smallest subset {least} of {count} fake rows; at least 2 points are needed, a "
+            f"smallest subset of at least 2 rows, and {points} different sizes from it to all rows: provide more rows "
+            "or choose fewer points"
         )
     sizes = np.linspace(least, count, points).astype(np.int64)
     random = None if seed is None else np.random.RandomState(seed)
     reference = fitted_gaussian(real)
     values = []
     for size in sizes:
-        chosen = slice(0, size) if random is None else torch.from_numpy(random.permutation(count)[:size])
-        values.append(gaussian_parts(reference, fitted_gaussian(fake[chosen])).distance)
+        subset = slice(0, size) if random is None else torch.from_numpy(random.permutation(count)[:size])
+        values.append(gaussian_parts(reference, fitted_gaussian(fake[subset])).distance)
     line = np.stack([np.ones(points), 1 / sizes], axis=1)
     fit = np.linalg.lstsq(line, np.asarray(values), rcond=None)[0]
     residual = float(np.sqrt(np.mean((line @ fit - values) ** 2)))

@@ -1,4 +1,4 @@
-"""Which modes a generator reaches, and how evenly: mixtures of Gaussians in the plane, and predicted classes of images.
+"""Mode coverage of a generator, on mixtures of Gaussians in the plane and on predicted classes of images.
 
 PacGAN (Lin et al. 2018) and Self-Conditioned GAN (Liu et al. 2020, tables 1 and 2; released code
 stevliu/self-conditioned-gan:2d_mix/evaluation.py and utils/get_empirical_distribution.py).
@@ -15,18 +15,20 @@ import numpy as np
 from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_rows, row_labels
 
 _TILE_PAIRS = 1 << 17
-"""Pairs of a point and a mean looked at together: few enough to stay in the cache."""
+"""Pairs of a point and a mean per tile: few enough to stay in the cache."""
 
 
 class ModeCoverage(NamedTuple):
-    """How generated points cover a mixture.
+    """Coverage of a mixture by generated points.
 
-    modes: means with at least one high-quality point.
-    high_quality: share of points within 3 std of a mean.
-    reverse_kl: KL divergence in nats of the points' nearest means, all points counted, from equal shares.
-    spread: std of the high-quality points around their own mode's mean, per coordinate, over the true std. Points
-        beyond 3 std are cut off, so a perfect sampler in the plane has 0.974 (euclidean) or 0.987 (box); 0 is a
-        generator that repeats one point per mode; nan where no mode has two points.
+    Attributes:
+        modes: number of means with at least one high-quality point.
+        high_quality: share of points within 3 std of a mean.
+        reverse_kl: KL divergence in nats of the distribution of all points over their nearest means from the uniform
+            one.
+        spread: std per coordinate of the high-quality points around their own mode's sample mean, divided by the true
+            std. Points beyond 3 std are excluded, so a perfect sampler in the plane has 0.974 (euclidean) or 0.987
+            (box); 0 for a generator that repeats one point per mode; NaN if no mode has two points.
     """
 
     modes: int
@@ -36,50 +38,55 @@ class ModeCoverage(NamedTuple):
 
 
 class ClassCoverage(NamedTuple):
-    """Classes predicted at least once, and reverse KL divergence of the predictions from equal shares."""
+    """Number of classes predicted at least once, and reverse KL divergence of the predictions from the uniform one."""
 
     modes: int
     reverse_kl: float
 
 
 def disc_distance(squares: list[np.ndarray]) -> np.ndarray:
-    """Squared length from the squares of each coordinate's difference: the paper's and PacGAN's rule, a disc."""
+    """Sum the squared coordinate differences: the paper's and PacGAN's rule, a disc around each mean."""
     return sum(squares[1:], start=squares[0])
 
 
 def box_distance(squares: list[np.ndarray]) -> np.ndarray:
-    """Largest of the squared coordinate differences: the released code's rule, a square around each mean."""
+    """Return the largest of the squared coordinate differences: the released code's rule, a square around each mean."""
     return np.maximum.reduce(squares)
 
 
 RULES: dict[str, Callable[[list[np.ndarray]], np.ndarray]] = {"euclidean": disc_distance, "box": box_distance}
-"""What "within 3 std" can mean, by name."""
+"""Definitions of "within 3 std", by name."""
 
 
 def mode_coverage(
     points: Values, means: Values, std: float, rule: str = "euclidean", *, within: float = 3.0
 ) -> ModeCoverage:
-    """Coverage of a mixture with means [M, 2] and one std by generated points [N, 2] (other widths work too).
+    """Compute the coverage of a mixture by generated points.
 
     A point is of high quality if it is closer than `within` std to some mean. With overlapping modes it counts for
-    each of them, where the released code takes the first in the list; with separate modes the two agree. Use "box" to
-    compare with Self-Conditioned GAN's table 1: perfect samples have 99.46 % high quality by it, 98.89 % by
-    "euclidean".
+    each of them, while the released code takes the first in the list; with separate modes the two agree.
 
+    Args:
+        points: generated points [N, 2]; other widths work too.
+        means: [M, 2].
+        std: standard deviation of every mode and coordinate.
+        rule: "euclidean", or "box" to compare with Self-Conditioned GAN's table 1. Of perfect samples 98.89 % are of
+            high quality by the former, 99.46 % by the latter.
+        within: the largest distance from a mean in units of std.
     Raises:
-        ValueError: for NaN, shapes that do not fit, a std that is not positive, or an unknown rule.
+        ValueError: if there is NaN, shapes do not fit, std or within is not positive, or the rule is unknown.
     """
     samples = feature_rows("points", points, least=1).double().numpy()
     centers = feature_rows("means", means, least=1).double().numpy()
     if samples.shape[1] != centers.shape[1]:
         raise ValueError(
-            f"points are {list(samples.shape)} and means {list(centers.shape)}; columns must agree"
+            f"points have shape {list(samples.shape)} and means {list(centers.shape)}; columns must agree"
         )
     std, within = float(std), float(within)
     if not (std > 0 and within > 0):
         raise ValueError(f"std={std} and within={within} must both be positive")
     if rule not in RULES:
-        raise ValueError(f"rule is {rule!r}; known rules are {', '.join(map(repr, RULES))}")
+        raise ValueError(f"rule is {rule!r}; choose one of {', '.join(map(repr, RULES))}")
     limit = (within * std) ** 2
     count, good = len(centers), 0
     hit = np.zeros(count, dtype=bool)
@@ -90,7 +97,8 @@ def mode_coverage(
         part = slice(start, start + step)
         # One coordinate at a time: [n, M] arrays are several times faster here than one of [n, M, 2].
         squares = [
-            np.square(mine[:, None] - theirs) for mine, theirs in zip(samples[part].T, centers.T, strict=True)
+            np.square(column[:, None] - center_column)
+            for column, center_column in zip(samples[part].T, centers.T, strict=True)
         ]
         inside = RULES[rule](squares) < limit
         good += int(np.count_nonzero(inside.any(1)))
@@ -106,68 +114,66 @@ def mode_coverage(
 
 
 def reverse_kl(counts: Values, base: str | int = "e") -> float:
-    """KL divergence of the shares counts / sum from equal shares over all of them, sum_i p_i log(K p_i), 0 log 0 = 0.
+    """Compute the KL divergence of p = counts / sum from the uniform distribution, sum_i p_i log(K p_i) (0 log 0 = 0).
 
     Args:
-        counts: samples per mode, [K], at least 0; modes with 0 belong in it.
-        base: "e" gives nats; "10" (or 10) is what Self-Conditioned GAN's released code uses for images (table 2).
-
+        counts: samples per mode, [K], at least 0; include modes without samples.
+        base: "e" for nats; "10" (or 10) as in Self-Conditioned GAN's released code for images (table 2).
     Returns:
-        0 (all alike) to log K (one mode).
-
+        0 (uniform) to log K (a single mode).
     Raises:
-        ValueError: for negative counts, no sample at all, or another base.
+        ValueError: if a count is negative, there is no sample, or the base is unknown.
     """
     logarithms = {"e": 1.0, "10": math.log(10), 10: math.log(10)}
     if base not in logarithms:
-        raise ValueError(f"base is {base!r}; known bases are 'e' (nats) and '10'")
-    numbers = as_tensor("counts", counts).double()
-    if numbers.ndim != 1 or len(numbers) == 0:
-        raise ValueError(f"counts have shape {list(numbers.shape)}; one number per mode, [K], is needed")
-    check_finite("counts", numbers[:, None])
-    numbers = numbers.numpy()
-    if (numbers < 0).any() or numbers.sum() <= 0:
+        raise ValueError(f"base is {base!r}; choose 'e' (nats) or '10'")
+    tensor = as_tensor("counts", counts).double()
+    if tensor.ndim != 1 or len(tensor) == 0:
+        raise ValueError(f"counts have shape {list(tensor.shape)}; one number per mode, [K], is needed")
+    check_finite("counts", tensor[:, None])
+    array = tensor.numpy()
+    if (array < 0).any() or array.sum() <= 0:
         raise ValueError(
             "counts must be at least 0 with one above 0; pass the number of samples of every mode"
         )
-    shares = numbers / numbers.sum()
-    filled = shares[shares > 0]
-    return max(0.0, float((filled * np.log(filled * len(shares))).sum())) / logarithms[base]
+    shares = array / array.sum()
+    positive = shares[shares > 0]
+    return max(0.0, float((positive * np.log(positive * len(shares))).sum())) / logarithms[base]
 
 
 def class_counts(labels: Values, num_classes: int) -> np.ndarray:
-    """How often each class was predicted, int64 [K], from predicted classes [N].
+    """Count the predictions of each class, int64 [K], from predicted classes [N].
 
     Raises:
-        ValueError: for no label at all, or one outside 0 to num_classes - 1.
+        ValueError: if there is no label, or one is outside 0 to num_classes - 1.
     """
-    found = row_labels("labels", labels)
-    if len(found) == 0 or found.min() < 0 or found.max() >= num_classes:
-        limits = f"from {found.min()} to {found.max()}" if len(found) else "missing"
+    classes = row_labels("labels", labels)
+    if len(classes) == 0 or classes.min() < 0 or classes.max() >= num_classes:
+        limits = f"from {classes.min()} to {classes.max()}" if len(classes) else "missing"
         raise ValueError(f"labels are {limits}; at least one, all from 0 to {num_classes - 1}, are needed")
-    return np.bincount(found, minlength=num_classes)
+    return np.bincount(classes, minlength=num_classes)
 
 
 def modes_hit(labels: Values, num_classes: int) -> int:
-    """Classes that occur at least once among predicted classes [N]."""
+    """Return the number of classes that occur at least once among predicted classes [N]."""
     return int(np.count_nonzero(class_counts(labels, num_classes)))
 
 
 def class_coverage(labels: Values, num_classes: int, *, base: str = "e") -> ClassCoverage:
-    """Modes hit and reverse KL divergence of predicted classes [N], as for stacked digits."""
+    """Compute the modes hit by, and the reverse KL divergence of, predicted classes [N], as for stacked digits."""
     counts = class_counts(labels, num_classes)
     return ClassCoverage(int(np.count_nonzero(counts)), reverse_kl(counts, base))
 
 
 def _pooled_std(points: np.ndarray, modes: np.ndarray, count: int) -> float:
-    """Std per coordinate of points [n, D] around the mean of those of the same mode; nan without two in one mode."""
+    """Return the std per coordinate of points [n, D] around their mode's mean; NaN if no mode has two points."""
     members = np.bincount(modes, minlength=count)
-    freedom = int(np.maximum(members - 1, 0).sum())
-    if freedom == 0:
+    degrees_of_freedom = int(np.maximum(members - 1, 0).sum())
+    if degrees_of_freedom == 0:
         return math.nan
     total = 0.0
     for column in points.T:
         sums = np.bincount(modes, weights=column, minlength=count)
-        left = column - (sums / np.maximum(members, 1))[modes]
-        total += float(left @ left)
-    return math.sqrt(total / (freedom * points.shape[1]))
+        deviation = column - (sums / np.maximum(members, 1))[modes]
+        total += float(deviation @ deviation)
+    return math.sqrt(total / (degrees_of_freedom * points.shape[1]))

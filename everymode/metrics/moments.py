@@ -1,4 +1,4 @@
-"""Mean and covariance of features that come in batches, in float64 (Chan, Golub and LeVeque 1979, pairwise update)."""
+"""Mean and covariance of features in batches, in float64 (pairwise update of Chan, Golub and LeVeque 1979)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from everymode.metrics.inputs import Values, as_tensor, check_finite, feature_ro
 
 
 class StreamingMoments:
-    """Count, mean and covariance of the rows seen so far; two of them can be merged.
+    """Running count, mean and covariance of rows; two objects can be merged.
 
-    Every batch is centered on its own mean before it is multiplied out, and means are kept relative to that of the
-    first batch. So nothing is lost where the mean is much larger than the spread, and the result is that of all rows
-    at once whatever the batches were.
+    Every batch is centered on its own mean before its products are formed, and means are stored relative to that of the
+    first batch. So no digits are lost if the mean is much larger than the spread, and up to rounding the result does
+    not depend on the batches.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._origin = torch.zeros(0, dtype=torch.float64)
-        self._offset = torch.zeros(0, dtype=torch.float64)  # mean less origin
+        self._offset = torch.zeros(0, dtype=torch.float64)  # mean minus origin
         self._scatter = torch.zeros(0, 0, dtype=torch.float64)
 
     @classmethod
     def from_moments(cls, count: int, mean: Values, covariance: Values) -> StreamingMoments:
-        """Moments that were stored: count rows with this mean [F] and unbiased covariance [F, F]."""
+        """Restore stored moments: those of `count` rows with this mean [F] and unbiased covariance [F, F].
+
+        Raises:
+            ValueError: if count is below 2, shapes do not fit, or there is NaN.
+        """
         if count < 2:
             raise ValueError(f"count is {count}; stored moments need at least 2 rows")
         moments = cls()
@@ -45,26 +49,35 @@ class StreamingMoments:
 
     @property
     def count(self) -> int:
-        """Rows seen."""
+        """Number of rows added so far."""
         return self._count
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean of the rows, float64 [F]. Raises ValueError before the first row."""
+        """Mean of the rows, float64 [F].
+
+        Raises:
+            ValueError: if no row was added yet.
+        """
         self._need(1)
         return (self._origin + self._offset).numpy()
 
     @property
     def covariance(self) -> np.ndarray:
-        """Unbiased covariance (divided by N - 1), float64 [F, F]. Raises ValueError below 2 rows."""
+        """Unbiased covariance (divided by N - 1), float64 [F, F].
+
+        Raises:
+            ValueError: if fewer than 2 rows were added yet.
+        """
         self._need(2)
         return self._scatter.numpy() / (self._count - 1)
 
     def update(self, batch: Values) -> None:
-        """Add rows [n, F], on any device and in any float type; an empty batch changes nothing.
+        """Add rows [n, F], on any device and of any real dtype; n may be 0.
 
         Raises:
-            ValueError: for NaN or infinite values, or another number of columns than before; nothing is added then.
+            ValueError: if there are NaN or infinite values, or the number of columns differs from that of earlier
+                batches; nothing is added then.
         """
         rows = feature_rows("batch", batch, least=0)
         self._check_width(rows.shape[1])
@@ -75,7 +88,11 @@ class StreamingMoments:
             self._add(*_centered_moments(rows[part].double() - self._origin))
 
     def merge(self, other: StreamingMoments) -> None:
-        """Add the rows that another one has seen (say, another process); the other stays as it is."""
+        """Add the rows of another object, such as that of another process, which is not modified.
+
+        Raises:
+            ValueError: if the numbers of columns differ.
+        """
         if other._count:
             self._check_width(len(other._origin))
             if self._count == 0:
@@ -99,16 +116,18 @@ class StreamingMoments:
     def _check_width(self, width: int) -> None:
         if self._count and width != len(self._origin):
             raise ValueError(
-                f"rows have {width} features, those before had {len(self._origin)}; use one object per extractor layer"
+                f"rows have {width} features, earlier ones had {len(self._origin)}; use one object per extractor layer"
             )
 
     def _need(self, rows: int) -> None:
         if self._count < rows:
-            raise ValueError(f"{self._count} rows were added; at least {rows} are needed: call update first")
+            raise ValueError(
+                f"{self._count} rows were added; at least {rows} are needed: call update with more rows"
+            )
 
 
 def _centered_moments(rows: Tensor) -> tuple[int, Tensor, Tensor]:
-    """Count, mean and scatter matrix (sum of outer products around the mean) of rows [n, F] in float64."""
+    """Return the count, mean and scatter matrix (sum of outer products around the mean) of float64 rows [n, F]."""
     mean = rows.mean(0)
     centered = rows - mean
     return len(rows), mean, centered.T @ centered

@@ -1,10 +1,10 @@
-"""Nearest-neighbor balls around feature vectors: their radii, and which points lie in them, ties decided exactly.
+"""Nearest-neighbor balls around feature vectors: their radii, and the points they contain, with exact comparisons.
 
-Distances come from matrix products, which round: the same pair can get two values in two tiles, and a point's distance
-to its own copy can differ from 0. So a comparison that rounding could turn is made again on the distance computed from
-the differences, whose value depends on the pair alone. Two points whose squared distance is below the rounding error
-of the matrix product, 4 (F + 4) epsilon (|x|^2 + |y|^2) with lengths from the mean of the real points, are one point:
-their distance is 0.
+Distances come from matrix products, which round: the same pair can have different values in two tiles, and a point's
+distance to its own copy can differ from 0. So each comparison that rounding could reverse is repeated with a distance
+computed from differences, whose value depends on the pair alone. Two points whose squared distance is below the
+rounding error of the matrix product, 4 (F + 4) epsilon (|x|^2 + |y|^2) with lengths measured from the mean of the real
+points, count as one point: their distance is 0.
 """
 
 from __future__ import annotations
@@ -20,29 +20,33 @@ from everymode.metrics.inputs import tiles
 
 
 class Points(NamedTuple):
-    """Feature vectors [N, F] in their own type, the origin [F] that distances are computed around, lengths^2 [N]."""
+    """Feature vectors [N, F] in their own dtype, the origin [F] of computations, and squared lengths [N] from it."""
 
     rows: Tensor
     origin: Tensor
     squared: Tensor
 
     def tile(self, part: slice | Tensor) -> Tensor:
-        """Some rows in float64, around the origin."""
+        """Return some rows in float64, relative to the origin."""
         return self.rows[part].double() - self.origin
 
 
 def points_around(rows: Tensor, origin: Tensor) -> Points:
-    """Points with their squared lengths from the origin. Raises ValueError where those overflow."""
+    """Build points with their squared lengths from the origin.
+
+    Raises:
+        ValueError: if a squared length overflows.
+    """
     squared = torch.cat([(rows[part].double() - origin).square().sum(1) for part in tiles(*rows.shape)])
     if not torch.isfinite(squared).all():
         raise ValueError(
-            "the features are too large for float64 when squared; scale both sides down by one number"
+            "the features are too large for float64 when squared; scale both sides down by the same factor"
         )
     return Points(rows, origin, squared)
 
 
 def point_pair(real: Tensor, fake: Tensor) -> tuple[Points, Points]:
-    """Both sides around the mean of the real rows, which keeps lengths, and so rounding, small."""
+    """Build both sides' points relative to the mean of the real rows, which keeps lengths and hence rounding small."""
     total = torch.zeros(real.shape[1], dtype=torch.float64)
     for part in tiles(*real.shape):
         total += real[part].double().sum(0)
@@ -50,15 +54,15 @@ def point_pair(real: Tensor, fake: Tensor) -> tuple[Points, Points]:
 
 
 def squared_radii(points: Points, k: int) -> Tensor:
-    """Squared distance of each point to its k-th nearest neighbor, itself not counted; float64 [N], k < N."""
-    found = torch.empty(len(points.rows), dtype=torch.float64)
+    """Return the squared distance of each point to its k-th nearest other point, float64 [N]; k < N."""
+    result = torch.empty(len(points.rows), dtype=torch.float64)
     farthest = points.squared.max()
     for part in tiles(len(points.rows), len(points.rows)):
         distances, _ = _squared_distances(points, part, points)
         distances[torch.arange(len(distances)), torch.arange(part.start, part.stop)] = torch.inf
         radii = distances.kthvalue(k, dim=1).values
         margin = 2 * _margin(points) * (points.squared[part] + farthest)
-        # All neighbors that rounding could have swapped with the k-th, by their own distances.
+        # Recompute the distances of all neighbors that rounding could have swapped with the k-th.
         near = (distances - radii[:, None]).abs_() <= margin[:, None]
         near &= distances > 0
         near &= (radii > 0)[:, None]
@@ -67,15 +71,20 @@ def squared_radii(points: Points, k: int) -> Tensor:
         exact = _exact(points, rows + part.start, points, columns)
         order = np.lexsort((exact.numpy(), rows.numpy()))
         starts = near.sum(1).cumsum(0) - near.sum(1)
-        moved = radii > 0
-        place = (starts + k - 1 - closer)[moved]
-        radii[moved] = exact[torch.from_numpy(order)[place]]
-        found[part] = radii
-    return found
+        positive = radii > 0
+        position = (starts + k - 1 - closer)[positive]
+        radii[positive] = exact[torch.from_numpy(order)[position]]
+        result[part] = radii
+    return result
 
 
 def inside_balls(centers: Points, radii: Tensor, others: Points) -> Iterator[tuple[slice, Tensor]]:
-    """For tiles of the centers: bool [n, M], which of the other points lie in or on each ball of squared radius [N]."""
+    """Iterate over tiles of the centers; yield a slice and a mask [n, M], True if a closed ball contains a point.
+
+    Args:
+        radii: squared radii of the balls, [N].
+        others: M points.
+    """
     for part in tiles(len(centers.rows), len(others.rows)):
         distances, margin = _squared_distances(centers, part, others)
         limit = radii[part, None]
@@ -88,7 +97,7 @@ def inside_balls(centers: Points, radii: Tensor, others: Points) -> Iterator[tup
 
 
 def _squared_distances(first: Points, part: slice, second: Points) -> tuple[Tensor, Tensor]:
-    """Squared distances [n, M] of some of the first points to all second ones, and the rounding error of each."""
+    """Return the squared distances [n, M] of some first points to all second ones, and bounds of their rounding."""
     tile = first.tile(part)
     lengths = first.squared[part, None] + second.squared
     distances = torch.empty_like(lengths)
@@ -105,10 +114,10 @@ def _margin(points: Points) -> float:
 
 
 def _exact(first: Points, rows: Tensor, second: Points, columns: Tensor) -> Tensor:
-    """Squared distances of listed pairs [P] from their differences."""
+    """Return the squared distances of pairs [P], given by indices of both sides, computed from differences."""
     width = first.rows.shape[1]
-    found = torch.empty(len(rows), dtype=torch.float64)
+    distances = torch.empty(len(rows), dtype=torch.float64)
     for part in tiles(len(rows), 4 * width):
         difference = first.rows[rows[part]].double() - second.rows[columns[part]].double()
-        found[part] = difference.square_().sum(1)
-    return found
+        distances[part] = difference.square_().sum(1)
+    return distances

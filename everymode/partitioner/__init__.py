@@ -1,4 +1,4 @@
-"""Partition-Guided GAN's first stage: partitions learned without labels, and what their guide guarantees."""
+"""Partitions learned without labels (Partition-Guided GAN's first stage), and guarantees for their guide."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from everymode.partitioner.settings import PartitionSettings
     from everymode.partitioner.views import Views
 
-# Loaded on first use, so that PartitionSettings can be had without importing torch.
+# Modules are loaded on first use, so that PartitionSettings can be imported without torch.
 _HOME = {
     "Certificate": "certificate",
     "PartitionSettings": "settings",

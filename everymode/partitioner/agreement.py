@@ -1,4 +1,4 @@
-"""Second stage: images and their neighbors in the same part, by training the whole partitioner."""
+"""Second stage: train the whole partitioner to put images and their neighbors into the same part."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ def agreement_stage(
     seed: int,
     device: torch.device,
 ) -> Stage:
-    """Adam on the partition's loss, each image beside one of its mined neighbors, both in a random view.
+    """Return the stage that minimizes the partition loss with Adam.
+
+    Each step pairs every image of the batch with one of its mined neighbors, both in a random view.
 
     Args:
-        neighbors: int64 [N, n] rows, on the CPU.
+        neighbors: int64 [N, n] rows of the dataset, on the CPU.
     """
     optimizer = torch.optim.Adam(partitioner.parameters(), lr=settings.partition_lr)
 
@@ -41,14 +43,14 @@ def agreement_stage(
         choice = random.integers("neighbour", neighbors.shape[1])
         others = neighbors[torch.from_numpy(rows), choice].numpy()
         random = Draws(seed, f"partition-{number}", Rows.all(batch), device)
-        seen = [
-            views(data.gather(chosen, device), random.named(name))
-            for name, chosen in (("anchor", rows), ("neighbour", others))
+        both = [
+            views(data.gather(indices, device), random.named(name))
+            for name, indices in (("anchor", rows), ("neighbour", others))
         ]
-        anchors, beside = partitioner(torch.cat(seen)).chunk(2)
+        anchor_logits, neighbor_logits = partitioner(torch.cat(both)).chunk(2)
         loss = partition_loss(
-            anchors,
-            beside,
+            anchor_logits,
+            neighbor_logits,
             sample_entropy_weight=settings.sample_entropy_weight,
             mean_entropy_weight=settings.mean_entropy_weight,
         )

@@ -1,4 +1,4 @@
-"""The network that a partition's settings describe, for examples of a shape."""
+"""Construction of the partitioner that settings describe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ __all__ = ["partitioner_for"]
 
 
 def partitioner_for(settings: PartitionSettings, image_shape: tuple[int, ...]) -> Partitioner:
-    """A partitioner, freshly initialized, of images (C, H, W), or of points (2,).
+    """Return a freshly initialized partitioner for images of shape (C, H, W), or for points of shape (2,).
 
-    Raises ValueError for sides that can't be halved as often as the settings' stages ask for.
+    Raises:
+        ValueError: if the sides can't be halved between all stages of the settings.
     """
     if len(image_shape) == 1:
         return plane_partitioner(

@@ -1,15 +1,16 @@
-"""What can be proved of a partitioner: the least by which its features stretch distances, and its guide's gradient.
+"""Provable lower bounds for a partitioner: on how far its features stretch distances, and on the guide's gradient.
 
-Partition-Guided GAN, theorem 3: where ||h(x) - h(y)|| >= c0 ||x - y|| on the whole space and the logits are W h + b
-with independent rows of W, the guide sum_j relu(s_j - s_c) has no false valley, and a gradient bounded below outside
-its part. A residual block x + T(x) stretches by at least 1 - Lip(T); a chain of blocks by the product.
+Partition-Guided GAN, theorem 3: if ||h(x) - h(y)|| >= c0 ||x - y|| on the whole space and the logits are W h + b with
+linearly independent rows of W, then the guide sum_j relu(s_j - s_c) has no local minimum outside its part, and there
+its gradient is bounded below. A residual block x + T(x) stretches distances by at least 1 - Lip(T); a chain of blocks
+by at least the product.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,34 +22,36 @@ from everymode.partitioner.residual import DenseResidualBlock, ResidualBlock, Sq
 __all__ = ["Certificate", "certify", "converged_norm", "norm_bound"]
 
 MOST_DENSE = 2**21
-"""Numbers of a matrix whose norm is taken as a whole."""
+"""Largest number of elements of a layer's dense matrix whose norm is computed directly."""
 
 ConstrainedLayer = ConstrainedConv2d | ConstrainedLinear
 
 
 class Certificate(NamedTuple):
-    """What `certify` found."""
+    """Lower bounds that hold for a partitioner."""
 
     lower_bound: float
-    """c0: ||h(x) - h(y)|| >= c0 ||x - y|| for all x and y. 0 where nothing is guaranteed."""
+    """c0: ||h(x) - h(y)|| >= c0 ||x - y|| for all x and y; 0 if nothing is guaranteed."""
     estimate: float
-    """The same from converged power iterations in place of upper bounds: equal to it where padding is circular. Power
-    iterations come from below, so this one may be too large by their last error."""
+    """c0 computed from converged power iterations instead of upper bounds; equal to `lower_bound` for circular padding.
+    Power iteration approaches a norm from below, so this value may be too large by its remaining error."""
     read_out_singular_value: float
-    """The smallest singular value of the read-out [K, F]; 0 where K > F."""
+    """Smallest singular value of the read-out [K, F]; 0 if K > F."""
     gradient_bound: float
-    """sqrt(2) c0 times that value: the guide's gradient (summed over classes) is at least as long where that is > 0."""
+    """sqrt(2) c0 times that singular value. If it is positive, the guide's gradient (of the sum over classes) is at
+    least this long everywhere outside the part."""
     reason: str
-    """Why nothing is guaranteed, or empty."""
+    """Reason why nothing is guaranteed; empty if `lower_bound` is positive."""
 
 
 def certify(body: nn.Module, read_out: nn.Linear) -> Certificate:
-    """Lower bounds on a partitioner in evaluation mode, computed in float64 from the weights that act.
+    """Return lower bounds for a partitioner in eval mode, computed in float64 from the constrained weights.
 
-    With R(x) = sum_j relu(s_j - s_c) and S the classes that beat c at x, the gradient in feature space is W^T a with
-    a = 1_S - |S| e_c, whose length is at least sqrt(2) times W's smallest singular value; c0 carries it to x.
-    With more parts than features (points in the plane) that value is 0. As long as the part is not empty, the guide
-    has no false valleys even then, since it is convex in the features and h is a homeomorphism.
+    Let R(x) = sum_j relu(s_j - s_c), and let S be the classes with a larger logit than c at x. The gradient of R with
+    respect to the features is W^T a with a = 1_S - |S| e_c. Outside the part |S| >= 1, so ||a||^2 = |S| + |S|^2 >= 2,
+    and the gradient is at least sqrt(2) times W's smallest singular value long; the gradient with respect to x, at
+    least c0 times that. With more parts than features (points in the plane) the singular value is 0. Even then the
+    guide has no local minimum outside a part that is not empty: R is convex in the features, and h is a homeomorphism.
     """
     mode = body.training
     body.eval()
@@ -64,14 +67,14 @@ def certify(body: nn.Module, read_out: nn.Linear) -> Certificate:
 
 
 def norm_bound(layer: ConstrainedLayer) -> float:
-    """A spectral norm that the layer certainly does not exceed.
+    """Return an upper bound on the layer's spectral norm.
 
-    Exact for linear layers, 1x1 kernels, circular padding (the largest singular value of the kernel's matrix over all
-    frequencies), and wherever the whole layer is a matrix of at most 2 ** 21 numbers. A larger convolution padded with
-    zeros is a part of the circular one on a grid that is larger by the padding, so that one's norm bounds it.
+    The bound is exact for linear layers, 1x1 kernels, circular padding (the largest singular value of the kernel's
+    matrix over all frequencies), and layers whose dense matrix has at most 2 ** 21 elements. A larger convolution with
+    zero padding is a restriction of the circular convolution on a grid enlarged by the padding, whose norm bounds it.
     """
     weight = layer.constrained_weight().detach().double()
-    if weight.ndim == 2 or weight.shape[-1] == 1:
+    if isinstance(layer, ConstrainedLinear) or weight.shape[-1] == 1:
         return float(torch.linalg.matrix_norm(weight.flatten(1), 2))
     cells = layer.grid[0] * layer.grid[1]
     if not layer.circular and weight.shape[0] * weight.shape[1] * cells**2 <= MOST_DENSE:
@@ -80,9 +83,9 @@ def norm_bound(layer: ConstrainedLayer) -> float:
         images = layer.convolve(units.view(inputs, weight.shape[1], *layer.grid), weight)
         return float(torch.linalg.matrix_norm(images.flatten(1), 2))
     size = weight.shape[-1]
-    beyond = 0 if layer.circular else size // 2
-    height, width = (side + beyond for side in layer.grid)
-    # A kernel wider than the grid wraps around.
+    padding = 0 if layer.circular else size // 2
+    height, width = (side + padding for side in layer.grid)
+    # A kernel larger than the grid wraps around.
     kernel = torch.zeros(*weight.shape[:2], height, width, dtype=weight.dtype, device=weight.device)
     for row in range(size):
         for column in range(size):
@@ -92,11 +95,14 @@ def norm_bound(layer: ConstrainedLayer) -> float:
 
 
 def converged_norm(layer: ConstrainedLayer, *, tolerance: float = 1e-9, most: int = 2000) -> float:
-    """The layer's spectral norm by power iteration in float64, from below, until a step changes it by less than
-    `tolerance` of itself (`most` steps at the utmost).
+    """Estimate the layer's spectral norm from below by power iteration in float64.
+
+    Args:
+        tolerance: the iteration stops once a step changes the estimate by at most this fraction.
+        most: maximum number of steps.
     """
     weight = layer.constrained_weight().detach().double()
-    if weight.ndim == 2 or weight.shape[-1] == 1:
+    if isinstance(layer, ConstrainedLinear) or weight.shape[-1] == 1:
         return float(torch.linalg.matrix_norm(weight.flatten(1), 2))
     mirrored = weight.transpose(0, 1).flip((2, 3))
     x = torch.randn(layer.u.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -112,15 +118,16 @@ def converged_norm(layer: ConstrainedLayer, *, tolerance: float = 1e-9, most: in
 
 
 def _stretch(body: nn.Module, norm: Callable[[ConstrainedLayer], float]) -> tuple[float, str]:
-    """The least factor by which a body stretches distances, and why it is 0 if it is."""
+    """Return the smallest factor by which a body stretches distances, and the reason if it is 0."""
     factor = 1.0
     for layer in body if isinstance(body, nn.Sequential) else [body]:
         if isinstance(layer, (Squeeze, nn.Flatten, nn.Identity)):
             continue
         if isinstance(layer, (ResidualBlock, DenseResidualBlock)):
-            lipschitz = math.prod(norm(each) for each in layer.layers)
+            # Residual branches hold constrained layers only, which a ModuleList can't express.
+            lipschitz = math.prod(norm(cast(ConstrainedLayer, each)) for each in layer.layers)
             if lipschitz >= 1:
-                return 0.0, f"a residual branch may stretch by {lipschitz:.3g}, not less than 1"
+                return 0.0, f"a residual branch may stretch by {lipschitz:.3g}; it must stay below 1"
             factor *= 1 - lipschitz
         elif isinstance(layer, InvertibleLinear):
             factor *= float(_singular_values(layer.weight)[-1])

@@ -1,4 +1,4 @@
-"""NT-Xent, the pretext task's loss: two views of an image are told from the views of all others."""
+"""NT-Xent, the loss of the pretext task: match two views of an image among the views of all images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ __all__ = ["nt_xent"]
 
 
 def nt_xent(first: Tensor, second: Tensor, *, temperature: float = 0.1, symmetric: bool = True) -> Tensor:
-    """Cross-entropy of finding the other view of an image among the 2 B - 1 other views, by inner product.
+    """Return the mean cross-entropy of identifying an image's other view among the 2 B - 1 other views.
 
-    Chen, Kornblith, Norouzi and Hinton 2020 (SimCLR); Partition-Guided GAN, equation 4, whose temperature its text
-    does not give (0.1 is that of the code it builds on).
+    The logits are inner products. Chen, Kornblith, Norouzi and Hinton 2020 (SimCLR); Partition-Guided GAN, equation 4,
+    whose text does not give the temperature (0.1 is that of the code it builds on).
 
     Args:
-        first, second: [B, F] unit vectors, the embeddings of two views of the same B >= 2 images. They are taken as
-            they are: `F.normalize` them first, and the gradient flows through that.
-        temperature: what similarities are divided by.
-        symmetric: both views are anchors, in turn (mean over 2 B). False: only `first`'s are (mean over B), as in
-            the code that the paper's private one derives from.
+        first, second: [B, F] unit vectors, the embeddings of two views of the same B >= 2 images. They are not
+            normalized here: apply `F.normalize` first, and the gradient flows through it.
+        temperature: divisor of the similarities.
+        symmetric: whether both views serve as anchors (mean over 2 B). False: only `first` does (mean over B), as in
+            the code that the paper's unpublished code derives from.
     Returns:
         Scalar.
     Raises:
-        ValueError: shapes that differ or are not [B, F], fewer than two images, a temperature that is not positive.
+        ValueError: if the shapes differ or are not [B, F], B is below 2, or the temperature is not positive.
     """
     if first.shape != second.shape or first.ndim != 2 or len(first) < 2:
         raise ValueError(

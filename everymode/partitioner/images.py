@@ -1,4 +1,4 @@
-"""What the two stages ask of a data set, and what a network says of all its images."""
+"""Dataset interface of the two stages, and evaluation of a network on a whole dataset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 
 from everymode.draws import Rows
 
-__all__ = ["PartitionData", "answers", "batches", "parts_of"]
+__all__ = ["PartitionData", "batches", "outputs_of", "parts_of"]
 
 ROWS = 512
-"""Images that a network looks at together."""
+"""Images per forward pass."""
 
 
 class PartitionData(Protocol):
-    """A data set of images or points, as everymode.open_images gives it."""
+    """A dataset of images or points, such as everymode.open_images returns."""
 
     @property
     def name(self) -> str: ...
@@ -28,7 +28,7 @@ class PartitionData(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """int64 [N] or [N, blocks]; -1 marks a missing label."""
+        """Labels, int64 [N] or [N, blocks]; -1 marks a missing label."""
         ...
 
     @property
@@ -40,28 +40,30 @@ class PartitionData(Protocol):
     def __len__(self) -> int: ...
 
     def gather(self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu") -> Tensor:
-        """Rows [B, C, H, W] in [-1, 1], or points [B, 2]."""
+        """Return the rows as images [B, C, H, W] in [-1, 1], or as points [B, 2]."""
         ...
 
 
 def batches(data: PartitionData, device: torch.device | str) -> Iterator[tuple[Rows, Tensor]]:
-    """The whole data set in order: which rows, and their images on the device."""
+    """Iterate over the whole dataset in order; yield the rows of a batch and their images on the device."""
     for start in range(0, len(data), ROWS):
         rows = Rows(start, min(start + ROWS, len(data)), len(data))
         yield rows, data.gather(np.arange(rows.start, rows.stop), device)
 
 
 @torch.no_grad()
-def answers(network: Callable[[Tensor], Tensor], data: PartitionData, device: torch.device | str) -> Tensor:
-    """What a network in evaluation mode gives for every row, in order: [N, ...] on the device."""
+def outputs_of(
+    network: Callable[[Tensor], Tensor], data: PartitionData, device: torch.device | str
+) -> Tensor:
+    """Return a network's outputs for all rows in order, [N, ...] on the device; the network must be in eval mode."""
     return torch.cat([network(images) for _, images in batches(data, device)])
 
 
 def parts_of(partitioner: torch.nn.Module, data: PartitionData, device: torch.device | str = "cpu") -> Tensor:
-    """The part of every image, int64 [N] on the CPU: the largest logit, in evaluation mode."""
+    """Return the part (the index of the largest logit, in eval mode) of every image, int64 [N] on the CPU."""
     mode = partitioner.training
     partitioner.eval()
     try:
-        return answers(lambda batch: partitioner(batch).argmax(1), data, device).cpu()
+        return outputs_of(lambda batch: partitioner(batch).argmax(1), data, device).cpu()
     finally:
         partitioner.train(mode)

@@ -1,4 +1,4 @@
-"""A full layer that loses nothing: a square linear map, and a smooth leaky rectifier."""
+"""Invertible fully connected layers: a square linear map, and a smooth leaky ReLU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = ["InvertibleLinear", "SmoothLeakyReLU"]
 
 
 class InvertibleLinear(nn.Linear):
-    """F -> F, orthogonal at first. It stretches every distance by at least its smallest singular value."""
+    """A square linear layer F -> F, initialized to an orthogonal matrix.
+
+    It stretches every distance by at least its smallest singular value.
+    """
 
     def __init__(self, features: int) -> None:
         super().__init__(features, features)
@@ -20,15 +23,20 @@ class InvertibleLinear(nn.Linear):
 
 
 class SmoothLeakyReLU(nn.Module):
-    """slope * x + (1 - slope) * (softplus(x) - log 2): LeakyReLU with a continuous derivative, between `slope` and 1.
+    """LeakyReLU with a continuous derivative between `slope` and 1: slope x + (1 - slope) (softplus(x) - log 2).
 
-    Partition-Guided GAN (appendix C) suggests such a soft version where theorem 3's smoothness matters.
+    Partition-Guided GAN (appendix C) suggests such a soft version for the smoothness that theorem 3 requires.
+
+    Raises:
+        ValueError: if slope is not above 0 and at most 1.
     """
 
     def __init__(self, slope: float = 0.2) -> None:
         super().__init__()
         if not 0 < slope <= 1:
-            raise ValueError(f"slope is {slope}; give one above 0, so that nothing is lost, and at most 1")
+            raise ValueError(
+                f"slope is {slope}; it must be above 0 (else the layer is not invertible) and at most 1"
+            )
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Learning a partition from unlabeled images, from the first step to the files, across kills.
+"""Learning a partition from unlabeled images: training, resuming after an interruption, and the resulting files.
 
-Two stages (Partition-Guided GAN, section 4.1): a pretext network whose features do not depend on the view, then the
-partitioner, begun from it and trained so that images and their nearest neighbors in those features share a part.
+There are two stages (Partition-Guided GAN, section 4.1): a pretext network learns features that do not depend on the
+view; then the partitioner, initialized from it, learns to put images and their nearest neighbors in those features
+into the same part.
 """
 
 from __future__ import annotations
@@ -47,24 +48,27 @@ def learn_partition(
     scores: Mapping[str, Score] | None = None,
     network: Partitioner | None = None,
 ) -> Partitioner:
-    """Learn a partition of a data set, or go on with it where a killed call left off, and write it to `out`.
+    """Learn a partition of a dataset and write it to `out`, resuming an interrupted call if the folder holds its state.
 
-    The folder gets partitioner.safetensors and config.json (see `load_partitioner`), report.json, parts.png, and
-    state/ to go on from. On a CPU a resumed call gives the weights of an uninterrupted one, bit for bit. A finished
-    partition of the same data, settings and seed is loaded as it is.
+    The folder receives partitioner.safetensors and config.json (see `load_partitioner`), report.json, parts.png, and
+    state/ for resuming. On a CPU a resumed call yields the weights of an uninterrupted one, bit for bit. A finished
+    partition of the same data, settings and seed is loaded without training.
 
     Args:
         data: images [C, H, W], or points, which are clustered by k-means and fitted by cross-entropy.
-        settings: every number.
-        verbose: print progress.
-        stop: asked after every step; where it is true, the state is saved and PartitionStopped raised.
-        scores: functions of parts [N] and classes [N], by name, for the report, where there are labels.
-        network: what to train in place of the network of `settings`; to go on, give one of the same layout again.
+        settings: all hyper-parameters.
+        out: the folder, created if it does not exist.
+        verbose: whether to print progress.
+        stop: called after every step; once it returns True, the state is saved and PartitionStopped is raised.
+        scores: functions of parts [N] and classes [N], by name, for the report; called only if the data has labels.
+        network: the partitioner to train in place of the one that `settings` describe; to resume, pass one of the
+            same layout.
     Returns:
-        The partitioner on the CPU, in evaluation mode, frozen.
+        The partitioner on the CPU, frozen and in eval mode.
     Raises:
-        ValueError: too few images, sides that the network can't halve, or a folder with another partition.
-        PartitionStopped: see `stop`.
+        ValueError: if there are too few images, the network can't halve the sides, or the folder holds another
+            partition.
+        PartitionStopped: if `stop` returned True.
     """
     out, device = Path(out), torch.device(device)
     _check(data, settings)
@@ -87,13 +91,13 @@ def learn_partition(
         save_partitioner(partitioner, out, identity)
         draw_parts(data, parts, settings.k, out / PICTURE, seed=seed)
         report = report_of(parts, settings.k, data.labels, scores or {})
-        # The report last: where it is, the others are.
+        # The report is written last: if it exists, so do the other files.
         write_json(out / REPORT, {**report, **facts, "certificate": partitioner.certify()._asdict()})
     return load_partitioner(out)
 
 
 def views_of(settings: PartitionSettings) -> Views:
-    """How the settings draw views."""
+    """Return the random views that the settings describe."""
     names = ("crop", "shift", "rotation", "zoom", "shear", "mirror", "jitter", "hue", "gray", "noise")
     return Views(**{name: getattr(settings, name) for name in names})
 
@@ -108,7 +112,7 @@ def _learn_images(
     seed: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Both stages, or what is left of them."""
+    """Run both stages, or what remains of them after the saved state."""
     views, saved = views_of(settings), runner.saved()
     later = views if settings.partition_views else Views()
     if saved is None or saved.stage == "pretext":
@@ -117,8 +121,8 @@ def _learn_images(
         facts |= begin(partitioner, neighbors, data, later, settings, seed=seed, device=device)
         saved = None
     else:
-        saved_neighbors = saved.tensors.get("neighbors", saved.tensors.get("neighbours"))  # as 0.1 spelled it
-        neighbors, facts = saved_neighbors.long(), saved.facts
+        name = "neighbors" if "neighbors" in saved.tensors else "neighbours"  # the latter in states of 0.1
+        neighbors, facts = saved.tensors[name].long(), saved.facts
     if not settings.kmeans:
         runner.run(
             agreement_stage(partitioner, neighbors, data, later, settings, seed=seed, device=device),
@@ -138,7 +142,7 @@ def _learn_points(
     seed: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """k-means, then a classifier."""
+    """Cluster points by k-means, then fit the partitioner to the clusters."""
     points, clusters = point_clusters(data, settings.k, seed=seed)
     stage = fit_stage(
         partitioner,
@@ -151,14 +155,14 @@ def _learn_points(
     )
     runner.run(stage, runner.saved())
     with torch.no_grad():
-        agreed = partitioner.eval()(points.to(device)).argmax(1).cpu() == clusters
-    return {"agreement_with_kmeans": float(agreed.float().mean())}
+        same = partitioner.eval()(points.to(device)).argmax(1).cpu() == clusters
+    return {"agreement_with_kmeans": float(same.float().mean())}
 
 
 def _identity(
     data: PartitionData, settings: PartitionSettings, partitioner: Partitioner, seed: int
 ) -> dict[str, Any]:
-    """What tells a partition from any other: JSON values."""
+    """Return the JSON values that identify a partition."""
     return {
         "data": data.name,
         "fingerprint": data.fingerprint,
@@ -169,7 +173,11 @@ def _identity(
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> bool:
-    """Whether a folder holds this very partition, whole. Raises ValueError if it holds another one."""
+    """Return whether a folder holds this partition, complete.
+
+    Raises:
+        ValueError: if it holds another one.
+    """
     if not ((out / CONFIG).is_file() and (out / REPORT).is_file()):
         return False
     require_same(read_object(out / CONFIG, "the config.json of a partition"), identity, out)
@@ -179,7 +187,7 @@ def _finished(out: Path, identity: dict[str, Any]) -> bool:
 def _check(data: PartitionData, settings: PartitionSettings) -> None:
     if settings.k > len(data):
         raise ValueError(
-            f"{len(data)} images can't make {settings.k} parts: ask for a smaller k, or give more images"
+            f"{len(data)} images can't make {settings.k} parts: choose a smaller k, or provide more images"
         )
     if not data.is_points and settings.neighbors > len(data) - 1:
         raise ValueError(

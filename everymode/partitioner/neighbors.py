@@ -1,4 +1,4 @@
-"""Nearest neighbors by inner product of unit features, a block of rows at a time."""
+"""Nearest neighbors by cosine similarity, computed block by block."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from everymode.old_names import renamed_keywords
 __all__ = ["nearest_neighbors", "neighbor_accuracy"]
 
 BLOCK_VALUES = 2**25
-"""Similarities held at a time."""
+"""Maximum number of similarities in memory at a time."""
 
 
 @torch.no_grad()
 def nearest_neighbors(features: Tensor, count: int, *, include_self: bool = False) -> Tensor:
-    """The `count` rows most alike to each row, most alike first, by the cosine of the angle between features.
+    """Return the `count` rows of largest cosine similarity to each row, most similar first.
 
     Args:
-        features: [N, F] of any length above zero, on the device where the search shall run.
-        count: neighbors of each row.
-        include_self: each row is its own first neighbor, and counts (as in SCAN, which mines count + 1).
+        features: [N, F] of any nonzero length, on the device on which to search.
+        count: neighbors per row.
+        include_self: whether each row is its own first neighbor and counts as one (as in SCAN, which mines count + 1).
     Returns:
         int64 [N, count].
     Raises:
-        ValueError: fewer than `count` candidates.
+        ValueError: if there are fewer than `count` candidates.
     """
     rows = len(features)
     if not 1 <= count <= rows - (not include_self):
         raise ValueError(
-            f"{count} neighbors were asked for among {rows} images; ask for 1 to {rows - (not include_self)}"
+            f"{count} neighbors were requested among {rows} images; request 1 to {rows - (not include_self)}"
         )
     units = F.normalize(features, dim=1)
     block = max(1, BLOCK_VALUES // rows)
-    found = []
+    neighbors = []
     for start in range(0, rows, block):
         similarity = units[start : start + block] @ units.T
         own = torch.arange(len(similarity), device=units.device)
-        # Told apart from exact copies of itself.
+        # By index, because exact copies of the row have the same similarity.
         similarity[own, start + own] = torch.inf if include_self else -torch.inf
-        found.append(similarity.topk(count, dim=1).indices)
-    return torch.cat(found)
+        neighbors.append(similarity.topk(count, dim=1).indices)
+    return torch.cat(neighbors)
 
 
 @renamed_keywords(neighbours="neighbors")
 def neighbor_accuracy(neighbors: Tensor, labels: Tensor) -> float:
-    """Share of rows whose label is the most frequent one among their neighbors (the smallest, where several are).
+    """Return the share of rows whose label is the most frequent one among their neighbors (ties: the smallest label).
 
     Args:
-        neighbors: [N, k] rows; take k = 10 for the customary measure.
-        labels: int64 [N]; rows with a negative label are neither asked nor voters.
+        neighbors: [N, k] rows; k = 10 is customary.
+        labels: int64 [N]; rows with a negative label are neither scored nor counted as neighbors.
     Returns:
-        0 to 1; NaN where no row has a label.
+        0 to 1; NaN if no row has a label.
     """
     labels = labels.to(neighbors.device)
     known = labels >= 0

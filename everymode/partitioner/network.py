@@ -1,4 +1,4 @@
-"""Partitioners: networks that say, by the largest of K logits, in which part of space an image or a point lies."""
+"""Partitioners: networks that assign an image or a point to one of K parts of space, by the largest of K logits."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = [
 
 
 class Partitioner(nn.Module):
-    """x -> logits [B, K], a linear read-out of a body's features.
+    """A network x -> logits [B, K]: a body and a linear read-out of its features.
 
-    In evaluation mode it changes none of its buffers, and gradients flow through it to the pixels even where its own
-    parameters take none.
+    In eval mode it modifies none of its buffers. Gradients flow through it to the pixels even if its parameters are
+    frozen.
 
     Args:
         body: x -> features [B, F].
         read_out: features -> logits.
-        layout: the call that built it, as JSON values, for `partitioner_from`.
+        layout: kind and arguments of the function that built it, as JSON values, for `partitioner_from`.
     """
 
     def __init__(self, body: nn.Module, read_out: nn.Linear, layout: Mapping[str, Any] | None = None) -> None:
@@ -41,18 +41,18 @@ class Partitioner(nn.Module):
 
     @property
     def num_parts(self) -> int:
-        """K."""
+        """K, the number of parts."""
         return self.read_out.out_features
 
     def forward(self, x: Tensor) -> Tensor:
         return self.read_out(self.body(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the read-out reads: [B, F]."""
+        """Return the features, the read-out's input: [B, F]."""
         return self.body(x)
 
     def certify(self) -> Certificate:
-        """What can be proved of this partitioner: see everymode/partitioner/certificate.py."""
+        """Return provable lower bounds for this partitioner: see everymode/partitioner/certificate.py."""
         return certify(self.body, self.read_out)
 
 
@@ -71,25 +71,29 @@ def image_partitioner(
     circular: bool = False,
     iterations: int = 5,
 ) -> Partitioner:
-    """Partition-Guided GAN's partitioner: residual blocks with a squeeze after each stage, then a head.
+    """Build Partition-Guided GAN's partitioner: residual blocks with a squeeze between stages, then a head.
 
     The released head (`pooled`) is batch normalization, LeakyReLU 0.2, mean over space, linear, LeakyReLU 0.2. The
-    other keeps the premises of the paper's theorem 3: all the numbers that the blocks give, residual blocks of full
-    connections with the same limit, then sigma(W1 h) with a square W1 and a smooth sigma. Nothing pools, and nothing
-    scales without its smallest singular value entering the certificate. Both end in a linear read-out.
+    other head satisfies the assumptions of the paper's theorem 3: it flattens the blocks' output, applies fully
+    connected residual blocks with the same limit, then sigma(W1 h) with a square W1 and a smooth sigma. It has no
+    pooling, and the certificate includes the smallest singular value of every layer that scales. Both heads end in a
+    linear read-out.
 
     Args:
-        channels, size: of the images; the sides must be divisible by 2 ** (stages - 1).
-        blocks: residual blocks of each stage, between which a squeeze halves the sides. The paper has 20 in four stages
-            with 160 channels in each.
+        num_parts: K.
+        channels, size: channels and (height, width) of the images; sides must be divisible by 2 ** (stages - 1).
+        blocks: residual blocks of each stage; a squeeze between two stages halves the sides. The paper has 20 in four
+            stages, each with 160 channels.
         width: channels inside the blocks' bottlenecks.
-        full_blocks, full_width: without pooling, full residual blocks and the features inside them; with it, full_width
-            is the number of features.
-        head_layers: without pooling, layers sigma(W h).
-        limit: c, the largest spectral norm of each constrained layer; the released code has 0.9.
+        pooled: whether to use the released head.
+        full_blocks: fully connected residual blocks of the head without pooling.
+        full_width: features inside those blocks; of the pooled head, the number of its features.
+        head_layers: layers sigma(W h) of the head without pooling.
+        limit: c, the largest spectral norm of each constrained layer; 0.9 in the released code.
         circular, iterations: see ConstrainedConv2d.
     Raises:
-        ValueError: sides that can't be halved as often, no stage, or a limit that is not between 0 and 1.
+        ValueError: if num_parts is below 2, the sides can't be halved between all stages, there is no stage, or limit
+            is not between 0 and 1.
     """
     layout: dict[str, Any] = {"kind": "image", "num_parts": num_parts, "channels": channels}
     layout |= {"size": list(size), "blocks": list(blocks), "width": width, "pooled": pooled}
@@ -115,7 +119,7 @@ def image_partitioner(
 def _stages(
     channels: int, size: tuple[int, int], blocks: tuple[int, ...], width: int, **options: Any
 ) -> tuple[list[nn.Module], tuple[int, int, int]]:
-    """Residual blocks with a squeeze after each stage but the last; and the shape (C, H, W) of what they give."""
+    """Return residual blocks with a squeeze between stages, and the shape (C, H, W) of their output."""
     layers: list[nn.Module] = []
     height, breadth = size
     for stage, count in enumerate(blocks):
@@ -131,7 +135,7 @@ def _stages(
 
 
 def linear_partitioner(num_parts: int, *, dimensions: int = 2) -> Partitioner:
-    """One linear layer, the released code's "invertible" network for points: its guide is convex."""
+    """Build a single linear layer, the released code's "invertible" network for points; its guide is convex."""
     layout = {"kind": "linear", "num_parts": num_parts, "dimensions": dimensions}
     return Partitioner(nn.Identity(), nn.Linear(dimensions, num_parts), layout)
 
@@ -139,7 +143,10 @@ def linear_partitioner(num_parts: int, *, dimensions: int = 2) -> Partitioner:
 def multilayer_partitioner(
     num_parts: int, *, dimensions: int = 2, widths: tuple[int, ...] = (10, 20)
 ) -> Partitioner:
-    """Linear layers with ReLU between them, 2-10-20-K in the released code: its guide may have false valleys."""
+    """Build linear layers with ReLUs between them, 2-10-20-K in the released code.
+
+    Its guide may have local minima outside its part.
+    """
     layout = {
         "kind": "multilayer",
         "num_parts": num_parts,
@@ -161,10 +168,11 @@ def plane_partitioner(
     limit: float = 0.9,
     iterations: int = 5,
 ) -> Partitioner:
-    """Constrained residual blocks of the plane, then a linear read-out: a bent plane, cut by straight lines.
+    """Build constrained residual blocks on the plane, then a linear read-out: a deformed plane, cut by straight lines.
 
-    With more parts than dimensions the read-out's rows can't be independent, as theorem 3 asks; but the guide of a
-    linear read-out is convex, and a homeomorphism moves no local minimum, so there are no false valleys all the same.
+    With more parts than dimensions the read-out's rows can't be linearly independent, as theorem 3 requires. But the
+    guide of a linear read-out is convex, and a homeomorphism creates no local minimum, so there is none outside a part
+    that is not empty.
     """
     layout = {
         "kind": "plane",
@@ -185,19 +193,20 @@ def plane_partitioner(
 
 
 def partitioner_from(layout: Mapping[str, Any]) -> Partitioner:
-    """A partitioner of a layout that another one carries, freshly initialized.
+    """Build a freshly initialized partitioner from another one's layout.
 
-    Raises ValueError for a layout that names no network of this version.
+    Raises:
+        ValueError: if the layout's kind is not one of this version.
     """
-    numbers = {name: tuple(value) if isinstance(value, list) else value for name, value in layout.items()}
-    kind = numbers.pop("kind", None)
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in layout.items()}
+    kind = arguments.pop("kind", None)
     if kind not in _KINDS:
-        raise ValueError(f"there is no partitioner called {kind!r}; known are {', '.join(_KINDS)}")
-    return _KINDS[kind](**numbers)
+        raise ValueError(f"there is no partitioner called {kind!r}; choose one of {', '.join(_KINDS)}")
+    return _KINDS[kind](**arguments)
 
 
 class PooledHead(nn.Module):
-    """Images [B, C, H, W] -> [B, hidden]: the released head, without its last layer."""
+    """The released head without its last layer, [B, C, H, W] -> [B, hidden]."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -219,14 +228,14 @@ _KINDS: dict[str, Callable[..., Partitioner]] = {
 
 def _check(num_parts: int, size: tuple[int, int], blocks: tuple[int, ...], limit: float) -> None:
     if num_parts < 2:
-        raise ValueError(f"a partition into {num_parts} parts is none; ask for at least 2")
+        raise ValueError(f"num_parts is {num_parts}; a partition has at least 2 parts")
     if not blocks or min(blocks) < 0:
-        raise ValueError(f"blocks are {list(blocks)}; give a number for each stage, 0 or more")
-    most = 2 ** (len(blocks) - 1)
-    if any(side % most for side in size):
+        raise ValueError(f"blocks is {list(blocks)}; it needs a number for each stage, 0 or more")
+    factor = 2 ** (len(blocks) - 1)
+    if any(side % factor for side in size):
         raise ValueError(
-            f"images of {size[0]}x{size[1]} can't be halved {len(blocks) - 1} times; take sides divisible by "
-            f"{most}, or fewer stages"
+            f"images of {size[0]}x{size[1]} can't be halved {len(blocks) - 1} times; use sides divisible by "
+            f"{factor}, or fewer stages"
         )
     if not 0 < limit < 1:
-        raise ValueError(f"the limit of the residual blocks is {limit}; give one above 0 and below 1")
+        raise ValueError(f"the limit of the residual blocks is {limit}; it must be above 0 and below 1")

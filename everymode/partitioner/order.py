@@ -1,4 +1,4 @@
-"""Which images each step sees: one shuffling after another, as a function of the seed and the step."""
+"""Rows of each step's batch: one permutation of the dataset after another, a function of the seed and the step."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ __all__ = ["rows_of_step"]
 
 
 def rows_of_step(step: int, batch: int, total: int, *, seed: int, stage: str) -> np.ndarray:
-    """Rows int64 [batch] in 0 .. total - 1; every image comes once before any comes again."""
-    wanted = np.arange(step * batch, (step + 1) * batch)
-    rounds, places = np.divmod(wanted, total)
+    """Return a step's rows, int64 [batch] in 0 .. total - 1; every row occurs once before any occurs again."""
+    epochs, positions = np.divmod(np.arange(step * batch, (step + 1) * batch), total)
     rows = np.empty(batch, np.int64)
-    for each in np.unique(rounds):
-        mine = rounds == each
-        rows[mine] = _shuffled(total, stable_seed(seed, "partitioner", stage, each))[places[mine]]
+    for epoch in np.unique(epochs):
+        members = epochs == epoch
+        rows[members] = _shuffled(total, stable_seed(seed, "partitioner", stage, epoch))[positions[members]]
     return rows
 
 

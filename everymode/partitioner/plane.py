@@ -1,7 +1,8 @@
-"""A partition of points in the plane: k-means, then a classifier fitted to it.
+"""Partition of points in the plane: k-means, then a classifier fitted to its clusters.
 
-Partition-Guided GAN, section 5.1, skips the features there; `alisadeghian/PGMGAN:clusterers/toy_guide_clusterer.py`
-fits by cross-entropy with Adagrad, learning rate 0.07, 2,000 epochs of two batches of 5,000 among 10,000 points.
+Partition-Guided GAN, section 5.1, learns no features for points. The released code
+(`alisadeghian/PGMGAN:clusterers/toy_guide_clusterer.py`) fits by cross-entropy with Adagrad, learning rate 0.07, for
+2,000 epochs of two batches of 5,000 among 10,000 points.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from everymode.partitioner.stage import Stage
 __all__ = ["POINTS", "fit_stage", "point_clusters"]
 
 POINTS = 10_000
-"""Points that are clustered and fitted to, at most."""
+"""Maximum number of points that are clustered and fitted."""
 BATCH = 5000
 
 
 def point_clusters(data: PartitionData, k: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Up to 10,000 points [N, 2], chosen by the seed, and the k-means cluster of each, int64 [N]."""
+    """Return up to 10,000 points [N, 2], drawn by the seed, and the k-means cluster of each, int64 [N]."""
     count = min(POINTS, len(data))
     points = data.gather(np.sort(rows_of_step(0, count, len(data), seed=seed, stage="points")))
     return points, kmeans(points, k, seed=seed).labels
@@ -41,7 +42,7 @@ def fit_stage(
     seed: int,
     device: torch.device,
 ) -> Stage:
-    """Cross-entropy with Adagrad."""
+    """Return the stage that fits the partitioner to the clusters by cross-entropy with Adagrad."""
     optimizer = torch.optim.Adagrad(partitioner.parameters(), lr=lr)
     points, clusters = points.to(device), clusters.to(device)
     batch = min(BATCH, len(points))

@@ -1,4 +1,4 @@
-"""First stage: a network that gives two views of an image the same direction, and other images other ones."""
+"""First stage: train a network to map two views of an image to the same direction, and other images to other ones."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["Pretext", "pretext_stage"]
 
 
 class Pretext(nn.Module):
-    """f = W2 g(x): a partitioner's body g and a linear projection in place of its read-out.
+    """The pretext network f = W2 g(x): a partitioner's body g with a linear projection in place of the read-out.
 
-    Partition-Guided GAN, section 4.1: with g = sigma(W1 h), the partitioner that begins from it is W0 g.
+    Partition-Guided GAN, section 4.1: with g = sigma(W1 h), the partitioner initialized from it is W0 g.
     """
 
     def __init__(self, partitioner: Partitioner, embedding: int) -> None:
@@ -32,7 +32,7 @@ class Pretext(nn.Module):
         self.projection = nn.Linear(partitioner.read_out.in_features, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Directions [B, embedding], of length 1."""
+        """Return unit vectors [B, embedding]."""
         return F.normalize(self.projection(self.body(x)), dim=1)
 
 
@@ -45,7 +45,7 @@ def pretext_stage(
     seed: int,
     device: torch.device,
 ) -> Stage:
-    """SGD with momentum 0.9 on NT-Xent, the learning rate rising at first, then falling along a cosine."""
+    """Return the stage that minimizes NT-Xent by SGD with momentum 0.9, a linear warm-up and cosine decay."""
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=settings.pretext_lr,
@@ -71,8 +71,12 @@ def pretext_stage(
 
 
 def cosine_share(step: int, steps: int, warm_up: float) -> float:
-    """What is left of a learning rate: from 0 up along a line, then from 1 down to 0 along half a cosine."""
-    rising = warm_up * steps
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(steps - rising, 1)))
+    """Return the factor of the learning rate: a linear rise from 0, then half a cosine from 1 down to 0.
+
+    Args:
+        warm_up: share of the steps over which the factor rises, 0 to 1.
+    """
+    warm_up_steps = warm_up * steps
+    if step < warm_up_steps:
+        return (step + 1) / (warm_up_steps + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up_steps) / max(steps - warm_up_steps, 1)))

@@ -1,7 +1,8 @@
-"""Where the second stage begins: of several random read-outs, fitted to the pretext features, the one of least loss.
+"""Initial read-out of the second stage: the one of lowest loss among several fitted to the pretext features.
 
-The paper begins from one random W0. The loss has many valleys, though, and which one a W0 leads to decides more than
-anything that follows; on fixed features many can be fitted at once for little, and the loss tells the good ones.
+The paper starts from one random W0. But the loss has many local minima, and the one that a W0 leads to matters more
+than anything that follows. On fixed features many read-outs can be fitted at once at low cost, and their losses tell
+the good ones apart.
 """
 
 from __future__ import annotations
@@ -24,50 +25,54 @@ BATCH = 512
 
 
 def best_read_out(
-    seen: Tensor, neighbors: Tensor, settings: PartitionSettings, *, seed: int
+    features: Tensor, neighbors: Tensor, settings: PartitionSettings, *, seed: int
 ) -> tuple[ReadOut, Tensor]:
-    """Fit `settings.starts` random read-outs to fixed features by the partition's loss, all at once.
+    """Fit `settings.starts` random read-outs to fixed features by the partition loss, all at once.
 
     Args:
-        seen: [V, N, F] features of N images in V views each.
-        neighbors: int64 [N, n].
+        features: [V, N, F], those of N images in V views each.
+        neighbors: int64 [N, n] rows of each image's neighbors.
     Returns:
-        The read-out of least loss, and the losses of all, [starts], on the first view.
+        The read-out of lowest loss, and the losses of all read-outs on the first view, [starts].
     """
-    count = seen.shape[1]
-    mean, deviation = seen.mean((0, 1)), seen.std((0, 1)) + 1e-6
-    seen = (seen - mean) / deviation
+    count = features.shape[1]
+    mean, deviation = features.mean((0, 1)), features.std((0, 1)) + 1e-6
+    normalized = (features - mean) / deviation
     generator = torch.Generator().manual_seed(stable_seed(seed, "partitioner", "read-outs"))
-    shape = (settings.starts, seen.shape[2], settings.k)
-    weight = torch.randn(shape, generator=generator).to(seen) * shape[1] ** -0.5
-    bias = torch.zeros(settings.starts, 1, settings.k).to(seen)
+    shape = (settings.starts, normalized.shape[2], settings.k)
+    weight = torch.randn(shape, generator=generator).to(normalized) * shape[1] ** -0.5
+    bias = torch.zeros(settings.starts, 1, settings.k).to(normalized)
     weight.requires_grad_(True)
     bias.requires_grad_(True)
     optimizer = torch.optim.Adam((weight, bias), lr=LEARNING_RATE)
     batch = min(BATCH, count)
     for step in range(settings.start_steps):
-        rows = torch.from_numpy(rows_of_step(step, batch, count, seed=seed, stage="start")).to(seen.device)
-        random = Draws(seed, f"start-{step}", Rows.all(batch), seen.device)
+        rows = torch.from_numpy(rows_of_step(step, batch, count, seed=seed, stage="start")).to(
+            normalized.device
+        )
+        random = Draws(seed, f"start-{step}", Rows.all(batch), normalized.device)
         others = neighbors[rows, random.integers("neighbour", neighbors.shape[1])]
-        first, second = random.integers("view", len(seen), 2).unbind(1)
-        losses = _losses(seen[first, rows] @ weight + bias, seen[second, others] @ weight + bias, settings)
+        first, second = random.integers("view", len(normalized), 2).unbind(1)
+        losses = _losses(
+            normalized[first, rows] @ weight + bias, normalized[second, others] @ weight + bias, settings
+        )
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         optimizer.step()
     with torch.no_grad():
-        losses = _losses_of_all(seen[0], neighbors, weight, bias, settings)
+        losses = _losses_of_all(normalized[0], neighbors, weight, bias, settings)
         best = losses.nan_to_num(nan=torch.inf).argmin()
-        chosen = (weight[best] / deviation.unsqueeze(1)).T.contiguous()
-        return (chosen, bias[best, 0] - chosen @ mean), losses
+        best_weight = (weight[best] / deviation.unsqueeze(1)).T.contiguous()
+        return (best_weight, bias[best, 0] - best_weight @ mean), losses
 
 
 def kmeans_read_out(centers: Tensor) -> ReadOut:
-    """The read-out whose largest logit is the nearest of the centers [K, F]: 2 <c, x> - ||c||^2."""
+    """Return the read-out whose largest logit belongs to the nearest of the centers [K, F]: 2 <c, x> - ||c||^2."""
     return 2 * centers, -centers.square().sum(1)
 
 
 def _losses(anchors: Tensor, neighbors: Tensor, settings: PartitionSettings) -> Tensor:
-    """`partition_loss` of each of S read-outs' logits [S, B, K]."""
+    """Return `partition_loss` for the logits [S, B, K] of each of S read-outs, [S]."""
     anchors, neighbors = F.log_softmax(anchors, 2), F.log_softmax(neighbors, 2)
     probabilities = anchors.exp()
     consistency = -(anchors + neighbors).logsumexp(2).mean(1)
@@ -82,15 +87,15 @@ def _entropies(logarithms: Tensor, probabilities: Tensor, settings: PartitionSet
 
 
 def _losses_of_all(
-    seen: Tensor, neighbors: Tensor, weight: Tensor, bias: Tensor, settings: PartitionSettings
+    features: Tensor, neighbors: Tensor, weights: Tensor, biases: Tensor, settings: PartitionSettings
 ) -> Tensor:
-    """The loss of each read-out over all images and all their neighbors."""
-    found = []
-    for one, its_bias in zip(weight, bias, strict=True):
-        logarithms = F.log_softmax(seen @ one + its_bias, 1)
+    """Return the loss of each read-out over all images and all their neighbors."""
+    losses = []
+    for weight, bias in zip(weights, biases, strict=True):
+        logarithms = F.log_softmax(features @ weight + bias, 1)
         consistency = torch.stack(
             [-(logarithms + logarithms[column]).logsumexp(1).mean() for column in neighbors.unbind(1)]
         ).mean()
-        both = logarithms.unsqueeze(0)
-        found.append(consistency + _entropies(both, both.exp(), settings)[0])
-    return torch.stack(found)
+        stacked = logarithms.unsqueeze(0)
+        losses.append(consistency + _entropies(stacked, stacked.exp(), settings)[0])
+    return torch.stack(losses)

@@ -1,4 +1,4 @@
-"""What a partition turned out to be: sizes of its parts, agreement with classes where there are any, and a picture."""
+"""Report on a learned partition: sizes of its parts, agreement with classes if the data has any, and a picture."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ __all__ = ["REPORT", "draw_parts", "read_report", "report_of", "shown_report"]
 REPORT = "report.json"
 
 Score = Callable[[Tensor, Tensor], float]
-"""Parts [N] and classes [N] -> a number; everymode.metrics.nmi and purity are such."""
+"""Function of parts [N] and classes [N], such as everymode.metrics.nmi and purity."""
 
 COLUMNS = 12
 MOST_ROWS = 60
+"""Largest number of parts of which all are drawn."""
 
 
 def report_of(parts: Tensor, k: int, labels: np.ndarray, scores: Mapping[str, Score]) -> dict[str, Any]:
-    """Sizes of all parts and what follows from them, as JSON values.
+    """Return the sizes of all parts, summaries of them, and the scores, as JSON values.
 
     Args:
         parts: int64 [N].
-        labels: int64 [N] or [N, blocks], of which the first block counts; rows of -1 are left out of the scores.
-        scores: by name; asked only where some rows have labels.
+        labels: int64 [N] or [N, blocks], of which the first block is used; rows labeled -1 are omitted from the scores.
+        scores: score functions by name; called only if some rows have labels.
     """
     sizes = torch.bincount(parts, minlength=k)
     report: dict[str, Any] = {
@@ -52,35 +53,38 @@ def report_of(parts: Tensor, k: int, labels: np.ndarray, scores: Mapping[str, Sc
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The report that `learn_partition` wrote into a folder."""
+    """Read the report that `learn_partition` wrote into a folder."""
     return read_object(folder / REPORT, "the report of a partition")
 
 
 def shown_report(report: Mapping[str, Any]) -> str:
-    """The report for a terminal."""
+    """Format the report for a terminal."""
     lines = [
         f"{report['images']:,} images in {report['parts']} parts of {report['smallest_part']:,} to "
         f"{report['largest_part']:,} (largest share {report['max_share']:.3f}, {report['empty_parts']} empty)"
     ]
-    numbers = {
+    scores = {
         name: value for name, value in report.items() if isinstance(value, float) and name != "max_share"
     }
-    if numbers:
-        lines.append("  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in numbers.items()))
+    if scores:
+        lines.append("  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
     certificate = report["certificate"]
     lines.append(
         f"no guarantee for the guide: {certificate['reason']}"
         if certificate["reason"]
-        else f"features stretch every distance by at least {certificate['lower_bound']:.2g}; the guide's gradient is "
-        f"at least {certificate['gradient_bound']:.2g} long"
+        else f"features stretch every distance by at least {certificate['lower_bound']:.2g}; the norm of the guide's "
+        f"gradient is at least {certificate['gradient_bound']:.2g}"
     )
     return "\n".join(lines)
 
 
 def draw_parts(data: PartitionData, parts: Tensor, k: int, path: Path, *, seed: int = 0) -> Path:
-    """A picture of members, chosen at random: a row for each part, the largest first. Points become a scatter plot.
+    """Draw a grid of random members with a row for each part, largest part first; points become a scatter plot.
 
-    Of more than 60 parts the 30 largest and the 30 smallest are shown.
+    With more than 60 parts only the 30 largest and the 30 smallest are drawn.
+
+    Returns:
+        The path of the written picture.
     """
     if data.is_points:
         return save_scatter(data.gather(np.arange(len(data))), path, labels=parts)

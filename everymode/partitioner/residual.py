@@ -1,8 +1,8 @@
-"""Residual blocks x + T(x) with Lip(T) < 1, which move space without folding it, and squeezing in place of strides.
+"""Residual blocks x + T(x) with Lip(T) < 1, which are invertible, and squeezing in place of strides.
 
 Partition-Guided GAN, section 4.2 and appendix C: bottlenecks of three convolutions between ELUs, each of spectral norm
-at most c, so Lip(T) <= c^3 and ||f(x) - f(y)|| >= (1 - c^3) ||x - y||. The released blocks begin with an ActNorm whose
-scale nothing bounds; ours have none.
+at most c, so Lip(T) <= c^3 and ||f(x) - f(y)|| >= (1 - c^3) ||x - y||. The released blocks begin with an ActNorm of
+unbounded scale; these blocks have none.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from everymode.partitioner.constrained import ConstrainedConv2d, ConstrainedLine
 
 
 class ResidualBlock(nn.Module):
-    """Images [B, C, H, W] -> x + conv3(ELU(conv1(ELU(conv3(ELU(x)))))), of the same shape.
+    """A residual block of images, x -> x + conv3(ELU(conv1(ELU(conv3(ELU(x)))))), [B, C, H, W] -> [B, C, H, W].
 
     Args:
         width: channels of the two inner activations.
         grid: height and width of the images.
         limit: c, the largest spectral norm of each convolution.
-        activated: begin with an ELU; the first block of a network does not.
+        activated: whether the branch begins with an ELU; False for the first block of a network.
         circular, iterations: see ConstrainedConv2d.
     """
 
@@ -49,16 +49,21 @@ class ResidualBlock(nn.Module):
         return x + self.branch(x)
 
     def branch(self, x: Tensor) -> Tensor:
-        """T(x)."""
+        """Return T(x)."""
         return _chain(self.layers, x, activated=self.activated)
 
 
 class DenseResidualBlock(nn.Module):
-    """Vectors [B, F] -> x + T(x), T being constrained linear layers between ELUs, of the same shape.
+    """A residual block of vectors, x -> x + T(x), [B, F] -> [B, F]; T is constrained linear layers between ELUs.
 
     Args:
         width: length of the inner activations.
         depth: linear layers of T, at least 2; Lip(T) <= limit ** depth.
+        limit: c, the largest spectral norm of each layer.
+        activated: whether T begins with an ELU; False for the first block of a network.
+        iterations: see ConstrainedConv2d.
+    Raises:
+        ValueError: if depth is below 2.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class DenseResidualBlock(nn.Module):
         super().__init__()
         if depth < 2:
             raise ValueError(
-                f"depth is {depth}; a residual branch needs at least two layers to bend anything"
+                f"depth is {depth}; a residual branch needs at least two layers, or it is linear"
             )
         self.activated = activated
         sizes = [features, *[width] * (depth - 1), features]
@@ -86,14 +91,14 @@ class DenseResidualBlock(nn.Module):
         return x + self.branch(x)
 
     def branch(self, x: Tensor) -> Tensor:
-        """T(x)."""
+        """Return T(x)."""
         return _chain(self.layers, x, activated=self.activated)
 
 
 class Squeeze(nn.Module):
-    """Space to depth: [B, C, H, W] -> [B, 4 C, H / 2, W / 2]. Moves numbers about and changes none (an isometry).
+    """Space to depth, [B, C, H, W] -> [B, 4 C, H / 2, W / 2]: a permutation of the elements, hence an isometry.
 
-    The order of the channels is torch's pixel_unshuffle's, of which the released code's is a permutation.
+    The channels are in the order of torch's pixel_unshuffle, of which the released code's order is a permutation.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Running a stage: progress with the time that is left, states to go on from, and stopping at a step's edge."""
+"""Running a stage: progress with the remaining time, saved states to resume from, and stopping between steps."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from everymode.partitioner.stage import Stage
 __all__ = ["PartitionStopped", "Runner", "Saved"]
 
 SECONDS_PER_LINE = 10.0
+"""Least time between two progress lines."""
 
 
 class PartitionStopped(RuntimeError):
-    """Learning was asked to stop; its state was saved first, and the same call goes on from it."""
+    """Learning was stopped on request after its state was saved; the same call resumes from it."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A state: the stage it was saved in, the steps made of it, and tensors and facts beside."""
+    """A saved state: its stage, the number of completed steps, the tensors, and further JSON values."""
 
     stage: str
     step: int
@@ -35,20 +36,28 @@ class Saved:
 
 @dataclass(frozen=True)
 class Runner:
-    """Where states are kept, of which partition, and who is told."""
+    """Runs stages and saves their states to a folder."""
 
     folder: Path
     identity: Mapping[str, Any]
+    """JSON values that identify the partition; a state of another one is rejected."""
     snapshot_seconds: float
+    """Time between two saved states."""
     verbose: bool
+    """Whether to print progress."""
     stop: Callable[[], bool]
+    """Called after every step; the stage stops once it returns True."""
 
     def saved(self) -> Saved | None:
-        """The state in the folder, if there is one. Raises ValueError for another partition's."""
-        found = read_state(self.folder)
-        if found is None:
+        """Return the state saved in the folder, or None if there is none.
+
+        Raises:
+            ValueError: if the state belongs to another partition.
+        """
+        state = read_state(self.folder)
+        if state is None:
             return None
-        tensors, facts = found
+        tensors, facts = state
         require_same(facts["identity"], self.identity, self.folder)
         return Saved(facts["stage"], facts["step"], tensors, facts["beside"])
 
@@ -60,9 +69,13 @@ class Runner:
         tensors: Mapping[str, Tensor] | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Make all steps of a stage, or those behind a saved state; `tensors` and `facts` are saved beside it.
+        """Run all steps of a stage, or those that follow a saved state.
 
-        Raises PartitionStopped where that was asked for.
+        Args:
+            saved: the state to resume from; None starts at step 0.
+            tensors, facts: stored with every state of the stage.
+        Raises:
+            PartitionStopped: if `stop` returned True.
         """
         first = 0
         if saved is not None:
@@ -72,21 +85,21 @@ class Runner:
         progress = Progress(stage.steps, verbose=self.verbose)
         progress.start(first)
         progress.say(f"{stage.name}: {stage.steps} steps" + (f", from step {first}" if first else ""))
-        saved_at = told_at = time.monotonic()
+        saved_at = printed_at = time.monotonic()
 
         def save(step: int) -> None:
-            held = {**stage.state(), **(tensors or {})}
-            about = {"stage": stage.name, "step": step, "identity": self.identity, "beside": facts or {}}
-            write_state(self.folder, held, about)
+            contents = {**stage.state(), **(tensors or {})}
+            metadata = {"stage": stage.name, "step": step, "identity": self.identity, "beside": facts or {}}
+            write_state(self.folder, contents, metadata)
 
         try:
             for step in range(first + 1, stage.steps + 1):
                 loss = stage.step(step - 1)
                 progress.step()
                 now = time.monotonic()
-                if now - told_at >= SECONDS_PER_LINE:
+                if now - printed_at >= SECONDS_PER_LINE:
                     progress.tick(step, {f"{stage.name}/loss": float(loss)})
-                    told_at = now
+                    printed_at = now
                 stopping = self.stop()
                 if stopping or step == stage.steps or now - saved_at >= self.snapshot_seconds:
                     save(step)
@@ -99,13 +112,17 @@ class Runner:
             progress.close()
 
 
-def require_same(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    """Raise ValueError, naming what differs, unless a folder's partition is the one that is asked for."""
-    mine = {**wanted, **wanted["settings"]}
-    theirs = {**found, **found.get("settings", {})}
-    names = [name for name in mine if name != "settings" and theirs.get(name) != mine[name]]
+def require_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Path) -> None:
+    """Check that a folder's partition is the requested one.
+
+    Raises:
+        ValueError: if it is not; the message names up to three differences.
+    """
+    here = {**requested, **requested["settings"]}
+    there = {**stored, **stored.get("settings", {})}
+    names = [name for name in here if name != "settings" and there.get(name) != here[name]]
     if names:
-        told = ", ".join(f"{name} {theirs.get(name)} there and {mine[name]} here" for name in names[:3])
+        differences = ", ".join(f"{name} {there.get(name)} there and {here[name]} here" for name in names[:3])
         raise ValueError(
-            f"{folder} holds another partition ({told}): choose another folder, or delete that one"
+            f"{folder} holds another partition ({differences}): choose another folder, or delete that one"
         )

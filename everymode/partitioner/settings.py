@@ -1,4 +1,4 @@
-"""Every number of learning a partition. Free of torch, so that the command line can list and check them at once."""
+"""Hyper-parameters of learning a partition. Imports no torch, so that the command line lists and checks them fast."""
 
 from __future__ import annotations
 
@@ -13,109 +13,117 @@ __all__ = ["DIGITS", "IMAGES", "PAPER", "POINTS", "PartitionSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionSettings:
-    """The numbers of the two stages, of the network between them, and of the views that the first one compares."""
+    """Hyper-parameters of both stages, of the network, and of the views that the first stage compares.
+
+    Raises:
+        ValueError: if a value is out of its range or not finite.
+    """
 
     k: int = 200
     """Number of parts."""
 
     # ---- network
     blocks: tuple[int, ...] = (0, 1, 2, 2)
-    """Residual blocks of each stage; between two stages a squeeze halves the sides."""
+    """Residual blocks in each stage; a squeeze between two stages halves the sides."""
     width: int = 48
     """Channels inside the residual blocks."""
     pooled: bool = False
-    """Pool over space before the head, as in the released code; off keeps the premises of the guarantee."""
+    """Whether to pool over space before the head, as the released code does; the guarantee requires False."""
     full_blocks: int = 1
-    """Constrained residual blocks of full connections before the head, where nothing is pooled."""
+    """Fully connected residual blocks before the head; only without pooling."""
     full_width: int = 256
-    """Features inside those; with pooling, features of the head."""
+    """Features inside the fully connected blocks; with pooling, features of the head."""
     head_layers: int = 0
-    """Invertible full layers of the head, where nothing is pooled: large, as wide as an image has numbers."""
+    """Invertible linear layers of the head; only without pooling. They are large: as wide as an image has values."""
     norm_limit: float = 0.9
-    """c, the largest spectral norm of each constrained layer: below 1."""
+    """c, the largest spectral norm of each constrained layer, below 1."""
     circular: bool = True
-    """Pad by wrapping around, for which the exact norm of a convolution is known; off pads with zeros."""
+    """Whether to pad circularly, for which the exact norm of a convolution is known; False pads with zeros."""
     power_iterations: int = 1
-    """Power iterations of each constrained layer per training step; the released code makes 5."""
+    """Power iterations of each constrained layer per training step; 5 in the released code."""
 
     # ---- first stage: pretext
     pretext_steps: int = 2000
-    """Steps of the pretext task (telling two views of an image from the views of others)."""
+    """Steps of the pretext task (matching two views of an image among the views of others)."""
     pretext_batch: int = 128
-    """Images per step, each seen twice."""
+    """Images per step of the first stage, each in two views."""
     pretext_lr: float = 0.1
-    """Highest learning rate of SGD with momentum 0.9; it falls to zero along a cosine."""
+    """Peak learning rate of SGD with momentum 0.9; it decays to zero along a cosine."""
     pretext_weight_decay: float = 3e-5
     """Weight decay of the first stage."""
     warm_up: float = 0.05
-    """Share of the first stage over which its learning rate rises."""
+    """Share of the first stage over which its learning rate rises, 0 to 1."""
     temperature: float = 0.1
-    """What similarities are divided by."""
+    """Temperature that divides the similarities of the pretext task."""
     symmetric: bool = True
-    """Both views of an image are anchors; off: only the first."""
+    """Whether both views of an image are anchors; False: only the first."""
     embedding: int = 128
     """Length of the pretext network's output."""
 
     # ---- second stage: partition
     neighbors: int = 20
-    """Nearest neighbors that are mined for each image."""
+    """Nearest neighbors mined for each image."""
     starts: int = 20
-    """Random read-outs that are tried on the pretext features; the one of least loss begins the second stage."""
+    """Random read-outs fitted to the pretext features; the second stage starts from the one of lowest loss."""
     start_steps: int = 200
-    """Steps for which each of them is fitted."""
+    """Steps for which each of these read-outs is fitted."""
     partition_steps: int = 1000
     """Steps of the second stage."""
     partition_batch: int = 128
-    """Images per step, each with one of its neighbors."""
+    """Images per step of the second stage, each with one of its neighbors."""
     partition_lr: float = 5e-4
-    """Learning rate of Adam."""
+    """Learning rate of Adam in the second stage."""
     partition_views: bool = False
-    """The second stage, too, looks at random views; off: at the images themselves, as in the paper's formula."""
+    """Whether the second stage, too, trains on random views; False: on the images themselves, as in the paper."""
     mean_entropy_weight: float = 5.0
-    """Weight of the entropy of the mean, which keeps all parts in use."""
+    """Weight of the entropy of the mean prediction, which keeps parts from becoming empty."""
     sample_entropy_weight: float = 1e-3
-    """Weight of the entropy of each image, which makes it choose."""
+    """Weight of the entropy of each image's prediction, which makes it certain."""
     kmeans: bool = False
-    """Cut the pretext features by k-means in place of the second stage, which the paper rejects."""
+    """Whether k-means of the pretext features replaces the second stage (the paper rejects this)."""
 
     # ---- points, in place of both stages
     fit_steps: int = 4000
-    """Steps for which a classifier is fitted to k-means on points."""
+    """Steps for which a classifier is fitted to the k-means clusters of points."""
     fit_lr: float = 0.07
-    """Learning rate of Adagrad for it."""
+    """Learning rate of Adagrad for that classifier."""
 
     # ---- views
     crop: float = 0.3
-    """Smallest share of an image's area that a random crop keeps; 1 = no crops."""
+    """Smallest share of an image's area in a random crop; 1 = no crops."""
     shift: float = 0.0
-    """Views are moved by up to this share of the sides."""
+    """Largest translation of a view, as a share of the sides."""
     rotation: float = 0.0
-    """Views are turned by up to this many degrees."""
+    """Largest rotation of a view, in degrees."""
     zoom: float = 0.0
-    """Views are enlarged or shrunk by up to 2 ** zoom."""
+    """Largest zoom of a view, in or out: a factor of 2 ** zoom."""
     shear: float = 0.0
-    """Views are slanted by up to this slope."""
+    """Largest shear of a view, as a slope."""
     mirror: bool = True
-    """Half of the views are flipped left to right; not for digits or letters."""
+    """Whether half of the views are flipped left to right; unsuitable for digits and letters."""
     jitter: float = 0.4
     """Strength of random brightness, contrast and saturation."""
     hue: float = 0.1
-    """Largest turn of the color circle, as a share of the whole."""
+    """Largest rotation of the hue, as a share of the color circle."""
     gray: float = 0.2
-    """Share of the views that lose their color."""
+    """Share of the views without color, 0 to 1."""
     noise: float = 0.0
-    """Standard deviation of the noise that is added to views, whose values lie between -1 and 1."""
+    """Standard deviation of the noise added to views, whose values lie between -1 and 1."""
 
     # ---- running
     snapshot_seconds: float = 30.0
-    """Seconds between two saved states, from which a killed run goes on."""
+    """Seconds between two saved states, from which an interrupted run resumes."""
 
     def __post_init__(self) -> None:
         self.check()
         require_finite(self)
 
     def check(self) -> None:
-        """Refuse impossible numbers, as sentences."""
+        """Check the ranges of all values.
+
+        Raises:
+            ValueError: if one is out of its range.
+        """
         if self.k < 2:
             raise ValueError(f"k is {self.k}: a partition has at least 2 parts")
         for name in (
@@ -135,7 +143,7 @@ class PartitionSettings:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.pretext_batch < 2:
             raise ValueError(
-                f"pretext_batch must be at least 2, not {self.pretext_batch}: views of one image have no others"
+                f"pretext_batch must be at least 2, not {self.pretext_batch}: each view is compared with other images"
             )
         for name in ("pretext_lr", "partition_lr", "fit_lr", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
@@ -154,9 +162,9 @@ class PartitionSettings:
                 raise ValueError(f"{name} can't be negative, infinite or not a number: {getattr(self, name)}")
         for name in ("warm_up", "gray"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be a share between 0 and 1, not {getattr(self, name)}")
         if not 0 < self.crop <= 1:
-            raise ValueError(f"crop is a share of the area above 0 and at most 1, not {self.crop}")
+            raise ValueError(f"crop must be a share of the area above 0 and at most 1, not {self.crop}")
         if not 0 < self.norm_limit < 1:
             raise ValueError(f"norm_limit must be above 0 and below 1, not {self.norm_limit}")
         if not self.blocks or min(self.blocks) < 0:
@@ -165,43 +173,56 @@ class PartitionSettings:
     def fitted(
         self, parts: int, num_images: int, pretext_steps: int | None, partition_steps: int | None
     ) -> PartitionSettings:
-        """For so many parts of so many images, with the steps of both stages where they are given."""
+        """Return settings for a number of parts and images.
+
+        Args:
+            parts: k.
+            num_images: the mined neighbors are reduced to at most num_images - 1.
+            pretext_steps, partition_steps: steps of the two stages; None leaves them unchanged.
+        Raises:
+            ValueError: if there are fewer than 2 parts, or steps below 1.
+        """
         return replace(
             self,
             k=parts,
             neighbors=max(1, min(self.neighbors, num_images - 1)),
-            pretext_steps=pretext_steps or self.pretext_steps,
-            partition_steps=partition_steps or self.partition_steps,
+            pretext_steps=self.pretext_steps if pretext_steps is None else pretext_steps,
+            partition_steps=self.partition_steps if partition_steps is None else partition_steps,
         )
 
     def shrunk(self) -> PartitionSettings:
-        """At toy size."""
+        """Return the settings at toy size, for tests."""
         network = {"blocks": (1, 1), "width": 4, "full_blocks": 1, "full_width": 8}
         steps = {"pretext_steps": 2, "starts": 1, "start_steps": 2, "partition_steps": 2}
         return replace(self, k=3, neighbors=3, **network, **steps)
 
     def as_json(self) -> dict[str, Any]:
-        """All fields, as plain JSON values."""
+        """Return all fields as plain JSON values."""
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
         }
 
     @classmethod
     def from_json(cls, numbers: dict[str, Any]) -> PartitionSettings:
-        """The settings that `as_json` described. Raises ValueError for fields that there are not."""
+        """Return the settings that `as_json` described.
+
+        Raises:
+            ValueError: if there is an unknown field.
+        """
         numbers = respelled(numbers)
         unknown = sorted(set(numbers) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(
-                f"there are no settings {unknown}: they were written by another version of everymode"
+                f"there are no settings {unknown}: these settings were written by another version of everymode"
             )
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()}
-        )
+        arguments: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
+        }
+        return cls(**arguments)
 
 
 IMAGES = PartitionSettings()
-"""Photographs of about 32 pixels, at a size that two CPU cores can train."""
+"""Settings for photographs of about 32 pixels, at a size that two CPU cores can train."""
 
 DIGITS = replace(
     IMAGES,
@@ -232,7 +253,7 @@ DIGITS = replace(
     gray=0.0,
     noise=0.3,
 )
-"""The bundled digits: small movements only, no flips."""
+"""Settings for the bundled digits: small geometric changes only, no flips."""
 
 PAPER = replace(
     IMAGES,
@@ -248,8 +269,8 @@ PAPER = replace(
     partition_steps=39_000,
     partition_lr=1e-4,
 )
-"""Partition-Guided GAN on CIFAR-10: 500 and 100 passes over 50,000 images. The first stage's learning rate is SCAN's,
-on whose code it builds; the paper's text has lost it."""
+"""Settings of Partition-Guided GAN on CIFAR-10: 500 and 100 epochs of 50,000 images. Our copy of the paper lacks the
+first stage's learning rate; this one is that of SCAN, on whose code the paper builds."""
 
 POINTS = replace(IMAGES, k=25)
-"""Points in the plane: k-means, then a classifier fitted to it."""
+"""Settings for points in the plane: k-means, then a classifier fitted to its clusters."""

@@ -1,4 +1,4 @@
-"""A stage of learning: a network, its optimizer, a step, and what a killed run needs to go on with it."""
+"""A training stage: a network, its optimizer, a step function, and the state that a resumed run needs."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ __all__ = ["Stage"]
 
 @dataclass(frozen=True)
 class Stage:
-    """Steps 0 .. steps - 1, each a function of its number and of the state so far."""
+    """Training steps 0 .. steps - 1, each a function of its index and the current state."""
 
     name: str
     steps: int
     network: nn.Module
     optimizer: torch.optim.Optimizer
     step: Callable[[int], Tensor]
-    """Makes one step and returns its loss, a scalar without a graph."""
+    """Function that runs one step, given its index, and returns its loss, a detached scalar."""
 
     def state(self) -> dict[str, Tensor]:
-        """The network's parameters and buffers, and the optimizer's tensors by parameter."""
+        """Return the network's parameters and buffers, and the optimizer's tensors of each parameter."""
         tensors = {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for number, held in self.optimizer.state_dict()["state"].items():
-            for key, value in held.items():
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for key, value in values.items():
                 if isinstance(value, Tensor):
-                    tensors[f"optimizer/{number}/{key}"] = value
+                    tensors[f"optimizer/{index}/{key}"] = value
         return tensors
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned; other tensors are ignored."""
         network, moments = {}, {}
         for path, tensor in tensors.items():
             kind, _, rest = path.partition("/")
             if kind == "network":
                 network[rest] = tensor
             elif kind == "optimizer":
-                number, _, key = rest.partition("/")
-                moments.setdefault(int(number), {})[key] = tensor
+                index, _, key = rest.partition("/")
+                moments.setdefault(int(index), {})[key] = tensor
         self.network.load_state_dict(network)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})

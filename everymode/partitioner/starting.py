@@ -1,4 +1,4 @@
-"""Between the stages: mining neighbors by the pretext network, and the read-out that the second stage begins from."""
+"""Between the stages: mining neighbors with the pretext network, and initializing the second stage's read-out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from everymode.draws import Draws
 from everymode.kmeans import kmeans
-from everymode.partitioner.images import PartitionData, answers, batches
+from everymode.partitioner.images import PartitionData, batches, outputs_of
 from everymode.partitioner.neighbors import nearest_neighbors, neighbor_accuracy
 from everymode.partitioner.network import Partitioner
 from everymode.partitioner.pretext import Pretext
@@ -21,22 +21,26 @@ __all__ = ["begin", "mine"]
 
 MOST_VIEWS = 4
 MOST_VALUES = 2**27
-"""Numbers held while read-outs are fitted: features of every image in up to four views."""
-JUDGED_NEIGHBORS = 10
+"""Approximate number of feature values in memory while read-outs are fitted, which limits the number of views."""
+SCORED_NEIGHBORS = 10
+"""Nearest neighbors that the reported accuracy is computed from."""
 
 
 def mine(
     pretext: Pretext, data: PartitionData, settings: PartitionSettings, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Nearest neighbors int64 [N, n] on the CPU; where there are labels, the accuracy of the ten nearest."""
+    """Return the nearest neighbors, int64 [N, n] on the CPU, and facts for the report.
+
+    If there are labels, the facts hold the accuracy of a vote of the ten nearest neighbors.
+    """
     pretext.eval()
-    judged = min(JUDGED_NEIGHBORS, len(data) - 1)
-    found = nearest_neighbors(answers(pretext, data, device), max(settings.neighbors, judged)).cpu()
+    scored = min(SCORED_NEIGHBORS, len(data) - 1)
+    neighbors = nearest_neighbors(outputs_of(pretext, data, device), max(settings.neighbors, scored)).cpu()
     labels = torch.from_numpy(data.labels if data.labels.ndim == 1 else data.labels[:, 0])
     facts: dict[str, Any] = {}
     if bool((labels >= 0).any()):
-        facts["neighbor_accuracy"] = neighbor_accuracy(found[:, :judged], labels)
-    return found[:, : settings.neighbors], facts
+        facts["neighbor_accuracy"] = neighbor_accuracy(neighbors[:, :scored], labels)
+    return neighbors[:, : settings.neighbors], facts
 
 
 @torch.no_grad()
@@ -50,16 +54,20 @@ def begin(
     seed: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Give the partitioner its first read-out: the best of several random ones, or (its last, too) that of k-means."""
+    """Initialize the partitioner's read-out in place, and return facts for the report.
+
+    It is the best of several random read-outs fitted to the features, or, with `settings.kmeans`, that of k-means,
+    which is not trained further.
+    """
     body = partitioner.body.eval()
-    chosen: ReadOut
+    read_out: ReadOut
     facts: dict[str, Any] = {}
     if settings.kmeans:
-        chosen = kmeans_read_out(kmeans(answers(body, data, device), settings.k, seed=seed).centers)
+        read_out = kmeans_read_out(kmeans(outputs_of(body, data, device), settings.k, seed=seed).centers)
     else:
         size = len(data) * partitioner.read_out.in_features
         most = MOST_VIEWS if settings.partition_views else 1
-        seen = torch.stack(
+        features = torch.stack(
             [
                 torch.cat(
                     [
@@ -71,8 +79,8 @@ def begin(
             ]
         )
         with torch.enable_grad():
-            chosen, losses = best_read_out(seen, neighbors.to(device), settings, seed=seed)
+            read_out, losses = best_read_out(features, neighbors.to(device), settings, seed=seed)
         facts = {"start_losses": sorted(losses.tolist())}
-    partitioner.read_out.weight.copy_(chosen[0])
-    partitioner.read_out.bias.copy_(chosen[1])
+    partitioner.read_out.weight.copy_(read_out[0])
+    partitioner.read_out.bias.copy_(read_out[1])
     return facts

@@ -1,7 +1,7 @@
-"""Random views of images for the pretext task: crops, small movements, flips and colors, all on tensors.
+"""Random views of images for the pretext task: crops, small geometric changes, flips and colors, all on tensors.
 
-Differentiable with respect to the pixels, one image's view not depending on another's, and every draw a function of
-the moment (everymode/draws.py). Values beyond the border repeat the border.
+Views are differentiable with respect to the pixels, an image's view is independent of the other images, and every draw
+is a function of the moment (everymode/draws.py). Values beyond the border repeat the border.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from everymode.precision import full_precision
 __all__ = ["Views"]
 
 JITTERED = 0.8
-"""Share of images whose colors are changed, where any are (SimCLR's)."""
+"""Share of images whose colors are changed if jitter, hue or gray is set (SimCLR's value)."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """How views are drawn. `views(images, draws)` gives one view of each image.
+    """Distribution of random views; `views(images, draws)` draws one view of each image.
 
     Attributes:
-        crop: smallest share of the area that a random crop keeps before it is enlarged to the whole; 1 = no crops.
-        aspect: crops are up to this much wider or higher than the image.
-        shift: moved by up to this share of width and height.
-        rotation: turned by up to this many degrees, either way.
-        zoom: enlarged or shrunk by up to 2 ** zoom, width and height apart from each other by up to a quarter of it.
-        shear: slanted by up to this slope.
-        mirror: half of the images are flipped left to right.
+        crop: smallest share of the area in a random crop, which is resized to the whole image; 1 = no crops.
+        aspect: largest factor by which crops are wider or higher than the image.
+        shift: largest translation, as a share of width and height.
+        rotation: largest rotation in either direction, in degrees.
+        zoom: largest zoom, in or out: a factor of 2 ** zoom; those of width and height differ by up to 2 ** (zoom / 4).
+        shear: largest shear, as a slope.
+        mirror: whether half of the images are flipped left to right.
         jitter: strength of random brightness, contrast and saturation (0.4 is SimCLR's for small images).
-        hue: largest turn of the color circle, as a share of the whole.
-        gray: share of the images that lose their color.
-        noise: standard deviation of Gaussian noise on every value; values may leave [-1, 1] by it.
+        hue: largest rotation of the hue, as a share of the color circle.
+        gray: share of the images without color.
+        noise: standard deviation of Gaussian noise on every value, which may take values out of [-1, 1].
     """
 
     crop: float = 1.0
@@ -53,15 +53,15 @@ class Views:
     noise: float = 0.0
 
     def __call__(self, images: Tensor, random: Draws) -> Tensor:
-        """Images [B, C, H, W] in [-1, 1] -> views of the same shape."""
+        """Return a view of each image, [B, C, H, W] in [-1, 1], of the same shape."""
         if self == Views():
             return images
-        seen = self._moved(images, random)
+        views = self._moved(images, random)
         if self.jitter or (images.shape[1] == 3 and (self.hue or self.gray)):
-            seen = self._recolored(seen, random)
+            views = self._recolored(views, random)
         if self.noise:
-            seen = seen + self.noise * random.normal("noise", *images.shape[1:]).to(images)
-        return seen
+            views = views + self.noise * random.normal("noise", *images.shape[1:]).to(images)
+        return views
 
     def _moved(self, images: Tensor, random: Draws) -> Tensor:
         height, width = images.shape[2:]
@@ -71,21 +71,21 @@ class Views:
         ratio = torch.exp(u[:, 3] * (math.log(self.aspect) if self.crop < 1 else 0.0))
         zooms = torch.exp2(u[:, 4:5] * self.zoom + torch.stack((u[:, 5], -u[:, 5]), 1) * self.zoom / 8)
         sides = torch.stack(((area * ratio).sqrt(), (area / ratio).sqrt()), 1).clamp(max=1)
-        # Where the middle of the crop lies: anywhere that keeps it inside, and moved by the shift.
-        place = u[:, 6:8] * (1 - sides + 2 * self.shift)
+        # The center of the crop: uniform where the crop lies inside the image, and moved by the shift.
+        center = u[:, 6:8] * (1 - sides + 2 * self.shift)
         sides = sides * zooms
         if self.mirror:
             flip = 1 - 2 * random.integers("mirror", 2, 1).to(images)
             sides = sides * torch.cat((flip, torch.ones_like(flip)), 1)
         cosine, sine = angle.cos(), angle.sin()
-        # x to the right and y downwards, both from -1 to 1; rotation acts on pixels, so the aspect comes in.
+        # x points right and y down, both from -1 to 1; rotation acts on pixels, hence the aspect ratio.
         turn = torch.stack(
             (cosine, slope - sine * height / width, sine * width / height, cosine), dim=1
         ).view(-1, 2, 2)
-        maps = torch.cat((turn * sides.unsqueeze(1), place.unsqueeze(2)), 2)
+        maps = torch.cat((turn * sides.unsqueeze(1), center.unsqueeze(2)), 2)
         with full_precision(images):
-            places = F.affine_grid(maps, list(images.shape), align_corners=False)
-            return F.grid_sample(images, places, padding_mode="border", align_corners=False)
+            grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+            return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _recolored(self, images: Tensor, random: Draws) -> Tensor:
         u = random.uniform("colors", 6).to(images)
@@ -101,10 +101,10 @@ class Views:
 
 
 def _colored(images: Tensor, saturation: Tensor, angle: Tensor) -> Tensor:
-    """RGB images with their distance from gray scaled, and turned by an angle around the gray axis."""
+    """Scale the distance of RGB images from gray, and rotate their colors by an angle around the gray axis."""
     gray = images.mean(1, keepdim=True)
-    away = images - gray
-    # The gray axis crossed with the color: the direction in which a turn begins.
-    sideways = (away.roll(1, dims=1) - away.roll(-1, dims=1)) / math.sqrt(3)
+    chroma = images - gray
+    # The cross product of the gray axis with the color: the direction in which the rotation begins.
+    tangent = (chroma.roll(1, dims=1) - chroma.roll(-1, dims=1)) / math.sqrt(3)
     cosine, sine = (part.view(-1, 1, 1, 1) for part in (angle.cos(), angle.sin()))
-    return gray + saturation * (cosine * away + sine * sideways)
+    return gray + saturation * (cosine * chroma + sine * tangent)

@@ -1,4 +1,4 @@
-"""The recipes by name, or from a file. Nothing here imports torch."""
+"""Recipes by name, or from a Python file. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ __all__ = ["RECIPES", "find", "from_file"]
 
 
 def find(name: str) -> Recipe:
-    """The recipe of that name, or the RECIPE that a Python file defines (`my_recipe.py`).
+    """Return the recipe of this name, or the RECIPE that a Python file (`my_recipe.py`) defines.
 
-    Raises ValueError, with the nearest names, if there is none.
+    Raises:
+        ValueError: if there is none; the error message has the nearest names.
     """
     if name.endswith(".py"):
         return from_file(Path(name))
@@ -28,10 +29,12 @@ def find(name: str) -> Recipe:
 
 
 def from_file(path: Path) -> Recipe:
-    """The recipe that a user's file defines as RECIPE. The file is run as Python.
+    """Run a Python file and return the recipe that it defines as RECIPE.
 
-    Raises FileNotFoundError or ValueError if there is none, or if the file can't be read, parsed or imported (with the
-    line); an exception of the file's own code as it is.
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it can't be read, parsed or imported (with the line), or does not define RECIPE.
+        Exception: any exception of the code in the file.
     """
     if not path.is_file():
         raise FileNotFoundError(

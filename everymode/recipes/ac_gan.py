@@ -1,18 +1,17 @@
-"""AC-GAN and ImAC-GAN: a classifier beside the discriminator.
+"""AC-GAN and ImAC-GAN: a discriminator with an auxiliary classifier.
 
-Papers: Odena, Olah, Shlens: Conditional Image Synthesis with Auxiliary Classifier GANs (ICML 2017). Two forms are here:
-- as Omni-GAN (Zhou et al., ICCV 2021) compares it (equations 1 and 2): no projection, the logistic loss, cross-entropy
-  on reals and fakes, weight 1; and ImAC-GAN, its appendix C, whose classifier has a class for fakes. Code for both was
-  never released: logistic and non-saturating is this library's reading. Numbers are Omni-GAN's, as in its Table 1;
-- as Multi-hinge GAN (Kavalerov et al., WACV 2021) compares it (equations 9 and 10): beside projection, the hinge loss,
-  two discriminator steps, and 0.1 of the class cost for the generator. (The paper prints "+ log C" in a loss that is
-  minimized; the sign that is meant is minus.)
+Paper: Odena, Olah, Shlens: Conditional Image Synthesis with Auxiliary Classifier GANs (ICML 2017). There are two forms:
+- as in the comparison of Omni-GAN (Zhou et al., ICCV 2021, equations 1 and 2): no projection, logistic loss,
+  cross-entropy on reals and fakes, weight 1; and its ImAC-GAN (appendix C), whose classifier has a class for fakes. No
+  code of them was released; the non-saturating logistic loss is our interpretation. Hyper-parameters: Omni-GAN's;
+- as in the comparison of Multi-hinge GAN (Kavalerov et al., WACV 2021, equations 9 and 10): with projection, hinge
+  loss, two discriminator steps, and weight 0.1 of the generator's cross-entropy. (The paper prints "+ log C" in a loss
+  that is minimized; it means minus.)
 
-Cross-entropy on fakes in D's move (`aux_on_fake`) is on in the first form, as in Omni-GAN's equation 1, and off in the
-second, as in Multi-hinge's equation 10 (its released code has it on). The released learning rate of D with few labels,
-5e-4, and its 120 latent numbers are ImageNet's; ac-gan-ssl-cifar10 keeps SAGAN's.
-
-Command, and result to expect (Omni-GAN's Table 1: with weight decay; TensorFlow Inception, 50,000 images):
+Cross-entropy on fakes in the discriminator's loss (`aux_on_fake`) is on in the first form, as in Omni-GAN's equation 1,
+and off in the second, as in Multi-hinge's equation 10 (in its released code it is on). The released learning rate of D
+with few labels, 5e-4, and the latent dimension of 120 are for ImageNet; ac-gan-ssl-cifar10 keeps those of SAGAN.
+Command and expected result (Omni-GAN's Table 1: with weight decay; TensorFlow Inception, 50,000 images):
   everymode train ac-gan-digits               (imac-gan-digits, ac-gan-ssl-digits)
       two minutes on two cores
   everymode train ac-gan-cifar10 --data cifar10-train.parquet
@@ -44,9 +43,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AuxiliaryClassifier(Loss):
-    """Cross-entropy of a class head, beside a scalar or a projection head.
+    """Cross-entropy of a class head, in addition to a scalar or projection head.
 
-    Images without a label are judged by realness alone or, beside projection, at the class head's guess.
+    Images without a label only have the adversarial loss; projection uses the class that the class head predicts.
     """
 
     called: ClassVar[str] = "the auxiliary classifier"
@@ -54,22 +53,24 @@ class AuxiliaryClassifier(Loss):
     averages_over_unlabeled: ClassVar[bool] = True
 
     improved: bool = False
-    """ImAC-GAN: the classifier has a class for fakes, to which D's move sends them."""
+    """ImAC-GAN: add a class for fakes to the classifier, which the discriminator's loss assigns to them."""
     projection: bool = False
-    """Projection beside the classifier, in place of a scalar head."""
+    """Use a projection instead of a scalar head, in addition to the classifier."""
     hinge: bool | None = None
-    """The hinge loss in place of the logistic one; auto = beside projection only."""
+    """Use the hinge instead of the logistic loss; auto = only with projection."""
     aux_on_fake: bool = True
-    """Whether D's move classifies fakes too."""
+    """Classify fakes too in the discriminator's loss."""
     class_weight: float = 1.0
-    """Weight of the class cost in the generator's move."""
+    """Weight of the cross-entropy in the generator's loss."""
 
     def check(self) -> None:
         self.require_at_least_0("class_weight")
         if self.improved and self.projection:
-            raise ValueError("improved and projection exclude each other: ImAC-GAN judges without projection")
+            raise ValueError("improved and projection exclude each other: set one of them to off")
         if self.improved and not self.aux_on_fake:
-            raise ValueError("improved needs aux_on_fake: ImAC-GAN's class for fakes is learned from fakes")
+            raise ValueError(
+                "improved needs aux_on_fake, as its class for fakes is learned from fakes: set it to on"
+            )
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.game import Weighted
@@ -81,20 +82,19 @@ class AuxiliaryClassifier(Loss):
         )
         from everymode.networks.heads import ClassifierHead, ProjectionClassifierHead, ScalarHead
 
-        classes = recipe.num_labels
-        assert isinstance(classes, int)
-        of_discriminator = classification(
+        classes = self.num_classes(recipe)
+        discriminator_term = classification(
             class_cross_entropy,
             num_classes=classes,
             on_fake=self.aux_on_fake,
             fake_class=classes if self.improved else None,
             labeled_share=recipe.labeled_rows_share(),
         )
-        of_generator = classification_of_fakes(class_cross_entropy, num_classes=classes)
+        generator_term = classification_of_fakes(class_cross_entropy, num_classes=classes)
         adversarial = hinge() if (self.projection if self.hinge is None else self.hinge) else logistic()
         terms = (
-            (Weighted("classes", of_discriminator),),
-            (Weighted("classes", of_generator, self.class_weight),),
+            (Weighted("classes", discriminator_term),),
+            (Weighted("classes", generator_term, self.class_weight),),
         )
         if self.projection:
             head = partial(ProjectionClassifierHead, num_classes=classes)
@@ -104,7 +104,7 @@ class AuxiliaryClassifier(Loss):
 
 
 BESIDE_PROJECTION = AuxiliaryClassifier(projection=True, aux_on_fake=False, class_weight=0.1)
-"""As Multi-hinge GAN compares it."""
+"""The form in the comparison of Multi-hinge GAN."""
 
 CIFAR10 = omni_gan.CIFAR10.with_numbers(name="ac-gan-cifar10", loss=AuxiliaryClassifier())
 CIFAR100 = omni_gan.CIFAR100.with_numbers(name="ac-gan-cifar100", loss=AuxiliaryClassifier())
@@ -122,7 +122,7 @@ IMPROVED_DIGITS = DIGITS.with_numbers(name="imac-gan-digits", improved=True)
 IMPROVED_IMAGES32 = IMAGES32.with_numbers(name="imac-gan-32", improved=True)
 IMPROVED_IMAGES64 = IMAGES64.with_numbers(name="imac-gan-64", improved=True)
 
-# ---- one image in ten labeled; of your own images, those that are
+# ---- one image in ten labeled; with your own images, those that have labels
 
 SSL_IMAGENET128 = IMAGENET128.with_numbers(
     name="ac-gan-ssl-imagenet128",

@@ -1,13 +1,12 @@
-"""What all methods share on one data set of the mode-coverage benchmarks, so that they differ by the method alone.
+"""Hyper-parameters that all methods share on each dataset of the mode-coverage benchmarks; only the method differs.
 
-Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in stevliu/self-conditioned-gan;
-the points' were released as learning rates 1e-4 (the paper: 1e-3) with beta1 0.8, 100,000 steps (400,000) and neither
-decay nor average. Here they are chosen for 4,000 steps: a discriminator that learns faster than the generator, without
-momentum, makes modes less narrow than equal rates do. Once the modes are found, the generator settles: it keeps the
-statistics of its batch normalization, because the noise of batches of 100 widens what the discriminator sees, so that
-it made the generator draw modes of 0.6 of their width; and it slows down, which widens them further. The decay ends
-their trembling.
-`experiments.mode_coverage` has the others as presets.
+Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in stevliu/self-conditioned-gan.
+For points, the release has learning rates of 1e-4 (paper: 1e-3), beta1 0.8, 100,000 steps (400,000), no learning rate
+decay and no moving average. Here they are chosen for 4,000 steps: with a discriminator that learns faster than the
+generator, and no momentum, modes are less narrow than with equal rates. Once all modes are covered, the generator
+settles: its batch normalization is in eval mode, because the noise of batches of 100 widens the samples that D scores,
+so that the generator drew modes of 0.6 of their width; and its learning rate is reduced, which widens them further. The
+decay ends their oscillation. `experiments.mode_coverage` has the other hyper-parameters as presets.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ GRID = Recipe(
     snapshot=1000,
 )
 OF_RING = {"data": "ring", "settling_lr": 0.17}
-"""What differs on the ring: its modes are a fifth as wide."""
+"""Differences on the ring, whose modes are a fifth as wide."""
 RING = GRID.with_numbers(**OF_RING)
 
 CIFAR10 = Recipe(
@@ -88,7 +87,7 @@ DIGITS = CIFAR10.with_numbers(
 OWN_IMAGES = CIFAR10.with_numbers(
     steps=100_000, ema_decay=0.999, ema_start=1000, initialization="orthogonal", tick=50
 )
-"""A user's images at 32 pixels: our choice, shorter and with an average."""
+"""Your own images at 32 pixels (our choice): shorter, and with a moving average."""
 
 IMAGENET128 = CIFAR10.with_numbers(
     networks=StabilityResNet(width=64, latent_dim=256),
@@ -98,12 +97,12 @@ IMAGENET128 = CIFAR10.with_numbers(
     batch_size=128,
     ema_decay=0.999,
 )
-"""ImageNet and Places at 128 pixels: 1.2 and 1.8 million images. R1's weight is every method's but
-self-conditioning's, which needs less (the code's reg_param, without a factor 1/2)."""
+"""ImageNet and Places365 at 128 pixels: 1.2 and 1.8 million images. All methods have this weight of R1 except
+Self-Conditioned GAN, which needs less (reg_param in the code, without a factor 1/2)."""
 
 POINT_LABELS = 50
-"""Clusters, random labels and generators in the plane."""
+"""Number of clusters, random labels or generators for points."""
 IMAGE_LABELS = 100
-"""Clusters and random labels of images."""
+"""Number of clusters or random labels of images."""
 DIGIT_LABELS = 25
-"""The same on the bundled digits, of which there are few."""
+"""Number of clusters or random labels of the bundled digits, of which there are few."""

@@ -1,14 +1,14 @@
-"""BigGAN with a projection discriminator and the hinge loss: the baseline of Omni-GAN's tables.
+"""BigGAN with a projection discriminator and the hinge loss: the baseline of Omni-GAN.
 
-Paper: Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; numbers
-as PeterouZh/Omni-GAN-PyTorch runs it on CIFAR. On digits its numbers are omni-gan-digits's, the weight decay of both
-networks included, so that losses are compared at equal numbers.
-Command, cost, and result to expect (TensorFlow Inception, 50,000 images):
+Paper: Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019;
+hyper-parameters on CIFAR: PeterouZh/Omni-GAN-PyTorch; on digits those of omni-gan-digits, including the weight decay of
+both networks, so that only the loss differs.
+Command, cost, and expected result (TensorFlow Inception, 50,000 images):
   everymode train biggan-digits
       two minutes on two cores
   everymode train biggan-cifar10 --data cifar10-train.parquet        (the same for cifar100)
-      195,000 generator steps with four discriminator steps each: 500 passes over the data; Omni-GAN's Table 1 without
-      weight decay: FID 7.27, IS 9.19, and a collapse late in training; measured here: not yet
+      195,000 generator steps with four discriminator steps each: 500 epochs; Omni-GAN's Table 1 without weight decay:
+      FID 7.27, IS 9.19, and a collapse late in training; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train biggan-imagenet128 --data imagenet/train
       Omni-GAN's Table 2: FID 9.19, IS 104.57; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train biggan-imagenet256 --data imagenet/train

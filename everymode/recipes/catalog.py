@@ -1,4 +1,4 @@
-"""The recipes by name: module, constant, one line. What data a recipe is for follows from its parts. Free of torch."""
+"""Recipes by name: module, constant, one line. The kind of data follows from the parts. Does not import torch."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ self_conditioned:
   self-conditioned-64 | IMAGES64 | Self-Conditioned GAN on your own unlabeled images, 64 pixels
   self-conditioned-128 | IMAGES128 | Self-Conditioned GAN on your own unlabeled images, 128 pixels
   self-conditioned-imagenet128 | IMAGENET128 | Self-Conditioned GAN on ImageNet, 128 pixels
-  self-conditioned-places128 | PLACES128 | Self-Conditioned GAN on Places, 128 pixels
+  self-conditioned-places128 | PLACES128 | Self-Conditioned GAN on Places365, 128 pixels
 self_conditioned_backbone:
   self-conditioned-biggan-digits | DIGITS | BigGAN whose classes are clusters, on the bundled digits
   self-conditioned-omni-digits | OMNI_DIGITS | Omni-GAN whose classes are clusters, on the bundled digits
@@ -122,7 +122,7 @@ plain_gan:
   gan-stacked-digits | STACKED_DIGITS | GAN without labels on 1,000 stacked modes
   gan-cifar10 | CIFAR10 | GAN without labels on CIFAR-10
   gan-imagenet128 | IMAGENET128 | GAN without labels on ImageNet, 128 pixels
-  gan-places128 | PLACES128 | GAN without labels on Places, 128 pixels
+  gan-places128 | PLACES128 | GAN without labels on Places365, 128 pixels
   gan-32 | IMAGES32 | GAN without labels on your own images, 32 pixels
   gan-64 | IMAGES64 | GAN without labels on your own images, 64 pixels
   gan-128 | IMAGES128 | GAN without labels on your own images, 128 pixels
@@ -130,7 +130,7 @@ plain_gan:
   conditional-gan-stacked-digits | CONDITIONAL_STACKED_DIGITS | GAN that is told the label on 1,000 stacked modes
   conditional-gan-cifar10 | CONDITIONAL_CIFAR10 | GAN that is told the label on CIFAR-10
   conditional-gan-imagenet128 | CONDITIONAL_IMAGENET128 | GAN that is told the label on ImageNet, 128 pixels
-  conditional-gan-places128 | CONDITIONAL_PLACES128 | GAN that is told the label on Places, 128 pixels
+  conditional-gan-places128 | CONDITIONAL_PLACES128 | GAN that is told the label on Places365, 128 pixels
   gan-ring | RING | an unconditional GAN on eight Gaussians in a ring
   gan-grid | GRID | an unconditional GAN on a grid of 25 Gaussians: it misses modes
   conditional-gan-grid | CONDITIONAL_GRID | a GAN on the grid that is told the mode
@@ -142,14 +142,14 @@ pac_gan:
   pac-gan2-stacked-digits | PAC2_STACKED_DIGITS | PacGAN (packs of 2) on 1,000 stacked modes
   pac-gan2-cifar10 | PAC2_CIFAR10 | PacGAN (packs of 2) on CIFAR-10
   pac-gan2-imagenet128 | PAC2_IMAGENET128 | PacGAN (packs of 2) on ImageNet, 128 pixels
-  pac-gan2-places128 | PAC2_PLACES128 | PacGAN (packs of 2) on Places, 128 pixels
+  pac-gan2-places128 | PAC2_PLACES128 | PacGAN (packs of 2) on Places365, 128 pixels
   pac-gan3-ring | PAC3_RING | PacGAN (packs of 3) on eight Gaussians in a ring
   pac-gan3-grid | PAC3_GRID | PacGAN (packs of 3) on a grid of 25 Gaussians
   pac-gan3-digits | PAC3_DIGITS | PacGAN (packs of 3) on the bundled digits
   pac-gan3-stacked-digits | PAC3_STACKED_DIGITS | PacGAN (packs of 3) on 1,000 stacked modes
   pac-gan3-cifar10 | PAC3_CIFAR10 | PacGAN (packs of 3) on CIFAR-10
   pac-gan3-imagenet128 | PAC3_IMAGENET128 | PacGAN (packs of 3) on ImageNet, 128 pixels
-  pac-gan3-places128 | PAC3_PLACES128 | PacGAN (packs of 3) on Places, 128 pixels
+  pac-gan3-places128 | PAC3_PLACES128 | PacGAN (packs of 3) on Places365, 128 pixels
   pac-gan4-ring | PAC4_RING | PacGAN (packs of 4) on eight Gaussians in a ring
   pac-gan4-grid | PAC4_GRID | PacGAN (packs of 4) on a grid of 25 Gaussians
   pac-gan4-digits | PAC4_DIGITS | PacGAN (packs of 4) on the bundled digits
@@ -162,7 +162,7 @@ random_labels_gan:
   random-labels-gan-stacked-digits | STACKED_DIGITS | random labels on 1,000 stacked modes
   random-labels-gan-cifar10 | CIFAR10 | random labels on CIFAR-10
   random-labels-gan-imagenet128 | IMAGENET128 | random labels on ImageNet, 128 pixels
-  random-labels-gan-places128 | PLACES128 | random labels on Places, 128 pixels
+  random-labels-gan-places128 | PLACES128 | random labels on Places365, 128 pixels
 mgan:
   mgan-ring | RING | MGAN (several generators) on eight Gaussians in a ring
   mgan-grid | GRID | MGAN (several generators) on a grid of 25 Gaussians
@@ -170,24 +170,24 @@ mgan:
   mgan-stacked-digits | STACKED_DIGITS | MGAN (several generators) on 1,000 stacked modes
   mgan-cifar10 | CIFAR10 | MGAN (several generators) on CIFAR-10
   mgan-imagenet128 | IMAGENET128 | MGAN (several generators) on ImageNet, 128 pixels
-  mgan-places128 | PLACES128 | MGAN (several generators) on Places, 128 pixels
+  mgan-places128 | PLACES128 | MGAN (several generators) on Places365, 128 pixels
 logo_gan:
   logo-gan-ae-digits | AE_DIGITS | Logo-GAN (clusters of autoencoder codes) on the bundled digits
   logo-gan-ae-stacked-digits | AE_STACKED_DIGITS | Logo-GAN (clusters of autoencoder codes) on 1,000 stacked modes
   logo-gan-ae-cifar10 | AE_CIFAR10 | Logo-GAN (clusters of autoencoder codes) on CIFAR-10
   logo-gan-ae-imagenet128 | AE_IMAGENET128 | Logo-GAN (clusters of autoencoder codes) on ImageNet, 128 pixels
-  logo-gan-ae-places128 | AE_PLACES128 | Logo-GAN (clusters of autoencoder codes) on Places, 128 pixels
+  logo-gan-ae-places128 | AE_PLACES128 | Logo-GAN (clusters of autoencoder codes) on Places365, 128 pixels
   logo-gan-rc-digits | RC_DIGITS | Logo-GAN (clusters of classifier features) on the bundled digits
   logo-gan-rc-stacked-digits | RC_STACKED_DIGITS | Logo-GAN (clusters of classifier features) on 1,000 stacked modes
   logo-gan-rc-cifar10 | RC_CIFAR10 | Logo-GAN (clusters of classifier features) on CIFAR-10
   logo-gan-rc-imagenet128 | RC_IMAGENET128 | Logo-GAN (clusters of classifier features) on ImageNet, 128 pixels
-  logo-gan-rc-places128 | RC_PLACES128 | Logo-GAN (clusters of classifier features) on Places, 128 pixels
+  logo-gan-rc-places128 | RC_PLACES128 | Logo-GAN (clusters of classifier features) on Places365, 128 pixels
 rotnet_gan:
   rotnet-gan-digits | DIGITS | clusters of RotNet features on the bundled digits
   rotnet-gan-stacked-digits | STACKED_DIGITS | clusters of RotNet features on 1,000 stacked modes
   rotnet-gan-cifar10 | CIFAR10 | clusters of RotNet features on CIFAR-10
   rotnet-gan-imagenet128 | IMAGENET128 | clusters of RotNet features on ImageNet, 128 pixels
-  rotnet-gan-places128 | PLACES128 | clusters of RotNet features on Places, 128 pixels
+  rotnet-gan-places128 | PLACES128 | clusters of RotNet features on Places365, 128 pixels
 partition_guided:
   partition-guided-digits | DIGITS | no labels: parts of a learned partition, and a guide, on digits
   partition-gan-digits | PARTITION_DIGITS | Partition GAN (learned parts, no guide) on the bundled digits
@@ -247,15 +247,15 @@ unconditional:
 
 
 def _read(table: str) -> dict[str, tuple[str, str, str]]:
-    """The table, in which a line `module:` stands above the recipes that the module defines."""
-    found, module = {}, ""
+    """Parse the table, in which a line `module:` precedes the recipes that the module defines."""
+    recipes, module = {}, ""
     for line in table.strip().splitlines():
         if not line.startswith(" "):
             module = f"everymode.recipes.{line.removesuffix(':')}"
             continue
-        name, constant, sentence = (cell.strip() for cell in line.split("|"))
-        found[name] = (module, constant, sentence)
-    return found
+        name, constant, description = (cell.strip() for cell in line.split("|"))
+        recipes[name] = (module, constant, description)
+    return recipes
 
 
 RECIPES: dict[str, tuple[str, str, str]] = _read(_TABLE)

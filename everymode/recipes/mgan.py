@@ -1,11 +1,11 @@
-"""MGAN: several generators that share all but their first layer, and a classifier that tells their samples apart.
+"""MGAN: several generators that share all but their first layer, and a classifier that distinguishes their samples.
 
 Paper: Hoang, Nguyen, Le, Phung: MGAN: Training Generative Adversarial Nets with Multiple Generators (ICLR 2018);
-released as qhoangdl/MGAN. Networks and numbers of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR
-2020), with beta 0.125 for both players in the plane. On images the numbers of the release: ten generators, beta 0.01,
-and a classifier that learns at weight 1. Departures: there each generator also has its own normalization after the
-first layer, here they share it; z is drawn anew for each generator.
-Command, and result to expect:
+released as qhoangdl/MGAN. Networks and hyper-parameters: Liu et al., Diverse Image Generation via Self-Conditioned GANs
+(CVPR 2020), with beta 0.125 for both players in the plane; on images those of the release: ten generators, beta 0.01,
+and a classifier with weight 1. Differences: here the generators share the normalization after the first layer, which
+each has separately there, and each draws its own z.
+Command and expected result:
   everymode train mgan-grid        (-ring, -digits)
       table 1, grid: 25.0 modes, 40.7 % of high quality; measured here: docs/results/mode_coverage.md
   everymode train mgan-stacked-digits        mgan-cifar10 --data cifar10-train.parquet
@@ -32,29 +32,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Generators(Labels):
-    """The label of a fake is its generator, which a class head on D's features predicts; reals have none."""
+    """Labels of fakes are their generators, which a class head on D's features predicts; reals have no label."""
 
     several_generators: ClassVar[bool] = True
 
     generators: int = 10
-    """Number of generators; each makes an equal share of the batch."""
+    """Number of generators; each draws an equal part of the batch."""
     diversity_weight: float = 0.01
-    """Weight, in the generators' move, of their being told apart (the paper's beta)."""
+    """Weight of the classification of generators in the generators' loss (the paper's beta)."""
     classifier_weight: float = 1.0
-    """Weight of the classifier's own cost in D's move (beta in the paper's equations, 1 in the released code)."""
+    """Weight of the classification of generators in D's loss (beta in the paper, 1 in the released code)."""
 
     def check(self) -> None:
         if self.generators < 2:
-            raise ValueError(
-                f"generators must be 2 or more, not {self.generators}: for one, set labels to none"
-            )
+            raise ValueError(f"generators must be at least 2, not {self.generators}; for one: --labels none")
         self.require_at_least_0("diversity_weight", "classifier_weight")
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         return replace(recipe, labels=replace(self, generators=3))
 
     def num_labels(self, recipe: Recipe) -> None:
-        """None: the first layer is told the generator, and D nothing."""
+        """Return None: only the first layer depends on the generator."""
         return
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
@@ -76,10 +74,10 @@ class Generators(Labels):
         from everymode.game import Weighted
         from everymode.losses.classification import class_cross_entropy, classification_of_fakes
 
-        told_apart = classification_of_fakes(class_cross_entropy, num_classes=self.generators)
+        term = classification_of_fakes(class_cross_entropy, num_classes=self.generators)
         return (
-            (Weighted("generator of fakes", told_apart, self.classifier_weight),),
-            (Weighted("generator of fakes", told_apart, self.diversity_weight),),
+            (Weighted("generator of fakes", term, self.classifier_weight),),
+            (Weighted("generator of fakes", term, self.diversity_weight),),
         )
 
 

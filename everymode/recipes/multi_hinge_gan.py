@@ -1,21 +1,20 @@
-"""Multi-hinge GAN: class margins beside projection, shared with it, or in place of it.
+"""Multi-hinge GAN: a multi-hinge loss of class scores, in addition to projection, shared with it, or instead of it.
 
 Paper: Kavalerov, Czaja, Chellappa: cGANs with Multi-Hinge Loss, WACV 2021. Released code: `ilyakava/gan` (TensorFlow),
 `ilyakava/BigGAN-PyTorch` (the K + 1 form).
 
-- multi-hinge-gan: SAGAN with a class head beside projection (equation 5). The discriminator's class cost is of reals
-  only, as the paper prints it; the released code behind its numbers adds that of fakes (`aux_on_fake`).
-- multi-hinge-ssl: one image in ten labeled; the others are judged at the class head's own guess (equation 8).
-- multi-hinge-shared-gan: the class scores are those of the projection, switched on in mid-training (section 3.2):
-  fidelity jumps, diversity falls.
-- multi-hinge-k1-gan: one head of K + 1 classes, "fake" last, with feature matching; what Omni-GAN's text calls
-  Multi-hinge GAN.
+- multi-hinge-gan: SAGAN with a class head in addition to projection (equation 5). The discriminator classifies reals
+  only, as in the paper; the released code of its results also classifies fakes (`aux_on_fake`).
+- multi-hinge-ssl: one image in ten labeled; the others get the class that the class head predicts (equation 8).
+- multi-hinge-shared-gan: the class scores are those of projection, and their loss is switched on during training
+  (section 3.2): fidelity rises, diversity falls.
+- multi-hinge-k1-gan: one head of K + 1 classes, the last one "fake", with feature matching; called Multi-hinge GAN in
+  the Omni-GAN paper.
 
-On digits all have omni-gan-digits's numbers, the weight decay of both networks included; all but the shared form also
-have momentum (beta1 0.5), the main form and few labels orthogonal initial weights, and K + 1 a class cost of 0.3 for
-the generator, not 0.05.
-
-Command, and result to expect (paper: 50,000 images):
+On digits, hyper-parameters are those of omni-gan-digits, including the weight decay of both networks; all but the
+shared form also have momentum (beta1 0.5), the main form and the one with few labels orthogonal initial weights, and
+K + 1 a class weight of 0.3 instead of 0.05.
+Command and expected result (paper: 50,000 images):
   everymode train multi-hinge-gan-digits      (multi-hinge-ssl-digits, multi-hinge-shared-gan-digits, ...)
       two minutes on two cores (multi-hinge-ssl-digits: five); measured: docs/results/class_margin.md; with 130 labels,
       multi-hinge-ssl-digits (one seed, normal weights): agreement 99.6 %, variety 0.83, fd 0.39
@@ -28,7 +27,7 @@ Command, and result to expect (paper: 50,000 images):
   torchrun --nproc-per-node 8 -m everymode train multi-hinge-ssl-imagenet128 --data imagenet/train
       one image in ten labeled; paper IS 32.40, FID 26.12; measured here: not yet
   everymode train multi-hinge-k1-gan-cifar10 --data cifar10-train.parquet
-      Omni-GAN's Table 1, without decay: FID 6.22, IS 9.55; CIFAR-100 14.62, 13.35, where decay prevents
+      Omni-GAN's Table 1, without weight decay: FID 6.22, IS 9.55; CIFAR-100 14.62, 13.35, where weight decay prevents
       its collapse (figures 16 and 17); measured here: not yet
 """
 
@@ -49,9 +48,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiHinge(Loss):
-    """Hinge loss on a projection head, multi-hinge loss on the class head beside it.
+    """Hinge loss on a projection head, and multi-hinge loss on an additional class head.
 
-    Images without a label are judged at the class head's guess.
+    Images without a label get the class that the class head predicts.
     """
 
     called: ClassVar[str] = "multi-hinge"
@@ -59,13 +58,13 @@ class MultiHinge(Loss):
     averages_over_unlabeled: ClassVar[bool] = True
 
     margin: float = 1.0
-    """By how much the right class must lead, in D's move."""
+    """Margin of the score of the right class over all others, in the discriminator's loss."""
     generator_margin: float = 1.0
-    """The same in the generator's move."""
+    """Margin of the score of the right class over all others, in the generator's loss."""
     class_weight: float = 0.1
-    """Weight of the class cost in the generator's move."""
+    """Weight of the multi-hinge loss in the generator's loss."""
     aux_on_fake: bool = False
-    """Whether D's move classifies fakes too (the released code does, the paper's equations don't)."""
+    """Classify fakes too in the discriminator's loss (as in the released code, not in the paper's equations)."""
 
     def check(self) -> None:
         self.require_at_least_0("margin", "generator_margin", "class_weight")
@@ -74,74 +73,74 @@ class MultiHinge(Loss):
         from everymode.losses.adversarial import hinge
         from everymode.networks.heads import ProjectionClassifierHead
 
-        head = partial(ProjectionClassifierHead, num_classes=recipe.num_labels)
+        head = partial(ProjectionClassifierHead, num_classes=self.num_classes(recipe))
         return LossPieces(hinge(), head, None, *self.margin_terms(recipe))
 
     def margin_terms(
         self, recipe: Recipe, *, start: int = 0
     ) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
-        """The margins of both players, which count from step `start` on."""
+        """Return the multi-hinge terms of both players, which are 0 before step `start`."""
         from everymode.game import Weighted
         from everymode.losses.classification import classification, classification_of_fakes
         from everymode.losses.multi_hinge import multi_hinge_loss
         from everymode.training.schedules import switched_on
 
-        classes = recipe.num_labels
-        of_discriminator = classification(
+        classes = self.num_classes(recipe)
+        discriminator_term = classification(
             partial(multi_hinge_loss, margin=self.margin),
             num_classes=classes,
             on_fake=self.aux_on_fake,
             labeled_share=recipe.labeled_rows_share(),
         )
-        of_generator = classification_of_fakes(
+        generator_term = classification_of_fakes(
             partial(multi_hinge_loss, margin=self.generator_margin), num_classes=classes
         )
         return (
-            (Weighted("classes", of_discriminator, switched_on(1.0, at=start)),),
-            (Weighted("classes", of_generator, switched_on(self.class_weight, at=start)),),
+            (Weighted("classes", discriminator_term, switched_on(1.0, at=start)),),
+            (Weighted("classes", generator_term, switched_on(self.class_weight, at=start)),),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedMultiHinge(MultiHinge):
-    """Projection alone until `hinge_start`; from then on its own class scores have to keep the margins too."""
+    """Hinge loss on a projection head, and from `hinge_start` on, multi-hinge loss on its class scores."""
 
     called: ClassVar[str] = "shared multi-hinge"
 
     hinge_start: int = 0
-    """Step from which on the multi-hinge loss counts; 0 = from scratch."""
+    """Step at which the multi-hinge loss starts; 0 = from the beginning."""
 
     def check(self) -> None:
         super().check()
         if self.hinge_start < 0:
-            raise ValueError(f"hinge_start is a step, 0 or later, not {self.hinge_start}")
+            raise ValueError(f"hinge_start must be a step, at least 0, not {self.hinge_start}")
 
     def notes(self, recipe: Recipe) -> list[str]:
         if self.hinge_start < recipe.steps:
             return []
         return [
-            f"the margins begin to count at step {self.hinge_start:,}, and training ends at {recipe.steps:,}: this is "
-            "projection alone; set hinge_start (--hinge-start) to less",
+            f"the multi-hinge loss starts at step {self.hinge_start:,}, but training ends at {recipe.steps:,}, so this "
+            "is only projection: set hinge_start to less"
         ]
 
     def takes_unlabeled(self, recipe: Recipe) -> bool:
-        """Not: before the class scores are trained, their likeliest class is no guess."""
+        """Return False: before the class scores are trained, they can't predict missing labels."""
         return False
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.adversarial import hinge
         from everymode.networks.heads import SharedProjectionHead
 
-        head = partial(SharedProjectionHead, num_classes=recipe.num_labels)
+        head = partial(SharedProjectionHead, num_classes=self.num_classes(recipe))
         return LossPieces(hinge(), head, None, *self.margin_terms(recipe, start=self.hinge_start))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FakeClass(Loss):
-    """Multi-hinge loss on one head of K + 1 classes, of which the last is "fake". Published with feature matching
+    """Multi-hinge loss on one head of K + 1 classes, the last one "fake". Published with feature matching
     (matching_weight 1).
 
-    Of an image without a label any class but "fake" is asked.
+    For images without a label, any class but "fake" is right.
     """
 
     called: ClassVar[str] = "K + 1 classes"
@@ -149,11 +148,11 @@ class FakeClass(Loss):
     averages_over_unlabeled: ClassVar[bool] = True
 
     margin: float = 1.0
-    """By how much the right class must lead."""
+    """Margin of the score of the right class over all others."""
     class_weight: float = 0.05
-    """Weight of the multi-hinge loss in the generator's move."""
+    """Weight of the multi-hinge loss in the generator's loss."""
     complement: bool = False
-    """The generator asks for any class but "fake", not for the label (alone, as released: matching_weight 0 and
+    """Accept any class but "fake" in the generator's loss, not only the label (as released: with matching_weight 0 and
     class_weight 1)."""
 
     def check(self) -> None:
@@ -163,8 +162,7 @@ class FakeClass(Loss):
         from everymode.losses.multi_hinge import any_real_class, multi_hinge
         from everymode.networks.heads import ClassifierHead
 
-        classes = recipe.num_labels
-        assert isinstance(classes, int)
+        classes = self.num_classes(recipe)
         adversarial = multi_hinge(
             classes,
             margin=self.margin,
@@ -177,7 +175,7 @@ class FakeClass(Loss):
 IMAGENET128 = sagan.IMAGENET128.with_numbers(name="multi-hinge-gan-imagenet128", loss=MultiHinge())
 IMAGENET64 = IMAGENET128.with_numbers(name="multi-hinge-gan-imagenet64", resolution=64)
 CIFAR10 = sagan.CIFAR10.with_numbers(name="multi-hinge-gan-cifar10", loss=MultiHinge())
-# With normal weights or without momentum the game stands still for hundreds of steps, and in one seed of six for ever.
+# With normal initial weights or without momentum, training stalls for hundreds of steps, and forever in one of 6 seeds.
 DIGITS = omni_gan.DIGITS.with_numbers(
     name="multi-hinge-gan-digits", loss=MultiHinge(), beta1=0.5, initialization="orthogonal"
 )
@@ -208,8 +206,8 @@ SHARED_DIGITS = omni_gan.DIGITS.with_numbers(
 
 # ---- K + 1 classes
 
-# On CIFAR-10 the paper finds that decay makes it worse, on CIFAR-100 that it prevents its collapse (figures 16, 17);
-# with few images a class decay cures the collapse.
+# According to the paper, weight decay makes it worse on CIFAR-10, and prevents its collapse on CIFAR-100 (figures 16,
+# 17); with few images per class, weight decay prevents the collapse.
 K1_CIFAR10 = omni_gan.CIFAR10.with_numbers(
     name="multi-hinge-k1-gan-cifar10", loss=FakeClass(), matching_weight=1.0, **NO_DECAY
 )
@@ -222,7 +220,7 @@ K1_IMAGES32 = omni_gan.IMAGES32.with_numbers(
 K1_IMAGES64 = omni_gan.IMAGES64.with_numbers(
     name="multi-hinge-k1-gan-64", loss=FakeClass(), matching_weight=1.0
 )
-# With the released weight, and without momentum, the class that was asked for is still ignored after 500 steps.
+# With the released weight, and without momentum, the requested class is still ignored after 500 steps.
 K1_DIGITS = omni_gan.DIGITS.with_numbers(
     name="multi-hinge-k1-gan-digits", loss=FakeClass(class_weight=0.3), matching_weight=1.0, beta1=0.5
 )

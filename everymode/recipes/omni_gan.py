@@ -1,17 +1,16 @@
-"""Omni-GAN: a classification-based conditional GAN whose loss supervises strongly, kept from collapse by weight decay.
+"""Omni-GAN: a classification-based conditional GAN with strong supervision, in which weight decay prevents collapse.
 
 Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021. Loss: equations 5 to 10
 (everymode/losses/omni.py). Networks: BigGAN with a discriminator of K + 2 outputs.
 
-Numbers. CIFAR: those of PeterouZh/Omni-GAN-PyTorch, because the paper's line on "all experiments" (batch 256, learning
-rates 1e-4 and 4e-4) contradicts the code that made its CIFAR results. ImageNet: the paper's; at 256 pixels the paper
-(two discriminator steps, generator decay 1e-4) and not the released configuration (one step, 1e-3). "Weight decay" is
-L2 added to the gradient of every parameter.
+Hyper-parameters. CIFAR: those of PeterouZh/Omni-GAN-PyTorch, because those that the paper gives for "all experiments"
+(batch 256, learning rates 1e-4 and 4e-4) contradict the code of its CIFAR results. ImageNet: those of the paper; at 256
+pixels too (two discriminator steps, generator decay 1e-4; the released configuration has one step and 1e-3). "Weight
+decay" is L2 added to the gradient of every parameter.
 
 Weight decay of D, section F.5: the fewer images per class, the more: 500 (CIFAR-100) 5e-4; 5,000 (CIFAR-10) 1e-4; 1.2
-million images in all (ImageNet) 1e-5. Recipes for your own images follow that.
-
-Command, cost in images shown to D, and result to expect (paper: FID and IS, Tables 1 and 2, 50,000 images):
+million images in all (ImageNet) 1e-5. Recipes for your own images derive it from their number.
+Command, cost in images seen by D, and expected result (paper: FID and IS, Tables 1 and 2, 50,000 images):
   everymode train omni-gan-digits
       128,000 images, two to three minutes on two cores; measured: docs/results/demo.md
   everymode train omni-gan-cifar10 --data cifar10-train.parquet
@@ -44,14 +43,14 @@ from everymode.recipes.parts.terms import Weights
 
 @dataclass(frozen=True, kw_only=True)
 class Omni(Loss):
-    """Omni-loss on K + 2 scores: the classes (of every kind, where images have several labels), "real" and "fake"."""
+    """Omni-loss on K + 2 scores: the classes (of all labels, if images have several), "real" and "fake"."""
 
     called: ClassVar[str] = "omni-loss"
     tells_apart: ClassVar[bool] = True
     takes_label_blocks: ClassVar[bool] = True
 
     one_sided: bool = False
-    """Only the image's own class and "real" take part: projection written as omni-loss."""
+    """Use only the scores of the image's class and of "real", which is projection written as omni-loss."""
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.omni import omni
@@ -116,7 +115,7 @@ IMAGENET128 = CIFAR10.with_numbers(
 IMAGENET256 = IMAGENET128.with_numbers(
     name="omni-gan-imagenet256",
     resolution=256,
-    steps=250_000,  # 100 epochs too: D sees two batches a step
+    steps=250_000,  # also 100 epochs: D sees two batches per step
     discriminator_steps=2,
     generator_weight_decay=1e-4,
 )

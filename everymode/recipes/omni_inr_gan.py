@@ -1,15 +1,14 @@
-"""Omni-INR-GAN: Omni-GAN whose generator ends in an implicit neural representation, and so draws at any size.
+"""Omni-INR-GAN: Omni-GAN whose generator's head is an implicit neural representation, so that it draws at any size.
 
 Paper: Zhou, Xie, Ni, Geng, Tian: Omni-GAN: On the Secrets of cGANs and Beyond, ICCV 2021, section 3.4, appendices D and
-J. The head: everymode/networks/implicit.py. All else is Omni-GAN's (everymode/recipes/omni_gan.py), except that the
-discriminator has no attention, so that it takes images of any size.
+J. Head: everymode/networks/implicit.py. Everything else is Omni-GAN's (everymode/recipes/omni_gan.py), except that the
+discriminator has no attention, so that it accepts images of any size.
 
-Numbers. CIFAR: Omni-GAN's, as the paper and PeterouZh/Omni-GAN-DGP give no others. ImageNet: the paper's; at 256
-pixels batches of 256 in two accumulated parts, two discriminator steps, generator decay 1e-4. Training is at one size:
-the paper saw training at several sizes collapse.
-
-Command, cost in images shown to D, and result to expect (paper: FID and IS, Tables 1 and 2, 50,000 images; no
-checkpoint in the released code's notes has both of the values for ImageNet at 128 pixels):
+Hyper-parameters. CIFAR: Omni-GAN's, as the paper and PeterouZh/Omni-GAN-DGP give no others. ImageNet: the paper's; at
+256 pixels batches of 256 in two micro-batches, two discriminator steps, generator decay 1e-4. Training uses one size:
+in the paper, training with several sizes collapsed.
+Command, cost in images seen by D, and expected result (paper: FID and IS, Tables 1 and 2, 50,000 images; for ImageNet
+at 128 pixels, no checkpoint in the notes of the released code has both values):
   everymode train omni-inr-gan-digits
       128,000 images, two minutes on two cores; measured: docs/results/implicit.md
   everymode train omni-inr-gan-cifar10 --data cifar10-train.parquet
@@ -30,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everymode.numbers import names_of
 from everymode.recipe import Recipe
@@ -48,7 +47,7 @@ class ImplicitBigGAN(BigGAN):
     head_width: int = 96
     """Width of the two hidden layers of the output head."""
     border_padding: bool = True
-    """At other sizes, hold the features beyond the outermost pixel centers; the released code fades them to zero."""
+    """At other sizes, extend features constantly beyond the outermost pixel centers (released code: fade to zero)."""
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, head_width=8)
@@ -66,9 +65,9 @@ class ImplicitBigGAN(BigGAN):
 
 
 def with_implicit_head(recipe: Recipe) -> ImplicitBigGAN:
-    """The recipe's BigGAN networks with the implicit head; the discriminator has no attention."""
-    numbers = {name: getattr(recipe.networks, name) for name in names_of(recipe.networks)}
-    return ImplicitBigGAN(**numbers | {"discriminator_attention": 0})
+    """Return the recipe's BigGAN networks with the implicit head, and a discriminator without attention."""
+    numbers: dict[str, Any] = {name: getattr(recipe.networks, name) for name in names_of(recipe.networks)}
+    return replace(ImplicitBigGAN(**numbers), discriminator_attention=0)
 
 
 CIFAR10 = replace(

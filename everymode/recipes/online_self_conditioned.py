@@ -1,8 +1,8 @@
-"""Self-Conditioned GAN's online variant: after the second clustering the centers follow the features batch by batch.
+"""Online variant of Self-Conditioned GAN: after the second clustering, each batch updates the centers.
 
 Paper: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1 and 2. The first clustering
-stays for `refresh_every` steps.
-Command, and result to expect:
+is used for `refresh_every` steps.
+Command and expected result:
   everymode train online-self-conditioned-grid        (-ring, -digits)
       table 1, grid: 25.0 modes, 99.7 % of high quality; measured here: docs/results/mode_coverage.md
   everymode train online-self-conditioned-stacked-digits

@@ -1,12 +1,12 @@
-"""PacGAN: the discriminator judges packs of examples, in which a lack of variety shows.
+"""PacGAN: the discriminator scores packs of examples, in which it can detect a lack of diversity.
 
 Paper: Lin, Khetan, Fanti, Oh: PacGAN: The power of two samples in generative adversarial networks (NeurIPS 2018);
-numbers and networks of Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020). There packs are cut
-from the batch, so that D judges a half, a third or a quarter as many; in fjxmlzn/PacGAN there are as many packs as
-other methods have examples, and so more examples: `packs` asks for that (there each place in a pack is drawn anew, in a
-pass of its own; here all come in one batch, none twice). Three does not divide the batches of the others: pac-gan3 has
-the next smaller one.
-Command, and result to expect:
+networks and hyper-parameters: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020). There the
+batch is divided into packs, so D has a half, a third or a quarter as many inputs; fjxmlzn/PacGAN has as many packs as
+other methods have examples, and so more examples, which `packs` selects (there the examples of a pack come from
+separate passes over the data; here all are of one batch, without repetition). Batch sizes of pac-gan3 are the next
+smaller multiples of 3.
+Command and expected result:
   everymode train pac-gan2-grid        (-ring, -digits; pac-gan3, pac-gan4)
       table 1, grid: 23.8 (24.6, 24.8) modes; measured here: docs/results/mode_coverage.md
   everymode train pac-gan2-stacked-digits

@@ -1,14 +1,13 @@
-"""Partition-Guided GAN: a partition of the data, learned first without labels, stands for classes, and a guide pulls
-each sample to the part that it is drawn for.
+"""Partition-Guided GAN: labels are the parts of a partition that is learned first without labels, and a guide attracts
+each sample to its part.
 
-Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs, CVPR 2021; numbers as released in alisadeghian/PGMGAN,
-whose guide is a mean over the parts (the paper's equation 6 is a sum: docs/partition_guided.md). The ablations:
-Partition GAN has no guide (its weight is 0), the random partition gives each image a part at random.
+Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs, CVPR 2021; hyper-parameters as released in
+alisadeghian/PGMGAN, whose guide is a mean over the parts (the paper's equation 6 is a sum: docs/partition_guided.md).
+Ablations: Partition GAN has no guide (its weight is 0); a random partition assigns each image to a random part.
 
-Guesses, where neither says: 200 parts and BigGAN's learning rates on ImageNet; Self-Conditioned GAN's own numbers
-beside its networks (partition-guided-dcgan-cifar10); all that concerns digits, points and your own images.
-
-Command, cost, and result to expect (FID and IS of 50,000 images, as others quote them):
+Not published, and chosen here: 200 parts and BigGAN's learning rates on ImageNet; the hyper-parameters of
+Self-Conditioned GAN with its networks (partition-guided-dcgan-cifar10); everything for digits, points and own images.
+Command, cost, and expected result (FID and IS of 50,000 images):
   everymode train partition-guided-digits
       the partition is learned first; measured: docs/results/partition_guided.md
   everymode train partition-guided-grid        (or -ring)
@@ -52,30 +51,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Partition(Labels):
-    """The parts of a partition stand for labels, and a guide pulls each sample to the part that it is drawn for."""
+    """Labels are the parts of a partition, and a guide attracts each sample to its part."""
 
     parts: int | None = None
-    """Number of parts; auto = one for 250 images, between 10 and 200, and never more than one for ten images."""
+    """Number of parts; auto = one per 250 images, between 10 and 200, and at most one per 10 images."""
     parts_per_class: int = 0
-    """Split each class of labeled images into so many parts by the partitioner's features, which the paper leaves to
-    future work; 0 = parts of all images, whatever their labels."""
+    """Parts per class: split each class of labeled images by the partitioner's features (suggested in the paper as
+    future work); 0 = partition of all images, independent of their labels."""
     partitioner: str = ""
-    """Folder of a partition that `everymode partition` has learned; empty: it is learned first."""
+    """Folder of a partition learned by `everymode partition`; empty = it is learned first."""
     pretext_steps: int | None = None
-    """Steps of the partition's first stage, where it is learned first; auto = as many as the settings say."""
+    """Steps of the first stage of learning the partition; auto = from the settings of the partitioner."""
     partition_steps: int | None = None
-    """Steps of the partition's second stage, likewise."""
+    """Steps of the second stage of learning the partition; auto = from the settings of the partitioner."""
     random_parts: bool = False
-    """Draw each image's part at random, by the seed: a baseline without any partitioner."""
+    """Assign each image to a random part, by the seed: a baseline without a partitioner."""
     guide_weight: float = 6.0
-    """Weight of the guide, which pulls each sample to its part, at the first step; 0 = no guide."""
+    """Weight of the guide, which attracts each sample to its part, at the first step; 0 = no guide."""
     guide_floor: float = 0.0
-    """What the weight never falls below."""
+    """Lower bound of the guide's weight."""
     guide_steps: int = 50_000
-    """Generator steps after which the weight, falling linearly, would be 0."""
+    """Generator steps over which the guide's weight decreases linearly to 0, but not below guide_floor."""
     guide_reduction: Literal["sum", "mean"] = "mean"
-    """Whether the guide sums over the parts, as in the paper, or takes their mean, as in the released code, to which
-    the weight of 6 belongs."""
+    """Reduction of the guide over the parts: sum (paper) or mean (released code, for which the weight is 6)."""
     partition: PartitionSettings | None = field(default=None, metadata=FROM_DATA)
 
     @property
@@ -89,56 +87,60 @@ class Partition(Labels):
             )
         if self.parts_per_class < 0 or self.parts_per_class == 1:
             raise ValueError(
-                f"parts_per_class is {self.parts_per_class}: split each class into 2 or more, or choose given labels"
+                f"parts_per_class must be at least 2, or 0 for off, not {self.parts_per_class}; for classes as labels, "
+                "choose --labels given"
             )
         self.require_at_least_1("pretext_steps", "partition_steps")
         if not 0 <= self.guide_floor <= self.guide_weight < float("inf") or self.guide_steps < 1:
             raise ValueError(
-                "the guide's weight falls from guide_weight to guide_floor, 0 or more, in guide_steps steps, 1 or "
-                f"more, not from {self.guide_weight} to {self.guide_floor} in {self.guide_steps}"
+                "guide_weight must be finite, guide_floor between 0 and guide_weight, and guide_steps at least 1, not "
+                f"{self.guide_weight}, {self.guide_floor} and {self.guide_steps}"
             )
         if self.random_parts and self.parts_per_class:
-            raise ValueError("classes can't be split at random: leave random_parts off")
+            raise ValueError(
+                "random_parts can't split classes: set random_parts to off, or parts_per_class to 0"
+            )
         if self.random_parts and (self.guide_weight or self.partitioner):
             raise ValueError(
-                "random_parts needs no partitioner, and there is none to guide samples: set guide_weight and "
-                "guide_floor to 0, and leave partitioner out"
+                "random_parts has no partitioner and no guide: set guide_weight and guide_floor to 0, and omit "
+                "partitioner"
             )
 
     def check_in(self, recipe: Recipe, *, known: bool = False) -> None:
-        several = self.parts_per_class and isinstance(recipe.num_classes, tuple)
-        if several and (known or recipe.num_images):
+        classes = recipe.num_classes
+        if self.parts_per_class and isinstance(classes, tuple) and (known or recipe.num_images):
             raise ValueError(
-                f"each image has {len(recipe.num_classes)} labels, and classes of one kind are split into parts: "
-                "choose one of them (for shapes: --data shapes:labels=shape), or set parts_per_class to 0"
+                f"each image has {len(classes)} labels, but parts_per_class takes one: select one of them (for shapes: "
+                "--data shapes:labels=shape), or set parts_per_class to 0"
             )
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """With the number of parts, and the network of the partitioner that is given.
+        """Return the recipe with the number of parts and the settings of the partitioner filled in.
 
-        Raises ValueError where there are fewer images than parts, or for a partitioner of other images;
-        FileNotFoundError where there is none.
+        Raises:
+            FileNotFoundError: if there is no partitioner in the folder.
+            ValueError: if it is for other images, or if there are fewer images than parts.
         """
-        chosen = self.settings(recipe)
-        if self.partitioner and not recipe.num_images:  # a run that goes on has read it before
-            chosen = settings_of(Path(self.partitioner), facts, self.parts)
+        settings = self.settings(recipe)
+        if self.partitioner and not recipe.num_images:  # a run that resumes has read it before
+            settings = settings_of(Path(self.partitioner), facts, self.parts)
         elif not self.random_parts:
-            wanted = self.parts or parts_for(facts.num_images)
-            chosen = chosen.fitted(wanted, facts.num_images, self.pretext_steps, self.partition_steps)
-        parts = (self.parts or parts_for(facts.num_images)) if self.random_parts else chosen.k
+            parts = self.parts or parts_for(facts.num_images)
+            settings = settings.fitted(parts, facts.num_images, self.pretext_steps, self.partition_steps)
+        parts = (self.parts or parts_for(facts.num_images)) if self.random_parts else settings.k
         if parts > facts.num_images:
             raise ValueError(
-                f"the {facts.num_images:,} examples of {facts.name} can't be divided into {parts} parts: ask for "
-                "fewer (the default suits the data), or give more images"
+                f"{parts} parts need at least as many examples, not the {facts.num_images:,} of {facts.name}: set "
+                "parts to auto or to a smaller number, or add examples"
             )
-        return replace(recipe, labels=replace(self, partition=chosen, parts=parts))
+        return replace(recipe, labels=replace(self, partition=settings, parts=parts))
 
     def notes(self, recipe: Recipe) -> list[str]:
-        how = f"read from {self.partitioner}" if self.partitioner else "learned first, in the run's folder"
-        how = "drawn at random" if self.random_parts else how
-        told = [f"{self.num_parts(recipe)} parts of a partition stand for labels: {how}"]
+        how = f"read from {self.partitioner}" if self.partitioner else "learned first, in the run folder"
+        how = "assigned at random" if self.random_parts else how
+        notes = [f"labels are {self.num_parts(recipe)} parts of a partition, {how}"]
         split = f"each class is split into {self.parts_per_class} parts by its features"
-        return [*told, split] if self.parts_per_class else told
+        return [*notes, split] if self.parts_per_class else notes
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = self.settings(recipe).shrunk()
@@ -148,15 +150,15 @@ class Partition(Labels):
     # ---- the game
 
     def settings(self, recipe: Recipe) -> PartitionSettings:
-        """As chosen, or what suits the recipe's images."""
+        """Return the settings of the partitioner; by default those for images of the recipe's size."""
         return self.partition or settings_for(recipe)
 
     def num_parts(self, recipe: Recipe) -> int:
-        """As chosen; for a recipe that has seen no data yet, that of its settings."""
+        """Return the number of parts; before the data are known, an automatic one is that of the settings."""
         return self.parts or self.settings(recipe).k
 
     def num_labels(self, recipe: Recipe) -> int | tuple[int, ...]:
-        """Parts, or classes times the parts of each (label class * parts_per_class + part)."""
+        """Return the number of parts, or classes * parts_per_class (a label is class * parts_per_class + part)."""
         if not self.parts_per_class:
             return self.num_parts(recipe)
         classes = recipe.num_classes
@@ -187,7 +189,7 @@ class Partition(Labels):
         )
 
     def terms(self, source: LabelSource) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
-        """The guide as a term of the generator, where its weight is not 0."""
+        """Return the guide as a term of the generator, unless its weight is 0."""
         from everymode.game import Weighted
         from everymode.labels.partition import PartitionLabels
         from everymode.training.schedules import falling
@@ -199,13 +201,13 @@ class Partition(Labels):
         return (), (Weighted("guide", source.guide(self.guide_reduction), weight),)
 
     def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
-        """Learn the partition, or load it, and label all images; a run that was killed on the way goes on with it."""
+        """Learn or load the partition, and label all images. An interrupted run resumes."""
         if not self.random_parts:
             settings = self.settings(recipe)
             label_by_partition(game.labels, self.partitioner, settings, data, preparation, seed=recipe.seed)
 
 
-# As released: the second term of a projection is a linear layer's output. On SN-GAN's layouts.
+# As released: the class term of projection is a linear layer, so it has a bias per class. On SN-GAN's layouts.
 BIASED_PROJECTION = Hinge(head="projection", class_bias=True)
 
 CIFAR10 = biggan.CIFAR10.with_numbers(
@@ -262,7 +264,7 @@ IMAGES32 = CIFAR10.with_numbers(
     ema_start=1000,
     tick=50,
     parts=None,
-    guide_weight=0.03,  # the released 6 on a mean over 200 parts, whatever the number of parts is here
+    guide_weight=0.03,  # the released 6 on a mean over 200 parts, independent of the number of parts here
     guide_reduction="sum",
     partition=settings.IMAGES,
 )

@@ -1,4 +1,4 @@
-"""The partition behind a recipe: settings that suit the data, and learning it, or reading one learned before."""
+"""Partition of a recipe: settings for the data, and learning it or loading a learned one."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ if TYPE_CHECKING:
     from everymode.training.preparation import Preparation
 
 KEPT = "parts.safetensors"
-"""In the run's folder: the frozen partitioner and the part of each image, once both are known."""
+"""File in the run folder with the frozen partitioner and the part of each image."""
 FEWEST_PARTS, MOST_PARTS = 10, 200
-"""Between these lies the default number of parts; 200 is the paper's, for 50,000 images and more."""
+"""Bounds of the default number of parts; 200 is the paper's, for 50,000 images and more."""
 IMAGES_PER_PART = 250
-"""What the default number of parts aims at: the paper's, on CIFAR-10."""
+"""Images per part from which the default number of parts is derived: the paper's, on CIFAR-10."""
 
 
 def parts_for(num_images: int) -> int:
-    """The default number of parts: one for 250 images, but 10 at least and 200 at most, and never more than one for
-    ten images (but two).
-    """
-    wanted = min(max(num_images // IMAGES_PER_PART, FEWEST_PARTS), MOST_PARTS)
-    return max(2, min(wanted, num_images // 10))
+    """Return the default number of parts: one per 250 images, from 10 to 200, at most one per 10 (but at least 2)."""
+    parts = min(max(num_images // IMAGES_PER_PART, FEWEST_PARTS), MOST_PARTS)
+    return max(2, min(parts, num_images // 10))
 
 
 def settings_for(recipe: Recipe) -> PartitionSettings:
-    """The settings that suit what a recipe draws: points, or images of its size."""
+    """Return the settings for what a recipe generates: points, or images of its size."""
     if recipe.takes_points:
         return POINTS
     side = min(recipe.size)
@@ -48,19 +46,20 @@ def settings_for(recipe: Recipe) -> PartitionSettings:
 
 
 def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionSettings:
-    """The settings of a partitioner that was learned.
+    """Return the settings of a learned partitioner.
 
     Args:
-        parts: how many are asked for, or None.
+        parts: requested number of parts, or None.
+
     Raises:
-        FileNotFoundError: there is none in the folder.
-        ValueError: it is of other images, or has another number of parts.
+        FileNotFoundError: if there is no partitioner in the folder.
+        ValueError: if it is for other images, or has another number of parts.
     """
     file = folder / "config.json"
     if not file.is_file():
         raise FileNotFoundError(
-            f"{folder} holds no partition: give the folder that `everymode partition --out` wrote, or leave "
-            "partitioner out"
+            f"{folder} contains no partition: give the folder that `everymode partition --out` wrote, or omit "
+            "partitioner"
         )
     try:
         config = json.loads(file.read_text("utf-8"))
@@ -69,18 +68,18 @@ def settings_of(folder: Path, facts: DataFacts, parts: int | None) -> PartitionS
         shape = (layout["channels"], *layout["size"]) if "size" in layout else (layout["dimensions"],)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise ValueError(
-            f"{file} is damaged, or no partition's ({type(error).__name__}: {str(error)[:200]}): take the folder from "
-            "where it came from again, or learn the partition anew"
+            f"{file} is damaged, or not the file of a partition ({type(error).__name__}: {str(error)[:200]}): copy the "
+            "folder from its source again, or learn the partition again"
         ) from error
     if shape != facts.image_shape:
         raise ValueError(
-            f"the partition in {folder} is of examples of shape {shape}, and those of {facts.name} are "
-            f"{facts.image_shape}: learn one of these, or leave partitioner out"
+            f"the partition in {folder} is for examples of shape {shape}, but those of {facts.name} have shape "
+            f"{facts.image_shape}: learn one for this data, or omit partitioner"
         )
     if parts not in (None, settings.k):
         raise ValueError(
-            f"the partition in {folder} has {settings.k} parts, and {parts} are asked for: set parts to {settings.k} "
-            "(or to auto, as many as there are), or give another partition"
+            f"the partition in {folder} has {settings.k} parts, not {parts}: set parts to {settings.k} or auto, or "
+            "give another partition"
         )
     return settings
 
@@ -94,27 +93,28 @@ def label_by_partition(
     *,
     seed: int,
 ) -> None:
-    """Fill in the label source's partitioner and the part of each image: kept in the run's folder, from which a run
-    that was killed goes on.
+    """Set the partitioner of a label source and the part of each image, and save both in the run folder.
+
+    An interrupted run resumes from the saved file.
 
     Args:
-        folder: of a partitioner that was learned before, or "".
+        folder: folder of a learned partitioner; "" = it is learned.
     """
     from everymode.labels.partition import PartitionLabels
     from everymode.machine.stopping import Stopped
 
-    def look(done: int) -> None:
+    def stop_if_requested(done: int) -> None:
         if preparation.stop.requested:
-            raise Stopped(f"stopped when {done:,} images had got their part", preparation.folder)
+            raise Stopped(f"stopped after {done:,} images were assigned to parts", preparation.folder)
 
     assert isinstance(labels, PartitionLabels)
     if not preparation.recall(labels, KEPT):
         labels.adopt(learned_partitioner(folder, settings, data, preparation, seed), data, seed=seed)
-        labels.take(labels.label_all(data, look))
+        labels.take(labels.label_all(data, stop_if_requested))
         preparation.keep(labels, KEPT)
-    found = labels.numbers()
+    sizes = labels.numbers()
     preparation.say(
-        f"{labels.num_labels} parts: the largest has {found['largest']:.1%} of the images, {found['empty']:.0f} "
+        f"{labels.num_labels} parts: the largest has {sizes['largest']:.1%} of the images, {sizes['empty']:.0f} "
         "have none"
     )
 
@@ -122,7 +122,7 @@ def label_by_partition(
 def learned_partitioner(
     folder: str, settings: PartitionSettings, data: Any, preparation: Preparation, seed: int
 ) -> nn.Module:
-    """The partitioner in `folder`, or where that is empty one learned here and now."""
+    """Return the partitioner in `folder`, or learn one if `folder` is ""."""
     from everymode.machine.stopping import Stopped
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
@@ -141,4 +141,4 @@ def learned_partitioner(
             scores={"nmi": nmi, "purity": purity},
         )
     except PartitionStopped as stopped:
-        raise Stopped(f"stopped while the partition was learned ({stopped})", preparation.folder) from stopped
+        raise Stopped(f"stopped while learning the partition ({stopped})", preparation.folder) from stopped

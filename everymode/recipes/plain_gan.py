@@ -1,7 +1,8 @@
-"""The GAN without labels, and with the data's labels: what every other method on these networks is compared with.
+"""GAN without labels and with the labels of the dataset: the baseline of all other methods on these networks.
 
-Numbers and networks: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1, 2 and 4.
-Command, and result to expect:
+Networks and hyper-parameters: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1, 2
+and 4.
+Command and expected result:
   everymode train gan-digits        (or conditional-gan-digits)
       a few minutes on two cores
   everymode train gan-stacked-digits        (or conditional-gan-stacked-digits)
@@ -11,11 +12,11 @@ Command, and result to expect:
   torchrun --nproc-per-node 8 -m everymode train gan-imagenet128 --data imagenet/train   (conditional-gan-imagenet128)
       table 4: FID 54.17 (35.14), IS 14.01 (24.04); measured here: not yet
   everymode train gan-grid        (-ring; conditional-gan-grid, -ring)
-      points in the plane, where missing modes can be counted (Lin et al., PacGAN, NeurIPS 2018, set the benchmark):
-      40 ms a step on one core; the unconditional GAN misses modes of the grid, the one that is told the mode does not;
-      measured here: docs/results/mode_coverage.md
+      points in the plane, where missing modes can be counted (benchmark of Lin et al., PacGAN, NeurIPS 2018): 40 ms per
+      step on one core; without labels the GAN misses modes of the grid, with labels it does not; measured here:
+      docs/results/mode_coverage.md
   everymode train gan-64 --data photos
-      your own images, labels or not: the yardstick of self-conditioned-64, with the same networks and numbers
+      your own images, with or without labels: the baseline of self-conditioned-64, with the same networks
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ IMAGES64 = IMAGES32.with_numbers(name="gan-64", resolution=64, r1_weight=0.1)
 IMAGES128 = IMAGES64.with_numbers(name="gan-128", resolution=128)
 
 TOLD = Given(fake_labels="reused")
-"""The label is a unit vector beside z, and picks one of D's outputs."""
+"""The label is a one-hot vector, concatenated with z, and selects one of D's outputs."""
 
 CONDITIONAL_DIGITS = DIGITS.with_numbers(name="conditional-gan-digits", labels=TOLD)
 CONDITIONAL_STACKED_DIGITS = STACKED_DIGITS.with_numbers(name="conditional-gan-stacked-digits", labels=TOLD)

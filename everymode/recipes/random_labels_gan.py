@@ -1,8 +1,8 @@
-"""A class-conditional GAN whose labels are random: the baseline that has self-conditioning's form and no clusters.
+"""Class-conditional GAN with random labels: the baseline of Self-Conditioned GAN without clusters.
 
 Paper: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), tables 1, 2 and 4. Each image keeps
-its label; with `redrawn` it gets a new one each time it is shown, as the released code has it.
-Command, and result to expect:
+its label; with `redrawn` it gets a new one each time it is used, as in the released code.
+Command and expected result:
   everymode train random-labels-gan-grid        (-ring, -digits)
       table 1, grid: 16.0 modes; measured here: docs/results/mode_coverage.md
   everymode train random-labels-gan-stacked-digits
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomLabels(Labels):
-    """A label that says nothing of the image."""
+    """Random labels, independent of the image."""
 
     random_labels: int = numbers.IMAGE_LABELS
     """Number of labels."""
     redrawn: bool = False
-    """An image gets a new label each time it is shown, in place of one for ever."""
+    """Give an image a new label each time it is used, instead of a fixed one."""
 
     def check(self) -> None:
         self.require_at_least_1("random_labels")

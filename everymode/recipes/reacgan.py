@@ -1,18 +1,17 @@
-"""ReACGAN: a classifier that doesn't explode, by embeddings of unit length and data-to-data cross-entropy.
+"""ReACGAN: a classifier without exploding gradients, by embeddings of unit length and data-to-data cross-entropy.
 
 Paper: Kang, Shim, Cho, Park: Rebooting ACGAN: Auxiliary Classifier GANs with Stable Training, NeurIPS 2021.
-Loss: hinge, and D2D-CE (everymode/losses/contrastive.py) on reals in D's move and on fakes in G's.
+Loss: hinge, and D2D-CE (everymode/losses/contrastive.py) of reals for D and of fakes for G.
 
-Numbers on CIFAR-10: POSTECH-CVLab/PyTorch-StudioGAN:src/configs/CIFAR10/ReACGAN.yaml. Departure: the
+Hyper-parameters on CIFAR-10: POSTECH-CVLab/PyTorch-StudioGAN:src/configs/CIFAR10/ReACGAN.yaml. Difference: the
 discriminator is BigGAN's, twice as wide as StudioGAN's (384 channels, not 192). `released_scaling` is off for the
-digits (the paper's equation) and on for CIFAR-10 (the code that made the published numbers).
-
-Command, cost, and result to expect:
+digits (the paper's equation) and on for CIFAR-10 (the code of the published results).
+Command, cost, and expected result:
   everymode train reacgan-digits
-      two to three minutes on two cores; measured: of 256 samples 93 % have the label they were asked for after 400
-      steps (`--steps 400`, seed 0)
+      two to three minutes on two cores; measured: 93 % of 256 samples have the requested label after 400 steps
+      (`--steps 400`, seed 0)
   everymode train reacgan-cifar10 --data cifar10-train.parquet
-      64 million images shown to D; StudioGAN's table: FID 3.87, IS 9.85 (its own protocol); measured here: not yet
+      64 million images seen by D; StudioGAN's table: FID 3.87, IS 9.85 (its own protocol); measured here: not yet
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingLoss(Loss):
-    """The hinge loss, and a cost of embeddings: of reals in D's move, of fakes in G's.
+    """Hinge loss, and a loss of embeddings: of reals for D, of fakes for G.
 
-    Images without a label are judged by realness alone.
+    Images without a label only have the hinge loss.
     """
 
     tells_apart: ClassVar[bool] = True
@@ -43,9 +42,9 @@ class EmbeddingLoss(Loss):
     embedding_dim: int = 512
     """Length of the embedding."""
     class_weight: float = 1.0
-    """Weight of the embeddings' cost in both moves."""
+    """Weight of the loss of embeddings for both players."""
     temperature: float = 1.0
-    """Temperature of the embeddings' cost."""
+    """Temperature of the loss of embeddings."""
 
     def check(self) -> None:
         self.require_at_least_0("class_weight")
@@ -56,8 +55,8 @@ class EmbeddingLoss(Loss):
             )
 
     def cost(self) -> EmbeddingCost:
-        """(embeddings, proxies, labels) -> scalar."""
-        raise NotImplementedError(f"{type(self).__name__} has no cost of embeddings: define cost()")
+        """Return the loss of embeddings, (embeddings, proxies, labels) -> scalar."""
+        raise NotImplementedError(f"{type(self).__name__} has no cost(): define it")
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.game import Weighted
@@ -66,33 +65,33 @@ class EmbeddingLoss(Loss):
         from everymode.networks.embedding_head import EmbeddingHead
 
         cost = self.cost()
-        # Unlabeled rows count in the mean, and cost nothing: the labeled ones are to weigh what they would alone.
-        of_reals = self.class_weight / recipe.labeled_rows_share()
+        # Unlabeled rows count in the mean with a loss of 0; the weight makes up for it.
+        real_weight = self.class_weight / recipe.labeled_rows_share()
         return LossPieces(
             hinge(),
-            partial(EmbeddingHead, num_classes=recipe.num_labels, embedding_dim=self.embedding_dim),
+            partial(EmbeddingHead, num_classes=self.num_classes(recipe), embedding_dim=self.embedding_dim),
             None,
-            (Weighted("classes", embeddings_of_reals(cost), of_reals),),
+            (Weighted("classes", embeddings_of_reals(cost), real_weight),),
             (Weighted("classes", embeddings_of_fakes(cost), self.class_weight),),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataToData(EmbeddingLoss):
-    """Embeddings sorted by D2D-CE."""
+    """Hinge loss, and data-to-data cross-entropy of embeddings (D2D-CE)."""
 
     called: ClassVar[str] = "D2D-CE"
 
     class_weight: float = 0.5
-    """Weight of D2D-CE in both moves."""
+    """Weight of D2D-CE for both players."""
     temperature: float = 0.5
     """Temperature of D2D-CE."""
     positive_margin: float = 0.98
-    """Cosine with its class's proxy above which an embedding is pulled no more."""
+    """Cosine similarity with the proxy of its class above which an embedding is not attracted."""
     negative_margin: float = 0.02
-    """Cosine with embeddings of other classes below which it is pushed no more."""
+    """Cosine similarity with embeddings of other classes below which an embedding is not repelled."""
     released_scaling: bool = False
-    """Weaken the push as the released code does."""
+    """Weaken the repulsion as the released code does."""
 
     def cost(self) -> EmbeddingCost:
         from everymode.losses.contrastive import data_to_data_cross_entropy
@@ -127,7 +126,7 @@ CIFAR10 = biggan.CIFAR10.with_numbers(
     adam_epsilon=1e-6,
 )
 
-# At the published weight of 0.5 the classes need longer than this short run.
+# With the published weight of 0.5, the classes need longer than this short run.
 DIGITS = omni_gan.DIGITS.with_numbers(
     name="reacgan-digits", loss=DataToData(embedding_dim=64, class_weight=2.0)
 )

@@ -1,12 +1,11 @@
-"""What sparsity-aware normalization was compared with, one class a rival, on its networks and with its numbers.
+"""Normalizations that sparsity-aware normalization is compared with, on its networks and with its hyper-parameters.
 
-Paper: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021, Table 1, which takes the rivals' numbers
-from Miyato et al., Spectral Normalization for Generative Adversarial Networks (ICLR 2018). There each rival had its own
-best settings; here all have the numbers of `everymode.recipes.unconditional`, one critic step included, so that nothing
-but the normalization differs. Numbers of a rival's own are its paper's: clipping at 0.01, a gradient penalty of 10 with
-the Wasserstein loss (published with five critic steps: `--discriminator-steps 5`), an orthonormal penalty of 1e-4.
-
-Command, and result to expect (paper: Inception score on CIFAR-10):
+Paper: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021, Table 1, with scores of the others from
+Miyato et al., Spectral Normalization for Generative Adversarial Networks (ICLR 2018). There each had its own best
+settings; here all have those of `everymode.recipes.unconditional`, including one critic step, so that only the
+normalization differs. Hyper-parameters of one method are those of its paper: clipping at 0.01, a gradient penalty of 10
+with the Wasserstein loss (published with five critic steps: `--discriminator-steps 5`), an orthonormal penalty of 1e-4.
+Command and expected result (paper: Inception score on CIFAR-10):
   everymode train sn-gan-cnn-digits
       one minute on one core; measured: docs/results/normalization.md
   everymode train sn-gan-cnn-cifar10 --data cifar10-train.parquet

@@ -1,9 +1,9 @@
-"""A class-conditional GAN whose classes are clusters of features learned by telling how an image was turned (RotNet).
+"""Class-conditional GAN whose classes are clusters of features learned by predicting image rotations (RotNet).
 
-Papers: Gidaris, Singh, Komodakis: Unsupervised Representation Learning by Predicting Image Rotations (ICLR 2018); as a
-baseline in Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), table 4, which gives no details
-of it: the small network and its training are our choice.
-Command, and result to expect:
+Papers: Gidaris, Singh, Komodakis: Unsupervised Representation Learning by Predicting Image Rotations (ICLR 2018); a
+baseline in Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), table 4, which gives no details:
+the small network and its training are our choice.
+Command and expected result:
   everymode train rotnet-gan-digits
       some minutes on two cores
   everymode train rotnet-gan-stacked-digits        rotnet-gan-cifar10 --data cifar10-train.parquet
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RotationClusters(LearnedFeatures):
-    """Clusters of the features of a network that predicts quarter turns; each image is shown by all four."""
+    """Labels are clusters of features of a network that predicts quarter turns, trained on all four of each image."""
 
+    option: ClassVar[str] = "--labels rotation"
     needs_pixels: ClassVar[bool] = True
     needs_squares: ClassVar[bool] = True
 
     feature_width: int = 32
-    """Base number of its channels."""
+    """Base number of channels of the feature network."""
 
     def check(self) -> None:
         super().check()
         self.require_at_least_1("feature_width")
 
     def features_name(self) -> str:
-        return "features of quarter turns"
+        return "features of a rotation predictor"
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, feature_width=4)

@@ -1,12 +1,11 @@
-"""SAGAN: self-attention, projection and the hinge loss, the baseline of Multi-hinge GAN's tables.
+"""SAGAN: self-attention, projection and hinge loss; the baseline of Multi-hinge GAN.
 
-Papers: Zhang et al., Self-Attention Generative Adversarial Networks (ICML 2019); numbers as Kavalerov et al., cGANs
-with Multi-Hinge Loss (WACV 2021), section 3, and `ilyakava/gan` run it: spectral normalization of all layers of both
+Papers: Zhang et al., Self-Attention Generative Adversarial Networks (ICML 2019); hyper-parameters of Kavalerov et al.,
+cGANs with Multi-Hinge Loss (WACV 2021), section 3, and `ilyakava/gan`: spectral normalization of all layers of both
 networks, Glorot initialization, attention at 32 pixels, no moving average. BigGAN's networks have the same blocks and,
-from 64 pixels on, the same widths. On digits the numbers are omni-gan-digits's, weight decay included. Departure: the
+from 64 pixels on, the same widths. On digits they are those of omni-gan-digits, with weight decay. Difference: the
 epsilon of batch normalization is 1e-5, not TensorFlow's 1e-3.
-
-Command, and result to expect (50,000 images):
+Command and expected result (50,000 images):
   everymode train sagan-digits
       two minutes on two cores
   everymode train sagan-64 --data photos
@@ -52,7 +51,7 @@ CIFAR10 = IMAGENET128.with_numbers(
     batch_size=64,
 )
 
-# Your own images: the paper's initialization and attention, no decay, the length and batch of the others of that size.
+# Your own images: initialization and attention of the paper, no weight decay, steps and batch as others of this size.
 IMAGES32 = biggan.IMAGES32.with_numbers(
     name="sagan-32", generator_lr=1e-4, discriminator_lr=4e-4, discriminator_steps=1, **GLOROT
 )

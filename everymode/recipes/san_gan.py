@@ -1,13 +1,12 @@
-"""SAN-GAN: every convolution of the critic divided by the most that it can amplify a signal with one channel.
+"""SAN-GAN: each convolution of the critic is divided by its largest amplification of a signal with one channel.
 
 Paper: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021; the released `kligvasser/SANGAN` covers
-super-resolution only. The weights are divided when they are used (re-parametrization), with the divisor a constant for
-the gradient, as the released code has it; `in_place` divides the stored weights, as the paper's Algorithm 1 has it.
-Fully connected layers have spectral normalization. Circular padding in the critic, as in the paper.
+super-resolution only. Weights are divided when they are used (reparametrization), and the gradient treats the divisor
+as a constant, as in the released code; `in_place` divides the stored weights, as in the paper's Algorithm 1. Fully
+connected layers have spectral normalization. The critic has circular padding, as in the paper.
 
 At 48 pixels the residual critic has no last block (`shortened`), as in the paper: 4.86 million parameters, not 19.54.
-
-Command, cost, and result to expect (the paper gives Inception scores only):
+Command, cost, and expected result (the paper gives Inception scores only):
   everymode train san-gan-cnn-digits        (san-gan-resnet-digits, san-biggan-digits)
       one minute on one core; measured: docs/results/normalization.md
   everymode train san-gan-cnn-cifar10 --data cifar10-train.parquet
@@ -15,7 +14,7 @@ Command, cost, and result to expect (the paper gives Inception scores only):
   everymode train san-gan-resnet-cifar10 --data cifar10-train.parquet
       200 epochs; paper IS 8.43; measured here: not yet
   everymode train san-biggan-cifar10 --data cifar10-train.parquet
-      the numbers of biggan-cifar10, with beta1 0.5; paper IS 9.53, and 9.24 for BigGAN; measured here: not yet
+      hyper-parameters of biggan-cifar10, with beta1 0.5; paper IS 9.53 (BigGAN: 9.24); measured here: not yet
   everymode train san-gan-cnn-stl10 --data stl10_binary/unlabeled_X.bin        (san-gan-resnet-stl10)
       200 epochs of 100,000 images of 48x48; paper IS 9.18 (9.21); measured here: not yet
   everymode train san-gan-cnn-32 --data photos        (san-gan-resnet-32)
@@ -43,27 +42,25 @@ class SparsityAware(WeightRuleNorm):
     """Sparsity-aware normalization."""
 
     gain: float = 1.0
-    """Factor on what the weights are divided by: the bound is its reciprocal. (The paper's g; its best was 1.1.)"""
+    """Factor of the divisor; its reciprocal bounds the amplification. (The paper's g; 1.1 was best there.)"""
     fraction: float = 1.0
-    """Share of a layer's kernels that are looked at, drawn anew each time; below 1 the compensation is automatic."""
+    """Fraction of a layer's kernels, drawn each time, used to compute its divisor, which is then corrected."""
     interval: int = 1
-    """Critic steps between two computations of the divisors (or, in place, between two divisions)."""
+    """Critic steps between two computations of the divisors, or with in_place, between two divisions."""
     momentum: float = 0.0
-    """Share of the old divisor that each new one keeps."""
+    """Weight of the old divisor in the moving average of divisors; 0 = no averaging."""
     in_place: bool = False
-    """Divide the stored weights, in place of what is computed from them."""
+    """Divide the stored weights, instead of weights that are computed from them."""
 
     def check(self) -> None:
         super().check()
         if self.in_place and self.momentum:
             raise ValueError(
-                f"momentum is of a divisor that is kept, and division in place keeps none: set momentum to 0, not "
-                f"{self.momentum}, or in_place to False"
+                f"momentum {self.momentum} averages stored divisors, and in_place stores none: set momentum to 0, or "
+                "in_place to off"
             )
         if not 0 < self.fraction <= 1:
-            raise ValueError(
-                f"fraction is a share of the kernels, above 0 and at most 1, not {self.fraction}"
-            )
+            raise ValueError(f"fraction must be above 0 and at most 1, not {self.fraction}")
         if not 0 < self.gain < math.inf:
             raise ValueError(f"gain must be above 0 and finite, not {self.gain}")
         if self.interval < 1:
@@ -109,7 +106,7 @@ RESNET_STL10 = unconditional.RESNET_STL10.with_numbers(
 RESNET_IMAGES32 = unconditional.RESNET_IMAGES32.with_numbers(name="san-gan-resnet-32", norm=SparsityAware())
 RESNET_DIGITS = unconditional.RESNET_DIGITS.with_numbers(name="san-gan-resnet-digits", norm=SparsityAware())
 
-# What is outside the discriminator's blocks keeps spectral normalization.
+# Outside the discriminator's blocks there is spectral normalization.
 BIGGAN_CIFAR10 = biggan.CIFAR10.with_numbers(
     name="san-biggan-cifar10", norm=SparsityAware(where="blocks"), beta1=0.5, circular_padding=True
 )

@@ -1,9 +1,9 @@
 """Self-Conditioned GAN: a class-conditional GAN whose classes are clusters of the discriminator's own features.
 
-Paper: Liu, Wang, Bau, Zhu, Torralba: Diverse Image Generation via Self-Conditioned GANs, CVPR 2020; numbers as
-released in stevliu/self-conditioned-gan (learning rate of the points 1e-4, where the paper prints 1e-3), but for its
-noise of up to one gray level on real images.
-Command, cost, and result to expect:
+Paper: Liu, Wang, Bau, Zhu, Torralba: Diverse Image Generation via Self-Conditioned GANs, CVPR 2020; hyper-parameters as
+released in stevliu/self-conditioned-gan (learning rate of the points 1e-4; in the paper 1e-3), without its noise of up
+to one gray level on real images.
+Command, cost, and expected result:
   everymode train self-conditioned-digits
       a few minutes on two cores; no label is used
   everymode train self-conditioned-grid        (or -ring)
@@ -36,41 +36,40 @@ if TYPE_CHECKING:
     from everymode.recipe import Recipe
 
 FEWEST_CLUSTERS, MOST_CLUSTERS = 25, 250
-"""Between these the paper finds results alike (table 3)."""
+"""Bounds of the default number of clusters; between them, results in the paper hardly differ (table 3)."""
 IMAGES_PER_CLUSTER = 500
-"""What the default number of clusters aims at."""
+"""Images per cluster from which the default number of clusters is derived."""
 
 
 def clusters_for(num_images: int) -> int:
-    """The default number of clusters: one for 500 images, but 25 at least and 250 at most, and never more than one for
-    ten images.
+    """Return the default number of clusters: one per 500 images, from 25 to 250, and at most one per 10 images.
 
-    50,000 images get the paper's 100.
+    For 50,000 images it is 100, as in the paper.
     """
-    wanted = min(max(num_images // IMAGES_PER_CLUSTER, FEWEST_CLUSTERS), MOST_CLUSTERS)
-    return max(1, min(wanted, num_images // 10))
+    clusters = min(max(num_images // IMAGES_PER_CLUSTER, FEWEST_CLUSTERS), MOST_CLUSTERS)
+    return max(1, min(clusters, num_images // 10))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clusters(KMeansLabels):
-    """Clusters of the discriminator's own features stand for labels; labels that the data have are not used."""
+    """Labels are clusters of the discriminator's own features; labels of the dataset are not used."""
 
     follows_discriminator: ClassVar[bool] = True
 
     clusters: int | None = None
-    """Number of clusters; auto = one for 500 images, between 25 and 250, and never more than one for ten images."""
+    """Number of clusters; auto = one per 500 images, between 25 and 250, and at most one per 10 images."""
     refresh_every: int = 5000
-    """Steps between two clusterings, of which the first comes before the first step."""
+    """Steps between two clusterings; the first one is before the first step."""
     cluster_images: int = 25_000
-    """Images that are clustered each time; all others take the nearest center."""
+    """Images used per clustering; all others are assigned to the nearest center."""
     keep_centers: bool = True
-    """Start each later clustering at the old clusters' means in the new features."""
+    """Initialize each later clustering with the means of the old clusters in the new features."""
     match_clusters: bool = True
-    """Give each new cluster the number of the old one that it shares most images with."""
+    """Give each new cluster the number of the old cluster with which it shares most images."""
     online: bool = False
-    """After the second clustering, label each batch in D's present features and let the centers follow it."""
+    """After the second clustering, label each batch by D's current features and update the centers with it."""
     online_memory: int = 0
-    """Images that weigh in a center that follows, at most; 0 = all that it was ever given, as in the paper."""
+    """Largest number of images averaged in an online center; 0 = all images ever assigned to it, as in the paper."""
 
     @property
     def refresh_interval(self) -> int:
@@ -81,29 +80,27 @@ class Clusters(KMeansLabels):
         self.require_at_least_1("refresh_every")
         if self.online_memory < 0:
             raise ValueError(
-                f"online_memory is a number of images, 0 (all of a center) or more, not {self.online_memory}"
+                f"online_memory must be a number of images, or 0 for all of a center, not {self.online_memory}"
             )
 
     def num_labels(self, recipe: Recipe) -> int:
-        """As chosen; for a recipe that has seen no data yet, what would suit its number of images."""
+        """Return the number of clusters; before the data are known, an automatic one is the default for few images."""
         return self.clusters or clusters_for(max(recipe.num_images, 10 * FEWEST_CLUSTERS))
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """Raises ValueError where there are fewer images than clusters."""
         fewest = 2 if recipe.loss is not None and recipe.loss.tells_apart else 1
         clusters = self.clusters or max(clusters_for(facts.num_images), fewest)
         self.require_images(clusters, facts)
         return replace(recipe, labels=replace(self, clusters=clusters))
 
     def notes(self, recipe: Recipe) -> list[str]:
-        shown = "`everymode clusters` shows them once the run has begun"
-        told = [f"{self.clusters} clusters stand for labels; {shown}"]
+        notes = [f"labels are {self.clusters} clusters; `everymode clusters RUN` shows them during the run"]
         if self.online and self.refresh_every >= recipe.steps:
-            told.append(
-                f"centers follow the batches from step {self.refresh_every:,} on, and training ends at "
+            notes.append(
+                f"online updates of the centers start at step {self.refresh_every:,}, but training ends at "
                 f"{recipe.steps:,}: set refresh_every to less"
             )
-        return told
+        return notes
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, clusters=3, refresh_every=2, cluster_starts=2)
@@ -118,7 +115,7 @@ class Clusters(KMeansLabels):
         assert discriminator is not None
         shape = (2,) if recipe.takes_points else (recipe.channels, *recipe.size)
         clusters = self.num_labels(recipe)
-        found: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "num_clusters": clusters,
             "num_images": max(recipe.num_images, clusters),
             "mirrored": recipe.mirror,
@@ -129,8 +126,8 @@ class Clusters(KMeansLabels):
         }
         example = torch.zeros(1, *shape)
         if self.online:
-            return OnlineClusterLabels(discriminator, example, memory=self.online_memory, **found)
-        return ClusterLabels(discriminator, example, **found)
+            return OnlineClusterLabels(discriminator, example, memory=self.online_memory, **arguments)
+        return ClusterLabels(discriminator, example, **arguments)
 
 
 # Released: 5,000 of 100,000 steps between two clusterings.

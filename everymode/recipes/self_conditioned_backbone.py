@@ -1,12 +1,12 @@
-"""Self-conditioning on BigGAN's networks, with any of their objectives: clusters of D's features are the classes.
+"""Self-conditioning on BigGAN's networks with several losses: clusters of D's features are the classes.
 
-Not in a paper: Self-Conditioned GAN (Liu et al., CVPR 2020) says that its clusters may stand for the labels of any
+Not published: Self-Conditioned GAN (Liu et al., CVPR 2020) states that its clusters can replace the labels of any
 conditional GAN. Here they do for projection with the hinge loss (BigGAN), for the omni-loss (Omni-GAN) and for the
 multi-hinge loss (Multi-hinge GAN).
 Command: everymode train self-conditioned-biggan-digits        (or self-conditioned-omni-digits, or
 self-conditioned-multi-hinge-digits)
 Cost: two minutes on two cores. Measured here, at half the length: docs/results/clustered_losses.md (projection is best;
-Self-Conditioned GAN's own networks are as good at half the cost)
+the networks of Self-Conditioned GAN are as good at half the cost)
 """
 
 from __future__ import annotations

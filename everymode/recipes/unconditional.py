@@ -1,14 +1,13 @@
-"""Unconditional GANs on standard networks, and nothing normalized: what the recipes that compare normalizations share.
+"""Unconditional GANs on standard networks without normalization: the base of recipes that compare normalizations.
 
-Networks and numbers of Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Tables 4 to 6 and
-section 4.1. As they stand here the recipes are the paper's "vanilla" GAN, with hinge loss and no normalization of the
-critic at all; another norm is one part: `replace(CNN_CIFAR10, norm=Spectral())`.
-
-Command, cost, and result to expect:
+Networks and hyper-parameters of Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Tables 4 to
+6 and section 4.1. These recipes are the paper's "vanilla" GAN, with hinge loss and a critic without normalization;
+another norm is one part: `replace(CNN_CIFAR10, norm=Spectral())`.
+Command, cost, and expected result:
   everymode train unnormalized-gan-cnn-digits
       one minute on one core; measured: docs/results/normalization.md
   everymode train unnormalized-gan-cnn-cifar10 --data cifar10-train.parquet
-      200 epochs; the paper has curves of it only (figures 6, 14 to 17); measured here: not yet
+      200 epochs; the paper only has curves (figures 6, 14 to 17); measured here: not yet
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from everymode.recipes.parts.plain_losses import Hinge
 from everymode.recipes.parts.standard_networks import Standard
 from everymode.recipes.parts.terms import Weights
 
-# 200 epochs of 50,000 images; the paper averages no generator.
+# 200 epochs of 50,000 images; no moving average of the generator in the paper.
 CNN_CIFAR10 = Recipe(
     name="unnormalized-gan-cnn-cifar10",
     networks=Standard(width=64, latent_dim=128),

@@ -90,7 +90,7 @@ def open_source(recipe: Recipe, source: str, *, labeled: bool, quiet: bool) -> D
 def _unlabeled(source: str, recipe: str) -> NoLabelsError:
     return NoLabelsError(
         f"{source} has no labels, and {recipe} needs them: add labels (a sub-folder per class, or labels.csv with the "
-        f"columns file,label), or choose other labels ({MORE_LABELS}), or train a recipe without labels, such as "
+        f"columns file,label), or choose {MORE_LABELS}, or train a recipe without labels, such as "
         "self-conditioned-32 or partition-guided-32"
     )
 

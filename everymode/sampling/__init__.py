@@ -1,1 +1,1 @@
-"""Samples from trained generators: by seed, by label, and redrawn where a critic rejects them."""
+"""Sampling from trained generators: by seed, by label, and with rejection by a critic."""

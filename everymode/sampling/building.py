@@ -1,4 +1,4 @@
-"""A generator's game from a folder that may be damaged, or a stranger's: sizes are compared before memory is taken."""
+"""Building a generator's game from an untrusted or damaged folder: sizes are compared before memory is allocated."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ from everymode.recipe import Recipe
 __all__ = ["built"]
 
 MOST_TIMES, FREE = 100, 2**28
-"""The discriminator, which isn't in the folder, has at most so many times the generator's numbers, or this many."""
+"""Limit on the parameters of the discriminator, which the folder does not hold: MOST_TIMES times those of the stored
+generator, plus FREE."""
 
 
 def built(recipe: Recipe, folder: Path, *, trusted: bool = False) -> Game:
-    """The recipe's game with the generator, and what drawing labels needs, of a folder.
+    """Return the recipe's game with the generator weights and the label-sampling state of a folder.
 
     Args:
-        folder: with generator.safetensors, and perhaps labels.safetensors.
-        trusted: whether the recipe has code of the user's own: what that raises is not touched.
+        folder: holds generator.safetensors and, if labels are drawn with learned state, labels.safetensors.
+        trusted: whether the recipe contains custom code; its exceptions are then passed on unchanged.
 
-    Raises ValueError for numbers of which no game can be made, and for weights that are damaged or another game's.
+    Returns:
+        The game, with random weights in the discriminator.
+    Raises:
+        ValueError: if no networks can be built with the hyper-parameters, or if the weights are damaged or belong to
+            another game.
     """
     file = folder / "generator.safetensors"
     weights = _weights(file)
@@ -37,10 +42,10 @@ def built(recipe: Recipe, folder: Path, *, trusted: bool = False) -> Game:
             _require_sizes(recipe, weights, file)
             game = _apart(recipe)
         except (TypeError, RuntimeError, ArithmeticError, MemoryError, LookupError) as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            message = (str(error).splitlines() or [type(error).__name__])[0][:300]
             raise ValueError(
-                f"{folder / 'config.json'} has numbers of which no networks can be made ({said}): take it from where "
-                "it came from again"
+                f"{folder / 'config.json'} has hyper-parameters that no networks can be built with ({message}): "
+                "copy or download it again"
             ) from error
     _fill(game.generator.load_state_dict, weights, file)
     labels = folder / "labels.safetensors"
@@ -50,23 +55,23 @@ def built(recipe: Recipe, folder: Path, *, trusted: bool = False) -> Game:
 
 
 def _require_sizes(recipe: Recipe, weights: dict[str, Tensor], file: Path) -> None:
-    """Raise ValueError where the networks are others than the weights, before any memory is taken for them."""
+    """Raise ValueError if the networks don't match the weights, before memory is allocated for the networks."""
     with torch.device("meta"):
         game = _apart(recipe)
-    wanted = {name: tuple(tensor.shape) for name, tensor in game.generator.state_dict().items()}
-    for name, shape in wanted.items():
+    expected = {name: tuple(tensor.shape) for name, tensor in game.generator.state_dict().items()}
+    for name, shape in expected.items():
         if name in weights and tuple(weights[name].shape) != shape:
             raise ValueError(
-                f"{file} does not fit the config.json beside it ({name} is {list(weights[name].shape)}, not "
-                f"{list(shape)}): take both from where they came from again"
+                f"{file} does not fit the config.json beside it ({name} has shape {list(weights[name].shape)}, not "
+                f"{list(shape)}): copy or download both again"
             )
-    there = sum(tensor.numel() for tensor in weights.values())
-    needed = sum(tensor.numel() for tensor in game.generator.state_dict().values())
-    judged = sum(tensor.numel() for tensor in game.discriminator.state_dict().values())
-    if needed > 2 * there + FREE or judged > MOST_TIMES * there + FREE:
+    stored = sum(tensor.numel() for tensor in weights.values())
+    generator = sum(tensor.numel() for tensor in game.generator.state_dict().values())
+    discriminator = sum(tensor.numel() for tensor in game.discriminator.state_dict().values())
+    if generator > 2 * stored + FREE or discriminator > MOST_TIMES * stored + FREE:
         raise ValueError(
-            f"{file} does not fit the config.json beside it, which is of networks of {needed:,} and {judged:,} "
-            "numbers, many more than there are: take both from where they came from again"
+            f"{file} does not fit the config.json beside it: it holds {stored:,} numbers, and the config describes a "
+            f"generator of {generator:,} and a discriminator of {discriminator:,}: copy or download both again"
         )
 
 
@@ -74,21 +79,22 @@ def _weights(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except (SafetensorError, OSError, KeyError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"{file} is damaged or no weights file ({error})") from error
+        raise ValueError(
+            f"{file} is damaged or not a safetensors file ({error}): copy or download it again"
+        ) from error
 
 
 def _apart(recipe: Recipe) -> Game:
-    """The recipe's game, without moving torch's random numbers."""
+    """Return the recipe's game; torch's random state is unchanged."""
     with torch.random.fork_rng(devices=[]):
         return recipe.build()
 
 
 def _fill(load: Callable[[dict[str, Tensor]], object], weights: dict[str, Tensor], file: Path) -> None:
-    """Give the weights of a file to a network. Raises ValueError where they are another one's."""
+    """Load the weights of a file with `load`; raise ValueError if they belong to another network."""
     try:
         load(weights)
     except (RuntimeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(
-            f"{file} does not fit the config.json beside it ({str(error)[:300]}): take both from where they came from "
-            "again"
+            f"{file} does not fit the config.json beside it ({str(error)[:300]}): copy or download both again"
         ) from error

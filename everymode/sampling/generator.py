@@ -1,13 +1,14 @@
-"""A trained generator: load it, draw from it, share it."""
+"""The trained generator: loading, sampling and saving."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save_file
@@ -17,17 +18,29 @@ from everymode.draws import Draws, Rows
 from everymode.game import UNLABELED, Condition, LabelSource
 from everymode.recipe import Recipe
 from everymode.sampling.building import built
-from everymode.sampling.label_names import Asked, label_numbers
+from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.storage import checkpoint as files
+from everymode.storage.atomic import atomic_file, atomic_folder
 from everymode.storage.run_folder import read_config
 
+WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
+"""Files of a saved generator."""
 MOST_PIXELS = 8192 * 8192
-"""Of one image, and of the images of one pass, where a size is asked for."""
+"""Largest number of pixels of one image, and of all images in one forward pass, if `size` is set."""
 
 
 class Generator:
-    """A generator with the names of what it draws. Image i of `sample(n, seed=s)` depends on s + i alone."""
+    """A trained generator with its label source and class names.
+
+    Image i of `sample(n, seed=s)` depends on s + i only.
+
+    Args:
+        network: maps z [n, latent_dim] and a condition to images; it is put in eval mode.
+        labels: draws the labels of samples.
+        classes: class names; ignored if the labels are not the dataset's classes.
+        config: the contents of config.json.
+    """
 
     def __init__(
         self,
@@ -50,18 +63,21 @@ class Generator:
 
     @property
     def device(self) -> torch.device:
+        """Device of the weights."""
         return next(self.network.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
+        """Data type of the weights."""
         return next(self.network.parameters()).dtype
 
     @property
     def num_labels(self) -> int | tuple[int, ...]:
+        """Number of labels; a tuple for several label blocks; 0 if the generator has no labels."""
         return self.labels.num_labels
 
     def to(self, device: torch.device | str) -> Generator:
-        """Move the weights."""
+        """Move the weights to a device and return the generator."""
         self.network.to(device)
         self.labels.to(device)
         return self
@@ -70,7 +86,7 @@ class Generator:
     def sample(
         self,
         n: int,
-        label: Asked = None,
+        label: RequestedLabels = None,
         seed: int | Sequence[int] = 0,
         truncation: float = 1.0,
         size: tuple[int, int] | None = None,
@@ -78,53 +94,54 @@ class Generator:
         batch_size: int = 64,
         by_position: bool = False,
     ) -> Tensor:
-        """[n, C, H, W] images in [-1, 1], or [n, 2] points, on the CPU.
+        """Return n images [n, C, H, W] in [-1, 1], or points [n, 2], on the CPU.
 
         Args:
-            n: how many.
-            label: one class for all (name or number), one for each, or None: drawn as the label source draws. Where
-                all names are whole numbers, a number means the class of that name, else the class at that place of
-                `classes`, from 0. Where images have several labels, one of each kind, as "circle,red,large" or
-                (0, 1, None); an empty place, or None, is drawn.
-            seed: image i is a function of seed + i, so any of them can be drawn again alone; or a seed for each image.
-            truncation: factor on the latent code: below 1 trades variety for typicality.
-            size: (height, width), for generators that draw any size; at most MOST_PIXELS in all.
-            batch_size: images per pass, fewer where they are large; it bounds the memory and changes nothing else
-                (but the last bits: a pass of several images adds up in another order than a pass of one).
-            by_position: numbers are always places of `classes`.
+            n: number of images.
+            label: one class (name or number) for all images, or one for each; None draws labels from the label source.
+                If all class names are integers, a number means the class of that name, otherwise the index in
+                `classes`, counted from 0. With several labels per image, one label of each kind, as "circle,red,large"
+                or (0, 1, None); an empty position or None is drawn.
+            seed: image i is a function of seed + i, so each image can be drawn again alone; or one seed for each image.
+            truncation: factor on the latent code; below 1 trades variety for typicality.
+            size: (height, width), for generators that can draw any size; at most MOST_PIXELS pixels.
+            batch_size: images per forward pass; large images have smaller batches. It limits the memory and changes
+                only the last bits (a pass of several images sums in another order than a pass of one).
+            by_position: whether numbers are always indices in `classes`.
 
-        Raises ValueError for labels that the generator does not know, for labels where it knows none, and for sizes
-        that it can't draw; TypeError for a number of images, a label or a seed of another kind.
+        Raises:
+            ValueError: if the generator does not know a label or has no labels, or if it can't draw the size.
+            TypeError: if n, a label or a seed has the wrong type.
         """
         seeds = seeds_of(seed, n)
         if n < 1 or batch_size < 1:
-            raise ValueError(
-                f"ask for at least one image, in batches of at least one, not {n} by {batch_size}"
-            )
+            raise ValueError(f"n and batch_size must be at least 1, not {n} and {batch_size}")
         require_truncation(truncation)
         if size is not None:
             batch_size = min(batch_size, MOST_PIXELS // _number_of_pixels(size))
-        given = label_numbers(label, n, self.num_labels, self.classes, by_position=by_position)
+        numbers = label_numbers(label, n, self.num_labels, self.classes, by_position=by_position)
         images = []
         for start in range(0, n, batch_size):
             rows = slice(start, min(start + batch_size, n))
             draws = self.draws(seeds[rows])
             z = self.latent_codes(draws) * truncation
-            condition = self.conditions(None if given is None else given[rows], draws)
-            drawn = self.network(z, condition) if size is None else self.network(z, condition, size)
-            images.append(drawn.float().cpu())
+            condition = self.conditions(None if numbers is None else numbers[rows], draws)
+            batch = self.network(z, condition) if size is None else self.network(z, condition, size)
+            images.append(batch.float().cpu())
         return torch.cat(images)
 
     def draws(self, seeds: Iterable[int], moment: str = "sample") -> list[Draws]:
-        """The draws of the images with these seeds."""
+        """Return the random draws of the images with these seeds."""
         return [Draws(seed, moment, Rows.all(1), self.device, self.dtype) for seed in seeds]
 
     def latent_codes(self, draws: Sequence[Draws]) -> Tensor:
-        """z [n, latent_dim] of images by their draws."""
-        return torch.cat([draw.normal("z", self.network.latent_dim) for draw in draws])
+        """Return the latent codes z [n, latent_dim] of n images."""
+        # Every generator network has this attribute; torch types all attributes as Tensor | Module.
+        latent_dim = cast(int, self.network.latent_dim)
+        return torch.cat([draw.normal("z", latent_dim) for draw in draws])
 
     def conditions(self, given: Tensor | None, draws: Sequence[Draws]) -> Condition:
-        """Labels [n] or [n, blocks] on the device, with those that were left open (or all, where None) drawn."""
+        """Return the labels [n] or [n, blocks] on the device; UNLABELED ones, or all if `given` is None, are drawn."""
         if given is None:
             return _stacked([self.labels.draw(draw) for draw in draws])
         labels = given.to(self.device)
@@ -134,36 +151,59 @@ class Generator:
         return torch.cat(rows)
 
     def save(self, folder: str | Path) -> Path:
-        """Write generator.safetensors, config.json and, where labels are drawn by what was learned, labels.safetensors:
-        what `everymode.load` reads.
+        """Write a folder that `everymode.load` reads, atomically.
+
+        The folder holds generator.safetensors, config.json and, if labels are drawn with learned state,
+        labels.safetensors. In an existing folder these files are replaced and others stay; an interruption there
+        leaves the old generator, the new one, or a folder without config.json, which `everymode.load` rejects.
+
+        Returns:
+            The folder.
+        Raises:
+            OSError: if the folder can't be written.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()
-        }
-        save_file(state, folder / "generator.safetensors")
-        drawing = self.labels.sampling_state()
-        if drawing:
-            plain = {name: tensor.detach().cpu().contiguous() for name, tensor in drawing.items()}
-            save_file(plain, folder / "labels.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.config, indent=1))
+        if not folder.exists():
+            with atomic_folder(folder) as temporary:
+                self._write(temporary / WEIGHTS, temporary / LABELS, temporary / CONFIG)
+            return folder
+        with ExitStack() as stack:
+            # The stack renames in reverse order, so config.json comes last.
+            config = stack.enter_context(atomic_file(folder / CONFIG))
+            labels = (
+                stack.enter_context(atomic_file(folder / LABELS)) if self.labels.sampling_state() else None
+            )
+            weights = stack.enter_context(atomic_file(folder / WEIGHTS))
+            self._write(weights, labels, config)
+            (folder / CONFIG).unlink(missing_ok=True)
+            (folder / LABELS).unlink(missing_ok=True)
         return folder
+
+    def _write(self, weights: Path, labels: Path | None, config: Path) -> None:
+        """Write the files of a saved generator; `labels` only if labels are drawn with learned state."""
+        save_file(_plain(self.network.state_dict()), weights)
+        state = self.labels.sampling_state()
+        if state and labels is not None:
+            save_file(_plain(state), labels)
+        config.write_text(json.dumps(self.config, indent=1), "utf-8")
 
 
 def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device | str = "cpu") -> Generator:
-    """A trained generator from a run folder, a checkpoint, or a folder that `Generator.save` wrote.
+    """Return a trained generator from a run folder, a checkpoint, or a folder that `Generator.save` wrote.
 
     Args:
-        recipe: the recipe that built it, for recipes of your own (their code is never loaded from a file for you).
+        recipe: the recipe that built it, for custom recipes (their code is never loaded from a file).
+        device: device of the weights.
 
-    Raises FileNotFoundError if there is no generator, ValueError if its file is damaged, if another version wrote it,
-    or if its recipe has classes of your own and none is given.
+    Raises:
+        FileNotFoundError: if there is no generator.
+        ValueError: if a file is damaged or was written by a version with another format, or if the recipe has custom
+            classes and `recipe` is not set.
     """
     folder = find_generator(Path(path))
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} has no config.json beside its weights: copy the whole folder")
-    config = read_config(folder / "config.json")
+    if not (folder / CONFIG).is_file():
+        raise FileNotFoundError(f"{folder} has weights but no config.json: copy the complete folder")
+    config = read_config(folder / CONFIG)
     numbers = recipe_of(config, recipe, path)
     game = built(numbers, folder, trusted=bool(own_classes(config["recipe"])))
     classes = config.get("data", {}).get("classes", ())
@@ -171,42 +211,49 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
 
 
 def require_truncation(truncation: float) -> None:
-    """Raise ValueError for a factor on z below 0, infinite or NaN."""
+    """Raise ValueError if the factor on z is negative, infinite or NaN."""
     if not 0 <= truncation < math.inf:
-        raise ValueError(
-            f"truncation is a factor on z of 0 (the most typical) or more, and finite, not {truncation}"
-        )
+        raise ValueError(f"truncation is a factor on z: it must be finite and at least 0, not {truncation}")
 
 
 def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
-    """The seeds of n images: seed + i for image i, or those that were given.
+    """Return the seeds of n images: seed + i for image i, or the sequence `seed`.
 
-    Raises TypeError for anything but whole numbers, ValueError for a wrong number of them.
+    Raises:
+        TypeError: if n or a seed is not an integer.
+        ValueError: if there are not n seeds.
     """
     if not isinstance(n, Integral):
-        raise TypeError(f"n is how many to draw, a whole number such as 16, not {n!r}")
+        raise TypeError(f"n is the number of images, an integer such as 16, not {n!r}")
     arrays: Any = seed
-    listed = arrays.tolist() if hasattr(arrays, "tolist") else arrays
-    if isinstance(listed, Integral):
-        return range(int(listed), int(listed) + n)
-    if not isinstance(listed, Sequence) or not all(isinstance(each, Integral) for each in listed):
-        raise TypeError(f"seed is a whole number, or a sequence of one for each image, not {seed!r}")
-    if len(listed) != n:
-        raise ValueError(
-            f"{len(listed)} seeds for {n} images: give one that they count from, or one for each"
-        )
-    return listed
+    seeds = arrays.tolist() if hasattr(arrays, "tolist") else arrays
+    if isinstance(seeds, Integral):
+        return range(int(seeds), int(seeds) + n)
+    if not isinstance(seeds, Sequence) or not all(isinstance(each, Integral) for each in seeds):
+        raise TypeError(f"seed is an integer, or a sequence of one integer per image, not {seed!r}")
+    if len(seeds) != n:
+        raise ValueError(f"{len(seeds)} seeds for {n} images: pass one first seed, or one seed per image")
+    return seeds
 
 
 def find_generator(path: Path) -> Path:
-    """The folder with generator.safetensors that a path stands for: itself, or a run's newest valid checkpoint."""
-    if (path / "generator.safetensors").is_file():
+    """Return the folder that holds generator.safetensors: `path` itself, or a run's newest valid checkpoint.
+
+    Raises:
+        FileNotFoundError: if there is no generator.
+    """
+    if (path / WEIGHTS).is_file():
         return path
     if (path / "checkpoints").is_dir():
         return files.newest_of_run(path)
     raise FileNotFoundError(
         f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
     )
+
+
+def _plain(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict as safetensors stores it: detached and contiguous, on the CPU."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
 def _number_of_pixels(size: tuple[int, int]) -> int:
@@ -229,4 +276,5 @@ def _stacked(conditions: list[Condition]) -> Condition:
         return None
     if isinstance(first, tuple):
         return tuple(torch.cat(parts) for parts in zip(*conditions, strict=True))
-    return torch.cat(conditions)
+    # All conditions of one label source have the type of the first.
+    return torch.cat(cast("list[Tensor]", conditions))

@@ -1,4 +1,4 @@
-"""Labels as people ask for them, by name or number, one an image or one of each label block, as tensors of numbers."""
+"""Conversion of requested labels (names or numbers, one per image or one of each label block) to tensors of numbers."""
 
 from __future__ import annotations
 
@@ -14,61 +14,65 @@ from torch import Tensor
 from everymode.game import UNLABELED
 
 WHOLE = re.compile(r"-?[0-9]{1,15}(\.0*)?")
-"""A whole number, as the name of a class."""
+"""Pattern of a class name that is an integer."""
 
 Label = int | str | None
-"""A class by name or number; None in one of several label blocks: any."""
+"""A class by name or number; in one of several label blocks, None means any class."""
 
-Asked = Label | Sequence[Label] | Sequence[Sequence[Label]] | Tensor
+RequestedLabels = Label | Sequence[Label] | Sequence[Sequence[Label]] | Tensor
 """One label (or combination of labels) for all images, or one for each."""
 
 
 def label_numbers(
-    asked: Asked,
+    requested: RequestedLabels,
     n: int,
     num_labels: int | tuple[int, ...],
     classes: Sequence[str] = (),
     *,
     by_position: bool = False,
 ) -> Tensor | None:
-    """What was asked for as int64 labels: [n], or [n, blocks] for several labels an image; None for None.
+    """Return the requested labels as int64 numbers: [n], or [n, blocks] for several labels per image; None for None.
 
     Args:
-        asked: a class by name or number for all images, or one for each. With several label blocks a combination, as
-            "circle,red,large" or ("circle", 1, None), or one for each image; a place that is empty, None or -1 is left
-            open, and is UNLABELED in the answer.
+        requested: a class by name or number for all images, or one for each. With several label blocks a combination,
+            as "circle,red,large" or ("circle", 1, None), or one for each image; a position that is empty, None or -1
+            becomes UNLABELED.
         n: number of images.
-        num_labels: classes; a tuple for several label blocks; 0 where there are none.
-        classes: their names, blocks in order; () if they have none. Where all names (of a block) are whole numbers, a
-            number means the class of that name, else the class at that place, from 0.
-        by_position: numbers always mean places.
+        num_labels: number of classes; a tuple for several label blocks; 0 if there are none.
+        classes: class names, blocks in order; () if the classes have no names. If all names (of a block) are integers,
+            a number means the class of that name, otherwise the class at that index, counted from 0.
+        by_position: whether numbers always mean indices.
 
-    Raises ValueError for a label that is not known, for labels where there are none, and for a wrong number of them;
-    TypeError for what is neither a label nor a sequence of labels.
+    Raises:
+        ValueError: if a label is unknown, if the generator has no labels, or if there are not n labels.
+        TypeError: if `requested` is neither a label nor a sequence of labels.
     """
-    if asked is None:
+    if requested is None:
         return None
     if num_labels == 0:
-        raise ValueError(f"this generator knows no labels, so it can't draw label {asked!r}: leave it out")
+        raise ValueError(
+            f"this generator has no labels, so it can't draw label {requested!r}: omit the label"
+        )
     if by_position:
         classes = ()
-    listed: Any = asked.tolist() if hasattr(asked, "tolist") else asked
+    arrays: Any = requested
+    values = arrays.tolist() if hasattr(arrays, "tolist") else arrays
     if isinstance(num_labels, tuple):
         names = _names_of_blocks(num_labels, classes)
-        one_for_all = _is_combination(listed, classes)
+        one_for_all = _is_combination(values, classes)
     else:
         names = [tuple(classes)]
-        one_for_all = isinstance(listed, (int, str, Integral))
-    if not one_for_all and not isinstance(listed, Iterable):
+        one_for_all = isinstance(values, (int, str, Integral))
+    if not one_for_all and not isinstance(values, Iterable):
         raise TypeError(
-            f"label is a class by number or name, or a sequence of one for each image, not {asked!r}"
+            f"label is a class by number or name, or a sequence of one class per image, not {requested!r}"
         )
-    several = [listed] * n if one_for_all else list(listed)
-    if len(several) != n:
-        raise ValueError(f"{len(several)} labels for {n} images: give one label for all, or one for each")
+    labels = [values] * n if one_for_all else list(values)
+    if len(labels) != n:
+        raise ValueError(f"{len(labels)} labels for {n} images: pass one label for all, or one per image")
     if isinstance(num_labels, tuple):
-        return torch.tensor([_combination(each, num_labels, names) for each in several])
-    return torch.tensor([_number(each, num_labels, names[0]) for each in several])
+        return torch.tensor([_combination(each, num_labels, names) for each in labels])
+    return torch.tensor([_number(each, num_labels, names[0]) for each in labels])
 
 
 def _names_of_blocks(sizes: tuple[int, ...], classes: Sequence[str]) -> list[tuple[str, ...]]:
@@ -78,13 +82,13 @@ def _names_of_blocks(sizes: tuple[int, ...], classes: Sequence[str]) -> list[tup
     return [tuple(classes[start : start + size]) for start, size in zip(starts, sizes, strict=True)]
 
 
-def _is_combination(asked: Any, classes: Sequence[str]) -> bool:
-    """Whether it is one combination of labels, and not a sequence of them."""
-    if asked is None or isinstance(asked, (str, Integral)):
+def _is_combination(requested: Any, classes: Sequence[str]) -> bool:
+    """Return whether this is one combination of labels, and not a sequence of combinations."""
+    if requested is None or isinstance(requested, (str, Integral)):
         return True
-    return isinstance(asked, Sequence) and all(
+    return isinstance(requested, Sequence) and all(
         each is None or isinstance(each, Integral) or (isinstance(each, str) and _is_one(each, classes))
-        for each in asked
+        for each in requested
     )
 
 
@@ -92,20 +96,20 @@ def _is_one(text: str, classes: Sequence[str]) -> bool:
     return "," not in text or text in classes
 
 
-def _combination(asked: Any, sizes: tuple[int, ...], names: list[tuple[str, ...]]) -> list[int]:
-    pieces = asked
-    if isinstance(asked, str):
-        pieces = [piece.strip() or None for piece in asked.split(",")]
-    elif asked is None or isinstance(asked, Integral):
-        pieces = [asked]
+def _combination(requested: Any, sizes: tuple[int, ...], names: list[tuple[str, ...]]) -> list[int]:
+    pieces = requested
+    if isinstance(requested, str):
+        pieces = [piece.strip() or None for piece in requested.split(",")]
+    elif requested is None or isinstance(requested, Integral):
+        pieces = [requested]
     if len(pieces) != len(sizes):
         known = ", ".join(
             " or ".join(block[:3]) + (" ..." if len(block) > 3 else "") for block in names if block
         )
         example = f" ({known})" if known else f" ({', '.join(f'0 to {size - 1}' for size in sizes)})"
         raise ValueError(
-            f"{asked!r} is no label of each of {len(sizes)} kinds{example}: join them by commas, and leave a place "
-            "empty to have any"
+            f"{requested!r} does not name one label of each of {len(sizes)} kinds{example}: join labels by commas; an "
+            "empty position means any"
         )
     return [
         UNLABELED if piece is None or piece == "" or piece == UNLABELED else _number(piece, size, block)
@@ -114,33 +118,33 @@ def _combination(asked: Any, sizes: tuple[int, ...], names: list[tuple[str, ...]
 
 
 def _number(label: Any, count: int, names: tuple[str, ...]) -> int:
-    if isinstance(label, str) and (found := _place(label, names)) is not None:
-        return found
+    if isinstance(label, str) and (index := _index(label, names)) is not None:
+        return index
     if isinstance(label, str) and WHOLE.fullmatch(label.strip()):
         label = int(float(label))
     if isinstance(label, Integral):
         if names and all(WHOLE.fullmatch(name) for name in names):
-            same = [place for place, name in enumerate(names) if int(float(name)) == label]
-            found = _place(str(label), names)
-            if found is not None or len(same) == 1:
-                return same[0] if found is None else found
-        elif 0 <= label < count:
+            equal = [index for index, name in enumerate(names) if int(float(name)) == label]
+            exact = _index(str(label), names)
+            if exact is not None or len(equal) == 1:
+                return equal[0] if exact is None else exact
+        elif 0 <= int(label) < count:
             return int(label)
     raise ValueError(f"there is no label {label!r}: this generator knows {_known(count, names)}")
 
 
-def _place(label: str, names: tuple[str, ...]) -> int | None:
-    """Which of the names it is, however its letters are composed."""
+def _index(label: str, names: tuple[str, ...]) -> int | None:
+    """Return the index of a name, compared in Unicode's composed form; None if there is no such name."""
     if label in names:
         return names.index(label)
     composed = unicodedata.normalize("NFC", label)
     return next(
-        (place for place, name in enumerate(names) if unicodedata.normalize("NFC", name) == composed), None
+        (index for index, name in enumerate(names) if unicodedata.normalize("NFC", name) == composed), None
     )
 
 
 def _known(count: int, names: tuple[str, ...]) -> str:
-    shown = f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+    listing = f"{', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
     if names and all(WHOLE.fullmatch(name) for name in names):
-        return shown
-    return f"0 to {count - 1}" + (f" ({shown})" if names else "")
+        return listing
+    return f"0 to {count - 1}" + (f" ({listing})" if names else "")

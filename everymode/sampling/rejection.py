@@ -1,8 +1,8 @@
-"""Rejection sampling: a sample that is not what was asked for is drawn again, with the same label and a new z.
+"""Rejection sampling: a sample that does not match its label is drawn again, with the same label and a new z.
 
-Partition-Guided GAN, section 4.2: a sample under part c is accepted where the guide R_c is zero. Released in
-alisadeghian/PGMGAN:gan_training/seeded_sampler.py, with 21 draws at most, of which the last is kept whatever it is. As
-the label stays, the proportions of the labels do too.
+Partition-Guided GAN, section 4.2: a sample for part c of the partition is accepted if the guide R_c is zero. The
+released code, alisadeghian/PGMGAN:gan_training/seeded_sampler.py, draws at most 21 times and keeps the last sample
+even if it is rejected. Labels stay, so their proportions stay too.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from torch import Tensor
 
 from everymode.game import Condition
 from everymode.sampling.generator import Generator, require_truncation, seeds_of
-from everymode.sampling.label_names import Asked, label_numbers
+from everymode.sampling.label_names import RequestedLabels, label_numbers
 
 __all__ = ["Redrawn", "redraw_rejected", "sample_accepted"]
 
 RETRIES = 20
-"""Of each image: 21 draws, as released."""
+"""Retries per image: with the first draw 21 draws, as in the released code."""
 
 
 class Redrawn(NamedTuple):
-    """Samples, and how they came about."""
+    """Samples with the outcome of rejection."""
 
     images: Tensor
     """[n, C, H, W] in [-1, 1], or [n, 2] points, on the CPU."""
     accepted: Tensor
-    """[n] bool: which are what was asked for; the others are the last of their draws."""
+    """[n] bool: True for samples that were accepted; the others are the last of their draws."""
     draws: Tensor
-    """[n] int64: how often each was drawn, 1 to retries + 1."""
+    """[n] int64: number of draws of each sample, 1 to retries + 1."""
 
     @property
     def rate(self) -> float:
-        """Accepted draws over all draws."""
+        """Acceptance rate: accepted draws divided by all draws."""
         return int(self.accepted.sum()) / int(self.draws.sum())
 
 
@@ -43,26 +43,35 @@ def sample_accepted(
     generator: Generator,
     n: int,
     *,
-    label: Asked = None,
+    label: RequestedLabels = None,
     seed: int | Sequence[int] = 0,
     retries: int = RETRIES,
     truncation: float = 1.0,
     batch_size: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """As `Generator.sample`, but what is rejected is drawn again, at most `retries` times.
+    """Draw samples like `Generator.sample`, and draw rejected ones again at most `retries` times.
 
-    Image i is still a function of seed + i, or of its own seed where each is given one (and of `retries`), and the same
-    as `Generator.sample`'s where its first draw is accepted.
+    Image i is still a function of seed + i, or of seed[i] (and of `retries`). It equals the image of `Generator.sample`
+    if its first draw is accepted.
+
+    Args:
+        generator: its label source must be able to accept or reject samples.
+        n: number of images.
+        label: as in `Generator.sample`.
+        seed: as in `Generator.sample`.
+        retries: largest number of further draws of each image.
+        truncation: factor on the latent code.
+        batch_size: images per forward pass.
 
     Returns:
-        The images, and [n] bool: which of them are accepted.
+        The images, and [n] bool: whether each was accepted.
     Raises:
-        ValueError: as `Generator.sample`; a generator that can't tell whether a sample is what was asked for.
+        ValueError: as in `Generator.sample`, or if the generator can't tell whether a sample matches its label.
     """
-    found = redraw_rejected(
+    redrawn = redraw_rejected(
         generator, n, label=label, seed=seed, retries=retries, truncation=truncation, batch_size=batch_size
     )
-    return found.images, found.accepted
+    return redrawn.images, redrawn.accepted
 
 
 @torch.no_grad()
@@ -70,27 +79,34 @@ def redraw_rejected(
     generator: Generator,
     n: int,
     *,
-    label: Asked = None,
+    label: RequestedLabels = None,
     seed: int | Sequence[int] = 0,
     retries: int = RETRIES,
     truncation: float = 1.0,
     batch_size: int = 64,
     by_position: bool = False,
 ) -> Redrawn:
-    """`sample_accepted`, with the number of draws of each image. Args: as `Generator.sample`."""
-    every = seeds_of(seed, n)
+    """Draw samples like `sample_accepted`, and also return the number of draws of each.
+
+    Args:
+        generator, n, label, seed, retries, truncation, batch_size: as in `sample_accepted`.
+        by_position: as in `Generator.sample`.
+
+    Raises:
+        ValueError: as `sample_accepted`.
+    """
+    all_seeds = seeds_of(seed, n)
     if n < 1 or batch_size < 1 or retries < 0:
         raise ValueError(
-            f"ask for at least one image, in batches of at least one, redrawn 0 times or more, not {n} by "
-            f"{batch_size} and {retries} times"
+            f"n and batch_size must be at least 1 and retries at least 0, not {n}, {batch_size} and {retries}"
         )
     require_truncation(truncation)
-    given = label_numbers(label, n, generator.num_labels, generator.classes, by_position=by_position)
+    numbers = label_numbers(label, n, generator.num_labels, generator.classes, by_position=by_position)
     batches = []
     for start in range(0, n, batch_size):
-        seeds = every[start : start + batch_size]
+        seeds = all_seeds[start : start + batch_size]
         condition = generator.conditions(
-            None if given is None else given[start : start + batch_size], generator.draws(seeds)
+            None if numbers is None else numbers[start : start + batch_size], generator.draws(seeds)
         )
         batches.append(_accepted_batch(generator, seeds, condition, retries=retries, truncation=truncation))
     return Redrawn(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
@@ -108,14 +124,14 @@ def _accepted_batch(
     for attempt in range(retries + 1):
         moment = f"sample again {attempt}" if attempt else "sample"
         codes = generator.latent_codes(generator.draws([seeds[row] for row in rows.tolist()], moment))
-        drawn = generator.network(codes * truncation, condition[rows])
-        verdict = generator.labels.accepts(drawn, condition[rows])
-        if verdict is None:
+        batch = generator.network(codes * truncation, condition[rows])
+        passed = generator.labels.accepts(batch, condition[rows])
+        if passed is None:
             raise ValueError(_CANT_TELL)
-        images = drawn.clone() if images is None else images.index_copy(0, rows, drawn)
-        accepted[rows] = verdict
+        images = batch.clone() if images is None else images.index_copy(0, rows, batch)
+        accepted[rows] = passed
         draws[rows] += 1
-        rows = rows[~verdict]
+        rows = rows[~passed]
         if not len(rows):
             break
     assert images is not None
@@ -123,6 +139,6 @@ def _accepted_batch(
 
 
 _CANT_TELL = (
-    "this generator can't tell whether a sample is what was asked for, so none can be rejected: leave rejection out "
+    "this generator can't tell whether a sample matches its label, so it can't reject samples: turn rejection off "
     "(it is for generators on the parts of a partition, such as partition-guided-digits)"
 )

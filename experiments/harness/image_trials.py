@@ -105,7 +105,7 @@ def cluster_scores(state: dict[str, Any], labels: np.ndarray) -> dict[str, float
     if table is None or labels.ndim != 1 or not (labels >= 0).any():
         return {}
     known = labels >= 0
-    clusters = table.numpy()[:, known].ravel()  # of mirror images too, where they have clusters of their own
+    clusters = table.numpy()[:, known].ravel()  # of mirror images too, if they have separate clusters
     classes = np.tile(labels[known], len(table))
     return {
         "nmi": nmi(clusters, classes),

@@ -27,7 +27,7 @@ def add_judging_flags(flags: argparse.ArgumentParser) -> None:
         "--measure",
         type=int,
         default=0,
-        help="measure FD and IS so many times during training (default: at the end)",
+        help="number of measurements of FD and IS during training (default: only at the end)",
     )
 
 

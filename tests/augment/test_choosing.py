@@ -42,9 +42,9 @@ def test_names_are_read(text: str, names: tuple[str, ...]) -> None:
         ("cutot", "any of color, translation, cutout joined by commas, .* not 'cutot'. Did you mean cutout?"),
         ("zzz", "not 'zzz'. Leave it empty for none."),
         ("color,,cutout", "not ''"),
-        ("color,color", "names color twice"),
-        ("ada,cutout", "mixes two kinds: .* and color, translation, cutout stand without it"),
-        ("flip", r"flip, .* follow ada \(such as ada,flip\)"),
+        ("color,color", "contains color twice"),
+        ("ada,cutout", "mixes two kinds: .* and color, translation, cutout can't be combined"),
+        ("flip", r"flip, .* need ada \(such as ada,flip\)"),
     ],
 )
 def test_other_names_are_refused_in_a_sentence(text: str, words: str) -> None:
@@ -55,8 +55,8 @@ def test_other_names_are_refused_in_a_sentence(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("number", "value", "words"),
     [
-        ("augmentation_target", 1.5, "augmentation_target is a mean sign between 0 and 1, not 1.5"),
-        ("augmentation_target", float("nan"), "augmentation_target is a mean sign"),
+        ("augmentation_target", 1.5, "augmentation_target must be a mean sign between 0 and 1, not 1.5"),
+        ("augmentation_target", float("nan"), "augmentation_target must be a mean sign"),
         ("augmentation_images", 0, "augmentation_images must be at least 1, not 0"),
     ],
 )
@@ -66,7 +66,9 @@ def test_impossible_numbers_are_refused(number: str, value: float, words: str) -
 
 
 def test_points_are_not_augmented() -> None:
-    with pytest.raises(ValueError, match="'color' changes pixels, and gan-grid draws points: leave it empty"):
+    with pytest.raises(
+        ValueError, match="'color' changes pixels, but gan-grid generates points: leave it empty"
+    ):
         find("gan-grid").with_numbers(augmentation="color")
 
 

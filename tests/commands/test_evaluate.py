@@ -249,7 +249,7 @@ def test_mistakes_of_compare(elsewhere, capsys):
     (elsewhere / "bad.json").write_text("{}")
     (elsewhere / "worse.json").write_text("[")
     assert main(["compare", "bad.json", "worse.json"]) == 2
-    assert "no score card" in read(capsys)[1]
+    assert "is not a score card" in read(capsys)[1]
 
 
 def test_a_card_is_replaced_by_a_new_one(elsewhere, capsys):

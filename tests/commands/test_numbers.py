@@ -155,4 +155,4 @@ def test_numbers_are_shown_as_they_are_written():
 
 def test_the_docstring_that_dataclasses_make_up_is_no_documentation():
     assert documentation(Patient) == ""
-    assert documentation(Recipe).startswith("The numbers that every experiment has, and its parts.")
+    assert documentation(Recipe).startswith("Hyper-parameters that all experiments have, and the parts.")

@@ -97,7 +97,7 @@ def test_show_tells_the_paper_and_the_numbers(capsys):
     assert "Omni-GAN: On the Secrets of cGANs and Beyond" in shown
     row = next(line for line in shown.splitlines() if line.startswith("  batch_size"))
     assert row.split()[1] == "64"
-    assert "Real images per discriminator move" in row
+    assert "Real images per discriminator update" in row
 
 
 def test_show_as_json_can_be_read_by_programs(capsys):

@@ -115,7 +115,7 @@ def test_the_recipe_is_found_wherever_it_stands(words, name):
 def test_help_shows_the_recipes_own_numbers_and_values(capsys):
     assert main(["train", "omni-gan-digits", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "--batch-size INT Real images per discriminator move" in shown
+    assert "--batch-size INT Real images per discriminator update" in shown
     assert "Generator steps. [default: 1000]" in shown
     assert "[default: digits:train]" in shown
     assert "--one-sided --no-one-sided" in shown
@@ -203,7 +203,7 @@ def test_a_folder_that_is_no_run_can_not_be_resumed(tmp_path, capsys):
 
 def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = "--steps 4 --tick 2 --snapshot 4 --width 4 --batch-size 16 --precision float32"
+    small = "--steps 4 --tick 4 --snapshot 4 --width 4 --batch-size 16 --precision float32"
     command = [sys.executable, "-m", "everymode", "train", "omni-gan-digits", *small.split()]
     first = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert first.returncode == 0, first.stderr
@@ -245,15 +245,15 @@ def test_parts_are_chosen_by_name_and_bring_their_numbers(calls, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--clusters", "50"], "clusters is a number of labels clusters"),
-        (["--no-in-place"], "in_place is a number of norm sparsity-aware"),
+        (["--clusters", "50"], "clusters is a hyper-parameter of labels clusters"),
+        (["--no-in-place"], "in_place is a hyper-parameter of norm sparsity-aware"),
         (["--gain=0.7"], "Choose --norm sparsity-aware to set it"),
-        (["--conditional"], "labels says it now: --labels given, or --labels none"),
-        (["--labels", "none"], "omni-loss asks for a label of each image, and there are none"),
+        (["--conditional"], "use --labels given or --labels none"),
+        (["--labels", "none"], "omni-loss needs a label for each image, and there are none"),
         (["--labels", "klusters"], "labels is one of none, given, clusters"),
-        (["--labels", "clusters", "--clusters", "0"], "by auto (None in Python), not by 0"),
-        (["--labels", "generators"], "several generators play with a loss that is told no label"),
-        (["--norm", "layer"], "this discriminator has no place for"),
+        (["--labels", "clusters", "--clusters", "0"], "for automatic, set it to auto (None in Python)"),
+        (["--labels", "generators"], "several generators need a loss without labels"),
+        (["--norm", "layer"], "--norm layer normalizes features, which this discriminator does not support"),
     ],
 )
 def test_parts_that_do_not_fit_and_numbers_of_others_get_a_sentence(calls, capsys, flags, said):

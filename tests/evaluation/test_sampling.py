@@ -76,9 +76,9 @@ def test_labels_follow_the_prior():
 
 
 def test_priors_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="knows no labels"):
+    with pytest.raises(ValueError, match="has no labels"):
         Drawer(painter(labels=False), Sampling(label_prior="uniform"))
-    with pytest.raises(ValueError, match="choose uniform or source"):
+    with pytest.raises(ValueError, match="choose 'uniform' or 'source'"):
         Drawer(painter(), Sampling(label_prior="data"), class_counts=(1, 2))
 
 
@@ -95,7 +95,7 @@ def test_clusters_are_not_classes_even_where_there_are_as_many():
     assert not drawer.has_classes
     even = Drawer(generator, Sampling(label_prior="uniform"), class_counts=(10, 10, 10))
     assert set(even.labels(5)) == {-1}
-    with pytest.raises(ValueError, match="its classes"):
+    with pytest.raises(ValueError, match="the data's classes"):
         Drawer(generator, Sampling(label_prior="data"), class_counts=(10, 10, 10))
 
 
@@ -210,5 +210,5 @@ def test_several_labels_an_image_follow_the_prior_together():
     for drawer in (by_data, unknown):
         assert not drawer.has_classes
         assert set(drawer.labels(5)) == {-1}
-    with pytest.raises(ValueError, match=r"each combination of \(3, 2\); 0 counts are known"):
+    with pytest.raises(ValueError, match=r"each combination of \(3, 2\), but 0 counts are known"):
         Drawer(generator, Sampling(label_prior="data"), class_counts=(30, 0, 10, 30, 10))

@@ -66,7 +66,7 @@ def test_class_counts():
 def test_empty_sides_and_wrong_counts_are_refused():
     with pytest.raises(ValueError, match="at least 2 on each side"):
         collect(side(PIXELS[:1]), random_convolutions(16))
-    with pytest.raises(ValueError, match="announced 151 images and gave 150"):
+    with pytest.raises(ValueError, match="announced 151 images but gave 150"):
         collect(replace(side(), count=151, labels=np.zeros(151, np.int64)), random_convolutions(16))
 
 

@@ -296,6 +296,16 @@ def test_omni_discriminator_drops_the_unused_class_table() -> None:
     torch.testing.assert_close(scores, expected, rtol=5e-5, atol=5e-5)
 
 
+def test_an_unused_class_table_is_saved_again() -> None:
+    discriminator = our_discriminator(partial(ClassifierHead, num_outputs=CLASSES + 2))
+    _z, labels, images = example()
+    normalize_weights(discriminator, spectral_norm(), images, labels)
+    weights = released_discriminator(outputs=CLASSES + 2)
+    saved = save_released(load_released(discriminator, weights))
+    assert saved.keys() == weights.keys()
+    assert all(torch.equal(saved[name], value) for name, value in weights.items())
+
+
 def test_misfits_are_named_and_leave_the_network_as_it_was() -> None:
     generator = our_generator()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -343,16 +353,25 @@ def test_what_is_saved_is_what_was_loaded(kind: str, precision: torch.dtype) -> 
         given = (z, labels)
     include = without_embeddings if "generator" in kind else None
     normalize_weights(network, spectral_norm(), *given, include=include)
-    weights = {name: value.to(precision) for name, value in weights.items() if ".sv" not in name}
+    weights = {
+        name: value.to(precision) * (3 if name.endswith(".sv0") else 1) for name, value in weights.items()
+    }
     load_released(network, weights, layout="biggan-pytorch")
     saved = save_released(network, "biggan-pytorch")
-    assert {name for name in saved if not name.endswith("sv0")} == weights.keys()
+    assert saved.keys() == weights.keys()
     for name, value in weights.items():
         assert saved[name].dtype == precision and torch.equal(saved[name], value), name
     again = load_released(type_of(network), saved)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
-    assert all(f"{name[:-2]}sv0" in saved for name in saved if name.endswith(".u0"))
+    network.train()
+    with torch.no_grad():
+        network(*(tensor.to(precision) if tensor.is_floating_point() else tensor for tensor in given))
+    trained = save_released(network)
+    assert trained.keys() == weights.keys()
+    values = [name for name in weights if name.endswith(".sv0")]
+    # Each layer that was passed through has moved its u, so its singular value is estimated anew.
+    assert not any(torch.equal(trained[name], weights[name]) for name in values if "shortcut" not in name)
 
 
 def type_of(network: nn.Module) -> nn.Module:
@@ -377,5 +396,5 @@ def test_layouts_and_rules_that_released_code_has_not() -> None:
     with pytest.raises(ValueError, match="there is no layout 'x'"):
         save_released(our_generator(), "x")
     _, labels, x = example()
-    with pytest.raises(ValueError, match="a rule that released BigGAN code doesn't have"):
+    with pytest.raises(ValueError, match="a weight normalization that released BigGAN code doesn't have"):
         save_released(normalize_weights(our_discriminator(), sparsity_aware_norm(), x, labels))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from children import forking
 from PIL import Image
 
 from everymode.data.opening import open_images
@@ -31,6 +32,11 @@ from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import mean_and_spread, table
 
 DIGITS = find("biggan-digits")
+
+
+@pytest.fixture(autouse=True)
+def quick_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.harness.repeated.get_context", forking)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +208,13 @@ def test_scaling_scales_what_a_recipe_names() -> None:
     assert (half.steps, shared_hinge.switch_of(half), half.ema_start, half.tick) == (500, 300, 25, 25)
 
 
-def only_named(case: Case, seed: int, place: Path, judge: Judge) -> Outcome:
+def only_named(case: Case, seed: int, folder: Path, judge: Judge) -> Outcome:
     """A run that is not made."""
-    place.mkdir(parents=True)
-    return Outcome(case.name, seed, {}, "", None, str(place))
+    folder.mkdir(parents=True)
+    return Outcome(case.name, seed, {}, "", None, str(folder))
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_set_goes_on_and_takes_no_other_sets_results(tmp_path: Path) -> None:
     small = scaled(DIGITS, 0.02, width=4, batch_size=16, watch_samples=20)
     judge = Judge(samples=100, metrics=("fd", "per-class"))

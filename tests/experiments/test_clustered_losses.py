@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from experiments.clustered_losses import COLUMNS, ClusterJudge, cases
@@ -35,6 +36,7 @@ def test_the_losses_differ_and_nothing_else() -> None:
         assert found[0][name] == found[1][name] == found[2][name], name
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_run_of_a_few_steps_gets_all_its_scores(tmp_path: Path) -> None:
     case = next(case for case in cases(0.01) if case.name == "self-conditioned")
     recipe = case.recipe.with_numbers(steps=4, refresh_every=2, batch_size=8, width=4, watch_samples=0)

@@ -41,10 +41,10 @@ def random_linear(parts: int = 4) -> nn.Module:
 
 
 def test_a_planted_valley_is_found_and_no_other() -> None:
-    network, places = Bowls(), mesh()
-    found = false_valleys(network, 0, places, network(places))
-    assert len(found) == 1
-    torch.testing.assert_close(found[0], torch.tensor([3.0, 0.0], dtype=torch.float64), atol=0.02, rtol=0)
+    network, nodes = Bowls(), mesh()
+    valleys = false_valleys(network, 0, nodes, network(nodes))
+    assert len(valleys) == 1
+    torch.testing.assert_close(valleys[0], torch.tensor([3.0, 0.0], dtype=torch.float64), atol=0.02, rtol=0)
     ends = descend(network, 0, torch.tensor([[2.5, 0.5], [-3.0, 2.0]], dtype=torch.float64))
     assert len(ends) == 1  # the other one walked into the part
 
@@ -53,22 +53,22 @@ def test_a_planted_valley_is_found_and_no_other() -> None:
 def test_convex_and_bent_guides_have_no_false_valley(kind) -> None:
     torch.manual_seed(0)
     network = kind(3).double().eval().requires_grad_(False)
-    places = mesh()
-    logits = network(places)
+    nodes = mesh()
+    logits = network(nodes)
     for part in range(3):
         if (logits.argmax(1) == part).any():
-            assert len(false_valleys(network, part, places, logits)) == 0
+            assert len(false_valleys(network, part, nodes, logits)) == 0
 
 
 def test_gradients_are_autograds() -> None:
     network = random_linear()
-    places = mesh()[::37].requires_grad_()
-    logits = network(places)
-    norms = gradient_norms(logits, jacobians(network, places.detach()), 1)
+    nodes = mesh()[::37].requires_grad_()
+    logits = network(nodes)
+    norms = gradient_norms(logits, jacobians(network, nodes.detach()), 1)
     (gradient,) = torch.autograd.grad(
-        guide_distance(logits, torch.ones(len(places), dtype=torch.long)).sum(), places
+        guide_distance(logits, torch.ones(len(nodes), dtype=torch.long)).sum(), nodes
     )
-    positive = guide_distance(logits, torch.ones(len(places), dtype=torch.long)) > 0
+    positive = guide_distance(logits, torch.ones(len(nodes), dtype=torch.long)) > 0
     torch.testing.assert_close(norms, gradient.norm(dim=1)[positive])
 
 

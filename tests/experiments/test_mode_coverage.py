@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from children import forking
 
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.data.opening import open_images
@@ -24,8 +25,8 @@ from experiments.harness.tables import Column, mean_and_spread, trial_table
 from experiments.mode_cases import (
     METHODS,
     PAPER,
-    numbers_of,
     on_terms,
+    shared_numbers,
     sweep_cases,
     table_cases,
     variance_cases,
@@ -49,7 +50,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_trials_in_parallel_are_those_run_alone(tmp_path: Path, one_thread: None) -> None:
+def test_trials_in_parallel_are_those_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.setattr("experiments.harness.repeated.get_context", forking)
     cases = [
         Case("grid", small(), "grid:samples=500"),
         Case("ring", small("self-conditioned-ring"), "ring:samples=500"),
@@ -153,7 +157,7 @@ def test_every_method_gets_the_same_terms() -> None:
         "gan, grid",
         "mgan, grid",
     ]
-    with pytest.raises(ValueError, match=r"no method is called self.*: there are gan, pac-gan2"):
+    with pytest.raises(ValueError, match=r"no method is called self.*: use some of gan, pac-gan2"):
         table_cases(["grid"], "paper", {}, "self")
     for case in cases:
         recipe = case.recipe
@@ -175,12 +179,12 @@ def test_either_convention_of_packing() -> None:
 
 
 def test_presets_are_the_two_published_ones() -> None:
-    paper = numbers_of("paper", {"beta1": None}, "ring")
+    paper = shared_numbers("paper", {"beta1": None}, "ring")
     assert (paper["steps"], paper["generator_lr"], paper["refresh_every"]) == (400_000, 1e-3, 10_000)
-    assert (paper["radius"], numbers_of("released", {}, "ring")["radius"]) == (1.0, 2.0)
-    own = numbers_of("everymode", {}, "grid")
+    assert (paper["radius"], shared_numbers("released", {}, "ring")["radius"]) == (1.0, 2.0)
+    own = shared_numbers("everymode", {}, "grid")
     assert own["steps"] == find("self-conditioned-grid").steps
-    assert numbers_of("everymode", {"lr_decay": 0.25}, "grid")["lr_decay"] == 0.25
+    assert shared_numbers("everymode", {"lr_decay": 0.25}, "grid")["lr_decay"] == 0.25
 
 
 def test_figures_name_k_and_variance() -> None:
@@ -246,7 +250,9 @@ def test_from_the_command_line_to_the_report(tmp_path: Path, monkeypatch: pytest
 def test_the_grid_is_covered_where_an_unconditional_gan_misses_modes(
     tmp_path: Path, one_thread: None
 ) -> None:
-    numbers = numbers_of("everymode", {}, "grid")  # about two minutes of one core for each of the six runs
+    numbers = shared_numbers(
+        "everymode", {}, "grid"
+    )  # about two minutes of one core for each of the six runs
     own = on_terms(find("self-conditioned-grid"), numbers)
     plain = on_terms(find("gan-grid"), numbers)
     cases = [Case("own", own, "grid"), Case("plain", plain, "grid")]

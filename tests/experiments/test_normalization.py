@@ -52,6 +52,7 @@ def test_cases_are_those_of_the_paper() -> None:
         cases("table1-biggan", "stl10", "there", 1.0, None)
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_tiny_run_is_judged_without_labels(tmp_path: Path) -> None:
     (case,) = [case for case in cases("convergence", "digits", "", 0.01, 2) if case.name == "SAN-GAN"]
     small = replace(case.recipe, batch_size=16, watch_samples=0, metric_images=20, snapshot=10)

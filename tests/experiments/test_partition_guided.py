@@ -49,6 +49,7 @@ def test_sweeps() -> None:
     assert weights == [0.0, 1.5, 3.0, 6.0, 12.0, 24.0]
 
 
+@pytest.mark.usefixtures("trained_digits")
 def test_a_partition_is_learned_once_and_shared(tmp_path: Path) -> None:
     (case,) = [case for case in cases("methods", "digits", "", 0.02, 4) if case.name == "partition-guided"]
     recipe = case.recipe
@@ -56,12 +57,12 @@ def test_a_partition_is_learned_once_and_shared(tmp_path: Path) -> None:
     small = recipe.shrunk().with_numbers(num_images=0, steps=2, resolution=8, latent_dim=8, held_out="")
     case = case._replace(recipe=small)
     quality = learn_partitions([case], [0], tmp_path / "partitions")
-    place = partition_of(small, 0, tmp_path / "partitions")
-    written = (place / "report.json").stat().st_mtime_ns
+    folder = partition_of(small, 0, tmp_path / "partitions")
+    written = (folder / "report.json").stat().st_mtime_ns
     assert quality.splitlines()[2].startswith("| 3 | ")
     judge = PartitionJudge(20, tmp_path / "partitions", None, "digits")
     outcome = play(case, 0, tmp_path / "run", judge)
-    assert (place / "report.json").stat().st_mtime_ns == written
+    assert (folder / "report.json").stat().st_mtime_ns == written
     assert {"fd", "fd, rejection", "accepted", "precision", "reverse KL", "G steps"} <= outcome.scores.keys()
     assert 1 <= outcome.scores["modes"] <= 10
     assert 0 <= outcome.scores["accepted"] <= 1

@@ -62,27 +62,27 @@ def test_other_numbers_reach_the_methods_that_have_them() -> None:
         renumbered(METHODS_OF_DIGITS, "feature_step=3")
 
 
-def test_rows_that_the_data_do_not_allow_are_left_out_and_told() -> None:
+def test_rows_that_the_data_do_not_allow_are_omitted_with_a_reason() -> None:
     data = open_images("digits", resolution=16)
     bare = replace(data, labels=np.full(len(data), -1), classes=())
-    kept, told = possible(cases("k", "photos", 0.001), bare, 300)
-    assert [case.name for case in kept] == ["gan", "k = 10", "k = 25", "k = 100", "k = 250"]
-    assert len(told) == 2 and "k = 1000 is left out: there are 300 images" in told[0]
-    assert "conditional-gan is left out: it is told the classes" in told[1]
-    kept, told = possible(cases("methods", "digits", 0.001), data, 0)
-    assert len(kept) == len(cases("methods", "digits", 0.001)) and not told
-    kept, told = possible(cases("methods", "digits", 0.001), data, 70)
-    fitting = {case.name for case in kept}
+    selected, reasons = possible(cases("k", "photos", 0.001), bare, 300)
+    assert [case.name for case in selected] == ["gan", "k = 10", "k = 25", "k = 100", "k = 250"]
+    assert len(reasons) == 2 and "k = 1000 is omitted: there are 300 images" in reasons[0]
+    assert "conditional-gan is omitted: it needs labels" in reasons[1]
+    selected, reasons = possible(cases("methods", "digits", 0.001), data, 0)
+    assert len(selected) == len(cases("methods", "digits", 0.001)) and not reasons
+    selected, reasons = possible(cases("methods", "digits", 0.001), data, 70)
+    fitting = {case.name for case in selected}
     assert "random-labels-gan" in fitting and not fitting & {"logo-gan-ae", "logo-gan-rc", "rotnet-gan"}
 
 
 def test_tables_share_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played = []
 
-    def play(case: Case, seed: int, place: Path, judge: ImageJudge) -> Outcome:
-        place.mkdir(parents=True)
+    def play(case: Case, seed: int, folder: Path, judge: ImageJudge) -> Outcome:
+        folder.mkdir(parents=True)
         played.append(case.name)
-        return Outcome(case.name, seed, {"fd": 1.0}, "", None, str(place))
+        return Outcome(case.name, seed, {"fd": 1.0}, "", None, str(folder))
 
     monkeypatch.setattr(image_trials, "train_and_judge", play)
     swept = {case.name: case for case in cases("k", "digits", 0.001, images=2000)}

@@ -46,7 +46,7 @@ def test_written_and_read(tmp_path: Path) -> None:
 def test_damage_is_told(tmp_path: Path, damage: str) -> None:
     kept = cached_classifier("digits", "0123", tmp_path)
     kept.write(record(), TENSORS)
-    weights = kept.place / WEIGHTS
+    weights = kept.path / WEIGHTS
     if damage == "cut":
         weights.write_bytes(weights.read_bytes()[:-4])
     elif damage == "flipped":
@@ -54,11 +54,11 @@ def test_damage_is_told(tmp_path: Path, damage: str) -> None:
         data[-5] ^= 1
         weights.write_bytes(bytes(data))
     elif damage == "no record":
-        (kept.place / RECORD).unlink()
+        (kept.path / RECORD).unlink()
     elif damage == "no weights":
         weights.unlink()
     else:
-        (kept.place / RECORD).write_text("[]")
+        (kept.path / RECORD).write_text("[]")
     with pytest.warns(UserWarning, match="is damaged.*trained again"):
         assert kept.read() is None
     kept.write(record(), TENSORS)

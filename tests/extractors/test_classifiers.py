@@ -25,11 +25,9 @@ from everymode.extractors.extraction import extract
 QUICK = ClassifierSettings(steps=4, batch_size=8, width=4)
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EVERYMODE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return classifier_for("digits", open_images)
+@pytest.fixture
+def digits(trained_digits: Classifier) -> Classifier:
+    return trained_digits
 
 
 def two_kinds(count: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +151,7 @@ def test_other_held_out_images_and_alpha(tmp_path: Path) -> None:
 def test_what_cannot_be_learned_is_refused(tmp_path: Path) -> None:
     images, labels = two_kinds()
     for wrong, options in ((labels * 0, {}), (labels, {"num_classes": 1})):
-        with pytest.raises(ValueError, match="two classes or more"):
+        with pytest.raises(ValueError, match="at least two classes"):
             train_classifier(images, wrong, settings=QUICK, cache_dir=tmp_path, **options)
 
 

@@ -112,7 +112,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     tensors = small().state_dict()
     for change, words in (
         ({"register_tokens": torch.zeros(1)}, "registers"),
-        ({"pos_embed": torch.zeros(1, 26, 100)}, "no fitting pos_embed"),
+        ({"pos_embed": torch.zeros(1, 26, 100)}, "pos_embed is missing"),
         ({"blocks.1.mlp.fc1.bias": torch.zeros(3)}, r"blocks\.1\.mlp\.fc1\.bias \[3\]"),
     ):
         torch.save({**tensors, **change}, tmp_path / "a.pth")

@@ -93,7 +93,7 @@ def test_probabilities_need_a_classifier() -> None:
     found = extract(means(), [images(3)])
     torch.testing.assert_close(found.probabilities.sum(1), torch.ones(3, dtype=torch.float64))
     silent = extract(means(num_classes=None), [images(3)])
-    with pytest.raises(ValueError, match="classifies"):
+    with pytest.raises(ValueError, match="is a classifier"):
         _ = silent.probabilities
 
 
@@ -124,9 +124,9 @@ def test_networks_that_break_their_word_are_found_out() -> None:
         values[values > 250] = float("nan")
         return Activations({"mean": values}, values[:, :2])
 
-    with pytest.raises(ValueError, match=r"announces layer first .* gives None"):
+    with pytest.raises(ValueError, match=r"declares layer first .* returns None"):
         extract(means(broken), [images(2)], layers=["first"])
-    with pytest.raises(ValueError, match=r"logits \[2, 3\] but gives \[2, 2\]"):
+    with pytest.raises(ValueError, match=r"logits \[2, 3\] but returns \[2, 2\]"):
         extract(means(broken), [images(2)])
     bright = torch.cat([images(5), torch.full((2, 3, 4, 4), 255, dtype=torch.uint8)])
     with pytest.raises(ValueError, match="NaN or infinity in layer mean, first for image 5"):

@@ -18,7 +18,7 @@ def test_unlabeled_rows_are_left_out() -> None:
     found = labeled_arrays(torch.from_numpy(IMAGES), torch.from_numpy(LABELS)[torch.arange(9, -1, -1)], "x")
     assert found.rows.tolist() == list(range(2, 10)) and found.labels.tolist() == [1] * 4 + [0] * 4
     assert torch.equal(found.rows_at(np.array([1, 0])), torch.from_numpy(IMAGES[[3, 2]]))
-    assert [part.tolist() for part in found.parts(5)] == [[0, 1, 2, 3, 4], [5, 6, 7]]
+    assert [part.tolist() for part in found.batches(5)] == [[0, 1, 2, 3, 4], [5, 6, 7]]
 
 
 def test_a_share_of_every_class_is_held_out() -> None:
@@ -52,7 +52,7 @@ def test_the_fingerprint_sees_pixels_labels_and_rows() -> None:
         (IMAGES[..., :4], LABELS, "needs 8"),
         (IMAGES, LABELS[:9], r"\[10\]"),
         (IMAGES, np.stack([LABELS, LABELS], 1), "label blocks"),
-        (IMAGES, LABELS.astype(float), "whole number"),
+        (IMAGES, LABELS.astype(float), "integer"),
         (IMAGES, np.full(10, -1), "none of the 10"),
     ],
 )

@@ -25,7 +25,7 @@ def test_quantized_refuses_what_is_not_finite_or_not_float() -> None:
     images[2, 0, 1, 1] = float("inf")
     with pytest.raises(ValueError, match="2 of 4 images"):
         quantized(images)
-    with pytest.raises(ValueError, match="only floats"):
+    with pytest.raises(ValueError, match="give floats"):
         quantized(torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
 
 

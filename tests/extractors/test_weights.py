@@ -60,7 +60,7 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path, capsys: pytest.Capture
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     for name, words in (
         ("a.pth", "not a file of PyTorch tensors"),
-        ("a.safetensors", "not a whole"),
+        ("a.safetensors", "not a complete"),
         ("runs.pth", "not a file of PyTorch tensors"),
         ("list.pth", "holds list"),
     ):

@@ -1,4 +1,4 @@
-"""Clusters as labels: whole re-clusterings against reference values, what keeps and what changes numbers, resuming."""
+"""Clusters as labels: complete re-clusterings against reference values, stable indices, resuming."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VECTORS = np.load(Path(__file__).parents[1] / "vectors_unlabelled_reclustering.n
 
 
 class LinearFeatures(nn.Module):
-    """x [B, D] -> x A^T, the features; nothing else of a discriminator is needed here."""
+    """A discriminator with nothing but features x A^T of x [B, D]."""
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class LinearFeatures(nn.Module):
 
 
 class Rows2D:
-    """A data set of rows [N, D]; mirroring turns a row around."""
+    """A dataset of rows [N, D]; mirroring reverses a row."""
 
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
@@ -43,8 +43,8 @@ class Rows2D:
     def gather(
         self, indices: np.ndarray, device: Any, *, mirror: Tensor | None, dtype: torch.dtype
     ) -> Tensor:
-        found = self.rows[torch.from_numpy(indices)].to(device, dtype)
-        return found if mirror is None else torch.where(mirror[:, None], found.flip(1), found)
+        result = self.rows[torch.from_numpy(indices)].to(device, dtype)
+        return result if mirror is None else torch.where(mirror[:, None], result.flip(1), result)
 
 
 def moment(name: str = "0 refresh") -> Draws:
@@ -52,7 +52,7 @@ def moment(name: str = "0 refresh") -> Draws:
 
 
 def blobs(per: int = 30, dtype: torch.dtype = torch.float64) -> tuple[Rows2D, Tensor]:
-    """Three well separated blobs in the plane, and which of them each row belongs to."""
+    """Return three well separated blobs in the plane, and the blob of each row."""
     truth = torch.arange(3).repeat_interleave(per)
     noise = torch.randn(3 * per, 2, generator=torch.Generator().manual_seed(0), dtype=dtype)
     return Rows2D(torch.tensor([[0.0, 0], [9, 0], [0, 9]], dtype=dtype)[truth] + 0.3 * noise), truth
@@ -87,11 +87,11 @@ def test_a_whole_reclustering_as_in_the_reference() -> None:
     placed = torch.empty(7, 6, dtype=torch.float64)
     placed[order] = torch.from_numpy(VECTORS["recl_kmeans_centers1"])
     np.testing.assert_allclose(labels.centers, placed, rtol=1e-9)
-    # The matching's cost is how many images change their number.
+    # The cost of the matching is the number of images that change their cluster.
     assert numbers["kept"] == pytest.approx(1 - int(VECTORS["recl_match_cost"]) / 400)
 
 
-def test_clusters_found_are_the_blobs_and_are_read_from_the_table() -> None:
+def test_clusters_are_the_blobs_and_are_read_from_the_table() -> None:
     data, truth = blobs()
     labels = source(data, identity())
     assert labels.assign(batch(torch.tensor([3]), data), identity(), moment()).tolist() == [UNLABELED]
@@ -108,7 +108,7 @@ def test_clusters_found_are_the_blobs_and_are_read_from_the_table() -> None:
 
 
 class Summed(LinearFeatures):
-    """A judge whose features are summed, and don't tell the three blobs' places apart."""
+    """A discriminator whose summed features don't distinguish the three blobs."""
 
     def features(self, x: Tensor) -> Tensor:
         return super().features(x).sum(1, keepdim=True)
@@ -143,7 +143,7 @@ def test_features_that_stay_keep_every_label() -> None:
 
 
 @pytest.mark.parametrize("keep_centers", [True, False])
-def test_matching_keeps_numbers_when_features_turn(keep_centers: bool) -> None:
+def test_matching_keeps_indices_when_features_rotate(keep_centers: bool) -> None:
     data, _ = blobs()
     turned = LinearFeatures(torch.tensor([[0.0, -1], [1, 0]], dtype=torch.float64))
     labels = source(data, identity(), keep_centers=keep_centers)
@@ -153,7 +153,7 @@ def test_matching_keeps_numbers_when_features_turn(keep_centers: bool) -> None:
     assert torch.equal(labels.table, before)
 
 
-def test_without_matching_and_kept_centers_numbers_are_drawn_anew() -> None:
+def test_without_matching_and_kept_centers_indices_are_drawn_again() -> None:
     data, _ = blobs()
     changed = 0
     for trial in range(8):
@@ -165,12 +165,12 @@ def test_without_matching_and_kept_centers_numbers_are_drawn_anew() -> None:
     assert changed >= 4  # five of six orders of three names differ
 
 
-def test_mirror_images_have_labels_of_their_own() -> None:
+def test_mirror_images_have_separate_labels() -> None:
     data, _truth = blobs()
     labels = source(data, identity(), mirrored=True)
     labels.refresh(identity(), data, moment())
     assert labels.table.shape == (2, 90)
-    # Turned around, the blob at (9, 0) lies where that at (0, 9) was, and the one at 0 stays.
+    # Reversed, the blob at (9, 0) lies where that at (0, 9) was, and the one at 0 does not move.
     first, second, third = labels.table[0, ::30].tolist()
     assert labels.table[1, ::30].tolist() == [first, third, second]
     mirrored = torch.tensor([True, False])
@@ -194,7 +194,7 @@ def test_a_starved_cluster_is_filled_again() -> None:
     data, _ = blobs()
     labels = source(data, identity(), 4)
     labels.refresh(identity(), data, moment())
-    labels.table[labels.table == 2] = 1  # no image is left under this number
+    labels.table[labels.table == 2] = 1  # no image has this label any more
     numbers = labels.refresh(identity(), data, moment("9 refresh"))
     assert numbers["empty"] == 0
     assert labels.centers.isfinite().all()
@@ -214,7 +214,7 @@ def test_samples_draw_clusters_by_their_sizes_also_from_a_shared_file() -> None:
         source(data, identity(), 4).load_sampling_state(labels.sampling_state())
 
 
-def test_the_teacher_is_a_frozen_copy_in_evaluation_mode() -> None:
+def test_the_teacher_is_a_frozen_copy_in_eval_mode() -> None:
     data, _ = blobs()
     judge = nn.Sequential()
     judge.features = nn.BatchNorm1d(2).double()
@@ -228,7 +228,7 @@ def test_the_teacher_is_a_frozen_copy_in_evaluation_mode() -> None:
     assert torch.equal(labels.teacher.features.running_mean, torch.zeros(2, dtype=torch.float64))
 
 
-def test_too_few_images_are_refused() -> None:
+def test_too_few_images_raise() -> None:
     data, _ = blobs(per=2)
     with pytest.raises(ValueError, match="7 clusters can't be found in 6 images"):
         source(data, identity(), 7)
@@ -256,10 +256,10 @@ def test_online_clusters_that_no_image_is_far_from_stay_and_are_not_counted() ->
         labels.refresh(identity(), data, moment(name))
     data.rows[:] = labels.centers[
         0
-    ]  # all images alike: two clusters are empty, and can't be put anywhere else
+    ]  # all images are equal: two clusters are empty, and there is no other point to move to
     centers, given = labels.centers.clone(), labels.given.clone()
-    told = labels.refresh(identity(), data, moment("10 refresh"))
-    assert (told["empty"], told["reseeded"]) == (2, 0)
+    numbers = labels.refresh(identity(), data, moment("10 refresh"))
+    assert (numbers["empty"], numbers["reseeded"]) == (2, 0)
     assert torch.equal(labels.centers, centers) and torch.equal(labels.given, given)
 
 
@@ -275,19 +275,19 @@ def test_online_checkpoints_from_when_counts_were_the_weights_still_load() -> No
     assert torch.equal(resumed.given, labels.counts) and torch.equal(resumed.centers, labels.centers)
 
 
-def test_another_runs_clusters_keep_their_numbers_on_other_data() -> None:
+def test_another_runs_clusters_keep_their_indices_on_other_data() -> None:
     data, _ = blobs()
     first = source(data, identity())
     first.refresh(identity(), data, moment())
-    numbers = [int(first.table[0, 30 * blob]) for blob in range(3)]
+    indices = [int(first.table[0, 30 * blob]) for blob in range(3)]
     other, _ = blobs(per=40)
     second = source(other, identity())
-    assert second.take_over(first.state_dict()) == "its 3 clusters keep their numbers"
-    told = second.refresh(identity(), other, Draws(77, "0 refresh", Rows.all(1), dtype=torch.float64))
-    assert second.table[0, ::40].tolist() == numbers and told["kept"] > 0.9
+    assert second.take_over(first.state_dict()) == "its 3 clusters keep their indices"
+    numbers = second.refresh(identity(), other, Draws(77, "0 refresh", Rows.all(1), dtype=torch.float64))
+    assert second.table[0, ::40].tolist() == indices and numbers["kept"] > 0.9
     assert int(second.refreshes) == 1 and second.counts.tolist() == [40, 40, 40]
     more = source(other, identity(), 4)
-    assert "found anew" in more.take_over(first.state_dict()) and not more.centers.any()
+    assert "from scratch" in more.take_over(first.state_dict()) and not more.centers.any()
 
 
 # ---- online
@@ -312,13 +312,17 @@ def test_online_centers_are_running_means() -> None:
         expected[cluster] += (data.rows[row] - expected[cluster]) / counts[cluster]
     torch.testing.assert_close(labels.centers, expected, rtol=1e-12, atol=1e-12)
     assert torch.equal(labels.given, counts)
-    data.rows[:20] = data.rows[30:50]  # what they have become is told, and nothing is clustered anew
+    data.rows[:20] = data.rows[30:50]  # the statistics follow the data, without a new clustering
     centers, counts = labels.centers.clone(), labels.given.clone()
-    told = labels.refresh(identity(), data, moment("10 refresh"))
+    numbers = labels.refresh(identity(), data, moment("10 refresh"))
     assert torch.equal(labels.centers, centers) and torch.equal(labels.given, counts)
     assert torch.equal(labels.table[0], nearest_centers(data.rows, centers))
-    assert told["kept"] < 1 and told["reseeded"] == 0 and "spread within" not in told
-    assert sorted(labels.counts.tolist()) == [10, 30, 50]  # samples are drawn by what the clusters hold now
+    assert numbers["kept"] < 1 and numbers["reseeded"] == 0 and "spread within" not in numbers
+    assert sorted(labels.counts.tolist()) == [
+        10,
+        30,
+        50,
+    ]  # samples are drawn by the current sizes of the clusters
 
 
 def test_an_online_cluster_that_has_died_is_put_on_a_far_image() -> None:
@@ -330,8 +334,8 @@ def test_an_online_cluster_that_has_died_is_put_on_a_far_image() -> None:
     data.rows[:30] = data.rows[30:60]  # the first blob has gone, and the second is twice as large
     data.rows[5] = torch.tensor([14.0, 0])  # far from its center, the second one
     centers, given = labels.centers.clone(), labels.given.clone()
-    told = labels.refresh(identity(), data, moment("10 refresh"))
-    assert told["reseeded"] == 1 and told["empty"] == 0
+    numbers = labels.refresh(identity(), data, moment("10 refresh"))
+    assert numbers["reseeded"] == 1 and numbers["empty"] == 0
     torch.testing.assert_close(labels.centers[dead], data.rows[5], rtol=0, atol=1e-12)
     kept = torch.arange(3) != dead
     assert torch.equal(labels.centers[kept], centers[kept]) and torch.equal(labels.given[kept], given[kept])
@@ -342,7 +346,7 @@ def test_an_online_cluster_that_has_died_is_put_on_a_far_image() -> None:
 
 
 def test_online_centers_can_forget() -> None:
-    """With a memory of n images a center moves as if it had been given n so far, however many it was."""
+    """With a memory of n images a center moves as if it were the mean of n images, however many there were."""
     data, _ = blobs()
     labels = source(data, identity(), kind=OnlineClusterLabels, memory=5)
     for name in ("0 refresh", "5 refresh"):
@@ -357,7 +361,7 @@ def test_online_centers_can_forget() -> None:
     torch.testing.assert_close(labels.centers[cluster], many.mean(0), rtol=1e-12, atol=1e-12)
 
 
-def test_online_uses_the_present_features_and_resumes_running() -> None:
+def test_online_uses_the_current_features_and_resumes_running() -> None:
     data, _ = blobs()
     labels = source(data, identity(), kind=OnlineClusterLabels)
     for step in range(2):
@@ -376,7 +380,7 @@ def test_online_uses_the_present_features_and_resumes_running() -> None:
 
 
 def refresh_on_two_ranks(out: Path) -> None:
-    """Two refreshes and one online batch, each process with its share of the data."""
+    """Run two refreshes and one online batch, each process with its share of the data."""
     from everymode.machine.distributed import World
 
     torch.set_num_threads(1)

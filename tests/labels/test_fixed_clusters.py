@@ -1,4 +1,4 @@
-"""Clusters found once: in the extractor's features, whatever D becomes, alone, and before there is anything to see."""
+"""Fixed clusters: in the extractor's features, independent of D, computed by each process alone, initial labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRAWS = Draws(0, "test", Rows.all(1))
 
 
 class Brightness(nn.Module):
-    """One feature, which a trained number scales."""
+    """An extractor of one feature with a trainable scale."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Brightness(nn.Module):
 
 
 def three_levels() -> Dataset:
-    """Thirty gray images of three brightnesses, in turns; the left half is darker, which a mirror image keeps."""
+    """Return thirty gray images of three alternating brightnesses with a darker left half; mirroring keeps the mean."""
     level = np.array([20, 120, 220], np.uint8)[np.arange(30) % 3]
     images = np.broadcast_to(level[:, None, None, None], (30, 1, 4, 4)).copy()
     images[..., :2] -= 10
@@ -59,7 +59,7 @@ def test_clusters_are_those_of_the_extractors_features() -> None:
 
 def test_one_process_clusters_for_all() -> None:
     labels = labels_of(Brightness(), torch.zeros(1, 1, 4, 4))
-    labels.synchronize = True  # as in a world of several: without them it must not wait
+    labels.synchronize = True  # as with several processes: it must not wait for them
     labels.cluster(three_levels(), DRAWS)
     assert labels.synchronize and labels.counts.tolist() == [10.0] * 3
 
@@ -77,12 +77,12 @@ def test_a_function_is_an_extractor_without_state() -> None:
     assert labels.counts.tolist() == [10.0] * 3
 
 
-def test_what_was_found_is_in_the_state() -> None:
-    found, fresh = (labels_of(Brightness(), torch.zeros(1, 1, 4, 4)) for _ in range(2))
+def test_clusters_are_in_the_state() -> None:
+    result, fresh = (labels_of(Brightness(), torch.zeros(1, 1, 4, 4)) for _ in range(2))
     with torch.no_grad():
-        found.teacher.gain.fill_(2.0)
-    found.cluster(three_levels(), DRAWS)
-    fresh.load_state_dict(found.state_dict())
+        result.teacher.gain.fill_(2.0)
+    result.cluster(three_levels(), DRAWS)
+    fresh.load_state_dict(result.state_dict())
     for name in ("table", "centers", "counts"):
-        assert torch.equal(getattr(fresh, name), getattr(found, name))
+        assert torch.equal(getattr(fresh, name), getattr(result, name))
     assert float(fresh.teacher.gain.detach()) == 2.0

@@ -1,4 +1,4 @@
-"""Given labels and no labels: laws, streams, reuse, and what a checkpoint keeps."""
+"""Given labels and no labels: distributions, streams, reuse, and state in checkpoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_uniform_labels_are_in_range_and_even() -> None:
     assert (shares - 0.2).abs().max() < 0.01
 
 
-def test_labels_follow_the_given_law_which_need_not_be_normalized() -> None:
+def test_labels_follow_the_distribution_which_need_not_be_normalized() -> None:
     counts = [30, 0, 10, 60]
     labels = GivenLabels(4, counts).draw(draws(50_000))
     shares = labels.bincount(minlength=4) / len(labels)
@@ -64,7 +64,7 @@ def test_fake_labels_can_be_injected(probabilities: list[float] | None) -> None:
     assert torch.equal(GivenLabels(3, probabilities).for_fakes(a_batch(None), given), wanted)
 
 
-def test_reused_labels_are_the_reals_and_gaps_are_drawn() -> None:
+def test_reused_labels_are_the_reals_and_missing_ones_are_drawn() -> None:
     source = GivenLabels(3, reuse=True)
     labels = torch.tensor([2, -1, 0, -1])
     drawn = torch.tensor([0, 1, 2, 2])
@@ -73,7 +73,7 @@ def test_reused_labels_are_the_reals_and_gaps_are_drawn() -> None:
     assert labels.tolist() == [2, -1, 0, -1]
 
 
-def test_reused_maps_and_tuples_are_left_alone() -> None:
+def test_reused_maps_and_tuples_are_left_unchanged() -> None:
     source = GivenLabels(3, reuse=True)
     maps = torch.full((4, 2, 2), -1)
     assert source.for_fakes(a_batch(maps), draws(4)) is maps
@@ -81,7 +81,7 @@ def test_reused_maps_and_tuples_are_left_alone() -> None:
     assert source.for_fakes(a_batch(pair), draws(4)) is pair  # type: ignore[arg-type]
 
 
-def test_the_law_is_saved_and_loaded_and_draws_follow_it() -> None:
+def test_the_distribution_is_saved_and_loaded_and_draws_follow_it() -> None:
     source, other = GivenLabels(3, [0.2, 0.3, 0.5]), GivenLabels(3, [1.0, 0.0, 0.0])
     parent = nn.ModuleDict({"labels": other})
     parent.load_state_dict({f"labels.{key}": value for key, value in source.state_dict().items()})
@@ -93,7 +93,7 @@ def test_the_law_is_saved_and_loaded_and_draws_follow_it() -> None:
 
 def test_casts_and_copies_change_no_draw() -> None:
     source = GivenLabels(3, [0.21, 0.31, 0.48])
-    assert source.probabilities.dtype == torch.float32  # some accelerators have no double
+    assert source.probabilities.dtype == torch.float32  # some accelerators don't support float64
     expected = source.draw(draws(500))
     assert torch.equal(copy.deepcopy(source).draw(draws(500)), expected)
     assert torch.equal(source.double().bfloat16().draw(draws(500)), expected)
@@ -107,7 +107,7 @@ def test_moving_the_module_leaves_the_copy_for_draws_on_the_cpu() -> None:
     assert torch.equal(source.draw(draws(50)), expected)
 
 
-def test_copies_do_not_share_the_law() -> None:
+def test_copies_do_not_share_the_distribution() -> None:
     source = GivenLabels(2, [1.0, 0.0])
     twin = copy.deepcopy(source)
     twin.load_state_dict(GivenLabels(2, [0.0, 1.0]).state_dict())
@@ -147,7 +147,7 @@ def test_no_labels_gives_none_everywhere() -> None:
     assert source.state_dict() == {}
 
 
-# ---- several labels an image
+# ---- several labels per image
 
 COMBINATIONS, COUNTS = [(0, 0), (1, 2), (2, 0), (2, 1)], [4, 3, 2, 1]
 
@@ -175,7 +175,7 @@ def test_blocks_by_the_data_never_meet_where_they_do_not_there() -> None:
     numbers = {pair: number for number, pair in enumerate(COMBINATIONS)}
     drawn = torch.tensor(
         [numbers[tuple(row)] for row in labels.tolist()]
-    )  # a KeyError were an impossible pair
+    )  # a KeyError would mean an impossible pair
     assert (drawn.bincount(minlength=4) / 50_000 - torch.tensor(COUNTS) / 10).abs().max() < 0.01
     chosen = joint().draw(draws(3, injected={"fake labels": torch.tensor([3, 0, 1])}))
     assert chosen.tolist() == [[2, 1], [0, 0], [1, 2]]
@@ -186,7 +186,7 @@ def test_missing_labels_are_drawn_given_those_that_are_there() -> None:
     full = joint().complete(given, draws(len(given))).view(-1, 5, 2)
     assert (full >= 0).all()
     assert (full[:, 0, 0] == 2).all() and (full[:, 1, 1] == 0).all()
-    # Of the pairs with a 2: 2 with 0, 1 with 1. Of those with a 0 behind: 4 with 0, 2 with 2.
+    # Of the pairs with a 2 in front: 2 with 0, 1 with 1. Of those with a 0 at the end: 4 with 0, 2 with 2.
     assert abs((full[:, 0, 1] == 0).double().mean() - 2 / 3) < 0.02
     assert abs((full[:, 1, 0] == 0).double().mean() - 2 / 3) < 0.02
     assert full[0, 2].tolist() == [1, 1] and full[0, 4].tolist() == [0, 1]
@@ -217,7 +217,7 @@ def test_reused_blocks_are_filled_up() -> None:
     assert source.for_fakes(a_batch(given), draws(4)).tolist() == [[1, 2], [2, 1], [1, 2], [0, 0]]
 
 
-def test_the_joint_law_is_saved_and_loaded() -> None:
+def test_the_joint_distribution_is_saved_and_loaded() -> None:
     source, other = joint(), GivenLabels((3, 3), [1] * 4, combinations=[(0, 1)] * 4)
     other.load_state_dict(source.state_dict())
     assert torch.equal(other.draw(draws(300)), source.draw(draws(300)))

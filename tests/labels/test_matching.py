@@ -1,4 +1,4 @@
-"""Induced means, matching, and a whole re-clustering, against reference vectors and all permutations."""
+"""Induced means, matching, and a complete re-clustering, against reference vectors and all permutations."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_ties_and_empty_clusters_still_give_a_permutation() -> None:
     assert cost == 0 and sorted(new_to_old.tolist()) == [0, 1, 2]
 
 
-def test_unlabeled_examples_have_no_say_in_a_matching() -> None:
+def test_unlabeled_examples_are_ignored_in_a_matching() -> None:
     old, new = torch.tensor([0, 1, -1, -1, 1]), torch.tensor([1, 0, 0, 0, -1])
     new_to_old, cost = match_clusters(old, new, 2)
     assert new_to_old.tolist() == [1, 0] and cost == 0
 
 
-def test_matchings_that_make_no_sense_are_refused() -> None:
+def test_matchings_of_impossible_arguments_raise() -> None:
     with pytest.raises(ValueError, match=r"same examples, shape \[N\] each, not \[3\] and \[2\]"):
         match_clusters(torch.zeros(3), torch.zeros(2), 2)
     with pytest.raises(ValueError, match=r"numbered 0\.\.1, and one is 2"):
@@ -95,11 +95,11 @@ def test_unlabeled_examples_are_left_out_of_the_means(dtype: torch.dtype) -> Non
     assert torch.allclose(means, torch.tensor([[7.0, 7.0], [2.0, 1.0]], dtype=dtype)) and not empty.any()
 
 
-def test_labels_that_do_not_fit_are_refused() -> None:
+def test_labels_that_do_not_fit_raise() -> None:
     features = torch.zeros(3, 2)
     with pytest.raises(ValueError, match=r"shape \[N\], one for each row of features \[3, 2\]"):
         induced_means(features, torch.zeros(2, dtype=torch.long), 2)
-    with pytest.raises(ValueError, match="below the 2 clusters, and one is 2"):
+    with pytest.raises(ValueError, match="below 2, the number of clusters, and one is 2"):
         induced_means(features, torch.tensor([0, 1, 2]), 2)
     with pytest.raises(ValueError, match="there are no points"):
         induced_means(features, torch.tensor([-1, -1, -1]), 2)
@@ -110,13 +110,13 @@ def test_a_whole_re_clustering_agrees_with_the_reference() -> None:
     features, old = vector("recl_x") @ vector("recl_A1").T, vector("recl_labels0")
     initial, _ = induced_means(features, old, k)
     assert torch.allclose(initial, vector("recl_init1"), rtol=1e-9, atol=1e-12)
-    found = kmeans(features, k, initial=initial, tolerance=0)
-    assert torch.allclose(found.centers, vector("recl_kmeans_centers1"), rtol=1e-9, atol=1e-12)
-    assert torch.equal(found.labels, vector("recl_kmeans_labels1").long())
-    new_to_old, cost = match_clusters(old, found.labels, k)
+    result = kmeans(features, k, initial=initial, tolerance=0)
+    assert torch.allclose(result.centers, vector("recl_kmeans_centers1"), rtol=1e-9, atol=1e-12)
+    assert torch.equal(result.labels, vector("recl_kmeans_labels1").long())
+    new_to_old, cost = match_clusters(old, result.labels, k)
     assert cost == int(vector("recl_match_cost"))
     assert torch.equal(new_to_old, vector("recl_new_to_old"))
-    labels = new_to_old[found.labels]
+    labels = new_to_old[result.labels]
     assert torch.equal(labels, vector("recl_labels1").long())
     counts = torch.bincount(labels, minlength=k)
     assert torch.equal(counts, vector("recl_counts1"))

@@ -1,4 +1,4 @@
-"""Partition labels: the guide's value, gradient and acceptance; tables; samples by the parts' sizes."""
+"""Partition labels: value and gradient of the guide, acceptance of samples, tables, draws by the sizes of parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def draws(count: int = 6, **more: object) -> Draws:
 
 
 class Halves(nn.Module):
-    """Parts of images by their left and right half: 0 where the left is brighter; a mirror image swaps them."""
+    """Partitioner of images by their halves: part 0 if the left one is brighter; a mirror image swaps the parts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,8 +75,8 @@ def test_distance_of_the_reference() -> None:
         distance = guide_distance(logits, labels, reduction=reduction)
         torch.testing.assert_close(distance, vector(per_sample), rtol=1e-9, atol=0)
         torch.testing.assert_close(distance.mean(), vector(loss), rtol=1e-9, atol=0)
-        (found,) = torch.autograd.grad(distance.mean(), logits)
-        torch.testing.assert_close(found, vector(gradient), rtol=1e-9, atol=1e-12)
+        (result,) = torch.autograd.grad(distance.mean(), logits)
+        torch.testing.assert_close(result, vector(gradient), rtol=1e-9, atol=1e-12)
     accepted = guide_distance(logits, labels) == 0
     assert accepted.tolist() == vector("guide_accept_zero").tolist()
 
@@ -86,8 +86,8 @@ def test_guide_of_a_linear_partitioner_has_the_references_gradient() -> None:
     logits = x @ vector("guidelin_w").T + vector("guidelin_b")
     loss = guide_distance(logits, vector("guide_y"), reduction="mean").mean()
     torch.testing.assert_close(loss, vector("guidelin_loss_refcode"), rtol=1e-9, atol=0)
-    (found,) = torch.autograd.grad(loss, x)
-    torch.testing.assert_close(found, vector("guidelin_grad_x_refcode"), rtol=1e-9, atol=1e-12)
+    (result,) = torch.autograd.grad(loss, x)
+    torch.testing.assert_close(result, vector("guidelin_grad_x_refcode"), rtol=1e-9, atol=1e-12)
 
 
 def test_gradient_by_finite_differences() -> None:
@@ -103,11 +103,11 @@ def test_weight_schedule_of_the_reference() -> None:
     steps = [int(iteration) // 4 for iteration in vector("guide_sched_it")]
     for floor, name in ((0.0, "guide_sched_min0"), (1e-4, "guide_sched_min1em4")):
         schedule = falling(6.0, floor, over=50_000)
-        found = torch.tensor([schedule(step) for step in steps], dtype=torch.float64)
-        torch.testing.assert_close(found, vector(name), rtol=1e-9, atol=1e-12)
+        result = torch.tensor([schedule(step) for step in steps], dtype=torch.float64)
+        torch.testing.assert_close(result, vector(name), rtol=1e-9, atol=1e-12)
 
 
-def test_wrong_shapes_and_reductions_are_refused() -> None:
+def test_wrong_shapes_and_reductions_raise() -> None:
     with pytest.raises(ValueError, match=r"logits \[B, K\] and labels \[B\], not \[3, 2\] and \[2\]"):
         guide_distance(torch.zeros(3, 2), torch.zeros(2, dtype=torch.long))
     with pytest.raises(ValueError, match=r'"sum" .* or "mean", not .max.'):
@@ -162,7 +162,7 @@ def test_parts_are_drawn_by_their_sizes() -> None:
     assert drawn[1] == 0 and abs(int(drawn[0]) - 3000) < 120
 
 
-# ---- the partitioner inside
+# ---- the partitioner as a submodule
 
 
 def test_partitioner_stays_frozen() -> None:
@@ -189,7 +189,7 @@ def test_acceptance_is_a_distance_of_exactly_zero() -> None:
     assert labels.distance(images, torch.tensor([0, 0, 0, 1, 1])).sum() == 0
 
 
-def test_what_samples_need_travels() -> None:
+def test_sampling_state_round_trip() -> None:
     first, second = PartitionLabels(Halves(), 2, 5), PartitionLabels(Halves(), 2, 9)
     with torch.no_grad():
         first.partitioner.scale.fill_(3.0)
@@ -218,7 +218,7 @@ def test_each_class_is_split_by_its_own_centers() -> None:
     labels = class_parts(data)
     assert labels.num_labels == 4
     table = labels.table
-    # Class 0 holds a flat and a left picture, class 1 a left and a right one; their mirror images swap sides.
+    # Class 0 has a flat and a left image, class 1 a left and a right one; their mirror images swap sides.
     assert (table[0, :4] // 2).tolist() == [0, 1, 0, 1]
     assert table[0, 0] != table[0, 2] and table[0, 1] != table[0, 3]
     assert table[1, 1] == table[0, 3] and table[1, 3] == table[0, 1]
@@ -236,7 +236,7 @@ def test_nearest_centers_are_the_largest_logits() -> None:
     assert torch.equal(nearest(x).argmax(1), by_distance)
 
 
-def test_the_guide_and_acceptance_know_the_asked_class_alone() -> None:
+def test_the_guide_and_acceptance_use_the_requested_class_alone() -> None:
     labels = class_parts(pictures())
     images = pictures().gather(np.arange(4))
     own = labels.table[0, :4]

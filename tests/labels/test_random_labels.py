@@ -1,4 +1,4 @@
-"""Random labels: fixed by seed and image, or redrawn; and the generator as a fake's label."""
+"""Random labels, fixed by seed and image or redrawn; and generators as labels of fakes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_image_keeps_its_label() -> None:
     assert first[0] == first[1] == again[1] and first[2] == again[0]
     assert torch.equal(labels.table, RandomLabels(5, 1000, seed=3).table)
     assert not torch.equal(labels.table, RandomLabels(5, 1000, seed=4).table)
-    # 200 of each are expected, with a standard deviation of 12.6.
+    # The expected number of each is 200, with a standard deviation of 12.6.
     assert (labels.counts - 200).abs().max() < 60
     assert torch.equal(labels.for_fakes(batch_of([7]).with_condition(first), draws("a", 3)), first)
     assert not labels.names_classes

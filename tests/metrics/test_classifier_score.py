@@ -20,10 +20,10 @@ PROBABILITIES = scipy.special.softmax(LOGITS.astype(float), axis=1)
 @pytest.mark.parametrize(("shuffle", "name"), [(False, "noshuf"), (True, "shuf")])
 def test_stored_values_of_class_sorted_logits(splits: int, shuffle: bool, name: str) -> None:
     expected = VECTORS[f"metrics.is_splits{splits}_{name}"]
-    found = inception_score(PROBABILITIES, splits=splits, shuffle=shuffle)
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
-    found = inception_score_from_logits(torch.from_numpy(LOGITS), splits=splits, shuffle=shuffle)
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+    result = inception_score(PROBABILITIES, splits=splits, shuffle=shuffle)
+    np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-13)
+    result = inception_score_from_logits(torch.from_numpy(LOGITS), splits=splits, shuffle=shuffle)
+    np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-13)
 
 
 def test_the_default_is_ten_shuffled_splits() -> None:
@@ -40,8 +40,8 @@ def test_the_textbook_formula_with_a_remainder() -> None:
     for part in (rows[0:3], rows[3:7], rows[7:11]):  # 11 rows in 3 splits: 0, 11 // 3, 22 // 3, 11
         divergence = scipy.special.rel_entr(part, part.mean(0)).sum(1)
         scores.append(np.exp(divergence.mean()))
-    found = inception_score(rows, splits=3, shuffle=False)
-    np.testing.assert_allclose(found, (np.mean(scores), np.std(scores)), rtol=1e-12)
+    result = inception_score(rows, splits=3, shuffle=False)
+    np.testing.assert_allclose(result, (np.mean(scores), np.std(scores)), rtol=1e-12)
 
 
 def test_the_bounds() -> None:
@@ -65,7 +65,7 @@ def test_half_precision_probabilities_are_taken() -> None:
     )
 
 
-def test_mistakes_are_refused() -> None:
+def test_mistakes_raise() -> None:
     with pytest.raises(ValueError, match="call inception_score_from_logits"):
         inception_score(LOGITS)
     with pytest.raises(ValueError, match="at least 0"):

@@ -1,4 +1,4 @@
-"""Agreement of clusters with classes, against scikit-learn and tables by hand."""
+"""Agreement of clusters with classes, against scikit-learn and tables computed by hand."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_by_hand() -> None:
 
 
 def test_purity_of_random_labels_shows_which_formula_a_table_used() -> None:
-    # 100 classes of 500, 100 clusters at random: the swapped formula differs only if sizes do; skewed clusters show it.
+    # 100 classes of 500, 100 random clusters: the inverse formula differs only if sizes do, as in skewed clusters.
     random = np.random.default_rng(0)
     classes = np.repeat(np.arange(100), 500)
     clusters = np.minimum(random.geometric(0.05, len(classes)), 100) - 1
@@ -94,12 +94,12 @@ def test_many_samples_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("metric", [nmi, purity, adjusted_rand, matched_accuracy])
-def test_mistakes_are_refused(metric) -> None:
+def test_mistakes_raise(metric) -> None:
     with pytest.raises(ValueError, match="classes has 2 labels for 3 rows"):
         metric([0, 1, 2], [0, 1])
     with pytest.raises(ValueError, match="empty"):
         metric(np.zeros(0, int), np.zeros(0, int))
-    with pytest.raises(ValueError, match="classes holds -1: leave unlabeled rows out"):
+    with pytest.raises(ValueError, match="classes holds -1: remove unlabeled rows"):
         metric([0, 1], [0, -1])
     with pytest.raises(ValueError, match="one integer per row"):
         metric([0.5, 1.0], [0, 1])

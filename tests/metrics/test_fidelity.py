@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: stored values, sets laid out by hand, collapsed generators."""
+"""Precision, recall, density and coverage: stored values, small sets computed by hand, collapsed generators."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ REAL, FAKE = VECTORS["metrics.a_real"], VECTORS["metrics.a_fake"]
 
 @pytest.mark.parametrize("k", [3, 5])
 def test_stored_precision_and_recall(k: int) -> None:
-    found = precision_recall(REAL, FAKE, k)
+    result = precision_recall(REAL, FAKE, k)
     expected = VECTORS[f"metrics.a_precision_k{k}"], VECTORS[f"metrics.a_recall_k{k}"]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
 
 
 def test_stored_density_and_coverage() -> None:
-    found = density_coverage(REAL, FAKE)
+    result = density_coverage(REAL, FAKE)
     np.testing.assert_allclose(
-        found, (VECTORS["metrics.a_density_k5"], VECTORS["metrics.a_coverage_k5"]), rtol=1e-12
+        result, (VECTORS["metrics.a_density_k5"], VECTORS["metrics.a_coverage_k5"]), rtol=1e-12
     )
 
 
 def test_sets_on_a_line_by_hand() -> None:
     # k = 1. Real balls: 0 +- 1, 1 +- 1, 3 +- 2, 9 +- 6. Fake balls: 2 +- 0.5, 2.5 +- 0.5, 20 +- 17.5.
     real, fake = np.array([[0.0], [1], [3], [9]]), np.array([[2.0], [2.5], [20]])
-    found = precision_recall(real, fake, k=1)
-    assert found.precision == 2 / 3  # 2 touches the ball of 1
-    assert found.recall == 2 / 4  # 3 touches the ball of 2.5; 9 is in that of 20; 0 and 1 are in none
+    result = precision_recall(real, fake, k=1)
+    assert result.precision == 2 / 3  # 2 lies on the surface of the ball of 1
+    assert (
+        result.recall == 2 / 4
+    )  # 3 lies on the surface of the ball of 2.5; 9 is in that of 20; 0 and 1 are in none
     # Balls around 2: those of 1 and 3. Around 2.5: that of 3. Around 20: none. The ball of 9 ends at 3.
     density = density_coverage(real, fake, k=1)
     assert density.density == 3 / 3
@@ -62,7 +64,7 @@ def test_constant_fakes_have_the_stated_answer() -> None:
     assert density_coverage(real, middle) == (around / 5, around / 200)
     away = np.full((50, 16), 77.7)
     assert precision_recall(real, away) == (0.0, 0.0)
-    # A generator that repeats one training image reaches that image, even in the many dimensions where products round.
+    # A generator that repeats a training image reaches that image, even in many dimensions, where products round.
     copied = np.tile(real[:1], (50, 1))
     assert precision_recall(real, copied) == (1.0, 1 / 200)
     assert precision_recall(copied, copied) == (1.0, 1.0)
@@ -76,7 +78,7 @@ def test_copies_in_wide_features_are_found_exactly() -> None:
     assert precision_recall(real, fake) == (1.0, 4 / 60)
 
 
-def test_mistakes_are_refused() -> None:
+def test_mistakes_raise() -> None:
     with pytest.raises(ValueError, match="k is 0 and real has 20 rows; k must be at least 1"):
         precision_recall(REAL[:20], FAKE[:10], 0)
     for k in (10, 11):

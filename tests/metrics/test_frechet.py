@@ -21,7 +21,7 @@ VECTORS = np.load(Path(__file__).parents[1] / "vectors_metrics.npz")
 
 
 def whitened(count: int, covariance: np.ndarray, mean: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Rows whose sample mean and unbiased covariance are exactly these."""
+    """Return rows with exactly this sample mean and unbiased covariance."""
     rows = np.random.default_rng(seed).standard_normal((count, len(mean)))
     rows -= rows.mean(0)
     rows = np.linalg.solve(np.linalg.cholesky(np.cov(rows.T)), rows.T).T
@@ -29,7 +29,7 @@ def whitened(count: int, covariance: np.ndarray, mean: np.ndarray, seed: int = 0
 
 
 def oracle(real: np.ndarray, fake: np.ndarray) -> float:
-    """The textbook formula through scipy's square root of the symmetric form; covariances must be regular."""
+    """Compute the textbook formula with scipy's square root of the symmetric form; covariances must be regular."""
     first, second = np.cov(real.T), np.cov(fake.T)
     root = scipy.linalg.sqrtm(first)
     middle = scipy.linalg.sqrtm(root @ second @ root)
@@ -38,8 +38,8 @@ def oracle(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def test_stored_values() -> None:
-    found = frechet_distance(VECTORS["metrics.a_real"], VECTORS["metrics.a_fake"])
-    np.testing.assert_allclose(found, VECTORS["metrics.a_fid"], rtol=1e-9)
+    result = frechet_distance(VECTORS["metrics.a_real"], VECTORS["metrics.a_fake"])
+    np.testing.assert_allclose(result, VECTORS["metrics.a_fid"], rtol=1e-9)
     # Fewer samples than features on both sides; the stored value is that of a 40-digit computation.
     singular = frechet_distance(VECTORS["metrics.s_real"], VECTORS["metrics.s_fake"])
     np.testing.assert_allclose(singular, VECTORS["metrics.s_fid"], rtol=1e-12)
@@ -64,7 +64,7 @@ def test_the_textbook_formula(reals: int, fakes: int, width: int) -> None:
 
 
 def test_one_singular_side_against_a_regular_one() -> None:
-    # Adding eps to the singular covariance and letting eps fall converges to the value without it.
+    # Adding eps to the diagonal of the singular covariance converges to the value without it as eps goes to 0.
     random = np.random.default_rng(2)
     real, fake = random.standard_normal((300, 20)), random.standard_normal((9, 20)) * 2
     first, second = np.cov(real.T), np.cov(fake.T)
@@ -98,7 +98,7 @@ def test_dead_and_doubled_features_and_constant_fakes_need_no_epsilon() -> None:
     np.testing.assert_allclose(frechet_distance(*with_dead), expected, rtol=1e-12)
     doubled = [np.hstack([side, side]) for side in (real, fake)]
     np.testing.assert_allclose(frechet_distance(*doubled), 2 * expected, rtol=1e-7)
-    # A point mass is at |m1 - m2|^2 + tr S1.
+    # The distance to a point mass is |m1 - m2|^2 + tr S1.
     constant = np.full((70, 5), 2.0)
     gap = real.mean(0) - 2.0
     np.testing.assert_allclose(
@@ -127,20 +127,20 @@ def test_moments_give_what_the_samples_give() -> None:
     np.testing.assert_allclose(frechet_distance_from_moments(*sides), VECTORS["metrics.a_fid"], rtol=1e-9)
 
 
-def test_rounded_covariances_are_taken_and_others_refused() -> None:
+def test_rounded_covariances_are_accepted_and_others_rejected() -> None:
     basis = np.linalg.qr(np.random.default_rng(8).standard_normal((6, 6)))[0]
     singular = basis[:, :2] @ np.diag([3.0, 1.0]) @ basis[:, :2].T
-    # Rounding to float32 leaves negative eigenvalues of float32 size: no error where that is the type given.
+    # Rounding to float32 leaves small negative eigenvalues, which are no error if the dtype is float32.
     single = ((singular + singular.T) / 2).astype(np.float32)
     assert np.linalg.eigvalsh(single.astype(float))[0] < -1e-9
     zero = np.zeros(6)
-    found = frechet_distance_from_moments(zero, single, zero, single)
-    assert 0 <= found < 1e-6
+    result = frechet_distance_from_moments(zero, single, zero, single)
+    assert 0 <= result < 1e-6
     with pytest.raises(
-        ValueError, match=r"real_covariance is no covariance: .*eigenvalue.*rounding explains"
+        ValueError, match=r"real_covariance is not a covariance: .*eigenvalue.*rounding explains"
     ):
         frechet_distance_from_moments(zero, single.astype(float), zero, np.eye(6))
-    with pytest.raises(ValueError, match="fake_covariance is no covariance"):
+    with pytest.raises(ValueError, match="fake_covariance is not a covariance"):
         frechet_distance_from_moments(zero, np.eye(6), zero, np.diag([1, 1, 1, 1, 1, -1e-3]))
     skew = np.eye(6)
     skew[0, 1] = 0.5
@@ -162,7 +162,7 @@ def test_factors_reproduce_the_covariance() -> None:
         torch.testing.assert_close(factor.T @ factor, matrix, rtol=0, atol=1e-14)
 
 
-def test_features_too_large_to_square_are_refused() -> None:
+def test_features_too_large_to_square_raise() -> None:
     for count in (3, 6):
         huge = np.random.default_rng(0).standard_normal((count, 3)) * 1e200
         with pytest.raises(ValueError, match="too large"):

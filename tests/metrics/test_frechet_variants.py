@@ -1,4 +1,4 @@
-"""Frechet distances by class and extrapolated."""
+"""Frechet distances, by class and extrapolated."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ REAL, FAKE = VECTORS["metrics.a_real"], VECTORS["metrics.a_fake"]
 def test_each_class_is_the_distance_of_its_rows() -> None:
     random = np.random.default_rng(0)
     real_labels, fake_labels = random.integers(0, 3, len(REAL)), random.integers(0, 3, len(FAKE))
-    found = frechet_distance_per_class(REAL, real_labels, FAKE, fake_labels)
-    assert isinstance(found, np.ndarray)
-    assert found.dtype == np.float64
+    result = frechet_distance_per_class(REAL, real_labels, FAKE, fake_labels)
+    assert isinstance(result, np.ndarray)
+    assert result.dtype == np.float64
     expected = [frechet_distance(REAL[real_labels == c], FAKE[fake_labels == c]) for c in range(3)]
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(result, expected, rtol=1e-13)
     as_tensor = frechet_distance_per_class(torch.from_numpy(REAL), real_labels, FAKE, fake_labels)
     assert isinstance(as_tensor, torch.Tensor)
-    assert as_tensor.tolist() == found.tolist()
+    assert as_tensor.tolist() == result.tolist()
     details = frechet_by_class(REAL, real_labels, FAKE, fake_labels)
     assert details.real_count.tolist() == np.bincount(real_labels).tolist()
     assert details.fake_count.tolist() == np.bincount(fake_labels).tolist()
@@ -52,7 +52,7 @@ def test_missing_and_small_classes_are_nan_or_flagged() -> None:
     assert math.isnan(nothing.mean)
 
 
-def test_wrong_labels_are_refused() -> None:
+def test_wrong_labels_raise() -> None:
     good = np.zeros(len(REAL), int), np.zeros(len(FAKE), int)
     with pytest.raises(ValueError, match="fake_labels has 3 labels for 1500 rows"):
         frechet_by_class(REAL, good[0], FAKE, [0, 1, 2])
@@ -66,12 +66,12 @@ def test_wrong_labels_are_refused() -> None:
 
 def test_the_stored_extrapolation_over_first_rows() -> None:
     sizes, values = VECTORS["metrics.a_fidinf_ns"], VECTORS["metrics.a_fidinf_vals"]
-    found = frechet_distance_extrapolated(REAL, FAKE, points=len(sizes), seed=None)
-    np.testing.assert_allclose(found.value, VECTORS["metrics.a_fidinf"], rtol=1e-9)
+    result = frechet_distance_extrapolated(REAL, FAKE, points=len(sizes), seed=None)
+    np.testing.assert_allclose(result.value, VECTORS["metrics.a_fidinf"], rtol=1e-9)
     slope, level = np.polyfit(1 / sizes, values, 1)
-    np.testing.assert_allclose(level, found.value, rtol=1e-9)
+    np.testing.assert_allclose(level, result.value, rtol=1e-9)
     np.testing.assert_allclose(
-        found.residual, np.sqrt(np.mean((level + slope / sizes - values) ** 2)), rtol=1e-6
+        result.residual, np.sqrt(np.mean((level + slope / sizes - values) ** 2)), rtol=1e-6
     )
 
 
@@ -83,14 +83,14 @@ def test_random_subsets_repeat_with_their_seed() -> None:
 
 
 def test_the_bias_of_few_samples_is_taken_off() -> None:
-    # Same distribution on both sides: the plain distance is all bias, most of it from the few fakes.
+    # Both sides have the same distribution: the plain distance is only bias, mostly due to the small number of fakes.
     random = np.random.default_rng(0)
     real, fake = random.standard_normal((20000, 8)), random.standard_normal((600, 8))
     plain = frechet_distance(real, fake)
     assert abs(frechet_distance_extrapolated(real, fake, points=8, seed=0).value) < plain / 2
 
 
-def test_too_few_rows_or_points_are_refused() -> None:
+def test_too_few_rows_or_points_raise() -> None:
     with pytest.raises(ValueError, match="points is 1"):
         frechet_distance_extrapolated(REAL, FAKE, points=1)
     with pytest.raises(ValueError, match="the smallest subset 1 of 8 fake rows"):

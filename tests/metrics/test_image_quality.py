@@ -23,10 +23,10 @@ def test_stored_values() -> None:
 def test_tensors_give_tensors_and_arrays_arrays() -> None:
     for metric in (psnr, ssim):
         assert isinstance(metric(X, Y), np.ndarray)
-        found = metric(torch.from_numpy(X), torch.from_numpy(Y))
-        assert found.dtype == torch.float64
-        assert found.shape == (3,)
-        assert found.tolist() == metric(X, Y).tolist()
+        result = metric(torch.from_numpy(X), torch.from_numpy(Y))
+        assert result.dtype == torch.float64
+        assert result.shape == (3,)
+        assert result.tolist() == metric(X, Y).tolist()
 
 
 def test_psnr_by_hand() -> None:
@@ -37,7 +37,7 @@ def test_psnr_by_hand() -> None:
     np.testing.assert_allclose(psnr(black * 2, other * 2, data_range=2.0)[0], 20.0, rtol=1e-12)
     whole = np.full((1, 3, 4, 4), 200, np.uint8)
     np.testing.assert_allclose(psnr(whole, whole + 5, data_range=255), 20 * np.log10(255 / 5), rtol=1e-12)
-    # Differences of unsigned numbers do not wrap around.
+    # Differences of unsigned integers do not wrap around.
     np.testing.assert_allclose(psnr(whole + 5, whole, 255), psnr(whole, whole + 5, 255), rtol=1e-14)
 
 
@@ -47,7 +47,7 @@ def test_ssim_by_its_definition() -> None:
     y = np.clip(x + 0.2 * random.standard_normal(x.shape), 0, 1)
 
     def blurred(image: np.ndarray) -> np.ndarray:
-        # truncate = 3.5 gives the 11-wide window; the border it invents is cut off.
+        # truncate = 3.5 gives the 11-wide window; the padded border is cropped.
         return scipy.ndimage.gaussian_filter(image, 1.5, truncate=3.5)[5:-5, 5:-5]
 
     expected = []
@@ -92,10 +92,10 @@ def test_luma_of_known_colors() -> None:
     colors = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.float64)[
         :, :, None, None
     ]
-    found = luma(colors)
-    assert found.shape == (4, 1, 1, 1)
+    result = luma(colors)
+    assert result.shape == (4, 1, 1, 1)
     expected = torch.tensor([16, 235, 16 + 65.481, 16 + 128.553], dtype=torch.float64)
-    torch.testing.assert_close(found.flatten(), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(result.flatten(), expected, rtol=0, atol=1e-12)
     assert luma(colors * 255, 255.0, rounded=True).flatten().tolist() == [16, 235, 81, 145]
 
 
@@ -119,7 +119,7 @@ def test_the_super_resolution_view_is_eight_bit_luma_without_border() -> None:
     np.testing.assert_allclose(scores, 10 * np.log10(255**2 / error), rtol=1e-12)
 
 
-def test_mistakes_are_refused() -> None:
+def test_mistakes_raise() -> None:
     for metric in (psnr, ssim):
         with pytest.raises(ValueError, match="two batches of one shape"):
             metric(X, Y[:2])
@@ -129,7 +129,7 @@ def test_mistakes_are_refused() -> None:
             metric(X[:0], Y[:0])
         with pytest.raises(ValueError, match=r"y holds NaN or infinite values \(first in row 1\)"):
             metric(X, np.where(np.arange(3)[:, None, None, None] == 1, np.nan, Y))
-        with pytest.raises(ValueError, match="give data_range=255"):
+        with pytest.raises(ValueError, match="pass data_range=255"):
             metric((X * 255).astype(np.uint8), (Y * 255).astype(np.uint8))
         for data_range in (0, -1, np.nan):
             with pytest.raises(ValueError, match="from black to white"):

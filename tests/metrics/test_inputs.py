@@ -1,4 +1,4 @@
-"""What every metric takes and refuses: number types, shapes, NaN, labels."""
+"""Inputs that metrics accept and reject: dtypes, shapes, NaN, labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REAL, FAKE = RANDOM.standard_normal((40, 4)), RANDOM.standard_normal((30, 4)) + 
 @pytest.mark.parametrize("name", PAIR_METRICS)
 def test_every_float_type_tensor_and_array_gives_one_answer(name: str) -> None:
     metric = PAIR_METRICS[name]
-    # Halves hold these numbers exactly.
+    # float16 represents these values exactly.
     real, fake = np.round(REAL * 64) / 64, np.round(FAKE * 64) / 64
     expected = np.asarray(metric(real, fake))
     for kind in (np.float16, np.float32, np.longdouble, ">f4"):
@@ -42,7 +42,7 @@ def test_every_float_type_tensor_and_array_gives_one_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAIR_METRICS)
-def test_bad_features_are_refused_in_a_sentence(name: str) -> None:
+def test_bad_features_raise(name: str) -> None:
     metric = PAIR_METRICS[name]
     for bad in (np.nan, np.inf):
         broken = FAKE.copy()
@@ -97,12 +97,12 @@ def test_small_tiles_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", ["frechet", "kernel", "precision", "density"])
-def test_features_too_large_for_the_arithmetic_are_refused(name: str) -> None:
+def test_features_too_large_for_the_arithmetic_raise(name: str) -> None:
     with pytest.raises(ValueError, match="too large"):
         PAIR_METRICS[name](REAL * 1e200, FAKE * 1e200)
 
 
-def test_complex_tensors_and_text_are_refused() -> None:
+def test_complex_tensors_and_text_raise() -> None:
     with pytest.raises(ValueError, match="complex"):
         as_tensor("x", torch.zeros(2, dtype=torch.complex64))
     with pytest.raises(ValueError, match="x is of type"):
@@ -123,7 +123,7 @@ def test_tiles_cover_everything_once() -> None:
         assert seen == list(range(total))
 
 
-def test_labels_are_whole_numbers_one_for_each_row() -> None:
+def test_labels_are_integers_one_for_each_row() -> None:
     assert row_labels("labels", torch.tensor([1, 2], dtype=torch.uint8)).dtype == np.int64
     for wrong in (np.zeros(3), np.zeros((3, 1), int)):
         with pytest.raises(ValueError, match="one integer per row"):
@@ -134,8 +134,8 @@ def test_labels_are_whole_numbers_one_for_each_row() -> None:
 
 def test_names_are_reached_from_the_package() -> None:
     for name in metrics.__all__:
-        found = getattr(metrics, name)
-        assert callable(found), f"{name} is hidden by a module of the same name"
-        assert found.__module__.startswith("everymode.metrics.")
+        result = getattr(metrics, name)
+        assert callable(result), f"{name} is hidden by a module of the same name"
+        assert result.__module__.startswith("everymode.metrics.")
     with pytest.raises(AttributeError, match="fid"):
         metrics.fid  # noqa: B018

@@ -16,9 +16,9 @@ REAL, FAKE = VECTORS["metrics.a_real"], VECTORS["metrics.a_fake"]
 def test_stored_values() -> None:
     np.testing.assert_allclose(kernel_distance(REAL, FAKE), VECTORS["metrics.a_kid_full"], rtol=1e-12)
     size = int(VECTORS["metrics.a_kid_subset_size"])
-    found = kernel_distance_subsets(REAL, FAKE, subset_size=size)
+    result = kernel_distance_subsets(REAL, FAKE, subset_size=size)
     np.testing.assert_allclose(
-        found, (VECTORS["metrics.a_kid_mean"], VECTORS["metrics.a_kid_std"]), rtol=1e-11
+        result, (VECTORS["metrics.a_kid_mean"], VECTORS["metrics.a_kid_std"]), rtol=1e-11
     )
     np.testing.assert_allclose(cmmd(REAL, FAKE), VECTORS["metrics.a_cmmd_unit"], rtol=1e-10)
     np.testing.assert_allclose(cmmd(REAL, FAKE, normalize=False), VECTORS["metrics.a_cmmd_raw"], rtol=1e-10)
@@ -59,10 +59,10 @@ def test_negative_values_are_kept() -> None:
 def test_subsets_draw_fakes_first_and_depend_on_the_seed() -> None:
     random = np.random.RandomState(7)
     fake_rows, real_rows = random.choice(1500, 30, replace=False), random.choice(2000, 30, replace=False)
-    found = kernel_distance_subsets(REAL, FAKE, subsets=1, subset_size=30, seed=7)
-    np.testing.assert_allclose(found[0], kernel_distance(REAL[real_rows], FAKE[fake_rows]), rtol=1e-13)
-    assert found[1] == 0
-    assert found != kernel_distance_subsets(REAL, FAKE, subsets=1, subset_size=30)
+    result = kernel_distance_subsets(REAL, FAKE, subsets=1, subset_size=30, seed=7)
+    np.testing.assert_allclose(result[0], kernel_distance(REAL[real_rows], FAKE[fake_rows]), rtol=1e-13)
+    assert result[1] == 0
+    assert result != kernel_distance_subsets(REAL, FAKE, subsets=1, subset_size=30)
 
 
 def test_cmmd_of_identical_sets_is_zero_and_constant_fakes_are_fine() -> None:
@@ -77,13 +77,13 @@ def test_cmmd_of_identical_sets_is_zero_and_constant_fakes_are_fine() -> None:
 
 def test_cmmd_of_two_points_by_hand() -> None:
     # Unit vectors at a right angle: |x - y|^2 = 2; the biased estimate is 2 - 2 exp(-2 / 200), times 1000.
-    found = cmmd([[3.0, 0.0], [1.0, 0.0]], [[0.0, 2.0], [0.0, 1.0]])
-    np.testing.assert_allclose(found, 2000 * (1 - np.exp(-0.01)), rtol=1e-12)
+    result = cmmd([[3.0, 0.0], [1.0, 0.0]], [[0.0, 2.0], [0.0, 1.0]])
+    np.testing.assert_allclose(result, 2000 * (1 - np.exp(-0.01)), rtol=1e-12)
     wider = cmmd([[3.0, 0.0], [1.0, 0.0]], [[0.0, 2.0], [0.0, 1.0]], sigma=1, scale=1)
     np.testing.assert_allclose(wider, 2 - 2 * np.exp(-1), rtol=1e-12)
 
 
-def test_mistakes_are_refused() -> None:
+def test_mistakes_raise() -> None:
     for subsets, size in ((0, 10), (5, 1), (5, 1501)):
         with pytest.raises(ValueError, match="at least 1 subset of 2 to 1500 rows"):
             kernel_distance_subsets(REAL, FAKE, subsets=subsets, subset_size=size)

@@ -1,4 +1,4 @@
-"""Nearest neighbors and the memorization gap on points whose answer is known."""
+"""Nearest neighbors and the memorization gap on points with known results."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def test_neighbors_are_those_of_all_distances(monkeypatch):
     distances = np.linalg.norm(samples[:, None].astype(float) - reference, axis=2)
     for tile in (1 << 22, 300):
         monkeypatch.setattr(inputs, "TILE_NUMBERS", tile)
-        found = nearest_rows(reference, samples, k=3)
-        np.testing.assert_array_equal(found.row, np.argsort(distances, axis=1)[:, :3])
-        np.testing.assert_allclose(found.distance, np.sort(distances, axis=1)[:, :3], rtol=1e-12)
+        result = nearest_rows(reference, samples, k=3)
+        np.testing.assert_array_equal(result.row, np.argsort(distances, axis=1)[:, :3])
+        np.testing.assert_allclose(result.distance, np.sort(distances, axis=1)[:, :3], rtol=1e-12)
 
 
 def test_a_copy_lies_at_distance_zero_exactly():
     reference = torch.randn(50, 8, generator=torch.Generator().manual_seed(0)) * 1e3 + 1e4
-    found = nearest_rows(reference, reference[[7, 3]])
-    assert found.row[:, 0].tolist() == [7, 3]
-    assert found.distance[:, 0].tolist() == [0.0, 0.0]
+    result = nearest_rows(reference, reference[[7, 3]])
+    assert result.row[:, 0].tolist() == [7, 3]
+    assert result.distance[:, 0].tolist() == [0.0, 0.0]
 
 
 def test_repeating_training_images_shows_and_fresh_samples_do_not():
@@ -41,8 +41,8 @@ def test_repeating_training_images_shows_and_fresh_samples_do_not():
     assert honest.count == 300
 
 
-def test_unequal_sides_are_refused():
-    with pytest.raises(ValueError, match="as many of both"):
+def test_unequal_sides_raise():
+    with pytest.raises(ValueError, match="the same number of both"):
         memorization_gap(torch.randn(5, 2), torch.randn(6, 2), torch.randn(4, 2))
     with pytest.raises(ValueError, match="from 1"):
         nearest_rows(torch.randn(5, 2), torch.randn(4, 2), k=6)

@@ -1,4 +1,4 @@
-"""Mode coverage of mixtures and of predicted classes: stored values, points placed by hand, perfect samplers."""
+"""Mode coverage of mixtures and of predicted classes: stored values, points set by hand, perfect samplers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def sampled(count: int, *, scale: float = 1.0, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(("rule", "name"), [("euclidean", "euclid"), ("box", "box")])
 def test_stored_values(rule: str, name: str) -> None:
-    found = mode_coverage(POINTS, torch.from_numpy(MEANS), STD, rule)
+    result = mode_coverage(POINTS, torch.from_numpy(MEANS), STD, rule)
     expected = VECTORS[f"unlabelled.mog_ring_r1_{name}"]
     np.testing.assert_allclose(
-        (found.high_quality, found.modes, found.reverse_kl), expected, rtol=1e-12, atol=0
+        (result.high_quality, result.modes, result.reverse_kl), expected, rtol=1e-12, atol=0
     )
 
 
@@ -73,17 +73,17 @@ def test_spread_follows_the_width_within_modes_and_ignores_stray_points() -> Non
 
 
 def test_a_collapsed_generator() -> None:
-    found = mode_coverage(np.tile(MEANS[:1], (30, 1)), MEANS, STD)
-    assert (found.modes, found.high_quality) == (1, 1.0)
-    np.testing.assert_allclose(found.reverse_kl, math.log(8), rtol=1e-14)
+    result = mode_coverage(np.tile(MEANS[:1], (30, 1)), MEANS, STD)
+    assert (result.modes, result.high_quality) == (1, 1.0)
+    np.testing.assert_allclose(result.reverse_kl, math.log(8), rtol=1e-14)
 
 
 def test_tiles_change_nothing_and_three_coordinates_work(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = mode_coverage(POINTS, MEANS, STD)
     monkeypatch.setattr("everymode.metrics.modes._TILE_PAIRS", 11 * 8)
     assert mode_coverage(POINTS, MEANS, STD) == whole
-    found = mode_coverage(np.zeros((4, 3)), np.eye(3) * 0.5, 1.0)
-    assert (found.modes, found.high_quality) == (3, 1.0)
+    result = mode_coverage(np.zeros((4, 3)), np.eye(3) * 0.5, 1.0)
+    assert (result.modes, result.high_quality) == (3, 1.0)
 
 
 def test_fifty_thousand_points_take_milliseconds() -> None:
@@ -116,16 +116,16 @@ def test_predicted_classes() -> None:
     labels = torch.tensor([0, 2, 2, 5])
     assert modes_hit(labels, 10) == 3
     assert class_counts(labels, 6).tolist() == [1, 0, 2, 0, 0, 1]
-    found = class_coverage(labels, 6, base="10")
-    assert found == (3, reverse_kl([1, 0, 2, 0, 0, 1], "10"))
-    # 26,000 even draws over the 1000 classes of stacked digits: all hit, and a divergence of about K / (2 N).
+    result = class_coverage(labels, 6, base="10")
+    assert result == (3, reverse_kl([1, 0, 2, 0, 0, 1], "10"))
+    # 26,000 uniform draws from the 1000 classes of stacked digits hit all, with a divergence of about K / (2 N).
     even = class_coverage(np.random.default_rng(0).integers(0, 1000, 26_000), 1000)
     assert even.modes == 1000
     np.testing.assert_allclose(even.reverse_kl, 1000 / 52_000, rtol=0.2)
 
 
-def test_mistakes_are_refused() -> None:
-    with pytest.raises(ValueError, match="rule is 'disc'; known rules are 'euclidean', 'box'"):
+def test_mistakes_raise() -> None:
+    with pytest.raises(ValueError, match="rule is 'disc'; choose one of 'euclidean', 'box'"):
         mode_coverage(POINTS, MEANS, STD, "disc")
     with pytest.raises(ValueError, match="columns must agree"):
         mode_coverage(POINTS, np.zeros((8, 3)), STD)
@@ -136,7 +136,7 @@ def test_mistakes_are_refused() -> None:
         mode_coverage([[0.0, np.nan]], MEANS, STD)
     with pytest.raises(ValueError, match="points has 0 rows"):
         mode_coverage(np.zeros((0, 2)), MEANS, STD)
-    with pytest.raises(ValueError, match="known bases"):
+    with pytest.raises(ValueError, match="choose 'e'"):
         reverse_kl([1, 1], base="2")
     for counts in ([0, 0], [2, -1]):
         with pytest.raises(ValueError, match="at least 0 with one above 0"):

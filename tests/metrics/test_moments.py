@@ -36,7 +36,7 @@ def test_one_row_at_a_time() -> None:
 
 
 def test_a_mean_far_above_the_spread_costs_nothing() -> None:
-    # Exact in float64: whole numbers of 2^-10 around 2^30. Raw second moments would lose every digit.
+    # Multiples of 2^-10 around 2^30 are exact in float64. Raw second moments would lose every digit.
     spread = np.random.default_rng(1).integers(-1024, 1024, (400, 3)) / 1024.0
     moments = streamed(spread + 2.0**30, [13, 100, 350])
     np.testing.assert_allclose(moments.covariance, np.cov(spread.T), rtol=1e-10)
@@ -50,7 +50,7 @@ def test_float32_batches_are_added_up_in_float64() -> None:
     )
 
 
-def test_merging_two_gives_the_moments_of_all_rows_and_leaves_the_other_alone() -> None:
+def test_merging_two_gives_the_moments_of_all_rows_and_leaves_the_other_unchanged() -> None:
     left, right, none = streamed(ROWS[:200], [90]), streamed(ROWS[200:], []), StreamingMoments()
     before = right.covariance
     left.merge(right)
@@ -79,14 +79,14 @@ def test_results_are_copies() -> None:
     np.testing.assert_allclose(moments.mean, ROWS.mean(0), rtol=1e-12)
 
 
-def test_mistakes_are_refused_and_add_nothing() -> None:
+def test_mistakes_raise_and_add_nothing() -> None:
     moments = StreamingMoments()
     with pytest.raises(ValueError, match="0 rows were added; at least 1"):
         _ = moments.mean
     moments.update(ROWS[:1])
     with pytest.raises(ValueError, match="at least 2 are needed"):
         _ = moments.covariance
-    with pytest.raises(ValueError, match="rows have 6 features, those before had 7"):
+    with pytest.raises(ValueError, match="rows have 6 features, earlier ones had 7"):
         moments.update(ROWS[:, :6])
     with pytest.raises(ValueError, match="rows have 2 features"):
         moments.merge(streamed(ROWS[:, :2], []))

@@ -1,4 +1,4 @@
-"""Nearest-neighbor balls against distances computed in whole numbers, where ties are exact."""
+"""Nearest-neighbor balls against distances computed in integers, where ties are exact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from everymode.metrics.neighbors import inside_balls, point_pair, squared_radii
 
 
 def exact_squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Squared distances of whole-number points, without rounding."""
+    """Compute squared distances of points with integer coordinates, without rounding."""
     return np.square(first[:, None].astype(np.int64) - second[None].astype(np.int64)).sum(-1)
 
 
@@ -47,7 +47,7 @@ def test_ties_and_copies_are_decided_exactly(
 ) -> None:
     random = np.random.default_rng(seed)
     real, fake = random.integers(0, side, (reals, width)), random.integers(0, side, (fakes, width))
-    # A power of two keeps the points exact; the origin, their mean, is not a whole number and makes products round.
+    # A power of two keeps the points exact; the origin, their mean, is not an integer and makes products round.
     checked(real, fake, k, scale=2.0**-3, shift=0.0)
     checked(real, fake, k, scale=1.0, shift=1024.0)
 
@@ -56,7 +56,7 @@ def test_ties_far_from_the_origin_and_in_small_tiles(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("everymode.metrics.inputs.TILE_NUMBERS", 97)
     random = np.random.default_rng(0)
     real, fake = random.integers(0, 3, (60, 5)), random.integers(0, 3, (50, 5))
-    fake[0] += 10**4  # an outlier raises the rounding of its own distances only
+    fake[0] += 10**4  # an outlier increases the rounding of its own distances only
     checked(real, fake, 2, scale=1.0, shift=4096.0)
 
 

@@ -1,4 +1,4 @@
-"""Agreement with torch-fidelity, where it is installed (it needs torchvision, which everymode does not)."""
+"""Agreement with torch-fidelity, if it is installed (it needs torchvision, which everymode does not)."""
 
 from __future__ import annotations
 

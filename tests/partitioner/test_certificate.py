@@ -10,6 +10,7 @@ from torch import nn
 
 from everymode.partitioner.certificate import converged_norm, norm_bound
 from everymode.partitioner.constrained import ConstrainedConv2d, ConstrainedLinear
+from everymode.partitioner.invertible import InvertibleLinear
 from everymode.partitioner.network import (
     Partitioner,
     image_partitioner,
@@ -27,12 +28,12 @@ def dense_norm(layer: ConstrainedConv2d) -> float:
 
 
 def guide(logits: torch.Tensor, part: int) -> torch.Tensor:
-    """sum_j relu(s_j - s_c), [B]."""
+    """Compute sum_j relu(s_j - s_c), [B]."""
     return (logits - logits[:, part : part + 1]).relu().sum(1)
 
 
 def settled(partitioner: Partitioner, *example: torch.Tensor) -> Partitioner:
-    """In float64, with power iterations that have converged."""
+    """Convert to float64, and iterate until the power iterations have converged."""
     partitioner.double().train()
     with torch.no_grad():
         for _ in range(50):
@@ -56,7 +57,7 @@ def test_norms_with_zero_padding_lie_between_the_estimate_and_the_bound(grid, mo
     layer = ConstrainedConv2d(3, 2, 3, grid=grid, limit=50.0).double().eval()
     exact = dense_norm(layer)
     assert converged_norm(layer) == pytest.approx(exact, rel=1e-5)
-    assert norm_bound(layer) == pytest.approx(exact, rel=1e-10)  # small enough for the whole matrix
+    assert norm_bound(layer) == pytest.approx(exact, rel=1e-10)  # small enough for the dense matrix
     monkeypatch.setattr("everymode.partitioner.certificate.MOST_DENSE", 0)
     assert norm_bound(layer) >= exact
     assert min(grid) < 4 or norm_bound(layer) < 1.3 * exact
@@ -85,7 +86,7 @@ def test_features_keep_the_certified_distance(circular):
             dim=1
         )
     assert ratio.min() >= certificate.lower_bound
-    # Infinitesimally near pairs are the hardest ones: the Jacobian's smallest singular value.
+    # Infinitely near pairs come closest to the bound: the smallest singular value of the Jacobian.
     for point in x[:5]:
         jacobian = (
             torch.autograd.functional.jacobian(partitioner.features, point[None]).flatten(1).view(-1, 16)
@@ -121,6 +122,36 @@ def test_the_guides_gradient_is_nowhere_shorter_than_the_bound():
         assert gradient.flatten(1).norm(dim=1)[outside].min() >= bound
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_the_gradient_bound_is_the_gradient_of_two_parts_that_a_plane_divides(scale):
+    # The logits differ by 0.6 h_1, so the guide toward part 1 is relu(0.6 h_1), and h = scale * x. The read-out's
+    # singular values are sqrt(2) and 0.3 sqrt(2): the second times scale and sqrt(2) is the length of the gradient.
+    body, read_out = InvertibleLinear(3), nn.Linear(3, 2)
+    partitioner = Partitioner(body, read_out).double().eval()
+    with torch.no_grad():
+        body.weight.copy_(scale * torch.eye(3))
+        read_out.weight.copy_(torch.tensor([[1.0, 0.3, 0.0], [1.0, -0.3, 0.0]], dtype=torch.float64))
+        read_out.bias.zero_()
+    assert partitioner.certify().gradient_bound == pytest.approx(0.6 * scale, rel=1e-12)
+    x = torch.tensor([[5.0, 2.0, -1.0]], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(guide(partitioner(x), 1).sum(), x)
+    assert gradient.tolist() == [pytest.approx([0.0, 0.6 * scale, 0.0], abs=1e-12)]
+
+
+def test_the_shortest_gradient_over_space_touches_the_bound():
+    torch.manual_seed(5)
+    partitioner = linear_partitioner(4, dimensions=6).double().eval()
+    with torch.no_grad():  # orthogonal rows of length 0.7: all singular values are 0.7
+        partitioner.read_out.weight.copy_(0.7 * nn.init.orthogonal_(torch.empty(4, 6, dtype=torch.float64)))
+    x = (3 * torch.randn(500, 6, dtype=torch.float64)).requires_grad_(True)
+    shortest = []
+    for part in range(4):
+        value = guide(partitioner(x), part)
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+        shortest.append(float(gradient.norm(dim=1)[value.detach() > 0].min()))
+    assert partitioner.certify().gradient_bound == pytest.approx(min(shortest), rel=1e-9)
+
+
 def test_descent_ends_in_the_part_wherever_it_begins():
     torch.manual_seed(4)
     partitioner = settled(plane_partitioner(5, blocks=2, width=8), torch.randn(2, 2, dtype=torch.float64))
@@ -146,7 +177,7 @@ def test_a_plain_network_has_no_guarantee():
     assert "Linear" in partitioner.certify().reason
 
 
-def test_what_carries_no_guarantee_says_so():
+def test_certificates_without_a_guarantee_state_the_reason():
     pooled = image_partitioner(3, channels=1, size=(4, 4), blocks=(1, 1), width=4, full_width=8)
     assert pooled.certify().lower_bound == 0
     assert "PooledHead" in pooled.certify().reason
@@ -154,7 +185,7 @@ def test_what_carries_no_guarantee_says_so():
     assert linear.lower_bound == 1
     assert (
         linear.read_out_singular_value == linear.gradient_bound == 0
-    )  # five rows in the plane depend on each other
+    )  # five rows in the plane are linearly dependent
     assert linear_partitioner(2).certify().gradient_bound > 0
 
 

@@ -1,4 +1,4 @@
-"""The partition's loss: reference values, its parts, extreme logits."""
+"""Partition loss: reference values, its terms, extreme logits."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_contradicting_neighbors_and_an_unused_part_stay_finite():
 def test_a_logit_of_minus_infinity_is_a_part_of_no_probability(second):
     anchors = torch.tensor([[1.0, -torch.inf], second], dtype=torch.float64, requires_grad=True)
     loss = partition_loss(anchors, torch.zeros(2, 2), sample_entropy_weight=1, mean_entropy_weight=1)
-    # As a logit so low that its probability is 0 to the last digit.
+    # Equal to a logit so low that its probability is 0 in this precision.
     low = anchors.detach().clamp_min(-1e4).requires_grad_(True)
     same = partition_loss(low, torch.zeros(2, 2), sample_entropy_weight=1, mean_entropy_weight=1)
     assert loss.item() == pytest.approx(same.item())
@@ -80,7 +80,7 @@ def test_gradients():
     assert torch.autograd.gradcheck(lambda both: partition_loss(both[0], both[1], **weights), logits)
 
 
-def test_what_is_refused():
+def test_errors():
     with pytest.raises(ValueError, match=r"\[3, 4\] and \[2, 4\]"):
         partition_terms(torch.randn(3, 4), torch.randn(2, 4))
     with pytest.raises(ValueError, match="at least two parts"):

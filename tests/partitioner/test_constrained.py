@@ -12,7 +12,7 @@ GRID = (4, 5)
 
 
 def dense(layer: nn.Module, weight: torch.Tensor) -> torch.Tensor:
-    """The matrix of a layer's linear map on its grid."""
+    """Return the matrix of a layer's linear map on its grid."""
     if isinstance(layer, ConstrainedLinear):
         return weight
     inputs = weight.shape[1] * GRID[0] * GRID[1]
@@ -43,13 +43,13 @@ def test_a_weight_above_the_limit_is_brought_down_to_it(make):
     acting = layer.constrained_weight()
     norm = torch.linalg.matrix_norm(dense(layer, acting), 2)
     torch.testing.assert_close(norm.item(), 0.3, rtol=1e-7, atol=0)
-    # A multiple of the stored one: only the scale changes.
+    # The constrained weight is a multiple of the stored one.
     ratio = acting / layer.weight
     torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio))
 
 
 @pytest.mark.parametrize("make", LAYERS)
-def test_a_weight_below_the_limit_is_left_alone(make):
+def test_a_weight_below_the_limit_is_left_unchanged(make):
     layer = make(100.0)
     assert torch.equal(layer.constrained_weight(), layer.weight)
 
@@ -104,7 +104,7 @@ def test_a_zero_weight_stays_zero():
     assert torch.equal(layer.constrained_weight(), torch.zeros_like(layer.weight))
 
 
-def test_what_is_refused():
+def test_errors():
     with pytest.raises(ValueError, match="odd kernels"):
         ConstrainedConv2d(1, 1, 4, grid=(4, 4), limit=0.9)
     with pytest.raises(ValueError, match="spectral norm is 0"):

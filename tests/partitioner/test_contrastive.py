@@ -1,4 +1,4 @@
-"""NT-Xent: reference values, its two forms, gradients."""
+"""NT-Xent: reference values, the symmetric and the one-sided form, gradients."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_gradients(symmetric):
     )
 
 
-def test_what_is_refused():
+def test_errors():
     with pytest.raises(ValueError, match="at least 2"):
         nt_xent(torch.randn(1, 3), torch.randn(1, 3))
     with pytest.raises(ValueError, match=r"\[4, 3\] and \[4, 2\]"):

@@ -1,4 +1,4 @@
-"""Learning a partition: files, resuming after a kill in each stage, points, k-means, and what is refused."""
+"""Learning a partition: files, resuming after a kill in each stage, points, k-means, errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def through(tmp_path_factory) -> Path:
-    """A partition that was learned without a break."""
+    """Folder of a partition that was learned without interruption."""
     out = tmp_path_factory.mktemp("through") / "whole"
     learn(out)
     return out
@@ -58,7 +58,7 @@ def test_the_folder_and_the_report(digits, through):
 
 
 @pytest.mark.parametrize("steps", [2, 4, 6])
-def test_a_killed_run_goes_on_bit_for_bit(through, tmp_path, steps):
+def test_a_killed_run_resumes_bit_for_bit(through, tmp_path, steps):
     ended = run(learn, tmp_path / "out", steps, output=tmp_path / "killed")
     assert ended.code == -signal.SIGKILL
     assert not (tmp_path / "out" / "report.json").exists()
@@ -80,7 +80,7 @@ def test_a_request_to_stop_is_heard_and_nothing_is_lost(digits, through, tmp_pat
     assert all(torch.equal(value, expected[name]) for name, value in partitioner.state_dict().items())
 
 
-def test_a_finished_partition_is_loaded_and_another_is_refused(digits, through):
+def test_a_finished_partition_is_loaded_and_another_raises(digits, through):
     before = (through / "partitioner.safetensors").stat().st_mtime_ns
     learn_partition(digits, TINY, through)
     assert (through / "partitioner.safetensors").stat().st_mtime_ns == before
@@ -139,7 +139,7 @@ def test_points(tmp_path, network):
     assert (tmp_path / "parts.png").is_file()
 
 
-def test_what_is_refused(digits, tmp_path):
+def test_errors(digits, tmp_path):
     with pytest.raises(ValueError, match="60 images can't make 61 parts"):
         learn_partition(digits, replace(TINY, k=61), tmp_path)
     with pytest.raises(ValueError, match="lower neighbors"):

@@ -29,11 +29,11 @@ def test_a_copy_is_a_neighbor_and_the_image_itself_is_not():
 
 def test_the_vote():
     neighbors = torch.tensor([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
-    # Row 3 is unlabeled: it neither asks nor votes. Row 2's neighbors say 0, and it is 1.
+    # Row 3 is unlabeled: it is neither scored nor votes. Row 2's neighbors have label 0, and it has 1.
     assert neighbor_accuracy(neighbors, torch.tensor([0, 0, 1, -1])) == pytest.approx(2 / 3)
     assert math.isnan(neighbor_accuracy(neighbors, torch.tensor([-1] * 4)))
 
 
-def test_what_is_refused():
-    with pytest.raises(ValueError, match="4 neighbors were asked for among 4 images; ask for 1 to 3"):
+def test_errors():
+    with pytest.raises(ValueError, match="4 neighbors were requested among 4 images; request 1 to 3"):
         nearest_neighbors(torch.randn(4, 2), 4)

@@ -1,4 +1,4 @@
-"""Partitioners: shapes, both heads, layouts, frozen use, residual blocks."""
+"""Partitioners: shapes, both heads, layouts, frozen parameters, residual blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_images(pooled):
     partitioner = image_partitioner(5, pooled=pooled, **SMALL)
     images = torch.randn(3, 2, 8, 4)
     assert partitioner(images).shape == (3, 5)
-    # Without pooling every number of the image is still there.
+    # Without pooling there are as many features as values in the image.
     assert partitioner.features(images).shape == (3, 8 if pooled else 64)
     assert partitioner.num_parts == 5
 
@@ -100,8 +100,8 @@ def test_squeezing_keeps_lengths():
     torch.testing.assert_close(Squeeze()(x).norm(), x.norm())
 
 
-def test_what_is_refused():
-    with pytest.raises(ValueError, match="ask for at least 2"):
+def test_errors():
+    with pytest.raises(ValueError, match="a partition has at least 2 parts"):
         image_partitioner(1)
     with pytest.raises(ValueError, match="28x30 can't be halved 3 times"):
         image_partitioner(4, size=(28, 30))

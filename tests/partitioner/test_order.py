@@ -1,4 +1,4 @@
-"""Which images each step sees."""
+"""Rows of each step's batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first read-out: the best of several, in the features' own scale; and that of k-means."""
+"""Initial read-out: the best of several, in the original scale of the features; and that of k-means."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SETTINGS = replace(DIGITS, k=3, starts=6, start_steps=150)
 
 
 def blobs() -> tuple[torch.Tensor, torch.Tensor]:
-    """Three groups of 40, far from the origin and in different units."""
+    """Return three groups of 40 features, far from the origin and in different units."""
     torch.manual_seed(0)
     means = torch.tensor([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
     groups = torch.arange(3).repeat_interleave(40)
     return (means[groups] + torch.randn(120, 2)) * torch.tensor([1.0, 1000.0]) + 50, groups
 
 
-def test_it_finds_groups_and_says_how_well_each_start_did():
+def test_it_finds_groups_and_reports_how_well_each_start_did():
     features, groups = blobs()
     scaled = features / torch.tensor([1.0, 1000.0])
     neighbors = nearest_neighbors(scaled - scaled.mean(0), 5)
@@ -31,7 +31,7 @@ def test_it_finds_groups_and_says_how_well_each_start_did():
     table = torch.zeros(3, 3).index_put_((groups, parts), torch.ones(120), accumulate=True)
     assert table.amax(1).sum() >= 115
     assert losses.shape == (6,)
-    # The chosen one's loss, from the plain function of all images with each of their neighbors.
+    # The loss of the selected read-out, computed by `partition_loss` from all images and each of their neighbors.
     logits = features @ weight.T + bias
     every = partition_loss(
         logits.repeat(5, 1),

@@ -1,4 +1,4 @@
-"""Files: damage and absence are told, nothing half-written is left."""
+"""Files of a partition: round trips, errors for damaged or missing files, atomic writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_state_comes_back_and_is_replaced(tmp_path):
     assert facts == {"step": 2, "list": [1, None, "x"]}
 
 
-def test_damage_is_told(tmp_path):
+def test_damaged_files_raise(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no partitioner"):
         load_partitioner(tmp_path)
     save_partitioner(plane_partitioner(3, blocks=1, width=4), tmp_path, {})

@@ -1,4 +1,4 @@
-"""Settings: refusals, and the way through JSON."""
+"""Settings: errors, and the round trip through JSON."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def test_through_json_and_back(settings):
 
 
 @pytest.mark.parametrize(
-    ("numbers", "said"),
+    ("numbers", "message"),
     [
         ({"k": 1}, "at least 2 parts"),
-        ({"pretext_batch": 1}, "views of one image have no others"),
+        ({"pretext_batch": 1}, "each view is compared with other images"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"mean_entropy_weight": float("nan")}, "mean_entropy_weight can't be negative"),
         ({"gray": 1.5}, "share between 0 and 1"),
@@ -29,8 +29,8 @@ def test_through_json_and_back(settings):
         ({"starts": 0}, "starts must be at least 1"),
     ],
 )
-def test_impossible_numbers_are_sentences(numbers, said):
-    with pytest.raises(ValueError, match=said):
+def test_impossible_numbers_raise(numbers, message):
+    with pytest.raises(ValueError, match=message):
         replace(IMAGES, **numbers)
 
 

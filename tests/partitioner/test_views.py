@@ -1,4 +1,4 @@
-"""Random views: what stays, what moves, ranges, gradients, and that one row does not depend on another."""
+"""Random views: invariants, geometry, ranges, gradients, and independence of rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def draws(count: int, moment: str = "m", **options: object) -> Draws:
     return Draws(0, moment, Rows.all(count), **options)
 
 
-def test_nothing_asked_for_changes_nothing():
+def test_the_default_changes_nothing():
     images = torch.rand(3, 3, 6, 8, dtype=torch.float64) * 2 - 1
     torch.testing.assert_close(Views()(images, draws(3)), images)
 
@@ -62,14 +62,14 @@ def test_a_quarter_turn_moves_pixels_not_proportions():
     seen = Views(rotation=90)(image, Turned(0, "m", Rows.all(1)))
     torch.testing.assert_close(seen, image.rot90(dims=(2, 3)))
     wide = torch.zeros(1, 1, 3, 9, dtype=torch.float64)
-    wide[..., 1, 3:6] = 1  # three pixels beside each other become three below each other
+    wide[..., 1, 3:6] = 1  # a row of three pixels becomes a column of three
     expected = torch.zeros_like(wide)
     expected[..., 4] = 1
     torch.testing.assert_close(Views(rotation=90)(wide, Turned(0, "m", Rows.all(1))), expected)
 
 
 def test_crops_stay_inside_the_image():
-    # A ramp read at any place inside it keeps its slope; beyond the border it would be flat.
+    # A ramp sampled anywhere inside the image keeps its slope; beyond the border it would be flat.
     ramp = torch.linspace(-1, 1, 32, dtype=torch.float64).expand(200, 1, 32, 32)
     seen = Views(crop=0.25)(ramp, draws(200, dtype=torch.float64))
     inner = seen[:, 0, :, 2:-2].diff(dim=2)
@@ -84,7 +84,7 @@ def test_colors_stay_in_range_and_gray_is_gray():
     assert seen.min() >= -1 and seen.max() <= 1
     gray = Views(gray=1.0)(images, draws(50, dtype=torch.float64))
     torch.testing.assert_close(gray, gray.mean(1, keepdim=True).expand_as(gray))
-    # Turning colors leaves gray images and the gray part of all others alone.
+    # Rotating colors changes neither gray images nor the gray component of other images.
     turned = Views(hue=0.02)(0.3 * images, draws(50, dtype=torch.float64))
     torch.testing.assert_close(turned.mean(1), 0.3 * images.mean(1))
     assert not torch.allclose(turned, 0.3 * images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.context
 import os
 import socket
 import sys
@@ -54,6 +55,13 @@ def run_ranks(ranks: int, target: Callable[..., None], *arguments: object, outpu
         Ended(process.exitcode, text.read_text() if text.is_file() else "")
         for process, text in zip(processes, texts, strict=True)
     ]
+
+
+def forking(method: str) -> multiprocessing.context.BaseContext:
+    """In place of `multiprocessing.get_context`: processes that the server forks, not new ones that import all anew."""
+    assert method == "spawn", "a forked process would inherit what this one has computed"
+    _start_server()
+    return _CONTEXT
 
 
 def _start_server() -> None:

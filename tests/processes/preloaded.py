@@ -9,4 +9,4 @@ os.environ["OMP_NUM_THREADS"] = "1"
 for name in ("torch._dynamo", "everymode.runs.run", "toy_games", "train_digits"):
     import_module(name)
 import_module("torch").set_num_threads(1)
-import_module("everymode.training.trainer").save_curves = import_module("unrendered").unrendered_curves
+import_module("quick").quick_runs(import_module("pytest").MonkeyPatch())

@@ -18,6 +18,7 @@ NUMBERS = {
     "snapshot": 4,
     "width": 4,
     "batch_size": 16,
+    "watch_samples": 20,
     "mirror": True,
     "clusters": 5,
     "refresh_every": 5,

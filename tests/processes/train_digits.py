@@ -28,6 +28,7 @@ def train_digits(
     if send and int(os.environ.get("RANK", "0")) == rank:
         _signal_itself(signal.Signals[send], at)
     given = {"steps": STEPS, "tick": 2, "snapshot": 4, "width": 4, "batch_size": 16, "mirror": True}
+    given |= {"watch_samples": 20}
     try:
         everymode.train("omni-gan-digits", out=out, resume=resume, device="cpu", **(given | numbers))
     except Stopped as stopped:

@@ -159,5 +159,5 @@ def test_recipes_on_labels_refuse_data_without() -> None:
     for name in RECIPES:
         recipe = find(name)
         if recipe.needs_labels():
-            with pytest.raises(ValueError, match="conditions on labels, and the data has none"):
+            with pytest.raises(ValueError, match="needs labels, and the data has none"):
                 replace(recipe, num_classes=0).build()

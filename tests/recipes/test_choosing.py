@@ -63,33 +63,37 @@ def test_a_name_that_there_is_not_gets_near_ones() -> None:
 
 
 def test_a_number_of_a_part_that_is_not_chosen_says_which_have_it() -> None:
-    with pytest.raises(ValueError, match="clusters is a number of labels") as caught:
+    with pytest.raises(ValueError, match="clusters is a hyper-parameter of labels") as caught:
         with_choices(PLAIN, clusters=3)
     assert str(caught.value) == (
-        "clusters is a number of labels clusters, online-clusters, autoencoder, classifier, rotation, and gan-32 has "
-        "labels none. Choose --labels clusters or --labels online-clusters or --labels autoencoder to set it"
+        "clusters is a hyper-parameter of labels clusters, online-clusters, autoencoder, classifier, rotation, but "
+        "gan-32 has labels none. Choose --labels clusters or --labels online-clusters or --labels autoencoder to set it"
     )
-    with pytest.raises(ValueError, match=r"shortened is a number of networks standard, .*, and .* biggan\."):
+    with pytest.raises(
+        ValueError, match=r"shortened is a hyper-parameter of networks standard, .*, but .* biggan\."
+    ):
         with_choices(OMNI, shortened=True)
-    with pytest.raises(ValueError, match=r"where is a number of norm .*, and gan-32 has norm none"):
+    with pytest.raises(ValueError, match=r"where is a hyper-parameter of norm .*, but gan-32 has norm none"):
         with_choices(PLAIN, where="blocks")
     with pytest.raises(ValueError, match=r"mine has no labels part\. Choose --labels clusters"):
         with_choices(Recipe(name="mine"), clusters=3)
-    with pytest.raises(ValueError, match="and omni-gan-digits has labels Own"):
+    with pytest.raises(ValueError, match="but omni-gan-digits has labels Own"):
         with_choices(replace(OMNI, labels=Own()), clusters=3)
 
 
 def test_what_was_chosen_in_the_same_call_counts() -> None:
-    with pytest.raises(ValueError, match=r"clusters is a number of labels .* and gan-32 has labels given"):
+    with pytest.raises(
+        ValueError, match=r"clusters is a hyper-parameter of labels .* but gan-32 has labels given"
+    ):
         with_choices(PLAIN, labels="given", num_classes=3, clusters=3)
     with pytest.raises(
-        ValueError, match="is a number of labels given, and omni-gan-digits has labels clusters"
+        ValueError, match="is a hyper-parameter of labels given, but omni-gan-digits has labels clusters"
     ):
         with_choices(OMNI, labels="clusters", fake_labels="data")
 
 
 def test_a_number_that_nothing_has_gets_the_nearest() -> None:
-    with pytest.raises(UnknownNumber, match=r"gan-32 has no number called 'widht'\. Did you mean width\?"):
+    with pytest.raises(UnknownNumber, match=r"gan-32 has no hyper-parameter 'widht'\. Did you mean width\?"):
         with_choices(PLAIN, widht=3)
 
 
@@ -97,7 +101,7 @@ def test_a_number_that_nothing_has_gets_the_nearest() -> None:
 def test_zero_no_longer_means_automatic(name: str) -> None:
     wrong = "" if name == "metric_extractor" else 0
     with pytest.raises(
-        ValueError, match=rf"{name} is chosen automatically by auto \(None in Python\), not by 0"
+        ValueError, match=rf"{name} can't be (0|''): for automatic, set it to auto \(None in Python\)"
     ):
         with_choices(OMNI, **{name: wrong})
 
@@ -120,7 +124,7 @@ def test_conditional_is_labels_now(value: bool) -> None:
     for numbers in ({}, {"labels": "none"}):
         with pytest.raises(
             ValueError,
-            match="conditional is no number of a recipe any more: labels says it now: --labels given, or",
+            match="conditional is not a hyper-parameter any more: use --labels given or",
         ):
             with_choices(PLAIN, conditional=value, **numbers)
 
@@ -130,7 +134,7 @@ def test_values_of_a_wrong_kind_are_refused_as_anywhere() -> None:
         with_choices(OMNI, labels="clusters", clusters="many")
     with pytest.raises(ValueError, match="loss must be of type Loss, not Given"):
         with_choices(OMNI, loss=Given())
-    with pytest.raises(ValueError, match="there are labels, and the hinge loss has a scalar head"):
+    with pytest.raises(ValueError, match="there are labels, but the hinge loss has a scalar head"):
         with_choices(OMNI, loss="hinge", head="scalar")
     assert with_choices(PLAIN, loss="hinge").loss == Hinge()
 

@@ -107,7 +107,7 @@ def test_samples_are_asked_for_by_names_or_numbers(shapes_run: Run) -> None:
     assert [len(torch.cat(seen[-4:])[:, block].unique()) for block in range(3)] == [5, 6, 3]
     with pytest.raises(ValueError, match=r"knows 0 to 5 \(red, green, blue"):
         generator.sample(1, label="star,pink,large")
-    with pytest.raises(ValueError, match="no label of each of 3 kinds"):
+    with pytest.raises(ValueError, match="does not name one label of each of 3 kinds"):
         generator.sample(1, label="star")
 
 
@@ -190,7 +190,7 @@ def test_fakes_as_in_the_data_never_have_labels_that_do_not_meet_there(tmp_path:
 
 def test_a_law_that_nothing_shows_is_refused() -> None:
     recipe = TWO_DOMAINS.with_numbers(fake_labels="data", combination_counts=())
-    with pytest.raises(ValueError, match="not known which go together: choose uniform"):
+    with pytest.raises(ValueError, match="joint frequencies are unknown: set fake_labels to uniform"):
         recipe.build()
 
 
@@ -209,14 +209,14 @@ def test_the_weight_decay_follows_the_images_of_a_class() -> None:
 @pytest.mark.parametrize("name", ["biggan-32", "biggan-digits"])
 def test_recipes_for_one_label_refuse_several(name: str) -> None:
     facts = open_images(DATA["omni-gan-shapes"]).facts()
-    with pytest.raises(ValueError, match=r"has 3 labels, and .* conditions on one: choose one of them"):
+    with pytest.raises(ValueError, match=r"has 3 labels, but .* takes one: select one of them"):
         find(name).for_data(facts)
 
 
 def test_data_whose_labels_are_all_missing_are_refused(tmp_path: Path) -> None:
     images = np.zeros((20, 1, 16, 16), np.uint8)
     bare = in_memory("bare", images, np.full(20, -1), ["a", "b"])
-    with pytest.raises(ValueError, match="none of the 20 images of bare has a label"):
+    with pytest.raises(ValueError, match="none of the 20 images of bare has one: label some"):
         find("omni-gan-digits").for_data(bare.facts())
     with pytest.raises(ValueError, match="bare has no labels, and omni-gan-digits needs them"):
         train("omni-gan-digits", bare, tmp_path, device="cpu", quiet=True)
@@ -226,6 +226,7 @@ def test_data_whose_labels_are_all_missing_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["ac-gan-digits", "multi-hinge-gan-digits"])
 def test_a_class_head_needs_two_classes(name: str) -> None:
     with pytest.raises(
-        ValueError, match="tells labels apart, and there is 1: choose another loss, such as projection"
+        ValueError,
+        match="needs at least 2 labels, and there is 1: choose another loss, such as --loss projection",
     ):
         replace(find(name), num_classes=1).build()

@@ -183,16 +183,16 @@ def test_three_steps(norm: Norm, numbers: dict[str, object]) -> None:
 def test_numbers_that_make_no_sense() -> None:
     digits = unconditional.CNN_DIGITS
     for name, value, said in (
-        ("fraction", 0.0, "fraction is a share"),
+        ("fraction", 0.0, "fraction must be above 0"),
         ("gain", 0.0, "gain must be above 0"),
         ("interval", 0, "interval must be at least 1"),
         ("momentum", 1.0, "momentum must be at least 0 and below 1"),
     ):
         with pytest.raises(ValueError, match=said):
             SparsityAware(**{name: value})
-    with pytest.raises(ValueError, match=r"set momentum to 0, not 0\.5, or in_place to False"):
+    with pytest.raises(ValueError, match=r"momentum 0\.5 averages .* set momentum to 0, or in_place to off"):
         SparsityAware(momentum=0.5, in_place=True)
-    with pytest.raises(ValueError, match=r"BatchNorm normalizes features, which .* has no place for"):
+    with pytest.raises(ValueError, match=r"--norm batch normalizes features, which .* does not support"):
         replace(unconditional.RESNET_DIGITS, norm=norms.BatchNorm())
     with pytest.raises(ValueError, match="clip must be above 0"):
         norms.WeightClipping(clip=0.0)

@@ -112,13 +112,14 @@ def test_the_shared_margin_costs_nothing_before_its_step() -> None:
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith(TELLS_CLASSES_APART)])
 def test_a_class_head_needs_two_classes(name: str) -> None:
     with pytest.raises(
-        ValueError, match="tells labels apart, and there is 1: choose another loss, such as projection"
+        ValueError,
+        match="needs at least 2 labels, and there is 1: choose another loss, such as --loss projection",
     ):
         find(name).with_numbers(num_classes=1).build()
 
 
 def test_a_label_that_can_only_be_one_class_is_named() -> None:
-    with pytest.raises(ValueError, match="one of an image's labels has 1: leave that label out"):
+    with pytest.raises(ValueError, match="one of an image's labels has 1: omit that label"):
         find("omni-gan-digits").with_numbers(num_classes=(10, 1)).build()
 
 
@@ -129,9 +130,7 @@ def test_combinations_that_make_no_sense() -> None:
         find("multi-hinge-k1-gan-digits").with_numbers(accumulation=2)
     half = hide_labels(toy_data(), 0.4).facts()
     for name in ("biggan-digits", "multi-hinge-shared-gan-digits"):
-        with pytest.raises(
-            ValueError, match=r"asks for a label of each image, and 24 of 40 .* have no label"
-        ):
+        with pytest.raises(ValueError, match=r"needs a label for each image, and 24 of 40 .* have none"):
             find(name).for_data(half)
     halving = (
         "multi-hinge-gan-digits",
@@ -146,18 +145,19 @@ def test_combinations_that_make_no_sense() -> None:
         assert find(name).with_numbers(labeled_share=0.0).for_data(half).labeled_share == 0
     with pytest.raises(ValueError, match="improved needs aux_on_fake"):
         AuxiliaryClassifier(improved=True, aux_on_fake=False)
-    with pytest.raises(ValueError, match="hinge_start is a step, 0 or later, not -5"):
+    with pytest.raises(ValueError, match="hinge_start must be a step, at least 0, not -5"):
         find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=-5)
     third = find("multi-hinge-gan-digits").with_numbers(labeled_share=0.3, batch_size=64)
     assert third.for_data(half).labeled_share == 0.3
     assert third.labeled_rows_share() == 19 / 64
     for name in ("ac-gan-digits", "multi-hinge-k1-gan-digits", "biggan-digits", "reacgan-digits"):
-        with pytest.raises(ValueError, match=r"each image has 2 labels, and .* conditions on one"):
+        with pytest.raises(ValueError, match=r"each image has 2 labels, but .* takes one"):
             find(name).with_numbers(num_classes=(3, 4)).build()
-    with pytest.raises(ValueError, match="gamma is the weight of R1 and R2 already"):
+    with pytest.raises(ValueError, match="gamma already sets the weights of R1 and R2"):
         find("r3gan-digits").with_numbers(r1_weight=1.0)
     with pytest.raises(
-        ValueError, match="ada goes by the zero of the scores, and the relativistic loss has none"
+        ValueError,
+        match="ada needs scores where 0 means undecided, and those of the relativistic loss have no such",
     ):
         find("r3gan-digits").with_numbers(augmentation="ada")
 
@@ -203,10 +203,10 @@ def test_a_few_strays_are_not_shown_again_and_again(name: str) -> None:
     recipe = find(name).with_numbers(batch_size=64)
     fitted = recipe.for_data(strays(100))
     assert fitted.labeled_share == 0.9 and fitted.labeled_rows_share() == 58 / 64
-    assert "100 of 1,000 images have no label: 58 rows of each batch of 64" in " ".join(fitted.notes())
+    assert "100 of 1,000 images have no label: 58 images of each batch of 64" in " ".join(fitted.notes())
     fitted = recipe.for_data(strays(3))
     assert fitted.labeled_rows_share() == 1
-    assert "3 images have no label, too few for a row of each batch: they are not shown" in fitted.notes()
+    assert "3 images have no label, fewer than one per batch: they are not used" in fitted.notes()
     assert not any("no label" in note for note in recipe.for_data(strays(0)).notes())
 
 
@@ -222,7 +222,7 @@ def test_margins_that_never_count_are_told() -> None:
     recipe = find("multi-hinge-shared-gan-digits")
     assert not recipe.notes()
     (note,) = replace(recipe, steps=300).notes()
-    assert "begin to count at step 600, and training ends at 300: this is projection alone" in note
+    assert "starts at step 600, but training ends at 300, so this is only projection" in note
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_share_of_labeled_images_below_one_row_is_refused_at_once() -> None:
     for name in ("omni-gan-digits", "reacgan-digits", "multi-hinge-k1-gan-digits"):
         with pytest.raises(
             ValueError,
-            match=r"labeled_share is 0.004, which is not one row of a batch of 64: give at least 0.0156",
+            match=r"labeled_share 0.004 is less than one image of a batch of 64: set labeled_share to at least 0.0156",
         ):
             find(name).with_numbers(labeled_share=0.004)
         assert find(name).with_numbers(labeled_share=0.01).labeled_share == 0.01

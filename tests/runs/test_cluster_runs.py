@@ -160,7 +160,7 @@ def test_generators_are_no_clusters(tmp_path: Path, capsys: pytest.CaptureFixtur
     run = everymode.train("mgan-ring", out=tmp_path, steps=2, quiet=True)
     capsys.readouterr()
     assert main(["clusters", str(run.folder)]) == 2
-    assert "name generators" in capsys.readouterr().err
+    assert "numbers of generators" in capsys.readouterr().err
     assert main(["sample", str(run.folder), "--cluster", "1"]) == 2
     assert "this one's are generators, so use --label" in capsys.readouterr().err
 
@@ -175,7 +175,7 @@ def test_a_flat_folder_from_the_command_line(tmp_path: Path, capsys: pytest.Capt
     small = ["--steps", "2", "--width", "4", "--batch-size", "8", "--watch-samples", "0", "--device", "cpu"]
     assert main(["train", "self-conditioned-32", "--data", str(photos), "--out", str(out), *small]) == 0
     said = capsys.readouterr().out
-    assert "6 clusters stand for labels" in said and "labels refreshed at step 0" in said
+    assert "labels are 6 clusters" in said and "labels refreshed at step 0" in said
     (run_folder,) = out.iterdir()
     assert main(["clusters", str(run_folder), "--data", str(photos), "--out", str(tmp_path / "shown")]) == 0
     assert len(list((tmp_path / "shown").glob("cluster-*.png"))) == 6

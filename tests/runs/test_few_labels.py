@@ -108,8 +108,8 @@ def test_the_share_asks_for_both_kinds(few: Callable[..., Run]) -> None:
         ({"labeled_fraction": 0.0}, "above 0 and at most 1, not 0.0"),
         ({"labeled_fraction": 1.2}, "above 0 and at most 1, not 1.2"),
         ({"labeled_fraction": float("nan")}, "above 0 and at most 1"),
-        ({"labeled_share": -0.1}, "between 0 .* and 1, not -0.1"),
-        ({"labeled_share": 1.1}, "between 0 .* and 1, not 1.1"),
+        ({"labeled_share": -0.1}, "from 0 .* to 1, not -0.1"),
+        ({"labeled_share": 1.1}, "from 0 .* to 1, not 1.1"),
     ],
 )
 def test_shares_outside_their_range_are_refused(wrong: dict[str, float], words: str) -> None:
@@ -160,6 +160,6 @@ def test_the_watch_leaves_hidden_labels_out() -> None:
     [("biggan-digits", "digits:held-out"), ("conditional-gan-grid", "grid:samples=500")],
 )
 def test_recipes_that_need_every_label_refuse_hidden_ones(name: str, data: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"asks for a label of each image, and .* have no label"):
+    with pytest.raises(ValueError, match=r"needs a label for each image, and .* have none"):
         train(name, data, tmp_path, device="cpu", quiet=True, labeled_fraction=0.5)
     assert not list(tmp_path.iterdir())

@@ -44,11 +44,10 @@ def toy(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.mark.usefixtures("rendered_curves")
 def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = everymode.train(
-        "omni-gan-digits", out=tmp_path, device="cpu", steps=4, tick=2, snapshot=2, width=4, batch_size=16
-    )
+    small = {"steps": 4, "tick": 2, "snapshot": 2, "width": 4, "batch_size": 16, "watch_samples": 20}
+    run = everymode.train("omni-gan-digits", out=tmp_path, device="cpu", **small)
     assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
     assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
@@ -69,6 +68,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert f"run {run.folder}" in said and "10 classes" in said and "discriminator steps" in said
     assert run.generator().sample(2, label=3).shape == (2, 1, 16, 16)
     assert torch.equal(everymode.load(run.folder).sample(2), run.generator().sample(2))
+    monkeypatch.undo()  # curves are rendered once
     repeated = train(run.recipe, out=tmp_path, device="cpu", quiet=True)
     states = [files.read_state(each.folder / "checkpoints" / "step-0000004") for each in (run, repeated)]
     assert differences(*states) == []
@@ -102,7 +102,7 @@ def test_numbers_are_checked_before_a_folder_is_made(toy: Callable[..., Run], tm
 
 
 def test_a_batch_that_can_not_be_cut_leaves_no_folder(toy: Callable[..., Run], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="can't be cut into 3"):
+    with pytest.raises(ValueError, match="can't be divided into 3 micro-batches"):
         toy(accumulation=3)
     assert not (tmp_path / "runs").exists()
 
@@ -210,6 +210,7 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
 
 def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
     tiny = {"out": tmp_path, "device": "cpu", "quiet": True, "steps": 1, "width": 4, "batch_size": 16}
+    tiny |= {"watch_samples": 20}
 
     def run(**numbers: object) -> Path:
         return everymode.train("omni-gan-digits", **({"resume": "auto"} | tiny | numbers)).folder
@@ -348,7 +349,7 @@ def test_a_recipe_file_is_kept_with_the_run_and_can_be_resumed(tmp_path: Path) -
     kept = run.folder / "recipe.py"
     again = train(str(kept), **options, resume=run.folder, steps=3)
     assert again.recipe.loss.extra == 0.25 and again.steps == 3
-    with pytest.raises(ValueError, match="a recipe of your own"):
+    with pytest.raises(ValueError, match="a custom recipe"):
         everymode.load(run.folder)
     assert everymode.load(run.folder, recipe=run.recipe).sample(1).shape == (1, 1, 16, 16)
 
@@ -453,7 +454,8 @@ def test_a_run_that_does_not_begin_leaves_no_folder(toy: Callable[..., Run], tmp
 
 def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     small = {"steps": 2, "tick": 1, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path}
-    run = train(DIGITS, data="shapes:labels=shape,samples=64", watch_samples=20, **small)
+    small |= {"watch_samples": 20}
+    run = train(DIGITS, data="shapes:labels=shape,samples=64", **small)
     assert run.recipe.held_out == ""
     mine = replace(DIGITS, data="", held_out="digits:held-out")
     assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"

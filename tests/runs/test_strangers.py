@@ -179,9 +179,9 @@ def test_the_numbers_of_a_run_that_are_text_name_no_code_while_it_trains(trained
         ("data.source", ["x"], "data.source is a list, not text"),
         ("data.classes", ["0", 1], r"data.classes\[\] is 1, not text"),
         ("recipe.numbers.steps", "many", "steps must be of type int, not 'many'"),
-        ("recipe.numbers.class_counts", [1, {}], r"class_counts is a list with \{\} in it"),
-        ("recipe.numbers.batch_size", 2**70, "batch_size is 1180591620717411303424, which no run had"),
-        ("recipe.parts.norm", "spectral", "its recipe is not whole"),
+        ("recipe.numbers.class_counts", [1, {}], r"class_counts is a list that contains \{\}"),
+        ("recipe.numbers.batch_size", 2**70, "batch_size is 1180591620717411303424; it must be between"),
+        ("recipe.parts.norm", "spectral", "its recipe is incomplete"),
         ("recipe.parts.networks", ..., "its recipe has no networks, loss or labels"),
         ("format", 1.5, "format is 1.5, not a whole number"),
     ],
@@ -221,7 +221,7 @@ def test_no_field_of_a_card_or_of_a_partition_names_code(trained: Path, trap: Pa
 def test_a_damaged_partition_is_named_by_the_recipe_that_is_given_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
     facts = open_images("digits:train").facts()
-    with pytest.raises(ValueError, match=r"config\.json is damaged, or no partition's"):
+    with pytest.raises(ValueError, match=r"config\.json is damaged, or not the file of a partition"):
         settings_of(tmp_path, facts, None)
 
 

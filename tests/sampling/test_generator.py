@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from toy_games import ToyRecipe, toy_data, toy_trainer
 
 from everymode.recipe import Recipe
@@ -54,6 +55,63 @@ def test_a_run_a_checkpoint_and_a_saved_folder_draw_the_same(run: Path, tmp_path
     assert again.classes == CLASSES
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_save_that_fails_changes_nothing(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    folder = tmp_path / "saved"
+    if existing:
+        generator.save(folder)
+        (folder / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()} if existing else {}
+
+    def full_disk(state: object, path: Path) -> None:
+        path.write_bytes(b"cut")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("everymode.sampling.generator.save_file", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        generator.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == (["saved"] if existing else [])
+    assert ({path.name: path.read_bytes() for path in folder.iterdir()} if existing else {}) == before
+
+
+def test_a_save_into_a_folder_replaces_its_generator_and_leaves_other_files(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "labels.safetensors").write_bytes(b"of another generator")
+    generator.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "config.json",
+        "generator.safetensors",
+        "notes.txt",
+    ]
+    expected = load(tmp_path).sample(2)
+
+    def killed(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        generator.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"has weights but no config\.json"):
+        load(tmp_path)
+    monkeypatch.undo()
+    assert torch.equal(load(generator.save(tmp_path)).sample(2), expected)
+
+
+def test_learned_label_state_is_saved(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"weights": torch.ones(3)[::2]}
+    monkeypatch.setattr(generator.labels, "sampling_state", lambda: state)
+    for folder in (tmp_path / "new", tmp_path):
+        generator.save(folder)
+        assert torch.equal(load_file(folder / "labels.safetensors")["weights"], torch.ones(2))
+        assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
 def test_the_averaged_generator_is_what_is_shared(run: Path) -> None:
     trainer = toy_trainer(SMALL, toy_data(size=16))
     trainer.step()
@@ -84,10 +142,10 @@ def test_each_image_may_have_a_seed_of_its_own(generator: Generator) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"n": 2.0}, "n is how many to draw, a whole number such as 16, not 2.0"),
+        ({"n": 2.0}, "n is the number of images, an integer such as 16, not 2.0"),
         ({"n": 2, "label": 1.5}, "label is a class by number or name, .* not 1.5"),
-        ({"n": 2, "seed": 1.5}, "seed is a whole number, .* not 1.5"),
-        ({"n": 2, "seed": [1, "2"]}, "seed is a whole number, .* not "),
+        ({"n": 2, "seed": 1.5}, "seed is an integer, .* not 1.5"),
+        ({"n": 2, "seed": [1, "2"]}, "seed is an integer, .* not "),
     ],
 )
 def test_things_of_another_kind_are_refused_in_a_sentence(
@@ -139,7 +197,7 @@ def test_wrong_counts_are_refused(generator: Generator) -> None:
     with pytest.raises(ValueError, match="2 labels for 3 images"):
         generator.sample(3, label=[0, 1])
     for wrong in ({"n": 0}, {"n": 1, "batch_size": 0}):
-        with pytest.raises(ValueError, match="ask for at least one image"):
+        with pytest.raises(ValueError, match="n and batch_size must be at least 1, not"):
             generator.sample(**wrong)
 
 
@@ -147,7 +205,7 @@ def test_a_generator_without_labels_refuses_one(generator: Generator) -> None:
     from everymode.labels.given import NoLabels
 
     bare = Generator(generator.network, NoLabels())
-    with pytest.raises(ValueError, match="knows no labels, so it can't draw label 'bee'"):
+    with pytest.raises(ValueError, match="has no labels, so it can't draw label 'bee'"):
         bare.sample(1, label="bee")
 
 
@@ -235,18 +293,18 @@ def test_a_config_can_not_name_code_elsewhere(module: str, monkeypatch: pytest.M
         config_of(SMALL, parts={"loss": {said: module, "numbers": {}}}) for said in ("name", "own")
     )
     monkeypatch.setattr("importlib.import_module", lambda name: pytest.fail(f"imported {name}"))
-    with pytest.raises(ValueError, match="a recipe of your own"):
+    with pytest.raises(ValueError, match="a custom recipe"):
         recipe_of(own)
     with pytest.raises(ValueError, match="no part for loss is called"):
         recipe_of(part)
-    with pytest.raises(ValueError, match="a recipe of your own"):
+    with pytest.raises(ValueError, match="a custom recipe"):
         recipe_of(own_part)
 
 
 @pytest.mark.parametrize("name", ["Path", "replace", "math", "CIFAR10", "missing", "weight_decay_for"])
 def test_only_parts_are_taken_from_recipe_modules(name: str) -> None:
     loss = record_of(SMALL)["parts"]["loss"]
-    with pytest.raises(ValueError, match="its recipe is not whole"):
+    with pytest.raises(ValueError, match="its recipe is incomplete"):
         recipe_of(config_of(SMALL, parts={name: loss}))
     with pytest.raises(ValueError, match="no part for loss is called"):
         recipe_of(config_of(SMALL, parts={"loss": loss | {"name": name}}))
@@ -256,12 +314,12 @@ def test_only_parts_are_taken_from_recipe_modules(name: str) -> None:
     "changes", [{"parts": 1}, {"numbers": 1}, {"parts": {"loss": {"name": "omni"}}}, {"parts": {"loss": 1}}]
 )
 def test_a_damaged_recipe_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="its recipe is not whole"):
+    with pytest.raises(ValueError, match="its recipe is incomplete"):
         recipe_of(config_of(SMALL, **changes))
 
 
 def test_a_name_that_is_no_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="a recipe of your own"):
+    with pytest.raises(ValueError, match="a custom recipe"):
         recipe_of(config_of(SMALL, own="OmniGAN().build"))
 
 
@@ -286,7 +344,7 @@ def test_a_recipe_of_ones_own_is_passed_along(tmp_path: Path) -> None:
     trainer = toy_trainer(recipe)
     config = config_of(recipe) | {"data": {"classes": ["a", "b", "c"]}}
     folder = Generator(trainer.average, trainer.game.labels, config=config).save(tmp_path)
-    with pytest.raises(ValueError, match=r"a recipe of your own \(ToyRecipe .*recipe=RECIPE"):
+    with pytest.raises(ValueError, match=r"a custom recipe \(ToyRecipe .*recipe=RECIPE"):
         load(folder)
     # The numbers are the file's; the recipe brings the code.
     generator = load(folder, recipe=ToyRecipe())

@@ -67,7 +67,7 @@ def test_each_image_may_have_a_seed_of_its_own() -> None:
     whole, _ = sample_accepted(generator(), 12, seed=5)
     picked, _ = sample_accepted(generator(), 3, seed=[16, 5, 12], batch_size=2)
     assert torch.equal(picked, whole[[11, 0, 7]])
-    with pytest.raises(TypeError, match="n is how many to draw"):
+    with pytest.raises(TypeError, match="n is the number of images"):
         sample_accepted(generator(), 2.0)
 
 
@@ -93,9 +93,9 @@ def test_proportions_of_the_labels_stay() -> None:
 
 def test_what_cannot_tell_is_refused() -> None:
     for source in (painter(), painter(labels=False)):
-        with pytest.raises(ValueError, match="can't tell whether a sample is what was asked for"):
+        with pytest.raises(ValueError, match="can't tell whether a sample matches its label"):
             sample_accepted(source, 3)
-    with pytest.raises(ValueError, match="redrawn 0 times or more, not 3 by 64 and -1 times"):
+    with pytest.raises(ValueError, match="retries at least 0, not 3, 64 and -1"):
         sample_accepted(generator(), 3, retries=-1)
     with pytest.raises(ValueError, match="truncation is a factor"):
         sample_accepted(generator(), 3, truncation=-1.0)
@@ -128,7 +128,7 @@ def test_rejection_is_part_of_the_protocol() -> None:
 def test_rejection_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="rejection is -1 redraws"):
         Sampling(rejection=-1)
-    with pytest.raises(ValueError, match="statistics of the batch at hand would notice"):
+    with pytest.raises(ValueError, match="which changes batch statistics"):
         Sampling(rejection=3, batch_norm="batch")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,6 +24,19 @@ def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_text_is_utf_8(tmp_path: Path) -> None:
     write_text_atomic(tmp_path / "text", "größer\n", shared=True)
     assert (tmp_path / "text").read_bytes() == "größer\n".encode()
+
+
+def test_all_that_is_written_is_flushed_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(os.fstat(file).st_ino))
+    write_text_atomic(tmp_path / "status.json", "one")
+    assert flushed == [path.stat().st_ino for path in (tmp_path / "status.json", tmp_path)]
+    flushed.clear()
+    with atomic_folder(tmp_path / "step") as beside:
+        (beside / "state").mkdir()
+        (beside / "state" / "numbers").write_text("two")
+    inside = ("state/numbers", "state", "")
+    assert flushed == [*((tmp_path / "step" / path).stat().st_ino for path in inside), tmp_path.stat().st_ino]
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -524,7 +524,7 @@ def test_lazy_terms_are_averaged_over_the_moves_they_were_in() -> None:
 
 
 def test_accumulation_must_divide_the_batch_of_a_process() -> None:
-    with pytest.raises(ValueError, match="can't be cut into 3 equal parts"):
+    with pytest.raises(ValueError, match="can't be divided into 3 micro-batches"):
         ToyRecipe(batch_size=8, accumulation=3)
 
 

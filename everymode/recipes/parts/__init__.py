@@ -1,1 +1,1 @@
-"""The parts that several papers share. A paper's own part stands in the paper's recipe file."""
+"""Parts that several papers share. A part of one paper is in the recipe file of that paper."""

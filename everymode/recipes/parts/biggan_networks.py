@@ -1,4 +1,4 @@
-"""BigGAN's networks.
+"""Networks of BigGAN.
 
 Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019; layouts and
 initialization follow ajbrock/BigGAN-PyTorch, which Omni-GAN and others use.
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BigGAN(Networks):
-    """Residual networks, the generator under spectral normalization; the label enters the generator's batch norms."""
+    """Residual networks; the generator has spectral normalization and class-conditional batch normalization."""
 
     takes_label_blocks: ClassVar[bool] = True
 
     shared_dim: int = 0
-    """Length of the label embedding that the generator's layers share; 0 = a table per layer (as on CIFAR)."""
+    """Length of the label embedding shared by the generator's layers; 0 = one embedding table per layer (CIFAR)."""
     hierarchical: bool = False
-    """Feed a chunk of z to every block of the generator (needs shared_dim, where there are labels)."""
+    """Feed a chunk of z to every block of the generator (with labels, needs shared_dim)."""
     generator_attention: int = 0
-    """Grid size after which the generator attends to itself; 0 = nowhere."""
+    """Size in pixels of the features after which the generator has a self-attention layer; 0 = none."""
     discriminator_attention: int = 0
-    """Grid size after which the discriminator attends to itself; 0 = nowhere."""
+    """Size in pixels of the features after which the discriminator has a self-attention layer; 0 = none."""
     initialization: Literal["normal", "orthogonal", "glorot"] = "normal"
-    """Initial weights: N(0, 0.02), orthogonal, or Glorot's uniform with biases of zero."""
+    """Initial weights: N(0, 0.02), orthogonal, or Glorot uniform with zero biases."""
     spectral_epsilon: float = 1e-8
     """Epsilon of spectral normalization."""
     normalize_embeddings: bool = False
-    """Normalize the generator's label tables too (as SAGAN does)."""
+    """Apply spectral normalization to the generator's label embeddings too (as SAGAN does)."""
     tapered: bool = False
-    """Quarter width in the generator's last and the discriminator's first block (SAGAN at 32 pixels)."""
+    """Use a quarter of the width in the generator's last and the discriminator's first block (SAGAN at 32 pixels)."""
     doublings: int | None = None
-    """Times that the generator doubles its first grid; auto = as often as keeps that grid at 4 pixels or more."""
+    """Number of upsampling blocks of the generator; auto = as many as keep its first features at 4 pixels or more."""
     circular_padding: bool = False
-    """Circular padding in the discriminator's 3x3 convolutions, in place of zeros."""
+    """Use circular instead of zero padding in the discriminator's 3x3 convolutions."""
     fused_resampling: bool = True
-    """Do up- and down-sampling and the convolution beside them as one operation: exact, and faster on most machines."""
+    """Fuse up- and downsampling with the adjacent convolution: exact, and faster on most machines."""
 
     @property
     def has_blocks(self) -> bool:
@@ -61,43 +61,34 @@ class BigGAN(Networks):
         attention = self.generator_attention or self.discriminator_attention
         small = replace(
             self,
-            width=8 if attention else 4,  # attention asks for 8
+            width=8 if attention else 4,  # attention needs 8
             latent_dim=24,
             shared_dim=min(self.shared_dim, 8),
         )
-        given = recipe.num_classes
-        classes = (3,) * len(given) if isinstance(given, tuple) else 3
+        classes = recipe.num_classes
+        classes = (3,) * len(classes) if isinstance(classes, tuple) else 3
         return super(BigGAN, small).shrunk(replace(recipe, networks=small, num_classes=classes))
 
     def for_codes(self, code_dim: int) -> Networks:
         return replace(super().for_codes(code_dim), hierarchical=False)
 
     def output_head(self) -> Callable[[int, int], nn.Module] | None:
-        """What ends the generator: (feature channels, image channels) -> head(features, size); None: a convolution."""
+        """Return the generator's output head, (feature channels, image channels) -> head(features, size), or None."""
         return None
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        """The generator's embedding tables stay as they are, as in BigGAN's code, unless `normalize_embeddings` says
-        otherwise.
-        """
         import torch
 
-        from everymode.networks.biggan import (
-            BigGANDiscriminator,
-            BigGANGenerator,
-            DiscriminatorLayout,
-            discriminator_layout,
-            generator_widths,
-        )
+        from everymode.networks import biggan
         from everymode.norms.spectral import spectral_norm
         from everymode.norms.weight import normalize_weights, without_embeddings
 
-        widths = generator_widths(needs.size, self.width, doublings=self.doublings)
-        layout = discriminator_layout(needs.size, self.width, doublings=self.doublings)
+        widths = biggan.generator_widths(needs.size, self.width, doublings=self.doublings)
+        layout = biggan.discriminator_layout(needs.size, self.width, doublings=self.doublings)
         if self.tapered:
             widths = (*widths[:-1], self.width)
-            layout = DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
-        generator = BigGANGenerator(
+            layout = biggan.DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
+        generator = biggan.BigGANGenerator(
             needs.size,
             widths=widths,
             num_classes=needs.num_labels,
@@ -109,7 +100,7 @@ class BigGAN(Networks):
             output=self.output_head(),
             fused=self.fused_resampling,
         )
-        discriminator = BigGANDiscriminator(
+        discriminator = biggan.BigGANDiscriminator(
             needs.size,
             head=needs.head,
             widths=layout.widths,

@@ -1,4 +1,4 @@
-"""Clusters of features that are learned first, and clustered once: what Logo-GAN's and RotNet's labels share."""
+"""Labels by clusters of fixed features, which are learned first and clustered once: base of Logo-GAN and RotNet GAN."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from everymode.training.preparation import Preparation
 
 KEPT = "clusters.safetensors"
-"""The file of a run's folder with the extractor, the centers and the cluster of each image."""
+"""File in the run folder with the feature extractor, the cluster centers and the cluster of each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KMeansLabels(Labels):
-    """Clusters of features of the images; `num_labels` says how many."""
+    """Labels by k-means clusters of image features; `num_labels` returns their number."""
 
     cluster_images: int = 50_000
-    """Images that are clustered each time; all others take the nearest center."""
+    """Images used per clustering; all others are assigned to the nearest center."""
     cluster_starts: int = 10
-    """Runs of k-means++ of the first clustering, of which the best is kept."""
+    """Number of k-means++ runs of the first clustering; the best one is used."""
 
     def check(self) -> None:
         self.require_at_least_1("clusters", "cluster_images", "cluster_starts")
         clusters = getattr(self, "clusters", None) or 1
         if self.cluster_images < clusters:
             raise ValueError(
-                f"{clusters} clusters can't be found in {self.cluster_images} images: raise cluster_images, or ask for "
-                "fewer clusters"
+                f"{clusters} clusters need at least as many images, not {self.cluster_images}: raise cluster_images or "
+                "reduce clusters"
             )
 
     def require_images(self, clusters: int, facts: DataFacts) -> None:
-        """Raise ValueError where there are fewer images than clusters."""
+        """Raise ValueError if there are fewer images than clusters."""
         if clusters > facts.num_images:
             raise ValueError(
-                f"{clusters} clusters can't be found in the {facts.num_images:,} examples of {facts.name}: ask for "
-                "fewer, or give more images"
+                f"{clusters} clusters need at least as many examples, not the {facts.num_images:,} of {facts.name}: "
+                "reduce clusters, or add examples"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FixedFeatures(KMeansLabels):
-    """Clusters found once. A subclass says what features are: `extractor`, and `learn_features`."""
+    """Labels by one clustering of fixed features. Subclasses define the features: `extractor` and `learn_features`."""
 
     clusters: int = 100
     """Number of clusters."""
@@ -58,28 +58,27 @@ class FixedFeatures(KMeansLabels):
         return self.clusters
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """Raises ValueError where there are fewer images than clusters."""
         self.require_images(self.clusters, facts)
         return recipe
 
     def notes(self, recipe: Recipe) -> list[str]:
         return [
-            f"{self.clusters} clusters of {self.features_name()} stand for labels: they are found first, once"
+            f"labels are {self.clusters} clusters of {self.features_name()}, computed once before training"
         ]
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         return replace(recipe, labels=replace(self, clusters=3, cluster_starts=2))
 
     def features_name(self) -> str:
-        """What is clustered, in a word or two."""
+        """Return the name of the features in sentences."""
         raise NotImplementedError
 
     def extractor(self, recipe: Recipe) -> nn.Module:
-        """A network with `features(x) -> [B, F]`, not yet learned."""
+        """Return a network with `features(x) -> [B, F]`, not yet trained."""
         raise NotImplementedError
 
     def extractor_example(self, recipe: Recipe) -> Tensor:
-        """One example from which the extractor tells F."""
+        """Return an input of the extractor, from which F is determined."""
         import torch
 
         return torch.zeros(1, 2) if recipe.takes_points else torch.zeros(1, recipe.channels, *recipe.size)
@@ -87,7 +86,7 @@ class FixedFeatures(KMeansLabels):
     def learn_features(
         self, recipe: Recipe, extractor: nn.Module, data: Any, preparation: Preparation
     ) -> None:
-        """Train the extractor in place, unless there is nothing to learn."""
+        """Train the extractor in place, if it must be trained."""
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.fixed_clusters import FixedClusters
@@ -103,7 +102,7 @@ class FixedFeatures(KMeansLabels):
         )
 
     def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
-        """Learn the features and cluster them, or load what was found; a run that was killed on the way goes on."""
+        """Learn the features and cluster them, or load the saved clusters. An interrupted run resumes."""
         from everymode.draws import Draws, Rows
         from everymode.labels.fixed_clusters import FixedClusters
 
@@ -128,27 +127,27 @@ class FixedFeatures(KMeansLabels):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedFeatures(FixedFeatures):
-    """Features of a network that is trained first, on a task of its own."""
+    """Labels by clusters of the features of a network that is trained first, on another task."""
 
     feature_steps: int = 20_000
-    """Steps of that network's training."""
+    """Training steps of the feature network."""
     feature_batch: int = 64
-    """Images in a step of it."""
+    """Batch size of the feature network's training."""
     feature_lr: float = 1e-3
-    """Its learning rate (Adam)."""
+    """Learning rate (Adam) of the feature network."""
 
     def check(self) -> None:
         super().check()
         self.require_at_least_1("feature_steps", "feature_batch")
         if not 0 < self.feature_lr < math.inf:
-            raise ValueError(f"feature_lr must be a number above 0, not {self.feature_lr}")
+            raise ValueError(f"feature_lr must be above 0 and finite, not {self.feature_lr}")
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = replace(self, feature_steps=2, feature_batch=8)
         return super(LearnedFeatures, small).shrunk(recipe)
 
     def pretraining(self, recipe: Recipe, name: str) -> Any:
-        """How `everymode.training.pretraining.pretrain` trains the network."""
+        """Return the settings of `everymode.training.pretraining.pretrain`."""
         from everymode.training.pretraining import Pretraining
 
         return Pretraining(

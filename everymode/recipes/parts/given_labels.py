@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NoLabels(Labels):
-    """No labels: those that the data have play no part."""
+    """No labels; labels of the data are ignored."""
 
     def num_labels(self, recipe: Recipe) -> None:
         return None
@@ -30,16 +30,16 @@ class NoLabels(Labels):
 
 @dataclass(frozen=True, kw_only=True)
 class Given(Labels):
-    """The data's labels, one or several an image. Where some are missing, a loss says what it does without."""
+    """Labels of the dataset, one or several per image. The loss determines how images without a label are used."""
 
     leaves_unlabeled: ClassVar[bool] = True
 
     fake_labels: Literal["uniform", "data", "reused"] = "uniform"
-    """Labels of generated images in training: all equally likely, as frequent as in the data (several labels of an
-    image together), or those of the real images of the same move."""
+    """Labels of generated images in training: drawn uniformly, drawn with the frequencies of the dataset (jointly, if
+    images have several labels), or those of the real images of the same update."""
     labeled_share: float | None = None
-    """Share of every batch that is drawn from labeled images, the rest from unlabeled ones; 0 = as the data come;
-    auto = as the data come, but at least half where a loss has a term for each kind."""
+    """Fraction of each batch drawn from labeled images. 0 = same ratio as the dataset. auto = dataset ratio, raised to
+    0.5 for losses with separate labeled and unlabeled terms."""
 
     @property
     def needs_given(self) -> bool:
@@ -52,28 +52,29 @@ class Given(Labels):
     def check(self) -> None:
         if self.labeled_share is not None and not 0 <= self.labeled_share <= 1:
             raise ValueError(
-                f"labeled_share is a share of the batch between 0 (as the data come) and 1, not {self.labeled_share}"
+                f"labeled_share must be a fraction of the batch from 0 (same ratio as the dataset) to 1, not "
+                f"{self.labeled_share}"
             )
 
     def check_in(self, recipe: Recipe) -> None:
         if self.labeled_share and not recipe.labeled_rows():
             raise ValueError(
-                f"labeled_share is {self.labeled_share}, which is not one row of a batch of {recipe.batch_size}: "
-                f"give at least {1 / recipe.batch_size:.3g}, or 0 to show images as the data have them"
+                f"labeled_share {self.labeled_share} is less than one image of a batch of {recipe.batch_size}: set "
+                f"labeled_share to at least {1 / recipe.batch_size:.3g}, or to 0 for the same ratio as the dataset"
             )
 
     def num_labels(self, recipe: Recipe) -> int | tuple[int, ...]:
         return recipe.num_classes
 
     def images_per_label(self, recipe: Recipe) -> tuple[float, float] | None:
-        """Of several label blocks, the mean number of images and of classes counts."""
+        """Return (labeled images, classes); their means over the label blocks if images have several labels."""
         sizes = recipe.num_classes if isinstance(recipe.num_classes, tuple) else (recipe.num_classes,)
         return sum(recipe.class_counts) // len(sizes), sum(sizes) / len(sizes)
 
     def for_data(self, recipe: Recipe, facts: DataFacts) -> Recipe:
-        """With half of every batch of labeled images, where some images have no label, no share is asked for and the
-        loss averages over both kinds (Multi-hinge GAN, equation 8). Where more than half of the images are labeled the
-        batch has as many as the data: few strays are not shown again and again.
+        """Return the recipe with `labeled_share` set if it is automatic, some images have no label, and the loss
+        averages over labeled and unlabeled images (Multi-hinge GAN, equation 8): to 0.5, or to the ratio of the dataset
+        if that is higher, so that a few unlabeled images are not repeated often.
         """
         averages = recipe.loss is not None and recipe.loss.averages_over_unlabeled
         if facts.num_unlabeled and self.labeled_share is None and averages:
@@ -82,25 +83,27 @@ class Given(Labels):
         return recipe
 
     def notes(self, recipe: Recipe) -> list[str]:
-        told = []
+        notes = []
         if self.fake_labels != "reused" and self._compared_in_pairs(recipe):
-            told.append(
-                "each fake is compared with a real one, so it takes that one's label (fake_labels reused)"
-            )
+            notes.append("each fake is compared with a real, so it gets the same label (fake_labels reused)")
         if not self.labeled_share or isinstance(recipe.num_classes, tuple):
-            return told
+            return notes
         rows, unlabeled = recipe.labeled_rows(), recipe.num_images - sum(recipe.class_counts)
         if rows == recipe.batch_size:
-            shown = "too few for a row of each batch: they are not shown"
-            return [*told, f"{unlabeled:,} images have no label, {shown}"]
+            too_few = "fewer than one per batch: they are not used"
+            return [*notes, f"{unlabeled:,} images have no label, {too_few}"]
         return [
-            *told,
-            f"{unlabeled:,} of {recipe.num_images:,} images have no label: {rows} rows of each batch of "
-            f"{recipe.batch_size} are of labeled images (labeled_share)",
+            *notes,
+            f"{unlabeled:,} of {recipe.num_images:,} images have no label: {rows} images of each batch of "
+            f"{recipe.batch_size} are labeled (labeled_share)",
         ]
 
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
-        """Raises ValueError if labels are to be as frequent as in the data, and no image has all of its labels."""
+        """Build the label source.
+
+        Raises:
+            ValueError: if `fake_labels` is "data" and no image has all of its labels.
+        """
         from everymode.labels.given import GivenLabels
 
         count, reuse = recipe.num_classes, self.fake_labels == "reused" or self._compared_in_pairs(recipe)
@@ -110,8 +113,8 @@ class Given(Labels):
             return GivenLabels(count, recipe.class_counts, reuse=reuse)
         if not recipe.combination_counts:
             raise ValueError(
-                "fake_labels is data, but no image has all of its labels, so it is not known which go together: choose "
-                "uniform"
+                "fake_labels is data, but no image has all of its labels, so their joint frequencies are unknown: set "
+                "fake_labels to uniform"
             )
         combinations = [each[:-1] for each in recipe.combination_counts]
         counts = [each[-1] for each in recipe.combination_counts]

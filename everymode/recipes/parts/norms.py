@@ -1,4 +1,4 @@
-"""What normalizes a discriminator: the rivals of sparsity-aware normalization, and nothing at all.
+"""Normalizations of the discriminator that sparsity-aware normalization is compared with, and none.
 
 Formulas and papers: `everymode.norms`.
 """
@@ -16,25 +16,38 @@ if TYPE_CHECKING:
 
     from everymode.game import Weighted
     from everymode.norms.weight import WeightRule
+    from everymode.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoNorm(Norm):
-    """Nothing is normalized."""
+    """No normalization."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightRuleNorm(Norm):
-    """A rule for the weights of all layers, or of those in residual blocks."""
+    """Normalization of the weights of all layers, or of those in residual blocks."""
 
     where: Literal["all", "blocks"] = "all"
-    """All layers; or those in residual blocks alone, with spectral normalization outside (SAN's paper on BigGAN)."""
+    """Normalized layers: all, or those in residual blocks, with spectral normalization elsewhere (SAN on BigGAN)."""
     spectral_epsilon: float = 1e-8
     """Epsilon of spectral normalization."""
 
     def rule(self) -> WeightRule | None:
-        """The rule; None where the weights are normalized in another way."""
+        """Return the rule, or None if the weights are normalized in another way."""
         raise NotImplementedError(f"{type(self).__name__} has no rule(): define it")
+
+    def uses_epsilon(self) -> bool:
+        """Return whether `spectral_epsilon` has an effect."""
+        return self.blocks_only
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        if self.uses_epsilon() or self.spectral_epsilon == WeightRuleNorm.spectral_epsilon:
+            return []
+        return [
+            f"spectral_epsilon {self.spectral_epsilon} has no effect on the discriminator: only --norm spectral and "
+            "--where blocks use it"
+        ]
 
     def check(self) -> None:
         if not 0 <= self.spectral_epsilon < math.inf:
@@ -57,22 +70,25 @@ class WeightRuleNorm(Norm):
 
 
 def in_blocks(name: str, layer: nn.Module) -> bool:
-    """Whether a layer of a discriminator, by its name, is in a residual block."""
+    """Return whether a layer of a discriminator, by its name, is in a residual block."""
     return "blocks" in name.split(".")
 
 
 def outside_blocks(name: str, layer: nn.Module) -> bool:
-    """Whether it is not."""
+    """Return whether a layer of a discriminator, by its name, is in no residual block."""
     return not in_blocks(name, layer)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spectral(WeightRuleNorm):
-    """Spectral normalization: each weight over its largest singular value, or over a convolution's true norm."""
+    """Spectral normalization: each weight divided by its largest singular value."""
 
     estimate: Literal["matrix", "convolution", "exact"] = "matrix"
-    """What a convolution is divided by: the norm of its kernel as a matrix (SN-GAN); its true operator norm, by power
-    iteration through the convolution; or the exact one, by Fourier transform and singular values (slow)."""
+    """Divisor of convolutions: norm of the kernel as a matrix (SN-GAN); operator norm of the convolution, estimated by
+    power iteration; or the exact operator norm, by Fourier transform and singular values (slow)."""
+
+    def uses_epsilon(self) -> bool:
+        return self.estimate == "matrix" or self.blocks_only
 
     def rule(self) -> WeightRule:
         from everymode.norms import convolution_spectral_norm, exact_spectral_norm, spectral_norm
@@ -84,7 +100,7 @@ class Spectral(WeightRuleNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightNorm(WeightRuleNorm):
-    """Each kernel over its own length, times a learned one."""
+    """Weight normalization: each kernel divided by its length, times a learned one."""
 
     def rule(self) -> WeightRule:
         from everymode.norms import weight_norm
@@ -94,10 +110,10 @@ class WeightNorm(WeightRuleNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class Orthonormal(Norm):
-    """A cost of each kernel's distance, as a matrix, from an orthonormal one."""
+    """Penalty on the distance of each kernel, as a matrix, from an orthonormal one."""
 
     orthonormal_weight: float = 1e-4
-    """Weight of that cost."""
+    """Weight of the penalty on kernels that are not orthonormal."""
 
     def check(self) -> None:
         self.require_at_least_0("orthonormal_weight")
@@ -111,8 +127,9 @@ class Orthonormal(Norm):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(Norm):
-    """Each image's features, over channels and positions, to mean 0 and variance 1."""
+    """Layer normalization: features of each image, over channels and positions, to mean 0 and variance 1."""
 
+    option: ClassVar[str] = "--norm layer"
     normalizes_features: ClassVar[bool] = True
 
     def feature_norm(self) -> Head:
@@ -123,8 +140,9 @@ class LayerNorm(Norm):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Norm):
-    """Batch normalization in the discriminator, which then judges reals and fakes in two passes."""
+    """Batch normalization in the discriminator, which then scores reals and fakes in two passes."""
 
+    option: ClassVar[str] = "--norm batch"
     normalizes_features: ClassVar[bool] = True
     normalizes_batches: ClassVar[bool] = True
 
@@ -136,10 +154,10 @@ class BatchNorm(Norm):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightClipping(Norm):
-    """All of the discriminator's parameters clipped after each of its steps."""
+    """Clipping of all parameters of the discriminator after each of its optimizer steps."""
 
     clip: float = 0.01
-    """The largest absolute value that is left."""
+    """Largest absolute value of a parameter after clipping."""
 
     def check(self) -> None:
         if not 0 < self.clip < math.inf:

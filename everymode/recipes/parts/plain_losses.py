@@ -1,6 +1,6 @@
 """Losses on one score per image: hinge, logistic, Wasserstein, least squares, and relativistic pairs.
 
-Formulas and papers: `everymode.losses.adversarial`. A head says how the score depends on the label.
+Formulas and papers: `everymode.losses.adversarial`. The head determines how the score depends on the label.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PlainLoss(Loss):
-    """A loss on one score per image."""
+    """Loss on one score per image."""
 
     formula: ClassVar[str]
-    """The loss in words."""
+    """Name of the loss in sentences."""
 
     head: Literal["scalar", "projection", "per-label"] | None = None
-    """How the score depends on the label: not at all, by projection, or an output per label of which the label picks
-    one (Self-Conditioned GAN's); auto = per-label where there are labels, else scalar."""
+    """Head of the discriminator: scalar (without labels), projection, or one output per label, selected by the label
+    (Self-Conditioned GAN); auto = per-label with labels, scalar without."""
     class_bias: bool = False
-    """Projection with a bias per class, as PGMGAN's released code has it."""
+    """Add a bias per class to the projection head (PGMGAN's released code)."""
 
     @property
-    def called(self) -> str:  # type: ignore[override]
-        """Its name in sentences."""
+    def called(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  depends on head
+        """Name of the loss in sentences."""
         return self.formula
 
     def adversarial(self) -> AdversarialLoss:
-        """The loss of both players."""
+        """Return the loss of both players."""
         raise NotImplementedError(f"{type(self).__name__} has no adversarial(): define it")
 
     def check(self) -> None:
         if self.class_bias and self.head != "projection":
-            raise ValueError("class_bias is of projection: set head to projection, or class_bias to off")
+            raise ValueError("class_bias needs head projection: set head to projection, or class_bias to off")
 
     def needs_labels(self, recipe: Recipe) -> bool:
         return recipe.num_labels is not None if self.head is None else self.head != "scalar"
@@ -52,11 +52,12 @@ class PlainLoss(Loss):
         return LossPieces(self.adversarial(), self.head_for(recipe.num_labels))
 
     def head_for(self, num_labels: int | tuple[int, ...] | None) -> Head:
-        """The discriminator's head for so many labels."""
+        """Return the discriminator's head for this number of labels."""
         from everymode.networks.heads import ProjectionHead, ScalarHead, SelectHead
 
         if num_labels is None:
             return ScalarHead
+        assert isinstance(num_labels, int)
         if self.head == "projection":
             return partial(ProjectionHead, num_classes=num_labels, class_bias=self.class_bias)
         return partial(SelectHead, num_classes=num_labels)
@@ -64,12 +65,12 @@ class PlainLoss(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class Hinge(PlainLoss):
-    """The hinge loss; with projection BigGAN's."""
+    """Hinge loss; with projection it is BigGAN's loss."""
 
     formula: ClassVar[str] = "the hinge loss"
 
     @property
-    def called(self) -> str:  # type: ignore[override]
+    def called(self) -> str:
         return "projection" if self.head == "projection" else self.formula
 
     def adversarial(self) -> AdversarialLoss:
@@ -80,7 +81,7 @@ class Hinge(PlainLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class Logistic(PlainLoss):
-    """The logistic loss with the non-saturating generator: the original GAN's."""
+    """Logistic loss with the non-saturating generator loss of the original GAN."""
 
     formula: ClassVar[str] = "the logistic loss"
 
@@ -92,7 +93,7 @@ class Logistic(PlainLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class Wasserstein(PlainLoss):
-    """The Wasserstein loss, whose discriminator something else must keep Lipschitz: a gradient penalty, or a norm."""
+    """Wasserstein loss; a gradient penalty or a norm must keep the discriminator Lipschitz continuous."""
 
     formula: ClassVar[str] = "the Wasserstein loss"
     has_zero: ClassVar[bool] = False
@@ -105,7 +106,7 @@ class Wasserstein(PlainLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class LeastSquares(PlainLoss):
-    """Least squares (LSGAN)."""
+    """Least-squares loss (LSGAN)."""
 
     formula: ClassVar[str] = "the least-squares loss"
 
@@ -117,7 +118,7 @@ class LeastSquares(PlainLoss):
 
 @dataclass(frozen=True, kw_only=True)
 class Relativistic(PlainLoss):
-    """Each real against a fake of the same label (R3GAN): given labels are then reused for the fakes."""
+    """Relativistic loss of pairs of a real and a fake with the same label (R3GAN); fakes reuse the labels of reals."""
 
     formula: ClassVar[str] = "the relativistic loss"
     compares_pairs: ClassVar[bool] = True
@@ -130,4 +131,4 @@ class Relativistic(PlainLoss):
 
 
 PROJECTION = Hinge(head="projection")
-"""BigGAN's loss."""
+"""Loss of BigGAN."""

@@ -1,7 +1,8 @@
-"""The small networks of the mode-collapse benchmarks: DCGAN's, residual ones without normalization, points'.
+"""Small networks of the mode-collapse benchmarks: DCGAN, residual networks without normalization, networks of points.
 
-Networks and numbers: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released in
-stevliu/self-conditioned-gan, where each method is compared on the same networks. The label is a unit vector beside z.
+Networks and hyper-parameters: Liu et al., Diverse Image Generation via Self-Conditioned GANs (CVPR 2020), as released
+in stevliu/self-conditioned-gan, which compares all methods on the same networks. The label is a one-hot vector,
+concatenated with z.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SmallNetworks(Networks):
-    """What the small networks for images share."""
+    """Base class of the small networks for images."""
 
     takes_first_layer: ClassVar[bool] = True
 
     initialization: Literal["torch", "orthogonal"] = "torch"
-    """Initial weights: torch's own, as in the released code, which begin with a long plateau; or orthogonal."""
+    """Initial weights: torch's default, as in the released code, with which training starts on a long plateau; or
+    orthogonal."""
 
     def players(self) -> tuple[type[nn.Module], type[nn.Module]]:
-        """The classes of generator and discriminator."""
+        """Return the classes of the generator and the discriminator."""
         raise NotImplementedError
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
@@ -82,7 +84,7 @@ class DeepDCGAN(SmallNetworks):
 
 @dataclass(frozen=True, kw_only=True)
 class StabilityResNet(SmallNetworks):
-    """The networks of Mescheder et al. (2018), two residual blocks a resolution, which want R1."""
+    """Networks of Mescheder et al. (2018), with two residual blocks per resolution; they need R1."""
 
     latent_dim: int = 256
     """Length of the latent code z."""
@@ -98,7 +100,7 @@ class StabilityResNet(SmallNetworks):
 
 @dataclass(frozen=True, kw_only=True)
 class PointNetworks(Networks):
-    """Points in the plane: four fully connected layers with batch normalization against three maxout layers."""
+    """Networks for points in the plane: G has four dense layers with batch normalization, D has three maxout layers."""
 
     takes_points: ClassVar[bool] = True
     takes_first_layer: ClassVar[bool] = True
@@ -118,7 +120,7 @@ class PointNetworks(Networks):
         from everymode.networks.mlp import PointDiscriminator, PointGenerator
 
         generator = PointGenerator(
-            num_classes=needs.num_labels, latent_dim=self.latent_dim, width=self.width, first=needs.first
+            num_classes=needs.num_classes, latent_dim=self.latent_dim, width=self.width, first=needs.first
         )
         discriminator = PointDiscriminator(
             point_dim=2 * self.pack,

@@ -1,8 +1,8 @@
-"""The standard networks on which normalizations are compared.
+"""Standard networks on which normalizations are compared.
 
-Networks of Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Tables 4 to 6. Initial weights,
-which the paper does not name, are SN-GAN's: N(0, 0.02) for plain networks, Glorot's for residual ones. The paper has no
-labels; with labels, the generator's batch normalization has a row for each, as SN-GAN's has.
+Networks of Kligvasser and Michaeli, Sparsity Aware Normalization for GANs (AAAI 2021), Tables 4 to 6. The paper does
+not specify the initial weights; they are SN-GAN's: N(0, 0.02) for plain networks, Glorot for residual ones. The paper
+has no labels; with labels, the generator has SN-GAN's conditional batch normalization.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Standard(Networks):
-    """Generator with batch normalization, critic with none."""
+    """Generator with batch normalization, and critic without normalization."""
 
     residual: bool = False
-    """Residual networks (Tables 5 and 6) in place of plain convolutions (Table 4)."""
+    """Use residual networks (Tables 5 and 6) instead of plain convolutions (Table 4)."""
     shortened: bool = False
-    """The residual critic for 48 pixels and above without its last block."""
+    """Omit the last block of the residual critic, from 48 pixels on."""
     circular_padding: bool = True
-    """Circular padding in the critic's convolutions, in place of zeros."""
+    """Use circular instead of zero padding in the critic's convolutions."""
 
     @property
     def takes_feature_norm(self) -> bool:
@@ -43,17 +43,12 @@ class Standard(Networks):
         return super(Standard, small).shrunk(replace(recipe, networks=small))
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.initialization import (
-            glorot_uniform_initialization,
-            normal_initialization,
-        )
+        from everymode.networks import initialization
 
         generator, critic = self._residual(needs) if self.residual else self._plain(needs)
-        initialize = (
-            partial(glorot_uniform_initialization, zero_biases=True)
-            if self.residual
-            else normal_initialization
-        )
+        initialize = initialization.normal_initialization
+        if self.residual:
+            initialize = partial(initialization.glorot_uniform_initialization, zero_biases=True)
         return initialize(generator), initialize(critic)
 
     def _plain(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
@@ -61,7 +56,7 @@ class Standard(Networks):
 
         generator = StandardGenerator(
             needs.size,
-            num_classes=needs.num_labels,
+            num_classes=needs.num_classes,
             latent_dim=self.latent_dim,
             channels=needs.channels,
             base=self.width,
@@ -78,22 +73,19 @@ class Standard(Networks):
         return generator, critic
 
     def _residual(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.resnet import (
-            ResNetDiscriminator,
-            ResNetGenerator,
-            resnet_discriminator_layout,
-            resnet_generator_widths,
-        )
+        from everymode.networks import resnet
 
-        generator = ResNetGenerator(
+        generator = resnet.ResNetGenerator(
             needs.size,
-            num_classes=needs.num_labels,
-            widths=resnet_generator_widths(needs.size, self.width),
+            num_classes=needs.num_classes,
+            widths=resnet.resnet_generator_widths(needs.size, self.width),
             latent_dim=self.latent_dim,
             channels=needs.channels,
         )
-        widths, halvings = resnet_discriminator_layout(needs.size, self.width, shortened=self.shortened)
-        critic = ResNetDiscriminator(
+        widths, halvings = resnet.resnet_discriminator_layout(
+            needs.size, self.width, shortened=self.shortened
+        )
+        critic = resnet.ResNetDiscriminator(
             needs.size,
             head=needs.head,
             class_head=needs.class_head,

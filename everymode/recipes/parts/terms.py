@@ -1,4 +1,4 @@
-"""Further costs, each chosen by its weight."""
+"""Additional terms of the losses, each with its weight."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from everymode.numbers import names_of
 from everymode.part import Terms
 
 if TYPE_CHECKING:
@@ -17,46 +18,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights(Terms):
-    """Gradient penalties, LeCam, consistency and feature matching, none of them unless its weight says so."""
+    """Gradient penalties, LeCam, consistency regularization and feature matching; a weight of 0 turns a term off."""
 
     r1_weight: float = 0.0
-    """Weight of R1, the squared gradient of D at real images (half of a published gamma); 0 = none."""
+    """Weight of R1, the squared gradient norm of D at real images (half of a published gamma); 0 = off."""
     r2_weight: float = 0.0
-    """Weight of R2, the same at generated images; 0 = none."""
+    """Weight of R2, the squared gradient norm of D at generated images; 0 = off."""
     gamma: float = 0.0
-    """Twice the weight of R1 and of R2 (so R3GAN publishes it), at the first step; it falls linearly; 0 = none."""
+    """Twice the weight of R1 and R2 at the first step (the gamma of R3GAN), linear to final_gamma; 0 = off."""
     final_gamma: float | None = None
-    """The same at the last step; auto = a tenth of gamma."""
+    """Gamma at the last step; auto = a tenth of gamma."""
     penalty_weight: float = 0.0
-    """Weight of WGAN-GP's cost of gradients whose length is not 1 (published: 10); 0 = none."""
+    """Weight of WGAN-GP's penalty on gradient norms other than 1 (published: 10); 0 = off."""
     lecam_weight: float = 0.0
-    """Weight of LeCam regularization (published on CIFAR: 0.3); 0 = none."""
+    """Weight of LeCam regularization (published on CIFAR: 0.3); 0 = off."""
     consistency_weight: float = 0.0
-    """Weight of consistency under small shifts of real images (CR; published: 10); 0 = none."""
+    """Weight of consistency under small shifts of real images (CR; published: 10); 0 = off."""
     fake_consistency_weight: float = 0.0
-    """The same for generated images; both together are bCR."""
+    """Weight of consistency under small shifts of generated images; bCR uses both; 0 = off."""
     matching_weight: float = 0.0
-    """Weight of feature matching in the generator's move; 0 = none."""
+    """Weight of feature matching in the generator's loss; 0 = off."""
 
     def check(self) -> None:
-        self.require_at_least_0(
-            "r1_weight", "r2_weight", "penalty_weight", "lecam_weight", "consistency_weight"
-        )
-        self.require_at_least_0("fake_consistency_weight", "matching_weight")
+        self.require_at_least_0(*(name for name in names_of(self) if name.endswith("_weight")))
         if not all(0 <= gamma < math.inf for gamma in (self.gamma, self.final_gamma or 0.0)):
             raise ValueError(
-                f"gamma can't be negative, infinite or not a number: {self.gamma}, and at the end {self.final_gamma}"
+                f"gamma and final_gamma must be at least 0 and finite, not {self.gamma} and {self.final_gamma}"
             )
         if self.gamma and (self.r1_weight or self.r2_weight):
             raise ValueError(
-                "gamma is the weight of R1 and R2 already (each gamma / 2): set r1_weight and r2_weight to 0, or gamma"
+                "gamma already sets the weights of R1 and R2 (gamma / 2): set r1_weight and r2_weight to 0, or gamma"
             )
 
     def check_in(self, recipe: Recipe) -> None:
         if recipe.accumulation > 1 and self.matching_weight:
             raise ValueError(
-                "feature matching compares means over the whole batch, so the batch can't be accumulated in parts: set "
-                "accumulation to 1, or matching_weight to 0"
+                "matching_weight compares means over the whole batch, which accumulation divides into micro-batches: "
+                "set accumulation to 1, or matching_weight to 0"
             )
 
     @property
@@ -69,17 +67,20 @@ class Weights(Terms):
 
     @property
     def moves_pixels(self) -> str:
-        in_use = (name for name in ("consistency_weight", "fake_consistency_weight") if getattr(self, name))
-        return next(in_use, "")
+        nonzero = (name for name in ("consistency_weight", "fake_consistency_weight") if getattr(self, name))
+        return next(nonzero, "")
 
     def notes(self, recipe: Recipe) -> list[str]:
+        notes = []
+        if self.final_gamma is not None and not self.gamma:
+            notes.append(f"final_gamma {self.final_gamma} has no effect: gamma is 0")
         in_batches = any(part and part.normalizes_batches for part in (recipe.networks, recipe.norm))
-        if not (self.takes_gradients and in_batches):
-            return []
-        return [
-            "the discriminator has batch normalization, so the gradient at one image depends on the others of its "
-            "batch: gradient penalties were published for discriminators without"
-        ]
+        if self.takes_gradients and in_batches:
+            notes.append(
+                "the discriminator has batch normalization, so the gradient at an image depends on the rest of its "
+                "batch: gradient penalties were published for discriminators without"
+            )
+        return notes
 
     def build(self, recipe: Recipe) -> Both:
         from everymode.augment.diffaug import diff_augment, translation

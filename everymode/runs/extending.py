@@ -78,8 +78,8 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
     elif start.settled is not None:
         trainer.ease_in(before)
         say(
-            f"the generator has settled, and the run has no checkpoint from before that: over {EASING_TICKS} ticks its "
-            "statistics stay frozen and the learning rates rise to those of the recipe"
+            f"the generator has settled, and the run has no checkpoint from before that: over {EASING_TICKS} ticks the "
+            "learning rates rise to those of the recipe"
         )
     old, new = (learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe))
     if old != new:

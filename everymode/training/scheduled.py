@@ -5,7 +5,7 @@ from __future__ import annotations
 from everymode.game import Objective, Weighted
 from everymode.recipe import Recipe
 from everymode.training.optimizers import learning_rate_share
-from everymode.training.settling import Easing, settles
+from everymode.training.settling import settles
 
 __all__ = ["scheduled_changes"]
 
@@ -14,7 +14,7 @@ SWITCHED = 0.5
 
 
 def scheduled_changes(
-    recipe: Recipe, objective: Objective, step: int, *, refreshed: bool = False, easing: Easing | None = None
+    recipe: Recipe, objective: Objective, step: int, *, refreshed: bool = False
 ) -> list[str]:
     """Return the changes that come into effect in a step, in words; empty if it is made as the one before.
 
@@ -23,13 +23,10 @@ def scheduled_changes(
         objective: objective of its game, whose terms may have scheduled weights.
         step: the step.
         refreshed: whether the label source was refreshed before it.
-        easing: return of a settled generator to training, if any.
     """
     if step == 0:
         return []
     changes = ["the generator settles"] if settles(recipe, step) and not settles(recipe, step - 1) else []
-    if easing is not None and easing.lasts(step - 1) and not easing.lasts(step):
-        changes.append("the generator is trained again as before it settled")
     if learning_rate_share(recipe, step) < 1 <= learning_rate_share(recipe, step - 1):
         changes.append("the learning rates begin to fall")
     terms = {"discriminator": objective.discriminator_terms, "generator": objective.generator_terms}

@@ -345,8 +345,7 @@ class Stepper:
 
     def _settle(self, step: int) -> None:
         """Freeze the statistics of the generator's batch normalization from the step at which it begins to settle."""
-        eases = self.easing is not None and self.easing.lasts(step)
-        settling = eases or settles(self.recipe, step)
+        settling = settles(self.recipe, step)
         if settling != self._settling:
             keep_statistics(self.game.generator, settling)
             self._settling = settling

@@ -210,8 +210,8 @@ class Trainer(Stepper):
 
     def _announce_changes(self) -> None:
         """Tell the collapse watch of what a schedule has changed in this step."""
-        step, refreshed = self.completed - 1, bool(self.refreshed)
-        if scheduled_changes(self.recipe, self.game.objective, step, refreshed=refreshed, easing=self.easing):
+        refreshed = bool(self.refreshed)
+        if scheduled_changes(self.recipe, self.game.objective, self.completed - 1, refreshed=refreshed):
             self.watch.expect_change()
 
     def _record_refresh(self) -> None:

@@ -83,7 +83,7 @@ def test_without_a_checkpoint_from_before_the_generator_eases_in(
     copy = shutil.copytree(run, run.parent / "copy")
     toy(resume=run, steps=16, quiet=False)
     said = capsys.readouterr().out
-    assert "over 4 ticks its statistics stay frozen" in said and "resuming at step 8 of 16" in said
+    assert "over 4 ticks the learning rates rise" in said and "resuming at step 8 of 16" in said
     assert not (run / "settled").exists()
     with monkeypatch.context() as patch:
         killed_at(9, patch)

@@ -14,7 +14,6 @@ from everymode.game import Game, Objective, Turn, Weighted
 from everymode.recipes import find
 from everymode.training.scheduled import scheduled_changes
 from everymode.training.schedules import constant, linear, switched_on
-from everymode.training.settling import Easing
 from everymode.training.trainer import Trainer
 from everymode.training.watch import GRACE_TICKS, CollapseWatch
 
@@ -48,8 +47,6 @@ def test_each_schedule_names_its_step() -> None:
     assert changes(TOY.with_numbers(settling=0.5)) == {8: ["the generator settles"]}
     assert changes(TOY.with_numbers(settling=1.0)) == {}
     assert changes(TOY.with_numbers(lr_decay=0.5)) == {9: ["the learning rates begin to fall"]}
-    again = ["the generator is trained again as before it settled"]
-    assert changes(TOY, easing=Easing(3, 5, 0.0, 0.0)) == {8: again}
     late = find("multi-hinge-shared-gan-digits").with_numbers(hinge_start=5, steps=9, width=4, lr_decay=0.0)
     facts = {"num_classes": 3, "class_counts": (4, 4, 4), "num_images": 12, "channels": 1}
     switched = [f"{player}/classes is switched" for player in ("discriminator", "generator")]

@@ -16,7 +16,6 @@ Variants run in turn within each round; times are medians over rounds, ratios ar
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -236,7 +235,7 @@ def critic_of_run(folder: Path) -> list[tuple[Tensor, Grid]]:
     checkpoint = newest_valid(RunFolder(folder).checkpoints, print)
     if checkpoint is None:
         raise SystemExit(f"{folder} has no whole checkpoint")
-    recipe = recipe_of(json.loads((folder / "config.json").read_text()))
+    recipe = recipe_of(RunFolder(folder).read_config(), path=folder)
     critic = recipe.build().discriminator
     critic.load_state_dict(read_state(checkpoint)["modules"]["discriminator"])
     return convolutions(critic.eval(), torch.zeros(1, recipe.channels, *recipe.size))

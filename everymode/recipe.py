@@ -126,10 +126,12 @@ class Recipe:
     decoupled_weight_decay: bool = False
     """Use decoupled weight decay (AdamW) instead of L2 added to the gradient (Omni-GAN's weight decay)."""
     lr_decay: float = 0.0
-    """Final fraction of training over which both learning rates decrease linearly to zero."""
+    """Final fraction of training over which both learning rates decrease linearly to zero; a run that is resumed with
+    more steps continues at the learning rates of the longer schedule."""
     settling: float = 0.0
     """Final fraction of training in which the generator settles: its batch normalization is in eval mode, so that the
-    discriminator scores what `sample` will draw, and its learning rate is multiplied by settling_lr."""
+    discriminator scores what `sample` will draw, and its learning rate is multiplied by settling_lr. A
+    run that is resumed with more steps restarts from the checkpoint before settling."""
     settling_lr: float = 1.0
     """Factor of the generator's learning rate during settling."""
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -16,6 +16,7 @@ from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
+from everymode.commands.repeating import repetition_of
 from everymode.extractors.naming import names_code
 from everymode.part import Part
 from everymode.recipe import KINDS, Recipe
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
 
 _SELECTABLE = tuple(kind for kind in KINDS if len(PARTS[kind]) > 1)
 """Kinds of parts that a flag selects; terms are selected by their weights."""
-_VALUED = ("--data", "--out", "--resume", "--init-from", "--name", *(f"--{kind}" for kind in _SELECTABLE))
+_VALUED = (
+    "--data",
+    "--out",
+    "--resume",
+    "--config",
+    "--init-from",
+    "--name",
+    *(f"--{kind}" for kind in _SELECTABLE),
+)
 """Flags with a value that may look like a recipe's name."""
 
 
@@ -49,31 +58,24 @@ def train(
     resume: Annotated[
         str | None,
         Parameter(
-            help="Run folder to resume; or auto: the newest run of this recipe, data and seed, else a new run.",
+            help="Run folder to resume; or auto: the newest run with the same hyper-parameters and data, if any.",
             metavar="auto|RUN",
         ),
     ] = None,
-    init_from: Annotated[
+    config: Annotated[
         Path | None,
-        Parameter(help="Run or checkpoint whose networks to start from (fine-tuning)."),
+        Parameter(
+            help="config.json of a run to repeat with its recipe and data; flags change hyper-parameters."
+        ),
+    ] = None,
+    init_from: Annotated[
+        Path | None, Parameter(help="Run or checkpoint whose networks to start from (fine-tuning).")
     ] = None,
     device: Annotated[
         str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
-    on_nonfinite: Annotated[
-        Literal["stop", "rollback"],
-        Parameter(
-            help="If a loss is not finite: stop, or roll back to the last checkpoint and halve the discriminator's "
-            "learning rate."
-        ),
-    ] = "stop",
-    on_collapse: Annotated[
-        Literal["warn", "stop", "rollback"],
-        Parameter(
-            help="If the collapse watch raises an alarm: warn, stop, or roll back to the last healthy checkpoint and "
-            "apply the recipe's remedy (--remedy-lr, --remedy-weight-decay)."
-        ),
-    ] = "warn",
+    on_nonfinite: train_flags.OnNonfinite = "stop",
+    on_collapse: train_flags.OnCollapse = "warn",
     font: train_flags.Font = None,
     track: train_flags.Track = None,
     quiet: train_flags.Quiet = False,
@@ -93,7 +95,31 @@ def train(
         "font": font,
         "track": track,
     }
-    return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
+    if config is None:
+        return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
+    if resume not in (None, "auto"):
+        raise ValueError("--config starts a new run, and --resume continues one: leave one of them out")
+    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers)
+    return _train(repeated, source, out, quiet, settings, numbers)
+
+
+def _repeated(
+    config: Path, recipe: str | None, data: str | None, quiet: bool, numbers: dict[str, Any]
+) -> tuple[str | Recipe, str, dict[str, Any]]:
+    """Return recipe, data and hyper-parameters for a run that repeats the one of `config`."""
+    repeated = repetition_of(config, recipe)
+    if data is None:
+        numbers = {
+            "held_out": repeated.recipe.held_out,
+            **numbers,
+        }  # else it belongs to the recipe's data only
+    if repeated.changed_at and not quiet:
+        steps = ", ".join(map(str, repeated.changed_at))
+        say(
+            f"hyper-parameters of {config} changed at step {steps}: this run has the last ones from the start"
+        )
+    repeated_recipe, numbers = repeated.arguments(recipe, numbers, config)
+    return repeated_recipe, data or repeated.source, numbers
 
 
 def _train(
@@ -118,9 +144,12 @@ def _train(
         return fail(failure, Exit.DIVERGED)
     except FileNotFoundError as error:
         # The message begins with the path. If that is not the run to resume or to start from, it is the data.
-        paths = (settings["resume"], settings["init_from"])
-        runs = tuple(str(Path(path)) for path in paths if path is not None)
-        return fail(error, Exit.USAGE if str(error).startswith(runs) else Exit.DATA)
+        paths = [str(Path(path)) for path in (settings["resume"], settings["init_from"]) if path is not None]
+        if str(error).startswith((*paths, *(f"there is no {path}" for path in paths))):
+            return fail(error, Exit.USAGE)
+        moved = data is None and settings["resume"] not in (None, "auto")
+        hint = f" (if the data of {settings['resume']} has moved, name it with --data)" if moved else ""
+        return fail(f"{error}{hint}" if hint else error, Exit.DATA)
     if not quiet:
         _print_results(run)
     return Exit.DONE
@@ -140,8 +169,10 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
         FileNotFoundError: if there is no such recipe file or run.
     """
     name = named_recipe(tokens)
-    resume = _value_of("--resume", tokens)
-    if name is not None:
+    resume, config = _value_of("--resume", tokens), _value_of("--config", tokens)
+    if config is not None:
+        recipe = repetition_of(Path(config), name).recipe
+    elif name is not None:
         recipe = find(name)
     elif resume not in (None, "auto"):
         recipe = recipe_of_run(resume)
@@ -162,7 +193,7 @@ def train_command(tokens: Sequence[str]) -> Callable[..., Exit]:
         options = [each.replace(default=recipe.data) if each.name == "data" else each for each in options]
 
     def command(*arguments: Any, **settings: Any) -> Exit:
-        if name is not None and settings.get("resume") is None:
+        if (name or config) is not None and settings.get("resume") is None:
             # Reject invalid values before anything slow begins; for a resumed run, `train` does.
             with_choices(
                 recipe, **{flag.name: settings[flag.name] for flag in flags if flag.name in settings}

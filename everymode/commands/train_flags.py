@@ -7,6 +7,20 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+OnNonfinite = Annotated[
+    Literal["stop", "rollback"],
+    Parameter(
+        help="If a loss is not finite: stop, or roll back to the last checkpoint and halve the discriminator's "
+        "learning rate."
+    ),
+]
+OnCollapse = Annotated[
+    Literal["warn", "stop", "rollback"],
+    Parameter(
+        help="If the collapse watch raises an alarm: warn, stop, or roll back to the last healthy checkpoint and "
+        "apply the recipe's remedy (--remedy-lr, --remedy-weight-decay)."
+    ),
+]
 Font = Annotated[
     Path | None,
     Parameter(help="Font file for the class names in pictures (default: DejaVu Sans).", metavar="FILE"),

@@ -18,8 +18,8 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.choosing import with_choices
 from everymode.runs.data import open_for
-from everymode.runs.resuming import Wanted, check_same_data, folder_to_resume, resumed
-from everymode.sampling.record import part_names, record_of
+from everymode.runs.differences import same_source
+from everymode.runs.resuming import check_same_data, resumed
 from everymode.storage.run_folder import RunFolder
 
 
@@ -34,6 +34,7 @@ class Plan:
         recipe_file: the Python file that defines the recipe; None for a recipe without a file.
         folder: folder of the run to resume; None for a new run.
         held_out: images that are held out from the data, once it is open; None without a fraction `held_out`.
+        notes: messages for the user, printed when the run starts.
     """
 
     recipe: Recipe
@@ -42,17 +43,19 @@ class Plan:
     recipe_file: str | None
     folder: RunFolder | None
     held_out: Dataset | None = None
+    notes: tuple[str, ...] = ()
 
 
 def plan_of(
     recipe: Recipe | str,
     data: str | Path | Objects | None,
-    out: Path,
     resume: str | Path | None,
     numbers: Mapping[str, Any],
-    world: World,
 ) -> Plan:
     """Return the plan of a call of `train`, whose arguments these are.
+
+    With `resume="auto"` it is the plan of a new run: which run matches is known once the data is open
+    (`matching.with_matching_run`).
 
     Raises:
         ValueError: if a hyper-parameter is invalid, if the run to resume has another recipe or can't change a
@@ -62,15 +65,13 @@ def plan_of(
     recipe_file = str(recipe) if str(recipe).endswith(".py") else None
     before = recipe if isinstance(recipe, Recipe) else find(str(recipe))
     source = before.data if data is None else str(data) if isinstance(data, (str, Path)) else name_of(data)
-    other = before.data and source != before.data and "held_out" not in numbers
+    other = before.data and not same_source(source, before.data) and "held_out" not in numbers
     if other and not held_out_fraction(before.held_out):
         before = replace(before, held_out="")  # it belongs to the recipe's default data
-    name, seed = str(numbers.get("name", before.name)), int(numbers.get("seed", before.seed))
-    changed = with_choices(before, **numbers) if str(resume) == "auto" else before
-    wanted = Wanted(name, source, seed, part_names(record_of(changed)))
-    folder = folder_to_resume(resume, out, wanted, world)
-    if folder is not None:
-        named = before.metric_extractor
+    folder = None
+    if resume is not None and str(resume) != "auto":
+        folder = RunFolder(Path(resume))
+        name, named = str(numbers.get("name", before.name)), before.metric_extractor
         before, source, recipe_file = resumed(folder, before, name, source, data)
         if "metric_extractor" not in numbers:
             require_named_by_user(before.metric_extractor, named, folder.path)

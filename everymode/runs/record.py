@@ -13,7 +13,9 @@ from torch import nn
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
+from everymode.runs.differences import plain_record, same_source
 from everymode.sampling.record import FORMAT, part_names, record_of
+from everymode.storage.config_changes import with_changes
 from everymode.storage.run_folder import RunFolder
 from everymode.training.trainer import Trainer
 from everymode.version import __version__
@@ -27,7 +29,7 @@ def config_of(
     world: World,
     recipe_file: str | None,
 ) -> dict[str, Any]:
-    """Return the content of config.json: all that is needed to repeat the run and to build its generator."""
+    """Return the content of a new run's config.json: all that is needed to repeat it and to build its generator."""
     return {
         "everymode": __version__,
         "format": FORMAT,
@@ -45,6 +47,41 @@ def config_of(
         "processes": world.size,
         "command": sys.argv,
     }
+
+
+def change_of(before: Recipe, now: Recipe, *, sources: tuple[str, str], step: int) -> dict[str, Any] | None:
+    """Return the entry of config.json's "changes" for a resumed run, or None if nothing has changed.
+
+    Args:
+        before: the recipe of the run so far.
+        now: the recipe from here on.
+        sources: path or name of the data so far, and from here on.
+        step: number of completed generator steps.
+    """
+    old, new = plain_record(before), plain_record(now)
+    numbers, parts = _changed(old["numbers"], new["numbers"]), _changed(old["parts"], new["parts"])
+    had, has = part_names(old), part_names(new)
+    same_parts = [kind for kind in parts if had.get(kind) == has.get(kind)]
+    for kind in same_parts:
+        numbers |= _changed(old["parts"][kind]["numbers"], new["parts"][kind]["numbers"])
+    replaced = {kind: pair for kind, pair in parts.items() if kind not in same_parts}
+    applied = with_changes({"recipe": old, "changes": [{"numbers": numbers, "parts": replaced}]})["recipe"]
+    # Two parts may have a hyper-parameter of the same name, of which only one has changed.
+    replaced = {
+        kind: pair
+        for kind, pair in parts.items()
+        if kind in replaced or applied["parts"].get(kind) != new["parts"].get(kind)
+    }
+    changed: dict[str, Any] = {"numbers": numbers} if numbers else {}
+    changed |= {"parts": replaced} if replaced else {}
+    changed |= {} if same_source(*sources) else {"data": {"source": list(sources)}}
+    return {"step": step, "command": sys.argv, **changed} if changed else None
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return name -> [before, now] of the values that differ; None for one that is missing."""
+    pairs = {name: [before.get(name), now.get(name)] for name in {**before, **now}}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def introduce(trainer: Trainer, dataset: Dataset, folder: RunFolder, say: Callable[[str], None]) -> None:

@@ -4,71 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
 from everymode.data.map_style import Objects
 from everymode.data.words import counted, listed
-from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.runs.class_rows import ClassRows, class_rows
-from everymode.sampling.record import part_names, recipe_of, require_format
+from everymode.sampling.record import recipe_of, require_format
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_config
 from everymode.training.trainer import Trainer
-
-
-class Wanted(NamedTuple):
-    """Properties of the run that `--resume auto` looks for."""
-
-    name: str
-    """Name of the recipe."""
-    source: str
-    """Path or name of the data."""
-    seed: int
-    """Seed of the recipe."""
-    parts: dict[str, str]
-    """Parts of the recipe, kind -> name."""
-
-
-def folder_to_resume(resume: str | Path | None, out: Path, wanted: Wanted, world: World) -> RunFolder | None:
-    """Return the run folder to resume, the same on every rank, or None for a new run.
-
-    Args:
-        resume: a run folder, or "auto": the newest run in `out` with the properties `wanted`, if any.
-        out: folder of run folders.
-        wanted: properties of the run, for "auto".
-        world: the processes of the run.
-
-    Raises:
-        FileNotFoundError: if `resume` is not a run folder.
-        ValueError: if the run was written by an incompatible version.
-    """
-    if resume is None:
-        return None
-    if str(resume) != "auto":
-        folder = RunFolder(Path(resume))
-        folder.read_config()
-        return folder
-    newest = str(world.share(_newest_run(out, wanted) if world.is_writer else ""))
-    return RunFolder(Path(newest)) if newest else None
-
-
-def _newest_run(out: Path, wanted: Wanted) -> str:
-    """Return the newest run folder in `out` with the properties `wanted`, or "" if there is none."""
-    for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
-        if (path / "config.json").is_file():
-            config = RunFolder(path).read_config()
-            numbers = config.get("recipe", {}).get("numbers", {})
-            source = config.get("data", {}).get("source")
-            if (numbers.get("name"), source, numbers.get("seed")) != wanted[:3]:
-                continue
-            require_format(config, path)
-            if part_names(config["recipe"]) == wanted.parts:
-                return str(path)
-    return ""
 
 
 def resumed(
@@ -84,6 +32,7 @@ def resumed(
         data: the `data` of `train`.
 
     Raises:
+        FileNotFoundError: if `folder` is not a run folder.
         ValueError: if the run was trained with another recipe, or its config.json is damaged.
     """
     config = _config_of(folder)
@@ -158,17 +107,15 @@ def _enumerated(classes: Sequence[str]) -> str:
     return f"{counted(len(classes), 'class', 'classes')} ({listed(list(map(str, classes)), 4)})"
 
 
-def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
+def restore(trainer: Trainer, checkpoint: Path) -> None:
     """Load a checkpoint into the trainer.
 
     Args:
         trainer: the trainer.
         checkpoint: a checkpoint of the run.
-        folder: folder of the run, for the error message.
 
     Raises:
-        ValueError: if hyper-parameters that shape the networks have changed, or the run has more steps already than the
-            recipe has.
+        ValueError: if hyper-parameters that shape the networks have changed.
     """
     state = files.read_state(checkpoint)
     try:
@@ -178,11 +125,6 @@ def restore(trainer: Trainer, checkpoint: Path, folder: RunFolder) -> None:
             f"{checkpoint} does not fit this recipe: hyper-parameters that shape the networks can't change on resume. "
             f"Leave them out, or start a new run, perhaps with --init-from this one ({str(error)[:300]})"
         ) from error
-    if trainer.completed > trainer.recipe.steps:
-        raise ValueError(
-            f"{folder.path} has already {trainer.completed} steps, more than the {trainer.recipe.steps} requested: "
-            f"request more, as in --steps {2 * trainer.completed}"
-        )
 
 
 def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None:

@@ -18,12 +18,14 @@ from everymode.machine.stopping import StopRequest, stop_on_signals
 from everymode.pictures import require_font
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
+from everymode.runs.extending import restore_newest
+from everymode.runs.finished import finished_step
+from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
-from everymode.runs.record import config_of, introduce, say_changes
-from everymode.runs.resuming import restore, start_from
+from everymode.runs.record import change_of, config_of, introduce, say_changes
+from everymode.runs.resuming import start_from
 from everymode.runs.snapshots import draw_reals, draw_samples, held_out_of, measure_of
 from everymode.sampling.generator import Generator, load
-from everymode.storage import checkpoint as files
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder, require_tracker
 from everymode.training.preparation import Preparation
@@ -77,8 +79,8 @@ def train(
         data: a path or name, a Dataset, or other data in memory: a map-style dataset of (image, label) pairs, or
             arrays (images, labels) (see `open_images`); None means the recipe's default data.
         out: folder in which a numbered run folder is created.
-        resume: a run folder to resume, or "auto": the newest run in `out` of this recipe on this data with this seed,
-            if any.
+        resume: a run folder to resume, or "auto": the newest run in `out` of this recipe with these hyper-parameters
+            and parts on this data, if any (`steps` may be more than it was started with).
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
         device: "cpu", "cuda" or "cuda:1"; None means a GPU if there is one.
         on_nonfinite: what to do if a loss is not finite: "stop" or "rollback" (to the last good checkpoint, with half
@@ -108,9 +110,11 @@ def train(
     world = World.from_environment(cuda=torch_device.type == "cuda")
     verbose = world.is_writer and not quiet
     try:
-        plan = plan_of(recipe, data, Path(out), resume, numbers, world)
+        plan = plan_of(recipe, data, resume, numbers)
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
+        if str(resume) == "auto":
+            plan = with_matching_run(plan, dataset, Path(out), world)
         rollback = on_nonfinite == "rollback"
         choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
@@ -144,6 +148,11 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     order = order_of(plan.recipe, dataset)
     config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
     check_folder(plan, dataset)
+    if plan.folder is not None:
+        progress = Progress(plan.recipe.steps, verbose=choices.verbose)
+        finished = finished_step(plan, world, progress)
+        if finished is not None:
+            return Run(plan.folder.path, plan.before, finished)
     folder = plan.folder or _new_folder(out, plan.recipe, plan.source, plan.recipe_file, world)
     if plan.folder and world.is_writer:
         clean(folder.path)
@@ -154,8 +163,10 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
-                folder.write_config(config)
+                _record(plan, folder, config, trainer.completed)
                 folder.track(choices.track)
+            for note in plan.notes:
+                trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
@@ -169,6 +180,17 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
         finally:
             folder.end_tracking()
     return Run(folder.path, plan.recipe, trainer.completed)
+
+
+def _record(plan: Plan, folder: RunFolder, config: dict[str, Any], step: int) -> None:
+    """Write config.json for a new run, or add what a resumed run changes from this step on."""
+    if plan.folder is None:
+        folder.write_config(config)
+        return
+    before = str(folder.read_config()["data"]["source"])
+    change = change_of(plan.before, plan.recipe, sources=(before, plan.source), step=step)
+    if change is not None:
+        folder.add_change(change)
 
 
 def _trainer(
@@ -227,12 +249,9 @@ def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None,
 
 def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path | None) -> bool:
     """Load the run's newest checkpoint and return True; without one, load the networks of `init_from`, if set."""
-    world = trainer.world
-    newest = files.newest_valid(folder.checkpoints, trainer.progress.say) if world.is_writer else None
-    checkpoint = str(world.share(str(newest or "")))  # the same on every rank
-    if checkpoint:
-        restore(trainer, Path(checkpoint), folder)
+    if restore_newest(trainer, folder):
         return True
+    world = trainer.world
     if world.is_writer:
         folder.cut_back(0)
     if init_from is not None:

@@ -72,7 +72,7 @@ def write_checkpoint(
     Raises:
         OSError: if the files can't be written; temporary files are deleted.
     """
-    final = folder / f"{_PREFIX}{step:07d}"
+    final = checkpoint_of(folder, step)
     try:
         with atomic_folder(final) as temporary:
             (temporary / "state").mkdir()
@@ -151,6 +151,11 @@ def step_of(checkpoint: Path) -> int | None:
     return int(digits) if checkpoint.name.startswith(_PREFIX) and digits.isdigit() else None
 
 
+def checkpoint_of(folder: Path, step: int) -> Path:
+    """Return the path of the checkpoint of a step in a folder of checkpoints."""
+    return folder / f"{_PREFIX}{step:07d}"
+
+
 def newest_valid(folder: Path, say: Callable[[str], None], *, up_to: int | None = None) -> Path | None:
     """Return the newest undamaged checkpoint in a folder, or None.
 
@@ -202,6 +207,14 @@ def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None
             shutil.rmtree(checkpoint, ignore_errors=True)
     for leftover in folder.glob(f".{_PREFIX}*.writing"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def set_aside(checkpoint: Path, folder: Path) -> Path:
+    """Move a checkpoint to another folder of the same disk, atomically, and return its new path."""
+    folder.mkdir(exist_ok=True)
+    moved = folder / checkpoint.name
+    shutil.rmtree(moved, ignore_errors=True)
+    return checkpoint.replace(moved)
 
 
 def drop_after(folder: Path, step: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from everymode.storage.atomic import write_text_atomic
+from everymode.storage.config_changes import CHANGE, with_changes
 from everymode.storage.json_files import read_object
 from everymode.storage.tensorboard_events import TensorBoardEvents, tensorboard_writer
 from everymode.storage.wandb_events import WandbEvents, wandb_module
@@ -34,8 +35,12 @@ _CONFIG: dict[str, Any] = {
         "classes": [str],
         "skipped": int,
     },
+    "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""
+
+
+_WHAT = "the config.json of a run or a generator"
 
 
 class RunFolder:
@@ -128,14 +133,24 @@ class RunFolder:
         """Write config.json."""
         write_text_atomic(self.path / "config.json", json.dumps(config, indent=1))
 
+    def add_change(self, change: dict[str, Any]) -> None:
+        """Append a change to the list "changes" of config.json; see `with_changes`."""
+        path = self.path / "config.json"
+        config = read_object(path, _WHAT, _CONFIG)
+        config["changes"] = [*(config.get("changes") or ()), change]
+        write_text_atomic(path, json.dumps(config, indent=1))
+
     def read_config(self) -> dict[str, Any]:
-        """Return the content of config.json.
+        """Return the content of config.json, with its changes applied.
 
         Raises:
-            FileNotFoundError: if this is not a run folder.
+            FileNotFoundError: if there is no such folder (the message names the most similar run beside it), or it is
+                not a run folder.
             ValueError: if the file is damaged, or a field has another type.
         """
         path = self.path / "config.json"
+        if not self.path.exists():
+            raise FileNotFoundError(f"there is no {self.path}{_near_run(self.path)}")
         if not path.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no config.json. Name a folder that `everymode train` has "
@@ -197,12 +212,26 @@ def require_tracker(tracker: str | None) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the config.json of a run, a checkpoint or a saved generator. `recipe_of` checks for missing fields.
+    """Return the config.json of a run, a checkpoint or a saved generator, with its changes applied (`with_changes`).
+
+    `recipe_of` checks for missing fields.
 
     Raises:
         ValueError: if the file is damaged, or a field has another type.
     """
-    return read_object(path, "the config.json of a run or a generator", _CONFIG)
+    config = read_object(path, _WHAT, _CONFIG)
+    try:
+        return with_changes(config)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): copy it again from its source") from error
+
+
+def _near_run(path: Path) -> str:
+    """Return the end of an error message that proposes the nearest run."""
+    near = nearest_run(path)
+    if near is not None:
+        return f"; did you mean {near}?"
+    return ": name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
 
 
 def nearest_run(path: Path) -> Path | None:

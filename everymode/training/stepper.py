@@ -27,13 +27,12 @@ from everymode.training.moves import Part, Played, play_discriminator, play_gene
 from everymode.training.nonfinite import first_bad_weight
 from everymode.training.optimizers import (
     adam,
-    learning_rate_share,
     optimizer_state,
     restore_optimizer,
     set_learning_rate,
 )
 from everymode.training.recovery import Recovery
-from everymode.training.settling import keep_statistics, settles
+from everymode.training.settling import Easing, keep_statistics, learning_rates, settles
 from everymode.training.tally import BadStep, Tally
 from everymode.training.timing import seconds_per_step
 
@@ -65,6 +64,8 @@ class Stepper:
         self.refreshed: dict[str, float] = {}
         """Results of the label source's refresh, if this step began with one."""
         self.recovery = Recovery()
+        self.easing: Easing | None = None
+        """Return of a settled generator to training, if the run resumed after it had settled."""
         self._settling = False
         self._injection: Injection | None = None
         choice = {"auto": "bf16" if self.device.type == "cuda" else "float32"}
@@ -285,6 +286,7 @@ class Stepper:
         return {
             "completed": self.completed,
             "recovery": self.recovery.state(),
+            "easing": None if self.easing is None else self.easing._asdict(),
             "modules": {name: module.state_dict() for name, module in self.game.modules.items()},
             "average": self.average.state_dict(),
             "tally": self.tally.state(),
@@ -307,6 +309,8 @@ class Stepper:
         for player, optimizer in self._optimizers().items():
             restore_optimizer(self.game.modules[player], optimizer, state["optimizers"][player])
         self.recover_with(Recovery(**state["recovery"]))
+        easing = state.get("easing")  # missing from checkpoints of everymode 0.2 and before
+        self.easing = None if easing is None else Easing(**easing)
         self.tally = Tally(self.device)
         self.tally.restore(state["tally"])
 
@@ -358,13 +362,11 @@ class Stepper:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def _set_learning_rates(self, step: int) -> None:
-        share = learning_rate_share(self.recipe, step)
-        settling = self.recipe.settling_lr if settles(self.recipe, step) else 1.0
-        set_learning_rate(self.generator_optimizer, self.recipe.generator_lr * share * settling)
-        set_learning_rate(
-            self.discriminator_optimizer,
-            self.recipe.discriminator_lr * share * self.recovery.discriminator_lr,
-        )
+        rates = learning_rates(self.recipe, step, self.recovery.discriminator_lr)
+        if self.easing is not None:
+            rates = self.easing.applied(rates, step)
+        set_learning_rate(self.generator_optimizer, rates.generator)
+        set_learning_rate(self.discriminator_optimizer, rates.discriminator)
 
     def _settle(self, step: int) -> None:
         """Freeze the statistics of the generator's batch normalization from the step at which it begins to settle."""

@@ -24,9 +24,11 @@ from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
 from everymode.training.nonfinite import Diverged
+from everymode.training.scheduled import scheduled_changes
+from everymode.training.settling import Easing, learning_rates, settling_start
 from everymode.training.stepper import Stepper
 from everymode.training.tally import BadStep
-from everymode.training.watch import Collapsed, CollapseWatch, OnCollapse
+from everymode.training.watch import GRACE_TICKS, Collapsed, CollapseWatch, OnCollapse
 
 __all__ = ["Collapsed", "Diverged", "Measure", "OnCollapse", "Probe", "Snapshot", "Trainer"]
 
@@ -44,6 +46,10 @@ It is also called before the first step, after the first minute, and when a sign
 
 FIRST_MINUTE = 60.0
 """Seconds of training after which samples are drawn once if there was no snapshot yet."""
+
+
+EASING_TICKS = 4
+"""Ticks over which a settled generator returns to training, if it can't resume from before it settled."""
 
 
 class Trainer(Stepper):
@@ -133,6 +139,7 @@ class Trainer(Stepper):
                 self.progress.step()
                 if self.refreshed:
                     self._record_refresh()
+                self._announce_changes()
                 if self.completed <= first + 2 and self.device.type == "cuda":
                     torch.cuda.synchronize(self.device)  # two steps that are timed
                 if self.completed == first + 1:
@@ -143,10 +150,11 @@ class Trainer(Stepper):
                 at_tick = at_end or self.completed % recipe.tick == 0
                 at_snapshot = at_end or self.completed % recipe.snapshot == 0
                 stopping = self._agree_to_stop()
-                saving = at_snapshot or stopping
+                # A run that is extended later resumes from before the generator settled.
+                saving = at_snapshot or stopping or self.completed == settling_start(recipe)
                 if (at_tick or at_snapshot) and not self._tick(saving=saving):
                     continue  # rolled back
-                if stopping and not (at_tick or at_snapshot) and not self._sound():
+                if saving and not (at_tick or at_snapshot) and not self._sound():
                     continue  # rolled back
                 if at_snapshot and (self._draw_samples() or self._score()):
                     continue  # rolled back
@@ -213,6 +221,12 @@ class Trainer(Stepper):
             self.write_status("running")
         self.progress.tick(self.completed, numbers)
         return not self._going_back.from_collapse()
+
+    def _announce_changes(self) -> None:
+        """Tell the collapse watch of what a schedule has changed in this step."""
+        refreshed = bool(self.refreshed)
+        if scheduled_changes(self.recipe, self.game.objective, self.completed - 1, refreshed=refreshed):
+            self.watch.expect_change()
 
     def _record_refresh(self) -> None:
         """Print the results of the label source's refresh before this step, and append them to labels.jsonl."""
@@ -294,8 +308,21 @@ class Trainer(Stepper):
         if self.folder and self.world.is_writer:
             self.folder.cut_back(self.completed)
 
+    def ease_in(self, before: Recipe) -> None:
+        """Start the return of a settled generator to training (`Easing`), and save it in the checkpoint.
+
+        Args:
+            before: the recipe by which the generator settled.
+        """
+        rates = learning_rates(before, self.completed - 1, self.recovery.discriminator_lr)
+        self.easing = Easing(self.completed, EASING_TICKS * self.recipe.tick, *rates)
+        self.watch.expect_change(EASING_TICKS + GRACE_TICKS)
+        self.save()
+
     def save(self, *, last: bool = False) -> None:
-        """Write a checkpoint, and delete all others except the last two, the best, and the last healthy one.
+        """Write a checkpoint, and delete all others except those that are kept.
+
+        These are the last two, the best, the last healthy one, and the one from before the generator settled.
 
         Args:
             last: whether it is the run's last checkpoint.
@@ -314,7 +341,9 @@ class Trainer(Stepper):
                     state=self.state(),
                     labels=self.game.labels.sampling_state(),
                 )
-                files.prune(self.folder.checkpoints, keep=[*self._healthy_steps(), *self._best_steps()])
+                unsettled = settling_start(self.recipe)
+                kept = [*self._healthy_steps(), *self._best_steps()]
+                files.prune(self.folder.checkpoints, keep=kept if unsettled is None else [*kept, unsettled])
         self.world.barrier()
 
     @contextmanager

@@ -3,7 +3,8 @@
 A signal is a named number, such as the share of real examples with a sample nearby. A rule decides whether the history
 of a signal looks like a collapse. The watch raises an alarm if a rule is broken on several ticks in a row, and
 remembers the last tick without a broken rule: checkpoints up to there are healthy. Rules of a second list only warn
-of states that are no collapse but often precede one.
+of states that are no collapse but often precede one. A schedule may change the course of the signals at a step; the
+watch is told so (`CollapseWatch.expect_change`) and raises no alarm for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from typing import Any, NamedTuple, Protocol
 
 WARM_UP = 3
 """Ticks before a signal's first value counts."""
+GRACE_TICKS = 4
+"""Ticks after a scheduled change at which no rule counts."""
+REST_TICKS = 12
+"""Ticks from the start of a grace period before another one may start; frequent changes can't blind the watch."""
+KEPT_SHARE = 0.5
+"""Share of a signal's best value that stays its best after a grace period in which it never came that high."""
 
 
 class Alarm(NamedTuple):
@@ -58,11 +65,13 @@ class Course(NamedTuple):
     """History of a signal before this tick."""
 
     best: float
-    """Highest value so far."""
+    """Highest value so far; after a scheduled change the highest since then, or half of that before."""
     first: float
     """Value after the warm-up (the third tick; before that, the newest)."""
     seen: int
     """Number of ticks."""
+    peak: float | None = None
+    """Highest value so far, whatever has changed since; None means `best`."""
 
 
 class Rule(Protocol):
@@ -87,7 +96,8 @@ class Fall:
     ticks: int = 2
 
     def broken(self, value: float, course: Course) -> str | None:
-        if course.best < self.once_above or value >= self.share * course.best:
+        peak = course.best if course.peak is None else course.peak
+        if peak < self.once_above or value >= self.share * course.best:
             return None
         return f"{self.signal} fell from {course.best:.3g} to {value:.3g}"
 
@@ -164,6 +174,29 @@ class CollapseWatch:
     warned: list[str] = field(default_factory=list)
     cautions: list[Caution] = field(default_factory=list)
     """New warnings of the last tick; each rule warns once in a run."""
+    peak: dict[str, float] = field(default_factory=dict)
+    grace: int = 0
+    """Number of ticks to come at which no rule counts."""
+    rest: int = 0
+    """Number of ticks to come before another grace period may start."""
+    in_grace: dict[str, float] = field(default_factory=dict)
+    """Highest values in this grace period."""
+
+    def expect_change(self, ticks: int = GRACE_TICKS) -> None:
+        """Start a grace period, because a schedule is about to change the course of the signals.
+
+        At the next ticks no rule counts, and no tick that breaks one is healthy. Afterward signals are compared with
+        the highest value of the grace period, or half of the best one before, whichever is higher: a run may continue
+        at a lower level, and a collapse at the change is noticed when the grace period has ended. Nothing happens
+        within `REST_TICKS` of the last such call, or while a rule is broken for long enough for an alarm.
+
+        Args:
+            ticks: length of the grace period.
+        """
+        if self.rest > 0 or any(self._lasts(rule) for rule in self.rules):
+            return
+        self.grace, self.rest = ticks, max(REST_TICKS, ticks)
+        self.streaks, self.in_grace = {}, {}
 
     def look(self, step: int, signals: Mapping[str, float]) -> Alarm | None:
         """Read one tick.
@@ -192,26 +225,42 @@ class CollapseWatch:
                     self.cautions.append(Caution(step, f"{reason}: {advice}"))
         alarm = Alarm(step, "; ".join([sure[0], *warned]), self.last_healthy) if sure else None
         for name, value in signals.items():
-            self.best[name] = max(value, self.best.get(name, value))
+            highest = self.in_grace if self.grace else self.best
+            highest[name] = max(value, highest.get(name, value))
+            self.peak[name] = max(value, self.peak.get(name, value))
             if self.seen < WARM_UP:
                 self.first[name] = value
         self.seen += 1
+        self._pass_grace()
         if not any(reasons):
             self.last_healthy = step
         return alarm
+
+    def _pass_grace(self) -> None:
+        """Count one tick of the grace period, and at its end replace the best values."""
+        self.rest = max(0, self.rest - 1)
+        if self.grace == 0:
+            return
+        self.grace -= 1
+        if self.grace == 0:
+            for name, value in self.in_grace.items():
+                self.best[name] = max(value, KEPT_SHARE * self.best.get(name, value))
+            self.in_grace = {}
 
     def _broken(self, rule: Rule, signals: Mapping[str, float]) -> str | None:
         """Return a description of how the rule is broken at this tick, or None. Counts the ticks in a row."""
         if rule.signal not in signals:
             return None
         value = signals[rule.signal]
-        course = Course(self.best.get(rule.signal, value), self.first.get(rule.signal, value), self.seen)
-        reason = rule.broken(value, course)
-        self.streaks[_key(rule)] = self.streaks.get(_key(rule), 0) + 1 if reason else 0
+        best = self.best.get(rule.signal, value)
+        first, peak = self.first.get(rule.signal, value), self.peak.get(rule.signal, best)
+        reason = rule.broken(value, Course(best, first, self.seen, peak))
+        counts = reason is not None and self.grace == 0
+        self.streaks[_key(rule)] = self.streaks.get(_key(rule), 0) + 1 if counts else 0
         return reason
 
     def _lasts(self, rule: Rule) -> bool:
-        return self.streaks[_key(rule)] >= rule.ticks
+        return self.streaks.get(_key(rule), 0) >= rule.ticks
 
     def state(self) -> dict[str, Any]:
         """Return the state for `restore`."""
@@ -222,6 +271,10 @@ class CollapseWatch:
             "streaks": dict(self.streaks),
             "last_healthy": self.last_healthy,
             "warned": list(self.warned),
+            "peak": dict(self.peak),
+            "grace": self.grace,
+            "rest": self.rest,
+            "in_grace": dict(self.in_grace),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -231,7 +284,11 @@ class CollapseWatch:
         self.seen = int(state["seen"])
         self.streaks = dict(state["streaks"])
         self.last_healthy = int(state["last_healthy"])
-        self.warned = list(state.get("warned", ()))  # a checkpoint from before there were warnings has none
+        # Checkpoints of older versions lack what follows.
+        self.warned = list(state.get("warned", ()))
+        self.peak = dict(state.get("peak", state["best"]))
+        self.grace, self.rest = int(state.get("grace", 0)), int(state.get("rest", 0))
+        self.in_grace = dict(state.get("in_grace", {}))
 
 
 def _key(rule: Rule) -> str:

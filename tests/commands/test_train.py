@@ -232,7 +232,8 @@ def test_train_resume_and_sample_for_real(tmp_path, capsys, monkeypatch):
     assert "resuming at step 4 of 6" in said
     assert f"{run}/checkpoints/step-0000006" in said
 
-    assert main(["train", "omni-gan-digits", "--resume", "auto", "--steps", "7", "--quiet"]) == 0
+    again = ["train", "omni-gan-digits", *small.split()[2:], "--resume", "auto", "--steps", "7", "--quiet"]
+    assert main(again) == 0
     assert capsys.readouterr().out == ""
     assert json.loads(Path(run, "status.json").read_text())["step"] == 7
     assert main(["sample", run, "--label", "7", "--seeds", "0-1"]) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -251,9 +253,8 @@ def test_auto_takes_the_newest_run_of_this_recipe_on_this_data(toy: Callable[...
     unfinished = toy()
     assert len({fresh.folder, other.folder, unfinished.folder}) == 3
     assert toy(resume="auto").folder == unfinished.folder
-    assert toy(data=replace(toy_data(), name="elsewhere"), resume="auto").folder.name.endswith(
-        "toy-elsewhere"
-    )
+    elsewhere = replace(toy_data(), name="elsewhere", fingerprint="of other images")
+    assert toy(data=elsewhere, resume="auto").folder.name.endswith("toy-elsewhere")
 
 
 def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
@@ -285,14 +286,54 @@ def test_auto_goes_on_with_the_same_parts_only(tmp_path: Path) -> None:
             ask()
 
 
-def test_a_finished_run_is_left_as_it_is(toy: Callable[..., Run]) -> None:
+def content(folder: Path) -> dict[str, tuple[str, int]]:
+    """Hash and time of every file of a run."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_finished_run_is_left_as_it_is(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
     first = toy()
-    state = files.read_state(first.folder / "checkpoints" / "step-0000004")
-    log = (first.folder / "log.jsonl").read_text()
-    again = toy(resume="auto")
-    assert again.folder == first.folder and again.steps == 4
-    assert differences(state, files.read_state(first.folder / "checkpoints" / "step-0000004")) == []
-    assert (first.folder / "log.jsonl").read_text() == log
+    before = content(first.folder)
+    for how in ({"resume": "auto"}, {"resume": first.folder}, {"resume": first.folder, "generator_lr": 0.5}):
+        again = toy(**how, quiet=False)
+        assert again.folder == first.folder and again.steps == 4
+        assert again.recipe.generator_lr == TOY.generator_lr
+        said = capsys.readouterr().out
+        assert f"{first.folder} is finished: it has 4 of 4 steps" in said and "add --steps 8" in said
+    assert "nothing was changed (generator_lr stays 0.002)" in said
+    fewer = toy(resume=first.folder, steps=3, quiet=False)
+    assert fewer.steps == 4
+    assert "it has 4 steps, more than the 3 requested" in capsys.readouterr().out
+    assert content(first.folder) == before
+
+
+def test_config_keeps_the_first_numbers_and_lists_changes_by_step(toy: Callable[..., Run]) -> None:
+    first = toy()
+    config = json.loads((first.folder / "config.json").read_text())
+    toy(resume=first.folder, steps=6, discriminator_lr=5e-4)
+    toy(resume=first.folder, steps=7, data=replace(toy_data(), name="moved"))
+    changed = json.loads((first.folder / "config.json").read_text())
+    changes = changed.pop("changes")
+    assert changed == config
+    assert [{k: v for k, v in change.items() if k != "command"} for change in changes] == [
+        {"step": 4, "numbers": {"steps": [4, 6], "discriminator_lr": [0.002, 0.0005]}},
+        {"step": 6, "numbers": {"steps": [6, 7]}, "data": {"source": ["toy", "moved"]}},
+    ]
+    assert changes[0]["command"] == sys.argv
+    now = RunFolder(first.folder).read_config()
+    assert now["recipe"]["numbers"]["discriminator_lr"] == 5e-4 and now["data"]["source"] == "moved"
+    checkpoint = first.folder / "checkpoints" / "step-0000007" / "config.json"
+    assert json.loads(checkpoint.read_text())["recipe"] == now["recipe"]
+    before = (first.folder / "config.json").read_bytes()
+    assert toy(resume=first.folder).recipe.discriminator_lr == 5e-4, "the numbers of the last change count"
+    assert (first.folder / "config.json").read_bytes() == before
 
 
 def test_the_numbers_of_the_run_count_not_those_of_today(toy: Callable[..., Run]) -> None:
@@ -321,16 +362,10 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(toy: Callable[..., Run]) ->
         toy(replace(TOY, name="other"), resume=first.folder)
 
 
-def test_fewer_steps_than_a_run_has_made_are_refused(toy: Callable[..., Run]) -> None:
-    first = toy()
-    with pytest.raises(ValueError, match=r"has already 4 steps, more than the 3 requested"):
-        toy(resume=first.folder, steps=3)
-
-
 def test_numbers_that_shape_the_networks_stay(toy: Callable[..., Run]) -> None:
     first = toy()
     with pytest.raises(ValueError, match=r"does not fit this recipe: .*can't change on resume"):
-        toy(resume=first.folder, width=9)
+        toy(resume=first.folder, width=9, steps=6)
     again = toy(resume=first.folder, steps=5)
     assert (again.recipe.width, again.steps) == (4, 5)
 

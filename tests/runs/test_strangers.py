@@ -19,7 +19,6 @@ from everymode.cli import main
 from everymode.data import open_images
 from everymode.evaluation.score_card import read_card
 from everymode.extractors.naming import names_code
-from everymode.machine.distributed import World
 from everymode.machine.stopping import StopRequest
 from everymode.partitioner.network import linear_partitioner
 from everymode.partitioner.saving import load_partitioner, save_partitioner
@@ -147,7 +146,7 @@ def test_no_field_of_a_run_or_of_a_checkpoint_names_code(
                 read()
             assert not ran(trap), (file, place)
 
-    read_all(run / "config.json", lambda: plan_of("omni-gan-digits", None, run.parent, run, {}, World()))
+    read_all(run / "config.json", lambda: plan_of("omni-gan-digits", None, run, {}))
     read_all(checkpoint / "config.json", lambda: everymode.load(checkpoint))
     read_all(checkpoint / "manifest.json", lambda: read_state(checkpoint))
     assert read_state(checkpoint), "the files are as they were"
@@ -161,13 +160,14 @@ def test_the_numbers_of_a_run_that_are_text_name_no_code_while_it_trains(trained
     run = shutil.copytree(trained, trap.parent / "run")
     config = json.loads((run / "config.json").read_text())
     numbers = config["recipe"]["numbers"]
-    for name in [name for name, value in numbers.items() if isinstance(value, str)]:
+    texts = [name for name, value in numbers.items() if isinstance(value, str)]
+    for steps, name in enumerate(texts, 2):
         poison = {**numbers, name: f"{trap}:mine"}
         (run / "config.json").write_text(
             json.dumps({**config, "recipe": {**config["recipe"], "numbers": poison}})
         )
         with suppress(ValueError):
-            everymode.train("omni-gan-digits", resume=run, quiet=True, device="cpu")
+            everymode.train("omni-gan-digits", resume=run, steps=steps, quiet=True, device="cpu")
         assert not ran(trap), name
 
 

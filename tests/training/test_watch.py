@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from everymode.training.watch import Alarm, Caution, CollapseWatch, Course, Fall, Growth, Outside
+from everymode.training.watch import (
+    GRACE_TICKS,
+    REST_TICKS,
+    Alarm,
+    Caution,
+    CollapseWatch,
+    Course,
+    Fall,
+    Growth,
+    Outside,
+)
 
 
 def looked(watch: CollapseWatch, name: str, values: list[float]) -> list[Alarm | None]:
@@ -126,3 +136,57 @@ def test_the_default_rules_warn_of_a_discriminator_that_learns_by_heart() -> Non
     assert "overfits its training examples" in cautions[0].text
     demo = [0.0] * 17 + [0.07, 0.09, 0.08]
     assert warned(CollapseWatch(), {"overfitting": demo, "coverage": [0.9] * 20})[1] == []
+
+
+def after_a_change(values: list[float], name: str = "coverage", *, told: bool = True) -> list[int]:
+    """Ticks after a scheduled change at which a watch that has seen 0.8 raises an alarm."""
+    watch = CollapseWatch()
+    looked(watch, name, [0.8] * 5)
+    if told:
+        watch.expect_change()
+    alarms = [watch.look(100 + tick, {name: value}) for tick, value in enumerate(values, 1)]
+    return [tick for tick, alarm in enumerate(alarms, 1) if alarm is not None]
+
+
+@pytest.mark.parametrize("name", ["coverage", "labels_hit"])
+def test_a_change_that_was_expected_is_no_collapse(name: str) -> None:
+    dip, lower = [0.0, 0.1, 0.3, 0.6, *[0.8] * 6], [0.39] * 10
+    for values in (dip, lower):
+        assert after_a_change(values, name, told=False) and not after_a_change(values, name)
+
+
+def test_a_collapse_at_an_expected_change_is_noticed_when_the_grace_has_ended() -> None:
+    assert after_a_change([0.0] * 8) == [GRACE_TICKS + 2, GRACE_TICKS + 3, GRACE_TICKS + 4]
+    assert after_a_change([0.7, 0.7, 0.7, 0.1, 0.1, 0.1])[0] == GRACE_TICKS + 2
+    watch = CollapseWatch()
+    looked(watch, "coverage", [0.8] * 5)
+    watch.expect_change()
+    for tick in range(6, 6 + GRACE_TICKS + 1):
+        watch.look(10 * tick, {"coverage": 0.0})
+    alarm = watch.look(200, {"coverage": 0.0})
+    assert alarm is not None and alarm.last_healthy == 50, "no tick of the grace period was healthy"
+
+
+def test_changes_at_every_tick_do_not_blind_the_watch() -> None:
+    watch = CollapseWatch()
+    alarms = []
+    for tick in range(40):
+        watch.expect_change()
+        alarms.append(watch.look(tick, {"coverage": 0.8 if tick < 20 else 0.05}))
+    first = [alarm is not None for alarm in alarms].index(True)
+    assert first <= 20 + GRACE_TICKS + 2
+    assert all(alarms[first:]), "an alarm that lasts is not silenced by the next change"
+    assert REST_TICKS > 2 * GRACE_TICKS
+
+
+def test_a_grace_period_is_part_of_the_state() -> None:
+    watch = CollapseWatch()
+    looked(watch, "coverage", [0.8] * 5)
+    watch.expect_change()
+    watch.look(60, {"coverage": 0.2})
+    again = CollapseWatch()
+    again.restore(json.loads(json.dumps(watch.state())))
+    assert again == watch
+    old = {k: v for k, v in watch.state().items() if k not in ("peak", "grace", "rest", "in_grace")}
+    again.restore(old)
+    assert (again.grace, again.peak) == (0, again.best)

@@ -1,0 +1,110 @@
+"""`--resume auto`: which run it resumes, and what it says of one that it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from toy_games import ToyRecipe, toy_data
+
+import everymode
+from everymode.runs.differences import Difference, differences, plain_record, same_source
+from everymode.runs.run import Run, train
+from everymode.sampling.record import record_of
+
+TRY = ToyRecipe(steps=2, tick=1, snapshot=2, watch_samples=0)
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Callable[..., Run]:
+    """Trains the toy in tmp_path with `--resume auto`, on the CPU."""
+
+    def run(recipe: ToyRecipe = TRY, **options: object) -> Run:
+        given = {"data": toy_data(), "out": tmp_path / "runs", "device": "cpu", "resume": "auto"}
+        return train(recipe, **(given | options))
+
+    return run
+
+
+def test_a_full_run_after_a_try_is_a_run_of_its_own(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = toy(width=4)
+    config = (first.folder / "config.json").read_bytes()
+    capsys.readouterr()
+    full = toy(width=8, discriminator_lr=5e-4)
+    assert full.folder != first.folder and full.steps == 2
+    said = capsys.readouterr().out
+    different = "width (4, now 8)"
+    assert f"{first.folder} differs in discriminator_lr (0.002, now 0.0005), {different}: starting" in said
+    assert (first.folder / "config.json").read_bytes() == config
+    assert (
+        json.loads((full.folder / "config.json").read_text())["recipe"]["numbers"]["discriminator_lr"] == 5e-4
+    )
+    assert toy(width=4).folder == first.folder
+    assert toy(width=4, steps=3).folder == first.folder
+    capsys.readouterr()
+    assert toy(width=4, steps=2).folder not in (first.folder, full.folder)
+    assert f"{full.folder} differs in" in capsys.readouterr().out, "the newest other run is named"
+
+
+def test_other_data_are_named_and_moved_data_are_the_same(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = toy()
+    moved = replace(toy_data(), name="moved")
+    assert toy(data=moved, steps=3).folder == first.folder
+    other = replace(toy_data(), name="other", fingerprint="other")
+    capsys.readouterr()
+    assert toy(data=other).folder != first.folder
+    assert (
+        "differs in data (moved, now other), steps (3, now 2): starting a new run" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("again", ["photos/", "./photos", "{here}/photos"])
+def test_a_path_that_is_written_otherwise_is_the_same(again: str) -> None:
+    assert same_source("photos", again.format(here=Path.cwd()))
+    assert not same_source("photos", "photo")
+
+
+def test_auto_with_a_folder_written_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "cache"))
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for level in range(4):
+            Image.new("L", (16, 16), 30 * level).save(tmp_path / "photos" / name / f"{level}.png")
+    small = {"steps": 1, "width": 4, "batch_size": 4, "watch_samples": 0, "quiet": True, "device": "cpu"}
+    first, again = (
+        everymode.train("omni-gan-digits", data, resume="auto", **small) for data in ("photos", "./photos/")
+    )
+    assert first.folder == again.folder
+
+
+def test_a_run_whose_recipe_can_not_be_read_is_no_hindrance(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = toy()
+    config = json.loads((first.folder / "config.json").read_text())
+    config["recipe"]["numbers"]["of_tomorrow"] = 1
+    (first.folder / "config.json").write_text(json.dumps(config))
+    assert toy().folder != first.folder
+    assert "its recipe, which can't be read" in capsys.readouterr().out
+
+
+def test_differences_of_parts_and_of_their_numbers() -> None:
+    digits = everymode.recipes.find("omni-gan-digits")
+    with_clusters = everymode.recipes.choosing.with_choices(digits, labels="clusters", beta2=0.5)
+    before, now = map(plain_record, (digits, with_clusters))
+    assert differences(before, now) == [
+        Difference("labels", "given", "clusters"),
+        Difference("beta2", 0.999, 0.5),
+    ]
+    fitted = plain_record(replace(digits, num_images=7))
+    assert differences(before, fitted) == [], "facts of the data are no hyper-parameters"
+    assert before == json.loads(json.dumps(record_of(digits)))

@@ -56,8 +56,6 @@ def sample(
     on the other samples (up to rounding: a rare pixel may differ by one of 255 levels; with --batch-size 1, none).
     Points are written as a scatter plot and a .npy file. --interpolate writes an animation.
     """
-    if label and cluster:
-        raise ValueError("--label and --cluster exclude each other: set one of the two")
     ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
     walk = Walk(interpolate, frames, ranges, truncation, shape, batch_size)
@@ -103,6 +101,8 @@ def _labels_of(
     label: Sequence[str] | None, cluster: Sequence[int] | None, generator: Generator
 ) -> list[str | None]:
     """Return the labels to draw; [None] if none is set."""
+    if label and cluster:
+        raise ValueError("--label and --cluster exclude each other: set one of the two")
     requested = label or _cluster_labels(cluster or (), generator)
     if not isinstance(generator.num_labels, tuple):
         requested = chosen_labels(requested, generator.classes)

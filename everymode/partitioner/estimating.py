@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from everymode.machine.progress import duration
 from everymode.partitioner.agreement import agreement_stage
 from everymode.partitioner.building import partitioner_for
 from everymode.partitioner.images import PartitionData
@@ -19,7 +20,7 @@ from everymode.partitioner.settings import PartitionSettings
 from everymode.partitioner.stage import Stage
 from everymode.partitioner.views import Views
 
-__all__ = ["estimated_seconds"]
+__all__ = ["estimated_seconds", "time_left"]
 
 
 def estimated_seconds(
@@ -45,6 +46,29 @@ def estimated_seconds(
         seconds = [_seconds_per_step(stage) for stage in stages[first:]]
     remaining = [stages[first].steps - step, *(stage.steps for stage in stages[first + 1 :])]
     return sum(count * each for count, each in zip(remaining, seconds, strict=True))
+
+
+def time_left(
+    data: PartitionData,
+    settings: PartitionSettings,
+    out: str | Path,
+    game_seconds: float | None,
+    *,
+    device: torch.device | str = "cpu",
+) -> str:
+    """Return one line with the time left of both stages, the partition and the GAN, as far as it is known.
+
+    Args:
+        data, settings, out, device: as for `learn_partition`.
+        game_seconds: estimate of the GAN's time; None = unknown.
+    """
+    seconds = estimated_seconds(data, settings, out, device=device)
+    game = (
+        "a time that is known after its first steps"
+        if game_seconds is None
+        else f"about {duration(game_seconds)}"
+    )
+    return f"time left: about {duration(seconds)} for the partition, then {game} for the GAN"
 
 
 def _stages(data: PartitionData, settings: PartitionSettings, device: torch.device) -> list[Stage]:

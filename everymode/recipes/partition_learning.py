@@ -128,11 +128,13 @@ def learned_partitioner(
     from everymode.machine.stopping import Stopped
     from everymode.metrics.clustering import nmi, purity
     from everymode.partitioner import PartitionStopped, learn_partition, load_partitioner
+    from everymode.partitioner.estimating import time_left
 
     if folder:
         return load_partitioner(folder)
     if preparation.verbose:
-        preparation.say(_estimate(settings, data, preparation))
+        stages = (preparation.folder / FOLDER, preparation.game_seconds())
+        preparation.say(time_left(data, settings, *stages, device=preparation.device))
     try:
         return learn_partition(
             data,
@@ -146,14 +148,3 @@ def learned_partitioner(
         )
     except PartitionStopped as stopped:
         raise Stopped(f"stopped while learning the partition ({stopped})", preparation.folder) from stopped
-
-
-def _estimate(settings: PartitionSettings, data: Any, preparation: Preparation) -> str:
-    """Return one line with the time left of both stages, the partition and the game, as far as it is known."""
-    from everymode.machine.progress import duration
-    from everymode.partitioner.estimating import estimated_seconds
-
-    seconds = estimated_seconds(data, settings, preparation.folder / FOLDER, device=preparation.device)
-    game = preparation.game_seconds()
-    after = "a time that is known after its first steps" if game is None else f"about {duration(game)}"
-    return f"time left: about {duration(seconds)} for the partition, then {after} for the GAN"

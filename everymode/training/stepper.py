@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from everymode.augmentation_names import parse_augmentation
 from everymode.draws import Draws, Rows, stable_seed
-from everymode.game import Batch, Game, Turn
+from everymode.game import Batch, Game
 from everymode.machine.device import checked_device
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
@@ -32,6 +32,7 @@ from everymode.training.optimizers import (
     set_learning_rate,
 )
 from everymode.training.recovery import Recovery
+from everymode.training.scalars import discriminator_scalars, generator_scalars, realness_of
 from everymode.training.settling import Easing, keep_statistics, learning_rates, settles
 from everymode.training.tally import BadStep, Tally
 from everymode.training.timing import seconds_per_step
@@ -139,7 +140,8 @@ class Stepper:
                 precision=self._precision,
                 average=self.world.average_gradients,
             )
-            numbers = self._discriminator_numbers(played) | self._adapt_augmentation(played)
+            numbers = discriminator_scalars(self.game, played, device=self.device, dtype=self.dtype)
+            numbers |= self._adapt_augmentation(played)
             self.tally.add(numbers, step)
         assert played is not None
         parts = [
@@ -155,7 +157,7 @@ class Stepper:
             precision=self._precision,
             average=self.world.average_gradients,
         )
-        self.tally.add(_prefixed("generator", answered.losses) | self._gradient("generator", answered), step)
+        self.tally.add(generator_scalars(answered, device=self.device, dtype=self.dtype), step)
         self.completed = step + 1
         decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
         update_average(self.average, self.game.generator, decay)
@@ -215,28 +217,6 @@ class Stepper:
             drawn=self._injection.drawn[moment],
         )
 
-    def _discriminator_numbers(self, played: Played) -> dict[str, Tensor]:
-        numbers = _prefixed("discriminator", played.losses)
-        with torch.no_grad():
-            for name in ("real", "fake"):
-                parts = [self._realness(turn, name) for turn in played.turns]
-                levels = parts[0] if len(parts) == 1 else torch.cat(parts)
-                numbers[f"judgment/{name}"] = levels.mean().to(self.dtype)
-                numbers[f"judgment/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
-            numbers |= self._adversarial_parts(played)
-        return numbers | self._gradient("discriminator", played)
-
-    def _adversarial_parts(self, played: Played) -> dict[str, Tensor]:
-        """Return the loss on reals and on fakes, for the log. Their prefix is no player's: they are in no sum."""
-        each = [self.game.objective.discriminator_parts(turn) for turn in played.turns]
-        return {
-            f"adversarial/{name}": torch.stack([costs[name] for costs in each]).mean() for name in each[0]
-        }
-
-    def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:
-        # A prefix of its own: what stands under a player's name are the terms whose sum that player minimizes.
-        return {f"gradient_norm/{player}": played.gradient_norm.to(self.device, self.dtype)}
-
     def _adapt_augmentation(self, played: Played) -> dict[str, Tensor]:
         """Pass D's realness of the reals to an adaptive augmentation. Returns its strength, for the log."""
         augment = self.game.augment
@@ -244,18 +224,12 @@ class Stepper:
             return {}
         strength = augment.strength.clone()
         with torch.no_grad():
-            signs = torch.cat([self._realness(turn, "real").sign() for turn in played.turns])
+            signs = torch.cat([realness_of(turn, "real").sign() for turn in played.turns])
             # A sum of signs is exact, so any number of processes gets the same one.
             total = self.world.total(signs.to(self.dtype).sum())
             # Packs of examples have one sign each, so these are counted, and not the examples.
             augment.observe(total / (len(signs) * self.world.size))
         return {"augmentation/strength": strength.to(self.dtype)}
-
-    def _realness(self, turn: Turn, name: str) -> Tensor:
-        realness = self.game.objective.adversarial.realness
-        if name == "real":
-            return realness(turn.real_verdict.scores[0], turn.batch.condition)
-        return realness(turn.fake_verdict.scores[0], turn.fake_condition)
 
     def players(self) -> dict[str, nn.Module]:
         """Return both networks, by name."""
@@ -374,7 +348,3 @@ class Stepper:
         if settling != self._settling:
             keep_statistics(self.game.generator, settling)
             self._settling = settling
-
-
-def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}/{name}": loss for name, loss in losses.items()}

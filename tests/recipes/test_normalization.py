@@ -200,7 +200,7 @@ def test_numbers_that_make_no_sense() -> None:
         norms.Orthonormal(orthonormal_weight=-1.0)
     with pytest.raises(ValueError, match="penalty_weight must be 0"):
         find("wgan-gp-cnn-digits").with_numbers(penalty_weight=-1.0)
-    with pytest.raises(ValueError, match="the Wasserstein loss has none of its own"):
+    with pytest.raises(ValueError, match="those of the Wasserstein loss have no such zero"):
         replace(digits, loss=Wasserstein(), augmentation="ada")
     points = DataFacts("ring", 100, (2,), 8, (12,) * 8, 0, "f", ())
     with pytest.raises(ValueError, match="ring holds points"):

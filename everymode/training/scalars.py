@@ -17,7 +17,7 @@ def discriminator_scalars(
     """Return the scalars of a discriminator update.
 
     Scalars whose names begin with "discriminator/" are the terms whose sum the discriminator minimizes; others have
-    prefixes of their own: mean realness and share above 0, loss on reals and on fakes, gradient norm.
+    other prefixes: mean realness and share above 0, loss on reals and on fakes, gradient norm.
     """
     scalars = _prefixed("discriminator", played.losses)
     with torch.no_grad():

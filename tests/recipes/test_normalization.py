@@ -203,5 +203,5 @@ def test_numbers_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match="those of the Wasserstein loss have no such zero"):
         replace(digits, loss=Wasserstein(), augmentation="ada")
     points = DataFacts("ring", 100, (2,), 8, (12,) * 8, 0, "f", ())
-    with pytest.raises(ValueError, match="ring holds points"):
+    with pytest.raises(ValueError, match="ring contains points"):
         find("san-gan-cnn-digits").for_data(points)

@@ -23,6 +23,7 @@ from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
 from everymode.commands.partition import partition_command
 from everymode.commands.recipes import list_parts, list_recipes, show_recipe
+from everymode.commands.runs import list_runs
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
 from everymode.data.errors import DataError, DataWarning
@@ -113,6 +114,7 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
+    app.command(list_runs, name="runs", usage=_usage("runs [FOLDER] [--json]"), help_epilogue="")
     recipes = App(
         name="recipes",
         help="List the recipes or their parts, or show one recipe.",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 from torch import Tensor
 
 from everymode.numbers import NotFinite
@@ -62,20 +65,107 @@ def to_pil(image: Tensor) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array.transpose(1, 2, 0)))
 
 
+class _Font(NamedTuple):
+    name: str
+    drawn: ImageFont.FreeTypeFont
+    letters: frozenset[int]
+    """Unicode code points that the font has."""
+
+
+@cache
+def _load_font(path: str | None) -> _Font:
+    import matplotlib
+    from matplotlib.ft2font import FT2Font
+
+    file = path or str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    try:
+        drawn = ImageFont.truetype(file, size=14)
+        letters = frozenset(FT2Font(file).get_charmap())
+    except (OSError, RuntimeError) as error:
+        message = f"{file} can't be read as a font ({error}): name a .ttf, .otf or .ttc file"
+        raise ValueError(message) from error
+    return _Font(str(drawn.getname()[0]), drawn, letters)
+
+
+def require_font(path: str | Path | None) -> None:
+    """Check that a font file can be read; None is the default font, DejaVu Sans.
+
+    Raises:
+        ValueError: if it can't.
+    """
+    _load_font(None if path is None else str(path))
+
+
+def legible(
+    names: Sequence[str], numbers: Sequence[str] | None = None, *, font: str | Path | None = None
+) -> tuple[list[str], str]:
+    """Return the texts that are drawn for names, and a message if some of them are numbers, or "".
+
+    The number of a name is drawn if the font lacks one of its letters, or if the name has right-to-left letters and
+    Pillow was built without Raqm, which orders and joins them.
+
+    Args:
+        names: the names.
+        numbers: number of each name, as text (default: its position).
+        font: the font file; None is DejaVu Sans.
+
+    Raises:
+        ValueError: if the font can't be read.
+    """
+    loaded = _load_font(None if font is None else str(font))
+    texts = [" ".join(unicodedata.normalize("NFC", name).split()) for name in names]
+    unordered = [] if features.check("raqm") else [text for text in texts if _reads_leftward(text)]
+    lacking = [text for text in texts if _lacks_letters(loaded, text)]
+    message = ""
+    for bad, reason in (
+        (lacking, f"the font {loaded.name} lacks letters of"),
+        (unordered, "Pillow lacks Raqm for"),
+    ):
+        if bad and not message:
+            shown = ", ".join(bad[:3]).encode("utf-8", "backslashreplace").decode()
+            more = ", ..." if len(bad) > 3 else ""
+            message = f"{reason} {shown}{more}: pictures have the number of such a class instead of its name"
+    if lacking:
+        message += "; --font FILE names another font"
+    drawn = [
+        str(index if numbers is None else numbers[index]) if text in lacking or text in unordered else text
+        for index, text in enumerate(texts)
+    ]
+    return drawn, message
+
+
+def _lacks_letters(font: _Font, text: str) -> bool:
+    # Format characters, such as the joiners of Persian, have no glyphs.
+    return any(ord(letter) not in font.letters and unicodedata.category(letter) != "Cf" for letter in text)
+
+
+def _reads_leftward(text: str) -> bool:
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+
+
 def grid(
-    images: Tensor, *, columns: int, row_names: Sequence[str] = (), scale: int | None = None, gap: int = 2
+    images: Tensor,
+    *,
+    columns: int,
+    row_names: Sequence[str] = (),
+    row_numbers: Sequence[str] | None = None,
+    font: str | Path | None = None,
+    scale: int | None = None,
+    gap: int = 2,
 ) -> Image.Image:
     """Arrange images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, in a grid, row by row.
 
     Args:
         columns: images per row.
         row_names: text to the left of each row.
+        row_numbers: texts to draw instead of names that the font can't draw (default: numbers from 0), see `legible`.
+        font: font file of the names; None is DejaVu Sans (Latin, Greek, Cyrillic, Arabic, Hebrew and others).
         scale: integer enlargement factor (nearest pixel); None = automatic, so that small images can be seen.
         gap: pixels between images.
 
     Raises:
         TypeError: for images of another type.
-        ValueError: if the images have another shape, or if `columns` or `scale` is below 1.
+        ValueError: if the images have another shape, `columns` or `scale` is below 1, or the font can't be read.
     """
     _require_pixels(images)
     if images.ndim != 4 or len(images) == 0:
@@ -89,7 +179,10 @@ def grid(
     scale = scale or max(1, round(48 / max(height, width)))
     rows = -(-count // columns)
     cell_height, cell_width = height * scale + gap, width * scale + gap
-    margin = max((8 * len(name) for name in row_names), default=0) + (8 if row_names else 0)
+    texts, _ = legible(row_names, row_numbers, font=font) if row_names else ([], "")
+    lettering = _load_font(None if font is None else str(font)).drawn if texts else None
+    widest = max((lettering.getlength(text) for text in texts), default=0) if lettering else 0
+    margin = math.ceil(widest) + 12 if texts else 0
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     background = {"L": 255, "RGB": (255, 255, 255), "RGBA": (255, 255, 255, 255)}[mode]
     picture = Image.new(mode, (margin + columns * cell_width + gap, rows * cell_height + gap), background)
@@ -97,36 +190,42 @@ def grid(
         row, column = divmod(position, columns)
         tile = to_pil(image).resize((width * scale, height * scale), Image.Resampling.NEAREST)
         picture.paste(tile, (margin + column * cell_width + gap, row * cell_height + gap))
-    if row_names:
+    if texts:
         draw = ImageDraw.Draw(picture)
-        font = ImageFont.load_default(size=14)
         ink = {"L": 0, "RGB": (0, 0, 0), "RGBA": (0, 0, 0, 255)}[mode]
-        for row, name in enumerate(row_names[:rows]):
+        for row, text in enumerate(texts[:rows]):
             middle = row * cell_height + gap + height * scale / 2
-            draw.text((4, middle), name, fill=ink, font=font, anchor="lm")
+            draw.text((4, middle), text, fill=ink, font=lettering, anchor="lm")
     return picture
 
 
 def save_grid(
-    images: Tensor, path: str | Path, *, columns: int | None = None, row_names: Sequence[str] = ()
+    images: Tensor,
+    path: str | Path,
+    *,
+    columns: int | None = None,
+    row_names: Sequence[str] = (),
+    row_numbers: Sequence[str] | None = None,
+    font: str | Path | None = None,
 ) -> Path:
     """Save images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, as one picture.
 
     Args:
         columns: images per row; None = automatic, for a square grid.
-        row_names: text to the left of each row.
+        row_names, row_numbers, font: as for `grid`.
 
     Returns:
         The path of the picture.
 
     Raises:
         TypeError: for images of another type.
-        ValueError: if the images have another shape, or if `columns` is below 1.
+        ValueError: if the images have another shape, `columns` is below 1, or the font can't be read.
     """
     columns = max(1, round(len(images) ** 0.5)) if columns is None else columns
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    grid(images, columns=columns, row_names=row_names).save(path)
+    names = {"row_names": row_names, "row_numbers": row_numbers, "font": font}
+    grid(images, columns=columns, **names).save(path)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -213,3 +214,18 @@ def test_the_reader_of_our_output_may_leave(tmp_path: Path):
     )
     assert piped.stdout.splitlines() == ["Omni-GAN on your own labeled images, 32 pixels", "141"]
     assert piped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("sample", 2), ("evaluate", 3), ("compare", 2), ("clusters", 2)]
+)
+def test_a_run_that_does_not_exist_is_answered_with_the_nearest(command, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my runs" / "00001-pac-gan-digits").mkdir(parents=True)
+    (tmp_path / "my runs" / "00001-pac-gan-digits" / "config.json").write_text("{}")
+    assert main([command, "my runs/0001-pac-gan-digits"]) == code
+    message = error_of(capsys)
+    assert "my runs/0001-pac-gan-digits" in message
+    assert re.search("[Dd]id you mean my runs/00001-pac-gan-digits?", message)
+    assert main([command, "runs/zebra"]) == code
+    assert "id you mean" not in error_of(capsys)

@@ -7,10 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, features
 
 from everymode.numbers import NotFinite
-from everymode.pictures import _PANELS, grid, save_curves, save_grid, save_scatter, to_pil, to_uint8
+from everymode.pictures import (
+    _PANELS,
+    grid,
+    legible,
+    require_font,
+    save_curves,
+    save_grid,
+    save_scatter,
+    to_pil,
+    to_uint8,
+)
 
 
 def test_what_is_not_a_number_has_no_picture(tmp_path: Path) -> None:
@@ -166,3 +176,54 @@ def test_points_as_a_scatter_plot(tmp_path: Path) -> None:
     path = save_scatter(points, tmp_path / "points.png", labels=torch.arange(20), means=np.zeros((3, 2)))
     with Image.open(path) as picture:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 10
+
+
+# ---- names
+
+SCRIPTS = ("Größe", "ελληνικά", "ёлка", "قطة صغيرة", "می\u200cرود", "חתול")
+
+
+def test_names_in_five_scripts_are_drawn() -> None:
+    texts, message = legible(SCRIPTS)
+    assert (texts, message) == ([*SCRIPTS], "") or not features.check("raqm")
+    images = torch.ones(len(SCRIPTS), 1, 20, 20)
+    picture = np.asarray(grid(images, columns=1, row_names=SCRIPTS))
+    rows = [picture[index * 42 : (index + 1) * 42, :-42] for index in range(len(SCRIPTS))]
+    assert all(row.min() < 128 for row in rows) and len({row.tobytes() for row in rows}) == len(SCRIPTS)
+    assert all((row[:, -4:] == 255).all() for row in rows)  # no name reaches into the images
+
+
+def test_the_number_is_drawn_for_letters_that_the_font_lacks() -> None:
+    names = ("cat", "東京", "a\u0301 \n b", "नमस्ते", "\udcff")
+    texts, message = legible(names)
+    assert texts == ["cat", "1", "á b", "3", "4"]
+    assert message == (
+        "the font DejaVu Sans lacks letters of 東京, नमस्ते, \\udcff: pictures have the number of such a class instead "
+        "of its name; --font FILE names another font"
+    )
+    assert legible(names, ["7", "8", "9", "6", "5"])[0] == ["cat", "8", "á b", "6", "5"]
+    images = torch.zeros(5, 3, 16, 16)
+    assert grid(images, columns=1, row_names=names) == grid(images, columns=1, row_names=texts)
+
+
+def test_without_raqm_names_that_read_leftward_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("everymode.pictures.features.check", lambda name: False)
+    assert legible(SCRIPTS)[0] == [*SCRIPTS[:3], "3", "4", "5"]
+    assert "Pillow lacks Raqm for قطة صغيرة" in legible(SCRIPTS)[1]
+
+
+def test_another_font_file_may_be_named(tmp_path: Path) -> None:
+    import matplotlib
+
+    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "cmr10.ttf")
+    texts, message = legible(("cat", "ёлка"), font=font)
+    assert texts == ["cat", "1"] and "cmr10 lacks letters of ёлка" in message
+    images = torch.zeros(1, 1, 16, 16)
+    own, default = (grid(images, columns=1, row_names=["cat"], font=each) for each in (font, None))
+    assert own.tobytes() != default.tobytes()
+    (tmp_path / "font.ttf").write_text("no font")
+    for wrong in (tmp_path / "font.ttf", tmp_path / "missing.otf"):
+        with pytest.raises(
+            ValueError, match=r"can't be read as a font .*: name a \.ttf, \.otf or \.ttc file"
+        ):
+            require_font(wrong)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import rlcompleter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import everymode
+from everymode.old_names import MODULES
+from everymode.old_names import NAMES as NAMES_BEFORE
 
 NAMES = {
     "everymode": "train load open_images",
@@ -32,6 +36,25 @@ def test_public_functions_are_where_they_are_said_to_be(place: str) -> None:
         assert callable(getattr(module, name)), name
         if hasattr(module, "__all__"):
             assert name in module.__all__, name
+
+
+LAZY = sorted(
+    f"everymode.{path.parent.name}" if path.parent.name != "everymode" else "everymode"
+    for path in [*Path(everymode.__file__).parent.glob("*/__init__.py"), Path(everymode.__file__)]
+    if "def __getattr__" in path.read_text()
+)
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_names_that_are_imported_when_used_are_completed_and_old_ones_are_not(package: str) -> None:
+    module = importlib.import_module(package)
+    names = dir(module)
+    assert set(module.__all__) <= set(names) and names == sorted(set(names))
+    assert rlcompleter.Completer({"m": module}).attr_matches(f"m.{module.__all__[0]}")
+    old = {
+        name.rpartition(".")[2] for name in (*MODULES, *NAMES_BEFORE) if name.rpartition(".")[0] == package
+    }
+    assert not old & set(names)
 
 
 def test_adversarial_losses_share_their_arguments() -> None:

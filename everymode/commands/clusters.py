@@ -46,8 +46,14 @@ def clusters(
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.runs.resuming import check_same_data
     from everymode.sampling.record import recipe_of
-    from everymode.storage.run_folder import RunFolder
+    from everymode.storage.run_folder import RunFolder, nearest_run
 
+    if not run.exists():
+        nearest = nearest_run(run)
+        hint = f"; did you mean {nearest}?" if nearest else ", such as runs/00000-self-conditioned-digits"
+        raise FileNotFoundError(
+            f"{run} does not exist: name a folder that `everymode train` has written{hint}"
+        )
     config = RunFolder(run).read_config()
     if custom_recipe is None:
         require_named_recipe(run, run)

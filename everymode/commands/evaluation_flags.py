@@ -29,8 +29,10 @@ class ProtocolFlags:
     extractor: Annotated[
         str | None,
         Parameter(
-            help="Feature extractor, such as lite0:128, inception:PATH or classifier:DATA (default: lite0 at 128 "
-            "pixels, at 224 on a GPU, at 64 with --fast; digits for the built-in digits)."
+            help="Feature extractor, such as lite0:128, inception (FID), inception:PATH or classifier:DATA (default: "
+            "lite0 at 128 pixels, at 224 on a GPU, at 64 with --fast; digits for the built-in digits). inception needs "
+            "pt_inception-2015-12-05-6726825d.pth of pytorch-fid, at $EVERYMODE_INCEPTION or in "
+            "$EVERYMODE_CACHE/weights; if it is missing, the error message has its address."
         ),
     ] = None
     layer: Annotated[str | None, Parameter(help="Feature layer (default: the extractor's first).")] = None

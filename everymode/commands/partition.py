@@ -86,6 +86,7 @@ def partition(
     from everymode.partitioner.report import read_report, shown_report
     from everymode.partitioner.running import PartitionStopped
 
+    torch_device = find_device(device)
     dataset = open_images(
         data,
         resolution=size,
@@ -95,7 +96,7 @@ def partition(
         progress=not quiet,
     )
     try:
-        _learn(dataset, settings, out, find_device(device), seed=seed, quiet=quiet)
+        _learn(dataset, settings, out, torch_device, seed=seed, quiet=quiet)
     except PartitionStopped as stopped:
         say(f"{stopped}; repeat the command to resume")
         return Exit.STOPPED

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from everymode.commands import sample_flags as flags
 from everymode.commands.drawing import AT_ONCE, Drawing, Wanted
 from everymode.commands.ending import say
+from everymode.commands.interpolation import Walk
 from everymode.commands.own_recipes import require_named_recipe
 from everymode.commands.sample_files import write_archive, write_each, write_grid, write_points
-from everymode.commands.sample_names import file_words
+from everymode.commands.sample_names import class_numbers, file_words
 from everymode.commands.seeds import parse_seeds
 from everymode.commands.waiting import with_progress
 from everymode.recipes import find
@@ -42,6 +43,9 @@ def sample(
     out: flags.Out = None,
     grid: flags.Grid = None,
     columns: flags.Columns = None,
+    interpolate: flags.Interpolate = None,
+    frames: flags.Frames = None,
+    font: flags.Font = None,
     batch_size: flags.BatchSize = AT_ONCE,
     device: flags.Device = "cpu",
     recipe: flags.CustomRecipe = None,
@@ -50,17 +54,22 @@ def sample(
 
     Files are named by label and seed: seed0003.png, label-7-seed0003.png. The image of a seed and label does not depend
     on the other samples (up to rounding: a rare pixel may differ by one of 255 levels; with --batch-size 1, none).
-    Points are written as a scatter plot and a .npy file.
+    Points are written as a scatter plot and a .npy file. --interpolate writes an animation.
     """
     if label and cluster:
         raise ValueError("--label and --cluster exclude each other: set one of the two")
     ranges = None if seeds is None else parse_seeds(seeds)
     shape = None if size is None else height_and_width(parse_resolution(size))
-    _check_flags(out, grid, columns, batch_size)
+    walk = Walk(interpolate, frames, ranges, truncation, shape, batch_size)
+    walk.check(out, grid=grid, reject=reject)
+    _check_flags(None if interpolate else out, grid, columns, font, batch_size)
     generator = _loaded(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
     labels = _labels_of(label, cluster, generator)
+    if interpolate is not None:
+        walk.write(generator, labels, out or samples_folder(source) / "interpolation.gif")
+        return
     drawing = Drawing(
         generator, labels, truncation=truncation, size=shape, retries=reject, batch_size=batch_size
     )
@@ -79,7 +88,8 @@ def sample(
     elif grid is not None:
         named = labels != [None]
         rows = [str(each) for each in labels] if named and not columns else []
-        write_grid(drawn, grid, columns or (per_label if named else None), rows)
+        numbers = class_numbers(rows, _names_of_labels(generator))
+        write_grid(drawn, grid, columns or (per_label if named else None), rows, numbers, font)
     elif out is not None and _is_archive(out):
         write_archive(drawn, out, total, drawing.labels, _names_of_labels(generator))
     else:
@@ -132,7 +142,15 @@ def _names_of_labels(generator: Generator) -> list[tuple[str, ...]]:
     return [tuple(islice(names, size)) for size in sizes]
 
 
-def _check_flags(out: Path | None, grid: Path | None, columns: int | None, batch_size: int) -> None:
+def _check_flags(
+    out: Path | None, grid: Path | None, columns: int | None, font: Path | None, batch_size: int
+) -> None:
+    if font is not None:
+        if grid is None:
+            raise ValueError("--font is for the names in the image of --grid FILE.png: set that flag, too")
+        from everymode.pictures import require_font
+
+        require_font(font)
     if columns is not None and (grid is None or columns < 1):
         raise ValueError("--columns is a whole number, 1 or more, and needs --grid FILE.png")
     if grid is not None and out is not None:

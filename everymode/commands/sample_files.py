@@ -49,14 +49,33 @@ def write_each(drawn: Iterable[Pass], folder: Path, words: Sequence[dict[str, st
         raise
 
 
-def write_grid(drawn: Iterable[Pass], path: Path, columns: int | None, rows: Sequence[str]) -> None:
-    """Write all samples into one image with labeled rows, and print its path."""
+def write_grid(
+    drawn: Iterable[Pass],
+    path: Path,
+    columns: int | None,
+    rows: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    font: Path | None = None,
+) -> None:
+    """Write all samples into one image with labeled rows, and print its path.
+
+    Args:
+        drawn: the samples.
+        path: the file.
+        columns: images per row; None means about as many as rows.
+        rows: names of the rows.
+        numbers: class number of each row, which is drawn if the font lacks letters of the name.
+        font: font file of the names; None means DejaVu Sans.
+    """
     import torch
 
-    from everymode.pictures import save_grid
+    from everymode.pictures import legible, save_grid
 
     images = torch.cat([images for _, images in drawn])
-    say(str(save_grid(images, path, columns=columns, row_names=rows)))
+    texts, message = legible(rows, numbers, font=font) if rows else ([], "")
+    say(str(save_grid(images, path, columns=columns, row_names=texts, font=font)))
+    if message:
+        say(message)
 
 
 def write_archive(

@@ -60,7 +60,7 @@ Out = Annotated[
     Path | None,
     Parameter(
         help="Folder for one PNG per sample (default: the run's folder `samples`, or ./samples without a run); or "
-        "FILE.npz, for one array of all samples."
+        "FILE.npz, for one array of all samples; or FILE.gif, with --interpolate."
     ),
 ]
 Grid = Annotated[
@@ -71,6 +71,27 @@ Columns = Annotated[
     Parameter(
         help="Columns of the --grid image (default: one row per label; without labels, about as many as rows).",
         converter=whole_number,
+    ),
+]
+Interpolate = Annotated[
+    int | None,
+    Parameter(
+        help="Write an animation of a closed walk between this many latent codes, as --out FILE.gif (or .mp4, if "
+        "ffmpeg is installed). Several labels take turns.",
+        converter=whole_number,
+    ),
+]
+Frames = Annotated[
+    int | None,
+    Parameter(
+        help="Frames of the --interpolate animation from each code to the next (default: 16).",
+        converter=whole_number,
+    ),
+]
+Font = Annotated[
+    Path | None,
+    Parameter(
+        help="Font file for the class names in the --grid image (default: DejaVu Sans).", metavar="FILE"
     ),
 ]
 BatchSize = Annotated[

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from everymode.commands.drawing import Wanted
 
-__all__ = ["file_words", "stem"]
+__all__ = ["class_numbers", "file_words", "stem"]
 
 MOST_BYTES = 200
 """Longest class name in a file name, in bytes; file systems allow 255 for the whole name."""
@@ -46,6 +46,21 @@ def file_words(classes: Sequence[str], num_labels: int | tuple[int, ...]) -> lis
     # hyphens separate the labels of an image
     allowed = r"[\w.-]+" if len(sizes) == 1 else r"[\w.]+"
     return [_words(classes[start : start + size], allowed) for start, size in zip(starts, sizes, strict=True)]
+
+
+def class_numbers(labels: Sequence[str], classes: Sequence[Sequence[str]]) -> list[str]:
+    """Return each label with the index of its class instead of the name; one of each block, if there are several."""
+    numbers = []
+    for label in labels:
+        pieces = [label] if len(classes) < 2 else [piece.strip() for piece in label.split(",")]
+        blocks = classes if len(classes) == len(pieces) else [()] * len(pieces)
+        numbers.append(
+            ",".join(
+                str([*names].index(piece)) if piece in names else piece
+                for piece, names in zip(pieces, blocks, strict=True)
+            )
+        )
+    return numbers
 
 
 def _words(names: Sequence[str], allowed: str) -> dict[str, str]:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from everymode.commands import train_flags
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
@@ -38,28 +39,6 @@ _VALUED = (
     *(f"--{kind}" for kind in _SELECTABLE),
 )
 """Flags with a value that may look like a recipe's name."""
-
-
-_OnNonfinite = Annotated[
-    Literal["stop", "rollback"],
-    Parameter(
-        help="If a loss is not finite: stop, or roll back to the last checkpoint and halve the discriminator's "
-        "learning rate."
-    ),
-]
-_OnCollapse = Annotated[
-    Literal["warn", "stop", "rollback"],
-    Parameter(
-        help="If the collapse watch raises an alarm: warn, stop, or roll back to the last healthy checkpoint and "
-        "apply the recipe's remedy (--remedy-lr, --remedy-weight-decay)."
-    ),
-]
-_Quiet = Annotated[
-    bool,
-    Parameter(
-        help="Print only errors and, after a stop, the command to resume.", negative="", show_default=False
-    ),
-]
 
 
 def train(
@@ -95,9 +74,11 @@ def train(
     device: Annotated[
         str | None, Parameter(help="cpu, cuda or cuda:1 (default: a GPU if there is one).")
     ] = None,
-    on_nonfinite: _OnNonfinite = "stop",
-    on_collapse: _OnCollapse = "warn",
-    quiet: _Quiet = False,
+    on_nonfinite: train_flags.OnNonfinite = "stop",
+    on_collapse: train_flags.OnCollapse = "warn",
+    font: train_flags.Font = None,
+    track: train_flags.Track = None,
+    quiet: train_flags.Quiet = False,
     **numbers: Any,
 ) -> Exit:
     """Train, and print where the results are.
@@ -111,6 +92,8 @@ def train(
         "device": device,
         "on_nonfinite": on_nonfinite,
         "on_collapse": on_collapse,
+        "font": font,
+        "track": track,
     }
     if config is None:
         return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
@@ -126,10 +109,8 @@ def _repeated(
     """Return recipe, data and hyper-parameters for a run that repeats the one of `config`."""
     repeated = repetition_of(config, recipe)
     if data is None:
-        numbers = {
-            "held_out": repeated.recipe.held_out,
-            **numbers,
-        }  # else it belongs to the recipe's data only
+        # Otherwise held-out data belongs to the recipe's default data only.
+        numbers = {"held_out": repeated.recipe.held_out, **numbers}
     if repeated.changed_at and not quiet:
         steps = ", ".join(map(str, repeated.changed_at))
         say(
@@ -155,8 +136,7 @@ def _train(
     try:
         run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        options = (settings["device"], settings["on_nonfinite"], settings["on_collapse"])
-        _print_resume_command(str(stopped), stopped.folder, *options)
+        _print_resume_command(str(stopped), stopped.folder, settings)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)
@@ -332,9 +312,7 @@ def _print_results(run: Run) -> None:
     say(f"draw samples with: everymode sample {quoted(run.folder)}{recipe}")
 
 
-def _print_resume_command(
-    message: str, folder: Path | None, device: str | None, on_nonfinite: str, on_collapse: str
-) -> None:
+def _print_resume_command(message: str, folder: Path | None, settings: dict[str, Any]) -> None:
     say(message)
     if folder is None:
         return
@@ -344,9 +322,12 @@ def _print_resume_command(
         several = f"--nnodes {machines} " if machines > 1 else ""
         command = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
     recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
-    options = f" --device {device}" if device else ""
-    options += f" --on-nonfinite {on_nonfinite}" if on_nonfinite != "stop" else ""
-    options += f" --on-collapse {on_collapse}" if on_collapse != "warn" else ""
+    defaults = {"device": None, "on_nonfinite": "stop", "on_collapse": "warn", "font": None, "track": None}
+    options = "".join(
+        f" --{name.replace('_', '-')} {quoted(settings[name])}"
+        for name, default in defaults.items()
+        if settings[name] != default
+    )
     say(f"resume with: {command} train{recipe} --resume {quoted(folder)}{options}")
     if machines > 1:
         say("(on every machine, with the same rendezvous options as before)")

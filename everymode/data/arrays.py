@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,13 @@ from everymode.data.doors import require_sizes
 from everymode.data.errors import DataError
 from everymode.data.label_columns import Labeling, label_columns, side_by_side
 from everymode.data.label_values import composed, labels_of_values
-from everymode.data.source import Source, digest_of, file_key, pixel_source
+from everymode.data.layout import Layout, channels_first
+from everymode.data.source import Source, array_key, digest_of, file_key, pixel_source
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Scale, chunks, scale_of, to_bytes
 from everymode.data.words import listed
 
-__all__ = ["array_source", "channels_first"]
+__all__ = ["array_source", "source_of_arrays"]
 
 NAME_PAIRS = (
     ("images", "labels"),
@@ -40,7 +41,6 @@ NAME_PAIRS = (
 LABEL_NAMES = ("labels", "label", "y", "Y", "targets", "target", "class", "y_train", "train_labels")
 """Names of label arrays that are tried if the array paired with the images is missing."""
 CLASSES_PREFIX = "classes"
-CHANNELS = (1, 3, 4)
 CONVERTED_BYTES = 2**30
 """Largest array that is converted to uint8 in memory; larger ones are converted image by image."""
 
@@ -63,7 +63,11 @@ class _Arrays(NamedTuple):
 
 
 def array_source(
-    path: Path, *, label_column: str | None = None, value_range: str | None = None
+    path: Path,
+    *,
+    label_column: str | None = None,
+    value_range: str | None = None,
+    layout: Layout | None = None,
 ) -> Source | Dataset:
     """Return the images of a NumPy file, or a finished dataset if the array holds points [N, 2].
 
@@ -72,28 +76,64 @@ def array_source(
             optionally labels under the matching name; .npy with images only.
         label_column: name of the array of labels; several names joined by commas are label blocks.
         value_range: key of RANGES, the values of black and white; detected from the values if None (see `scale_of`).
+        layout: layout of the array of images, if it has four axes; detected from its shape if None.
 
     Raises:
         DataError: if there are no such arrays, a shape is not that of images, or values lie outside the ranges.
     """
-    images, labels, images_name, ignored_notes = _read(path, label_columns(label_column))
-    where = f"{path.name}: {images_name}"
+    arrays = _read(path, label_columns(label_column))
+    return _source(arrays, path.name, lambda: file_key(path), value_range, layout)
+
+
+def source_of_arrays(
+    name: str,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    value_range: str | None = None,
+    layout: Layout | None = None,
+) -> Source | Dataset:
+    """Return the images of arrays in memory, by the same rules as those of `array_source`.
+
+    Args:
+        name: short name of the data.
+        images: images or points.
+        labels: one label per image; None if all images are unlabeled.
+        value_range, layout: as in `array_source`.
+
+    Raises:
+        DataError: as in `array_source`.
+    """
+    arrays = _Arrays(images, {} if labels is None else {"labels": _Labels(labels)}, "the array of images")
+    return _source(arrays, name, lambda: array_key(images), value_range, layout)
+
+
+def _source(
+    arrays: _Arrays, name: str, key_of: Callable[[], str], value_range: str | None, layout: Layout | None
+) -> Source | Dataset:
+    images, labels, images_name, ignored_notes = arrays
+    where = f"{name}: {images_name}"
     if images.ndim == 2 and images.shape[1] == 2 and images.dtype.kind == "f":
         if value_range is not None:
             raise DataError(f"{where} holds points, which have no black and white; omit value_range")
-        return _points(path.name, images, labels)
-    images, notes = _single_image_as_batch(images, labels, where)
-    images = images if notes else channels_first(images, where)
-    labeling = _labeling(labels, len(images), path.name)
+        if layout is not None:
+            raise DataError(f"{where} holds points, which have no layout; omit it")
+        return _points(name, images, labels)
+    images, notes = (
+        _single_image_as_batch(images, labels, where) if layout is None else (images, tuple[str, ...]())
+    )
+    images = images if notes else channels_first(images, where, layout)
+    labeling = _labeling(labels, len(images), name)
     scale = scale_of(images, where, value_range)
-    key = file_key(path) if value_range is None else digest_of(file_key(path), value_range)
+    choices = [choice for choice in (value_range, layout) if choice is not None]
+    key = digest_of(key_of(), *choices) if choices else key_of()
     if images.size <= CONVERTED_BYTES or (images.dtype == np.uint8 and scale.factor == 1):
         pixels = _as_bytes(images, scale)
         source = pixel_source(
-            path.name, pixels, labeling.labels, labeling.classes, key, label_blocks=labeling.label_blocks
+            name, pixels, labeling.labels, labeling.classes, key, label_blocks=labeling.label_blocks
         )
     else:
-        source = _row_by_row(path, images, scale, labeling, key)
+        source = _row_by_row(name, images, scale, labeling, key)
     return replace(source, notes=(*notes, *ignored_notes, *scale.notes, *labeling.notes))
 
 
@@ -174,24 +214,6 @@ def _ignored_note(
     return (f"{where}: ignored the arrays {listed(others)}; read {listed([images_name, *labels])}{advice}",)
 
 
-def channels_first(images: np.ndarray, where: str) -> np.ndarray:
-    """Return a view [N, C, H, W] of [N, H, W], [N, H, W, C] or [N, C, H, W] with 1, 3 or 4 channels.
-
-    Raises:
-        DataError: if the array has another shape.
-    """
-    if images.ndim == 3:
-        return images[:, None]
-    if images.ndim == 4:
-        first, last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
-        if first != last:
-            return images if first else images.transpose(0, 3, 1, 2)
-    raise DataError(
-        f"{where} has shape {list(images.shape)}; images must be [N, H, W], [N, H, W, C] or [N, C, H, W] "
-        f"with 1, 3 or 4 channels, and points must be floating-point [N, 2]"
-    )
-
-
 def _single_image_as_batch(
     images: np.ndarray, labels: Mapping[str, _Labels], where: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -215,7 +237,7 @@ def _as_bytes(images: np.ndarray, scale: Scale) -> np.ndarray:
     return np.concatenate([to_bytes(rows, scale) for rows in chunks(images)] or [images.astype(np.uint8)])
 
 
-def _row_by_row(path: Path, images: np.ndarray, scale: Scale, labeling: Labeling, key: str) -> Source:
+def _row_by_row(name: str, images: np.ndarray, scale: Scale, labeling: Labeling, key: str) -> Source:
     """Return a source that converts each image to uint8 when it is read, for arrays that may not fit in memory."""
 
     def open_image(i: int) -> Image.Image:
@@ -224,7 +246,7 @@ def _row_by_row(path: Path, images: np.ndarray, scale: Scale, labeling: Labeling
 
     names = [f"image {i}" for i in range(len(images))]
     return Source(
-        name=path.name,
+        name=name,
         items=names,
         open_image=open_image,
         labels=labeling.labels,

@@ -23,7 +23,7 @@ try:
 except ImportError:  # on Windows two processes may decode the same images at once, which is safe
     fcntl = None
 
-__all__ = ["CacheEntry", "cache_folder", "entry_folder", "read_or_write"]
+__all__ = ["CacheEntry", "cache_folder", "entry_folder", "preferred_folder", "read_entry", "read_or_write"]
 
 LAYOUT_VERSION = 2
 HEADER_BYTES = 128
@@ -54,12 +54,20 @@ class CacheEntry:
     version: int = LAYOUT_VERSION
 
 
+def preferred_folder(cache_dir: str | Path | None = None) -> Path:
+    """Return the folder to look for decoded images in: `cache_dir`, else $EVERYMODE_CACHE, else ~/.cache/everymode.
+
+    It need neither exist nor be writable.
+    """
+    return Path(cache_dir or os.environ.get("EVERYMODE_CACHE") or "~/.cache/everymode").expanduser()
+
+
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """Return the folder for decoded images: `cache_dir`, else $EVERYMODE_CACHE, else ~/.cache/everymode.
+    """Return the folder to write decoded images to: `preferred_folder`, which is created if it doesn't exist.
 
     If that folder can't be written, return a per-user temporary folder and warn.
     """
-    folder = Path(cache_dir or os.environ.get("EVERYMODE_CACHE") or "~/.cache/everymode").expanduser()
+    folder = preferred_folder(cache_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

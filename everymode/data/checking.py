@@ -299,13 +299,16 @@ def format_report(report: CheckReport, *, most: int = 10) -> str:
     lines.append(f"unreadable: {len(report.unreadable):,}")
     lines += _entries([f"{lost.name}: {lost.reason}" for lost in report.unreadable], most)
     lines.append(f"groups of exact duplicates: {len(report.duplicates):,}")
-    lines += _entries(
-        [" = ".join(group[:4]) + (" ..." if len(group) > 4 else "") for group in report.duplicates], most
-    )
+    lines += _entries([_group(names) for names in report.duplicates], most)
     if report.conflicting:
         lines.append(f"duplicates with different labels: {len(report.conflicting):,}")
-        lines += _entries([" = ".join(group[:4]) for group in report.conflicting], most)
+        lines += _entries([_group(names) for names in report.conflicting], most)
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def _group(names: Sequence[str]) -> str:
+    """Return the names of equal images, truncated with '...' after four."""
+    return " = ".join(names[:4]) + (" ..." if len(names) > 4 else "")
 
 
 def _entries(entries: Sequence[str], most: int) -> list[str]:

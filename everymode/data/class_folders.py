@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from everymode.data.errors import DataError
+from everymode.data.formats import remedy
 from everymode.data.label_columns import Labeling
 from everymode.data.label_values import composed, named_classes
-from everymode.data.words import listed
+from everymode.data.words import counted, listed
 
 __all__ = ["folder_around", "is_hidden", "is_of_the_system", "labels_from_folders", "levels_of"]
 
@@ -83,7 +84,12 @@ def levels_of(folder: str) -> list[str]:
 
 
 def labels_from_folders(
-    names: Sequence[str], where: str, *, root: str | None = None, packed: bool = False
+    names: Sequence[str],
+    where: str,
+    *,
+    root: str | None = None,
+    packed: bool = False,
+    undecodable: Sequence[str] = (),
 ) -> Labeling:
     """Label each image by the first folder of its path; images outside any folder are unlabeled.
 
@@ -92,13 +98,22 @@ def labels_from_folders(
         where: name of the data in messages.
         root: path of the folder that holds them, for advice in messages (default: `where`).
         packed: whether it is an archive, in which a folder can't be opened by its path.
+        undecodable: paths of images in formats that can't be read here.
 
     Raises:
-        DataError: if the folders look like splits (train, test, ...) or kinds of files, not like classes.
+        DataError: if the folders look like splits (train, test, ...) or kinds of files, not like classes, or all images
+            of a folder are undecodable.
     """
     root = where if root is None else root
     folders = [name.split("/", 1)[0] if "/" in name else None for name in names]
     distinct = sorted({folder for folder in folders if folder is not None})
+    lost = [name for name in undecodable if "/" in name and name.split("/", 1)[0] not in distinct]
+    if lost:
+        lost_folders = sorted({name.split("/", 1)[0] for name in lost})
+        raise DataError(
+            f"{where}: no image in {listed(lost_folders)} can be read ({counted(len(lost), 'file')} such as "
+            f"{lost[0]}); {remedy(lost)}, or move the folder elsewhere"
+        )
     notes = _check_class_folders(distinct, where, folders, root, packed) if len(distinct) > 1 else ()
     labels, classes = named_classes(folders)
     if len(classes) < len(distinct):

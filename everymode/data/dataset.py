@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class Dataset:
             full dataset.
 
     Raises:
-        ValueError: if the shapes of images, labels, classes or domains are inconsistent.
+        ValueError: if the shapes of images, labels, classes or domains are inconsistent, or labels are not integers.
     """
 
     name: str
@@ -74,6 +75,12 @@ class Dataset:
                 f"{self.name}: {len(self.images)} images but {len(self.labels)} labels; give one label "
                 f"per image (-1 = unlabeled)"
             )
+        wanted = (len(self.images), len(self.label_blocks)) if self.label_blocks else (len(self.images),)
+        if self.labels.dtype.kind not in "iu" or self.labels.shape != wanted:
+            raise ValueError(
+                f"{self.name}: labels are {self.labels.dtype} {list(self.labels.shape)}; give integers "
+                f"{list(wanted)}" + (", one column per label block" if self.label_blocks else "")
+            )
         if self.domains is not None and len(self.domains) != len(self.images):
             raise ValueError(
                 f"{self.name}: {len(self.images)} images but {len(self.domains)} domains; give one per image"
@@ -88,6 +95,27 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
+        """Return one image and its label, so that torch's DataLoader takes a dataset.
+
+        Args:
+            index: row number; a negative one counts from the end.
+
+        Returns:
+            The image [C, H, W] in [-1, 1] (or point [2], unchanged), and its label, -1 = unlabeled: an integer, or
+            int64 [blocks] for several label blocks.
+
+        Raises:
+            IndexError: if the row is outside the dataset.
+            TypeError: if `index` is not an integer.
+        """
+        row = operator.index(index)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"{self.name} has rows 0 .. {len(self) - 1}; requested {row}")
+        row %= len(self)
+        label = self.gather_labels([row])[0]
+        return self.gather([row])[0], label if self.label_blocks else int(label)
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
@@ -149,6 +177,15 @@ class Dataset:
     def _block(self, block: int) -> np.ndarray:
         return self.labels[:, block] if self.labels.ndim == 2 else self.labels
 
+    def _rows(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return row numbers as int64 [B], after checking their range."""
+        rows = np.asarray(indices, dtype=np.int64)
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(
+                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
+            )
+        return rows
+
     def facts(self) -> DataFacts:
         """Return the metadata of this dataset, without its pixels."""
         return DataFacts(
@@ -186,11 +223,7 @@ class Dataset:
             IndexError: if a row is outside the dataset.
             ValueError: if `mirror` is set for points, or its shape is not [B].
         """
-        rows = np.asarray(indices, dtype=np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
-            )
+        rows = self._rows(indices)
         if mirror is not None and self.is_points:
             raise ValueError(f"{self.name} holds points, which can't be mirrored; omit `mirror`")
         if mirror is not None and mirror.shape != rows.shape:
@@ -200,8 +233,12 @@ class Dataset:
     def gather_labels(
         self, indices: np.ndarray | Sequence[int], device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Return the labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled."""
-        labels = torch.from_numpy(self.labels[np.asarray(indices, dtype=np.int64)])
+        """Return the labels of rows `indices` [B] on `device`: int64 [B], or [B, blocks]; -1 = unlabeled.
+
+        Raises:
+            IndexError: if a row is outside the dataset.
+        """
+        labels = torch.from_numpy(self.labels[self._rows(indices)])
         if torch.device(device).type == "cuda":
             labels = labels.pin_memory()
         return labels.to(device, non_blocking=True)
@@ -216,11 +253,7 @@ class Dataset:
         Raises:
             IndexError: if a row is outside the dataset.
         """
-        rows = np.asarray(indices, dtype=np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise IndexError(
-                f"{self.name} has rows 0 .. {len(self) - 1}; requested {rows.min()} .. {rows.max()}"
-            )
+        rows = self._rows(indices)
         digest = hashlib.blake2b(self.fingerprint.encode() + rows.tobytes(), digest_size=16).hexdigest()
         return replace(
             self,

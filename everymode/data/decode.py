@@ -10,13 +10,10 @@ import numpy as np
 from PIL import Image
 
 from everymode.data.large_images import room_for
-from everymode.data.picture_files import FORMATS
 from everymode.data.value_range import in_bytes
 
 __all__ = [
-    "EXTENSIONS",
     "FITS",
-    "FORMATS",
     "MAX_PIXELS",
     "Decoding",
     "Header",
@@ -26,7 +23,6 @@ __all__ = [
     "enlargement",
     "flattened",
     "is_deep",
-    "is_image_name",
     "pad",
     "read_header",
     "require_range_known",
@@ -34,9 +30,6 @@ __all__ = [
     "turn_of",
 ]
 
-EXTENSIONS = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif")
-)
 MAX_PIXELS = 89_000_000
 """Largest accepted image, just below where Pillow warns: a larger file is far more likely an attack than a picture."""
 ORIENTATION_TAG = 0x0112
@@ -53,6 +46,8 @@ TURNS: Mapping[object, Image.Transpose] = {
 SIDEWAYS = tuple(TURNS[number] for number in (5, 6, 7, 8))
 GRAY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"))
 INTEGER_MODES = frozenset(("I", "I;16", "I;16L", "I;16B", "I;16N"))
+SCALABLE_MODES = ("L", "LA", "RGB", "RGBA")
+"""Modes of 8-bit images whose values are intensities, so that a range can be applied to them."""
 
 Fit = Callable[[Image.Image, tuple[int, int], tuple[int, int, int]], Image.Image]
 
@@ -85,25 +80,18 @@ class Header(NamedTuple):
     gray: bool
 
 
-def is_image_name(name: str) -> bool:
-    """Return whether a file name has the extension of an accepted image format."""
-    dot = name.rfind(".")
-    return dot >= 0 and name[dot:].lower() in EXTENSIONS
-
-
 def read_header(image: Image.Image) -> Header:
     """Return the header of an opened, not yet decoded image.
 
     Raises:
         ValueError: if the image has more than MAX_PIXELS pixels, or none.
-        OSError: if a PNG is damaged (Pillow may raise other errors, too; see `turn_of`).
     """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"{width}x{height} pixels, more than the {MAX_PIXELS:,} that are accepted")
     if width * height == 0:
         raise ValueError(f"{width}x{height} pixels: the image is empty")
-    # Pillow opens 16-bit gray with alpha as RGBA. Read the raw modes first: turn_of may decode a PNG
+    # Pillow opens 16-bit gray with alpha as RGBA
     mode = "LA" if any(args.startswith("LA;16") for args in _raw_modes(image)) else image.mode
     if turn_of(image) in SIDEWAYS:
         width, height = height, width
@@ -113,15 +101,13 @@ def read_header(image: Image.Image) -> Header:
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """Return the transposition that turns an image upright by its EXIF orientation; None if none is needed.
 
-    Unreadable EXIF is ignored. A PNG without EXIF before its pixels is decoded, because EXIF may follow them.
-
-    Raises:
-        OSError: if the pixels of a PNG are damaged (Pillow may raise other errors, too).
+    Nothing is decoded. Unreadable EXIF is ignored, and so is EXIF after the pixels of a PNG, which `opened_picture`
+    moves before them.
     """
-    if image.format == "PNG" and "exif" not in image.info:
-        image.load()
     try:
-        return TURNS.get(image.getexif().get(ORIENTATION_TAG))
+        # the method of Pillow's PNG images would decode the image
+        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+        return TURNS.get(exif.get(ORIENTATION_TAG))
     except Exception:  # damaged EXIF makes Pillow raise nearly anything, and leaves the pixels intact
         return None
 
@@ -132,15 +118,26 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def require_range_known(image: Image.Image, value_range: str | None) -> None:
-    """Reject a range other than 0..65535 for 16-bit color images, opened but not yet decoded.
+    """Reject a range that can't be applied to an opened, not yet decoded image.
+
+    Only gray and RGB have values that 0..1 and -1..1 can refer to. 1-bit images hold 0 and 1, so 0..1 fits them.
 
     Raises:
-        ValueError: if the image is 16-bit color and the range is another one.
+        ValueError: if the image is 16-bit color and the range is not 0..65535, or the range is 0..1 or -1..1 and the
+            image has a palette, 1 bit (unless the range is 0..1), CMYK or another kind of color.
     """
     if value_range not in (None, "0..65535") and image.mode not in INTEGER_MODES and is_deep(image):
         raise ValueError(
             f"16-bit color, of which only the upper 8 bits are read, so value_range {value_range} doesn't apply; "
             "save it with 8 bits, or omit value_range"
+        )
+    scalable = (*SCALABLE_MODES, *INTEGER_MODES, "F", *(("1",) if value_range == "0..1" else ()))
+    if value_range in ("0..1", "-1..1") and image.mode not in scalable:
+        kind = {"1": "1-bit image", "P": "palette image", "PA": "palette image"}.get(
+            image.mode, f"{image.mode} image"
+        )
+        raise ValueError(
+            f"{kind}, which value_range {value_range} doesn't apply to; save it as gray or RGB, or omit value_range"
         )
 
 
@@ -210,7 +207,7 @@ def flattened(
             "floating-point pixels, whose range is unknown; save it with 8 or 16 bits, or set the range, as in "
             'value_range="0..1" (--value-range 0..1)'
         )
-    elif value_range in ("0..1", "-1..1") and image.mode in ("L", "LA", "RGB", "RGBA"):
+    elif value_range in ("0..1", "-1..1") and image.mode in SCALABLE_MODES:
         image = _from_bytes(image, value_range)
     transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     if channels == 4:

@@ -32,7 +32,8 @@ class _Readable(Protocol):
 def one_sentence(path: Path) -> Iterator[None]:
     """Convert errors raised inside, over the file or folder at `path`, into a DataError that names it.
 
-    Errors of this package, of missing files, permissions and packages are passed on unchanged.
+    DataErrors, errors of missing files, permissions and packages, and ValueErrors whose message begins with the path
+    are passed on unchanged.
 
     Raises:
         DataError: if reading raises any other error.
@@ -42,7 +43,8 @@ def one_sentence(path: Path) -> Iterator[None]:
     except (DataError, ImportError, FileNotFoundError, PermissionError):
         raise
     except Exception as error:
-        if type(error) is ValueError and _raised_here(error):
+        # numpy and zipfile raise plain ValueErrors, too, which don't name the file
+        if type(error) is ValueError and str(error).startswith(f"{path} "):
             raise
         message = (str(error).splitlines() or [""])[0][:200]
         reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -113,11 +115,3 @@ def decompressed(data: bytes, size: int, *, complete: bool = False) -> bytes:
         # one_sentence adds the name of the file
         raise zlib.error("the decompressed size differs from the declared size")
     return content
-
-
-def _raised_here(error: Exception) -> bool:
-    """Return whether the innermost frame of an error is in this package, so that its message is meant for users."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("everymode.")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from everymode.data.class_folders import is_hidden, is_of_the_system
-from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError, NoImagesError
+from everymode.data.formats import is_image_name, is_undecodable, remedy
 from everymode.data.labeling import is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
@@ -41,11 +41,15 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
     """
     where = root.name or str(root)
     images, ignored, others = _walk(root)
+    undecodable = [name for name in others if is_undecodable(name)]
     if not images:
         only = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
-        raise NoImagesError(
-            f"{root} holds no images{only}; put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or check the path"
+        advice = (
+            remedy(undecodable)
+            if undecodable
+            else "put PNG, JPEG, WebP, BMP, TIFF or GIF files there, or check the path"
         )
+        raise NoImagesError(f"{root} holds no images{only}; {advice}")
     images.sort()
     names = [image.name for image in images]
     labeling = label_images(
@@ -56,6 +60,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         label_column=label_column,
         tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
         root=str(root),
+        undecodable=undecodable,
     )
     notes = (*labeling.notes, *others_note(others, where, str(root)))
     if ignored:
@@ -105,6 +110,9 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                 if is_hidden(entry.name):
                     continue
                 name = f"{folder}{entry.name}"
+                # label files are read also through links that lead out of the root
+                if _is_label_file(name) and entry.is_file():
+                    continue
                 if is_of_the_system(entry.name) and entry.is_dir(follow_symlinks=False):
                     ignored["system folders"] += 1
                 elif entry.is_dir(follow_symlinks=False):
@@ -114,10 +122,15 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                 elif is_image_name(entry.name):
                     status = entry.stat()
                     images.append(_ImageFile(name, status.st_size, status.st_mtime_ns))
-                elif name not in ("labels.csv", "dataset.json") and not ("/" not in name and is_table(name)):
+                else:
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
                     others.append(name)
     return images, ignored, others
+
+
+def _is_label_file(name: str) -> bool:
+    """Return whether a path relative to the root is that of a file that may be read as labels."""
+    return name in ("labels.csv", "dataset.json") or ("/" not in name and is_table(name))
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:

@@ -23,8 +23,9 @@ def with_few_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset
         fraction, seed: as in `hide_labels`.
 
     Raises:
-        ValueError: as in `hide_labels`, if all images have labels.
+        ValueError: if the fraction is out of range, or the data have no labels to hide.
     """
+    _require_fraction(fraction)
     if fraction == 1 or not dataset.num_unlabeled:
         return hide_labels(dataset, fraction, seed)
     note = (
@@ -53,11 +54,7 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
     Raises:
         ValueError: if the fraction is out of range, or the data have no labels.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(
-            f"labeled_fraction is {fraction}; it is the share of each class that keeps its labels, above 0 and at "
-            "most 1"
-        )
+    _require_fraction(fraction)
     if fraction == 1:
         return dataset
     keeps = kept_labels(dataset.labels, fraction, seed)
@@ -81,6 +78,14 @@ def hide_labels(dataset: Dataset, fraction: float, seed: int = 0) -> Dataset:
         fingerprint=digest_of(dataset.fingerprint, "labels hidden", labels.tobytes()),
         notes=(*dataset.notes, note),
     )
+
+
+def _require_fraction(fraction: float) -> None:
+    if not 0 < fraction <= 1:
+        raise ValueError(
+            f"labeled_fraction is {fraction}; it is the share of each class that keeps its labels, above 0 and at "
+            "most 1"
+        )
 
 
 def kept_labels(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from everymode.data.errors import DataError
+from everymode.data.formats import remedy
 from everymode.data.label_values import composed
-from everymode.data.words import did_you_mean, listed
+from everymode.data.words import counted, did_you_mean, listed
 
 __all__ = ["matched"]
 
@@ -18,7 +19,13 @@ MOST_COMPARED = 10_000
 """Largest number of images among which a similar name is searched, because the search takes linear time."""
 
 
-def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: str) -> dict[str, Label]:
+def matched(
+    entries: Sequence[tuple[str, Label]],
+    names: Sequence[str],
+    where: str,
+    *,
+    undecodable: Sequence[str] = (),
+) -> dict[str, Label]:
     """Return the labels by image name, after checking that every entry matches one of the images.
 
     A name matches the image of exactly that name, or else the image whose name differs only in surrounding spaces, the
@@ -28,6 +35,7 @@ def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: s
         entries: names as written in the label file, and their labels.
         names: names of the images.
         where: name of the label file in error messages.
+        undecodable: names of files that are images in formats that can't be read here.
 
     Raises:
         DataError: if a name matches no image or several, leads out of the root, or has two different labels.
@@ -59,6 +67,13 @@ def matched(entries: Sequence[tuple[str, Label]], names: Sequence[str], where: s
             )
         else:
             by_name[name] = label
+    unread = {composed(name) for name in undecodable}
+    named = [name for name in missing if composed(name.replace("\\", "/").removeprefix("./")) in unread]
+    if named:
+        raise DataError(
+            f"{where} names {counted(len(named), 'image')} in a format that can't be read here: {listed(named, 3)}; "
+            f"{remedy(named)}, or remove these rows"
+        )
     if missing:
         near = did_you_mean(missing[0], names) if len(names) <= MOST_COMPARED else ""
         raise DataError(

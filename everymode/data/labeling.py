@@ -20,6 +20,7 @@ from everymode.data.words import listed
 __all__ = [
     "Labeling",
     "is_table",
+    "is_unrelated_json",
     "label_images",
     "labels_from_csv",
     "labels_from_folders",
@@ -74,11 +75,13 @@ def label_images(
     root: str | None = None,
     packed: bool = False,
     by_folders: bool = True,
+    undecodable: Sequence[str] = (),
 ) -> Labeling:
     """Label the images `names` [N].
 
     A `labels.csv` or `dataset.json` takes precedence; without them, the first folder of each path is its class; without
-    folders, another table with the columns `file` (or `file_name`) and `label` is used.
+    folders, another table with the columns `file` (or `file_name`) and `label` is used. Another tool's `dataset.json`
+    is ignored, with a note (see `is_unrelated_json`).
 
     Args:
         where: name of the data in messages.
@@ -89,39 +92,59 @@ def label_images(
             column takes precedence over folders.
         root, packed: as in `labels_from_folders`.
         by_folders: whether folders are classes.
+        undecodable: paths of images in formats that can't be read here (see `is_undecodable`), for error messages.
 
     Raises:
         DataError: if there is both a labels.csv and a dataset.json, or as in `labels_from_csv`, `labels_from_json` and
             `labels_from_folders`.
     """
+    if json_bytes is not None and is_unrelated_json(json_bytes):
+        labeling = label_images(
+            where,
+            names,
+            csv_bytes=csv_bytes,
+            json_bytes=None,
+            label_column=label_column,
+            tables=tables,
+            root=root,
+            packed=packed,
+            by_folders=by_folders,
+            undecodable=undecodable,
+        )
+        note = f'{where}: dataset.json has no "labels", so it is ignored'
+        return labeling._replace(notes=(note, *labeling.notes))
     if csv_bytes is not None and json_bytes is not None:
         raise DataError(f"{where} holds both labels.csv and dataset.json; remove one of them")
     columns = label_columns(label_column) or ("label",)
     others = dict(sorted((tables or {}).items()))
     if csv_bytes is not None:
         text = decode_text(csv_bytes, f"{where}/labels.csv")
-        labeling = labels_from_csv(text, names, f"{where}/labels.csv", columns=columns)
+        labeling = labels_from_csv(
+            text, names, f"{where}/labels.csv", columns=columns, undecodable=undecodable
+        )
         return _with_table_notes(labeling, others, where, by_flag=False)
     folders = by_folders and any("/" in name for name in names)
     if label_column is not None or (json_bytes is None and not folders):
-        for table, data in others.items():
-            if _has_columns(data, columns):
-                text = decode_text(data, f"{where}/{table}")
-                labeling = labels_from_csv(text, names, f"{where}/{table}", columns=columns)
-                note = f"{where}: labels are from {table}, column {', '.join(columns)}"
-                labeling = labeling._replace(notes=(note, *labeling.notes))
-                unused = {name: data for name, data in others.items() if name != table}
-                return _with_table_notes(labeling, unused, where)
+        table = next((table for table, data in others.items() if _has_columns(data, columns)), None)
+        if table is not None:
+            text = decode_text(others.pop(table), f"{where}/{table}")
+            labeling = labels_from_csv(
+                text, names, f"{where}/{table}", columns=columns, undecodable=undecodable
+            )
+            note = f"{where}: labels are from {table}, column {', '.join(columns)}"
+            return _with_table_notes(labeling._replace(notes=(note, *labeling.notes)), others, where)
     if label_column is not None:
         raise NoColumnsError(
             f'{where} has no labels.csv, so there is no column "{label_column}"; omit label_column'
         )
     if json_bytes is not None:
         text = decode_text(json_bytes, f"{where}/dataset.json")
-        return _with_table_notes(labels_from_json(text, names, f"{where}/dataset.json"), others, where)
+        labeling = labels_from_json(text, names, f"{where}/dataset.json", undecodable=undecodable)
+        return _with_table_notes(labeling, others, where)
     if not by_folders:
         return _with_table_notes(Labeling(np.full(len(names), -1, np.int64), ()), others, where)
-    return _with_table_notes(labels_from_folders(names, where, root=root, packed=packed), others, where)
+    labeling = labels_from_folders(names, where, root=root, packed=packed, undecodable=undecodable)
+    return _with_table_notes(labeling, others, where)
 
 
 def _with_table_notes(
@@ -172,7 +195,12 @@ def decode_text(data: bytes, where: str) -> str:
 
 
 def labels_from_csv(
-    text: str, names: Sequence[str], where: str, *, columns: Sequence[str] = ("label",)
+    text: str,
+    names: Sequence[str],
+    where: str,
+    *,
+    columns: Sequence[str] = ("label",),
+    undecodable: Sequence[str] = (),
 ) -> Labeling:
     """Read labels from a table with a header row, a column `file` (or `file_name`) and the label columns.
 
@@ -184,6 +212,7 @@ def labels_from_csv(
         names: paths of the images relative to the root.
         where: name of the table in messages.
         columns: label columns; several are label blocks. Other columns are ignored.
+        undecodable: as in `label_images`.
 
     Raises:
         DataError: if a column is missing, or one of several is empty; a row has more cells than the header; a row names
@@ -211,7 +240,7 @@ def labels_from_csv(
             )
         cells = (row[cell].strip() if cell < len(row) else "" for cell in label_cells)
         entries.append((row[file_cell], tuple(cells)))
-    by_name = matched(entries, names, where)
+    by_name = matched(entries, names, where, undecodable=undecodable)
     no_row = (NO_ROW,) * len(columns)
     rows_of_names = [by_name.get(name, no_row) for name in names]
     labelings = [
@@ -237,7 +266,18 @@ def _rows_of(text: str, where: str) -> list[tuple[int, list[str]]]:
     return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
 
 
-def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
+def is_unrelated_json(data: bytes) -> bool:
+    """Return whether a dataset.json is not a label file but another tool's: a JSON object without "labels"."""
+    try:
+        stored = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(stored, dict) and "labels" not in stored
+
+
+def labels_from_json(
+    text: str, names: Sequence[str], where: str, *, undecodable: Sequence[str] = ()
+) -> Labeling:
     """Read labels from StyleGAN's {"labels": [["path", number], ...]}, or null instead of the list.
 
     Images without an entry, or whose number is null or -1, are unlabeled.
@@ -265,7 +305,7 @@ def labels_from_json(text: str, names: Sequence[str], where: str) -> Labeling:
                 f"{where}: the label of {name} is {_short(label)}; it must be a whole number or null"
             )
         entries.append((name, label))
-    by_name = matched(entries, names, where)
+    by_name = matched(entries, names, where, undecodable=undecodable)
     return labels_of_values([by_name.get(name, NO_ROW) for name in names], where, nothing="null")
 
 

@@ -17,11 +17,15 @@ from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
-from everymode.data.decode import FITS, is_image_name
+from everymode.data.decode import FITS
 from everymode.data.doors import one_sentence
 from everymode.data.errors import DataError, MissingDataError, NoColumnsError, NoImagesError, NoLabelsError
 from everymode.data.folder import folder_source
+from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
+from everymode.data.label_columns import label_columns
+from everymode.data.layout import Layout, require_layout
+from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -33,22 +37,17 @@ from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
 from everymode.resolution import AskedResolution, height_and_width, parse_resolution
 
-__all__ = ["ARRAYS_INSTEAD", "image_size", "open_images", "open_source", "require_limit"]
+__all__ = ["image_size", "open_images", "open_source", "require_limit"]
 
 STACKED = "stacked:"
+ARRAYS = (".npz", ".npy")
 PARQUET = (".parquet", ".pq")
 MAX_SIDE = 16384
-ARRAYS_INSTEAD = (
-    "save arrays in an .npz, as images and labels, and give its path, or make a Dataset of them by "
-    "everymode.data.synthetic.in_memory(name, images, labels, classes) and train on that"
-)
-"""Advice in the error for arrays or tensors instead of a path."""
-
 PathOrName = str | Path
 
 
 def open_images(
-    path: PathOrName,
+    path: PathOrName | Objects,
     *,
     resolution: AskedResolution | None = None,
     channels: int | None = None,
@@ -58,6 +57,7 @@ def open_images(
     limit: int | None = None,
     labeled: bool = False,
     value_range: str | None = None,
+    layout: Layout | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = True,
     workers: int | None = None,
@@ -67,7 +67,9 @@ def open_images(
     Args:
         path: folder of images, .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a
             built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes
-            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH.
+            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH. Or data
+            in memory: a map-style dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or
+            a tuple (images, labels) (see `source_of_objects`).
         resolution: 64, "64x96" or (64, 96), height first (default: the common size of all images).
         channels: 1 (gray), 3 (color) or 4 (with alpha) (default: 1 if all images are gray, else 3).
         label_column: column (labels.csv, .parquet) or array (.npz) of the labels (default: "label" or another usual
@@ -75,8 +77,10 @@ def open_images(
         fit: adjustment to the aspect ratio: center "crop", "pad" with `background`, or "stretch".
         background: RGB 0 .. 255, behind transparent pixels and around padded images.
         limit: maximum number of images, a fixed random sample (default: all).
-        labeled: whether to reject image files without any label before anything is decoded.
+        labeled: whether to reject data without any label; image files are rejected before any is decoded.
         value_range: values of black and white: "0..1", "-1..1", "0..255" or "0..65535" (default: detected).
+        layout: layout of arrays (.npy, .npz, in memory) with four axes: "NCHW" or "NHWC" (default: detected from the
+            shape, and required if that is ambiguous).
         cache_dir: folder for decoded images (default: $EVERYMODE_CACHE, or ~/.cache/everymode).
         progress: whether to show a progress bar (on a terminal) or print one line (elsewhere) while decoding.
         workers: number of decoding threads (default: one per processor, at most 16).
@@ -87,12 +91,13 @@ def open_images(
     Raises:
         FileNotFoundError: if there is no such path or built-in dataset.
         ValueError: if an argument is out of range, or a built-in dataset does not have an option.
-        TypeError: if `path` is neither a path nor a name, or `limit` is not an integer.
+        TypeError: if `path` is neither a path, a name nor such data, or `limit` is not an integer.
         everymode.data.DataError: if the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
     _require_known(channels, fit)
     require_limit(limit)
     require_range(value_range)
+    require_layout(layout)
     request = Request(image_size(resolution), channels, fit, _color(background))
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
@@ -102,13 +107,26 @@ def open_images(
             "background": background,
             "value_range": value_range,
         }
+        if layout is not None:
+            raise ValueError(f"{path} has no layout; omit layout")
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
-    opened = open_source(
-        path, resolution=request.resolution, label_column=label_column, value_range=value_range
-    )
+    if isinstance(path, str | PathLike):
+        opened = open_source(
+            path,
+            resolution=request.resolution,
+            label_column=label_column,
+            value_range=value_range,
+            layout=layout,
+        )
+    else:
+        choices: dict[str, Any] = {"value_range": value_range, "layout": layout, "cache_dir": cache_dir}
+        opened = _objects(path, request, label_column, limit=limit, progress=progress, **choices)
     if isinstance(opened, Dataset):
-        return with_images_alone(_adapted(opened, channels, limit))
+        adapted = _adapted(opened, channels, limit)
+        if labeled:
+            _require_labels(adapted)
+        return with_images_alone(adapted)
     if limit is not None:
         opened = limited(opened, limit)
     if labeled:
@@ -116,10 +134,18 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
-def _require_labels(source: Source) -> None:
+def _objects(data: Objects, request: Request, label_column: str | None, **options: Any) -> Source | Dataset:
+    require_objects(data)
+    if label_column is not None:
+        raise NoColumnsError(f"{name_of(data)} is data in memory, which has no columns; omit label_column")
+    return source_of_objects(data, request, **options)
+
+
+def _require_labels(source: Source | Dataset) -> None:
     if not (source.labels >= 0).any():
         raise NoLabelsError(
-            f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label)"
+            f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label; in "
+            'an .npz, an array "labels"; in memory, pairs or a tuple of images and labels)'
         )
 
 
@@ -136,13 +162,14 @@ def open_source(
     resolution: tuple[int, int] | None = None,
     label_column: str | None = None,
     value_range: str | None = None,
+    layout: Layout | None = None,
 ) -> Source | Dataset:
     """Open a path or a name as a source still to be decoded, or as a finished dataset (built-in, or points).
 
     Args:
         path_or_name: as in `open_images`, except stacked:PATH.
         resolution: (H, W) of built-in images.
-        label_column, value_range: as in `open_images`.
+        label_column, value_range, layout: as in `open_images`.
 
     Raises:
         FileNotFoundError: if there is no such path or built-in dataset.
@@ -152,8 +179,11 @@ def open_source(
     """
     if not isinstance(path_or_name, str | PathLike):
         raise TypeError(
-            f"give the path or the name of a dataset, not {type(path_or_name).__name__}; {ARRAYS_INSTEAD}"
+            f"give the path or the name of a dataset, not {type(path_or_name).__name__}; only "
+            "open_images opens data in memory"
         )
+    if layout is not None and Path(path_or_name).suffix.lower() not in ARRAYS:
+        raise ValueError(f"{path_or_name} is not an array (.npy or .npz), so it has no layout; omit layout")
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
             warnings.warn(
@@ -169,9 +199,10 @@ def open_source(
     path = Path(path_or_name).expanduser()
     if not path.exists():
         raise _missing(str(path_or_name), path)
+    label_columns(label_column)  # a wrong argument isn't an error of the file
     with one_sentence(path):
-        if path.suffix.lower() in (".npz", ".npy") and not path.is_dir():
-            return array_source(path, label_column=label_column, value_range=value_range)
+        if path.suffix.lower() in ARRAYS and not path.is_dir():
+            return array_source(path, label_column=label_column, value_range=value_range, layout=layout)
         source = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
     dark = () if source.pixels is None or value_range else mask_note(source.pixels, source.name)
     return replace(source, value_range=value_range, notes=source.notes + dark)

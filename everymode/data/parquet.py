@@ -21,6 +21,7 @@ from everymode.data.picture_files import opened_picture
 from everymode.data.shards import shards_of_one
 from everymode.data.source import Source, digest_of, file_key
 from everymode.data.words import did_you_mean, listed
+from everymode.machine.installing import install_command
 
 if TYPE_CHECKING:
     import pyarrow.parquet
@@ -51,7 +52,7 @@ def parquet_source(paths: Sequence[Path], *, name: str, label_column: str | None
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise ImportError("opening .parquet files needs pyarrow: pip install everymode[parquet]") from None
+        raise ImportError(f"opening .parquet files needs pyarrow: {install_command('parquet')}") from None
     paths, notes = shards_of_one(paths, name)
     try:
         files = [_opened(path, parquet) for path in paths]

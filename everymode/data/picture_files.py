@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
-__all__ = ["FORMATS", "is_jpeg", "opened_picture"]
+from everymode.data.formats import formats
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+__all__ = ["is_jpeg", "opened_picture"]
+
 PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
 PIXEL_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 FIXED_SIZES = {b"gAMA": 4, b"pHYs": 9, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}
@@ -36,14 +37,16 @@ PIXEL_TAGS = frozenset(
 def opened_picture(file: Path | bytes) -> Image.Image:
     """Open an image without decoding it, and without metadata that would make Pillow fail.
 
+    The orientation of a PNG is available before it is decoded, even if it is stored after the pixels.
+
     Raises:
         OSError: if the pixels can't be read (Pillow may raise other errors, too).
     """
-    clean = _png_without_suspect_metadata(file)
-    if clean is not None:
-        return Image.open(io.BytesIO(clean), formats=FORMATS)
+    changed = _png_with_early_metadata(file)
+    if changed is not None:
+        return Image.open(io.BytesIO(changed), formats=formats())
     try:
-        return Image.open(file if isinstance(file, Path) else io.BytesIO(file), formats=FORMATS)
+        return Image.open(file if isinstance(file, Path) else io.BytesIO(file), formats=formats())
     except Exception:
         if isinstance(file, Path) and not file.is_file():
             raise
@@ -51,7 +54,7 @@ def opened_picture(file: Path | bytes) -> Image.Image:
         if stripped is None:
             raise
         try:
-            return Image.open(io.BytesIO(stripped), formats=FORMATS)
+            return Image.open(io.BytesIO(stripped), formats=formats())
         except Exception:
             pass  # the metadata were not the problem: raise the first error
         raise
@@ -65,24 +68,38 @@ def is_jpeg(image: Image.Image) -> bool:
 # ---- PNG: Pillow reads metadata after the pixels, too, so suspect metadata are removed beforehand
 
 
-def _png_without_suspect_metadata(file: Path | bytes) -> bytes | None:
-    """Return a PNG without the metadata that may be damaged or too large; None if there are none, or not a PNG."""
+def _png_with_early_metadata(file: Path | bytes) -> bytes | None:
+    """Return a PNG without the metadata that may be damaged or too large, and with the orientation before the pixels.
+
+    Pillow would have to decode an image to find an orientation after its pixels. Of several, the first EXIF counts.
+
+    Returns:
+        The changed PNG; None if nothing has to be changed, or it is not a PNG.
+    """
     with file.open("rb") if isinstance(file, Path) else io.BytesIO(file) as stream:
         if stream.read(8) != PNG_BEGIN:
             return None
-        spans, has_suspect = [(0, 8)], False
+        before, pixels, moved = [(0, 8)], [], []
+        has_suspect = has_exif = False
         for kind, start, size in _chunks(stream):
-            if kind in PIXEL_CHUNKS or _is_harmless(stream, kind, start, size):
-                spans.append((start, start + size + 12))
-            else:
+            span = (start, start + size + 12)
+            if kind not in PIXEL_CHUNKS and not _is_harmless(stream, kind, start, size):
                 has_suspect = True
+            elif not pixels and kind != b"IDAT":
+                before.append(span)
+                has_exif |= kind == b"eXIf"
+            elif kind in PIXEL_CHUNKS or not _holds_orientation(stream, kind, start):
+                pixels.append(span)
+            elif kind != b"eXIf" or not has_exif:
+                moved.append(span)
+                has_exif |= kind == b"eXIf"
             if kind == b"IEND":
                 break
-        if not has_suspect:
+        if not has_suspect and not moved:
             return None
         stream.seek(0)
         data = stream.read()
-    return b"".join(data[start:stop] for start, stop in spans)
+    return b"".join(data[start:stop] for start, stop in (*before, *moved, *pixels))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -98,6 +115,14 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
             return
         yield kind, offset, size
         offset += size + 12
+
+
+def _holds_orientation(stream: BinaryIO, kind: bytes, start: int) -> bool:
+    """Return whether Pillow looks for an orientation in this chunk."""
+    if kind != b"tEXt":
+        return kind == b"eXIf"
+    stream.seek(start + 8)
+    return stream.read(22).startswith((b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"))
 
 
 def _is_harmless(stream: BinaryIO, kind: bytes, start: int, size: int) -> bool:

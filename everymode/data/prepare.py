@@ -14,7 +14,14 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from PIL import Image
 
-from everymode.data.cache import CacheEntry, cache_folder, entry_folder, read_entry, read_or_write
+from everymode.data.cache import (
+    CacheEntry,
+    cache_folder,
+    entry_folder,
+    preferred_folder,
+    read_entry,
+    read_or_write,
+)
 from everymode.data.dataset import Dataset, Unreadable, fingerprint_of
 from everymode.data.decode import Decoding, Header, brightest_of, decoded, is_deep, read_header
 from everymode.data.errors import DataError, DataWarning
@@ -123,11 +130,15 @@ def prepare(
             )
             return replace(dataset, notes=source.notes)
     pieces = (request.key,) if source.value_range is None else (request.key, source.value_range)
-    folder = entry_folder(cache_folder(cache_dir), source.name, digest_of(source.key, *pieces))
-    cached = read_entry(folder)
+    key = digest_of(source.key, *pieces)
+    # only writing needs a writable folder
+    cached = read_entry(entry_folder(preferred_folder(cache_dir), source.name, key))
     if cached is None:
-        decoding = _choose_decoding(source, request, workers=workers, progress=progress)
-        cached = _decode_all(source, decoding, folder, workers=workers, progress=progress)
+        folder = entry_folder(cache_folder(cache_dir), source.name, key)
+        cached = read_entry(folder)  # of a temporary folder, if the other one can't be written
+        if cached is None:
+            decoding = _choose_decoding(source, request, workers=workers, progress=progress)
+            cached = _decode_all(source, decoding, folder, workers=workers, progress=progress)
     return _assembled(source, *cached)
 
 

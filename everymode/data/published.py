@@ -87,7 +87,7 @@ def svhn_source(path: Path) -> Source:
     """Return SVHN's cropped digits from X [32, 32, 3, N] and y [N, 1], where 10 denotes the digit 0.
 
     Raises:
-        DataError: if it is not such a file, or labels are outside 0 .. 10.
+        DataError: if it is not such a file, or labels are outside 1 .. 10.
     """
     stored = mat_arrays(path, ("X", "y"))
     if stored.keys() != {"X", "y"}:
@@ -103,8 +103,9 @@ def svhn_source(path: Path) -> Source:
             f"{path}: X is {images.dtype} {list(images.shape)} and y has {len(labels)} labels; "
             f"expected uint8 [H, W, 3, N] and N labels; fetch it again"
         )
-    if len(labels) and (labels.min() < 0 or labels.max() > 10):
+    if len(labels) and (labels.min() < 1 or labels.max() > 10):
         raise DataError(
-            f"{path}: labels run from {labels.min()} to {labels.max()}; expected 1 .. 10; fetch it again"
+            f"{path}: labels run from {labels.min()} to {labels.max()}; expected 1 .. 10, "
+            "where 10 denotes the digit 0; fetch it again"
         )
     return pixel_source(path.name, images.transpose(3, 2, 0, 1), labels % 10, SVHN_NAMES, file_key(path))

@@ -16,6 +16,7 @@ from everymode.data.rows import RowsView, select_rows
 
 __all__ = [
     "Source",
+    "array_key",
     "digest_of",
     "file_key",
     "limited",
@@ -121,6 +122,14 @@ def pixel_source(
 
     items = [f"image {i}" for i in range(len(pixels))]
     return Source(name, items, open_image, labels, classes, key, notes, pixels, label_blocks)
+
+
+def array_key(array: np.ndarray) -> str:
+    """Return a digest of an array: of its type, shape and values, read row by row."""
+    total = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=16)
+    for row in array:
+        total.update(np.ascontiguousarray(row).data)
+    return total.hexdigest()
 
 
 def file_key(path: Path) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from everymode.data.dataset import Dataset, fingerprint_of
+from everymode.data.layout import CHANNELS, Layout, channels_first, require_layout
 from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
 from everymode.data.order import random_permutation
 from everymode.data.rows import RowsView
@@ -37,24 +38,28 @@ def in_memory(
     *,
     label_blocks: Sequence[tuple[str, ...]] = (),
     mixture: Mixture | None = None,
+    layout: Layout | None = None,
 ) -> Dataset:
     """Return a dataset of arrays.
 
     Args:
         name: short name of the dataset.
-        images: uint8 [N, C, H, W], or points float32 [N, 2].
+        images: uint8 [N, C, H, W] (or [N, H, W, C], see `layout`), or points float32 [N, 2].
         labels: int64 [N], or [N, blocks]; -1 = unlabeled.
         classes: class names; with several blocks all names, blocks in order.
         label_blocks: class names of each block, for several blocks.
         mixture: mixture that points are drawn from.
+        layout: "NCHW", "NHWC" or None. None means NCHW, and images whose shape looks like NHWC are rejected.
 
     Raises:
-        ValueError: if the arrays are inconsistent (see `Dataset`).
+        ValueError: if the arrays are inconsistent (see `Dataset`), or don't have the layout.
     """
-    images = np.ascontiguousarray(np.asarray(images))
+    images = np.ascontiguousarray(_channels_first(np.asarray(images), name, layout))
     shape = repr((images.shape, images.dtype.str)).encode()
     digest = hashlib.blake2b(shape + hashlib.blake2b(images.data).digest()).digest()
-    labels = np.ascontiguousarray(labels, dtype=np.int64)
+    labels = np.asarray(labels)
+    # other types remain as they are, because Dataset rejects them
+    labels = np.ascontiguousarray(labels, dtype=np.int64 if labels.dtype.kind in "iub" else None)
     return Dataset(
         name=name,
         images=images,
@@ -64,6 +69,19 @@ def in_memory(
         label_blocks=tuple(label_blocks),
         mixture=mixture,
     )
+
+
+def _channels_first(images: np.ndarray, name: str, layout: Layout | None) -> np.ndarray:
+    """Return images [N, C, H, W] of the declared layout; points unchanged."""
+    require_layout(layout)
+    if layout is not None:
+        return channels_first(images, name, layout)
+    if images.ndim == 4 and images.shape[1] not in CHANNELS and images.shape[3] in CHANNELS:
+        raise ValueError(
+            f"{name}: images have shape {list(images.shape)}, which looks like [N, H, W, C]; set "
+            'layout="NHWC" (or layout="NCHW" if axis 1 is that of the channels)'
+        )
+    return images
 
 
 def resized_gray(images: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:

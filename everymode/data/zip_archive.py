@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from everymode.data.class_folders import folder_around, is_hidden, is_of_the_system, levels_of
-from everymode.data.decode import is_image_name
 from everymode.data.errors import DataError
-from everymode.data.labeling import is_table, label_images, others_note
+from everymode.data.formats import is_image_name, is_undecodable, remedy
+from everymode.data.labeling import is_table, is_unrelated_json, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
@@ -36,17 +36,18 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise DataError(f"{path} is not a readable zip archive ({error}); pack it again") from None
-    members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise DataError(
-            f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted, so divide it"
-        )
-    files, ignored = _files(members, path)
+    files, ignored = _files(archive.infolist(), path)
     pictures = [name for name in sorted(files) if is_image_name(name)]
+    undecodable = [name for name in sorted(files) if is_undecodable(name)]
     if not pictures:
-        raise DataError(f"{path} holds no images; pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it")
-    common_folder = folder_around(pictures)
-    prefix = _root(files, common_folder, by_column=label_column is not None)
+        advice = (
+            remedy(undecodable) if undecodable else "pack PNG, JPEG, WebP, BMP, TIFF or GIF files into it"
+        )
+        raise DataError(f"{path} holds no images; {advice}")
+    common_folder = folder_around([*pictures, *undecodable])
+    unrelated = _unrelated_json_files(archive, files, common_folder, path)
+    label_sources = {name: info for name, info in files.items() if name not in unrelated}
+    prefix = _root(label_sources, common_folder, by_column=label_column is not None)
     names, infos = [name.removeprefix(prefix) for name in pictures], [files[name] for name in pictures]
     by_name = {name.removeprefix(prefix): info for name, info in files.items() if name.startswith(prefix)}
     others = _others(files, prefix)
@@ -65,9 +66,13 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
         root=str(path),
         packed=True,
         by_folders=prefix == common_folder,
+        undecodable=[name.removeprefix(prefix) for name in undecodable],
     )
     notes = (*labeling.notes, *others_note(others, path.name))
-    if common_folder and not labeling.classes and csv_bytes is None and json_bytes is None:
+    has_label_file = csv_bytes is not None or (
+        json_bytes is not None and f"{prefix}dataset.json" not in unrelated
+    )
+    if common_folder and not labeling.classes and not has_label_file:
         notes += (
             f"{path.name}: all images are in {common_folder}, which is used as the root, so they are unlabeled; if it "
             "is a class, add a labels.csv to it",
@@ -87,7 +92,15 @@ def zip_source(path: Path, *, label_column: str | None = None) -> Source:
 
 
 def _files(members: list[zipfile.ZipInfo], path: Path) -> tuple[dict[str, zipfile.ZipInfo], Counter[str]]:
-    """Return the members that are visible files, by name, and the number of ignored files of each other kind."""
+    """Return the members that are visible files, by name, and the number of ignored files of each other kind.
+
+    Raises:
+        DataError: if there are too many members, or a name leads out of the archive or occurs twice.
+    """
+    if len(members) > MAX_MEMBERS:
+        raise DataError(
+            f"{path} has {len(members):,} members; at most {MAX_MEMBERS:,} are accepted, so divide it"
+        )
     files: dict[str, zipfile.ZipInfo] = {}
     ignored: Counter[str] = Counter()
     for info in members:
@@ -143,6 +156,16 @@ def _root(files: Mapping[str, object], common_folder: str, *, by_column: bool) -
             ):
                 return level
     return common_folder
+
+
+def _unrelated_json_files(
+    archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], common_folder: str, path: Path
+) -> set[str]:
+    """Return the files named dataset.json, at a level that may be the root, that are not label files."""
+    names = [f"{level}dataset.json" for level in levels_of(common_folder)]
+    return {
+        name for name in names if name in files and is_unrelated_json(_label_file(archive, files[name], path))
+    }
 
 
 def _label_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:

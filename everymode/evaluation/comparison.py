@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from everymode.evaluation.repetitions import Group, Repetition
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import Measured
+from everymode.storage.json_files import flat
 
 __all__ = [
     "Comparison",
@@ -148,17 +149,6 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
         if len(set(short.values())) == len(short):
             return short
     return {path: path for path in paths}
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested JSON objects as one object with dotted names."""
-    fields: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            fields |= flat(value, f"{prefix}{name}.")
-        else:
-            fields[f"{prefix}{name}"] = value
-    return fields
 
 
 def _compared(

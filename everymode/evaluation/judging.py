@@ -29,7 +29,7 @@ from everymode.evaluation.statistics import Images, collect
 from everymode.evaluation.streams import images_of_dataset, images_of_generator
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.finding import find_extractor
-from everymode.machine.device import find_device
+from everymode.machine.device import checked_device, find_device
 from everymode.old_names import renamed_keywords
 from everymode.recipe import Recipe
 from everymode.sampling.generator import Generator
@@ -52,8 +52,8 @@ def evaluate(
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
 
     Args:
-        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, or a
-            `Dataset`.
+        fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
+            `Dataset`, a map-style dataset of (image, label) pairs, or arrays (images, labels).
         real: the same kinds. Default: the data that the run was trained on.
         protocol: settings of the evaluation. Default: `Protocol()`.
         recipe: recipe of the generator; needed for custom recipes.
@@ -131,12 +131,12 @@ def prepare_reference(
         ValueError: as `evaluate`.
         everymode.data.DataError: if images can't be used.
     """
+    torch_device = checked_device(device)
     size = image_size(resolution)
     dataset = open_data(real, resolution=size, fit=fit, value_range=value_range)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)
-    torch_device = torch.device(device)
     return cached_reference(
         images,
         _extractor(extractor, dataset.name, fast=fast, device=torch_device),

@@ -9,6 +9,7 @@ from pathlib import Path
 from everymode.data.builtin import BUILTIN, parse_name
 from everymode.data.errors import MissingDataError
 from everymode.data.opening import STACKED
+from everymode.storage.run_folder import nearest_run
 
 __all__ = ["require_there"]
 
@@ -20,6 +21,9 @@ def require_there(named: str | Path) -> None:
     if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
         return
     near = _nearest(path)
+    run = nearest_run(path)
+    if run is not None and str(run) not in near:
+        near = [str(run), *near[:2]]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     allowed = (
         "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in dataset: "

@@ -21,6 +21,7 @@ from everymode.extractors.classifier_cache import cached_folder
 from everymode.extractors.extraction import NETWORK_BATCH
 from everymode.extractors.extractor import Extractor
 from everymode.extractors.hashing import tensors_hash
+from everymode.machine.device import checked_device
 from everymode.storage.atomic import atomic_file
 
 __all__ = ["Reference", "ingredients_of", "key_of", "reference_for"]
@@ -72,7 +73,7 @@ def reference_for(
     """
     begin = time.perf_counter()
     layer = layer or extractor.default_layer
-    ingredients = ingredients_of(images, extractor, layer, max_features, torch.device(device))
+    ingredients = ingredients_of(images, extractor, layer, max_features, checked_device(device))
     path = _path(images.name, extractor, ingredients, cache_dir)
     statistics = _read(path, ingredients)
     was_cached = statistics is not None

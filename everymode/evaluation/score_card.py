@@ -13,7 +13,7 @@ from everymode.evaluation.scoring import Measured
 from everymode.storage.atomic import write_text_atomic
 from everymode.storage.json_files import read_object, require_types
 
-__all__ = ["FORMAT", "ScoreCard", "read_card"]
+__all__ = ["FORMAT", "ScoreCard", "is_curve", "read_card"]
 
 FORMAT = 1
 _TYPES: dict[str, Any] = {
@@ -108,8 +108,18 @@ class ScoreCard:
         write_text_atomic(file, self.text, shared=True)
         return file
 
+    def __str__(self) -> str:
+        """The table of the metrics, the settings with which they were measured, and the warnings."""
+        settings = _settings(self.protocol, self.subject)
+        width = max(map(len, settings), default=0)
+        lines = [f"{name:<{width}}  {text}" for name, text in settings.items()]
+        return "\n".join([*self._rows(), "", *lines, *self._notes()])
+
     def table(self) -> str:
         """Return a text table of the metrics with their numbers of images, and the warnings."""
+        return "\n".join([*self._rows(), *self._notes()])
+
+    def _rows(self) -> list[str]:
         rows: list[tuple[str, ...]] = [("metric", "value", "better", "real", "fake", "")]
         for name, each in self.metrics.items():
             value = "-" if each.value is None else f"{each.value:.6g}"
@@ -121,7 +131,18 @@ class ScoreCard:
             cells = [row[0].ljust(widths[0])]
             cells += [row[column].rjust(widths[column]) for column in range(1, 5)]
             lines.append("  ".join([*cells, row[5]]).rstrip())
-        return "\n".join([*lines, *(f"note: {warning}" for warning in self.warnings)])
+        return lines
+
+    def _notes(self) -> list[str]:
+        return [f"note: {warning}" for warning in self.warnings]
+
+
+def is_curve(path: str | Path) -> bool:
+    """Return whether a file holds a truncation curve, which is several score cards, rather than one."""
+    try:
+        return "truncation_curve" in read_object(Path(path), "a truncation curve")
+    except (ValueError, OSError):
+        return False
 
 
 def read_card(path: str | Path) -> ScoreCard:
@@ -147,6 +168,36 @@ def read_card(path: str | Path) -> ScoreCard:
         raise ValueError(
             f"{file} is not a score card ({error}); `everymode evaluate` writes score cards"
         ) from error
+
+
+def _settings(protocol: Mapping[str, Any], subject: Mapping[str, Any]) -> dict[str, str]:
+    """Return a protocol and its subject as text: title -> settings that are set, without their nested objects."""
+    sections = {
+        "evaluated": subject.get("label"),
+        "from": subject.get("source"),
+        "against": subject.get("real"),
+        "extractor": protocol.get("extractor"),
+        "sampling": protocol.get("sampling"),
+        "seeds": subject.get("seeds"),
+    }
+    sections["other"] = {
+        name: value for name, value in protocol.items() if name not in ("extractor", "sampling", "real")
+    }
+    texts = {title: _shown(section) for title, section in sections.items()}
+    return {title: text for title, text in texts.items() if text}
+
+
+def _shown(value: Any) -> str:
+    """Return a setting as text: 16x16 for a list, hashes shortened, "" for None."""
+    if isinstance(value, Mapping):
+        settings = {name: _shown(each) for name, each in value.items() if not isinstance(each, Mapping)}
+        return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in settings.items() if text)
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "" if value is None else str(value)
+    return f"{text[:12]}..." if len(text) >= 32 and text.isalnum() else text
 
 
 def _remarks(measured: Measured) -> str:

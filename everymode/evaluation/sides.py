@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from everymode.data.dataset import Dataset
+from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
 from everymode.evaluation.protocol import Protocol
@@ -44,7 +45,7 @@ class Opened:
         return None if self.folder is None else step_of(self.folder)
 
 
-Side = str | Path | Dataset | Generator | Opened
+Side = str | Path | Dataset | Objects | Generator | Opened
 """Anything that can be one side of an evaluation."""
 
 
@@ -144,6 +145,8 @@ def open_sides(
     for side in (fake, real):
         if isinstance(side, str | Path):
             require_there(side)
+        elif side is not None and not isinstance(side, Generator | Opened):
+            require_objects(side)
     fake_side = _with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
     if real is None:
         real = real_side = _training_data(fake_side)
@@ -209,14 +212,14 @@ def open_generator(
 
 
 def open_data(
-    source: str | Path | Dataset,
+    source: str | Path | Objects,
     *,
     resolution: tuple[int, int] | None = None,
     fit: str = "crop",
     label_column: str = "",
     value_range: str | None = None,
 ) -> Dataset:
-    """Open a dataset of images by path or name.
+    """Open a dataset of images by path or name, or from objects in memory (see `open_images`).
 
     Args:
         source: path or name; a `Dataset` is returned unchanged.
@@ -247,7 +250,7 @@ def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | N
 
 def _with_generator(
     side: Side, *, ema: bool, recipe: Recipe | None, device: torch.device | str
-) -> str | Path | Dataset | Opened:
+) -> str | Path | Dataset | Objects | Opened:
     """Open a side if it is a generator."""
     if isinstance(side, str | Path) and is_generator(side):
         return open_generator(side, ema=ema, recipe=recipe, device=device)
@@ -267,6 +270,6 @@ def _training_data(side: Side) -> str:
 
 
 def _label(side: Side | None) -> str | None:
-    if isinstance(side, Dataset):
-        return side.name
-    return str(side) if isinstance(side, str | Path) else None
+    if side is None or isinstance(side, Generator | Opened):
+        return None
+    return str(side) if isinstance(side, str | Path) else name_of(side)

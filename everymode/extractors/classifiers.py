@@ -28,6 +28,7 @@ from everymode.extractors.labeled_arrays import LabeledArrays, labeled_arrays
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.resizing import BICUBIC
 from everymode.extractors.weights import frozen
+from everymode.machine.device import checked_device
 
 __all__ = [
     "Classifier",
@@ -139,7 +140,7 @@ def train_classifier(
         ValueError: if images or labels have another type or shape, there are fewer than two classes, or no image can
             be held out.
     """
-    settings, device = settings or ClassifierSettings(), torch.device(device)
+    settings, device = settings or ClassifierSettings(), checked_device(device)
     training = labeled_arrays(images, labels, "images")
     if isinstance(held_out, float | int):
         share, test = held_out, None

@@ -13,6 +13,7 @@ from everymode.extractors.extractor import Activations, Extractor
 from everymode.extractors.pixels import with_channels
 from everymode.extractors.precision import full_float32
 from everymode.extractors.resizing import resize_images
+from everymode.machine.device import checked_device
 
 __all__ = ["Features", "extract", "extract_batches", "image_batches"]
 
@@ -115,7 +116,7 @@ def extract_batches(
             )
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    device = torch.device(device)
+    device = checked_device(device)
     if isinstance(extractor.network, nn.Module):
         extractor.network.to(device).eval()
     done = 0

@@ -12,7 +12,7 @@ from everymode.extractors.classifiers import LabeledImages, classifier_for
 from everymode.extractors.dinov2 import dinov2
 from everymode.extractors.extraction import Features, extract, extract_batches, image_batches
 from everymode.extractors.extractor import Activations, Extractor
-from everymode.extractors.inception import inception
+from everymode.extractors.inception import inception, published_inception
 from everymode.extractors.lite0 import lite0
 from everymode.extractors.pixels import quantized
 from everymode.extractors.random_convolutions import random_convolutions
@@ -34,7 +34,10 @@ __all__ = [
     "resize_images",
 ]
 
-NAMES = "lite0, lite0:SIZE, random, random:SIZE, inception:PATH, dinov2:PATH, digits, classifier:DATA, module:attribute"
+NAMES = (
+    "lite0, lite0:SIZE, random, random:SIZE, inception, inception:PATH, dinov2:PATH, digits, classifier:DATA, "
+    "module:attribute"
+)
 
 
 def find_extractor(
@@ -47,7 +50,8 @@ def find_extractor(
     """Return an extractor by name.
 
     Args:
-        name: "lite0" or "lite0:64" (ImageNet features; needs the extra `eval`), "inception:PATH" (FID; a path or an
+        name: "lite0" or "lite0:64" (ImageNet features; needs the extra `eval`), "inception" (FID; the published file at
+            $EVERYMODE_INCEPTION or in the cache folder, see `published_inception`) or "inception:PATH" (a path or an
             http address), "dinov2:PATH", "random" or "random:64" (for tests), "digits" or "classifier:DATA" (a small
             classifier, trained on labeled images when it is first used, and cached), or "package.module:attribute" or
             "file.py:attribute" (a custom `Extractor`, or a function without arguments that returns one).
@@ -58,7 +62,7 @@ def find_extractor(
 
     Raises:
         ValueError: if the name is unknown or its argument is invalid.
-        FileNotFoundError: if there is no file at PATH.
+        FileNotFoundError: if there is no file at PATH, or the published Inception is missing.
         ModuleNotFoundError: if the weights of lite0 are not installed.
     """
     family, _, argument = name.partition(":")
@@ -66,6 +70,8 @@ def find_extractor(
         return lite0(_side(name, argument, size))
     if family == "random":
         return random_convolutions(_side(name, argument, 32))
+    if name == "inception":
+        return published_inception()
     if family in ("inception", "dinov2"):
         if not argument:
             raise ValueError(f'"{name}" needs weights: write {family}:PATH with the path of the file')

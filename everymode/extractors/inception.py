@@ -8,6 +8,7 @@ toshas/torch-fidelity:torch_fidelity/feature_extractor_inceptionv3.py.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.extractors.classifier_cache import cached_folder
 from everymode.extractors.extractor import Activations, Extractor
 from everymode.extractors.resizing import TENSORFLOW_BILINEAR
 from everymode.extractors.weights import frozen, load_weights, read_weights, weights_path
 
-__all__ = ["TensorFlowInception", "inception"]
+__all__ = ["TensorFlowInception", "inception", "published_inception", "published_path"]
 
-PUBLISHED_SHA256_START = "6726825d"
-"""Start of the published file's SHA-256; its name contains these digits: pt_inception-2015-12-05-6726825d.pth."""
+PUBLISHED_NAME = "pt_inception-2015-12-05-6726825d.pth"
+PUBLISHED_ADDRESS = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{PUBLISHED_NAME}"
+PUBLISHED_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+VARIABLE = "EVERYMODE_INCEPTION"
+"""Environment variable with the path of the published file."""
 SIZE = 299
 NUM_CLASSES = 1008
 LAYERS = {"pool": 2048, "mixed6": 768, "maxpool2": 192, "maxpool1": 64}
@@ -222,9 +227,9 @@ def inception(path_or_url: str | Path) -> Extractor:
     """Return the extractor of FID, KID and the Inception Score; its metrics have these names for the published file.
 
     Args:
-        path_or_url: path or address of pt_inception-2015-12-05-6726825d.pth, which pytorch-fid and torch-fidelity use.
-            Another file of the same layout gives an extractor named "inception-" and its hash, whose metrics are never
-            called FID.
+        path_or_url: path or address of pt_inception-2015-12-05-6726825d.pth (PUBLISHED_ADDRESS), which pytorch-fid and
+            torch-fidelity use. Another file of the same layout gives an extractor named "inception-" and its hash,
+            whose metrics are never called FID.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -235,8 +240,8 @@ def inception(path_or_url: str | Path) -> Extractor:
     with torch.device("meta"):
         network = TensorFlowInception()
     network.to_empty(device="cpu")
-    load_weights(network, file, "the TensorFlow-compatible Inception (pt_inception-2015-12-05-6726825d.pth)")
-    published = file.sha256.startswith(PUBLISHED_SHA256_START)
+    load_weights(network, file, f"the TensorFlow-compatible Inception ({PUBLISHED_NAME})")
+    published = file.sha256 == PUBLISHED_SHA256
     return Extractor(
         name="inception" if published else f"inception-{file.sha256[:8]}",
         weights_hash=file.sha256,
@@ -247,3 +252,37 @@ def inception(path_or_url: str | Path) -> Extractor:
         num_classes=NUM_CLASSES,
         published_names={"fd": "fid", "kd": "kid", "is": "inception-score"} if published else {},
     )
+
+
+def published_inception() -> Extractor:
+    """Return the extractor of the published file at `published_path`, whose metrics are FID, KID and Inception Score.
+
+    Raises:
+        FileNotFoundError: if the file is missing; the message has its address, its hash and where to put it.
+        ValueError: if the file is not the published one.
+    """
+    path = published_path()
+    source = f"download {PUBLISHED_ADDRESS} (SHA-256 {PUBLISHED_SHA256})"
+    rule = "to that path" if _origin() else f"to that path, or set {VARIABLE} to another"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the weights of inception are not at {path}{_origin()}: {source} {rule}; "
+            "or name another path, as in inception:PATH"
+        )
+    extractor = inception(path)
+    if extractor.weights_hash != PUBLISHED_SHA256:
+        raise ValueError(
+            f"{path}{_origin()} is not the published Inception, since its SHA-256 is {extractor.weights_hash}: "
+            f"{source} {rule}; or name this file, as in inception:{path}, for scores that are not called FID"
+        )
+    return extractor
+
+
+def published_path() -> Path:
+    """Return the path of the published file: $EVERYMODE_INCEPTION if set, else its name in the cache's `weights`."""
+    variable = os.environ.get(VARIABLE)
+    return Path(variable).expanduser() if variable else cached_folder() / "weights" / PUBLISHED_NAME
+
+
+def _origin() -> str:
+    return f" (${VARIABLE})" if os.environ.get(VARIABLE) else ""

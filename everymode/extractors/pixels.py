@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,8 @@ GRAY_WEIGHTS = (0.299, 0.587, 0.114)
 
 def quantized(images: Tensor) -> Tensor:
     """Quantize generated images in [-1, 1] to 0 .. 255, as they would be stored; values outside are clamped.
+
+    Warns if all values lie in [0, 1], which is another convention: such images would become light gray to white.
 
     Args:
         images: floats of any shape; they are rounded in float32.
@@ -33,6 +37,12 @@ def quantized(images: Tensor) -> Tensor:
         raise NotFinite(
             f"{count} of {len(floats)} images hold NaN or infinite pixels; the generator has diverged, "
             f"evaluate an earlier checkpoint"
+        )
+    if floats.numel() and bool((floats.amin() >= 0) & (floats.amax() <= 1)):
+        warnings.warn(
+            "all pixels lie in 0 .. 1, but images are expected in [-1, 1]: convert images in 0 .. 1 with "
+            "`2 * images - 1`, or they are scored as light gray",
+            stacklevel=2,
         )
     return floats.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 

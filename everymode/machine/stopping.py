@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 
 class Stopped(RuntimeError):
@@ -27,10 +29,14 @@ class StopRequest:
 
     Attributes:
         signal: the first signal received; None if there was none.
+        listening: whether SIGINT (Ctrl-C) is a request, too. While it is False, the former handler gets that signal: it
+            ends the program at once.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.listening = True
+        self.former: dict[int, Any] = {}
 
     @property
     def requested(self) -> bool:
@@ -38,10 +44,19 @@ class StopRequest:
         return self.signal is not None
 
     def request(self, number: int, frame: FrameType | None = None) -> None:
-        """Record a signal; the signal handler. A second SIGINT raises KeyboardInterrupt."""
-        if self.requested and number == signal.SIGINT:
+        """Record a signal; the signal handler. A second SIGINT goes to the former handler, or else ends the program.
+
+        Raises:
+            KeyboardInterrupt: on a second SIGINT, or on the first one before the run listens.
+        """
+        if number == signal.SIGINT and (self.requested or not self.listening):
+            former = self.former.get(number)
+            if callable(former):
+                former(number, frame)
             raise KeyboardInterrupt
         # Schedulers repeat signals (a signal to torchrun arrives twice), so only a second Ctrl-C stops at once.
+        if number == signal.SIGINT and not self.requested and os.environ.get("LOCAL_RANK", "0") == "0":
+            os.write(2, b"\nstopping after this step; Ctrl-C again ends the program at once\n")
         self.signal = self.signal or signal.Signals(number)
 
 
@@ -58,9 +73,11 @@ def stop_on_signals() -> Iterator[StopRequest]:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if hasattr(signal, "SIGUSR1"):
         numbers.append(signal.SIGUSR1)
-    former = {number: signal.signal(number, request.request) for number in numbers}
+    request.former = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, request.request)
     try:
         yield request
     finally:
-        for number, handler in former.items():
+        for number, handler in request.former.items():
             signal.signal(number, handler)

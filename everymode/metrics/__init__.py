@@ -138,3 +138,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         return old_names.found(__name__, name)
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

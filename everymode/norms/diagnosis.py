@@ -229,7 +229,7 @@ def _measured(name: str, layer: _Layer, grid: Grid, norms: Tensor, *, exact: boo
 
 
 def _names(layers: Sequence[LayerDiagnosis]) -> str:
-    return ", ".join(layer.name for layer in layers)
+    return ", ".join(f'"{layer.name}"' if layer.name else "the network itself" for layer in layers)
 
 
 def _channel_norms(x: Tensor) -> Tensor:

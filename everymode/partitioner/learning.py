@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from everymode.draws import stable_seed
+from everymode.machine.device import checked_device
 from everymode.old_names import renamed_keywords
 from everymode.partitioner.agreement import agreement_stage
 from everymode.partitioner.building import partitioner_for
@@ -70,7 +71,7 @@ def learn_partition(
             partition.
         PartitionStopped: if `stop` returned True.
     """
-    out, device = Path(out), torch.device(device)
+    out, device = Path(out), checked_device(device)
     _check(data, settings)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(stable_seed(seed, "partitioner", "weights"))

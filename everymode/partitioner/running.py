@@ -13,6 +13,7 @@ from torch import Tensor
 from everymode.machine.progress import Progress
 from everymode.partitioner.saving import read_state, write_state
 from everymode.partitioner.stage import Stage
+from everymode.storage.json_files import flat
 
 __all__ = ["PartitionStopped", "Runner", "Saved"]
 
@@ -118,11 +119,13 @@ def require_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder
     Raises:
         ValueError: if it is not; the message names up to three differences.
     """
-    here = {**requested, **requested["settings"]}
-    there = {**stored, **stored.get("settings", {})}
-    names = [name for name in here if name != "settings" and there.get(name) != here[name]]
+    here, there = (flat({**each, **each.get("settings", {}), "settings": {}}) for each in (requested, stored))
+    extra = {name: None for name in there if name.startswith("layout.")}  # a layout has fields of its kind
+    names = [name for name in extra | here if there.get(name) != here.get(name)]
     if names:
-        differences = ", ".join(f"{name} {there.get(name)} there and {here[name]} here" for name in names[:3])
+        differences = ", ".join(
+            f"{name} {there.get(name, 'none')} there and {here.get(name, 'none')} here" for name in names[:3]
+        )
         raise ValueError(
             f"{folder} holds another partition ({differences}): choose another folder, or delete that one"
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEPT = "parts.safetensors"
 """File in the run folder with the frozen partitioner and the part of each image."""
+FOLDER = "partitioner"
+"""Subfolder of the run folder in which the partition is learned."""
 FEWEST_PARTS, MOST_PARTS = 10, 200
 """Bounds of the default number of parts; 200 is the paper's, for 50,000 images and more."""
 IMAGES_PER_PART = 250
@@ -129,11 +131,13 @@ def learned_partitioner(
 
     if folder:
         return load_partitioner(folder)
+    if preparation.verbose:
+        preparation.say(_estimate(settings, data, preparation))
     try:
         return learn_partition(
             data,
             settings,
-            preparation.folder / "partitioner",
+            preparation.folder / FOLDER,
             device=preparation.device,
             seed=seed,
             verbose=preparation.verbose,
@@ -142,3 +146,14 @@ def learned_partitioner(
         )
     except PartitionStopped as stopped:
         raise Stopped(f"stopped while learning the partition ({stopped})", preparation.folder) from stopped
+
+
+def _estimate(settings: PartitionSettings, data: Any, preparation: Preparation) -> str:
+    """Return one line with the time left of both stages, the partition and the game, as far as it is known."""
+    from everymode.machine.progress import duration
+    from everymode.partitioner.estimating import estimated_seconds
+
+    seconds = estimated_seconds(data, settings, preparation.folder / FOLDER, device=preparation.device)
+    game = preparation.game_seconds()
+    after = "a time that is known after its first steps" if game is None else f"about {duration(game)}"
+    return f"time left: about {duration(seconds)} for the partition, then {after} for the GAN"

@@ -9,6 +9,7 @@ from everymode.data.builtin import names_points
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError, NoLabelsError
+from everymode.data.map_style import Objects
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder, MixedOrder
 from everymode.fit import MORE_LABELS
@@ -16,13 +17,13 @@ from everymode.recipe import Recipe
 
 
 def open_for(
-    recipe: Recipe, source: str, data: str | Path | Dataset | None, *, quiet: bool, own_column: bool = False
+    recipe: Recipe, source: str, data: str | Path | Objects | None, *, quiet: bool, own_column: bool = False
 ) -> tuple[Dataset, Recipe]:
     """Return the training data, and the recipe adapted to it.
 
     Args:
         recipe: the recipe to train.
-        source: path or name of the data, opened unless `data` is a Dataset.
+        source: path or name of the data, opened unless `data` is in memory.
         data: the `data` of `train`.
         quiet: whether to show no progress.
         own_column: whether the label column is the recipe's default (for a paper's file), not set by the user. Data
@@ -36,6 +37,8 @@ def open_for(
     name, needs_labels = recipe.name or type(recipe).__name__, recipe.needs_labels()
     if isinstance(data, Dataset):
         opened = with_images_alone(data)
+    elif data is not None and not isinstance(data, str | Path):
+        opened, recipe = _opened_or_unlabeled(recipe, data, source, own_column=own_column, quiet=quiet)
     elif not source:
         raise ValueError(f"{name} has no dataset by default: name one, as in --data photos")
     elif names_points(source) and not recipe.takes_points:
@@ -44,32 +47,40 @@ def open_for(
             "such as gan-ring or self-conditioned-grid (`everymode recipes points` lists them)"
         )
     else:
-        try:
-            opened, recipe = _open_by_column(recipe, source, own_column=own_column, quiet=quiet)
-        except NoLabelsError:
-            raise _unlabeled(source, name) from None
+        opened, recipe = _opened_or_unlabeled(recipe, source, source, own_column=own_column, quiet=quiet)
     if needs_labels and not any(opened.class_counts):
         raise _unlabeled(source, name)
     return opened, recipe
 
 
-def _open_by_column(recipe: Recipe, source: str, *, own_column: bool, quiet: bool) -> tuple[Dataset, Recipe]:
+def _opened_or_unlabeled(
+    recipe: Recipe, data: str | Objects, source: str, *, own_column: bool, quiet: bool
+) -> tuple[Dataset, Recipe]:
+    try:
+        return _open_by_column(recipe, data, own_column=own_column, quiet=quiet)
+    except NoLabelsError:
+        raise _unlabeled(source, recipe.name or type(recipe).__name__) from None
+
+
+def _open_by_column(
+    recipe: Recipe, data: str | Objects, *, own_column: bool, quiet: bool
+) -> tuple[Dataset, Recipe]:
     needs_labels = recipe.needs_labels()
     try:
-        return open_source(recipe, source, labeled=needs_labels, quiet=quiet), recipe
+        return open_source(recipe, data, labeled=needs_labels, quiet=quiet), recipe
     except NoColumnsError:
         if not own_column:
             raise
     recipe = replace(recipe, label_column="")
-    return open_source(recipe, source, labeled=needs_labels, quiet=quiet), recipe
+    return open_source(recipe, data, labeled=needs_labels, quiet=quiet), recipe
 
 
-def open_source(recipe: Recipe, source: str, *, labeled: bool, quiet: bool) -> Dataset:
+def open_source(recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: bool) -> Dataset:
     """Open the data at `source` with the recipe's resolution, fit, label column and value range.
 
     Args:
         recipe: the recipe to train.
-        source: path or name of the data.
+        source: path or name of the data, or data in memory.
         labeled: whether the data must have labels.
         quiet: whether to show no progress.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
+from everymode.data.map_style import Objects, name_of
 from everymode.extractors.naming import require_named_by_user
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
@@ -43,7 +44,7 @@ class Plan:
 
 def plan_of(
     recipe: Recipe | str,
-    data: str | Path | Dataset | None,
+    data: str | Path | Objects | None,
     resume: str | Path | None,
     numbers: Mapping[str, Any],
 ) -> Plan:
@@ -59,7 +60,7 @@ def plan_of(
     """
     recipe_file = str(recipe) if str(recipe).endswith(".py") else None
     before = recipe if isinstance(recipe, Recipe) else find(str(recipe))
-    source = str(data) if isinstance(data, (str, Path)) else (data.name if data else before.data)
+    source = before.data if data is None else str(data) if isinstance(data, (str, Path)) else name_of(data)
     if before.data and not same_source(source, before.data) and "held_out" not in numbers:
         before = replace(before, held_out="")  # it belongs to the recipe's default data
     folder = None
@@ -79,7 +80,7 @@ def plan_of(
 
 
 def opened_for(
-    plan: Plan, data: str | Path | Dataset | None, world: World, *, quiet: bool, own_column: bool
+    plan: Plan, data: str | Path | Objects | None, world: World, *, quiet: bool, own_column: bool
 ) -> tuple[Plan, Dataset, Dataset]:
     """Open the data of a plan.
 

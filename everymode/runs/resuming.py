@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
+from everymode.data.map_style import Objects
 from everymode.data.words import counted, listed
 from everymode.recipe import Recipe
 from everymode.runs.class_rows import ClassRows, class_rows
@@ -19,7 +20,7 @@ from everymode.training.trainer import Trainer
 
 
 def resumed(
-    folder: RunFolder, requested: Recipe, name: str, source: str, data: str | Path | Dataset | None
+    folder: RunFolder, requested: Recipe, name: str, source: str, data: str | Path | Objects | None
 ) -> tuple[Recipe, str, str | None]:
     """Return the recipe of the run to resume (as its config.json records it), its data and its recipe file.
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everymode.data.dataset import Dataset
-from everymode.data.opening import ARRAYS_INSTEAD
+from everymode.data.map_style import Objects, require_objects
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
 from everymode.machine.stopping import StopRequest, stop_on_signals
+from everymode.pictures import require_font
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
 from everymode.runs.extending import restore_newest
@@ -23,10 +24,10 @@ from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
 from everymode.runs.resuming import start_from
-from everymode.runs.snapshots import draw_samples, measure_of, probe_of
+from everymode.runs.snapshots import draw_reals, draw_samples, measure_of, probe_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage.atomic import clean
-from everymode.storage.run_folder import RunFolder
+from everymode.storage.run_folder import RunFolder, require_tracker
 from everymode.training.preparation import Preparation
 from everymode.training.trainer import OnCollapse, Trainer
 
@@ -57,7 +58,7 @@ class Run:
 
 def train(
     recipe: Recipe | str,
-    data: str | Path | Dataset | None = None,
+    data: str | Path | Objects | None = None,
     out: str | Path = "runs",
     *,
     resume: str | Path | None = None,
@@ -65,6 +66,8 @@ def train(
     device: str | None = None,
     on_nonfinite: str = "stop",
     on_collapse: str = "warn",
+    font: str | Path | None = None,
+    track: str | None = None,
     quiet: bool = False,
     **numbers: Any,
 ) -> Run:
@@ -72,7 +75,8 @@ def train(
 
     Args:
         recipe: a Recipe, a recipe's name, or a Python file that defines RECIPE.
-        data: a path or name (see `open_images`), or a Dataset; None means the recipe's default data.
+        data: a path or name, a Dataset, or other data in memory: a map-style dataset of (image, label) pairs, or
+            arrays (images, labels) (see `open_images`); None means the recipe's default data.
         out: folder in which a numbered run folder is created.
         resume: a run folder to resume, or "auto": the newest run in `out` of this recipe with these hyper-parameters
             and parts on this data, if any (`steps` may be more than it was started with).
@@ -82,19 +86,25 @@ def train(
             the discriminator's learning rate).
         on_collapse: what to do if the collapse watch raises an alarm: "warn", "stop" or "rollback" (to the last healthy
             checkpoint, with the recipe's remedy).
+        font: font file for the class names in pictures; None means DejaVu Sans.
+        track: "tensorboard", "wandb" or "none", where losses and scores go beside the log; None means TensorBoard if
+            it is installed.
         quiet: whether to print nothing.
         numbers: fields of the recipe and its parts to change.
 
     Raises:
         ValueError: if an argument or hyper-parameter is invalid.
         FileNotFoundError: if there is no such recipe, data, run or checkpoint.
-        TypeError: if `data` is an array.
+        TypeError: if `data` is of another type, such as a DataLoader.
+        ImportError: if the package of `track` is not installed.
         DataError: if the data can't be used.
         Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
         Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
         Stopped: if a signal stops the run.
     """
     _check_choices(on_nonfinite, on_collapse, data)
+    require_font(font)
+    require_tracker(track)
     torch_device = find_device(device)
     world = World.from_environment(cuda=torch_device.type == "cuda")
     verbose = world.is_writer and not quiet
@@ -105,7 +115,7 @@ def train(
         if str(resume) == "auto":
             plan = with_matching_run(plan, dataset, Path(out), world)
         rollback = on_nonfinite == "rollback"
-        choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, verbose)
+        choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
     finally:
         world.close()
@@ -118,6 +128,8 @@ class _Choices(NamedTuple):
     on_collapse: OnCollapse
     init_from: str | Path | None
     device: torch.device
+    font: str | Path | None
+    track: str | None
     verbose: bool
 
 
@@ -126,10 +138,8 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
         raise ValueError(f'on_nonfinite is "stop" or "rollback", not {on_nonfinite!r}')
     if on_collapse not in [choice.value for choice in OnCollapse]:
         raise ValueError(f'on_collapse is "warn", "stop" or "rollback", not {on_collapse!r}')
-    if data is not None and not isinstance(data, (str, Path, Dataset)):
-        raise TypeError(
-            f"data is a path, a name or an everymode.data.Dataset, not {type(data).__name__}: {ARRAYS_INSTEAD}"
-        )
+    if data is not None and not isinstance(data, (str, Path)):
+        require_objects(data)
 
 
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
@@ -146,20 +156,28 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     if plan.folder and world.is_writer:
         clean(folder.path)
     with stop_on_signals() as stop:
+        stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 _record(plan, folder, config, trainer.completed)
+                folder.track(choices.track)
             for note in plan.notes:
                 trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
+        stop.listening = True
         if not restored:
+            if world.is_writer:
+                draw_reals(trainer, dataset, folder, choices.font)
             _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
-        trainer.run()
+        try:
+            trainer.run()
+        finally:
+            folder.end_tracking()
     return Run(folder.path, plan.recipe, trainer.completed)
 
 
@@ -197,7 +215,7 @@ def _trainer(
         world=world,
         progress=progress,
         stop=stop,
-        snapshot=lambda trainer: draw_samples(trainer, dataset, folder),
+        snapshot=lambda trainer: draw_samples(trainer, dataset, folder, choices.font),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
         probe=probe_of(recipe, dataset, progress.say, quiet=not choices.verbose),
         on_collapse=choices.on_collapse,
@@ -246,7 +264,8 @@ def _prepare(
     assert folder is not None
     if trainer.world.is_writer:
         folder.write_status("preparing", 0, recipe.steps)
+    preparation = Preparation(
+        folder.path, device, stop, trainer.progress.say, verbose, trainer.estimated_seconds
+    )
     with trainer.world.writer_first():
-        recipe.prepare(
-            trainer.game, dataset, Preparation(folder.path, device, stop, trainer.progress.say, verbose)
-        )
+        recipe.prepare(trainer.game, dataset, preparation)

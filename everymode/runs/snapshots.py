@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
+from everymode.draws import stable_seed
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
 from everymode.game import UNLABELED
 from everymode.machine.distributed import World
-from everymode.pictures import require_finite, save_grid, save_scatter
+from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator
@@ -32,10 +35,13 @@ FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"
 """Value that selects the best checkpoints, for metrics whose values have other names: metric -> value."""
 
 
-def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
+def draw_samples(
+    trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None
+) -> Path:
     """Write samples/step-NNNNNNN.png, an image with one row per class (at most 20) or a scatter plot of points.
 
-    With several label blocks the rows are the classes of the first one, and the other labels are drawn at random.
+    With several label blocks the rows are the classes of the first one, and the other labels are drawn at random. Class
+    names are drawn in the font file `font` (default: DejaVu Sans).
 
     Returns:
         The path of the image.
@@ -58,7 +64,50 @@ def draw_samples(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> Path:
             labels = torch.stack((labels, *[torch.full_like(labels, UNLABELED)] * (len(sizes) - 1)), dim=1)
         names = generator.classes[:rows] if len(generator.classes) >= rows else ()
         images = require_finite(generator.sample(len(labels), label=labels, by_position=True), "a sample")
-        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names)
+        return save_grid(images, path, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+
+
+def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None) -> None:
+    """Write reals.png, an image or plot of training data as the discriminator gets them, and print its path.
+
+    Images have one row per class (at most 20) if there are labels; of several label blocks, the first one counts. Class
+    names are drawn in the font file `font` (default: DejaVu Sans); if it lacks letters, a message says so.
+    """
+    with trainer.saying_if_refused("the picture of training images"):
+        random = np.random.default_rng(stable_seed(trainer.recipe.seed, "reals"))
+        if dataset.is_points:
+            rows = _some(np.arange(len(dataset)), 2500, random)
+            means = None if dataset.mixture is None else dataset.mixture.means
+            save_scatter(trainer.judged_reals(rows), folder.reals, means=means)
+        else:
+            labels = dataset.labels if dataset.labels.ndim == 1 else dataset.labels[:, 0]
+            classes = (dataset.label_blocks or (dataset.classes,))[0][:MAX_SAMPLE_ROWS]
+            members = [np.flatnonzero(labels == label) for label in range(len(classes))]
+            members = members if any(map(len, members)) else []
+            chosen = [_some(rows, SAMPLE_COLUMNS, random) for rows in members]
+            if not chosen:
+                chosen = [_some(np.arange(len(dataset)), SAMPLE_COLUMNS**2, random)]
+            images = trainer.judged_reals(np.concatenate(chosen)).cpu()
+            if members:
+                images = _in_rows(images, [len(rows) for rows in chosen])
+            names = classes if members else ()
+            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+            if message := legible(names, font=font)[1]:
+                trainer.progress.say(message)
+        trainer.progress.say(f"first picture, of training data: {folder.reals}")
+
+
+def _some(rows: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
+    """Return at most `number` of the rows, drawn without replacement."""
+    return random.permutation(rows)[:number]
+
+
+def _in_rows(images: Tensor, counts: Sequence[int]) -> Tensor:
+    """Return images of several classes with white ones after the images of a class that has too few for a row."""
+    full = images.new_ones(len(counts), SAMPLE_COLUMNS, *images.shape[1:])
+    for row, each in zip(full, images.split(list(counts)), strict=True):
+        row[: len(each)] = each
+    return full.flatten(0, 1)
 
 
 def measure_of(

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELED, Condition, LabelSource
+from everymode.machine.device import checked_device
 from everymode.recipe import Recipe
 from everymode.sampling.building import built
 from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import atomic_file, atomic_folder
-from everymode.storage.run_folder import read_config
+from everymode.storage.run_folder import nearest_run, read_config
 
 WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
 """Files of a saved generator."""
@@ -77,7 +78,12 @@ class Generator:
         return self.labels.num_labels
 
     def to(self, device: torch.device | str) -> Generator:
-        """Move the weights to a device and return the generator."""
+        """Move the weights to a device and return the generator.
+
+        Raises:
+            ValueError: if there is no such device.
+        """
+        device = checked_device(device)
         self.network.to(device)
         self.labels.to(device)
         return self
@@ -197,9 +203,10 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
 
     Raises:
         FileNotFoundError: if there is no generator.
-        ValueError: if a file is damaged or was written by a version with another format, or if the recipe has custom
-            classes and `recipe` is not set.
+        ValueError: if a file is damaged or was written by a version with another format, if the recipe has custom
+            classes and `recipe` is not set, or if there is no such device.
     """
+    device = checked_device(device)
     folder = find_generator(Path(path))
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} has weights but no config.json: copy the complete folder")
@@ -246,8 +253,11 @@ def find_generator(path: Path) -> Path:
         return path
     if (path / "checkpoints").is_dir():
         return files.newest_of_run(path)
+    nearest = None if path.exists() else nearest_run(path)
     raise FileNotFoundError(
-        f"{path} holds no generator: give a run folder, one of its checkpoints, or a folder with generator.safetensors"
+        f"{path} {'holds no generator' if path.exists() else 'does not exist'}: give a run folder, one of its "
+        "checkpoints, or a folder with generator.safetensors"
+        + (f"; did you mean {nearest}?" if nearest else "")
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MOST_BYTES", "read_object", "require_types"]
+__all__ = ["MOST_BYTES", "flat", "read_object", "require_types"]
 
 MOST_BYTES = 2**28
 """Largest file that is read: everymode writes none larger, and parsing takes many times its size of memory."""
@@ -36,6 +36,17 @@ def read_object(path: Path, what: str, types: Mapping[str, Any] | None = None) -
             f"{path} is damaged, or is not {what} ({str(error) or type(error).__name__}): copy it again from its source"
         ) from error
     return content
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested JSON objects as one object with dotted names."""
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            fields |= flat(value, f"{prefix}{name}.")
+        else:
+            fields[f"{prefix}{name}"] = value
+    return fields
 
 
 def require_types(content: Mapping[str, Any], types: Mapping[str, Any], where: str = "") -> None:

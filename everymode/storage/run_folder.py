@@ -14,7 +14,8 @@ from typing import Any
 from everymode.storage.atomic import write_text_atomic
 from everymode.storage.config_changes import CHANGE, with_changes
 from everymode.storage.json_files import read_object
-from everymode.storage.tensorboard_events import TensorBoardEvents
+from everymode.storage.tensorboard_events import TensorBoardEvents, tensorboard_writer
+from everymode.storage.wandb_events import WandbEvents, wandb_module
 
 _CONFIG: dict[str, Any] = {
     "everymode": str,
@@ -47,7 +48,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._events = TensorBoardEvents(path / "tensorboard")
+        self._events: list[TensorBoardEvents | WandbEvents] = [TensorBoardEvents(path / "tensorboard")]
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
@@ -75,6 +76,25 @@ class RunFolder:
             folder.checkpoints.mkdir()
             return folder
 
+    def track(self, tracker: str | None) -> None:
+        """Write the log to a tracker, too, from now on.
+
+        Args:
+            tracker: "tensorboard", "wandb" (beside TensorBoard if that is installed) or "none"; None means TensorBoard
+                if it is installed.
+        """
+        if tracker == "none":
+            self._events = []
+        if tracker == "wandb":
+            events = WandbEvents(self.path)
+            events.start()
+            self._events.append(events)
+
+    def end_tracking(self) -> None:
+        """Close the files of the trackers."""
+        for events in self._events:
+            events.restart()
+
     @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints."""
@@ -88,6 +108,11 @@ class RunFolder:
     def sample_picture(self, step: int) -> Path:
         """Return the path of the sample image of a step."""
         return self.samples / f"step-{step:07d}.png"
+
+    @property
+    def reals(self) -> Path:
+        """Picture of training images."""
+        return self.path / "reals.png"
 
     @property
     def log(self) -> Path:
@@ -119,13 +144,16 @@ class RunFolder:
         """Return the content of config.json, with its changes applied.
 
         Raises:
-            FileNotFoundError: if there is no such folder (the message names the most similar run beside it), or it is
+            FileNotFoundError: if there is no such folder (the message names the most similar run), or it is
                 not a run folder.
             ValueError: if the file is damaged, or a field has another type.
         """
         path = self.path / "config.json"
         if not self.path.exists():
-            raise FileNotFoundError(f"there is no {self.path}{_near_run(self.path)}")
+            nearest = nearest_run(self.path)
+            advice = "name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
+            hint = f": {advice}" if nearest is None else f"; did you mean {nearest}?"
+            raise FileNotFoundError(f"there is no {self.path}{hint}")
         if not path.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no config.json. Name a folder that `everymode train` has "
@@ -151,20 +179,39 @@ class RunFolder:
         return read_object(path, "the status.json of a run") if path.is_file() else {}
 
     def add_line(self, file: Path, record: dict[str, Any]) -> None:
-        """Append a record to one of the .jsonl files; those of `log` and `metrics` go to TensorBoard too."""
+        """Append a record to one of the .jsonl files; those of `log` and `metrics` go to the trackers, too."""
         with file.open("a") as out:
             out.write(json.dumps(record) + "\n")
         if file in (self.log, self.metrics):
-            self._events.write(record)
+            for events in self._events:
+                events.write(record)
 
     def cut_back(self, step: int) -> None:
         """Delete the records of the logs after `step`, from which the run continues."""
-        self._events.restart()
+        self.end_tracking()
         for file in (self.log, self.metrics):
             if file.is_file():
                 _keep(file, [record for record in read_lines(file) if _step(record) <= step])
         if self.labels.is_file():  # labels are refreshed before their step, so the one at `step` is repeated
             _keep(self.labels, [record for record in read_lines(self.labels) if _step(record) < step])
+
+
+def require_tracker(tracker: str | None) -> None:
+    """Check the name of a tracker (see `RunFolder.track`), and that its package is installed.
+
+    Raises:
+        ValueError: if there is no such tracker.
+        ImportError: if its package is not installed.
+    """
+    if tracker not in (None, "tensorboard", "wandb", "none"):
+        raise ValueError(f'track is "tensorboard", "wandb", "none" or None (auto), not {tracker!r}')
+    if tracker == "wandb":
+        wandb_module()
+    if tracker == "tensorboard" and tensorboard_writer() is None:
+        raise ImportError(
+            "--track tensorboard needs the package tensorboard: pip install 'everymode[track]', or in a clone "
+            "pip install -e '.[track]'"
+        )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -182,14 +229,19 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged ({error}): copy it again from its source") from error
 
 
-def _near_run(path: Path) -> str:
-    """Return the end of an error message that proposes a run: one whose name begins so, or else is most similar."""
-    runs = sorted(file.parent.name for file in path.parent.glob("*/config.json"))
-    begin = [name for name in runs if path.name and name.startswith(path.name)]
-    near = begin or difflib.get_close_matches(path.name, runs, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {path.parent / near[0]}?"
-    return ": name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
+def nearest_run(path: Path) -> Path | None:
+    """Return the existing run folder that a path without one may mean, or None if no name is similar.
+
+    Candidates are the runs beside the path and those in ./runs. A part of a run's name matches, such as its number; of
+    several such runs the last is returned.
+    """
+    runs = {}
+    for folder in (Path("runs"), path.parent):
+        with suppress(OSError):
+            runs |= {each.name: each for each in sorted(folder.iterdir()) if (each / "config.json").is_file()}
+    inside = [name for name in runs if path.name and path.name in name]
+    similar = inside[-1:] or difflib.get_close_matches(path.name, runs, n=1)
+    return runs[similar[0]] if similar else None
 
 
 def _keep(file: Path, records: list[dict[str, Any]]) -> None:

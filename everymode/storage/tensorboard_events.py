@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
+def tensorboard_writer() -> type[SummaryWriter] | None:
+    """Return the class that writes event files, or None if the package is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # raised too if there is only a folder of that name
+        return None
+    return SummaryWriter
+
+
 class TensorBoardEvents:
     """Writer of a run's log to TensorBoard event files in `folder`; without the package, nothing is written.
 
@@ -27,12 +36,11 @@ class TensorBoardEvents:
             return
         step = record["step"]
         if self._writer is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # raised too if there is only a folder of that name
+            writer = tensorboard_writer()
+            if writer is None:
                 self._installed = False
                 return
-            self._writer = SummaryWriter(str(self.folder), purge_step=step)
+            self._writer = writer(str(self.folder), purge_step=step)
         for name, value in record.items():
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
                 self._writer.add_scalar(name, value, step)

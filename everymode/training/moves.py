@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from everymode.draws import Draws
-from everymode.game import Batch, Game, Turn
+from everymode.game import Batch, Game, Objective, Turn
 
 Precision = Callable[[], AbstractContextManager[Any]]
 """Makes the context in which the networks run: an empty one, or autocast."""
@@ -199,3 +199,9 @@ def in_eval_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def adversarial_parts(objective: Objective, played: Played) -> dict[str, Tensor]:
+    """Return the loss on reals and on fakes, for the log. Their prefix is no player's: they are in no sum."""
+    each = [objective.discriminator_parts(turn) for turn in played.turns]
+    return {f"adversarial/{name}": torch.stack([costs[name] for costs in each]).mean() for name in each[0]}

@@ -28,6 +28,8 @@ class Preparation:
     """Prints a line, in the process that prints."""
     verbose: bool
     """Whether this process prints; progress bars are shown only there."""
+    game_seconds: Callable[[], float | None] = lambda: None
+    """Estimates the time of the game that follows; None if it is unknown."""
 
     def keep(self, module: nn.Module, name: str) -> None:
         """Write the module's state to the file `name` in the run folder, atomically."""

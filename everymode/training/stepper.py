@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.game import Batch, Game, Turn
+from everymode.machine.device import checked_device
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.training.contracts import Data, Order, adapts
 from everymode.training.ema import update_average
 from everymode.training.injection import Injected, Injection
-from everymode.training.moves import Part, Played, play_discriminator, play_generator
+from everymode.training.moves import Part, Played, adversarial_parts, play_discriminator, play_generator
 from everymode.training.nonfinite import first_bad_weight
 from everymode.training.optimizers import (
     adam,
@@ -31,7 +32,8 @@ from everymode.training.optimizers import (
 )
 from everymode.training.recovery import Recovery
 from everymode.training.settling import Easing, keep_statistics, learning_rates, settles
-from everymode.training.tally import BadStep, Tally
+from everymode.training.tally import BadStep, Tally, prefixed
+from everymode.training.timing import seconds_per_step
 
 
 class Stepper:
@@ -54,7 +56,7 @@ class Stepper:
         self.recipe = recipe
         self.data = data
         self.order = order
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self.world = world
         self.completed = 0
         """Generator steps made so far."""
@@ -152,10 +154,23 @@ class Stepper:
             precision=self._precision,
             average=self.world.average_gradients,
         )
-        self.tally.add(_prefixed("generator", answered.losses) | self._gradient("generator", answered), step)
+        self.tally.add(prefixed("generator", answered.losses) | self._gradient("generator", answered), step)
         self.completed = step + 1
         decay = 0.0 if self.completed < recipe.ema_start else recipe.ema_decay
         update_average(self.average, self.game.generator, decay)
+
+    def estimated_seconds(self) -> float | None:
+        """Return roughly how long the remaining steps take, measured on copies; None with several processes."""
+        if self.world.size > 1:  # networks that exchange statistics would wait for the other processes
+            return None
+        seconds = seconds_per_step(
+            self.game,
+            self.parts(self.completed, 0)[0],
+            discriminator_steps=self.recipe.discriminator_steps,
+            micro_batches=len(self._part_rows),
+            precision=self._precision,
+        )
+        return (self.recipe.steps - self.completed) * seconds
 
     def parts(self, step: int, index: int) -> list[Part]:
         """Return this rank's micro-batches of a step's index-th discriminator update, each with its random draws."""
@@ -178,6 +193,15 @@ class Stepper:
             index = index.pin_memory().to(self.device, non_blocking=True)
         return Part(Batch(real, labels, index, mirror), random)
 
+    def judged_reals(self, indices: np.ndarray) -> Tensor:
+        """Return dataset rows [B] as the discriminator gets them: mirrored and augmented; for pictures."""
+        rows = Rows.all(len(indices))
+        random = Draws(self.recipe.seed, "pictures of reals", rows, self.device, self.dtype)
+        augment = self.game.augment
+        with torch.no_grad():
+            real = self._part(indices, random).batch.real
+            return real if augment is None else augment(real, random.named("augment real"))
+
     def _draws(self, step: int, moment: str, rows: Rows) -> Draws:
         draws = Draws(self.recipe.seed, f"{step} {moment}", rows, self.device, self.dtype)
         if self._injection is None:
@@ -191,22 +215,15 @@ class Stepper:
         )
 
     def _discriminator_numbers(self, played: Played) -> dict[str, Tensor]:
-        numbers = _prefixed("discriminator", played.losses)
+        numbers = prefixed("discriminator", played.losses)
         with torch.no_grad():
             for name in ("real", "fake"):
                 parts = [self._realness(turn, name) for turn in played.turns]
                 levels = parts[0] if len(parts) == 1 else torch.cat(parts)
                 numbers[f"judgment/{name}"] = levels.mean().to(self.dtype)
                 numbers[f"judgment/{name}_above_0"] = (levels > 0).to(self.dtype).mean()
-            numbers |= self._adversarial_parts(played)
+            numbers |= adversarial_parts(self.game.objective, played)
         return numbers | self._gradient("discriminator", played)
-
-    def _adversarial_parts(self, played: Played) -> dict[str, Tensor]:
-        """Return the loss on reals and on fakes, for the log. Their prefix is no player's: they are in no sum."""
-        each = [self.game.objective.discriminator_parts(turn) for turn in played.turns]
-        return {
-            f"adversarial/{name}": torch.stack([costs[name] for costs in each]).mean() for name in each[0]
-        }
 
     def _gradient(self, player: str, played: Played) -> dict[str, Tensor]:
         # A prefix of its own: what stands under a player's name are the terms whose sum that player minimizes.
@@ -349,7 +366,3 @@ class Stepper:
         if settling != self._settling:
             keep_statistics(self.game.generator, settling)
             self._settling = settling
-
-
-def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}/{name}": loss for name, loss in losses.items()}

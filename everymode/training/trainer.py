@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -39,7 +39,13 @@ Measure = Callable[["Trainer"], dict[str, Any]]
 """Called at every snapshot in the writing process; returns a record for metrics.jsonl ("rank": lower is better)."""
 
 Snapshot = Callable[["Trainer"], object]
-"""Called at every snapshot in the writing process, after the averaged generator was updated; draws the pictures."""
+"""Called at every snapshot in the writing process, after the averaged generator was updated; draws the pictures.
+
+It is also called before the first step, after the first minute, and when a signal stops the run.
+"""
+
+FIRST_MINUTE = 60.0
+"""Seconds of training after which samples are drawn once if there was no snapshot yet."""
 
 
 EASING_TICKS = 4
@@ -117,12 +123,14 @@ class Trainer(Stepper):
         recipe = self.recipe
         if self.completed == 0:
             self.save()
+            self._draw_between()
         else:
             self._make_up()
         self.write_status("running")
         self.progress.start(self.completed)
-        first, began = self.completed, time.perf_counter()
-        self._tick_began = began
+        first, start = self.completed, time.perf_counter()
+        self._tick_began = began = start
+        minute_is_due = first == 0
         try:
             while self.completed < recipe.steps:
                 if self.refresh_is_due() and not self._sound():
@@ -152,9 +160,15 @@ class Trainer(Stepper):
                     continue  # rolled back
                 if saving:
                     self.save(last=at_end or stopping)
+                    minute_is_due = minute_is_due and not (at_snapshot or stopping)
+                if minute_is_due and time.perf_counter() - start >= FIRST_MINUTE and self.completed > 2:
+                    minute_is_due = False
+                    self._draw_between()
                 if at_snapshot:
                     self._draw_curves()
                 if stopping and not at_end:
+                    if not at_snapshot:
+                        self._draw_between()
                     self.write_status("stopped")
                     where = self.folder.path if self.folder else None
                     raise Stopped(f"stopped at step {self.completed} of {recipe.steps}", where)
@@ -246,6 +260,13 @@ class Trainer(Stepper):
                     self._snapshot(self)
 
         return self._rolled_back_by(draw)
+
+    def _draw_between(self) -> None:
+        """Draw the picture of samples of a step that is no snapshot; none if a sample is not finite."""
+        # Only the writer does anything here: its clock is not the other ranks'.
+        if self._snapshot is not None and self.folder and self.world.is_writer:
+            with suppress(NotFinite), self.saying_if_refused("the pictures"):
+                self._snapshot(self)
 
     def _rolled_back_by(self, use_samples: Callable[[], None]) -> bool:
         """Use samples in the writing process. Returns whether one was not finite and the run was rolled back."""

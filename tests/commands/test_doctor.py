@@ -7,6 +7,7 @@ import importlib.metadata
 from everymode import __version__
 from everymode.cli import main
 from everymode.commands import doctor
+from everymode.machine.installing import install_command
 
 
 def test_the_findings_name_versions_devices_extras_and_disk():
@@ -23,7 +24,7 @@ def test_the_findings_name_versions_devices_extras_and_disk():
 def test_a_missing_extra_comes_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(doctor._EXTRAS, "parquet", ("no_such_module_here", "opens tables"))
     found = dict(doctor.findings())["extra parquet"]
-    assert found.endswith("pip install 'everymode[parquet]', or in a clone pip install -e '.[parquet]'")
+    assert found.endswith(f"(opens tables): {install_command('parquet')}")
 
 
 def test_a_mere_folder_is_no_extra(monkeypatch, tmp_path):

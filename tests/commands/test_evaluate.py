@@ -22,7 +22,7 @@ QUICK = ["--extractor", "random:16", "--metrics", "fd,kd", "--num", "60"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run folder with checkpoints of steps 1 and 2."""
-    out = tmp_path_factory.mktemp("runs")
+    out = tmp_path_factory.mktemp("my runs")
     numbers = {"steps": 2, "snapshot": 1, "width": 4, "batch_size": 16, "latent_dim": 8, "watch_samples": 0}
     return everymode.train("omni-gan-digits", out=out, device="cpu", quiet=True, **numbers).folder
 
@@ -122,7 +122,7 @@ def test_the_curve_and_the_panel_are_written(run, capsys, elsewhere):
     assert (elsewhere / "card-nearest.png").is_file()
 
 
-def test_comparing_a_run_with_another_seed_and_with_images(run, capsys):
+def test_comparing_a_run_with_another_seed_and_with_images(run, capsys, elsewhere):
     for seed in (0, 1):
         evaluated(capsys, run, *QUICK, "--seed", seed, "--out", f"run{seed}.json")
     for name in ("digits:train", "digits:held-out"):
@@ -134,8 +134,19 @@ def test_comparing_a_run_with_another_seed_and_with_images(run, capsys):
     assert "not comparable with the above" in out
     assert "sampling.truncation" in out
     assert "nothing could be compared" in err
-    assert main(["compare", "train.json", "held-out.json"]) == 0
-    assert "1. digits:train" in read(capsys)[0]
+    curve = {"truncation_curve": [json.loads((elsewhere / "train.json").read_text())]}
+    for name in ("my curve.json", "truncation-a.json"):
+        (elsewhere / name).write_text(json.dumps(curve))
+    words = ["compare", "train.json", "held-out.json", "my curve.json", "truncation-a.json"]
+    assert main([*words, "--plot", "my plots/all scores.png"]) == 0
+    out = read(capsys)[0]
+    assert out.splitlines()[0] == "ignored 2 truncation curves: my curve.json, truncation-a.json"
+    assert "1. digits:train" in out and out.splitlines()[-1] == "plot: my plots/all scores.png"
+    assert Image.open(elsewhere / "my plots" / "all scores.png").size[0] > 300
+    assert main(["compare", "my curve.json", "train.json"]) == 2
+    assert "1 score card to compare: name at least two" in read(capsys)[1]
+    assert main([*words, "--plot", "scores.pdf"]) == 2
+    assert "--plot names a .png file" in read(capsys)[1]
     fields = "truncation,truncation_rule,label_prior,batch_norm,standing_batches,batch_size,rejection,ema"
     assert main(["compare", "run0.json", "run1.json", "train.json", "--ignore", fields]) == 0
     assert "1. digits:train" in read(capsys)[0]
@@ -178,7 +189,7 @@ def test_a_run_stands_for_its_newest_cards(run, capsys, tmp_path):
 
 def test_a_run_stands_for_its_cards(run, capsys, tmp_path):
     evaluated(capsys, run, *QUICK)
-    assert all(file.parent == run / "evaluations" for file in card_files(run))
+    assert all(file.parent == run / "evaluations" for file in card_files(run).cards)
     with pytest.raises(FileNotFoundError, match="everymode evaluate"):
         card_files(tmp_path)
     assert (

@@ -18,7 +18,7 @@ SMALL += ["--starts", "2", "--start-steps", "2", "--neighbors", "4"]
 
 
 def test_digits_get_a_report_and_a_picture(tmp_path, capsys):
-    out = tmp_path / "parts"
+    out = tmp_path / "my parts"
     assert main(["partition", "--data", "digits", "--limit", "50", "--out", str(out), *SMALL]) == 0
     said = capsys.readouterr()
     assert "50 images in 4 parts" in said.out

@@ -117,6 +117,24 @@ def test_labels_by_name_and_number_name_the_files(painter, capsys):
         assert torch.equal(pixels(f"o/{name}"), to_uint8(painter.sample(1, label=label, seed=7)[0]))
 
 
+def test_names_of_files_may_have_spaces(painter, tmp_path, capsys):
+    for flag, name in (("--out", "my folder/x y.npz"), ("--grid", "my folder/x y.png"), ("--out", "a b/c d")):
+        assert main(["sample", "run", "--seeds", "0", flag, name]) == 0
+        assert capsys.readouterr().out.startswith(name) and (tmp_path / name).exists()
+
+
+def test_a_grid_has_the_number_of_a_class_whose_letters_the_font_lacks(painter, capsys):
+    painter.classes = ("cat", "東京", "b")
+    words = ["sample", "run", "--label", "cat", "--label", "東京", "--seeds", "0-1", "--grid", "g.png"]
+    assert main(words) == 0
+    path, message = capsys.readouterr().out.splitlines()
+    assert path == "g.png" and message.startswith("the font DejaVu Sans lacks letters of 東京")
+    assert main([*words, "--font", "missing.ttf"]) == 2
+    assert "missing.ttf can't be read as a font" in capsys.readouterr().err
+    assert main(["sample", "run", "--font", "missing.ttf"]) == 2
+    assert "--font is for the names in the image of --grid FILE.png" in capsys.readouterr().err
+
+
 def test_a_grid_has_a_row_for_each_label(painter, capsys):
     words = ["sample", "run", "--label", "cat", "--label", "2", "--seeds", "0-4", "--grid", "made/g.png"]
     assert main(words) == 0

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from everymode.commands.drawing import Wanted
-from everymode.commands.sample_names import file_words, stem
+from everymode.commands.sample_names import class_numbers, file_words, stem
 
 CLASSES = [
     ("a b", "0", "c"),
@@ -53,3 +53,9 @@ def test_several_labels_an_image() -> None:
     assert len(set(stems)) == len(labels)
     assert stem(Wanted("a, c", 0), words) == "label-a-c-seed0000"
     assert stem(Wanted("a,", 0), file_words((), (2, 2))) == "label-a--seed0000"
+
+
+def test_labels_as_class_numbers() -> None:
+    assert class_numbers(["a,b", "cat", "1"], [("cat", "x", "a,b")]) == ["2", "0", "1"]
+    assert class_numbers(["b, d", ",c", "1,d"], [("a", "b"), ("c", "d")]) == ["1,1", ",0", "1,1"]
+    assert class_numbers(["3", "a,b"], []) == ["3", "a,b"]

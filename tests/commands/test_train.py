@@ -71,6 +71,8 @@ def test_only_the_numbers_that_were_given_reach_the_core(calls):
         "device": None,
         "on_nonfinite": "stop",
         "on_collapse": "warn",
+        "font": None,
+        "track": None,
         "quiet": False,
     }
     assert calls == [("omni-gan-32", "photos", "runs", general)]
@@ -91,7 +93,7 @@ def test_flags_are_written_with_hyphens_or_underscores_and_have_their_fields_typ
     }
 
 
-_GENERAL = ("resume", "init_from", "device", "on_nonfinite", "on_collapse", "quiet")
+_GENERAL = ("resume", "init_from", "device", "on_nonfinite", "on_collapse", "font", "track", "quiet")
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,23 @@ def test_a_finished_run_says_where_its_results_are(calls, tmp_path, capsys):
 def test_a_stopped_run_says_how_to_go_on_and_ends_with_75(ends_with, tmp_path, capsys):
     write_run(tmp_path / "00002-b", "stopped", 20.0)
     ends_with(Stopped("stopped at step 3 of 9", tmp_path / "00002-b"))
-    assert main(["train", "omni-gan-digits", "--out", str(tmp_path), "--on-nonfinite", "rollback"]) == 75
+    assert (
+        main(
+            [
+                "train",
+                "omni-gan-digits",
+                "--out",
+                str(tmp_path),
+                "--on-nonfinite",
+                "rollback",
+                "--font",
+                "a b.ttf",
+            ]
+        )
+        == 75
+    )
     lines = capsys.readouterr().out.splitlines()
-    line = f"everymode train --resume {tmp_path / '00002-b'} --on-nonfinite rollback"
+    line = f"everymode train --resume {tmp_path / '00002-b'} --on-nonfinite rollback --font 'a b.ttf'"
     assert lines == ["stopped at step 3 of 9", f"resume with: {line}"]
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from everymode.data import cache as cache_module
+from everymode.data import open_images
 from everymode.data.cache import (
     HEADER_BYTES,
     CacheEntry,
@@ -199,3 +201,24 @@ def test_the_header_is_numpys_and_of_fixed_length() -> None:
     for shape in ((1, 1, 1, 1), (10**12, 4, 16384, 16384)):
         assert len(cache_module._npy_header(shape)) == HEADER_BYTES
         assert HEADER_BYTES % 64 == 0
+
+
+def test_entries_of_a_read_only_folder_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    photos, cache = tmp_path / "photos", tmp_path / "cache"
+    photos.mkdir()
+    for i in range(2):
+        Image.new("L", (4, 4), i).save(photos / f"{i}.png")
+    before = open_images(photos, cache_dir=cache, progress=False)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr("everymode.data.cache.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("everymode.data.prepare._decode_all", refuse)
+    after = open_images(photos, cache_dir=cache, progress=False)
+    assert after.fingerprint == before.fingerprint and isinstance(after.images, np.memmap)
+    assert not recwarn.list
+    with pytest.raises(PermissionError), pytest.warns(UserWarning, match="can't be cached in"):
+        open_images(photos, resolution=2, cache_dir=cache, progress=False)

@@ -119,3 +119,11 @@ def test_limit_and_mistakes(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no images"):
         check(tmp_path / "empty")
+
+
+def test_long_groups_of_duplicates_end_with_dots(tmp_path: Path) -> None:
+    for i in range(5):
+        (tmp_path / "cd"[i % 2]).mkdir(exist_ok=True)
+        Image.new("L", (4, 4), 7).save(tmp_path / "cd"[i % 2] / f"{i}.png")
+    text = format_report(check(tmp_path, progress=False))
+    assert text.count("  c/0.png = c/2.png = c/4.png = d/1.png ...") == 2

@@ -97,3 +97,36 @@ def test_public_names_survive_the_import_of_their_modules() -> None:
 def test_unknown_names_of_the_package() -> None:
     with pytest.raises(AttributeError, match="open_picture"):
         _ = everymode.data.open_picture
+
+
+@pytest.mark.parametrize("rows", [[-1], [6], [0, 6]])
+def test_rows_outside_are_an_index_error_for_images_and_labels_alike(rows: list[int]) -> None:
+    dataset = in_memory("six", IMAGES, np.arange(6), "abcdef")
+    for read in (dataset.gather, dataset.gather_labels, dataset.subset):
+        with pytest.raises(IndexError, match=r"six has rows 0 \.\. 5; requested"):
+            read(rows)
+    assert dataset.gather_labels([]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "blocks", "message"),
+    [
+        (
+            np.zeros(6, np.int64),
+            [("a",), ("b", "c")],
+            r"labels are int64 \[6\]; give integers \[6, 2\], one column",
+        ),
+        (np.zeros((6, 3), np.int64), [("a",), ("b", "c")], r"give integers \[6, 2\]"),
+        (np.zeros((6, 2), np.int64), [], r"labels are int64 \[6, 2\]; give integers \[6\]"),
+        (np.zeros(6), [], r"labels are float64 \[6\]; give integers \[6\]"),
+        (np.full(6, 0.5), [], "labels are float64"),
+    ],
+)
+def test_labels_of_another_type_or_shape_are_rejected(
+    labels: np.ndarray, blocks: list[tuple[str, ...]], message: str
+) -> None:
+    classes = [name for names in blocks for name in names] or ["a", "b"]
+    with pytest.raises(ValueError, match=message):
+        in_memory("six", IMAGES, labels, classes, label_blocks=blocks)
+    with pytest.raises(ValueError, match=message):
+        Dataset("six", IMAGES, labels, tuple(classes), "00", label_blocks=tuple(blocks))

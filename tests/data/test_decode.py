@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from everymode.data import decode
-from everymode.data.decode import FORMATS, Decoding, Header, decoded, enlargement, is_image_name, read_header
+from everymode.data import DataError, decode, open_images
+from everymode.data.decode import Decoding, Header, decoded, enlargement, read_header
+from everymode.data.formats import FORMATS, is_image_name
 
 WHITE = (255, 255, 255)
 
@@ -237,3 +239,22 @@ def test_names_of_images() -> None:
     endings = (".png", ".JPG", ".jpeg", ".webp", ".bmp", ".tiff", ".gif")
     assert all(is_image_name(f"a{end}") for end in endings)
     assert not any(is_image_name(name) for name in ("png", "a.svg", "a.png.txt", "a.psd", "a.eps", ""))
+
+
+@pytest.mark.parametrize("value_range", ["0..1", "-1..1"])
+@pytest.mark.parametrize(("mode", "kind"), [("P", "palette"), ("1", "1-bit"), ("CMYK", "CMYK")])
+def test_ranges_that_can_not_be_applied_are_refused(mode: str, kind: str, value_range: str) -> None:
+    image = _reopened(Image.new("L", (2, 2), 255).convert(mode), "TIFF")
+    decoding = Decoding((2, 2), 1, "crop", WHITE, value_range)
+    if (mode, value_range) == ("1", "0..1"):
+        assert decoded(image, decoding)[0].tolist() == [[[255, 255], [255, 255]]]  # 1 is white already
+        return
+    with pytest.raises(ValueError, match=rf"{kind} image, which value_range {value_range} doesn't apply to"):
+        decoded(image, decoding)
+
+
+def test_palettes_are_refused_by_name_if_a_range_is_set(tmp_path: Path) -> None:
+    Image.new("P", (2, 2)).save(tmp_path / "mask.png")
+    with pytest.raises(DataError, match=r"mask\.png: palette image, which value_range 0\.\.1 doesn't apply"):
+        open_images(tmp_path, value_range="0..1", progress=False)
+    assert len(open_images(tmp_path, progress=False)) == 1

@@ -197,3 +197,24 @@ def test_compressed_data_of_another_size_than_declared_name_their_file() -> None
             one_sentence(Path("train.mat")),
         ):
             decompressed(data, size, complete=True)
+
+
+def test_a_value_error_of_numpy_in_our_own_frame_names_the_file() -> None:
+    ours = {"__name__": "everymode.data.published", "np": np}
+    exec("def broken(): np.zeros(3).reshape(2)", ours)  # raised in C: the innermost Python frame is ours
+    with (
+        pytest.raises(DataError, match=r"^photos/train_X\.bin is damaged.*cannot reshape"),
+        one_sentence(Path("photos/train_X.bin")),
+    ):
+        ours["broken"]()
+
+
+def test_wrong_arguments_are_not_errors_of_the_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 4, 4), np.uint8))
+    with pytest.raises(ValueError, match=r'^label_column is "x,x"') as raised:
+        open_images(tmp_path / "a.npz", label_column="x,x", progress=False)
+    assert type(raised.value) is ValueError
+    (tmp_path / "a.xyz").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"a\.xyz is of an unknown type") as raised:
+        open_images(tmp_path / "a.xyz", progress=False)
+    assert type(raised.value) is ValueError

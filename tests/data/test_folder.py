@@ -152,3 +152,31 @@ def test_files_that_may_hold_labels_are_named(tmp_path: Path) -> None:
     (note,) = [note for note in folder_source(tmp_path).notes if "may hold labels" in note]
     assert "in/labels.csv, train.jsonl may hold labels but are ignored" in note
     assert note.endswith(f"or open {tmp_path}/in")
+
+
+def test_a_dataset_json_of_another_tool_is_no_label_file(tmp_path: Path) -> None:
+    for name in ("p/cat/a.png", "p/dog/b.png"):
+        _write(tmp_path / "p" / name)
+    (tmp_path / "p" / "dataset.json").write_text('{"name": "pets", "version": 2}')
+    source = folder_source(tmp_path / "p" / "p")
+    assert source.classes == ("cat", "dog") and not source.notes
+    (tmp_path / "p" / "p" / "dataset.json").write_text('{"name": "pets", "version": 2}')
+    source = folder_source(tmp_path / "p" / "p")
+    assert source.classes == ("cat", "dog") and source.labels.tolist() == [0, 1]
+    assert source.notes == ('p: dataset.json has no "labels", so it is ignored',)
+    (tmp_path / "p" / "p" / "labels.csv").write_text("file,label\ncat/a.png,x\n")
+    assert folder_source(tmp_path / "p" / "p").classes == ("x",)
+    (tmp_path / "p" / "p" / "labels.csv").unlink()
+    (tmp_path / "p" / "p" / "dataset.json").write_text('{"labels": null}')
+    assert folder_source(tmp_path / "p" / "p").classes == ()
+
+
+def test_label_files_behind_links_are_read_and_not_counted_as_ignored(tmp_path: Path) -> None:
+    _write(tmp_path / "photos" / "a.png")
+    (tmp_path / "mine.csv").write_text("file,label\na.png,ant\n")
+    for name in ("labels.csv", "metadata.csv"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "mine.csv")
+        source = folder_source(tmp_path / "photos")
+        assert source.classes == ("ant",)
+        assert not any("links that are not followed" in note for note in source.notes)
+        (tmp_path / "photos" / name).unlink()

@@ -106,3 +106,8 @@ def test_labels_that_a_user_gave_are_never_hidden_where_there_are_gaps() -> None
     assert "have no label; the labels of the others" in kept.notes[-1]
     assert np.array_equal(with_few_labels(whole, 0.5).labels, gaps.labels)
     assert with_few_labels(gaps, 1.0) is gaps
+
+
+def test_the_fraction_is_checked_even_if_images_are_unlabeled() -> None:
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        with_few_labels(labeled(np.array([0, 1, -1, -1])), 7.0)

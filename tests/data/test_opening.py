@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from everymode.data import DataError, check, open_images
@@ -117,12 +116,14 @@ def test_missing_paths(tmp_path: Path) -> None:
         open_images("photoz")
 
 
-@pytest.mark.parametrize("given", [np.zeros((2, 1, 4, 4), np.uint8), torch.zeros(2, 1, 4, 4), [1], None])
+@pytest.mark.parametrize("given", [3, None, {"a": 1}])
 def test_what_is_neither_a_path_nor_a_name_is_refused_in_a_sentence(given: object) -> None:
-    message = f"give the path or the name of a dataset, not {type(given).__name__}; save arrays in an .npz"
+    message = f"give the path or the name of a dataset, not {type(given).__name__}; "
     for door in (open_images, check):
         with pytest.raises(TypeError, match=message):
             door(given)
+    with pytest.raises(TypeError, match="not ndarray; only open_images opens data in memory"):
+        check(np.zeros((2, 1, 8, 8), np.uint8))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_limit_is_a_whole_number() -> None:
@@ -173,3 +174,15 @@ def test_arguments_out_of_range(options: dict, message: str) -> None:
     path = options.pop("path", "digits")
     with pytest.raises(ValueError, match=message):
         open_images(path, **options)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (4, 8, 8)])
+def test_points_and_arrays_without_labels_are_refused_in_the_same_words(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    values = np.linspace(0, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    np.savez(tmp_path / "a.npz", images=values)
+    np.savez(tmp_path / "b.npz", images=values, labels=np.arange(4))
+    with pytest.raises(NoLabelsError, match=r"a\.npz has no labels; add them"):
+        open_images(tmp_path / "a.npz", labeled=True, progress=False)
+    assert len(open_images(tmp_path / "b.npz", labeled=True, progress=False)) == 4

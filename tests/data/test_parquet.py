@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from everymode.data import DataError, open_images
+from everymode.machine.installing import install_command
 
 pyarrow = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -101,5 +103,5 @@ def test_faults_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DataError, match="can't be read as parquet"):
         open_images(path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install everymode\[parquet\]"):
+    with pytest.raises(ImportError, match=re.escape(install_command("parquet"))):
         open_images(path)

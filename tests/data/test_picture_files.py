@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from everymode.data import check, open_images
-from everymode.data.decode import Decoding, decoded
+from everymode.data import check, large_images, open_images
+from everymode.data.decode import Decoding, decoded, read_header, turn_of
 from everymode.data.picture_files import opened_picture
 from everymode.evaluation.streams import images_of_dataset
 
@@ -198,3 +198,37 @@ def test_text_of_pillows_own(tmp_path: Path) -> None:
     info.add_text("parameters", "a prompt " * 200_000, zip=True)
     (tmp_path / "a.png").write_bytes(_stored("PNG", pnginfo=info))
     np.testing.assert_array_equal(open_images(tmp_path, progress=False).images[0], PIXELS.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("orientation", [6, 3])
+def test_an_orientation_after_the_pixels_of_a_png_is_read_without_decoding(orientation: int) -> None:
+    stored = _exif(orientation).tobytes().removeprefix(b"Exif\0\0")
+    upright = np.rot90(PIXELS, -1 if orientation == 6 else 2).transpose(2, 0, 1)
+    text = b"Raw profile type exif\0" + b"\nexif\n10\n" + stored.hex().encode()
+    for late in (_chunk(b"eXIf", stored), _chunk(b"tEXt", text)):
+        data = _with_chunks(_chunk(b"tEXt", b"a\0b"), late, last=True)
+        with opened_picture(data) as image:
+            assert read_header(image).height == 16 and turn_of(image) is not None
+            assert image.info.get("a") is None, "what follows the pixels is not read before they are"
+        np.testing.assert_array_equal(_seen(data), upright)
+    early = _chunk(b"eXIf", _exif(1).tobytes().removeprefix(b"Exif\0\0"))
+    both = _with_chunks(early)[:-12] + _chunk(b"eXIf", stored) + _with_chunks()[-12:]
+    np.testing.assert_array_equal(_seen(both), PIXELS.transpose(2, 0, 1))
+
+
+def test_headers_of_pngs_are_read_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(3):
+        Image.fromarray(PIXELS).save(tmp_path / f"{i}.png")
+    decoded_pixels: list[int] = []
+    load_end = PngImagePlugin.PngImageFile.load_end
+
+    def counted(image: PngImagePlugin.PngImageFile) -> None:
+        decoded_pixels.append(int(large_images._ONE_AT_A_TIME.locked()))
+        load_end(image)
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load_end", counted)
+    monkeypatch.setattr(large_images, "LARGE_PIXELS", 1)
+    open_images(tmp_path, progress=False)
+    assert decoded_pixels == [1, 1, 1], "each image once, under the lock of large images"
+    check(tmp_path, progress=False)
+    assert decoded_pixels == [1] * 6

@@ -81,3 +81,8 @@ def test_svhn_faults(tmp_path: Path) -> None:
     savemat(path, {"X": np.zeros((2, 2, 3, 1), np.uint8), "y": np.array([[11]])})
     with pytest.raises(DataError, match=r"expected 1 .. 10"):
         open_images(path)
+    savemat(path, {"X": np.zeros((2, 2, 3, 1), np.uint8), "y": np.array([[0]])})
+    with pytest.raises(
+        DataError, match=r"x\.mat: labels run from 0 to 0; expected 1 .. 10, where 10 denotes"
+    ):
+        open_images(path)

@@ -122,3 +122,11 @@ def test_the_key_follows_the_content(tmp_path: Path) -> None:
     again = zip_source(_zip(tmp_path / "q.zip", {"a.png": _png(0)}))
     other = zip_source(_zip(tmp_path / "p.zip", {"a.png": _png(1)}))
     assert first.key == again.key != other.key
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "pets/dataset.json"])
+def test_a_dataset_json_of_another_tool_decides_neither_labels_nor_root(tmp_path: Path, name: str) -> None:
+    members = {"pets/cat/a.png": _png(1), "pets/dog/b.png": _png(2), name: b'{"version": 2}'}
+    source = zip_source(_zip(tmp_path / "p.zip", members))
+    assert source.classes == ("cat", "dog") and source.labels.tolist() == [0, 1]
+    assert any("dataset.json" in note and "ignored" in note for note in source.notes)

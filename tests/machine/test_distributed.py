@@ -79,6 +79,8 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(tmp_path: Path) -> None
     assert folder.read_status()["state"] == "stopped"
     assert [record["step"] for record in read_lines(folder.log)] == [2, 4]
     files.verify(folder.checkpoints / "step-0000005")
+    assert folder.reals.is_file()
+    assert sorted(folder.samples.iterdir()) == [folder.sample_picture(0), folder.sample_picture(5)]
     assert json.loads((path / "config.json").read_text())["processes"] == 2
     assert "run " in ended[0].said and "run " not in ended[1].said
 

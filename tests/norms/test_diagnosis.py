@@ -106,7 +106,7 @@ def test_table_plot_and_advice(tmp_path: Path) -> None:
     assert picture.width > 300
     dense = diagnose(*critic(8))
     assert dense.layers[1].active > 0.9
-    assert "0 of 1" in dense.advice() and "second do not. Expect little" in dense.advice()
+    assert "0 of 1" in dense.advice() and '"second" do not. Expect little' in dense.advice()
     assert "has no effect here" in diagnose(nn.Linear(2, 1), torch.randn(3, 2)).advice()
 
 
@@ -115,7 +115,7 @@ def test_layers_too_narrow_for_it_are_named() -> None:
     nn.init.ones_(network[1].weight)  # one channel to another: gain 9; the reshaped kernel: length sqrt(18)
     x = torch.randn(2, 1, 8, 8)
     assert (
-        "1: too few channels, so that sparsity-aware normalization divides by more than spectral_norm"
+        '"1": too few channels, so that sparsity-aware normalization divides by more than spectral_norm'
         in diagnose(network, x).advice()
     )
     wide = nn.Sequential(nn.Conv2d(1, 40, 3, padding=1), nn.Conv2d(40, 40, 3, padding=1))

@@ -23,6 +23,7 @@ from everymode.partitioner import (
     multilayer_partitioner,
     parts_of,
 )
+from everymode.partitioner.running import require_same
 from everymode.partitioner.settings import POINTS
 
 FILES = ["config.json", "partitioner.safetensors", "parts.png", "report.json"]
@@ -88,6 +89,14 @@ def test_a_finished_partition_is_loaded_and_another_raises(digits, through):
         learn_partition(digits, replace(TINY, k=5), through)
     with pytest.raises(ValueError, match="seed 0 there and 1 here"):
         learn_partition(digits, TINY, through, seed=1)
+    identity = json.loads((through / "config.json").read_text())
+    other = identity | {"layout": identity["layout"] | {"width": 7}}
+    width = identity["layout"]["width"]
+    with pytest.raises(ValueError, match=rf"partition \(layout.width {width} there and 7 here\)"):
+        require_same(identity, other, through)
+    more = identity | {"layout": identity["layout"] | {"more": 1}}
+    with pytest.raises(ValueError, match=r"partition \(layout.more 1 there and none here\)"):
+        require_same(more, identity, through)
 
 
 def test_the_seed_decides_and_the_global_generator_does_not(digits, tmp_path):

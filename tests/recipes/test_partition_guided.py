@@ -20,14 +20,15 @@ from everymode.data.dataset import Dataset
 from everymode.game import Game
 from everymode.labels.class_parts import ClassPartLabels
 from everymode.labels.partition import PartitionLabels
-from everymode.machine.stopping import Stopped
+from everymode.machine.stopping import Stopped, StopRequest
 from everymode.partitioner import PartitionStopped, learn_partition
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.partition_guided import Partition
-from everymode.recipes.partition_learning import parts_for
+from everymode.recipes.partition_learning import learned_partitioner, parts_for
 from everymode.sampling.record import recipe_from, record_of
 from everymode.sampling.rejection import sample_accepted
+from everymode.training.preparation import Preparation
 
 
 def built(name: str, **numbers: Any) -> Game:
@@ -203,6 +204,21 @@ def test_a_stop_while_images_are_labeled_says_where(
     with pytest.raises(Stopped, match="stopped after 40 images were assigned to parts") as caught:
         everymode.train(small(), data=digits(), out=tmp_path, quiet=True)
     assert caught.value.folder == next(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("game", "words"), [(7200.0, "about 2.0 h"), (None, "a time that is known after its first steps")]
+)
+def test_the_time_of_both_stages_is_estimated_in_one_line(
+    game: float | None, words: str, learning: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("everymode.partitioner.estimating.estimated_seconds", lambda *given, **options: 600.0)
+    lines: list[str] = []
+    preparation = Preparation(tmp_path, torch.device("cpu"), StopRequest(), lines.append, True, lambda: game)
+    learned_partitioner("", small().labels.partition, digits(), preparation, 0)
+    assert lines == [f"time left: about 10 min for the partition, then {words} for the GAN"]
+    learned_partitioner("", small().labels.partition, digits(), replace(preparation, verbose=False), 0)
+    assert len(lines) == 1
 
 
 def test_classes_are_split(learning: list[Path], tmp_path: Path) -> None:

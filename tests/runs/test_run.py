@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 from toy_games import ToyRecipe, differences, toy_data
 
 import everymode
 from everymode.data.dataset import Dataset
+from everymode.data.errors import DataError, NoLabelsError
+from everymode.data.opening import open_images
 from everymode.machine.stopping import Stopped
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
 from everymode.runs.run import Run, train
@@ -51,8 +54,10 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert run.folder == tmp_path / "00000-omni-gan-digits-digits-train"
     assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {"config.json", "status.json", "log.jsonl", "curves.png", "samples", "checkpoints"}
+    files_of_run = {"config.json", "status.json", "log.jsonl", "curves.png", "reals.png"}
+    assert names == files_of_run | {"samples", "checkpoints"}
     assert [path.name for path in sorted((run.folder / "samples").iterdir())] == [
+        "step-0000000.png",
         "step-0000002.png",
         "step-0000004.png",
     ]
@@ -74,12 +79,53 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert differences(*states) == []
 
 
-@pytest.mark.parametrize("data", [np.zeros((4, 3, 8, 8), np.uint8), torch.zeros(4, 3, 8, 8), [1, 2]])
-def test_arrays_in_place_of_data_are_refused_with_what_to_do(data: object, tmp_path: Path) -> None:
-    said = rf"an everymode.data.Dataset, not {type(data).__name__}: save arrays in an .npz.*synthetic.in_memory\("
-    with pytest.raises(TypeError, match=said):
-        train(IMAGES32, data, tmp_path)
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (
+            DataLoader(toy_data()),
+            TypeError,
+            r"data is a DataLoader.*give its dataset instead, loader\.dataset",
+        ),
+        (
+            {"images": 1},
+            TypeError,
+            "give the path or the name of a dataset, not dict; images in memory are given as",
+        ),
+        ([1, 2], DataError, r"list: item 0 is of type int; each item must be a pair"),
+        (
+            np.zeros((4, 3, 32, 32), np.uint8),
+            NoLabelsError,
+            "arrays has no labels, and omni-gan-32 needs them",
+        ),
+    ],
+)
+def test_data_that_can_not_be_used_are_refused_with_what_to_do(
+    data: object, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        train(IMAGES32, data, tmp_path, quiet=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_data_in_memory_are_trained_on_as_the_same_images_in_a_dataset(tmp_path: Path) -> None:
+    digits = open_images("digits:train", resolution=16, limit=200)
+    pixels, labels = np.asarray(digits.images), digits.labels
+    pairs = [(Image.fromarray(image[0]), int(label)) for image, label in zip(pixels, labels, strict=True)]
+    options = {"device": "cpu", "quiet": True, "steps": 2, "width": 4, "batch_size": 16}
+    runs = [
+        train(DIGITS, data, tmp_path / str(number), **options)
+        for number, data in enumerate(
+            (pairs, (pixels, labels), (torch.from_numpy(pixels), torch.from_numpy(labels)))
+        )
+    ]
+    configs = [json.loads((run.folder / "config.json").read_text())["data"] for run in runs]
+    assert [config["source"] for config in configs] == ["list", "arrays", "arrays"]
+    assert len({config["fingerprint"] for config in configs}) == 1
+    states = [files.read_state(run.folder / "checkpoints" / "step-0000002") for run in runs]
+    assert differences(states[0], states[1]) == differences(states[0], states[2]) == []
+    resumed = train(DIGITS, pairs, resume=runs[0].folder, device="cpu", quiet=True, steps=3)
+    assert resumed.steps == 3
 
 
 def test_quiet_is_quiet(toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:

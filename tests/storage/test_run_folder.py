@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.storage.run_folder import RunFolder, nearest_run, read_lines
 
 
 def test_folders_are_numbered_after_the_highest(tmp_path: Path) -> None:
@@ -88,3 +88,19 @@ def test_a_run_that_does_not_exist_is_asked_for_by_its_nearest_name(tmp_path: Pa
         assert str(raised.value) == f"there is no {tmp_path / word}; did you mean {tmp_path / near}?"
     with pytest.raises(FileNotFoundError, match=r"there is no .*: name a folder that"):
         RunFolder(tmp_path / "elsewhere" / "x").read_config()
+
+
+def test_the_nearest_run_is_one_beside_the_path_or_in_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for run in ("runs/00000-omni-gan-digits", "runs/00001-omni-gan-digits", "out/00003-pac-gan"):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "config.json").touch()
+    (tmp_path / "runs" / "00004-no-run").mkdir()
+    first, second = Path("runs/00000-omni-gan-digits"), Path("runs/00001-omni-gan-digits")
+    assert nearest_run(Path("runs/00000-omni-gam-digits")) == first
+    assert nearest_run(Path("00000")) == first
+    assert nearest_run(Path("runs/omni")) == nearest_run(Path("rums/00001-omni-gan-digits")) == second
+    assert nearest_run(Path("out/0003-pac-gan")) == Path("out/00003-pac-gan")
+    assert nearest_run(Path("runs/zebra")) is None and nearest_run(Path("runs/00004")) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from everymode.data.order import DataOrder
 from everymode.draws import Draws, Rows
 from everymode.game import Game, Turn
 from everymode.machine.progress import Progress
+from everymode.machine.stopping import Stopped, StopRequest
 from everymode.numbers import NotFinite
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_lines
@@ -471,6 +473,37 @@ def test_rollback_gives_up_after_three(tmp_path: Path, planted: Callable[..., Te
 # ---- the run
 
 
+@pytest.mark.parametrize("minute", [0.0, 60.0])
+def test_samples_are_drawn_at_once_after_a_minute_and_at_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minute: float
+) -> None:
+    monkeypatch.setattr("everymode.training.trainer.FIRST_MINUTE", minute)
+    drawn: list[int] = []
+    stop = StopRequest()
+
+    def draw(trainer: Trainer) -> None:
+        drawn.append(trainer.completed)
+        if trainer.completed == 0:
+            raise NotFinite("an image holds NaN")  # which at a step without a snapshot decides nothing
+
+    def look(trainer: Trainer) -> dict[str, float]:
+        if trainer.completed == 6:
+            stop.request(signal.SIGTERM)
+        return {}
+
+    trainer = toy_trainer(
+        ToyRecipe(steps=9, tick=1, snapshot=5),
+        folder=RunFolder.create(tmp_path, "run"),
+        snapshot=draw,
+        probe=look,
+        stop=stop,
+    )
+    with pytest.raises(Stopped):
+        trainer.run()
+    assert drawn == ([0, 3, 5, 7] if minute == 0 else [0, 5, 7])
+    assert trainer.recovery.rollbacks == 0
+
+
 @pytest.mark.usefixtures("rendered_curves")
 def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "run")
@@ -478,7 +511,7 @@ def test_what_a_run_leaves_behind(tmp_path: Path) -> None:
     recipe = ToyRecipe(steps=7, tick=3, snapshot=4, discriminator_steps=2)
     trainer = toy_trainer(recipe, folder=folder, snapshot=lambda trainer: drawn.append(trainer.completed))
     trainer.run()
-    assert drawn == [4, 7]
+    assert drawn == [0, 4, 7]
     assert [path.name for path in files.checkpoints(folder.checkpoints)] == ["step-0000004", "step-0000007"]
     records = read_lines(folder.log)
     assert [record["step"] for record in records] == [3, 4, 6, 7]

@@ -1,0 +1,158 @@
+"""`everymode runs`: list of the runs in a folder, from their small files alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from everymode.commands.ending import say
+from everymode.commands.own_recipes import quoted
+from everymode.machine.progress import duration
+from everymode.storage.run_folder import RunFolder, read_lines
+
+BROKEN = "broken"
+"""State of a run whose files can't be read."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run in the list. Fields are None if they are not recorded."""
+
+    name: str
+    """Name of the run folder."""
+    recipe: str | None = None
+    """Name of the recipe."""
+    data: str | None = None
+    """Path or name of the training data."""
+    step: int | None = None
+    """Completed generator steps."""
+    steps: int | None = None
+    """Generator steps of the run."""
+    state: str | None = None
+    """One of preparing, running, stopped, done, diverged, collapsed and broken."""
+    best: dict[str, Any] | None = None
+    """Best score: `metric`, `value` and `step`."""
+    age_seconds: float | None = None
+    """Time since the run last wrote its status."""
+    error: str | None = None
+    """Reason why the run is broken."""
+
+
+def list_runs(
+    folder: Annotated[
+        Path, Parameter(name="FOLDER", help="Folder of run folders, or one run folder.")
+    ] = Path("runs"),
+    /,
+    *,
+    as_json: Annotated[
+        bool,
+        Parameter(name="--json", help="Print a JSON array, not a table.", negative="", show_default=False),
+    ] = False,
+) -> None:
+    """List the runs in a folder, the newest last: recipe, data, step, state, best score, and time since the last sign.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+    """
+    default = folder == Path("runs")
+    if not folder.is_dir() and not default:
+        raise FileNotFoundError(
+            f"{folder} is not a folder: name one that holds runs, such as the --out of a training"
+        )
+    runs = runs_in(folder)
+    if as_json:
+        say(json.dumps([asdict(run) for run in runs], indent=1))
+    elif runs:
+        say(_table(runs))
+    else:
+        out = "" if default else f" --out {quoted(folder)}"
+        say(f"no runs in {folder}: train one with: everymode train omni-gan-digits{out}")
+
+
+def runs_in(folder: Path) -> list[Listed]:
+    """Return the runs in a folder, or the one that it is, the newest last. Runs that can't be read are broken."""
+    if (folder / "config.json").exists():
+        return [_listed(folder)]
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    runs = [_listed(path) for path in paths if _is_run(path)]
+    return sorted(runs, key=lambda run: -math.inf if run.age_seconds is None else -run.age_seconds)
+
+
+def _is_run(path: Path) -> bool:
+    numbered = path.name.partition("-")[0].isdigit() and "-" in path.name
+    return path.is_dir() and (numbered or (path / "status.json").exists())
+
+
+def _listed(path: Path) -> Listed:
+    folder = RunFolder(path)
+    try:
+        config, status = folder.read_config(), folder.read_status()
+        recipe, data = config.get("recipe", {}), config.get("data", {})
+        numbers = recipe.get("numbers", {})
+        when = status.get("time")
+        since = when if isinstance(when, int | float) else (path / "config.json").stat().st_mtime
+        return Listed(
+            name=path.resolve().name,
+            recipe=numbers.get("name") or recipe.get("own"),
+            data=data.get("source"),
+            step=_whole(status.get("step")),
+            steps=_whole(status.get("steps")),
+            state=str(status.get("state", "unknown")),
+            best=_best(folder),
+            age_seconds=round(max(0.0, time.time() - since), 1),
+        )
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        return Listed(name=path.name, state=BROKEN, age_seconds=_age(path), error=reason)
+
+
+def _age(path: Path) -> float | None:
+    try:
+        return round(max(0.0, time.time() - path.stat().st_mtime), 1)
+    except OSError:
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _best(folder: RunFolder) -> dict[str, Any] | None:
+    """Return the score of the lowest rank: the value of the metric that selects checkpoints, or minus it."""
+    ranked = [record for record in read_lines(folder.metrics) if _finite(record.get("rank"))]
+    if not ranked:
+        return None
+    best = min(ranked, key=lambda record: record["rank"])
+    for name, value in best.items():
+        if name not in ("step", "rank") and _finite(value) and abs(value) == abs(best["rank"]):
+            return {"metric": name, "value": value, "step": _whole(best.get("step"))}
+    return None
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _table(runs: list[Listed]) -> str:
+    rows = [("run", "recipe", "data", "step", "state", "best score", "age"), *map(_row, runs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row, run in zip(rows, [None, *runs], strict=True):
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+        if run is not None and run.error:
+            lines.append(f"  {run.error}")
+    return "\n".join(lines)
+
+
+def _row(run: Listed) -> tuple[str, ...]:
+    step = "" if run.step is None else f"{run.step}/{'?' if run.steps is None else run.steps}"
+    best = "" if run.best is None else f"{run.best['metric']} {run.best['value']:.4g}"
+    age = "" if run.age_seconds is None else duration(run.age_seconds)
+    return run.name, run.recipe or "", run.data or "", step, run.state or "", best, age

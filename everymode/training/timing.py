@@ -1,0 +1,62 @@
+"""Estimate of a game's time before its first step, from passes of both players on copies of the networks."""
+
+from __future__ import annotations
+
+import copy
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+
+import torch
+
+from everymode.game import Game, Turn
+from everymode.training.moves import Part, Precision, frozen
+
+__all__ = ["seconds_per_step"]
+
+
+def seconds_per_step(
+    game: Game, part: Part, *, discriminator_steps: int, micro_batches: int, precision: Precision
+) -> float:
+    """Return roughly how many seconds a step takes: both players' passes and gradients, without optimizers.
+
+    Each player is timed twice, and the least time counts. The networks are copies, and all labels are 0: the game does
+    not change, and its label source may not have learned anything yet.
+
+    Args:
+        game: the game.
+        part: a micro-batch.
+        discriminator_steps: discriminator updates per step.
+        micro_batches: micro-batches per update.
+        precision: makes the context in which the networks run.
+    """
+    device = part.batch.real.device
+    copies = replace(
+        game, generator=copy.deepcopy(game.generator), discriminator=copy.deepcopy(game.discriminator)
+    )
+    seconds = {"discriminator": [], "generator": []}
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
+        for player in ("discriminator", "generator") * 3:
+            begin = time.perf_counter()
+            _pass(copies, part, precision, generator_moves=player == "generator")
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds[player].append(time.perf_counter() - begin)
+    discriminator, generator = (min(times[1:]) for times in seconds.values())  # the first pass warms up
+    return micro_batches * (discriminator_steps * discriminator + generator)
+
+
+def _pass(game: Game, part: Part, precision: Precision, *, generator_moves: bool) -> None:
+    """Compute the gradients of one player's losses on a micro-batch."""
+    blocks, real = game.labels.num_labels, part.batch.real
+    shape = (len(real), len(blocks)) if isinstance(blocks, tuple) else (len(real),)
+    labels = torch.zeros(shape, dtype=torch.long, device=real.device) if blocks else None
+    with frozen(game.discriminator) if generator_moves else nullcontext():
+        with precision():
+            with torch.set_grad_enabled(generator_moves):
+                fake = game.generate(part.random, labels)
+            batch = part.batch.with_condition(labels)
+            turn = Turn(game, batch, 0, part.random, fake, labels, generator_moves=generator_moves)
+            objective = game.objective
+            losses = (objective.generator_losses if generator_moves else objective.discriminator_losses)(turn)
+        torch.stack(list(losses.values())).sum().backward()

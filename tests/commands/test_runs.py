@@ -1,0 +1,116 @@
+"""`everymode runs`: what is listed, in which order, what is broken, and that torch is not needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from everymode.cli import main
+from everymode.commands.runs import runs_in
+from everymode.storage.run_folder import RunFolder
+
+
+def a_run(parent: Path, name: str, *, age: float, state: str = "done", step: int = 4) -> RunFolder:
+    folder = RunFolder.create(parent, name)
+    data = {"source": "digits:train", "fingerprint": "f"}
+    folder.write_config(
+        {"format": 2, "recipe": {"numbers": {"name": name, "seed": 0}, "parts": {}}, "data": data}
+    )
+    folder.write_status(state, step, 10, time=time.time() - age)
+    return folder
+
+
+def test_runs_are_listed_the_newest_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = a_run(tmp_path, "omni-gan-digits", age=30.0, state="running")
+    a_run(tmp_path, "gan-ring", age=7200.0)
+    for step, fd in ((2, 31.5), (4, 12.25), (6, 13.0)):
+        first.add_line(first.metrics, {"step": step, "rank": fd, "fd": fd, "kd": 1.0, "card": "x"})
+    first.add_line(first.metrics, {"step": 8, "rank": float("nan"), "fd": 1.0})
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "00009-file").touch()
+    assert main(["runs", str(tmp_path)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["run", "recipe", "data", "step", "state", "best", "score", "age"],
+        ["00001-gan-ring", "gan-ring", "digits:train", "4/10", "done", "2.0", "h"],
+        [
+            "00000-omni-gan-digits",
+            "omni-gan-digits",
+            "digits:train",
+            "4/10",
+            "running",
+            "fd",
+            "12.25",
+            "30",
+            "s",
+        ],
+    ]
+    assert main(["runs", str(first.path), "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert 30 <= listed.pop("age_seconds") < 60
+    assert listed == {
+        "name": "00000-omni-gan-digits",
+        "recipe": "omni-gan-digits",
+        "data": "digits:train",
+        "step": 4,
+        "steps": 10,
+        "state": "running",
+        "best": {"metric": "fd", "value": 12.25, "step": 4},
+        "error": None,
+    }
+
+
+def test_the_value_of_a_higher_is_better_metric_is_shown(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "a", age=1.0)
+    folder.add_line(folder.metrics, {"step": 2, "rank": -0.75, "precision": 0.75, "recall": 0.5})
+    assert runs_in(tmp_path)[0].best == {"metric": "precision", "value": 0.75, "step": 2}
+
+
+def test_broken_folders_are_listed_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (a_run(tmp_path, "a", age=1.0).path / "status.json").write_text("{")
+    (a_run(tmp_path, "b", age=1.0).path / "config.json").write_text('{"recipe": 3}')
+    (a_run(tmp_path, "c", age=1.0).path / "config.json").unlink()
+    (a_run(tmp_path, "d", age=1.0).path / "status.json").write_text('{"step": "x", "time": "y"}')
+    (a_run(tmp_path, "e", age=1.0).path / "metrics.jsonl").write_bytes(b'{"rank": "1"}\n\xff\n[]\n{"rank": 1')
+    listed = {run.name: run for run in runs_in(tmp_path)}
+    assert {name for name, run in listed.items() if run.state == "broken"} == {
+        "00000-a",
+        "00001-b",
+        "00002-c",
+    }
+    assert "status.json is damaged" in listed["00000-a"].error
+    assert "config.json is damaged" in listed["00001-b"].error
+    assert "has no config.json" in listed["00002-c"].error
+    assert (listed["00003-d"].state, listed["00003-d"].step) == ("unknown", None)
+    assert listed["00004-e"].best is None
+    assert main(["runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split().count("broken") == 3
+
+
+def test_an_empty_folder_says_how_to_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").mkdir()
+    for words, out in (([], ""), (["a b"], " --out 'a b'")):
+        assert main(["runs", *words]) == 0
+        assert capsys.readouterr().out.endswith(f": train one with: everymode train omni-gan-digits{out}\n")
+    assert main(["runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["runs", "none"]) == 2
+    assert capsys.readouterr().err.startswith("error: none is not a folder")
+
+
+def test_torch_is_not_needed(tmp_path: Path) -> None:
+    a_run(tmp_path, "a", age=1.0)
+    script = (
+        "import sys; from everymode.cli import main\n"
+        f"assert main(['runs', {str(tmp_path)!r}]) == 0\n"
+        "assert not {'torch', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from everymode.augmentation_names import ADAPTIVE, parse_augmentation
-from everymode.numbers import require_finite
+from everymode.numbers import held_out_fraction, require_finite
 from everymode.part import Labels, Loss, Networks, Norm, Terms
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def check_numbers(recipe: Recipe) -> None:
         raise ValueError(f"resolution must be positive, not {recipe.resolution}")
     if recipe.metrics and recipe.metric_images < 10:
         raise ValueError(f"metric_images must be at least 10 to measure anything, not {recipe.metric_images}")
+    held_out_fraction(recipe.held_out)
     _check_augmentation(recipe)
     _check_batch(recipe)
 
@@ -301,10 +302,10 @@ def _check_points(recipe: Recipe) -> None:
             f"{labels.display_name} needs images, but {recipe.called} generates points: choose other labels, such as "
             "--labels clusters"
         )
-    if recipe.augmentation:
+    if parse_augmentation(recipe.augmentation):
         raise ValueError(
-            f"augmentation {recipe.augmentation!r} changes pixels, but {recipe.called} generates points: leave it "
-            "empty, or choose a recipe for images"
+            f"augmentation {recipe.augmentation!r} changes pixels, but {recipe.called} generates points: set "
+            "augmentation to none, or choose a recipe for images"
         )
     shifting = recipe.terms.moves_pixels if recipe.terms is not None else ""
     if shifting:

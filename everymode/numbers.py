@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -111,6 +112,9 @@ def checked(name: str, value: Any, kind: Any) -> Any:
             return None
         if isinstance(value, (tuple, list)) and any(typing.get_origin(each) is tuple for each in choices):
             return with_tuples(list(value))
+        if isinstance(value, str) and str in choices:
+            number = _number_in(value) if float in choices else None
+            return value if number is None else number
         kind = next(choice for choice in choices if choice is not type(None))
         if typing.get_origin(kind) is Literal:
             return _choice(name, value, typing.get_args(kind))
@@ -124,6 +128,28 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
         raise ValueError(f"{name} must be of type {getattr(plain, '__name__', plain)}, not {value!r}")
     return value
+
+
+def held_out_fraction(held_out: float | str) -> float:
+    """Return the fraction of the images to hold out: a number, also as text; 0 for the name of a dataset.
+
+    Raises:
+        ValueError: if the fraction is not at least 0 and below 1.
+    """
+    fraction = _number_in(held_out) if isinstance(held_out, str) else held_out
+    if fraction is None:
+        return 0.0
+    if not 0 <= fraction < 1:
+        raise ValueError(
+            f"held_out must be a fraction of at least 0 and below 1, such as 0.1, or a dataset, not {held_out}: for a "
+            f"folder of this name, write ./{held_out}"
+        )
+    return fraction
+
+
+def _number_in(text: str) -> float | None:
+    """Return the decimal number that a text is, or None for another text (such as nan)."""
+    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text.strip().lower()) else None
 
 
 def require_types(values: Any) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from everymode import fit
-from everymode.augmentation_names import parse_augmentation
+from everymode.augmentation_names import augmentation_notes, parse_augmentation, with_automatic_augmentation
 from everymode.decay import decay_notes, with_automatic_decay
 from everymode.numbers import FROM_DATA, changed, explaining, names_of, require_types
 from everymode.part import Labels, Loss, NetworkNeeds, Networks, Norm, Part, Terms
@@ -81,6 +81,8 @@ class Recipe:
     """Number of images in the dataset; 0 = not known yet."""
     automatic_decay: bool = field(default=False, metadata=FROM_DATA)
     """Whether discriminator_weight_decay was auto and has been filled in."""
+    automatic_augmentation: bool = field(default=False, metadata=FROM_DATA)
+    """Whether augmentation was auto and has been filled in."""
 
     # ---- length of training
     steps: int = 100_000
@@ -97,10 +99,10 @@ class Recipe:
     """Score reals and fakes in one concatenated pass of the discriminator instead of two passes."""
 
     # ---- augmentation
-    augmentation: str = ""
+    augmentation: str | None = ""
     """Differentiable augmentation of the discriminator's inputs: any of color,translation,cutout (DiffAug), or ada with
-    adaptive strength, optionally followed by any of flip,quarter-turn,rotation,luma-flip,hue; joined by commas. Empty =
-    none."""
+    adaptive strength, optionally followed by any of flip,quarter-turn,rotation,luma-flip,hue; joined by commas. none or
+    empty = none; auto = translation,cutout below 1,000 images per class (without labels: below 10,000), else none."""
     augmentation_target: float = 0.6
     """Target of ada: mean sign of the discriminator's scores of real images, between 0 and 1; lower = stronger."""
     augmentation_images: int = 500_000
@@ -152,8 +154,9 @@ class Recipe:
     # ---- collapse watch
     watch_samples: int = 256
     """Samples and real examples that the collapse watch compares at every tick; 0 = it only checks the losses."""
-    held_out: str = ""
-    """Dataset of the same kind that is not trained on, on which the discriminator is evaluated."""
+    held_out: float | str = ""
+    """Images that are not trained on, on which the discriminator is evaluated: a fraction of the data such as 0.1,
+    selected by the seed, or another dataset of the same kind; 0 or empty = none."""
     remedy_lr: float = 0.5
     """Factor of the discriminator's learning rate after a rollback from a collapse."""
     remedy_weight_decay: float = 3.0
@@ -294,11 +297,14 @@ class Recipe:
             num_images=facts.num_images,
         )
         fit.check_data(fitted, facts)
-        return with_automatic_decay(fitted)
+        return with_automatic_augmentation(with_automatic_decay(fitted))
 
     def notes(self) -> list[str]:
         """Return the sentences that `train` prints first: what was derived from the data, and why."""
-        return [note for part in self.parts() for note in part.notes(self)] + decay_notes(self)
+        return [note for part in self.parts() for note in part.notes(self)] + [
+            *decay_notes(self),
+            *augmentation_notes(self),
+        ]
 
     def shrunk(self) -> Recipe:
         """Return the recipe at toy size, for tests and first experiments: three steps take seconds."""

@@ -81,7 +81,12 @@ NUMBERS = [
     ),
     ("resolution", 0, "resolution must be positive, not 0"),
     ("resolution", (32, 0), "resolution must be positive, not (32, 0)"),
-    ("augmentation", "rainbow", "hue; not 'rainbow'. Leave it empty for none."),
+    (
+        "held_out",
+        1.0,
+        "held_out must be a fraction of at least 0 and below 1, such as 0.1, or a dataset, not 1.0",
+    ),
+    ("augmentation", "rainbow", "hue; not 'rainbow'. For no augmentation, set it to none."),
     ("augmentation_target", 1.0, "augmentation_target must be a mean sign between 0 and 1, not 1.0"),
     ("augmentation_images", 0, "augmentation_images must be at least 1, not 0"),
     (
@@ -257,7 +262,7 @@ PARTS = [
     (
         "augmented points",
         lambda: replace(PLANE, augmentation="color"),
-        "augmentation 'color' changes pixels, but mine generates points: leave it empty, or choose a recipe for images",
+        "augmentation 'color' changes pixels, but mine generates points: set augmentation to none, or choose a",
     ),
     (
         "shifted points",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import FrozenInstanceError, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from everymode.data.facts import DataFacts
 from everymode.numbers import FROM_DATA
@@ -149,7 +151,7 @@ def test_what_only_the_data_knows() -> None:
     known = {field.name for field in fields(CIFAR10) if field.metadata == FROM_DATA}
     assert known == {
         *("channels", "num_classes", "class_counts", "combination_counts", "num_images"),
-        "automatic_decay",
+        *("automatic_decay", "automatic_augmentation"),
     }
     assert fitted.notes() == []
 
@@ -202,3 +204,39 @@ def test_the_automatic_decay_without_labels_is_none_and_says_so() -> None:
     unlabeled = automatic.with_numbers(labels=NoLabels(), loss=Hinge()).for_data(facts)
     assert (unlabeled.discriminator_weight_decay, unlabeled.automatic_decay) == (0.0, True)
     assert unlabeled.notes() == ["there are no labels, so the discriminator has no weight decay (automatic)"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "images", "augmentation", "reason"),
+    [
+        ({}, 1999, "translation,cutout", "1,000 images per class"),
+        ({}, 2000, "none", "1,000 images per class"),
+        ({"labels": NoLabels(), "loss": Hinge()}, 9999, "translation,cutout", "9,999 images"),
+        ({"labels": Clusters()}, 10_000, "none", "10,000 images"),
+    ],
+)
+def test_few_images_are_augmented(
+    numbers: dict[str, Any], images: int, augmentation: str, reason: str
+) -> None:
+    facts = DataFacts("photos", images, (3, 32, 32), 2, (1, images - 1), 0, "f", ("cat", "dog"))
+    recipe = find("omni-gan-32").with_numbers(discriminator_weight_decay=0.0, **numbers)
+    fitted = recipe.for_data(facts)
+    assert (fitted.augmentation, fitted.automatic_augmentation) == (augmentation, True)
+    assert fitted.notes()[-1] == f"augmentation: {augmentation}, because there are {reason} (automatic)"
+    assert fitted.with_numbers(augmentation="color").notes() == fitted.notes()[:-1]
+    off = recipe.with_numbers(augmentation="none").for_data(facts)
+    assert (off.augmentation, off.automatic_augmentation) == ("none", False)
+
+
+def test_recipes_for_custom_images_alone_augment_automatically() -> None:
+    automatic = {name for name in RECIPES if find(name).augmentation is None}
+    assert automatic == {name for name, (_, _, line) in RECIPES.items() if " your " in line}
+    assert len(automatic) == 41
+    points = find("gan-grid").with_numbers(augmentation="auto")
+    assert points.for_data(DataFacts("grid", 50, (2,), 0, (), 50, "f", ())).augmentation == "none"
+    with torch.device("meta"):
+        built = [
+            find("gan-32").with_numbers(augmentation=each).build().augment
+            for each in ("auto", "none", "color")
+        ]
+    assert built[:2] == [None, None] and built[2] is not None

@@ -42,6 +42,7 @@ def clusters(
     """
     custom_recipe = None if recipe is None else find(recipe)
     from everymode.data.hiding import with_few_labels
+    from everymode.data.holding_out import hold_out
     from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.runs.resuming import check_same_data
@@ -67,6 +68,7 @@ def clusters(
         value_range=run_recipe.value_range,
         progress=False,
     )
+    dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)
     trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
     check_same_data(RunFolder(run), trained_on, dataset.name)
     report = report_clusters(clustering, dataset)

@@ -44,6 +44,8 @@ def check_data(
     the dataset).
     """
     size = None if resolution is None else parse_resolution(resolution)
+    import torch
+
     from everymode.data import check, format_report
     from everymode.data.prepare import MOST_UNREADABLE
     from everymode.data.words import counted
@@ -55,9 +57,8 @@ def check_data(
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
     say(format_report(report))
-    unreadable = len(report.unreadable)
+    unreadable, count = len(report.unreadable), counted(report.num_images, "image")
     if unreadable == report.num_images:
-        count = counted(report.num_images, "image")
         return fail(f"{report.name} has {count}, and none that can be read", Exit.DATA)
     if unreadable > MOST_UNREADABLE * report.num_images:
         return fail(
@@ -65,8 +66,15 @@ def check_data(
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
-    say(
-        "\n"
-        + advice(report, source, resolution=size, label_column=label_column, fit=fit, value_range=value_range)
+    text = advice(
+        report,
+        source,
+        resolution=size,
+        label_column=label_column,
+        fit=fit,
+        value_range=value_range,
+        complete=limit is None or report.num_images < limit,
+        gpu=torch.cuda.is_available(),
     )
+    say(f"\n{text}")
     return Exit.DONE

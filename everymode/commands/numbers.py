@@ -182,6 +182,8 @@ def _as_typed(kind: Any) -> tuple[Any, Callable[..., Any] | None]:
     choices = [choice for choice in typing.get_args(kind) if choice is not type(None)]
     if typing.get_origin(choices[0]) is Literal:
         return Literal[(*typing.get_args(choices[0]), AUTO)], None
+    if str in choices:  # as text, because cyclopts would convert none to None, which is automatic
+        return str, None
     if choices[0] in (int, float):
         return kind, _or_auto(whole_number if choices[0] is int else _any_number)
     return kind, _CONVERTERS.get(kind)

@@ -54,7 +54,7 @@ def evaluate(
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
             `Dataset`, a map-style dataset of (image, label) pairs, or arrays (images, labels).
-        real: the same kinds. Default: the data that the run was trained on.
+        real: the same kinds. Default: the data that the run was trained on, without the images that it held out.
         protocol: settings of the evaluation. Default: `Protocol()`.
         recipe: recipe of the generator; needed for custom recipes.
         device: "cpu", "cuda" or "cuda:1"; None uses a GPU if there is one.

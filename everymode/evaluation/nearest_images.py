@@ -89,6 +89,7 @@ def memorization(
     Args:
         real: the training images. Default: the data that the run was trained on.
         held_out: real images that were not trained on. With them the gap is measured, on equally many training images.
+            Default: those that the run held out from its data, if `real` is None.
         protocol, choices: as in `evaluate`; at most 1,000 samples are used, and no metrics are computed.
         fake, recipe, device, cache_dir, verbose: as in `evaluate`.
 
@@ -109,6 +110,7 @@ def memorization(
     statistics = reference.statistics
     neighbors = nearest_rows(statistics.features, samples, k=min(NEIGHBORS, len(statistics.rows)))
     gap = None
+    held_out = sides.held_out if held_out is None else held_out
     if held_out is not None:
         dataset = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
         held_out_reference = cached_reference(

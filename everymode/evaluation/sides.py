@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from everymode.data.dataset import Dataset
+from everymode.data.holding_out import hold_out
 from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
@@ -58,6 +59,8 @@ class Sides:
         sampling: sampling of generators; its seed also selects the subset of generated images on disk.
         fake_source, real_source: user-provided names of the sides.
         size, fit, value_range: options with which images on disk were opened; None means the images' own.
+        held_out: images of the training data that the evaluated run held out; None if it held out none, or `real` was
+            named.
     """
 
     fake: Opened | Dataset
@@ -68,6 +71,7 @@ class Sides:
     size: tuple[int, int] | None
     fit: str
     value_range: str | None = None
+    held_out: Dataset | None = None
 
     def require_generator(self) -> Generator:
         """Return the evaluated generator.
@@ -132,6 +136,8 @@ def open_sides(
 ) -> Sides:
     """Open both sides. If one is a generator, images on disk are opened at the size of its images.
 
+    If `real` is None, the images that the evaluated run held out from its data are not part of the real side.
+
     Args:
         fake, real, protocol, recipe, choices: as in `evaluate`.
         device: device of the generators.
@@ -148,6 +154,7 @@ def open_sides(
         elif side is not None and not isinstance(side, Generator | Opened):
             require_objects(side)
     fake_side = _with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
+    named = real
     if real is None:
         real = real_side = _training_data(fake_side)
     else:
@@ -170,7 +177,8 @@ def open_sides(
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
-    return Sides(sides[0], sides[1], sampling, _label(fake), _label(real), size, fit, value_range)
+    opened_sides = Sides(sides[0], sides[1], sampling, _label(fake), _label(real), size, fit, value_range)
+    return _without_held_out(opened_sides) if named is None else opened_sides
 
 
 def is_generator(path: str | Path) -> bool:
@@ -267,6 +275,14 @@ def _training_data(side: Side) -> str:
             "name the real images, as in --real photos: only a trained run records its training data"
         )
     return str(source)
+
+
+def _without_held_out(sides: Sides) -> Sides:
+    """Split the training data into the images that the evaluated run was trained on and those that it held out."""
+    assert isinstance(sides.real, Dataset)
+    numbers = recipe_numbers(sides.require_generator())
+    training, held_out = hold_out(sides.real, numbers.get("held_out", ""), numbers.get("seed", 0))
+    return replace(sides, real=training, held_out=held_out)
 
 
 def _label(side: Side | None) -> str | None:

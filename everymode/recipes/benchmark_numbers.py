@@ -37,7 +37,6 @@ GRID = Recipe(
     settling_lr=0.2,
     ema_decay=0.99,
     tick=200,
-    snapshot=1000,
 )
 OF_RING = {"data": "ring", "settling_lr": 0.17}
 """Differences on the ring, whose modes are a fifth as wide."""
@@ -85,7 +84,7 @@ DIGITS = CIFAR10.with_numbers(
 )
 
 OWN_IMAGES = CIFAR10.with_numbers(
-    steps=100_000, ema_decay=0.999, ema_start=1000, initialization="orthogonal", tick=50
+    steps=100_000, ema_decay=0.999, ema_start=1000, initialization="orthogonal", tick=50, augmentation=None
 )
 """Your own images at 32 pixels (our choice): shorter, and with a moving average."""
 

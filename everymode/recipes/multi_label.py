@@ -47,7 +47,6 @@ SHAPES = omni_gan.DIGITS.with_numbers(
     initialization="orthogonal",
     generator_weight_decay=0.0,
     discriminator_weight_decay=5e-4,
-    lr_decay=0.3,
 )
 """Shapes are learned after colors and sizes; with a higher learning rate of G, all samples of a combination of labels
 are alike. docs/results/shapes.md has the measurements."""

@@ -131,6 +131,7 @@ IMAGES32 = CIFAR10.with_numbers(
     ema_decay=0.999,
     ema_start=1000,
     tick=50,
+    augmentation=None,
 )
 
 IMAGES64 = IMAGES32.with_numbers(

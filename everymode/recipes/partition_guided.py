@@ -263,6 +263,7 @@ IMAGES32 = CIFAR10.with_numbers(
     ema_decay=0.999,
     ema_start=1000,
     tick=50,
+    augmentation=None,
     parts=None,
     guide_weight=0.03,  # the released 6 on a mean over 200 parts, independent of the number of parts here
     guide_reduction="sum",

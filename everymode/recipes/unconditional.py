@@ -47,7 +47,7 @@ CNN_IMAGES32 = CNN_CIFAR10.with_numbers(
     ema_decay=0.999,
     ema_start=1000,
     tick=50,
-    snapshot=1000,
+    augmentation=None,
 )
 RESNET_IMAGES32 = CNN_IMAGES32.with_numbers(name="unnormalized-gan-resnet-32", residual=True)
 

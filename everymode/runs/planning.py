@@ -9,9 +9,11 @@ from typing import Any
 
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import with_few_labels
+from everymode.data.holding_out import hold_out
 from everymode.data.map_style import Objects, name_of
 from everymode.extractors.naming import require_named_by_user
 from everymode.machine.distributed import World
+from everymode.numbers import held_out_fraction
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.choosing import with_choices
@@ -31,6 +33,7 @@ class Plan:
         source: path or name of the data.
         recipe_file: the Python file that defines the recipe; None for a recipe without a file.
         folder: folder of the run to resume; None for a new run.
+        held_out: images that are held out from the data, once it is open; None without a fraction `held_out`.
         notes: messages for the user, printed when the run starts.
     """
 
@@ -39,6 +42,7 @@ class Plan:
     source: str
     recipe_file: str | None
     folder: RunFolder | None
+    held_out: Dataset | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +65,8 @@ def plan_of(
     recipe_file = str(recipe) if str(recipe).endswith(".py") else None
     before = recipe if isinstance(recipe, Recipe) else find(str(recipe))
     source = before.data if data is None else str(data) if isinstance(data, (str, Path)) else name_of(data)
-    if before.data and not same_source(source, before.data) and "held_out" not in numbers:
+    other = before.data and not same_source(source, before.data) and "held_out" not in numbers
+    if other and not held_out_fraction(before.held_out):
         before = replace(before, held_out="")  # it belongs to the recipe's default data
     folder = None
     if resume is not None and str(resume) != "auto":
@@ -75,6 +80,11 @@ def plan_of(
         raise ValueError(
             f"{folder.path} was trained with seed {before.seed}, which can't change on resume: leave the seed out, or "
             "start a new run"
+        )
+    if folder is not None and held_out_fraction(planned.held_out) != held_out_fraction(before.held_out):
+        raise ValueError(
+            f"{folder.path} was trained with held_out {before.held_out or 0}, and the images that are held out can't "
+            "change on resume: leave held_out out, or start a new run"
         )
     return Plan(planned, before, source, recipe_file, folder)
 
@@ -92,16 +102,19 @@ def opened_for(
         own_column: whether the label column is the recipe's default, not set by the call.
 
     Returns:
-        The plan with the recipe adapted to the data, the data, and the data with the labels hidden that
-        `labeled_fraction` hides.
+        The plan with the recipe adapted to the data, the training data, and the training data with the labels hidden
+        that `labeled_fraction` hides. The images that a fraction `held_out` holds out are in the plan alone.
 
     Raises:
         DataError: if the data can't be used.
+        ValueError: if there are too few images to hold some out.
     """
     with world.writer_first():
         opened, recipe = open_for(plan.recipe, plan.source, data, quiet=quiet, own_column=own_column)
+    opened, held_out = hold_out(opened, recipe.held_out, recipe.seed)
     dataset = with_few_labels(opened, recipe.labeled_fraction, recipe.seed)
-    return replace(plan, recipe=recipe.for_data(dataset.facts())), opened, dataset
+    plan = replace(plan, recipe=recipe.for_data(dataset.facts()), held_out=held_out)
+    return plan, opened, dataset
 
 
 def check_folder(plan: Plan, dataset: Dataset) -> None:

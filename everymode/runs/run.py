@@ -24,11 +24,12 @@ from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
 from everymode.runs.resuming import start_from
-from everymode.runs.snapshots import draw_reals, draw_samples, measure_of, probe_of
+from everymode.runs.snapshots import draw_reals, draw_samples, held_out_of, measure_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder, require_tracker
 from everymode.training.preparation import Preparation
+from everymode.training.probe import SampleProbe
 from everymode.training.trainer import OnCollapse, Trainer
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
     with stop_on_signals() as stop:
         stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
-            trainer = _trainer(plan.recipe, opened, dataset, order, folder, config, world, stop, choices)
+            trainer = _trainer(plan, opened, dataset, order, folder, config, world, stop, choices)
             restored = _restore_or_init(trainer, folder, choices.init_from)
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
@@ -193,7 +194,7 @@ def _record(plan: Plan, folder: RunFolder, config: dict[str, Any], step: int) ->
 
 
 def _trainer(
-    recipe: Recipe,
+    plan: Plan,
     opened: Dataset,
     dataset: Dataset,
     order: Order,
@@ -204,7 +205,9 @@ def _trainer(
     choices: _Choices,
 ) -> Trainer:
     """Return the trainer of a run, with sample images, metrics (against all labels) and collapse watch."""
+    recipe = plan.recipe
     progress = Progress(recipe.steps, verbose=choices.verbose)
+    held_out = held_out_of(plan, dataset, progress.say, quiet=not choices.verbose)
     return Trainer(
         recipe,
         dataset,
@@ -217,7 +220,7 @@ def _trainer(
         stop=stop,
         snapshot=lambda trainer: draw_samples(trainer, dataset, folder, choices.font),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
-        probe=probe_of(recipe, dataset, progress.say, quiet=not choices.verbose),
+        probe=SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out),
         on_collapse=choices.on_collapse,
         measure=measure_of(recipe, opened, folder, choices.device, world, verbose=choices.verbose),
     )

@@ -21,10 +21,10 @@ from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.runs.data import open_source
+from everymode.runs.planning import Plan
 from everymode.sampling.generator import Generator
 from everymode.storage.run_folder import RunFolder
 from everymode.training.moves import in_eval_mode
-from everymode.training.probe import SampleProbe
 from everymode.training.trainer import Measure, Trainer
 
 SAMPLE_COLUMNS = 10
@@ -159,11 +159,11 @@ def measure_of(
     return measure
 
 
-def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, quiet: bool) -> SampleProbe:
-    """Return the probe of the collapse watch, with images of the dataset and the recipe's held-out ones.
+def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, quiet: bool) -> Dataset | None:
+    """Return the held-out images of the collapse watch: those of the plan, or the dataset that the recipe names.
 
     Args:
-        recipe: the recipe; `held_out` is opened if set.
+        plan: the plan of the run.
         dataset: the training data.
         say: called with the notes on the held-out data.
         quiet: whether to show no progress.
@@ -172,12 +172,13 @@ def probe_of(recipe: Recipe, dataset: Dataset, say: Callable[[str], None], *, qu
         ValueError: if the held-out images have another shape, or a class that the dataset lacks (they may lack
             classes).
     """
-    held_out = open_source(recipe, recipe.held_out, labeled=False, quiet=quiet) if recipe.held_out else None
-    if held_out is not None:
-        for note in held_out.notes:
-            say(f"held out: {note}")
-        held_out = _as_training(held_out, dataset, recipe.held_out)
-    return SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out)
+    name = plan.recipe.held_out
+    if plan.held_out is not None or not isinstance(name, str) or not name:
+        return plan.held_out
+    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet)
+    for note in held_out.notes:
+        say(f"held out: {note}")
+    return _as_training(held_out, dataset, name)
 
 
 def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:

@@ -144,16 +144,13 @@ class RunFolder:
         """Return the content of config.json, with its changes applied.
 
         Raises:
-            FileNotFoundError: if there is no such folder (the message names the most similar run), or it is
+            FileNotFoundError: if there is no such folder (the message names the most similar run beside it), or it is
                 not a run folder.
             ValueError: if the file is damaged, or a field has another type.
         """
         path = self.path / "config.json"
         if not self.path.exists():
-            nearest = nearest_run(self.path)
-            advice = "name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
-            hint = f": {advice}" if nearest is None else f"; did you mean {nearest}?"
-            raise FileNotFoundError(f"there is no {self.path}{hint}")
+            raise FileNotFoundError(f"there is no {self.path}{_near_run(self.path)}")
         if not path.is_file():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no config.json. Name a folder that `everymode train` has "
@@ -227,6 +224,14 @@ def read_config(path: Path) -> dict[str, Any]:
         return with_changes(config)
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): copy it again from its source") from error
+
+
+def _near_run(path: Path) -> str:
+    """Return the end of an error message that proposes the nearest run."""
+    near = nearest_run(path)
+    if near is not None:
+        return f"; did you mean {near}?"
+    return ": name a folder that `everymode train` has written, such as runs/00000-omni-gan-digits"
 
 
 def nearest_run(path: Path) -> Path | None:

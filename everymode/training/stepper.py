@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from everymode.augmentation_names import parse_augmentation
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.game import Batch, Game, Turn
 from everymode.machine.device import checked_device
@@ -325,10 +326,10 @@ class Stepper:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stable_seed(self.recipe.seed, "initial weights"))
             game = self.recipe.build()
-        if self.recipe.augmentation and game.augment is None:
+        if parse_augmentation(self.recipe.augmentation) and game.augment is None:
             raise ValueError(
                 f"{self.recipe.name or type(self.recipe).__name__} builds its game without the augmentation "
-                f"{self.recipe.augmentation!r}: leave it empty, or pass the game find_augmentation(...)"
+                f"{self.recipe.augmentation!r}: set augmentation to none, or pass the game find_augmentation(...)"
             )
         choice = {"auto": self.device.type == "cuda" or precision == "bf16", "yes": True, "no": False}
         self._channels_last = choice[self.recipe.channels_last]

@@ -40,7 +40,7 @@ def test_names_are_read(text: str, names: tuple[str, ...]) -> None:
     ("text", "words"),
     [
         ("cutot", "any of color, translation, cutout joined by commas, .* not 'cutot'. Did you mean cutout?"),
-        ("zzz", "not 'zzz'. Leave it empty for none."),
+        ("zzz", "not 'zzz'. For no augmentation, set it to none."),
         ("color,,cutout", "not ''"),
         ("color,color", "contains color twice"),
         ("ada,cutout", "mixes two kinds: .* and color, translation, cutout can't be combined"),
@@ -67,7 +67,7 @@ def test_impossible_numbers_are_refused(number: str, value: float, words: str) -
 
 def test_points_are_not_augmented() -> None:
     with pytest.raises(
-        ValueError, match="'color' changes pixels, but gan-grid generates points: leave it empty"
+        ValueError, match="'color' changes pixels, but gan-grid generates points: set augmentation to none"
     ):
         find("gan-grid").with_numbers(augmentation="color")
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from everymode.cli import main
-from everymode.recipes import RECIPES
+from everymode.commands.advice import SMALL
+from everymode.recipes import RECIPES, find
 
 
 @pytest.fixture
@@ -69,6 +70,14 @@ def make(folder, names, size=(8, 8)):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch):
+    """As on a machine with a GPU, unless a test sets "there" to False."""
+    there = {"there": True}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there["there"])
+    return there
+
+
 def advised(capsys, *words):
     """What follows the report, and the recipes that it names, all of which there are."""
     assert main(["data", "check", *map(str, words)]) == 0
@@ -76,13 +85,19 @@ def advised(capsys, *words):
     commands = [line.split() for line in text.splitlines() if line.startswith("  everymode train ")]
     names = [command[2] for command in commands]
     assert names and set(names) <= set(RECIPES)
-    assert all(command[3:] == ["--data", str(words[0])] for command in commands)
+    assert all(command[3:5] == ["--data", str(words[0])] for command in commands)
     return text, names
 
 
 def test_labeled_images_are_for_omni_gan(photos, capsys):
     text, names = advised(capsys, photos)
     assert names == ["omni-gan-32"]
+    assert text == (
+        f"there are labels, so train with:\n  everymode train omni-gan-32 --data {photos}\n"
+        "augmentation: translation,cutout, because there are 75 images per class (automatic; --augmentation none turns "
+        "it off)"
+    )
+    text, _ = advised(capsys, photos, "--limit", "100")
     assert text == f"there are labels, so train with:\n  everymode train omni-gan-32 --data {photos}"
 
 
@@ -124,7 +139,8 @@ def test_the_users_own_options_are_handed_on(tmp_path, capsys):
     (folder / "labels.csv").write_text("file,kind,color\na.png,1,2\nb.png,2,1\n")
     words = ["data", "check", str(folder), "--label-column", "kind,color", "--fit", "pad"]
     assert main(words) == 0
-    expected = f"  everymode train omni-gan-32 --data '{folder}' --label-column kind,color --fit pad"
+    options = f"--data '{folder}' --label-column kind,color --fit pad --batch-size 2"
+    expected = f"  everymode train omni-gan-32 {options}"
     assert capsys.readouterr().out.rstrip().splitlines()[-1] == expected
 
 
@@ -133,3 +149,35 @@ def test_sizes_that_differ_ask_for_a_resolution(photos, capsys):
     make(photos, ["cat/large"], (50, 40))
     assert advised(capsys, photos)[0].startswith("sizes differ: --resolution 32 counts ")
     assert "sizes differ" not in advised(capsys, photos, "--resolution", "64")[0]
+
+
+def test_images_are_held_out_where_there_are_enough(tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (500, 1, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "many.npz", images=images, labels=np.arange(500) % 2)
+    np.savez(tmp_path / "few.npz", images=images[:499])
+    text, _ = advised(capsys, tmp_path / "many.npz")
+    assert text.splitlines()[1].endswith("many.npz --held-out 0.1")
+    assert "--held-out 0.1 keeps a tenth" in text and "there are 225 images per class" in text
+    text, _ = advised(capsys, tmp_path / "few.npz")
+    assert "held-out" not in text and "translation,cutout, because there are 499 images (automatic" in text
+
+
+def test_without_a_gpu_a_small_model_is_advised_too(tmp_path, capsys, gpu):
+    gpu["there"] = False
+    folder = make(tmp_path / "flat", "abcdefghi", (90, 70))
+    text, names = advised(capsys, folder, "--resolution", "128")
+    assert names == ["self-conditioned-128", "partition-guided-128", "self-conditioned-64"]
+    lines = text.splitlines()
+    assert (
+        lines[3]
+        == "there is no GPU here: a small model takes about 40 minutes on one CPU core, less on several:"
+    )
+    assert lines[4].endswith(f"self-conditioned-64 --data {folder} --width 16 --steps 4000 --batch-size 8")
+    assert "no GPU" not in advised(capsys, "digits:train")[0]
+
+
+def test_every_small_model_is_one_of_a_recipe():
+    for name, (width, _) in SMALL.items():
+        assert (
+            find(name).with_numbers(width=width).flat_numbers()["width"] < find(name).flat_numbers()["width"]
+        )

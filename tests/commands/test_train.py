@@ -285,3 +285,13 @@ def test_auto_is_taken_where_a_number_may_be_chosen_automatically(calls):
     options = calls[0][3]
     assert {options[name] for name in ("clusters", "discriminator_weight_decay", "head")} == {"auto"}
     assert main(["train", "self-conditioned-32", "--data", "photos", "--clusters", "many"]) == 2
+
+
+def test_augmentation_and_held_out_images_are_handed_on_as_typed(calls):
+    for augmentation, held_out in (("auto", "0.1"), ("none", "photos2")):
+        words = ["--augmentation", augmentation, "--held-out", held_out]
+        assert main(["train", "omni-gan-32", "--data", "photos", *words]) == 0
+        options = calls[-1][3]
+        assert (options["augmentation"], options["held_out"]) == (augmentation, held_out)
+    assert main(["train", "omni-gan-32", "--data", "photos", "--held-out", "1.5"]) == 2
+    assert len(calls) == 2

@@ -20,7 +20,10 @@ from toy_games import ToyRecipe, differences, toy_data
 import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError, NoLabelsError
+from everymode.data.holding_out import hold_out
 from everymode.data.opening import open_images
+from everymode.evaluation.score_card import read_card
+from everymode.evaluation.sides import open_sides
 from everymode.machine.stopping import Stopped
 from everymode.recipes.omni_gan import DIGITS, IMAGES32
 from everymode.runs.run import Run, train
@@ -507,6 +510,32 @@ def test_held_out_data_belongs_to_the_recipes_own_data(tmp_path: Path) -> None:
     assert train(mine, data="digits:train", **small).recipe.held_out == "digits:held-out"
     with pytest.raises(ValueError, match="does not fit the training data"):
         train(DIGITS, data="shapes:labels=shape,samples=64", held_out="digits:held-out", **small)
+
+
+def test_a_fraction_of_the_data_is_held_out_from_training_and_from_its_reference(tmp_path: Path) -> None:
+    small = {"tick": 1, "snapshot": 2, "width": 4, "batch_size": 16, "quiet": True, "out": tmp_path / "runs"}
+    scores = {"metrics": "fd", "metric_extractor": "random", "metric_images": 20, "watch_samples": 20}
+    data = replace(toy_data(300, size=16), name="photos")
+    recipe = replace(DIGITS, data="", held_out="")
+    run = train(recipe, data=data, steps=2, held_out="0.1", augmentation="auto", **small, **scores)
+    config = json.loads((run.folder / "config.json").read_text())
+    training, unseen = hold_out(data, 0.1, DIGITS.seed)
+    assert config["recipe"]["numbers"]["held_out"] == 0.1
+    assert config["recipe"]["numbers"]["augmentation"] == "translation,cutout"
+    assert config["data"] | {"num_images": 270, "fingerprint": training.fingerprint} == config["data"]
+    assert "watch/held_out" in (run.folder / "log.jsonl").read_text()
+    card = read_card(run.folder / "evaluations" / "step-0000002.json")
+    assert card.protocol["real"]["fingerprint"] == training.fingerprint
+    assert train(recipe, data=data, steps=3, resume=run.folder, quiet=True).recipe.held_out == 0.1
+    with pytest.raises(ValueError, match=r"held_out 0.1, and the images that are held out can't change"):
+        train(recipe, data=data, steps=4, resume=run.folder, held_out=0.2, quiet=True)
+    np.savez(tmp_path / "photos.npz", images=data.images, labels=data.labels)
+    generator = run.generator()
+    generator.config["data"]["source"] = str(tmp_path / "photos.npz")
+    sides = open_sides(generator, None)
+    assert sides.held_out is not None
+    np.testing.assert_array_equal(sides.real.images[:], training.images[:])
+    np.testing.assert_array_equal(sides.held_out.images[:], unseen.images[:])
 
 
 def test_a_recipes_own_label_column_is_for_data_that_have_columns(tmp_path: Path) -> None:

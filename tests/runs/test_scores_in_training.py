@@ -20,6 +20,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def run(**numbers) -> Run:
         small = {"steps": 10, "tick": 2, "snapshot": 2, "width": 4, "batch_size": 16, "watch_samples": 0}
+        small |= {"discriminator_steps": 1}
         scores = {"metrics": "fd,kd", "metric_extractor": "random", "metric_images": 48}
         return everymode.train(
             "omni-gan-digits", out=tmp_path / "runs", quiet=True, **(small | scores | numbers)

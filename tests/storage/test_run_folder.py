@@ -78,18 +78,6 @@ def test_a_line_cut_short_in_the_middle_costs_no_other(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "log.jsonl") == [{"step": 1}, {"step": 2}]
 
 
-def test_a_run_that_does_not_exist_is_asked_for_by_its_nearest_name(tmp_path: Path) -> None:
-    for name in ("00001-gan-ring", "00002-omni-gan-digits"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").touch()
-    for word, near in (("00002-omni", "00002-omni-gan-digits"), ("0001-gan-rin", "00001-gan-ring")):
-        with pytest.raises(FileNotFoundError) as raised:
-            RunFolder(tmp_path / word).read_config()
-        assert str(raised.value) == f"there is no {tmp_path / word}; did you mean {tmp_path / near}?"
-    with pytest.raises(FileNotFoundError, match=r"there is no .*: name a folder that"):
-        RunFolder(tmp_path / "elsewhere" / "x").read_config()
-
-
 def test_the_nearest_run_is_one_beside_the_path_or_in_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,3 +92,15 @@ def test_the_nearest_run_is_one_beside_the_path_or_in_runs(
     assert nearest_run(Path("runs/omni")) == nearest_run(Path("rums/00001-omni-gan-digits")) == second
     assert nearest_run(Path("out/0003-pac-gan")) == Path("out/00003-pac-gan")
     assert nearest_run(Path("runs/zebra")) is None and nearest_run(Path("runs/00004")) is None
+
+
+def test_a_run_that_does_not_exist_is_asked_for_by_its_nearest_name(tmp_path: Path) -> None:
+    for name in ("00001-gan-ring", "00002-omni-gan-digits"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+    for word, near in (("00002-omni", "00002-omni-gan-digits"), ("0001-gan-rin", "00001-gan-ring")):
+        with pytest.raises(FileNotFoundError) as raised:
+            RunFolder(tmp_path / word).read_config()
+        assert str(raised.value) == f"there is no {tmp_path / word}; did you mean {tmp_path / near}?"
+    with pytest.raises(FileNotFoundError, match=r"there is no .*: name a folder that"):
+        RunFolder(tmp_path / "elsewhere" / "x").read_config()

@@ -109,10 +109,8 @@ def _repeated(
     """Return recipe, data and hyper-parameters for a run that repeats the one of `config`."""
     repeated = repetition_of(config, recipe)
     if data is None:
-        numbers = {
-            "held_out": repeated.recipe.held_out,
-            **numbers,
-        }  # else it belongs to the recipe's data only
+        # Otherwise held-out data belongs to the recipe's default data only.
+        numbers = {"held_out": repeated.recipe.held_out, **numbers}
     if repeated.changed_at and not quiet:
         steps = ", ".join(map(str, repeated.changed_at))
         say(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from everymode.game import Game, Turn
 from everymode.training.moves import Played
+from everymode.training.tally import prefixed
 
 
 def discriminator_scalars(
@@ -19,7 +20,7 @@ def discriminator_scalars(
     Scalars whose names begin with "discriminator/" are the terms whose sum the discriminator minimizes; others have
     other prefixes: mean realness and share above 0, loss on reals and on fakes, gradient norm.
     """
-    scalars = _prefixed("discriminator", played.losses)
+    scalars = prefixed("discriminator", played.losses)
     with torch.no_grad():
         for name in ("real", "fake"):
             parts = [realness_of(turn, name) for turn in played.turns]
@@ -35,7 +36,7 @@ def discriminator_scalars(
 def generator_scalars(played: Played, *, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
     """Return the scalars of a generator update; those with "generator/" are the terms that it minimizes."""
     norm = played.gradient_norm.to(device, dtype)
-    return _prefixed("generator", played.losses) | {"gradient_norm/generator": norm}
+    return prefixed("generator", played.losses) | {"gradient_norm/generator": norm}
 
 
 def realness_of(turn: Turn, name: Literal["real", "fake"]) -> Tensor:
@@ -44,7 +45,3 @@ def realness_of(turn: Turn, name: Literal["real", "fake"]) -> Tensor:
     if name == "real":
         return realness(turn.real_verdict.scores[0], turn.batch.condition)
     return realness(turn.fake_verdict.scores[0], turn.fake_condition)
-
-
-def _prefixed(prefix: str, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}/{name}": loss for name, loss in losses.items()}

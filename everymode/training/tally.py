@@ -25,6 +25,11 @@ class BadStep(NamedTuple):
     step: int
 
 
+def prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the values under the names prefix/name."""
+    return {f"{prefix}/{name}": value for name, value in values.items()}
+
+
 class Tally:
     """Sums of the scalars since the last `read`."""
 

@@ -160,7 +160,7 @@ class Trainer(Stepper):
                     continue  # rolled back
                 if saving:
                     self.save(last=at_end or stopping)
-                    minute_is_due = False
+                    minute_is_due = minute_is_due and not (at_snapshot or stopping)
                 if minute_is_due and time.perf_counter() - start >= FIRST_MINUTE and self.completed > 2:
                     minute_is_due = False
                     self._draw_between()

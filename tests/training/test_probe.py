@@ -314,7 +314,7 @@ def test_a_warning_lets_the_run_go_on(digits, tmp_path: Path) -> None:
 def test_a_discriminator_that_overfits_is_warned_of_and_does_not_stop_the_run(
     digits, tmp_path: Path, capsys
 ) -> None:
-    run = trainer(digits, tmp_path, OnCollapse.STOP, steps=14, at=1000)
+    run = trainer(digits, tmp_path, OnCollapse.STOP, steps=14, at=1000, settling=0.0, lr_decay=0.0)
     run.progress = Progress(14)
     run._probe = lambda stepper: {"overfitting": 0.9, "coverage": 0.8}
     run.run()

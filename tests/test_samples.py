@@ -177,7 +177,7 @@ def missing_paths(words: list[str]) -> list[str]:
     named = [
         words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--real", "--fake", "--partitioner")
     ]
-    named += [word for word in words[2:] if word.startswith(("inception:", "dinov2:"))]
+    named += [word for word in words[2:] if word.startswith(("inception", "dinov2:"))]
     if words[1] in ("sample", "evaluate", "clusters", "compare") and len(words) > 2:
         named += [word for word in words[2:] if not word.startswith("--")][
             : 9 if words[1] == "compare" else 1

@@ -271,9 +271,9 @@ class Recipe:
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Prepare a game once, before the first step of a new run, such as by learning a partition.
 
-        Every process calls this method, the one that writes first: it saves its results in the run folder, where the
-        other processes, and an interrupted run that resumes, load them. Results in the game must be buffers or
-        parameters.
+        Every process calls this method; the writing process calls it first and saves its results in the run folder,
+        from which the other processes, and an interrupted run that resumes, load them. Results in the game must be
+        buffers or parameters.
         """
         if self.labels is not None:
             self.labels.prepare(self, game, data, preparation)

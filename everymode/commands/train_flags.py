@@ -10,8 +10,8 @@ from cyclopts import Parameter
 OnNonfinite = Annotated[
     Literal["stop", "rollback"],
     Parameter(
-        help="If a loss is not finite: stop, or roll back to the last checkpoint and halve the discriminator's "
-        "learning rate."
+        help="If a loss is not finite: stop, or roll back to the last good checkpoint and halve the discriminator's "
+        "learning rate, up to three times."
     ),
 ]
 OnCollapse = Annotated[

@@ -77,7 +77,8 @@ class ScoreCard:
             return self.metrics[name].value
         matches = [each for each in self.metrics.values() if each.metric == name]
         if len(matches) != 1:
-            raise ValueError(f"this card has no metric {name!r}; choose from {', '.join(self.metrics)}")
+            problem = "several metrics" if matches else "no metric"
+            raise ValueError(f"this card has {problem} {name!r}; choose from {', '.join(self.metrics)}")
         return matches[0].value
 
     def as_json(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Sides:
         return self.fake.step if isinstance(self.fake, Opened) else None
 
     def real_images(self, num: int | None) -> Images:
-        """Return `num` real images. None means all; for a generator, which is then not truncated, 10,000."""
+        """Return `num` real images. None = all images of a dataset, or 10,000 of a generator, without truncation."""
         if isinstance(self.real, Opened):
             sampling = replace(self.sampling, seed=REFERENCE_SEED, truncation=1.0, truncation_rule="scale")
             return _drawn_images(self.real, DRAWN_IMAGES if num is None else num, sampling)

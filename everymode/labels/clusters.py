@@ -39,9 +39,9 @@ class ClusterLabels(TableLabels):
     training draw clusters in proportion to their sizes.
 
     Args:
-        discriminator: with `features(x) -> [B, F]`, which takes no labels; it is copied and not modified. One that
-            sums its features over space should also have `unpooled_features(x)`, which are clustered instead: the
-            paper's discriminators don't sum, and the sums of an untrained one carry little information about an image.
+        discriminator: with `features(x) -> [B, F]`, which takes no labels; it is copied and not modified. If
+            `features` sums over space, `unpooled_features(x)` is clustered instead: the paper's discriminators don't
+            sum, and sums of an untrained network carry little information about an image.
         example: one example on the discriminator's device, from which F is inferred.
         num_clusters: K.
         num_images: N of the dataset.

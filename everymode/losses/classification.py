@@ -1,8 +1,8 @@
 """An auxiliary classifier as terms of an objective: any class cost on a Verdict's `classes`.
 
 cGANs with Multi-Hinge Loss (Kavalerov et al., WACV 2021), equations 5 and 8 to 10, with `multi_hinge_loss` or
-`class_cross_entropy`; Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017); ImAC-GAN is
-Omni-GAN's (Zhou et al., ICCV 2021), appendix C: an extra class for fakes.
+`class_cross_entropy`; Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al., ICML 2017); ImAC-GAN,
+which has an extra class for fakes: Omni-GAN (Zhou et al., ICCV 2021), appendix C.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def classification(
     fake_class: int | None = None,
     labeled_share: float = 1.0,
 ) -> Term:
-    """Return the class head's own cost as a term of the discriminator: reals at their labels, and fakes.
+    """Return the discriminator's classification term: the class loss of reals at their labels, and of fakes.
 
     The term raises ValueError if the discriminator has no class head.
 
@@ -110,8 +110,8 @@ def classification(
         on_fake: whether fakes are classified too, at the label under which they were generated: AC-GAN as Omni-GAN
             writes it and as the released Multi-hinge code has it. Multi-hinge's equations 4 and 10 have reals only.
         fake_class: the class of all fakes (K, for K + 1 logits: ImAC-GAN).
-        labeled_share: fraction of the reals in a batch that have labels. The cost of reals is divided by it, so that it
-            is their mean over labeled rows if every batch holds the same number of them.
+        labeled_share: fraction of the reals in a batch that have labels. The cost of reals is divided by it. If
+            every batch has the same number of labeled rows, the quotient is the mean over labeled rows.
 
     Raises:
         ValueError: for a fraction outside (0, 1], fewer than two classes, or several label blocks.

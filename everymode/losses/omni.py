@@ -94,8 +94,8 @@ def omni_signs(
     and 13. "d_fake": +1 at fake, -1 elsewhere (one-sided: -1 at the label and at real, 0 elsewhere);
     equations 7 and 12.
 
-    A row without a label (UNLABELED, -1) has class slots of 0, so that only real and fake count, except
-    that two-sided "d_fake", which needs no label, is unchanged. A pixel without a label (a label map's void)
+    A row without a label (UNLABELED, -1) has class slots of 0, so that only real and fake count. Two-sided
+    "d_fake" needs no label and is unchanged. A pixel without a label (a label map's void)
     is all 0.
 
     Args:

@@ -160,7 +160,7 @@ def modes_hit(labels: Values, num_classes: int) -> int:
 
 
 def class_coverage(labels: Values, num_classes: int, *, base: str = "e") -> ClassCoverage:
-    """Compute the modes hit by, and the reverse KL divergence of, predicted classes [N], as for stacked digits."""
+    """Compute modes hit and reverse KL divergence from predicted classes [N], as for stacked digits."""
     counts = class_counts(labels, num_classes)
     return ClassCoverage(int(np.count_nonzero(counts)), reverse_kl(counts, base))
 

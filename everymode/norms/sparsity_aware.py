@@ -226,7 +226,7 @@ class SparsityAware(RefreshedNorm):
         self.differentiate = differentiate
         self.own_measure = measure
         self.never_wait = layer.weight.is_cuda
-        """Whether the host never waits for the device in a measurement, one of which may then be too small."""
+        """Whether a measurement must not make the host wait for the device. A measurement may then be too small."""
         device = layer.weight.device
         self.register_buffer("seed", torch.randint(2**62, ()).to(device))
         self.register_buffer("row", torch.zeros((), dtype=torch.long, device=device))

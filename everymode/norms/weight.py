@@ -352,7 +352,7 @@ def _prepare_group(members: Sequence[Groupable], weights: Sequence[Tensor]) -> N
         member.prepared = weight
 
 
-# A parametrization that measures changed weights decides on the host when to do so, which compiled code can't.
+# Parametrizations decide on the host whether to measure their weight again; compiled code can't.
 _prepare_outside = not_compiled(_prepare_group)
 
 

@@ -59,6 +59,8 @@ def learn_partition(
         data: images [C, H, W], or points, which are clustered by k-means and fitted by cross-entropy.
         settings: all hyper-parameters.
         out: the folder, created if it does not exist.
+        device: device of the networks while they learn.
+        seed: seed of initial weights and random draws.
         verbose: whether to print progress.
         stop: called after every step; once it returns True, the state is saved and PartitionStopped is raised.
         scores: functions of parts [N] and classes [N], by name, for the report; called only if the data has labels.

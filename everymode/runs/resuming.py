@@ -92,9 +92,9 @@ def check_same_data(folder: RunFolder, dataset: Dataset, source: str, *, otherwi
         classes = before.get("classes")
         if classes and classes != list(dataset.classes) and len(dataset) == before.get("num_images"):
             raise ValueError(
-                f"the classes of {source} are not those that {folder.path} was trained on: it had "
-                f"{_enumerated(classes)}, now there are {_enumerated(dataset.classes)} (a class exists if an image has "
-                f"it). Name the original data with --data, or start a new run with --init-from {folder.path}, which "
+                f"the classes of {source} are not those that {folder.path} was trained on. Then: "
+                f"{_enumerated(classes)}; now: {_enumerated(dataset.classes)} (classes without images do not count). "
+                f"Name the original data with --data, or start a new run with --init-from {folder.path}, which "
                 f"copies the rows of the classes of the same name{otherwise}"
             )
         raise ValueError(

@@ -76,7 +76,8 @@ def play_discriminator(
     """
     if keep_fakes and len(parts) > 1:
         raise ValueError(
-            f"fakes can be kept for the generator's update from one micro-batch, not from {len(parts)}"
+            f"fakes can be kept for the generator's update from one micro-batch, not {len(parts)}: accumulation must "
+            "be 1"
         )
     optimizer.zero_grad(set_to_none=True)
     turns: list[Turn] = []

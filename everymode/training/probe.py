@@ -38,8 +38,9 @@ class SampleProbe:
     coverage: share of the reals that have a sample in their neighborhood (Naeem et al. 2020, k = 5; 8x8 pixels).
     variety: mean distance between two samples of a class, divided by the same of reals. 0 = one image per class.
     labels_hit: share of samples whose nearest reals have the sample's class; only with labels.
-    held_out: D's mean realness of held-out examples, and held_out_gap: that of training examples minus it.
-        training_above_0, held_out_above_0: the share of each with a realness above 0. Only with `held_out`.
+    held_out: D's mean realness of held-out examples. Only with `held_out`, as the next two.
+    held_out_gap: D's mean realness of training examples minus `held_out`.
+    training_above_0, held_out_above_0: fraction of training or held-out examples with a realness above 0.
     overfitting: that gap as a fraction of the distance from training examples to samples (function `overfitting`).
         0 = no difference, 1 = held-out examples look as fake as samples: D memorized its data. Only with `held_out`.
     self_accuracy: share of samples for which D's own class scores predict the sample's class; validation_accuracy: the
@@ -110,7 +111,7 @@ class SampleProbe:
                 "training_above_0": float((seen > 0).double().mean()),
                 "held_out_above_0": float((unseen > 0).double().mean()),
             }
-            # Where D wants a condition, it must be one that can be handed on with the samples.
+            # A conditional D needs the labels of the samples, too.
             shown = drawn is not None and (drawn[1] is not None or not stepper.game.labels.num_labels)
             if drawn is not None and shown and min(len(seen), len(unseen)) > 1:
                 share = overfitting(seen, unseen, self._realness(stepper, *drawn))
@@ -184,9 +185,9 @@ def class_scores(
 ) -> Tensor | None:
     """Compute a discriminator's score of each class.
 
-    They are an auxiliary head's logits; else D(x, k) for every k, if the head has `class_scores` (projection:
-    Multi-hinge GAN finds its argmax no better than chance); else the first K of more than K scores (omni-loss,
-    classification).
+    The first of these that the discriminator has: the logits of an auxiliary head; the method `class_scores` of its
+    head, D(x, k) for every k (projection: Multi-hinge GAN finds that its argmax is no better than chance); the first K
+    of more than K scores (omni-loss, classification).
 
     Returns:
         [B, K], or None if the discriminator scores no classes.

@@ -86,7 +86,7 @@ class Stepper:
             self.game.discriminator,
             recipe,
             lr=recipe.discriminator_lr,
-            # None stands for "as the data say": a trainer that was given no facts of its data has no decay.
+            # None is resolved by Recipe.for_data; a recipe that was not fitted to its data has no decay.
             weight_decay=recipe.discriminator_weight_decay or 0.0,
         )
         self._compile()
@@ -104,7 +104,7 @@ class Stepper:
 
         Raises:
             ValueError: if `injected` has an unknown moment, a tensor with another number of rows than the step draws,
-                or a stream that the step didn't draw. The last is known only at the end: the step was made.
+                or a stream that the step didn't draw. The last error is raised after the step was made.
         """
         self._injection = None if injected is None else Injection(injected, self._moments())
         try:
@@ -227,7 +227,7 @@ class Stepper:
             signs = torch.cat([realness_of(turn, "real").sign() for turn in played.turns])
             # A sum of signs is exact, so any number of processes gets the same one.
             total = self.world.total(signs.to(self.dtype).sum())
-            # Packs of examples have one sign each, so these are counted, and not the examples.
+            # With packing, a pack of examples has one sign: count signs, not examples.
             augment.observe(total / (len(signs) * self.world.size))
         return {"augmentation/strength": strength.to(self.dtype)}
 

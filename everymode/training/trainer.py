@@ -134,7 +134,7 @@ class Trainer(Stepper):
         try:
             while self.completed < recipe.steps:
                 if self.refresh_is_due() and not self._sound():
-                    continue  # rolled back: labels can't be found in what is not finite
+                    continue  # rolled back: a refresh needs finite networks
                 self.step()
                 self.progress.step()
                 if self.refreshed:
@@ -177,7 +177,7 @@ class Trainer(Stepper):
         self.write_status("done")
 
     def _make_up(self) -> None:
-        """Make scores and pictures that are missing, after a kill, at the checkpoint that the run resumes from."""
+        """Make the scores and pictures of the resumed checkpoint, if a kill prevented them."""
         recipe, folder = self.recipe, self.folder
         if folder is None or not (self.completed == recipe.steps or self.completed % recipe.snapshot == 0):
             return
@@ -191,7 +191,7 @@ class Trainer(Stepper):
             self._draw_curves()
 
     def _agree_to_stop(self) -> bool:
-        # Agreeing costs a round trip between ranks, so several of them ask only on some steps, the same ones on all.
+        # Agreement costs a round trip between ranks, so with several ranks it happens on every fifth step only.
         if self.world.size > 1 and self.completed % 5:
             return False
         return self.world.any(self._stop.requested)
@@ -263,7 +263,7 @@ class Trainer(Stepper):
 
     def _draw_between(self) -> None:
         """Draw the picture of samples of a step that is no snapshot; none if a sample is not finite."""
-        # Only the writer does anything here: its clock is not the other ranks'.
+        # In the writing process only: the clocks of the ranks differ.
         if self._snapshot is not None and self.folder and self.world.is_writer:
             with suppress(NotFinite), self.saying_if_refused("the pictures"):
                 self._snapshot(self)

@@ -2,9 +2,9 @@
 
 A signal is a named number, such as the share of real examples with a sample nearby. A rule decides whether the history
 of a signal looks like a collapse. The watch raises an alarm if a rule is broken on several ticks in a row, and
-remembers the last tick without a broken rule: checkpoints up to there are healthy. Rules of a second list only warn
-of states that are no collapse but often precede one. A schedule may change the course of the signals at a step; the
-watch is told so (`CollapseWatch.expect_change`) and raises no alarm for it.
+remembers the last tick without a broken rule: checkpoints up to there are healthy. Rules of a second list only
+warn: they detect states that are not a collapse, but often precede one. A schedule may change the course of the
+signals at a step; the watch is told so (`CollapseWatch.expect_change`) and raises no alarm for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Alarm(NamedTuple):
     step: int
     """Tick at which the alarm was raised."""
     text: str
-    """The broken rule in words, without a full stop."""
+    """The broken rule in words, without a period at the end."""
     last_healthy: int
     """Last step without a broken rule; 0 if there was none."""
 
@@ -42,7 +42,7 @@ class Caution(NamedTuple):
     step: int
     """Tick at which the warning was raised."""
     text: str
-    """The observation and a remedy in words, without a full stop."""
+    """The observation and a remedy in words, without a period at the end."""
 
 
 class OnCollapse(Enum):
@@ -134,7 +134,7 @@ class Growth:
 
 
 DEFAULT_RULES: tuple[Rule, ...] = (
-    # Samples that stop coming close to reals, after they did: the sign that all collapses share.
+    # Coverage falls after it was good: common to all collapses.
     Fall("coverage", share=0.5, once_above=0.4),
     Fall("labels_hit", share=0.6, once_above=0.5),
     # One image per class, from the start or later. Healthy digits runs stay above 0.4.

@@ -117,7 +117,7 @@ def test_a_run_whose_data_were_numbered_otherwise_says_so(tmp_path: Path) -> Non
     (run.folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(
         ValueError,
-        match=r"are not those that .*it had 3 classes \(0, 1, 2\), now there are 2 classes \(0, 2\)",
+        match=r"are not those that .*Then: 3 classes \(0, 1, 2\); now: 2 classes \(0, 2\)",
     ):
         _train(gaps, tmp_path, resume=run.folder, steps=2)
 

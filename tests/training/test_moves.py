@@ -367,7 +367,7 @@ def test_the_generators_move_sees_the_last_real_batch() -> None:
 
 def test_fakes_are_kept_from_one_part_only() -> None:
     trainer = toy_trainer(ToyRecipe(accumulation=2))
-    with pytest.raises(ValueError, match="from one micro-batch, not from 2"):
+    with pytest.raises(ValueError, match="from one micro-batch, not 2"):
         play_discriminator(
             trainer.game, trainer.discriminator_optimizer, trainer.parts(0, 0), step=0, keep_fakes=True
         )

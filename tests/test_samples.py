@@ -292,9 +292,9 @@ def names_for(page: Path, workplace: Workplace) -> dict[str, Any]:
     return module.__dict__
 
 
+@pytest.mark.usefixtures("trained_digits")  # which `evaluate` takes from the cache
 def test_samples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "cache"))
     workplace = Workplace()
     workplace.command(
         Sample(PAGES[0], 1, "everymode train omni-inr-gan-digits")

@@ -73,7 +73,12 @@ def _runs_of(name: str, out: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]
     """Yield the runs of recipes of this name in `out`, newest first, each with its config.json."""
     for path in sorted(out.glob("[0-9]*-*"), reverse=True) if out.is_dir() else ():
         if (path / "config.json").is_file():
-            config = RunFolder(path).read_config()
+            try:
+                config = RunFolder(path).read_config()
+            except ValueError:
+                if name in path.name:  # folders are named after their recipes
+                    raise
+                continue
             if config.get("recipe", {}).get("numbers", {}).get("name") == name:
                 yield RunFolder(path), config
 

@@ -108,3 +108,16 @@ def test_differences_of_parts_and_of_their_numbers() -> None:
     fitted = plain_record(replace(digits, num_images=7))
     assert differences(before, fitted) == [], "facts of the data are no hyper-parameters"
     assert before == json.loads(json.dumps(record_of(digits)))
+
+
+def test_a_damaged_run_of_another_recipe_is_passed_by_and_one_of_this_recipe_is_an_error(
+    toy: Callable[..., Run], tmp_path: Path
+) -> None:
+    for folder in ("00000-other-data", "00001-toy-data"):
+        (tmp_path / "runs" / folder).mkdir(parents=True)
+    (tmp_path / "runs" / "00000-other-data" / "config.json").write_text("{")
+    first = toy()
+    assert toy(steps=3).folder == first.folder
+    (tmp_path / "runs" / "00001-toy-data" / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="00001-toy-data"):
+        toy(steps=4, width=8)

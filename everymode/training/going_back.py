@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from everymode.storage import checkpoint as files
 from everymode.training.nonfinite import Diverged, write_evidence
@@ -115,7 +115,10 @@ class GoingBack:
                 signals["generator_gradient"] = gradient
             alarm = self.watch.look(trainer.completed, signals)
             self._say_cautions()
-        alarm, state = trainer.world.share((alarm, self.watch.state()))  # type: ignore[misc]
+        shared = (alarm, self.watch.state())
+        alarm, state = cast(
+            tuple[Alarm | None, dict[str, Any]], trainer.world.share(shared)
+        )  # its type is object
         self.watch.restore(state)
         self._new_alarm = alarm is not None and not self._alarmed
         self._alarm, self._alarmed = alarm, alarm is not None

@@ -1,11 +1,10 @@
-"""Estimate of a game's time before its first step, from passes of both players on copies of the networks."""
+"""Estimate of a game's time before its first step, from passes of both players of a copy of it."""
 
 from __future__ import annotations
 
 import copy
 import time
 from contextlib import nullcontext
-from dataclasses import replace
 
 import torch
 
@@ -20,8 +19,8 @@ def seconds_per_step(
 ) -> float:
     """Return roughly how many seconds a step takes: both players' passes and gradients, without optimizers.
 
-    Each player is timed twice, and the least time counts. The networks are copies, and all labels are 0: the game does
-    not change, and its label source may not have learned anything yet.
+    Each player is timed twice, and the least time counts. A copy of the game plays, because terms may have a state,
+    too. All labels are 0: the label source may not have learned anything yet.
 
     Args:
         game: the game.
@@ -31,9 +30,7 @@ def seconds_per_step(
         precision: makes the context in which the networks run.
     """
     device = part.batch.real.device
-    copies = replace(
-        game, generator=copy.deepcopy(game.generator), discriminator=copy.deepcopy(game.discriminator)
-    )
+    copies = copy.deepcopy(game)
     seconds = {"discriminator": [], "generator": []}
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
         for player in ("discriminator", "generator") * 3:

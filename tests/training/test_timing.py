@@ -12,11 +12,19 @@ from everymode.recipes import find
 from everymode.training import timing
 
 
-@pytest.mark.parametrize("name", ["partition-guided-digits", "gan-stacked-digits"])
-def test_the_passes_of_both_players_are_timed_on_copies(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = (
-        find(name).shrunk().with_numbers(discriminator_steps=3, accumulation=2, steps=50, reuse_fakes=False)
-    )
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("partition-guided-digits", {}),
+        ("partition-guided-digits", {"lecam_weight": 0.3}),  # a term with a state of its own
+        ("gan-stacked-digits", {}),
+    ],
+)
+def test_the_passes_of_both_players_are_timed_on_copies(
+    name: str, numbers: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = find(name).shrunk().with_numbers(**numbers)
+    recipe = recipe.with_numbers(discriminator_steps=3, accumulation=2, steps=50, reuse_fakes=False)
     data = toy_data(size=recipe.size[0])
     trainer = toy_trainer(recipe.for_data(data.facts()), data)
     before, random = {**trainer.state()}, torch.random.get_rng_state()

@@ -84,11 +84,10 @@ class ItemReader:
             raise DataError(f"{self.name} holds no images; its length is 0")
         rows = np.arange(count) if limit is None or limit >= count else limited_rows(count, limit)
         first = self._image(int(rows[0]))
+        value_range = self.value_range or ("-1..1" if _is_negative(first) else "0..1")
         formatted = _Format(
-            self.request.resolution or _size(first), self.request.channels or _channels(first), "0..1"
+            self.request.resolution or _size(first), self.request.channels or _channels(first), value_range
         )
-        if self.value_range is not None:
-            formatted = replace(formatted, value_range=self.value_range)
         while True:
             try:
                 pixels, labels = self._read(rows, formatted, cache_dir, progress=progress)
@@ -253,6 +252,11 @@ def _channels(image: Any) -> int:
     """Return 1 for a gray image, else 3."""
     gray = read_header(image).gray if isinstance(image, Image.Image) else image.shape[0] == 1
     return 1 if gray else 3
+
+
+def _is_negative(image: Any) -> bool:
+    """Return whether an image has floating-point values below the range 0..1."""
+    return not isinstance(image, Image.Image) and image.dtype.kind == "f" and image.min() < -TOLERANCE["0..1"]
 
 
 def _plain_label(label: Any, where: str) -> int | str | float | None:

@@ -25,7 +25,7 @@ class Order(Protocol):
     def indices(self, move: int) -> np.ndarray: ...
 
 
-class AdaptiveAugmentation(Protocol):
+class Adaptive(Protocol):
     """An augmentation whose strength follows D's realness of the reals."""
 
     strength: Tensor
@@ -36,6 +36,6 @@ class AdaptiveAugmentation(Protocol):
         ...
 
 
-def adapts(augment: object) -> TypeGuard[AdaptiveAugmentation]:
+def adapts(augment: object) -> TypeGuard[Adaptive]:
     """Return whether an augmentation is adaptive."""
     return hasattr(augment, "observe")

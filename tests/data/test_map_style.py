@@ -225,3 +225,19 @@ def test_pil_images_that_can_not_be_decoded_are_named(tmp_path: Path) -> None:
         opened([(Image.new("L", (0, 4)), 0)])
     with pytest.raises(DataError, match=r"item 0: the image has shape \[3, 0, 4\], so it is empty"):
         opened([(np.zeros((3, 0, 4)), 0)])
+
+
+def test_a_normalized_dataset_is_read_once() -> None:
+    class Counted:
+        reads = 0
+
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+            Counted.reads += 1
+            return torch.full((1, 4, 4), row / 2 - 1.0), row % 2
+
+    opened = open_images(Counted(), progress=False)
+    assert opened.images[:, 0, 0, 0].tolist() == [0, 64, 128, 191, 255]
+    assert Counted.reads == 5 + 2, "the first item thrice: for the format, and to see whether it is random"

@@ -50,8 +50,10 @@ def _finished_step(folder: RunFolder, plan: Plan, progress: Progress) -> int | N
     if step > plan.recipe.steps:
         return step
     status = folder.read_status()
-    scored = any(record.get("step") == step for record in read_lines(folder.metrics))
+    scores = read_lines(folder.metrics)
+    scored = any(record.get("step") == step for record in scores)
     complete = folder.sample_picture(step).is_file() and (scored or not plan.recipe.metrics)
-    drawn = (folder.path / "curves.png").is_file() or not read_lines(folder.log)
+    steps = {record.get("step") for record in (*read_lines(folder.log), *scores)}
+    drawn = (folder.path / "curves.png").is_file() or len(steps) < 2  # one step makes no curve (save_curves)
     done = status.get("state") == "done" and status.get("step") == step
     return step if done and complete and drawn else None

@@ -314,6 +314,15 @@ def test_a_finished_run_is_left_as_it_is(toy: Callable[..., Run], capsys: pytest
     assert content(first.folder) == before
 
 
+@pytest.mark.usefixtures("rendered_curves")
+def test_so_is_one_that_is_too_short_for_curves(toy: Callable[..., Run]) -> None:
+    first = toy(tick=4, snapshot=4)
+    assert not (first.folder / "curves.png").exists()
+    before = content(first.folder)
+    assert toy(tick=4, snapshot=4, resume="auto").folder == first.folder
+    assert content(first.folder) == before
+
+
 def test_config_keeps_the_first_numbers_and_lists_changes_by_step(toy: Callable[..., Run]) -> None:
     first = toy()
     config = json.loads((first.folder / "config.json").read_text())

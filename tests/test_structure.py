@@ -21,7 +21,17 @@ LEAVES = {
 }
 """What any room may import, and kmeans: of ours they import nothing but each other."""
 BELOW_RUNS = {
-    *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
+    *(
+        "recipe",
+        "recipes",
+        "storage",
+        "machine",
+        "training",
+        "sampling",
+        "extractors",
+        "evaluation",
+        "restoration",
+    ),
     *("exchange", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
@@ -35,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extractors": {"metrics", "machine", "storage"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
+    "restoration": {"metrics"},
     "sampling": {"machine", "recipe", "recipes", "storage"},
     "exchange": {"networks", "norms", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},

@@ -19,8 +19,8 @@ LEAVES = {
     *("augmentation_names", "decay", "draws", "fit", "game", "numbers", "old_names", "part", "pictures"),
     *("pixels", "precision", "resolution", "version"),
 }
-"""What any room may import, and kmeans: of ours they import nothing but each other. `pixels` is a package because the root
-is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
+"""What any room may import, and kmeans: of ours they import nothing but each other. `pixels` is a package because the
+root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
     *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
     *("exchange", *FAMILIES),

@@ -77,9 +77,10 @@ def _targets(pixels: Tensor, scale_or_size: float | Sequence[int]) -> tuple[list
     inputs = list(pixels.shape[-2:])
     if isinstance(scale_or_size, int | float | np.number):
         scale = float(scale_or_size)
-        if not (scale > 0 and math.isfinite(scale)):
+        if not 0.01 / max(inputs) <= scale < math.inf:
             raise ValueError(
-                f"the scale is {scale_or_size}; it must be positive and finite, such as 0.5 or 2"
+                f"the scale is {scale_or_size}; it must be positive and finite, such as 0.5 or 2, and leave a picture of "
+                f"{inputs[0]} x {inputs[1]} at least a hundredth of a pixel"
             )
         # Rounded first: 0.07 * 100 is 7.000000000000001 in floating point and means 7.
         sizes = [max(1, math.ceil(round(scale * length, 9))) for length in inputs]

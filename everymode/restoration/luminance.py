@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
+
+from everymode.metrics.color import lab_to_rgb, rgb_to_lab
 
 ROWS_OF_PIXELS = 1 << 20
 """Number of pixels that are converted at once."""
@@ -22,8 +26,6 @@ def with_luminance(image: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: if the shapes differ, or there are not three channels.
     """
-    from everymode.metrics import lab_to_rgb, rgb_to_lab
-
     if image.shape != target.shape or image.dim() != 4 or image.shape[1] != 3:
         raise ValueError(
             f"the image has shape {list(image.shape)} and the target {list(target.shape)}; pass two [B, 3, H, W]"
@@ -32,7 +34,11 @@ def with_luminance(image: Tensor, target: Tensor) -> Tensor:
     strips: list[Tensor] = []
     for start in range(0, image.shape[2], rows):
         window = slice(start, start + rows)
-        lab = rgb_to_lab((image[:, :, window].clamp(-1, 1) + 1) / 2)
-        luminance = rgb_to_lab((target[:, :, window].clamp(-1, 1) + 1) / 2)[:, :1]
-        strips.append(lab_to_rgb(torch.cat((luminance, lab[:, 1:]), 1)).clamp(0, 1) * 2 - 1)
+        lab = _lab(image[:, :, window])
+        mixed = torch.cat((_lab(target[:, :, window])[:, :1], lab[:, 1:]), 1)
+        strips.append(cast(Tensor, lab_to_rgb(mixed)).clamp(0, 1) * 2 - 1)
     return torch.cat(strips, 2)
+
+
+def _lab(images: Tensor) -> Tensor:
+    return cast(Tensor, rgb_to_lab((images.clamp(-1, 1) + 1) / 2))  # tensors give tensors

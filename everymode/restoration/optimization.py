@@ -40,7 +40,7 @@ class Losses(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Where and why a restoration ended."""
+    """End of a restoration: its stage and step, and the reason."""
 
     stage: int
     """Index of the last stage that was run, from 0 on."""
@@ -51,7 +51,7 @@ class Stop(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a callback receives before every step."""
+    """Argument of a callback, before every step."""
 
     stage: int
     """Index of the stage, from 0 on."""
@@ -72,7 +72,7 @@ class Optimization:
     """The state of a restoration: a generator and z that are fitted to one problem."""
 
     problem: Problem
-    """What is compared."""
+    """Target and distances."""
     generator: nn.Module
     """The generator that is fitted, in eval mode."""
     groups: Sequence[Sequence[nn.Parameter]]

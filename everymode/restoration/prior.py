@@ -51,7 +51,7 @@ class Restored:
     history: tuple[Losses, ...]
     """Losses before each step."""
     stop: Stop
-    """Where it ended, and why."""
+    """End of the optimization."""
     stages: tuple[Tensor, ...]
     """Images at the start of every stage, without a luminance that was kept."""
     photo_size: Size

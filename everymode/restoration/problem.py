@@ -58,7 +58,7 @@ class Problem:
 
 
 class Pose(NamedTuple):
-    """What is compared, and at which size."""
+    """Images to compare, and their size."""
 
     target: Tensor
     """[1, C, h, w], the degraded image as it is compared."""

@@ -141,8 +141,11 @@ def _as_pillow(old: int, new: int, kernel: _Filter) -> np.ndarray:
     ratio = old / new
     scale = max(ratio, 1.0)
     centers = (np.arange(new) + 0.5)[:, None] * ratio
-    distances = (np.arange(old)[None, :] - centers + 0.5) * (1.0 / scale)
-    weights = kernel.weights(distances)
+    pixels = np.arange(old)[None, :]
+    # Pillow's rounding of the window decides about a pixel exactly at its edge.
+    reach = kernel.support * scale
+    inside = (pixels >= np.trunc(centers - reach + 0.5)) & (pixels < np.trunc(centers + reach + 0.5))
+    weights = np.where(inside, kernel.weights((pixels - centers + 0.5) * (1.0 / scale)), 0.0)
     return weights / weights.sum(1, keepdims=True)
 
 

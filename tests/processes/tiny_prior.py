@@ -1,4 +1,4 @@
-"""The small generator and discriminator of the reference vectors of restoration, with layer groups and block features."""
+"""The small generator and discriminator of the reference vectors of restoration."""
 
 from __future__ import annotations
 

@@ -246,6 +246,7 @@ class Recipe:
         needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
         class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
         needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
+        needs = labels.completed(replace(needs, outputs=pieces.outputs), self)
         generator, discriminator = networks.pair(needs)
         if networks.pack > 1:
             from everymode.networks.packing import PackedDiscriminator

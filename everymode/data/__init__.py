@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
     from everymode.data.order import DataOrder, MixedOrder
+    from everymode.data.paired import Paired
 
 __all__ = [
     "CheckReport",
@@ -24,6 +25,7 @@ __all__ = [
     "Dataset",
     "MixedOrder",
     "Mixture",
+    "Paired",
     "Unreadable",
     "check",
     "format_report",
@@ -44,6 +46,7 @@ _HOME = {
     "Dataset": "dataset",
     "MixedOrder": "order",
     "Mixture": "mixtures",
+    "Paired": "paired",
     "Unreadable": "dataset",
     "check": "checking",
     "format_report": "checking",

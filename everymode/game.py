@@ -248,6 +248,8 @@ class Objective:
     """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
     """Additional terms of the generator."""
+    adversarial_weight: float = 1.0
+    """Factor of the adversarial loss in the generator's losses."""
 
     def __post_init__(self) -> None:
         for terms in (self.discriminator_terms, self.generator_terms):
@@ -304,6 +306,8 @@ class Objective:
             scales = zip(turn.real_verdict.scores, fake, strict=True)
             conditions = (turn.judged_real_condition, turn.judged_fake_condition)
             costs = [paired(*scores, *conditions) for scores in scales]
+        if self.adversarial_weight != 1.0:
+            costs = [cost * self.adversarial_weight for cost in costs]
         return _named(costs, self.generator_terms, turn)
 
 

@@ -394,6 +394,11 @@ class Terms(Part):
     kind: ClassVar[str] = "terms"
 
     @property
+    def adversarial_weight(self) -> float:
+        """Factor of the adversarial loss in the generator's objective."""
+        return 1.0
+
+    @property
     def takes_gradients(self) -> bool:
         """Whether a term uses the gradient of the discriminator with respect to its inputs."""
         return False

@@ -261,6 +261,7 @@ class Recipe:
             pieces.adversarial,
             (*pieces.discriminator_terms, *label_terms[0], *norm.terms(), *extra_terms[0]),
             (*pieces.generator_terms, *label_terms[1], *extra_terms[1]),
+            (self.terms or Terms()).adversarial_weight,
         )
         names, target, images = self.augmentation, self.augmentation_target, self.augmentation_images
         augment = find_augmentation(

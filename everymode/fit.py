@@ -86,7 +86,8 @@ def _check_halvings(shares: tuple[float, ...]) -> None:
     )
     if not plain or any(later <= earlier for earlier, later in pairwise(shares)):
         raise ValueError(
-            "lr_halvings must be increasing fractions of training above 0 and below 1, such as (0.125, 0.25, 0.5, 0.75), "
+            "lr_halvings must be increasing fractions of training above 0 and below 1, such as (0.125, 0.25, 0.5, "
+            "0.75), "
             f"not {shares!r}: both learning rates are halved at each"
         )
 

@@ -106,9 +106,9 @@ def omni_signs(
     "d_fake" needs no label and is unchanged. A pixel without a label (-1 in a label map) is all 0, so that it is
     ignored completely.
 
-    A pixel (or row) with the label `ignore_index`, such as the void of a segmentation, has class slots of 0 in all three
-    kinds, and keeps real and fake: the discriminator still scores whether it looks real. The paper does not state how
-    void pixels count.
+    A pixel (or row) with the label `ignore_index`, such as the void of a segmentation, has class slots of 0 in all
+    three kinds, and keeps real and fake: the discriminator still scores whether it looks real. The paper does not state
+    how void pixels count.
 
     Args:
         kind: "d_real", "d_fake" or "g_fake".
@@ -123,8 +123,8 @@ def omni_signs(
 
     Raises:
         ValueError: for an unknown kind, labels of the wrong shape or type, an ignore_index that is no whole number or
-            is -1, or labels outside -1..num_classes - 1 other than ignore_index. The range is checked on the CPU only (elsewhere the host would wait for the device); there, such labels match no
-            slot.
+            is -1, or labels outside -1..num_classes - 1 other than ignore_index. The range is checked on the CPU only
+            (elsewhere the host would wait for the device); there, such labels match no slot.
     """
     if kind not in ("d_real", "d_fake", "g_fake"):
         raise ValueError(f'kind must be one of "d_real", "d_fake" and "g_fake", not {kind!r}')
@@ -159,10 +159,10 @@ def omni(
 
     The discriminator's cost is the mean over reals plus the mean over fakes (equation 8; the generator's is
     equation 10). Scores are [B, K + 2] or maps [B, K + 2, H, W]. With maps, the condition may be a label map of any
-    size, taken at the nearest pixels (source row floor(i * H / h)), a tuple (label map, edges) whose edges are not used,
-    or one label per image, used at every position. A discriminator with several scales has one such map per scale: the
-    mean over positions is taken per scale, then the objective averages the scales. Unlabeled rows and pixels, and
-    ignore_index: see `omni_signs`; the other arguments: see `omni_loss`.
+    size, taken at the nearest pixels (source row floor(i * H / h)), a tuple (label map, edges) whose edges are not
+    used, or one label per image, used at every position. A discriminator with several scales has one such map per
+    scale: the mean over positions is taken per scale, then the objective averages the scales. Unlabeled rows and
+    pixels, and ignore_index: see `omni_signs`; the other arguments: see `omni_loss`.
 
     Realness is the score of "real" minus that of "fake" (one-sided: the score of "real", since "fake" isn't
     trained), averaged over positions: 0 is undecided.
@@ -243,12 +243,11 @@ def _check_ignore_index(ignore_index: int | None) -> None:
     if ignore_index is None:
         return
     if isinstance(ignore_index, bool) or not isinstance(ignore_index, Integral):
-        raise ValueError(
-            f"ignore_index must be a whole number, such as 255, or None, not {ignore_index!r}"
-        )
+        raise ValueError(f"ignore_index must be a whole number, such as 255, or None, not {ignore_index!r}")
     if ignore_index == UNLABELED:
         raise ValueError(
-            f"ignore_index can't be {UNLABELED}, which marks pixels that are ignored completely: give void pixels another "
+            f"ignore_index can't be {UNLABELED}, which marks pixels that are ignored completely: give void pixels "
+            "another "
             "label, such as 255, or omit ignore_index"
         )
 

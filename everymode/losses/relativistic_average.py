@@ -27,8 +27,8 @@ def relativistic_average(*, full_graph: bool = False) -> AdversarialLoss:
     are over the scores of all processes, and every process computes the cost of the whole batch; each must have equally
     many rows. With gradient accumulation, each micro-batch is compared by itself.
 
-    The generator's cost needs the real scores: it is `paired_generator`, and calling `generator` raises ValueError. Only
-    differences of these scores are meaningful, so realness, the mean over positions, has no natural zero.
+    The generator's cost needs the real scores: it is `paired_generator`, and calling `generator` raises ValueError.
+    Only differences of these scores are meaningful, so realness, the mean over positions, has no natural zero.
 
     Args:
         full_graph: let the gradient of D's cost flow through both means, and that of G's cost through the real scores

@@ -7,6 +7,7 @@ that passes can be built. Error messages name parts and hyper-parameters as user
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from everymode.augmentation_names import ADAPTIVE, parse_augmentation
@@ -69,6 +70,7 @@ def check_numbers(recipe: Recipe) -> None:
     for name, value in values("lr_decay", "settling"):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be a fraction of training between 0 and 1, not {value}")
+    _check_halvings(recipe.lr_halvings)
     if min(recipe.size) < 1:
         raise ValueError(f"resolution must be positive, not {recipe.resolution}")
     if recipe.metrics and recipe.metric_images < 10:
@@ -76,6 +78,18 @@ def check_numbers(recipe: Recipe) -> None:
     held_out_fraction(recipe.held_out)
     _check_augmentation(recipe)
     _check_batch(recipe)
+
+
+def _check_halvings(shares: tuple[float, ...]) -> None:
+    plain = isinstance(shares, tuple) and all(
+        isinstance(share, float | int) and not isinstance(share, bool) and 0 < share < 1 for share in shares
+    )
+    if not plain or any(later <= earlier for earlier, later in pairwise(shares)):
+        raise ValueError(
+            "lr_halvings must be increasing fractions of training above 0 and below 1, such as (0.125, 0.25, 0.5, "
+            "0.75), "
+            f"not {shares!r}: both learning rates are halved at each"
+        )
 
 
 def _check_augmentation(recipe: Recipe) -> None:

@@ -128,6 +128,9 @@ class Recipe:
     lr_decay: float = 0.0
     """Final fraction of training over which both learning rates decrease linearly to zero; a run that is resumed with
     more steps continues at the learning rates of the longer schedule."""
+    lr_halvings: tuple[float, ...] = ()
+    """Fractions of training, such as 0.125,0.25,0.5,0.75, at which both learning rates are halved, in addition to
+    lr_decay; none = never."""
     settling: float = 0.0
     """Final fraction of training in which the generator settles: its batch normalization is in eval mode, so that the
     discriminator scores what `sample` will draw, and its learning rate is multiplied by settling_lr. A

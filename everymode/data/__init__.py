@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
     from everymode.data.order import DataOrder, MixedOrder
+    from everymode.data.pair_folders import pair_folders
     from everymode.data.paired import Paired
+    from everymode.data.pairs import open_pairs
 
 __all__ = [
     "CheckReport",
@@ -32,6 +34,8 @@ __all__ = [
     "grid_mixture",
     "hide_labels",
     "open_images",
+    "open_pairs",
+    "pair_folders",
     "ring_mixture",
     "sample_mixture",
     "union",
@@ -53,6 +57,8 @@ _HOME = {
     "grid_mixture": "mixtures",
     "hide_labels": "hiding",
     "open_images": "opening",
+    "open_pairs": "pairs",
+    "pair_folders": "pair_folders",
     "ring_mixture": "mixtures",
     "sample_mixture": "mixtures",
     "union": "joining",

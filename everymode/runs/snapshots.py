@@ -187,7 +187,7 @@ def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, qui
     name = plan.recipe.held_out
     if plan.held_out is not None or not isinstance(name, str) or not name:
         return plan.held_out
-    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet)
+    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet, training=False)
     for note in held_out.notes:
         say(f"held out: {note}")
     return _as_training(held_out, dataset, name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from everymode.part import Conditioning
+    from everymode.recipe import Recipe
     from everymode.sampling.generator import Generator
 
 _TAKES: dict[str, str] = {
@@ -21,9 +22,9 @@ _TAKES: dict[str, str] = {
 
 
 def loaded(
-    source: Path, recipe: str | None, device: str, *, kind: Conditioning | tuple[Conditioning, ...], command: str
+    source: Path, recipe: str | None, device: str, *, kinds: tuple[Conditioning, ...], command: str
 ) -> Generator:
-    """Load a generator that takes this kind of condition.
+    """Load a generator that takes one of these kinds of condition.
 
     Raises:
         ValueError: if it takes another kind.
@@ -32,19 +33,23 @@ def loaded(
     from everymode.commands.sample import load_generator
 
     generator = load_generator(source, recipe, device)
-    taken = conditioned_on(generator, recipe)
-    if taken not in ((kind,) if isinstance(kind, str) else kind):
+    networks = recipe_of_generator(generator, recipe).networks
+    taken = "labels" if networks is None else networks.conditioned_on
+    if taken not in kinds:
         raise ValueError(f"{source} can't {command}: this generator {_TAKES[taken]}")
     return generator
 
 
-def conditioned_on(generator: Generator, recipe: str | None = None) -> Conditioning:
-    """Return the kind of condition of a generator."""
+def recipe_of_generator(generator: Generator, recipe: str | None) -> Recipe:
+    """Return the recipe of a generator.
+
+    Args:
+        recipe: the Python file that defines it, for a custom one.
+    """
     from everymode.recipes import find
     from everymode.sampling.record import recipe_of
 
-    own = recipe_of(generator.config, None if recipe is None else find(recipe))
-    return "labels" if own.networks is None else own.networks.conditioned_on
+    return recipe_of(generator.config, None if recipe is None else find(recipe))
 
 
 def picture_paths(path: Path) -> list[Path]:
@@ -81,25 +86,18 @@ def read_picture(path: Path) -> Tensor:
     """Return a picture [3, H, W] in [-1, 1]: turned upright, on white where it is transparent.
 
     Raises:
-        ValueError: if it can't be read; the message doesn't repeat the path.
+        ValueError: if it has too many pixels.
+        OSError: if it is damaged (Pillow may raise other errors, too).
     """
-    import numpy as np
     import torch
 
-    image = open_picture(path)
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    return pixels.float() / 127.5 - 1
+    from everymode.data.decode import Decoding, decoded, read_header
+    from everymode.data.picture_files import opened_picture
 
-
-def open_picture(path: Path) -> Any:
-    """Return a picture as an RGB image of Pillow.
-
-    Raises:
-        ValueError: if it can't be read.
-    """
-    from everymode.data.decode import read_image
-
-    return read_image(path)
+    with opened_picture(path) as image:
+        header = read_header(image)
+        pixels, _ = decoded(image, Decoding((header.height, header.width), 3, "crop", (255, 255, 255)))
+    return torch.from_numpy(pixels).float() / 127.5 - 1
 
 
 def batches(files: list[Path], size: int) -> Iterator[list[Path]]:

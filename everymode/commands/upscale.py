@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,14 @@ from cyclopts import Parameter
 from everymode.commands import sample_flags as flags
 from everymode.commands.ending import say
 from everymode.commands.numbers import whole_number
-from everymode.commands.picture_inputs import loaded, picture_paths, result_path
+from everymode.commands.picture_inputs import (
+    loaded,
+    picture_paths,
+    read_picture,
+    recipe_of_generator,
+    result_path,
+)
+from everymode.commands.translating import read_or_report
 from everymode.commands.waiting import with_progress
 from everymode.storage.atomic import atomic_file
 
@@ -40,7 +48,7 @@ def upscale(
     overlap: Annotated[
         int | None,
         Parameter(
-            help="Pixels of the small picture by which tiles overlap (default: the network's receptive field, with which "
+            help="Pixels of the small picture by which tiles overlap (default: the network's receptive radius, with which "
             f"tiles don't change the result; {OVERLAP} if it is larger than a tile allows).",
             converter=whole_number,
         ),
@@ -55,9 +63,11 @@ def upscale(
     from everymode.pictures import to_pil
     from everymode.sampling.tiling import enlarged
 
-    generator = loaded(source, recipe, device, kind="pictures", command="upscale")
-    network, scale = generator.network, magnification(generator.config)
-    field = getattr(network, "receptive_field", None)
+    generator = loaded(source, recipe, device, kinds=("pictures",), command="upscale")
+    networks = recipe_of_generator(generator, recipe).networks
+    assert networks is not None
+    network, scale = generator.network, networks.magnification
+    field = getattr(network, "receptive_radius", None)
     exact = isinstance(field, int) and 2 * field < tile
     margin = overlap if overlap is not None else field if exact else OVERLAP
     assert isinstance(margin, int)
@@ -80,12 +90,6 @@ def upscale(
         say(f"{target} ({result.width}x{result.height})")
 
 
-def magnification(config: dict) -> int:
-    """Return the factor by which the generator of this config.json enlarges pictures."""
-    networks = config.get("recipe", {}).get("parts", {}).get("networks", {}).get("numbers", {})
-    return int(networks.get("scale", 1))
-
-
 def seam_difference(network: nn.Module, picture: Tensor, *, scale: int, tile: int, overlap: int) -> float:
     """Return the largest difference, in [-1, 1], that a larger overlap makes in the columns beside the first seam."""
     from everymode.sampling.tiling import enlarged
@@ -102,12 +106,7 @@ def seam_difference(network: nn.Module, picture: Tensor, *, scale: int, tile: in
     return float((tiled - together)[:, :, near].abs().max())
 
 
-def _read(files: list[Path]):  # pairs of a path and a picture [3, h, w] in [-1, 1], or None
-    from everymode.commands.picture_inputs import read_picture
-
+def _read(files: list[Path]) -> Iterator[tuple[Path, Tensor | None]]:
+    """Yield each file with its picture [3, h, w] in [-1, 1], or None if it can't be read."""
     for path in files:
-        try:
-            yield path, read_picture(path)
-        except ValueError as error:
-            say(f"{path} is left out: {error}")
-            yield path, None
+        yield path, read_or_report(path, read_picture)

@@ -49,7 +49,8 @@ class MapPlanes:
 
         Args:
             condition: int64 maps [B, H, W] of values 0 to K - 1 and 255 (void; -1 is void without a plane); with
-                further maps (maps, edges), where edges are bool or float [B, H, W], or [B, extra_channels, H, W].
+                further maps (maps, edges), where edges are bool or float [B, H, W], or [B, extra_channels, H, W]. A
+                last item that is the image [B, C, h, w] is ignored: only an encoder uses it.
             who: subject of the error message.
         Returns:
             The maps [B, H, W], and the further maps [B, extra_channels, H, W] or None.
@@ -58,6 +59,8 @@ class MapPlanes:
         """
         items = condition if isinstance(condition, tuple) else (condition,)
         expected = 2 if self.extra_channels else 1
+        if self.image_of(condition) is not None:
+            items = items[:-1]
         if len(items) != expected or not all(isinstance(item, Tensor) for item in items):
             form = "(maps, edges)" if self.extra_channels else "int64 maps of shape [B, H, W]"
             raise ValueError(
@@ -84,6 +87,14 @@ class MapPlanes:
                     f"{self.extra_channels} of the maps' size per map"
                 )
         return maps, extras
+
+    def image_of(self, condition: object) -> Tensor | None:
+        """Return the image that follows the maps of a condition, or None."""
+        expected = 2 if self.extra_channels else 1
+        if not isinstance(condition, tuple) or len(condition) != expected + 1:
+            return None
+        image = condition[-1]
+        return image if isinstance(image, Tensor) and image.dim() == 4 else None
 
     def planes(self, maps: Tensor, extras: Tensor | None, size: Size, dtype: torch.dtype) -> Tensor:
         """Return [B, channels, h, w]: the maps resized by nearest, then one-hot; then the further maps, resized alike.

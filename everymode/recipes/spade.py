@@ -94,7 +94,7 @@ class Spade(Networks):
             )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.initialization import xavier_initialization
+        from everymode.networks.initialization import glorot_normal_initialization
         from everymode.networks.patch import PatchDiscriminator, patch_spectral_layers
         from everymode.networks.spade import SpadeGenerator, spade_spectral_layers
         from everymode.norms.spectral import spectral_norm
@@ -127,8 +127,8 @@ class Spade(Networks):
             extra_channels=edges if self.map_to_critic else 0,
             dont_care=self.dont_care and self.map_to_critic,
         )
-        xavier_initialization(generator)
-        xavier_initialization(discriminator)
+        glorot_normal_initialization(generator)
+        glorot_normal_initialization(discriminator)
         images, condition = self.example(needs)
         codes = images.new_zeros(1, self.latent_dim) if self.encodes_image else None
         normalize_weights(generator, spectral_norm(), codes, condition, include=spade_spectral_layers)
@@ -187,7 +187,7 @@ TEXTURES = SPADE256.with_numbers(
     data="textures",
     held_out="textures:split=test",
     resolution=32,
-    width=16,
+    width=8,
     hidden=24,
     doublings=3,
     critic_width=32,

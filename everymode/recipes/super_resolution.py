@@ -128,7 +128,8 @@ class RRDB(Enlarging):
         self.require_at_least_1("growth", "blocks")
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.restorer import RRDBGenerator, VGGDiscriminator
+        from everymode.networks.rrdb import RRDBGenerator
+        from everymode.networks.vgg_discriminator import VGGDiscriminator
 
         generator = RRDBGenerator(
             self.scale, width=self.width, growth=self.growth, blocks=self.blocks, channels=needs.channels

@@ -78,6 +78,14 @@ def test_gradients_numerically_and_half_precision() -> None:
     assert cost.dtype == torch.float32 and cost.item() == pytest.approx(1e4, rel=1e-2)
 
 
+def test_nothing_is_read_from_another_device() -> None:
+    # Tensors on the device "meta" have no values: reading one would raise an error.
+    logits = torch.zeros(2, 4, device="meta")
+    assert attribute_classification(logits, torch.zeros(2, 4, device="meta")).shape == ()
+    labels = torch.zeros(2, 2, dtype=torch.int64, device="meta")
+    assert attribute_classification(logits, labels, sizes=(3, 2), reduction="none").shape == (2,)
+
+
 class Critic(nn.Module):
     def forward(self, x: Tensor, condition: object) -> Verdict:
         return Verdict((x.mean(1),), x)

@@ -108,6 +108,13 @@ def test_a_void_pixels_class_scores_have_no_gradient_but_real_and_fake_do() -> N
     assert torch.autograd.gradcheck(lambda s: loss.discriminator(s, s, labels, labels), (scores,))
 
 
+def test_nothing_is_read_from_another_device() -> None:
+    # Tensors on the device "meta" have no values: reading one would raise an error.
+    scores = torch.zeros(2, 6, 3, 5, device="meta")
+    labels = torch.zeros(2, 12, 20, dtype=torch.int64, device="meta")
+    assert omni(4, ignore_index=255).discriminator(scores, scores, labels, labels).shape == ()
+
+
 def test_impossible_inputs_are_explained() -> None:
     labels = torch.tensor([[[0, 255]]])
     for wrong in (1.5, True, "255"):

@@ -72,6 +72,12 @@ def test_the_network_is_in_no_checkpoint_and_no_copy() -> None:
     assert copy.deepcopy(game).objective.generator_terms[0].term is term
 
 
+def test_the_network_moves_to_the_device_of_the_images() -> None:
+    network = Maps()
+    cost = perceptual(network)(a_turn(*torch.zeros(2, 1, 3, 6, 6, device="meta")))
+    assert cost.device.type == "meta" and network.first.weight.device.type == "meta"
+
+
 def test_impossible_inputs_are_explained() -> None:
     layer = torch.zeros(2, 3)
     for real, fake in (([], []), ([layer], [layer[:1]]), ([layer], []), ([layer[:0]], [layer[:0]])):

@@ -50,12 +50,12 @@ def test_published_schedules_of_image_to_image_games() -> None:
         assert learning_rates(epochs, 7 * (int(epoch) - 1), 1.0) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("steps", [1, 7, 10, 30, 400])
+@pytest.mark.parametrize("steps", [1, 7, 10, 30, 100, 400])
 def test_rates_are_halved_at_the_first_step_at_or_after_each_share(steps: int) -> None:
-    recipe = ToyRecipe(steps=steps, lr_halvings=(0.1, 0.3, 0.7), generator_lr=1.0)
+    recipe = ToyRecipe(steps=steps, lr_halvings=(0.07, 0.3, 0.55), generator_lr=1.0)
     for step in range(steps):
-        # Tenths of all steps in whole numbers, which do not round.
-        halvings = sum(10 * step >= tenths * steps for tenths in (1, 3, 7))
+        # Hundredths of all steps in whole numbers, which do not round.
+        halvings = sum(100 * step >= share * steps for share in (7, 30, 55))
         assert learning_rates(recipe, step, 1.0).generator == 0.5**halvings
 
 

@@ -84,7 +84,9 @@ def palette(
         )
     if ground is not None:
         if ground < 0 or grays < 2:
-XX
+            raise ValueError(
+                f"ground is {ground} and grays {grays}; a label of 0 or more and at least 2 levels are needed"
+            )
         levels = torch.linspace(0, 255, grays, dtype=torch.float64)[:, None].expand(-1, entries.shape[1])
         entries = torch.cat((entries, levels))
         numbers = torch.cat((numbers, torch.full((grays,), ground)))

@@ -1,7 +1,7 @@
 """A small segmentation network, fitted to images and their label maps within a minute on one thread.
 
-A segmenter is any function from images [B, C, H, W] to label maps [B, H, W]. With one, generated images are scored whose
-map is known (mean IoU), areas of classes are compared (Frechet segmentation distance), and units are named (dissection).
+A segmenter is any function from images [B, C, H, W] to label maps [B, H, W]. It scores generated images whose map is
+known (mean IoU), compares areas of classes (Frechet segmentation distance), and names units (dissection).
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ def fit_segmenter(
     """Fit a small segmentation network to images and their label maps.
 
     AdamW with a linear warm-up and cosine decay, 16 images per step, cross-entropy over the pixels that are not void.
-    Images are not augmented, since a mirrored texture may belong to another class. On a CPU, the same images, arguments,
-    build and number of threads give the same weights; global random states are unchanged.
+    Images are not augmented, since a mirrored texture may belong to another class. On a CPU, the same images,
+    arguments, build and number of threads give the same weights; global random states are unchanged.
 
     Args:
         images: [N, C, H, W], uint8 or float in [-1, 1].
@@ -279,8 +279,8 @@ def _checked_pairs(
     strange = labels[(labels != VOID) & ((labels < 0) | (labels >= num_classes))]
     if len(strange):
         raise ValueError(
-            f"the maps hold {int(strange[0])}; allowed are 0 .. {num_classes - 1} and {VOID} (void): raise num_classes, "
-            f"or map other indices to {VOID}"
+            f"the maps hold {int(strange[0])}; allowed are 0 .. {num_classes - 1} and {VOID} (void): raise "
+            f"num_classes, or map other indices to {VOID}"
         )
     images_in_unit_range(pixels[:1], pixels.shape[1])
     return pixels, labels

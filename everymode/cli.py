@@ -116,7 +116,9 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(
         translate, name="translate", usage=_usage("translate RUN PATH --out DIR [OPTIONS]"), help_epilogue=""
     )
-    app.command(upscale, name="upscale", usage=_usage("upscale RUN PATH --out DIR [OPTIONS]"), help_epilogue="")
+    app.command(
+        upscale, name="upscale", usage=_usage("upscale RUN PATH --out DIR [OPTIONS]"), help_epilogue=""
+    )
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")

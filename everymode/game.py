@@ -156,14 +156,20 @@ class Turn:
     @cached_property
     def fake_verdict(self) -> Verdict:
         """Verdict on the fakes."""
-        return self._judge(self.judged_fake, self.judged_fake_condition) if self.generator_moves else self._both[1]
+        return (
+            self._judge(self.judged_fake, self.judged_fake_condition)
+            if self.generator_moves
+            else self._both[1]
+        )
 
     @cached_property
     def _both(self) -> tuple[Verdict, Verdict]:
         real, fake = self.judged_real, self.judged_fake
         alike = self.one_pass and real.shape[1:] == fake.shape[1:]
         if not alike or _has_batch_statistics(self.game.discriminator):
-            return self._judge(real, self.judged_real_condition), self._judge(fake, self.judged_fake_condition)
+            return self._judge(real, self.judged_real_condition), self._judge(
+                fake, self.judged_fake_condition
+            )
         conditions = _concatenate(self.judged_fake_condition, self.judged_real_condition)
         both = self._judge(torch.cat((fake, real)), conditions)
         # A discriminator of packs returns fewer verdicts than it got examples.
@@ -263,7 +269,9 @@ class Objective:
                 "them, or add a loss"
             )
         if self.adversarial is None and not self.generator_terms:
-            raise ValueError("an objective without an adversarial loss needs at least one term of the generator")
+            raise ValueError(
+                "an objective without an adversarial loss needs at least one term of the generator"
+            )
 
     def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Compute the losses of a discriminator update.
@@ -440,7 +448,8 @@ def latent_codes(generator: nn.Module, random: Draws) -> Tensor | None:
 
 def _rows_of(features: Features, rows: slice) -> Features:
     return tuple(
-        layer[rows] if isinstance(layer, Tensor) else tuple(each[rows] for each in layer) for layer in features
+        layer[rows] if isinstance(layer, Tensor) else tuple(each[rows] for each in layer)
+        for layer in features
     )  # pyright: ignore[reportReturnType]  all items are tensors, or all are tuples
 
 

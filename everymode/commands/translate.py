@@ -31,7 +31,8 @@ def translate(
     pictures: Annotated[
         Path,
         Parameter(
-            name="PATH", help="Label map (PNG of class numbers) or picture, or a folder of them, as the run needs."
+            name="PATH",
+            help="Label map (PNG of class numbers) or picture, or a folder of them, as the run needs.",
         ),
     ],
     /,
@@ -57,7 +58,9 @@ def translate(
     ] = None,
     instances: Annotated[
         Path | None,
-        Parameter(help="Instance map, or folder of instance maps of the same names, for generators that take edges."),
+        Parameter(
+            help="Instance map, or folder of instance maps of the same names, for generators that take edges."
+        ),
     ] = None,
     seed: Annotated[
         int, Parameter(help="Seed of the latent code, for generators that have one.", converter=whole_number)
@@ -98,8 +101,12 @@ def _work(
     assert recipe.networks is not None
     if recipe.networks.conditioned_on == "maps":
         if wanted or own:
-            raise ValueError("--set and --own are for generators of attributes: this one draws images from label maps")
+            raise ValueError(
+                "--set and --own are for generators of attributes: this one draws images from label maps"
+            )
         return FromMaps(generator, recipe, pictures, instances, seed)
     if instances is not None:
-        raise ValueError("--instances is for generators of label maps: this one changes attributes of pictures")
+        raise ValueError(
+            "--instances is for generators of label maps: this one changes attributes of pictures"
+        )
     return WithAttributes(generator, recipe, wanted, own)

@@ -39,7 +39,9 @@ class FromMaps:
     ) -> None:
         takes_edges = bool(getattr(recipe.labels, "map_edges", False))
         if takes_edges and instances is None:
-            raise ValueError("this generator takes the edges of instances: name the instance maps with --instances")
+            raise ValueError(
+                "this generator takes the edges of instances: name the instance maps with --instances"
+            )
         if not takes_edges and instances is not None:
             raise ValueError("this generator was trained without instance maps: omit --instances")
         self.generator, self.recipe, self.root, self.instances, self.seed = (
@@ -162,7 +164,9 @@ class WithAttributes:
             blocks = [int(name) - 1]
         elif equals:
             raise ValueError(f"there is no attribute {name!r}: {self._choices()}")
-        fitting = [(block, self.values[block].index(value)) for block in blocks if value in self.values[block]]
+        fitting = [
+            (block, self.values[block].index(value)) for block in blocks if value in self.values[block]
+        ]
         if len(fitting) != 1:
             problem = "is a value of several attributes" if fitting else "is no value"
             raise ValueError(f"{value!r} {problem}: {self._choices()}")

@@ -83,9 +83,7 @@ class TargetLabels(LabelSource):
         return self.training.complete(labels, random)
 
 
-def changed_one_at_a_time(
-    labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int] = ()
-) -> Tensor:
+def changed_one_at_a_time(labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int] = ()) -> Tensor:
     """Return the targets of StarGAN's evaluation, [targets, B, blocks]: one value changed in each.
 
     A two-valued block gives one target, in which it is flipped; a larger one gives a target for each value. Blocks of

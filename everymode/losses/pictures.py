@@ -88,7 +88,9 @@ def divergence() -> Term:
     def term(turn: Turn) -> Tensor:
         encode = getattr(turn.game.generator, "encode", None)
         if encode is None:
-            raise ValueError("the divergence needs a generator with an encoder, and this one has no method encode")
+            raise ValueError(
+                "the divergence needs a generator with an encoder, and this one has no method encode"
+            )
         return encoder_divergence(*encode(turn.batch.real))
 
     return term

@@ -147,7 +147,9 @@ class Spade(Networks):
         return images, (maps, torch.zeros(1, *needs.size)) if needs.has_edges else maps
 
     def shrunk(self, recipe: Recipe) -> Recipe:
-        small = replace(self, width=4, hidden=8, critic_width=8, doublings=2, latent_dim=min(self.latent_dim, 8))
+        small = replace(
+            self, width=4, hidden=8, critic_width=8, doublings=2, latent_dim=min(self.latent_dim, 8)
+        )
         if (small.critic_layers, small.critic_scales) == (4, 2):
             small = replace(small, critic_layers=2)
         return replace(recipe, networks=small, resolution=16, watch_samples=16)
@@ -207,9 +209,7 @@ TEXTURES = SPADE256.with_numbers(
 
 def _omni(recipe: Recipe) -> Recipe:
     """Return a recipe with omni-loss per pixel."""
-    return recipe.with_numbers(
-        name=f"omni-{recipe.name}", loss=Omni(), discriminator_weight_decay=1e-4
-    )
+    return recipe.with_numbers(name=f"omni-{recipe.name}", loss=Omni(), discriminator_weight_decay=1e-4)
 
 
 def _san(recipe: Recipe, *, instance_norm: bool = False) -> Recipe:

@@ -65,7 +65,9 @@ class StarGAN(Networks):
         if self.downsamplings < 0:
             raise ValueError(f"downsamplings must be 0 or more, not {self.downsamplings}")
         if self.latent_dim:
-            raise ValueError(f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}")
+            raise ValueError(
+                f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}"
+            )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
         from everymode.networks.attribute_planes import num_planes

@@ -63,7 +63,9 @@ class Enlarging(Networks):
     def check(self) -> None:
         self.require_at_least_1("width", "critic_width")
         if self.latent_dim:
-            raise ValueError(f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}")
+            raise ValueError(
+                f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}"
+            )
 
     def check_in(self, recipe: Recipe) -> None:
         if any(side % self.scale for side in recipe.size):
@@ -166,7 +168,9 @@ PIXEL_DIV2K = Recipe(
 PERCEPTUAL = PictureWeights(
     pixel_weight=0.005, perceptual_weight=1.0, perceptual=None, perceptual_layers="conv5_4", adversarial=0.1
 )
-NO_NORM_DIV2K = replace(PIXEL_DIV2K, name="sr-no-norm-div2k", loss=Hinge(), terms=PERCEPTUAL, reuse_fakes=True)
+NO_NORM_DIV2K = replace(
+    PIXEL_DIV2K, name="sr-no-norm-div2k", loss=Hinge(), terms=PERCEPTUAL, reuse_fakes=True
+)
 SN_DIV2K = replace(NO_NORM_DIV2K, name="sn-sr-div2k", norm=Spectral())
 SAN_DIV2K = replace(NO_NORM_DIV2K, name="san-sr-div2k", norm=SparsityAware())
 ESRGAN_DIV2K = replace(
@@ -212,7 +216,9 @@ PIXEL_PHOTOS = PIXEL_DIV2K.with_numbers(
 def _photos(recipe: Recipe, **numbers: object) -> Recipe:
     """Return a recipe for the bundled photographs, which starts from `PIXEL_PHOTOS` and has few steps."""
     name = recipe.name.replace("div2k", "photos")
-    return recipe.with_numbers(**{"name": name, **_SMALL, "steps": 200, "lr_halvings": (), "snapshot": 100, **numbers})
+    return recipe.with_numbers(
+        **{"name": name, **_SMALL, "steps": 200, "lr_halvings": (), "snapshot": 100, **numbers}
+    )
 
 
 _SMALL_TERMS = {"pixel_weight": 0.5, "perceptual_weight": 0.0, "perceptual": "none", "adversarial": 0.05}

@@ -80,7 +80,9 @@ class Maps(PairedLabels):
 
     def notes(self, recipe: Recipe) -> list[str]:
         edges = ", with the edges of instances" if self.map_edges else ""
-        return [f"label maps of {self.map_classes} classes{edges}; 255 = no class"] if self.map_classes else []
+        return (
+            [f"label maps of {self.map_classes} classes{edges}; 255 = no class"] if self.map_classes else []
+        )
 
     def completed(self, needs: NetworkNeeds, recipe: Recipe) -> NetworkNeeds:
         return replace(needs, map_classes=self.map_classes or 0, has_edges=bool(self.map_edges))

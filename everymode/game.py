@@ -27,8 +27,8 @@ UNLABELED = -1
 VOID = 255
 """Class of the pixels of a label map that belong to no class."""
 Condition = Tensor | tuple[Tensor, ...] | None
-"""Condition of a batch of images: labels [B] (or [B, blocks]), label maps [B, H, W] int64, pictures [B, C, h, w], a tuple
-of such tensors, or None = unconditional."""
+"""Condition of a batch of images: labels [B] (or [B, blocks]), label maps [B, H, W] int64, pictures [B, C, h, w], a
+tuple of such tensors, or None = unconditional."""
 Features = tuple[Tensor, ...] | tuple[tuple[Tensor, ...], ...]
 """Intermediate activations, shallow to deep; or one such tuple per scale."""
 
@@ -244,8 +244,8 @@ class Objective:
     real, then fake (in a generator update fake, then real if the loss compares the two), then the terms in their order.
 
     Raises:
-        ValueError: if two terms of one player have the same name, if the discriminator has terms although there is no
-            adversarial loss, or if the generator then has none.
+        ValueError: if two terms of one player have the same name; without an adversarial loss, if the discriminator has
+            terms or the generator has none.
     """
 
     adversarial: AdversarialLoss | None
@@ -265,8 +265,8 @@ class Objective:
         if self.adversarial is None and self.discriminator_terms:
             names = ", ".join(each.name for each in self.discriminator_terms)
             raise ValueError(
-                f"without an adversarial loss the discriminator is not trained, so it can't have the terms {names}: omit "
-                "them, or add a loss"
+                f"without an adversarial loss the discriminator is not trained, so it can't have the terms {names}: "
+                "omit them, or add a loss"
             )
         if self.adversarial is None and not self.generator_terms:
             raise ValueError(
@@ -403,8 +403,8 @@ class Game:
     """Two networks, a label source and an objective."""
 
     generator: nn.Module
-    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`. With 0 there is no
-    latent code, and z is None."""
+    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`. With 0 there is
+    no latent code, and z is None."""
     discriminator: nn.Module
     """discriminator(x, condition) -> Verdict or scores; it has the method `features(x)`, which needs no label."""
     labels: LabelSource
@@ -431,7 +431,7 @@ class Game:
         self.modules |= {name: each for name, each in callables.items() if isinstance(each, nn.Module)}
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
-        """Generate fakes under a condition, from latent codes of the random stream "z" (standard normal), if it has any.
+        """Generate fakes under a condition, from latent codes (if any) of the random stream "z", standard normal.
 
         Args:
             size: (height, width) in pixels, for generators that draw at any size; None = the training size.

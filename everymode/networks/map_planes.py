@@ -57,15 +57,14 @@ class MapPlanes:
             ValueError: if the condition has another form, or a label is outside the classes.
         """
         items = condition if isinstance(condition, tuple) else (condition,)
-        expected = 2 if self.extra_channels else 1
-        if len(items) != expected or not all(isinstance(item, Tensor) for item in items):
+        tensors = [item for item in items if isinstance(item, Tensor)]
+        if len(tensors) != len(items) or len(items) != (2 if self.extra_channels else 1):
             form = "(maps, edges)" if self.extra_channels else "int64 maps of shape [B, H, W]"
             raise ValueError(
                 f"{who} takes {form} as condition and was given {_described(condition)}; pass that, or build the "
                 f"network with another extra_channels (here {self.extra_channels})"
             )
-        maps = items[0]
-        assert isinstance(maps, Tensor)
+        maps = tensors[0]
         if maps.dim() != 3 or maps.is_floating_point() or maps.dtype == torch.bool:
             raise ValueError(
                 f"{who} takes label maps of integers and shape [B, H, W] and was given {_described(maps)}; pass the "
@@ -73,17 +72,7 @@ class MapPlanes:
             )
         if maps.device.type == "cpu" and not torch.compiler.is_compiling():
             self._require_classes(maps, who)
-        extras = None
-        if self.extra_channels:
-            extras = items[1]
-            assert isinstance(extras, Tensor)
-            extras = extras.unsqueeze(1) if extras.dim() == 3 else extras
-            if extras.shape != (len(maps), self.extra_channels, *maps.shape[1:]):
-                raise ValueError(
-                    f"{who} was given edges of shape {tuple(items[1].shape)} for maps {tuple(maps.shape)}; pass "
-                    f"{self.extra_channels} of the maps' size per map"
-                )
-        return maps, extras
+        return maps, self._read_extras(maps, tensors[1], who) if self.extra_channels else None
 
     def planes(self, maps: Tensor, extras: Tensor | None, size: Size, dtype: torch.dtype) -> Tensor:
         """Return [B, channels, h, w]: the maps resized by nearest, then one-hot; then the further maps, resized alike.
@@ -102,6 +91,16 @@ class MapPlanes:
         if extras is not None:
             planes.append(resize_nearest(extras, size).to(dtype))
         return torch.cat(planes, dim=1) if len(planes) > 1 else planes[0]
+
+    def _read_extras(self, maps: Tensor, extras: Tensor, who: str) -> Tensor:
+        """Return the further maps as [B, extra_channels, H, W]."""
+        planes = extras.unsqueeze(1) if extras.dim() == 3 else extras
+        if planes.shape != (len(maps), self.extra_channels, *maps.shape[1:]):
+            raise ValueError(
+                f"{who} was given edges of shape {tuple(extras.shape)} for maps {tuple(maps.shape)}; pass "
+                f"{self.extra_channels} of the maps' size per map"
+            )
+        return planes
 
     def _require_classes(self, maps: Tensor, who: str) -> None:
         wrong = (maps != VOID) & ((maps >= self.num_classes) | (maps < -1))

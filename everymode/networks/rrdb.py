@@ -109,8 +109,6 @@ class _Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
-        for index, layer in enumerate(self.convolutions):
-            hidden = layer(torch.cat(seen, dim=1))
-            if index < 4:
-                seen.append(F.leaky_relu(hidden, SLOPE))
-        return x + RESIDUAL * hidden
+        for index in range(4):
+            seen.append(F.leaky_relu(self.convolutions[index](torch.cat(seen, dim=1)), SLOPE))
+        return x + RESIDUAL * self.convolutions[4](torch.cat(seen, dim=1))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from everymode.extractors.extraction import extract
     from everymode.extractors.extractor import Activations, Extractor
     from everymode.extractors.finding import find_extractor
+    from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
 
@@ -19,9 +20,11 @@ __all__ = [
     "Activations",
     "Classifier",
     "Extractor",
+    "Lite0Stages",
     "ResizeRule",
     "extract",
     "find_extractor",
+    "lite0_perceptual",
     "quantized",
     "resize_images",
     "train_classifier",
@@ -33,10 +36,12 @@ _HOME = {
     "BICUBIC": "resizing",
     "Classifier": "classifiers",
     "Extractor": "extractor",
+    "Lite0Stages": "lite0_stages",
     "ResizeRule": "resizing",
     "TENSORFLOW_BILINEAR": "resizing",
     "extract": "extraction",
     "find_extractor": "finding",
+    "lite0_perceptual": "lite0_stages",
     "quantized": "pixels",
     "resize_images": "resizing",
     "train_classifier": "classifiers",

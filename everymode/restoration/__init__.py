@@ -5,6 +5,7 @@ from everymode.restoration.feature_distance import feature_distance
 from everymode.restoration.image_prior import deep_image_prior
 from everymode.restoration.implicit import LocalImplicit
 from everymode.restoration.implicit_fitting import fit_local_implicit
+from everymode.restoration.implicit_weights import load_local_implicit
 from everymode.restoration.latent_search import latent_search
 from everymode.restoration.optimization import Losses, Progress, Stop
 from everymode.restoration.photo_size import fitting_size, prepare
@@ -42,6 +43,7 @@ __all__ = [
     "fitting_size",
     "grayscale",
     "latent_search",
+    "load_local_implicit",
     "mask",
     "prepare",
     "resize",

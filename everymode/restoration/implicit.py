@@ -137,12 +137,18 @@ def implicit_image(
     points = height * width
     if not torch.is_grad_enabled():
         points = max(max_points // max(len(features), 1), 1)
-    strips: list[Tensor] = []
+    image: Tensor | None = None
     for start in range(0, height * width, points):
         index = torch.arange(start, min(start + points, height * width), device=features.device)
         where = torch.stack((rows[index // width], columns[index % width]), 1).expand(len(features), -1, -1)
-        strips.append(_colors(network, where, torch.tensor(size), ensemble))
-    return torch.cat(strips, 2).unflatten(2, size)
+        piece = _colors(network, where, torch.tensor(size), ensemble)
+        if points >= height * width:
+            return piece.unflatten(2, size)
+        if image is None:  # filled piece by piece, as in `ImplicitHead`
+            image = piece.new_empty(*piece.shape[:2], height * width)
+        image[:, :, start : start + points] = piece
+    assert image is not None  # a size has pixels
+    return image.unflatten(2, size)
 
 
 def implicit_colors(
@@ -196,12 +202,16 @@ class _PointNetwork(NamedTuple):
 
     def __call__(self, index: Tensor, extra: Tensor) -> Tensor:
         """Return the colors [B, 3, Q] for flat positions [B, Q] and the other inputs [B, Q, 4]."""
-        hidden = self.first.flatten(2).gather(2, index.unsqueeze(1).expand(-1, self.first.shape[1], -1))
-        extra = extra[..., : self.of_position.shape[1]].to(hidden.dtype)
-        hidden = hidden + self.of_position @ extra.mT + self.bias[:, None]
+        count = self.first.shape[2] * self.first.shape[3]
+        rows = index + torch.arange(len(index), device=index.device)[:, None] * count
+        positions = self.first.permute(0, 2, 3, 1).reshape(-1, self.first.shape[1])
+        extra = extra[..., : self.of_position.shape[1]].to(positions.dtype)
+        hidden = positions.index_select(0, rows.flatten()) + F.linear(
+            extra.flatten(0, 1), self.of_position, self.bias
+        )
         for weight, bias in self.others:
-            hidden = weight @ F.relu(hidden) + bias[:, None]
-        return hidden
+            hidden = F.linear(F.relu(hidden), weight, bias)
+        return hidden.unflatten(0, index.shape).mT
 
 
 def _colors(network: _PointNetwork, points: Tensor, sizes: Tensor, ensemble: bool) -> Tensor:

@@ -10,6 +10,7 @@ the factor is size / new size, and taps beyond the border are omitted. All weigh
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -47,7 +48,7 @@ def downsample(x: Tensor, factor_or_size: float | Size, filter: Shrinking = "lan
     """
     _require_filter(filter, _SHRINKING, "downsample")
     height, width = _require_images(x)
-    if isinstance(factor_or_size, int | float):
+    if isinstance(factor_or_size, numbers.Real):
         factor = float(factor_or_size)
         if not 1 <= factor < math.inf:
             raise ValueError(
@@ -205,9 +206,9 @@ def _require_images(x: Tensor) -> Size:
 
 def _require_size(size: object) -> Size:
     sides = list(size) if isinstance(size, tuple | list | torch.Size) else []
-    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, numbers.Integral) and side >= 1 for side in sides):
         raise ValueError(f"the size is {size!r}; pass (height, width), two integers of at least 1")
-    return sides[0], sides[1]
+    return int(sides[0]), int(sides[1])
 
 
 def _require_filter(name: str, allowed: object, function: str) -> None:

@@ -94,6 +94,8 @@ def test_a_factor_rounds_sizes_down_and_pillows_filters_then_use_the_ratio_of_si
     assert not torch.allclose(downsample(image, 4), downsample(image, (6, 8)))
     assert downsample(images(1, 1, 36, 12), 1.2).shape == (1, 1, 30, 10)
     close(downsample(image, 1), image)
+    close(downsample(image, np.int64(2)), downsample(image, 2.0))
+    close(downsample(image, [np.int64(6), 8], "area"), downsample(image, (6, 8), "area"))  # pyright: ignore[reportArgumentType]
     assert enlarge(image, (25, 33)) is image
 
 

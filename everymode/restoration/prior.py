@@ -146,6 +146,11 @@ def restore(
     schedule = (schedule,) if isinstance(schedule, Stage) else tuple(schedule)
     _require(schedule, num, std, warm_up, betas, frozen_state, latent_weight)
     own_groups = groups_of(generator, groups, train_output=train_output, train_embedding=train_embedding)
+    if keep_luminance and target.shape[1:2] != (3,):
+        raise ValueError(
+            f"keep_luminance is set, but the target has shape {list(target.shape)}; it takes colored images, "
+            "[1, 3, h, w]"
+        )
     like = latent_like(generator)
     start = draw_candidates(generator, label, num, std, seed) if z is None else _start(z, label, generator)
     pose = posed(generator, discriminator, target, degrade, size, start)

@@ -90,20 +90,28 @@ def posed(
         size: (height, width) of the generated images, or None for `fitting_size`.
         example: z and label of an image, from which the native size follows if the generator does not state it.
     Raises:
-        ValueError: if the target is no single image, degraded images don't have its size, or its aspect ratio is not
-            that of the generated images.
+        ValueError: if the target is no single image of finite values, degraded images don't have its size or number of
+            channels, or its aspect ratio is not that of the generated images.
     """
     if target.dim() != 4 or len(target) != 1 or not target.is_floating_point():
         raise ValueError(
             f"the target has shape {list(target.shape)} and type {target.dtype}; pass one image, floats [1, C, H, W] "
             "in [-1, 1] (each image is restored by itself)"
         )
+    if not bool(target.isfinite().all()):
+        raise ValueError("the target has values that are not finite; pass an image in [-1, 1]")
     native = getattr(generator, "size", None) if size is not None else _native_size(generator, example)
     rectangles = takes_rectangles(generator, discriminator)
     fitted = _pair(fitting_size(generator, discriminator, _size_of(target), native) if size is None else size)
     query = None if native is not None and fitted == _pair(native) else fitted
-    with torch.no_grad():
-        degraded = _size_of(degrade(target.new_zeros(1, target.shape[1], *fitted)))
+    draft = _draft(generator, example, query)
+    if draft.shape[1] != target.shape[1] or _size_of(draft) != fitted:
+        raise ValueError(
+            f"the generator makes images of {draft.shape[1]} channels and {draft.shape[2]}x{draft.shape[3]}; the "
+            f"target has {target.shape[1]} channels, and {fitted[0]}x{fitted[1]} is requested: pass a target with its number "
+            "of channels (x.expand(-1, 3, -1, -1) repeats a gray one), and a size that it supports"
+        )
+    degraded = _size_of(degrade(draft))
     photo = target
     if degraded != _size_of(target) and not rectangles:
         photo = center_crop(target, degraded)
@@ -125,9 +133,14 @@ def _native_size(generator: nn.Module, example: tuple[Tensor, Tensor | None]) ->
     native: Size | None = getattr(generator, "size", None)
     if native is not None:
         return native
+    return _size_of(_draft(generator, example, None))
+
+
+def _draft(generator: nn.Module, example: tuple[Tensor, Tensor | None], query: Size | None) -> Tensor:
+    """Return one image of the generator in eval mode."""
     z, label = example
     with torch.no_grad(), frozen(generator):
-        return _size_of(generate(generator, z[:1], None if label is None else label[:1], None))
+        return generate(generator, z[:1], None if label is None else label[:1], query)
 
 
 def _one_factor_fits(large: Size, small: Size) -> bool:

@@ -438,5 +438,11 @@ def test_errors() -> None:
             short(target, **options)
     with pytest.raises(ValueError, match="one image"):
         short(target.expand(2, -1, -1, -1))
+    with pytest.raises(ValueError, match="the target has 1 channels"):
+        short(target[:, :1])
+    with pytest.raises(ValueError, match="keep_luminance is set"):
+        short(target[:, :1], keep_luminance=True)
+    with pytest.raises(ValueError, match="not finite"):
+        short(target / 0)
     with pytest.raises(ValueError, match=r"into 4x4, but the target has 3x3.*downsample\(x, \(3, 3\)\)"):
         short(photo(3, 3), lambda x: downsample(x, 2))

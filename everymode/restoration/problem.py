@@ -108,8 +108,8 @@ def posed(
     if draft.shape[1] != target.shape[1] or _size_of(draft) != fitted:
         raise ValueError(
             f"the generator makes images of {draft.shape[1]} channels and {draft.shape[2]}x{draft.shape[3]}; the "
-            f"target has {target.shape[1]} channels, and {fitted[0]}x{fitted[1]} is requested: pass a target with its number "
-            "of channels (x.expand(-1, 3, -1, -1) repeats a gray one), and a size that it supports"
+            f"target has {target.shape[1]} channels, and {fitted[0]}x{fitted[1]} is requested: pass a target with its "
+            "number of channels (x.expand(-1, 3, -1, -1) repeats a gray one), and a size that it supports"
         )
     degraded = _size_of(degrade(draft))
     photo = target

@@ -200,6 +200,11 @@ def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:
             f"held_out {source} does not fit the training data: its images have the shape {held_out.image_shape}, not "
             f"{dataset.image_shape}"
         )
+    if held_out.facts().map_classes > (classes := dataset.facts().map_classes):
+        raise ValueError(
+            f"held_out {source} does not fit the training data: its label maps have the class "
+            f"{held_out.facts().map_classes - 1}, and those of the training data have {classes} classes"
+        )
     blocks = dataset.label_blocks or (dataset.classes,)
     labels = numbered_as(
         held_out.labels,

@@ -16,12 +16,19 @@ class Stopped(RuntimeError):
     """Raised when a signal has stopped the run, after a valid checkpoint was written.
 
     Attributes:
+        text: where the run was stopped.
         folder: the run folder.
+        resume_call: the Python call that resumes the run, which the message ends with; "" if it is not known.
     """
 
     def __init__(self, text: str, folder: Path | None) -> None:
         super().__init__(text)
+        self.text = text
         self.folder = folder
+        self.resume_call = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}; resume with: {self.resume_call}" if self.resume_call else self.text
 
 
 class StopRequest:

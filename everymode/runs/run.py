@@ -14,7 +14,7 @@ from everymode.data.map_style import Objects, require_objects
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
-from everymode.machine.stopping import StopRequest, stop_on_signals
+from everymode.machine.stopping import Stopped, StopRequest, stop_on_signals
 from everymode.pictures import require_font
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
@@ -23,14 +23,16 @@ from everymode.runs.finished import finished_step
 from everymode.runs.matching import with_matching_run
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
+from everymode.runs.resume_call import resume_call
 from everymode.runs.resuming import start_from
 from everymode.runs.snapshots import draw_reals, draw_samples, held_out_of, measure_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder, require_tracker
+from everymode.training.nonfinite import Diverged
 from everymode.training.preparation import Preparation
 from everymode.training.probe import SampleProbe
-from everymode.training.trainer import OnCollapse, Trainer
+from everymode.training.trainer import Collapsed, OnCollapse, Trainer
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +103,7 @@ def train(
         DataError: if the data can't be used.
         Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
         Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
-        Stopped: if a signal stops the run.
+        Stopped: if a signal stops the run; the message has the call that resumes it.
     """
     _check_choices(on_nonfinite, on_collapse, data)
     require_font(font)
@@ -118,6 +120,15 @@ def train(
         rollback = on_nonfinite == "rollback"
         choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
+    except Stopped as stopped:
+        if stopped.folder is not None:
+            options = {"name": numbers.get("name"), "device": device, "font": font, "track": track}
+            options = {name: value for name, value in options.items() if value is not None}
+            options |= {} if on_nonfinite == "stop" else {"on_nonfinite": on_nonfinite}
+            options |= {} if on_collapse == "warn" else {"on_collapse": on_collapse}
+            options |= {"quiet": True} if quiet else {}
+            stopped.resume_call = resume_call(recipe, data, stopped.folder, options)
+        raise
     finally:
         world.close()
 
@@ -171,14 +182,12 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
         stop.listening = True
-        if not restored:
-            if world.is_writer:
-                draw_reals(trainer, dataset, folder, choices.font)
-            _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
-        try:
+        with _recorded_end(trainer):
+            if not restored:
+                if world.is_writer:
+                    draw_reals(trainer, dataset, folder, choices.font)
+                _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
             trainer.run()
-        finally:
-            folder.end_tracking()
     return Run(folder.path, plan.recipe, trainer.completed)
 
 
@@ -235,6 +244,21 @@ def _removed_on_error(created: RunFolder | None, world: World) -> Iterator[None]
         if created is not None and world.is_writer:
             shutil.rmtree(created.path, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _recorded_end(trainer: Trainer) -> Iterator[None]:
+    """Record in the status of the run how the block ended if it raises, and close the files of the trackers."""
+    try:
+        yield
+    except (Diverged, Collapsed):
+        raise  # recorded, with the reason
+    except BaseException as error:
+        trainer.write_status("stopped" if isinstance(error, Stopped | KeyboardInterrupt) else "failed")
+        raise
+    finally:
+        if trainer.folder is not None:
+            trainer.folder.end_tracking()
 
 
 def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None, world: World) -> RunFolder:

@@ -16,6 +16,7 @@ from everymode.storage.config_changes import CHANGE, with_changes
 from everymode.storage.json_files import read_object
 from everymode.storage.tensorboard_events import TensorBoardEvents, tensorboard_writer
 from everymode.storage.wandb_events import WandbEvents, wandb_module
+from everymode.storage.writing_process import this_process
 
 _CONFIG: dict[str, Any] = {
     "everymode": str,
@@ -162,12 +163,13 @@ class RunFolder:
         """Write status.json.
 
         Args:
-            state: preparing, running, stopped, done, diverged or collapsed.
+            state: preparing, running, stopped, done, diverged, collapsed or failed.
             step: completed generator steps.
             steps: generator steps of the run.
             more: further fields.
         """
-        status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
+        status = {"state": state, "step": step, "steps": steps, "time": time.time()}
+        status |= {"process": this_process(), **more}
         write_text_atomic(self.path / "status.json", json.dumps(status, indent=1))
 
     def read_status(self) -> dict[str, Any]:

@@ -282,7 +282,10 @@ def format_report(report: CheckReport, *, most: int = 10) -> str:
         pairs = sorted(zip(report.classes, report.class_counts, strict=True), key=lambda pair: -pair[1])
         lines.append("classes: " + listed([f"{name} {count:,}" for name, count in pairs], most))
         smallest, count = min(pairs, key=lambda pair: pair[1])
-        lines.append(f'smallest class: "{smallest}" with {count:,}')
+        if len(pairs) > 1 and count == pairs[0][1]:
+            lines.append(f"each class has {count:,}")
+        else:
+            lines.append(f'smallest class: "{smallest}" with {count:,}')
     lines.append(f"unlabeled: {report.num_unlabeled:,}")
     if report.sizes:
         lines.append(

@@ -175,7 +175,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 _record(plan, folder, config, trainer.completed)
-                folder.track(choices.track)
+                folder.track(choices.track, quiet=not choices.verbose)
             for note in plan.notes:
                 trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)

@@ -21,6 +21,7 @@ from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
 from everymode.runs.data import open_source
+from everymode.runs.captions import augmentation_caption
 from everymode.runs.planning import Plan
 from everymode.sampling.generator import Generator
 from everymode.storage.run_folder import RunFolder
@@ -91,7 +92,10 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str 
             if members:
                 images = _in_rows(images, [len(rows) for rows in chosen])
             names = classes if members else ()
-            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+            caption = augmentation_caption(trainer.game.augment, trainer.recipe.augmentation)
+            save_grid(
+                images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font, caption=caption
+            )
             if message := legible(names, font=font)[1]:
                 trainer.progress.say(message)
         trainer.progress.say(f"first picture, of training data: {folder.reals}")

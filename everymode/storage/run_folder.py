@@ -77,17 +77,18 @@ class RunFolder:
             folder.checkpoints.mkdir()
             return folder
 
-    def track(self, tracker: str | None) -> None:
+    def track(self, tracker: str | None, *, quiet: bool = False) -> None:
         """Write the log to a tracker, too, from now on.
 
         Args:
             tracker: "tensorboard", "wandb" (beside TensorBoard if that is installed) or "none"; None means TensorBoard
                 if it is installed.
+            quiet: whether the tracker's package prints nothing.
         """
         if tracker == "none":
             self._events = []
         if tracker == "wandb":
-            events = WandbEvents(self.path)
+            events = WandbEvents(self.path, quiet=quiet)
             events.start()
             self._events.append(events)
 

@@ -289,7 +289,8 @@ class Trainer(Stepper):
             return
         with self.saying_if_refused("the curves"):
             records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
-            save_curves(records, self.folder.path / "curves.png")
+            augmented = self.game.augment is not None
+            save_curves(records, self.folder.path / "curves.png", augmented=augmented)
 
     def write_status(self, state: str, **more: Any) -> None:
         """Write status.json, in the writing process."""

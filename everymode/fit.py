@@ -7,11 +7,12 @@ that passes can be built. Error messages name parts and hyper-parameters as user
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from everymode.augmentation_names import ADAPTIVE, parse_augmentation
 from everymode.numbers import held_out_fraction, require_finite
-from everymode.part import Labels, Loss, Networks, Norm, Terms
+from everymode.part import Conditioning, Labels, Loss, Networks, Norm, Terms
 
 if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
@@ -69,6 +70,7 @@ def check_numbers(recipe: Recipe) -> None:
     for name, value in values("lr_decay", "settling"):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be a fraction of training between 0 and 1, not {value}")
+    _check_halvings(recipe.lr_halvings)
     if min(recipe.size) < 1:
         raise ValueError(f"resolution must be positive, not {recipe.resolution}")
     if recipe.metrics and recipe.metric_images < 10:
@@ -76,6 +78,18 @@ def check_numbers(recipe: Recipe) -> None:
     held_out_fraction(recipe.held_out)
     _check_augmentation(recipe)
     _check_batch(recipe)
+
+
+def _check_halvings(shares: tuple[float, ...]) -> None:
+    plain = isinstance(shares, tuple) and all(
+        isinstance(share, float | int) and not isinstance(share, bool) and 0 < share < 1 for share in shares
+    )
+    if not plain or any(later <= earlier for earlier, later in pairwise(shares)):
+        raise ValueError(
+            "lr_halvings must be increasing fractions of training above 0 and below 1, such as (0.125, 0.25, 0.5, "
+            "0.75), "
+            f"not {shares!r}: both learning rates are halved at each"
+        )
 
 
 def _check_augmentation(recipe: Recipe) -> None:
@@ -117,7 +131,10 @@ def check_parts(recipe: Recipe) -> None:
         part.check_in(recipe)
     if recipe.loss is None or recipe.labels is None or recipe.networks is None:
         return  # a recipe with a custom build()
-    _check_labels(recipe)
+    if _takes_pictures(recipe):
+        _check_pictures(recipe)
+    else:
+        _check_labels(recipe)
     _check_packs(recipe)
     _check_networks(recipe)
     _check_points(recipe)
@@ -141,6 +158,17 @@ def check_kind(recipe: Recipe, facts: DataFacts) -> None:
     if not recipe.takes_points and not images:
         raise ValueError(
             f"{facts.name} contains points, but {recipe.called} generates images: choose a recipe for points"
+        )
+    kind = recipe.networks.conditioned_on
+    if kind == "maps" and not facts.map_classes:
+        raise ValueError(
+            f"{facts.name} has no label maps, and {recipe.called} generates images from them: name their folder with "
+            "--maps, or a folder with the folders images and maps"
+        )
+    if kind == "pictures" and facts.scale != recipe.networks.magnification:
+        raise ValueError(
+            f"{facts.name} is not paired with pictures of {recipe.networks.magnification} times lower resolution: "
+            "pass a folder of sharp pictures, or the dataset that open_sharp returns for this scale"
         )
 
 
@@ -197,6 +225,57 @@ def _check_given(recipe: Recipe, facts: DataFacts | None) -> None:
             f"{kind} of {facts.name} have none: label them, or choose --loss multi-hinge, which guesses missing "
             "labels, or --loss omni, which only asks that these images look real"
         )
+
+
+def _takes_pictures(recipe: Recipe) -> bool:
+    """Return whether the networks or the labels work with label maps, pictures or attributes."""
+    assert recipe.networks is not None and recipe.labels is not None
+    return not recipe.networks.conditioned_on == recipe.labels.provides == "labels"
+
+
+def _check_pictures(recipe: Recipe) -> None:
+    """Check the parts of a game whose conditions are label maps, pictures, or pictures with attributes."""
+    networks, labels, loss = recipe.networks, recipe.labels, recipe.loss
+    assert networks is not None and labels is not None and loss is not None
+    kind = networks.conditioned_on
+    if kind != labels.provides:
+        raise ValueError(
+            f"these networks generate images from {_CONDITIONS[kind]}, and these labels provide "
+            f"{_CONDITIONS[labels.provides]}: choose {_LABELS_FOR[kind]}, or {_NETWORKS_FOR[labels.provides]}"
+        )
+    if not loss.takes_condition(kind):
+        raise ValueError(
+            f"{loss.called} doesn't work on the score maps of networks that take {_CONDITIONS[kind]}: choose --loss hinge "
+            "(or another one on one score, without head), relativistic-average or none"
+            + (", or --loss omni without one_sided" if kind == "maps" else "")
+        )
+    if networks.pack > 1:
+        raise ValueError(
+            f"packs of {networks.pack} images can't be combined with {_CONDITIONS[kind]}: set pack to 1"
+        )
+    moving = recipe.terms.moves_pixels if recipe.terms is not None else ""
+    if moving and kind == "maps":
+        raise ValueError(f"{moving} shifts images, and their label maps would stay: set {moving} to 0")
+
+
+_CONDITIONS: dict[Conditioning, str] = {
+    "labels": "labels, or none",
+    "maps": "label maps",
+    "pictures": "pictures of lower resolution",
+    "attributes": "pictures with attributes",
+}
+_LABELS_FOR: dict[Conditioning, str] = {
+    "labels": MORE_LABELS,
+    "maps": "--labels maps",
+    "pictures": "--labels pictures",
+    "attributes": "--labels attributes",
+}
+_NETWORKS_FOR: dict[Conditioning, str] = {
+    "labels": "networks such as --networks biggan",
+    "maps": "--networks spade",
+    "pictures": "--networks sr-resnet or rrdb",
+    "attributes": "--networks stargan",
+}
 
 
 def _check_labels(recipe: Recipe) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
     from everymode.data.order import DataOrder, MixedOrder
+    from everymode.data.pair_folders import pair_folders
+    from everymode.data.paired import Paired
+    from everymode.data.pairs import open_pairs
 
 __all__ = [
     "CheckReport",
@@ -24,12 +27,15 @@ __all__ = [
     "Dataset",
     "MixedOrder",
     "Mixture",
+    "Paired",
     "Unreadable",
     "check",
     "format_report",
     "grid_mixture",
     "hide_labels",
     "open_images",
+    "open_pairs",
+    "pair_folders",
     "ring_mixture",
     "sample_mixture",
     "union",
@@ -44,12 +50,15 @@ _HOME = {
     "Dataset": "dataset",
     "MixedOrder": "order",
     "Mixture": "mixtures",
+    "Paired": "paired",
     "Unreadable": "dataset",
     "check": "checking",
     "format_report": "checking",
     "grid_mixture": "mixtures",
     "hide_labels": "hiding",
     "open_images": "opening",
+    "open_pairs": "pairs",
+    "pair_folders": "pair_folders",
     "ring_mixture": "mixtures",
     "sample_mixture": "mixtures",
     "union": "joining",

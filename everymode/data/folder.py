@@ -15,10 +15,10 @@ from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
-__all__ = ["folder_source"]
+__all__ = ["ImageFile", "folder_source", "walk"]
 
 
-class _ImageFile(NamedTuple):
+class ImageFile(NamedTuple):
     """Path of one image relative to the root, with forward slashes, its size in bytes and modification time in ns."""
 
     name: str
@@ -40,7 +40,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         DataError: if there are no images, or labels can't be parsed.
     """
     where = root.name or str(root)
-    images, ignored, others = _walk(root)
+    images, ignored, others = walk(root)
     undecodable = [name for name in others if is_undecodable(name)]
     if not images:
         only = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
@@ -96,10 +96,10 @@ def _tables_in(root: Path) -> list[str]:
     return [path.name for path in root.iterdir() if is_table(path.name) and path.is_file()]
 
 
-def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
+def walk(root: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
     """Return all images under `root`, the number of ignored files of each kind, and the paths of those files."""
     inside = root.resolve()
-    images: list[_ImageFile] = []
+    images: list[ImageFile] = []
     ignored: Counter[str] = Counter()
     others: list[str] = []
     pending = [""]
@@ -121,7 +121,7 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                     ignored["links that are not followed"] += 1
                 elif is_image_name(entry.name):
                     status = entry.stat()
-                    images.append(_ImageFile(name, status.st_size, status.st_mtime_ns))
+                    images.append(ImageFile(name, status.st_size, status.st_mtime_ns))
                 else:
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
                     others.append(name)

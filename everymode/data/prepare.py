@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,14 +24,24 @@ from everymode.data.cache import (
 )
 from everymode.data.dataset import Dataset, Unreadable, fingerprint_of
 from everymode.data.decode import Decoding, Header, brightest_of, decoded, is_deep, read_header
-from everymode.data.errors import DataError, DataWarning
+from everymode.data.errors import DataError, DataWarning, PairError
 from everymode.data.parallel import in_order
 from everymode.data.picture_files import is_jpeg
+from everymode.data.rows import LazyRows
 from everymode.data.source import Source, digest_of
 from everymode.data.synthetic import in_memory
 from everymode.data.value_range import Brightest
 
-__all__ = ["Request", "bombs_are_errors", "prepare", "survey"]
+__all__ = [
+    "DecodedRow",
+    "Request",
+    "assembled",
+    "bombs_are_errors",
+    "choose_decoding",
+    "decode_all",
+    "prepare",
+    "survey",
+]
 
 CHUNK_BYTES = 2**22
 LARGEST_CHUNK = 64
@@ -65,6 +75,24 @@ class Request:
             f"Wish(resolution={self.resolution!r}, channels={self.channels!r}, fit={self.fit!r}, "
             f"background={self.background!r})"
         )
+
+
+class DecodedRow(NamedTuple):
+    """Result of decoding one image.
+
+    Attributes:
+        pixels: uint8 [C, H, W].
+        enlargement: factor of enlargement.
+        brightest: largest value (see `brightest_of`).
+        deep: whether the image has more than 8 bits per value.
+        jpeg: whether it is stored as JPEG.
+    """
+
+    pixels: np.ndarray
+    enlargement: float
+    brightest: int
+    deep: bool
+    jpeg: bool
 
 
 class _Decoded(NamedTuple):
@@ -137,12 +165,20 @@ def prepare(
         folder = entry_folder(cache_folder(cache_dir), source.name, key)
         cached = read_entry(folder)  # of a temporary folder, if the other one can't be written
         if cached is None:
-            decoding = _choose_decoding(source, request, workers=workers, progress=progress)
-            cached = _decode_all(source, decoding, folder, workers=workers, progress=progress)
-    return _assembled(source, *cached)
+            decoding = choose_decoding(source, request, workers=workers, progress=progress)
+            cached = decode_all(
+                source,
+                (decoding.channels, *decoding.resolution),
+                lambda i: _decode_row(source, decoding, i),
+                folder,
+                workers=workers,
+                progress=progress,
+            )
+    return assembled(source, *cached)
 
 
-def _assembled(source: Source, images: np.ndarray, entry: CacheEntry) -> Dataset:
+def assembled(source: Source, images: np.ndarray | LazyRows, entry: CacheEntry) -> Dataset:
+    """Return the dataset of the decoded images of `source`, with notes on what decoding found."""
     readable = np.ones(len(source), bool)
     readable[[index for index, _, _ in entry.unreadable]] = False
     labels = source.labels[readable]
@@ -192,7 +228,7 @@ def _header(source: Source, i: int) -> Header | Unreadable:
         return Unreadable(source.items[i], reason_of(error, source.items[i]))
 
 
-def _choose_decoding(source: Source, request: Request, *, workers: int | None, progress: bool) -> Decoding:
+def choose_decoding(source: Source, request: Request, *, workers: int | None, progress: bool) -> Decoding:
     """Complete a request, with the headers of all images where the user set no resolution or channels."""
     resolution, channels = request.resolution, request.channels
     if resolution is None or channels is None:
@@ -226,10 +262,28 @@ def _common_size(name: str, headers: Sequence[Header]) -> tuple[int, int]:
     return size
 
 
-def _decode_all(
-    source: Source, decoding: Decoding, folder: Path, *, workers: int | None, progress: bool
+def decode_all(
+    source: Source,
+    row_shape: tuple[int, int, int],
+    decode_row: Callable[[int], DecodedRow],
+    folder: Path,
+    *,
+    workers: int | None,
+    progress: bool,
 ) -> tuple[np.ndarray, CacheEntry]:
-    row_shape = (decoding.channels, *decoding.resolution)
+    """Decode the images of `source` into the cache entry in `folder`, or read it if another process has written it.
+
+    Args:
+        source: images, of which only the names are used.
+        row_shape: (C, H, W) of one decoded row.
+        decode_row: function that decodes image i, called from several threads; if it raises anything but a PairError,
+            the image is skipped.
+        folder: path from `entry_folder`.
+        workers, progress: as in `open_images`.
+
+    Raises:
+        DataError: if more than 1 % of the images are unreadable, or a pair doesn't fit together.
+    """
     chunk = max(1, min(LARGEST_CHUNK, CHUNK_BYTES // int(np.prod(row_shape))))
     total = hashlib.blake2b(repr(row_shape).encode(), digest_size=16)
     unreadable: list[tuple[int, str, str]] = []
@@ -240,7 +294,7 @@ def _decode_all(
     def write() -> Iterator[np.ndarray]:
         with bombs_are_errors():
             for result in in_order(
-                lambda images: _decode_range(source, decoding, images),
+                lambda images: _decode_range(source, row_shape, decode_row, images),
                 len(source),
                 chunk=chunk,
                 workers=workers,
@@ -277,8 +331,10 @@ def _decode_all(
     return images, entry
 
 
-def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded:
-    pixels = np.empty((len(images), decoding.channels, *decoding.resolution), np.uint8)
+def _decode_range(
+    source: Source, row_shape: tuple[int, int, int], decode_row: Callable[[int], DecodedRow], images: range
+) -> _Decoded:
+    pixels = np.empty((len(images), *row_shape), np.uint8)
     digests: list[bytes] = []
     unreadable: list[tuple[int, str, str]] = []
     enlargements: list[float] = []
@@ -286,18 +342,25 @@ def _decode_range(source: Source, decoding: Decoding, images: range) -> _Decoded
     jpegs = 0
     for i in images:
         try:
-            with source.open_image(i) as image:
-                deep, jpeg = is_deep(image), is_jpeg(image)
-                row, enlargement = decoded(image, decoding)
-                brightest.append((brightest_of(image, row, deep=deep), deep))
+            row = decode_row(i)
+        except PairError:
+            raise
         except Exception as error:  # damaged files make Pillow's readers raise nearly anything
             unreadable.append((i, source.items[i], reason_of(error, source.items[i])))
             continue
-        pixels[len(digests)] = row
-        jpegs += jpeg
-        digests.append(hashlib.blake2b(row.data, digest_size=16).digest())
-        enlargements.append(enlargement)
+        pixels[len(digests)] = row.pixels
+        jpegs += row.jpeg
+        digests.append(hashlib.blake2b(row.pixels.data, digest_size=16).digest())
+        enlargements.append(row.enlargement)
+        brightest.append((row.brightest, row.deep))
     return _Decoded(pixels[: len(digests)], digests, unreadable, enlargements, brightest, jpegs)
+
+
+def _decode_row(source: Source, decoding: Decoding, i: int) -> DecodedRow:
+    with source.open_image(i) as image:
+        deep, jpeg = is_deep(image), is_jpeg(image)
+        pixels, factor = decoded(image, decoding)
+        return DecodedRow(pixels, factor, brightest_of(image, pixels, deep=deep), deep, jpeg)
 
 
 def _reject(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:

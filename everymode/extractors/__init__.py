@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from everymode.extractors.finding import find_extractor
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
+    from everymode.extractors.vgg import Vgg19, vgg19
 
 __all__ = [
     "BICUBIC",
@@ -20,11 +21,13 @@ __all__ = [
     "Classifier",
     "Extractor",
     "ResizeRule",
+    "Vgg19",
     "extract",
     "find_extractor",
     "quantized",
     "resize_images",
     "train_classifier",
+    "vgg19",
     "with_channels",
 ]
 
@@ -35,11 +38,13 @@ _HOME = {
     "Extractor": "extractor",
     "ResizeRule": "resizing",
     "TENSORFLOW_BILINEAR": "resizing",
+    "Vgg19": "vgg",
     "extract": "extraction",
     "find_extractor": "finding",
     "quantized": "pixels",
     "resize_images": "resizing",
     "train_classifier": "classifiers",
+    "vgg19": "vgg",
     "with_channels": "pixels",
 }
 

@@ -81,6 +81,18 @@ def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple
     return tuple(whole_labels(block) for block in blocks)
 
 
+def without_edges(condition: Condition, num_classes: int | tuple[int, ...]) -> Condition:
+    """Return the label map of a condition (label map, edges) with one label block; other conditions unchanged.
+
+    Edges have a boolean or floating-point type: two tensors of integers would be two label blocks.
+    """
+    if not isinstance(condition, tuple) or len(condition) != 2 or len(block_sizes(num_classes)) != 1:
+        return condition
+    labels, edges = condition
+    is_edges = edges.dtype == torch.bool or edges.is_floating_point()
+    return labels if labels.dim() == 3 and is_edges and edges.shape == labels.shape else condition
+
+
 def whole_labels(labels: Tensor) -> Tensor:
     """Return labels of one block as int64.
 

@@ -227,7 +227,7 @@ def _trainer(
         world=world,
         progress=progress,
         stop=stop,
-        snapshot=lambda trainer: draw_samples(trainer, dataset, folder, choices.font),
+        snapshot=lambda trainer: draw_samples(trainer, dataset, folder, choices.font, held_out=held_out),
         on_nonfinite_rollback=choices.on_nonfinite_rollback,
         probe=SampleProbe(dataset, count=recipe.watch_samples, seed=recipe.seed, held_out=held_out),
         on_collapse=choices.on_collapse,

@@ -20,6 +20,7 @@ from everymode.game import UNLABELED
 from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
+from everymode.runs.condition_samples import draw_real_pairs, draw_translations
 from everymode.runs.data import open_source
 from everymode.runs.captions import augmentation_caption
 from everymode.runs.planning import Plan
@@ -37,12 +38,18 @@ FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"
 
 
 def draw_samples(
-    trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None
+    trainer: Trainer,
+    dataset: Dataset,
+    folder: RunFolder,
+    font: str | Path | None = None,
+    *,
+    held_out: Dataset | None = None,
 ) -> Path:
     """Write samples/step-NNNNNNN.png, an image with one row per class (at most 20) or a scatter plot of points.
 
     With several label blocks the rows are the classes of the first one, and the other labels are drawn at random. Class
-    names are drawn in the font file `font` (default: DejaVu Sans).
+    names are drawn in the font file `font` (default: DejaVu Sans). Generators of label maps or pictures are shown on
+    fixed examples, of `held_out` if there is such data (`draw_translations`).
 
     Returns:
         The path of the image.
@@ -50,6 +57,8 @@ def draw_samples(
     Raises:
         NotFinite: if a sample is not finite; nothing is written then.
     """
+    if trainer.game.labels.needs_examples:
+        return draw_translations(trainer, dataset, held_out, folder)
     path = folder.sample_picture(trainer.completed)
     with in_eval_mode(trainer.average):
         generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
@@ -74,6 +83,9 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str 
     Images have one row per class (at most 20) if there are labels; of several label blocks, the first one counts. Class
     names are drawn in the font file `font` (default: DejaVu Sans); if it lacks letters, a message says so.
     """
+    if trainer.game.labels.needs_examples:
+        draw_real_pairs(trainer, dataset, folder)
+        return
     with trainer.saying_if_refused("the picture of training images"):
         random = np.random.default_rng(stable_seed(trainer.recipe.seed, "reals"))
         if dataset.is_points:

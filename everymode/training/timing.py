@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import torch
 
-from everymode.game import Game, Turn
+from everymode.game import Condition, Game, Turn
 from everymode.training.moves import Part, Precision, frozen
 
 __all__ = ["seconds_per_step"]
@@ -47,7 +47,9 @@ def _pass(game: Game, part: Part, precision: Precision, *, generator_moves: bool
     """Compute the gradients of one player's losses on a micro-batch."""
     blocks, real = game.labels.num_labels, part.batch.real
     shape = (len(real), len(blocks)) if isinstance(blocks, tuple) else (len(real),)
-    labels = torch.zeros(shape, dtype=torch.long, device=real.device) if blocks else None
+    labels: Condition = torch.zeros(shape, dtype=torch.long, device=real.device) if blocks else None
+    if game.labels.needs_examples:  # its conditions come with the batch
+        labels = game.labels.assign(part.batch, game.discriminator, part.random)
     with frozen(game.discriminator) if generator_moves else nullcontext():
         with precision():
             with torch.set_grad_enabled(generator_moves):

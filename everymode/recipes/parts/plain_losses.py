@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from everymode.part import Head, Loss, LossPieces
+from everymode.part import Conditioning, Head, Loss, LossPieces
 
 if TYPE_CHECKING:
     from everymode.game import AdversarialLoss
@@ -47,6 +47,9 @@ class PlainLoss(Loss):
 
     def takes_unlabeled(self, recipe: Recipe) -> bool:
         return not self.needs_labels(recipe)
+
+    def takes_condition(self, kind: Conditioning) -> bool:
+        return kind == "labels" or self.head in (None, "scalar")
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         return LossPieces(self.adversarial(), self.head_for(recipe.num_labels))
@@ -128,6 +131,37 @@ class Relativistic(PlainLoss):
         from everymode.losses.adversarial import relativistic
 
         return relativistic()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativisticAverage(PlainLoss):
+    """Relativistic average loss: each score is compared with the mean score of the other side (ESRGAN)."""
+
+    formula: ClassVar[str] = "the relativistic average loss"
+    has_zero: ClassVar[bool] = False
+
+    def adversarial(self) -> AdversarialLoss:
+        from everymode.losses.relativistic_average import relativistic_average
+
+        return relativistic_average()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoAdversary(Loss):
+    """No adversarial loss: the generator is trained by its terms alone, and the discriminator not at all."""
+
+    called: ClassVar[str] = "--loss none"
+
+    def needs_labels(self, recipe: Recipe) -> bool:
+        return False
+
+    def takes_condition(self, kind: Conditioning) -> bool:
+        return kind != "labels"
+
+    def pieces(self, recipe: Recipe) -> LossPieces:
+        from everymode.networks.heads import ScalarHead
+
+        return LossPieces(None, ScalarHead)
 
 
 PROJECTION = Hinge(head="projection")

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from everymode.commands.advice import advice
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import whole_number
 from everymode.commands.value_range import ValueRange
 from everymode.resolution import parse_resolution
@@ -33,6 +34,7 @@ def check_data(
         ),
     ] = None,
     value_range: ValueRange = None,
+    layout: LayoutFlag = None,
     limit: Annotated[
         int | None,
         Parameter(help="Check a random subset of this many images (default: all).", converter=whole_number),
@@ -52,7 +54,13 @@ def check_data(
 
     try:
         report = check(
-            source, resolution=size, fit=fit, label_column=label_column, limit=limit, value_range=value_range
+            source,
+            resolution=size,
+            fit=fit,
+            label_column=label_column,
+            limit=limit,
+            value_range=value_range,
+            layout=layout,
         )
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
@@ -73,6 +81,7 @@ def check_data(
         label_column=label_column,
         fit=fit,
         value_range=value_range,
+        layout=layout,
         complete=limit is None or report.num_images < limit,
         gpu=torch.cuda.is_available(),
     )

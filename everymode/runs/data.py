@@ -76,7 +76,7 @@ def _open_by_column(
 
 
 def open_source(recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: bool) -> Dataset:
-    """Open the data at `source` with the recipe's resolution, fit, label column and value range.
+    """Open the data at `source` with the recipe's resolution, fit, label column, value range and layout.
 
     Args:
         recipe: the recipe to train.
@@ -93,6 +93,7 @@ def open_source(recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: 
         fit=recipe.fit,
         label_column=recipe.label_column or None,
         value_range=recipe.value_range,
+        layout=recipe.layout,
         labeled=labeled,
         progress=not quiet,
     )

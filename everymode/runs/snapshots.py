@@ -13,6 +13,7 @@ from torch import Tensor
 
 from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
+from everymode.data.layout import has_layout
 from everymode.draws import stable_seed
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
@@ -191,7 +192,8 @@ def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, qui
     name = plan.recipe.held_out
     if plan.held_out is not None or not isinstance(name, str) or not name:
         return plan.held_out
-    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet)
+    recipe = plan.recipe if has_layout(name) else replace(plan.recipe, layout=None)
+    held_out = open_source(recipe, name, labeled=False, quiet=quiet)
     for note in held_out.notes:
         say(f"held out: {note}")
     return _as_training(held_out, dataset, name)

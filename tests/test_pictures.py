@@ -143,9 +143,7 @@ def test_the_legend_says_which_curves_are_of_augmented_images(
         with monkeypatch.context() as patch:
             patch.setattr("everymode.pictures.save_figure", lambda figure, path: legends.append(figure))
             save_curves(records, tmp_path / "curves.png", augmented=augmented)
-    shown = [
-        {line.get_label() for panel in figure.axes for line in panel.get_lines()} for figure in legends
-    ]
+    shown = [{line.get_label() for panel in figure.axes for line in panel.get_lines()} for figure in legends]
     assert shown[0] == {"real", "fake", "held_out", "real_above_0", "r1"}
     augmented = {"real (augmented)", "fake (augmented)", "real_above_0 (augmented)"}
     assert shown[1] == {*augmented, "held_out", "r1"}

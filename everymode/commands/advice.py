@@ -50,7 +50,7 @@ def advice(
 
     Args:
         report: the report of the check.
-        source, resolution, label_column, fit, value_range, layout: the arguments of the check; the commands repeat them.
+        source, resolution, label_column, fit, value_range, layout: arguments of the check; the commands repeat them.
         complete: whether all images were checked; otherwise nothing that depends on their number is advised.
         gpu: whether this machine has a GPU; otherwise a small model is advised too.
     """

@@ -50,9 +50,7 @@ def best_score(folder: RunFolder) -> dict[str, Any] | None:
     wanted = (of_training or {}).get("metric")
     own = [score for score in scores if score.card == newest.card]
     chosen = min(own, key=lambda score: (wanted not in (score.metric, score.name), *_preference(score)))
-    rivals = [
-        score for score in scores if (score.name, score.protocol) == (chosen.name, chosen.protocol)
-    ]
+    rivals = [score for score in scores if (score.name, score.protocol) == (chosen.name, chosen.protocol)]
     return min(rivals, key=lambda score: score.value if score.lower else -score.value).record()
 
 

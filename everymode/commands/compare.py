@@ -65,7 +65,9 @@ def compare(
             say(f"plot: {plot_comparison(comparisons, plot)}")
     if any(each.ranks for each in comparisons):
         return Exit.DONE
-    if comparisons and (len(_subjects(named_cards)) == 1 or all(len(each.rankings) == 1 for each in comparisons)):
+    if comparisons and (
+        len(_subjects(named_cards)) == 1 or all(len(each.rankings) == 1 for each in comparisons)
+    ):
         return Exit.DONE  # there is nothing to rank
     return fail(
         "nothing could be compared: no two cards have the same protocol; evaluate them in the same way, or name the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -46,6 +46,12 @@ def check_data(
     the dataset).
     """
     size = None if resolution is None else parse_resolution(resolution)
+    settings: dict[str, Any] = {
+        "fit": fit,
+        "label_column": label_column,
+        "value_range": value_range,
+        "layout": layout,
+    }
     import torch
 
     from everymode.data import check, format_report
@@ -53,15 +59,7 @@ def check_data(
     from everymode.data.words import counted
 
     try:
-        report = check(
-            source,
-            resolution=size,
-            fit=fit,
-            label_column=label_column,
-            limit=limit,
-            value_range=value_range,
-            layout=layout,
-        )
+        report = check(source, resolution=size, limit=limit, **settings)
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
     say(format_report(report))
@@ -74,16 +72,7 @@ def check_data(
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
-    text = advice(
-        report,
-        source,
-        resolution=size,
-        label_column=label_column,
-        fit=fit,
-        value_range=value_range,
-        layout=layout,
-        complete=limit is None or report.num_images < limit,
-        gpu=torch.cuda.is_available(),
-    )
-    say(f"\n{text}")
+    complete = limit is None or report.num_images < limit
+    gpu = torch.cuda.is_available()
+    say(f"\n{advice(report, source, resolution=size, complete=complete, gpu=gpu, **settings)}")
     return Exit.DONE

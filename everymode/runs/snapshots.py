@@ -21,9 +21,9 @@ from everymode.game import UNLABELED
 from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
+from everymode.runs.captions import augmentation_caption
 from everymode.runs.condition_samples import draw_real_pairs, draw_translations
 from everymode.runs.data import open_source
-from everymode.runs.captions import augmentation_caption
 from everymode.runs.planning import Plan
 from everymode.sampling.generator import Generator
 from everymode.storage.run_folder import RunFolder

@@ -54,7 +54,7 @@ def _machine() -> str:
     with suppress(OSError):
         facts.append((_PROCESSES / "sys" / "kernel" / "random" / "boot_id").read_text())
     with suppress(OSError):
-        facts.append(os.readlink(_PROCESSES / "self" / "ns" / "pid"))
+        facts.append(str((_PROCESSES / "self" / "ns" / "pid").readlink()))
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

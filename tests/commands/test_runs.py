@@ -92,8 +92,12 @@ def test_a_killed_run_is_not_running(tmp_path: Path, capsys: pytest.CaptureFixtu
     (before.path / "status.json").write_text(json.dumps(status))
     states = {run.recipe: run.state for run in runs_in(tmp_path)}
     assert states == {
-        **{"a": "not running", "b": "not running", "c": "unknown"},
-        **{"d": "done", "e": "preparing", "f": "unknown"},
+        "a": "not running",
+        "b": "not running",
+        "c": "unknown",
+        "d": "done",
+        "e": "preparing",
+        "f": "unknown",
     }
     assert main(["runs", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()

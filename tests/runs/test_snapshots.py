@@ -78,7 +78,9 @@ def test_reals_are_augmented(tmp_path: Path) -> None:
 def test_the_caption_names_the_augmentation() -> None:
     assert augmentation_caption(None, "") == augmentation_caption(None, None) == ""
     assert augmentation_caption(abs, "translation,cutout").endswith("with augmentation translation,cutout")
-    assert augmentation_caption(abs, "ada,flip").endswith("augmentation ada,flip, whose strength is 0 at first")
+    assert augmentation_caption(abs, "ada,flip").endswith(
+        "augmentation ada,flip, whose strength is 0 at first"
+    )
     assert augmentation_caption(ToyRecipe(), "").endswith("with augmentation ToyRecipe")
 
 

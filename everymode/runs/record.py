@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 
 from everymode.data.dataset import Dataset
 from everymode.machine.distributed import World
+from everymode.numbers import respelled
 from everymode.recipe import Recipe
 from everymode.runs.differences import plain_record, same_source
 from everymode.sampling.record import FORMAT, part_names, record_of
@@ -49,7 +50,14 @@ def config_of(
     }
 
 
-def change_of(before: Recipe, now: Recipe, *, sources: tuple[str, str], step: int) -> dict[str, Any] | None:
+def change_of(
+    before: Recipe,
+    now: Recipe,
+    *,
+    sources: tuple[str, str],
+    step: int,
+    stored: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
     """Return the entry of config.json's "changes" for a resumed run, or None if nothing has changed.
 
     Args:
@@ -57,25 +65,63 @@ def change_of(before: Recipe, now: Recipe, *, sources: tuple[str, str], step: in
         now: the recipe from here on.
         sources: path or name of the data so far, and from here on.
         step: number of completed generator steps.
+        stored: the recipe's record in config.json, with its changes, in which another version may have omitted
+            hyper-parameters that it did not have; None = that of `before`.
     """
     old, new = plain_record(before), plain_record(now)
     numbers, parts = _changed(old["numbers"], new["numbers"]), _changed(old["parts"], new["parts"])
     had, has = part_names(old), part_names(new)
-    same_parts = [kind for kind in parts if had.get(kind) == has.get(kind)]
-    for kind in same_parts:
-        numbers |= _changed(old["parts"][kind]["numbers"], new["parts"][kind]["numbers"])
-    replaced = {kind: pair for kind, pair in parts.items() if kind not in same_parts}
-    applied = with_changes({"recipe": old, "changes": [{"numbers": numbers, "parts": replaced}]})["recipe"]
-    # Two parts may have a hyper-parameter of the same name, of which only one has changed.
-    replaced = {
-        kind: pair
-        for kind, pair in parts.items()
-        if kind in replaced or applied["parts"].get(kind) != new["parts"].get(kind)
-    }
+    replaced = [kind for kind in parts if had.get(kind) != has.get(kind)]
+    for kind in parts:
+        if kind not in replaced:
+            numbers |= _changed(old["parts"][kind]["numbers"], new["parts"][kind]["numbers"])
+    numbers, replaced = _applicable(numbers, replaced, old if stored is None else stored, old, new)
     changed: dict[str, Any] = {"numbers": numbers} if numbers else {}
-    changed |= {"parts": replaced} if replaced else {}
+    if replaced:
+        changed["parts"] = {kind: [old["parts"].get(kind), new["parts"].get(kind)] for kind in replaced}
     changed |= {} if same_source(*sources) else {"data": {"source": list(sources)}}
     return {"step": step, "command": sys.argv, **changed} if changed else None
+
+
+def _applicable(
+    numbers: dict[str, Any],
+    replaced: list[str],
+    stored: Mapping[str, Any],
+    old: dict[str, Any],
+    new: dict[str, Any],
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the numbers to change and the kinds of parts to replace that lead from the stored record to the new one.
+
+    A part is replaced instead of its numbers if the stored one lacks a changed number, or if another part has a
+    hyper-parameter of the same name that changes otherwise.
+    """
+    while True:
+        pairs = {kind: [None, new["parts"].get(kind)] for kind in replaced}
+        change = {"numbers": numbers, "parts": pairs}
+        applied = with_changes({"recipe": stored, "changes": [change]})["recipe"]["parts"]
+        wrong = [
+            kind
+            for kind, part in new["parts"].items()
+            if kind not in replaced and _numbers(applied.get(kind)) != _wanted(kind, part, stored, old)
+        ]
+        if not wrong:
+            return numbers, replaced
+        replaced = [*replaced, *wrong]
+        theirs = {name for kind in wrong for name in new["parts"][kind]["numbers"]}
+        numbers = {
+            name: pair for name, pair in numbers.items() if name in new["numbers"] or name not in theirs
+        }
+
+
+def _wanted(
+    kind: str, part: dict[str, Any], stored: Mapping[str, Any], old: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the numbers of a part after a change: the new ones, or, if the part does not change, the stored ones."""
+    return _numbers(stored["parts"].get(kind) if part == old["parts"].get(kind) else part)
+
+
+def _numbers(part: Mapping[str, Any] | None) -> dict[str, Any]:
+    return respelled((part or {}).get("numbers", {}))
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]:

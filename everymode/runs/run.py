@@ -196,8 +196,9 @@ def _record(plan: Plan, folder: RunFolder, config: dict[str, Any], step: int) ->
     if plan.folder is None:
         folder.write_config(config)
         return
-    before = str(folder.read_config()["data"]["source"])
-    change = change_of(plan.before, plan.recipe, sources=(before, plan.source), step=step)
+    written = folder.read_config()
+    sources = (str(written["data"]["source"]), plan.source)
+    change = change_of(plan.before, plan.recipe, sources=sources, step=step, stored=written["recipe"])
     if change is not None:
         folder.add_change(change)
 

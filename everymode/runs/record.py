@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from everymode.machine.distributed import World
 from everymode.numbers import respelled
 from everymode.recipe import Recipe
 from everymode.runs.differences import plain_record, same_source
+from everymode.runs.planning import Plan
 from everymode.sampling.record import FORMAT, part_names, record_of
 from everymode.storage.config_changes import with_changes
 from everymode.storage.run_folder import RunFolder
@@ -23,20 +25,15 @@ from everymode.version import __version__
 
 
 def config_of(
-    recipe: Recipe,
-    source: str,
-    dataset: Dataset,
-    device: torch.device,
-    world: World,
-    recipe_file: str | None,
+    plan: Plan, dataset: Dataset, device: torch.device, world: World, init_from: str | Path | None = None
 ) -> dict[str, Any]:
     """Return the content of a new run's config.json: all that is needed to repeat it and to build its generator."""
     return {
         "everymode": __version__,
         "format": FORMAT,
-        "recipe": {"file": recipe_file, **record_of(recipe)},
+        "recipe": {"file": plan.recipe_file, **record_of(plan.recipe)},
         "data": {
-            "source": source,
+            "source": plan.source,
             "fingerprint": dataset.fingerprint,
             "num_images": len(dataset),
             "image_shape": list(dataset.image_shape),
@@ -46,6 +43,7 @@ def config_of(
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "device": str(device),
         "processes": world.size,
+        "init_from": None if init_from is None else str(init_from),
         "command": sys.argv,
     }
 

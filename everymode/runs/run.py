@@ -21,6 +21,7 @@ from everymode.runs.data import order_of
 from everymode.runs.extending import restore_newest
 from everymode.runs.finished import finished_step
 from everymode.runs.matching import with_matching_run
+from everymode.runs.occupied import require_free
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
 from everymode.runs.resume_call import resume_call
@@ -82,7 +83,7 @@ def train(
             arrays (images, labels) (see `open_images`); None means the recipe's default data.
         out: folder in which a numbered run folder is created.
         resume: a run folder to resume, or "auto": the newest run in `out` of this recipe with these hyper-parameters
-            and parts on this data, if any (`steps` may be more than it was started with).
+            and parts on this data (and this `init_from`), if any (`steps` may be more than it was started with).
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
         device: "cpu", "cuda" or "cuda:1"; None means a GPU if there is one.
         on_nonfinite: what to do if a loss is not finite: "stop" or "rollback" (to the last good checkpoint, with half
@@ -116,7 +117,7 @@ def train(
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
         if str(resume) == "auto":
-            plan = with_matching_run(plan, dataset, Path(out), world)
+            plan = with_matching_run(plan, dataset, Path(out), world, init_from)
         rollback = on_nonfinite == "rollback"
         choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
@@ -157,9 +158,10 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
     """Train to the last step, in a new run folder in `out` or in the folder to resume."""
     order = order_of(plan.recipe, dataset)
-    config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
+    config = config_of(plan, dataset, choices.device, world, choices.init_from)
     check_folder(plan, dataset)
     if plan.folder is not None:
+        require_free(plan.folder, world)
         progress = Progress(plan.recipe.steps, verbose=choices.verbose)
         finished = finished_step(plan, world, progress)
         if finished is not None:

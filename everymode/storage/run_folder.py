@@ -36,6 +36,7 @@ _CONFIG: dict[str, Any] = {
         "classes": [str],
         "skipped": int,
     },
+    "init_from": (str, None),
     "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""

@@ -52,6 +52,22 @@ def test_a_full_run_after_a_try_is_a_run_of_its_own(
     assert f"{full.folder} differs in" in capsys.readouterr().out, "the newest other run is named"
 
 
+def test_a_run_from_other_networks_is_another_run(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = toy().folder
+    tuned = toy(init_from=first).folder
+    assert tuned != first
+    assert f"{first} differs in init_from (none, now {first}): starting" in capsys.readouterr().out
+    monkeypatch.chdir(first.parent)
+    assert toy(init_from=first.name, steps=3).folder == tuned
+    assert toy(steps=3).folder == first
+    config = json.loads((tuned / "config.json").read_text())
+    assert config.pop("init_from") == str(first)
+    (tuned / "config.json").write_text(json.dumps(config))  # of a version that did not record it
+    assert toy(steps=3).folder == tuned
+
+
 def test_other_data_are_named_and_moved_data_are_the_same(
     toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,7 +120,9 @@ def _say_learning_rates(before: float, now: float, trainer: Trainer) -> None:
     """Print that the learning rates change, because the last share of training is another one."""
     recipe, step = trainer.recipe, trainer.completed
     if now > before:
-        change = f"learning rates rise from {before:.3g} of the recipe's to {now:.3g} over {EASING_TICKS} ticks"
+        change = (
+            f"learning rates rise from {before:.3g} of the recipe's to {now:.3g} over {EASING_TICKS} ticks"
+        )
     else:
         change = f"learning rates at step {step}: {now:.3g} of the recipe's, not {before:.3g} as before"
     falls = f"they fall to 0 over the last {round(recipe.lr_decay * recipe.steps)} of {recipe.steps} steps"

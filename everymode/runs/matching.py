@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +66,9 @@ def _newest_match(plan: Plan, dataset: Dataset, out: Path, init_from: str | Path
         different = _origins(config, init_from) + _differences(plan, dataset, config, folder)
         if not different:
             return str(folder.path), ""
+        path = shlex.quote(str(folder.path))
         note = note or (
-            f"{folder.path} differs in {listed(different, MOST_SHOWN)}: starting a new run (--resume {folder.path} "
+            f"{folder.path} differs in {listed(different, MOST_SHOWN)}: starting a new run (--resume {path} "
             "continues that one)"
         )
     return "", note
@@ -95,7 +97,9 @@ def _origins(config: dict[str, Any], init_from: str | Path | None) -> list[str]:
     """Return the difference of the networks that a run was started from; empty if earlier versions didn't record it."""
     before, now = config.get("init_from"), None if init_from is None else str(init_from)
     same = before == now or (before is not None and now is not None and same_source(before, now))
-    return [] if same or "init_from" not in config else [f"init_from ({before or 'none'}, now {now or 'none'})"]
+    return (
+        [] if same or "init_from" not in config else [f"init_from ({before or 'none'}, now {now or 'none'})"]
+    )
 
 
 def _differences(plan: Plan, dataset: Dataset, config: dict[str, Any], folder: RunFolder) -> list[str]:

@@ -158,7 +158,7 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
     """Train to the last step, in a new run folder in `out` or in the folder to resume."""
     order = order_of(plan.recipe, dataset)
-    config = config_of(plan, dataset, choices.device, world, choices.init_from)
+    config = config_of(plan, dataset, choices.device, world, _init_from(plan, choices))
     check_folder(plan, dataset)
     if plan.folder is not None:
         require_free(plan.folder, world)
@@ -173,7 +173,7 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
         stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan, opened, dataset, order, folder, config, world, stop, choices)
-            restored = _restore_or_init(trainer, folder, choices.init_from)
+            restored = _restore_or_init(trainer, folder, _init_from(plan, choices))
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 _record(plan, folder, config, trainer.completed)
@@ -284,6 +284,13 @@ def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path 
     if init_from is not None:
         start_from(trainer, Path(init_from), trainer.progress.say)
     return False
+
+
+def _init_from(plan: Plan, choices: _Choices) -> str | Path | None:
+    """Return the run whose networks to start from; a run that was stopped before its first checkpoint has its own."""
+    if choices.init_from is None and plan.folder is not None:
+        return plan.folder.read_config().get("init_from")
+    return choices.init_from
 
 
 def _prepare(

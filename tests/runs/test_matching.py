@@ -137,3 +137,25 @@ def test_a_damaged_run_of_another_recipe_is_passed_by_and_one_of_this_recipe_is_
     (tmp_path / "runs" / "00001-toy-data" / "config.json").write_text("{")
     with pytest.raises(ValueError, match="00001-toy-data"):
         toy(steps=4, width=8)
+
+
+def test_values_that_are_written_differently_are_the_same() -> None:
+    recipe = everymode.recipes.find("omni-gan-32")
+    for first, second, same in (
+        ({"resolution": 32}, {"resolution": (32, 32)}, True),
+        ({"resolution": 32}, {"resolution": (32, 48)}, False),
+        ({"augmentation": ""}, {"augmentation": "none"}, True),
+        ({"augmentation": ""}, {"augmentation": None}, False),
+        ({"held_out": "photos"}, {"held_out": "./photos/"}, True),
+        ({"held_out": "."}, {"held_out": ""}, False),
+        ({"held_out": 0.1}, {"held_out": "photos"}, False),
+    ):
+        both = [plain_record(recipe.with_numbers(**numbers)) for numbers in (first, second)]
+        assert (differences(*both) == []) == same
+
+
+def test_the_command_of_the_note_can_be_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "my runs"
+    for width in (4, 5):
+        train(TRY, toy_data(), out, device="cpu", resume="auto", width=width)
+    assert f"(--resume '{out / '00000-toy-toy'}' continues that one)" in capsys.readouterr().out

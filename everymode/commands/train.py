@@ -136,7 +136,7 @@ def _train(
     try:
         run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        _print_resume_command(str(stopped), stopped.folder, settings)
+        _print_resume_command(stopped.text, stopped.folder, settings)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)

@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
+from everymode.data.layout import Layout
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.point_scores import points_card
@@ -111,6 +112,7 @@ def prepare_reference(
     resolution: int | str | Sequence[int] | None = None,
     fit: str = "crop",
     value_range: str | None = None,
+    layout: Layout | None = None,
     device: torch.device | str = "cpu",
     cache_dir: str | Path | None = None,
     verbose: bool = False,
@@ -120,7 +122,7 @@ def prepare_reference(
     Args:
         real: a path or name for `open_images`, or a `Dataset`.
         num: number of real images, a random subset with a fixed seed. Default: all (fast: 10,000).
-        fit, value_range: as for `open_images`.
+        fit, value_range, layout: as for `open_images`.
         device: device of the extractor.
         extractor, layer, max_features, fast, resolution: as in `Protocol`.
         cache_dir, verbose: as in `evaluate`.
@@ -133,7 +135,7 @@ def prepare_reference(
     """
     torch_device = checked_device(device)
     size = image_size(resolution)
-    dataset = open_data(real, resolution=size, fit=fit, value_range=value_range)
+    dataset = open_data(real, resolution=size, fit=fit, value_range=value_range, layout=layout)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)

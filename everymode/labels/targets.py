@@ -48,7 +48,7 @@ class TargetLabels(LabelSource):
         super().__init__()
         self.sizes = tuple(sizes)
         self.permuted = permuted
-        self.training = GivenLabels(self.sizes, counts, combinations=combinations)
+        self.of_training_data = GivenLabels(self.sizes, counts, combinations=combinations)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """Return (pictures, own labels [B, blocks]).
@@ -77,10 +77,10 @@ class TargetLabels(LabelSource):
 
     def draw_targets(self, random: Draws) -> Tensor:
         """Draw the labels [rows, blocks] of images of the training data, stream "fake labels"."""
-        return self.training.draw(random)
+        return self.of_training_data.draw(random)
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        return self.training.complete(labels, random)
+        return self.of_training_data.complete(labels, random)
 
 
 def changed_one_at_a_time(labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int] = ()) -> Tensor:

@@ -23,6 +23,8 @@ NAMES = {
     "attribute_classification relativistic_average cycle perceptual pixel encoder_divergence",
     "everymode.labels": "induced_means match_clusters guide_distance random_parts PartitionLabels FixedParts",
     "everymode.exchange": "load_released save_released",
+    "everymode.networks": "SpadeGenerator PatchDiscriminator StarGenerator StarDiscriminator SRGenerator "
+    "SRDiscriminator RRDBGenerator",
     "everymode.partitioner": "nt_xent partition_loss",
     "everymode.norms": "sparsity_aware_sigma compensation operator_norm normalize_weights",
     "everymode.metrics": "frechet_distance kernel_distance inception_score precision_recall density_coverage "

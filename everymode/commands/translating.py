@@ -64,7 +64,7 @@ class FromMaps:
         maps = torch.stack([map_ for _, (map_, _) in items])
         condition: Any = maps
         if self.instances is not None:
-            condition = (maps, torch.stack([edges for _, (_, edges) in items]))
+            condition = (maps, torch.stack([edges for _, (_, edges) in items if edges is not None]))
         images = self.generator.translate(condition, seed=self.seed, batch_size=len(items))
         for (path, _), image in zip(items, images, strict=True):
             yield path, to_pil(image)

@@ -48,8 +48,8 @@ def upscale(
     overlap: Annotated[
         int | None,
         Parameter(
-            help="Pixels of the small picture by which tiles overlap (default: the network's receptive radius, with which "
-            f"tiles don't change the result; {OVERLAP} if it is larger than a tile allows).",
+            help="Pixels of the small picture by which tiles overlap (default: the network's receptive radius, with "
+            f"which tiles don't change the result; {OVERLAP} if it is larger than a tile allows).",
             converter=whole_number,
         ),
     ] = None,

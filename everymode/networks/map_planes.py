@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.networks.sizes import Size
-
-VOID = 255
-"""Value of the pixels of a label map that have no class."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,14 @@ class MapPlanes:
         expected = 2 if self.extra_channels else 1
         if self.image_of(condition) is not None:
             items = items[:-1]
-        if len(items) != expected or not all(isinstance(item, Tensor) for item in items):
+        tensors = [item for item in items if isinstance(item, Tensor)]
+        if len(items) != expected or len(tensors) != expected:
             form = "(maps, edges)" if self.extra_channels else "int64 maps of shape [B, H, W]"
             raise ValueError(
                 f"{who} takes {form} as condition and was given {_described(condition)}; pass that, or build the "
                 f"network with another extra_channels (here {self.extra_channels})"
             )
-        maps = items[0]
-        assert isinstance(maps, Tensor)
+        maps = tensors[0]
         if maps.dim() != 3 or maps.is_floating_point() or maps.dtype == torch.bool:
             raise ValueError(
                 f"{who} takes label maps of integers and shape [B, H, W] and was given {_described(maps)}; pass the "
@@ -78,12 +76,11 @@ class MapPlanes:
             self._require_classes(maps, who)
         extras = None
         if self.extra_channels:
-            extras = items[1]
-            assert isinstance(extras, Tensor)
+            extras = tensors[1]
             extras = extras.unsqueeze(1) if extras.dim() == 3 else extras
             if extras.shape != (len(maps), self.extra_channels, *maps.shape[1:]):
                 raise ValueError(
-                    f"{who} was given edges of shape {tuple(items[1].shape)} for maps {tuple(maps.shape)}; pass "
+                    f"{who} was given edges of shape {tuple(tensors[1].shape)} for maps {tuple(maps.shape)}; pass "
                     f"{self.extra_channels} of the maps' size per map"
                 )
         return maps, extras

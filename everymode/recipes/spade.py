@@ -1,12 +1,12 @@
 """SPADE: images from label maps, with the losses and norms of Omni-GAN and Sparsity-Aware Normalization.
 
-Papers: Park, Liu, Wang, Zhu: Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019; Omni-GAN (section
-4.4: each pixel of a score map has K + 2 scores, mIoU on Cityscapes 62.21 -> 65.07); Sparsity-Aware Normalization (section
-4.2: FID on Cityscapes 63.65 -> 58.56).
+Papers: Park, Liu, Wang, Zhu: Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019; Omni-GAN
+(section 4.4: each pixel of a score map has K + 2 scores, mIoU on Cityscapes 62.21 -> 65.07); Sparsity-Aware
+Normalization (section 4.2: FID on Cityscapes 63.65 -> 58.56).
 
-Hyper-parameters: the published ones: 100 epochs at constant rates and 100 more in which they fall to zero (COCO: 100 in
-all), learning rates 1e-4 (G) and 4e-4 (D), Adam (0, 0.9), feature matching and perceptual loss with weight 10, no moving
-average. Batches of 16 (Cityscapes) and 32 images; the steps are for the number of images of each dataset.
+Hyper-parameters: the published ones: 100 epochs at constant rates and 100 more in which they fall to zero (COCO: 100
+in all), learning rates 1e-4 (G) and 4e-4 (D), Adam (0, 0.9), feature matching and perceptual loss with weight 10, no
+moving average. Batches of 16 (Cityscapes) and 32 images; the steps are for the number of images of each dataset.
 Differences from the published training: D is updated first, as everywhere here (there: G first), and both updates use
 the same fakes. In `spade-*` the critic has instance normalization and spectral normalization between its first and its
 last convolution, as published; the former cancels the latter, and SAN too (`everymode.norms.diagnose` reports it). So
@@ -58,7 +58,7 @@ class Spade(Networks):
     statistics: Literal["batch", "instance"] = "batch"
     """Statistics of the normalization layers."""
     dont_care: bool = False
-    """Whether pixels without a class (255) have an input channel of their own."""
+    """Whether pixels without a class (255) have a separate input channel."""
     map_to_critic: bool = True
     """Whether the critic gets the label map beside the image."""
     critic_width: int = 64
@@ -68,7 +68,7 @@ class Spade(Networks):
     critic_scales: int = 2
     """Number of critics, each of which sees the image at half the resolution of the one before."""
     critic_instance_norm: bool = False
-    """Whether the critic has instance normalization, as published, which cancels every weight normalization before it."""
+    """Whether the critic has instance normalization, as published; it cancels every weight normalization before it."""
     critic_spectral: bool = False
     """Whether the convolutions between the critic's first and last are spectrally normalized, as published."""
     circular_padding: bool = False
@@ -89,8 +89,8 @@ class Spade(Networks):
         norm = recipe.norm
         if self.critic_spectral and norm is not None and not isinstance(norm, NoNorm):
             raise ValueError(
-                "critic_spectral already normalizes the critic's inner convolutions: set critic_spectral to off, or norm "
-                "to none"
+                "critic_spectral already normalizes the critic's inner convolutions: set critic_spectral to off, or "
+                "norm to none"
             )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:

@@ -1,9 +1,9 @@
 """Super-resolution: sharp pictures from pictures of lower resolution, with SAN and the norms that it is compared with.
 
-Papers: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021 (section 4.1, equation 10, Table 8; released
-as `kligvasser/SANGAN`); Wang et al.: ESRGAN, ECCV workshops 2018 (released as `xinntao/BasicSR`).
+Papers: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021 (section 4.1, equation 10, Table 8;
+released as `kligvasser/SANGAN`); Wang et al.: ESRGAN, ECCV workshops 2018 (released as `xinntao/BasicSR`).
 
-Hyper-parameters: Adam 2e-4 (0.5, 0.9), batches of 32, 400,000 steps, both rates halved after an eighth, a quarter, a half
+Hyper-parameters: Adam 2e-4 (0.5, 0.9), batches of 32, 400,000 steps, both rates halved after an eighth, a quarter, half
 and three quarters of them; crops of 128 pixels, flipped at random. Loss of G: 0.01 L1 + perceptual + 0.1 (or 0.01:
 --adversarial) adversarial; pixels are in [-1, 1] here and in [0, 1] there, so the weight of L1 is 0.005. The
 perceptual term uses VGG-19's conv5_4 before the activation. ESRGAN: 23 dense blocks, a critic in VGG's style,

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELED, VOID, Condition
+from everymode.condition import UNLABELED, VOID, Condition
 
 _GOLDEN = 0.618033988749895
 """Part of the color circle between the hues of two consecutive classes, so that neighbors differ."""

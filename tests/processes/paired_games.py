@@ -38,7 +38,8 @@ def paired_data(
         )
     if kind == "pictures":
         scale = recipe.networks.magnification
-        small = random.integers(0, 256, (count, 3, height // scale, width // scale), dtype=np.uint8)
+        shape = (count, recipe.channels, height // scale, width // scale)
+        small = random.integers(0, 256, shape, dtype=np.uint8)
         paired = Paired(pictures=small)
     else:
         # coarse, so that neighbors often have one class; a few pixels of none

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from everymode.extractors.extraction import extract
     from everymode.extractors.extractor import Activations, Extractor
     from everymode.extractors.finding import find_extractor
+    from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
     from everymode.extractors.palettes import Palette, palette
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
@@ -28,6 +29,7 @@ __all__ = [
     "Classifier",
     "Extractor",
     "FittedSegmenter",
+    "Lite0Stages",
     "Palette",
     "ResizeRule",
     "SegmenterFacts",
@@ -35,6 +37,7 @@ __all__ = [
     "extract",
     "find_extractor",
     "fit_segmenter",
+    "lite0_perceptual",
     "palette",
     "quantized",
     "resize_images",
@@ -49,6 +52,7 @@ _HOME = {
     "BICUBIC": "resizing",
     "Classifier": "classifiers",
     "Extractor": "extractor",
+    "Lite0Stages": "lite0_stages",
     "FittedSegmenter": "segmenters",
     "Palette": "palettes",
     "ResizeRule": "resizing",
@@ -57,6 +61,7 @@ _HOME = {
     "Vgg19": "vgg",
     "extract": "extraction",
     "find_extractor": "finding",
+    "lite0_perceptual": "lite0_stages",
     "fit_segmenter": "segmenters",
     "palette": "palettes",
     "quantized": "pixels",

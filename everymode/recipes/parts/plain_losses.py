@@ -143,6 +143,13 @@ class RelativisticAverage(PlainLoss):
     formula: ClassVar[str] = "the relativistic average loss"
     has_zero: ClassVar[bool] = False
 
+    def check_in(self, recipe: Recipe) -> None:
+        if recipe.accumulation > 1:
+            raise ValueError(
+                f"{self.formula} compares with means over the whole batch, which accumulation divides into "
+                "micro-batches: set accumulation to 1"
+            )
+
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.relativistic_average import relativistic_average
 

@@ -110,7 +110,7 @@ def open_images(
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
     if (folders := pairs_at(path)) is not None:
-        _require_plain(path, label_column=label_column, value_range=value_range, layout=layout)
+        _require_plain(path, labeled, label_column, value_range=value_range, layout=layout)
         options |= {"fit": fit, "background": background, "channels": channels, "limit": limit}
         opened = open_pairs(
             folders.images, folders.maps, instances=folders.instances, resolution=resolution, **options
@@ -145,10 +145,12 @@ def pairs_at(path: PathOrName | Objects) -> PairFolders | None:
     return pair_folders(path)
 
 
-def _require_plain(path: object, *, label_column: str | None, **others: str | None) -> None:
-    """Check that no argument is set that pictures with label maps don't have."""
+def _require_plain(path: object, labeled: bool, label_column: str | None, **others: str | None) -> None:
+    """Check that nothing is requested that pictures with label maps don't have."""
     if label_column is not None:
         raise NoColumnsError(f"{path} holds pictures with label maps, without columns; omit label_column")
+    if labeled:
+        raise NoLabelsError(f"{path} holds pictures with label maps, without a label per picture")
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{path} holds pictures with label maps, which have no {name}; omit it")

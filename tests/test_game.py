@@ -464,7 +464,9 @@ def test_without_a_latent_code_nothing_is_drawn(latent_dim: int) -> None:
 @pytest.mark.parametrize("wrong", [None, (LABELS, REAL), (LABELS,)])
 def test_conditions_of_two_forms_are_refused(wrong: Condition) -> None:
     turn = a_turn(Counting(), condition=wrong, fake_condition=FAKE_LABELS)
-    with pytest.raises(ValueError, match=r"of one type: the label source returned \w+ for reals and Tensor for"):
+    with pytest.raises(
+        ValueError, match=r"of one type: the label source returned \w+ for reals and Tensor for"
+    ):
         assert turn.real_verdict
 
 

@@ -110,5 +110,7 @@ def test_maps_can_not_follow_a_custom_policy() -> None:
     def swirl(images: Tensor, random: Draws) -> Tensor:
         return images
 
-    with pytest.raises(ValueError, match="'swirl' may move pixels.*choose from color, translation and cutout"):
+    with pytest.raises(
+        ValueError, match="'swirl' may move pixels.*choose from color, translation and cutout"
+    ):
         diff_augment(color, swirl).move_maps(some_maps(), draws())

@@ -57,7 +57,9 @@ def test_a_fake_has_the_condition_of_the_real_image_of_its_row_and_nothing_is_dr
 
 @pytest.mark.parametrize("condition", [None, torch.tensor([1, -1, 0]), torch.zeros(3, 2, dtype=torch.long)])
 def test_labels_are_no_pairs(condition: Tensor | None) -> None:
-    with pytest.raises(ValueError, match=r"not paired with label maps or pictures: open them with open_pairs"):
+    with pytest.raises(
+        ValueError, match=r"not paired with label maps or pictures: open them with open_pairs"
+    ):
         assigned(PairedCondition(), condition)
 
 

@@ -39,7 +39,9 @@ def targets_of(of: LabelSource, labels: Tensor, random: Draws) -> Tensor:
     """Targets of a batch, whose pictures are those of the same rows."""
     batch = a_batch(labels)
     own = of.assign(batch, nn.Identity(), random)
-    assert isinstance(own, tuple) and own[0] is batch.real and torch.equal(own[1], labels.view(len(labels), -1))
+    assert (
+        isinstance(own, tuple) and own[0] is batch.real and torch.equal(own[1], labels.view(len(labels), -1))
+    )
     fake = of.for_fakes(batch.with_condition(own), random)
     assert isinstance(fake, tuple) and fake[0] is batch.real
     return fake[1]
@@ -68,7 +70,9 @@ def test_a_target_is_a_function_of_seed_step_and_row_alone() -> None:
 
 def test_targets_of_the_released_code_are_the_labels_of_the_batch_in_an_injected_order() -> None:
     own, order = stored("star_c_org"), stored("star_perm")
-    released = TargetLabels((2,) * own.shape[1], own.unique(dim=0), [1] * len(own.unique(dim=0)), permuted=True)
+    released = TargetLabels(
+        (2,) * own.shape[1], own.unique(dim=0), [1] * len(own.unique(dim=0)), permuted=True
+    )
     # uniform numbers whose ascending order is the permutation, or the permutation itself
     numbers = torch.empty(len(own)).scatter_(0, order, torch.arange(len(own)) / 10)
     assert not torch.equal(order, order.argsort()) and not torch.equal(own[order], own)

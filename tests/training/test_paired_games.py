@@ -54,7 +54,9 @@ def test_its_steps_are_those_of_the_pixel_loss_alone() -> None:
     for step in range(2):
         trainer.step()
         rows = trainer.order.indices(step)
-        mirror = Draws(recipe.seed, f"{step} discriminator 0", Rows.all(3), dtype=torch.float64).uniform("mirror")
+        mirror = Draws(recipe.seed, f"{step} discriminator 0", Rows.all(3), dtype=torch.float64).uniform(
+            "mirror"
+        )
         real = data.gather(rows, mirror=mirror < 0.5, dtype=torch.float64)
         small = data.gather_condition(rows, mirror=mirror < 0.5, dtype=torch.float64)
         optimizer.zero_grad()

@@ -111,6 +111,6 @@ def test_maps_can_not_follow_a_custom_policy() -> None:
         return images
 
     with pytest.raises(
-        ValueError, match="'swirl' may move pixels.*choose from color, translation and cutout"
+        ValueError, match=r"'swirl' may move pixels.*choose from color, translation and cutout"
     ):
         diff_augment(color, swirl).move_maps(some_maps(), draws())

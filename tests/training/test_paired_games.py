@@ -113,7 +113,7 @@ def _a_turn(trainer: Trainer) -> Turn:
 
 
 def test_without_an_adversary_there_is_no_realness() -> None:
-    with pytest.raises(ValueError, match="no adversarial loss|without an adversarial loss"):
+    with pytest.raises(ValueError, match=r"no adversarial loss|without an adversarial loss"):
         realness_of(_a_turn(paired_trainer("sr-pixel-photos")), "real")
 
 

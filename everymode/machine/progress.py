@@ -11,6 +11,7 @@ from tqdm import tqdm
 _SHOWN = {
     "discriminator/adversarial": "D",
     "generator/adversarial": "G",
+    "generator/pixel": "pixel",
     "judgment/real": "real",
     "judgment/fake": "fake",
     "pretext/loss": "loss",

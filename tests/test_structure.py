@@ -17,9 +17,10 @@ ROOT = Path(__file__).parents[1] / "everymode"
 FAMILIES = {"losses", "labels", "norms", "networks", "augment", "kmeans", "partitioner", "data", "metrics"}
 LEAVES = {
     *("augmentation_names", "decay", "draws", "fit", "game", "numbers", "old_names", "part", "pictures"),
-    *("precision", "resolution", "version"),
+    *("pixels", "precision", "resolution", "version"),
 }
-"""What any room may import, and kmeans: of ours they import nothing but each other."""
+"""What any room may import, and kmeans: of ours they import nothing but each other. `pixels` is a package because the
+root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
     *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
     *("exchange", *FAMILIES),

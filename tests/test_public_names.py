@@ -25,7 +25,10 @@ NAMES = {
     "everymode.partitioner": "nt_xent partition_loss",
     "everymode.norms": "sparsity_aware_sigma compensation operator_norm normalize_weights",
     "everymode.metrics": "frechet_distance kernel_distance inception_score precision_recall density_coverage "
-    "frechet_distance_per_class mode_coverage reverse_kl nmi purity psnr ssim",
+    "frechet_distance_per_class mode_coverage reverse_kl nmi purity psnr ssim confusion_matrix iou_per_class mean_iou "
+    "pixel_accuracy psnr_y ssim_y niqe niqe_features fit_niqe frechet_distance_by_domain segment_areas "
+    "segmentation_distance perceptual_distance rgb_to_lab lab_to_rgb",
+    "everymode.pixels": "bicubic_resize",
 }
 
 

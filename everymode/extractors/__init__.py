@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from everymode.extractors.extraction import extract
     from everymode.extractors.extractor import Activations, Extractor
     from everymode.extractors.finding import find_extractor
+    from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
     from everymode.extractors.palettes import Palette, palette
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
@@ -28,6 +29,7 @@ __all__ = [
     "Classifier",
     "Extractor",
     "FittedSegmenter",
+    "Lite0Stages",
     "Palette",
     "ResizeRule",
     "SegmenterFacts",
@@ -35,6 +37,7 @@ __all__ = [
     "extract",
     "find_extractor",
     "fit_segmenter",
+    "lite0_perceptual",
     "palette",
     "quantized",
     "resize_images",
@@ -51,6 +54,7 @@ _HOME = {
     "Extractor": "extractor",
     "FittedSegmenter": "segmenters",
     "Palette": "palettes",
+    "Lite0Stages": "lite0_stages",
     "ResizeRule": "resizing",
     "SegmenterFacts": "segmenters",
     "TENSORFLOW_BILINEAR": "resizing",
@@ -59,6 +63,7 @@ _HOME = {
     "find_extractor": "finding",
     "fit_segmenter": "segmenters",
     "palette": "palettes",
+    "lite0_perceptual": "lite0_stages",
     "quantized": "pixels",
     "resize_images": "resizing",
     "segmenter_facts": "segmenters",

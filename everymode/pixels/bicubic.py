@@ -79,8 +79,8 @@ def _targets(pixels: Tensor, scale_or_size: float | Sequence[int]) -> tuple[list
         scale = float(scale_or_size)
         if not 0.01 / max(inputs) <= scale < math.inf:
             raise ValueError(
-                f"the scale is {scale_or_size}; it must be positive and finite, such as 0.5 or 2, and leave a picture of "
-                f"{inputs[0]} x {inputs[1]} at least a hundredth of a pixel"
+                f"the scale is {scale_or_size}; it must be positive and finite, such as 0.5 or 2, and leave a picture "
+                f"of {inputs[0]} x {inputs[1]} at least a hundredth of a pixel"
             )
         # Rounded first: 0.07 * 100 is 7.000000000000001 in floating point and means 7.
         sizes = [max(1, math.ceil(round(scale * length, 9))) for length in inputs]

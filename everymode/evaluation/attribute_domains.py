@@ -85,9 +85,7 @@ def changes_of(labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int]
         exclusive: indices of two-valued blocks that exclude one another.
     """
     targets = changed_one_at_a_time(labels, sizes, exclusive=exclusive)
-    block_of_target = [
-        block for block, size in enumerate(sizes) for _ in range(size if size > 2 else 1)
-    ]
+    block_of_target = [block for block, size in enumerate(sizes) for _ in range(size if size > 2 else 1)]
     rows, blocks, wanted = [], [], []
     for block, target in zip(block_of_target, targets, strict=True):
         differing = (target != labels).any(1).nonzero()[:, 0]
@@ -128,14 +126,22 @@ def attribute_card(
     own = aligned_labels(test, attributes)
     complete = np.flatnonzero((own >= 0).all(1))
     if len(complete) < 2:
-        raise ValueError(f"{test.name} has fewer than 2 pictures with all of their labels: name other test data")
+        raise ValueError(
+            f"{test.name} has fewer than 2 pictures with all of their labels: name other test data"
+        )
     if len(complete) < len(test):
         test, own = test.subset(complete, name=test.name), own[complete]
     test = first_rows(test, protocol.num, FAST_IMAGES)
     own = aligned_labels(test, attributes)
     known = aligned_labels(training, attributes)
     judges = attribute_judges(
-        training, known, attributes.values, attributes.titles, settings=settings, device=device, cache_dir=cache_dir
+        training,
+        known,
+        attributes.values,
+        attributes.titles,
+        settings=settings,
+        device=device,
+        cache_dir=cache_dir,
     )
     tally = AttributeTally(judges, attributes.exclusive, device=device)
     reals = first_rows(training, protocol.num_real, protocol.max_features)
@@ -179,7 +185,9 @@ def attributes_of(data: Dataset, columns: str) -> Attributes:
         raise ValueError(f"{data.name} has no labels, which attribute transfer needs: name their columns")
     named = [each.strip() for each in columns.split(",") if each.strip()]
     titles = tuple(named) if len(named) == len(values) else tuple("/".join(each) for each in values)
-    hair = tuple(block for block, title in enumerate(titles) if title in HAIR_COLORS and len(values[block]) == 2)
+    hair = tuple(
+        block for block, title in enumerate(titles) if title in HAIR_COLORS and len(values[block]) == 2
+    )
     return Attributes(titles, tuple(map(tuple, values)), hair if len(hair) > 1 else ())
 
 
@@ -278,13 +286,13 @@ def _few(domains: Measured, reference: Reference) -> list[str]:
     warnings = []
     if missing:
         warnings.append(
-            f"{missing} of {len(parts)} pairs of domains have fewer than 2 images on a side, and no distance; the mean is "
-            "over the others"
+            f"{missing} of {len(parts)} pairs of domains have fewer than 2 images on a side, and no distance; the mean "
+            "is over the others"
         )
     if few:
         warnings.append(
-            f"{few} of {len(parts)} pairs of domains have at most {width} images on a side, for {width} features: their "
-            "distances are far above their values at large N; compare them at equal numbers only"
+            f"{few} of {len(parts)} pairs of domains have at most {width} images on a side, for {width} features: "
+            "their distances are far above their values at large N; compare them at equal numbers only"
         )
     return warnings
 

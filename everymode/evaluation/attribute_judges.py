@@ -94,7 +94,11 @@ class AttributeTally:
     """
 
     def __init__(
-        self, judges: Sequence[AttributeJudge], exclusive: Sequence[int] = (), *, device: torch.device | str = "cpu"
+        self,
+        judges: Sequence[AttributeJudge],
+        exclusive: Sequence[int] = (),
+        *,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.judges, self.exclusive, self.device = tuple(judges), tuple(exclusive), device
         self.start()

@@ -18,13 +18,22 @@ from everymode.evaluation.image_scores import (
     default_extractor,
     evaluate_images,
 )
+from everymode.evaluation.picture_games import picture_card
 from everymode.evaluation.point_scores import points_card
 from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAGES, Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import QUICK_METRICS
-from everymode.evaluation.sides import Side, Sides, open_data, open_sides
+from everymode.evaluation.sides import (
+    Opened,
+    Side,
+    Sides,
+    open_data,
+    open_sides,
+    require_sides,
+    with_generator,
+)
 from everymode.evaluation.streams import images_of_dataset, images_of_generator
 from everymode.extractors.extractor import Extractor
 from everymode.machine.device import checked_device, find_device
@@ -45,9 +54,13 @@ def evaluate(
     device: str | None = None,
     cache_dir: str | Path | None = None,
     verbose: bool = False,
+    maps: str | Path | None = None,
+    instances: str | Path | None = None,
     **choices: Any,
 ) -> ScoreCard:
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
+
+    A generator that needs pictures or label maps has other scores: see `picture_card`.
 
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
@@ -58,6 +71,7 @@ def evaluate(
         device: "cpu", "cuda" or "cuda:1"; None uses a GPU if there is one.
         cache_dir: folder where real statistics are cached. Default: $EVERYMODE_CACHE.
         verbose: whether to show progress bars on a terminal.
+        maps, instances: folders of the label maps and instance maps of `real`, for generators from label maps only.
         choices: fields of the protocol to change, as in metrics="fd,kd".
 
     Returns:
@@ -74,7 +88,26 @@ def evaluate(
     names = protocol.metric_names()
     protocol.check_counts()
     torch_device = find_device(device)
-    sides = open_sides(fake, real, protocol, recipe=recipe, device=torch_device)
+    require_sides(fake, real)
+    subject = with_generator(fake, ema=protocol.ema, recipe=recipe, device=torch_device)
+    if isinstance(subject, Opened) and subject.generator.labels.needs_examples:
+        return picture_card(
+            subject,
+            real,
+            protocol=protocol,
+            recipe=recipe,
+            maps=maps,
+            instances=instances,
+            device=torch_device,
+            cache_dir=cache_dir,
+            verbose=verbose,
+        )
+    if protocol.segmenter is not None or maps is not None or instances is not None:
+        raise ValueError(
+            "a segmenter and label maps belong to generators that draw images from label maps, which this is not: omit "
+            "--segmenter, --maps and --instances"
+        )
+    sides = open_sides(subject, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
         return points_card(
             sides.require_generator(),

@@ -93,18 +93,20 @@ def find_segmenter(
     file = Path(path).expanduser()
     if file.suffix not in (".safetensors", ".py"):
         raise ValueError(
-            f'there is no segmenter "{name}": choose fitted, a .safetensors file with the weights of a fitted segmenter, '
-            "or a .py file with a function segment(images) -> label maps"
+            f'there is no segmenter "{name}": choose fitted, a .safetensors file with the weights of a fitted '
+            "segmenter, or a .py file with a function segment(images) -> label maps"
         )
     if not file.is_file():
-        raise FileNotFoundError(f"there is no file {file} ({file.absolute()}) to load a segmenter from; check the path")
+        raise FileNotFoundError(
+            f"there is no file {file} ({file.absolute()}) to load a segmenter from; check the path"
+        )
     if file.suffix == ".py":
         return _custom(file, attribute)
     network = loaded_segmenter(file)
     if network.num_classes != num_classes:
         raise ValueError(
-            f"{file} segments {network.num_classes} classes, and the label maps have {num_classes}: choose a segmenter of "
-            "these classes"
+            f"{file} segments {network.num_classes} classes, and the label maps have {num_classes}: choose a segmenter "
+            "of these classes"
         )
     return SegmenterJudge(network, file.stem, network.weights_hash, {})
 
@@ -222,15 +224,13 @@ def segmented(judge: SegmenterJudge, images: Tensor, device: torch.device | str)
     """
     if isinstance(judge.segment, nn.Module):
         judge.segment.to(device)
-    maps = []
     with torch.no_grad():
-        for batch in image_batches(images):
-            maps.append(torch.as_tensor(judge.segment(batch.to(device).float() / 127.5 - 1)).cpu())
-    result = torch.cat(maps)
+        batches = (batch.to(device).float() / 127.5 - 1 for batch in image_batches(images))
+        result = torch.cat([torch.as_tensor(judge.segment(batch)).cpu() for batch in batches])
     wanted = (len(images), *images.shape[2:])
     if tuple(result.shape) != wanted or result.is_floating_point():
         raise ValueError(
-            f"the segmenter {judge.name} returns {result.dtype} {list(result.shape)} for images {list(images.shape)}; it "
-            f"must return integers {list(wanted)}, a class for each pixel (argmax of the logits)"
+            f"the segmenter {judge.name} returns {result.dtype} {list(result.shape)} for images {list(images.shape)}; "
+            f"it must return integers {list(wanted)}, a class for each pixel (argmax of the logits)"
         )
     return result

@@ -1,7 +1,7 @@
 """Evaluation of images generated from label maps: Frechet distance, and agreement of the maps that a segmenter finds.
 
-Papers measure mIoU with one confusion matrix over the set; the segmenter, the size of the maps and the classes change it
-more than most methods do, so all of them are part of the protocol.
+Papers measure mIoU with one confusion matrix over the set; the segmenter, the size of the maps and the classes change
+it more than most methods do, so all of them are part of the protocol.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from torch import Tensor
 
 from everymode.data.dataset import Dataset
 from everymode.data.paired import VOID
-from everymode.evaluation.image_scores import cached_reference, chosen_extractor, evaluate_images, progress_bar
+from everymode.evaluation.image_scores import (
+    cached_reference,
+    chosen_extractor,
+    evaluate_images,
+    progress_bar,
+)
 from everymode.evaluation.picture_sides import PictureSides, first_rows, uint8_rows
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.score_card import ScoreCard
@@ -67,7 +72,9 @@ class SegmentationTally:
         rows = np.arange(self.seen, self.seen + len(fakes))
         truth, others = self._maps(rows), self._maps((rows + 1) % len(self.data))
         of_fakes = segmented(self.judge, fakes, self.device)
-        of_reals = segmented(self.judge, uint8_rows(self.data, self.seen, self.seen + len(fakes)), self.device)
+        of_reals = segmented(
+            self.judge, uint8_rows(self.data, self.seen, self.seen + len(fakes)), self.device
+        )
         self.fake = self.fake + self._counts(of_fakes, truth)
         self.real = self.real + self._counts(of_reals, truth)
         self.other = self.other + self._counts(of_reals, others)
@@ -107,8 +114,8 @@ class SegmentationTally:
         if real is None or real >= 0.9:
             return []
         return [
-            f"the segmenter {self.judge.name} has a mIoU of {real:.3f} on real pictures, so it also misses what is right in "
-            "generated ones: name a better one with --segmenter FILE"
+            f"the segmenter {self.judge.name} has a mIoU of {real:.3f} on real pictures, so it also misses what is right "
+            "in generated ones: name a better one with --segmenter FILE"
         ]
 
     def _classes(self) -> dict[str, dict[str, Any]]:
@@ -198,7 +205,9 @@ def _generated(sides: PictureSides, test: Dataset, tally: SegmentationTally, *, 
     opened = sides.opened
 
     def take(rows: np.ndarray) -> Tensor:
-        images = [sides.translated(_condition(test, np.asarray([row]), edges=edges), int(row)) for row in rows]
+        images = [
+            sides.translated(_condition(test, np.asarray([row]), edges=edges), int(row)) for row in rows
+        ]
         return quantized(torch.cat(images))
 
     def batches() -> Iterator[Tensor]:
@@ -239,8 +248,8 @@ def _condition(data: Dataset, rows: np.ndarray, *, edges: bool) -> Tensor | tupl
 def _require_maps(data: Dataset, num_classes: int) -> None:
     if data.paired is None or data.paired.maps is None:
         raise ValueError(
-            f"{data.name} has no label maps, from which the generator draws: use a folder with images/ and maps/, or name "
-            "the folder of the maps with --maps"
+            f"{data.name} has no label maps, from which the generator draws: use a folder with images/ and maps/, or "
+            "name the folder of the maps with --maps"
         )
     if data.paired.num_classes > num_classes:
         raise ValueError(

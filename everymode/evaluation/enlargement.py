@@ -37,7 +37,7 @@ TILE = 128
 """Pixels of a small picture, besides the overlap, that pass through a generator at once."""
 LARGEST_OVERLAP = 64
 """Largest overlap of tiles; networks that see farther differ slightly from one pass over the picture."""
-NIQE_NOTE = "NIQE falls with any noise, so it says nothing without PSNR: compare it at equal PSNR, or with noise of equal PSNR"
+NIQE_NOTE = "NIQE falls with any noise: compare it at equal PSNR, or with that of noise of equal PSNR"
 
 
 class EnlargedPicture(NamedTuple):

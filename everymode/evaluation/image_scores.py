@@ -110,7 +110,7 @@ def cached_reference(
     *,
     layer: str | None,
     max_features: int,
-    device: torch.device,
+    device: torch.device | str,
     cache_dir: str | Path | None,
     verbose: bool,
 ) -> Reference:
@@ -128,7 +128,7 @@ def cached_reference(
 
 
 def chosen_extractor(
-    requested: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device
+    requested: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device | str
 ) -> Extractor:
     """Return the requested extractor, an object or a name; None means the default one for the real side `real`."""
     if isinstance(requested, Extractor):

@@ -96,6 +96,6 @@ def _require_meaning(sides: PictureSides, protocol: Protocol) -> None:
             raise ValueError(f"{flag} has no effect on this generator, since {SCORES[kind]}: omit it")
     if protocol.resolution is not None:
         raise ValueError(
-            "--resolution has no effect on this generator, which needs data of the resolution that it was trained with, "
-            "or complete pictures: omit it"
+            "--resolution has no effect on this generator, which needs data of the resolution of its training, or "
+            "complete pictures: omit it"
         )

@@ -195,7 +195,7 @@ def _network(tensors: dict[str, Tensor]) -> FittedSegmenter:
 
 def _custom(file: Path, attribute: str) -> SegmenterJudge:
     module = run_python_file(file, f"everymode_own_{file.stem}")
-    function = getattr(module, attribute, None)
+    function: Any = getattr(module, attribute, None)
     if not callable(function):
         raise ValueError(
             f"{file} has no function {attribute}: define {attribute}(images), from images [B, C, H, W] in [-1, 1] to "

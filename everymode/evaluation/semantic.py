@@ -114,8 +114,8 @@ class SegmentationTally:
         if real is None or real >= 0.9:
             return []
         return [
-            f"the segmenter {self.judge.name} has a mIoU of {real:.3f} on real pictures, so it also misses what is right "
-            "in generated ones: name a better one with --segmenter FILE"
+            f"the segmenter {self.judge.name} has a mIoU of {real:.3f} on real pictures, so it also misses what is "
+            "right in generated ones: name a better one with --segmenter FILE"
         ]
 
     def _classes(self) -> dict[str, dict[str, Any]]:

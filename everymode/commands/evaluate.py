@@ -38,8 +38,8 @@ def evaluate(
         str | None,
         Parameter(
             name=("--real", "--data"),
-            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need pictures or "
-            "label maps: test data (default: what the run held out).",
+            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need pictures "
+            "or label maps: test data (default: what the run held out).",
         ),
     ] = None,
     maps: Annotated[
@@ -66,8 +66,8 @@ def evaluate(
     Reads each side once; memory does not grow with the number of images. Statistics of the real images are cached in
     $EVERYMODE_CACHE, and computed again whenever the images, the extractor or the protocol change.
 
-    Runs that draw images from label maps, change attributes or enlarge pictures are scored on test data: by fd and mIoU,
-    by fd for each pair of domains and the accuracy of attributes, or by PSNR, SSIM and NIQE of luma.
+    Runs that draw images from label maps, change attributes or enlarge pictures are scored on test data: by fd and
+    mIoU, by fd for each pair of domains and the accuracy of attributes, or by PSNR, SSIM and NIQE of luma.
     """
     path = _one_of(subject, fake)
     protocol_flags.check()

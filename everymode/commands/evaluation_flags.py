@@ -115,8 +115,8 @@ class ProtocolFlags:
     segmenter: Annotated[
         str | None,
         Parameter(
-            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the training "
-            "pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
+            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the "
+            "training pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
             "segment(images) -> label maps (default: fitted).",
             metavar="fitted|FILE",
         ),

@@ -196,7 +196,7 @@ def _network(tensors: dict[str, Tensor]) -> FittedSegmenter:
 def _custom(file: Path, attribute: str) -> SegmenterJudge:
     module = run_python_file(file, f"everymode_own_{file.stem}")
     function: Any = getattr(module, attribute, None)
-    if not callable(function):
+    if not callable(function) or isinstance(function, type):
         raise ValueError(
             f"{file} has no function {attribute}: define {attribute}(images), from images [B, C, H, W] in [-1, 1] to "
             "integers [B, H, W]"

@@ -15,12 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.draws import Draws
 
 Policy = Callable[[Tensor, Draws], Tensor]
 """(images [B, C, H, W], draws of their rows) -> images of the same shape and dtype."""
-VOID = 255
-"""Class of the pixels of a label map that belong to no class."""
 
 
 class DiffAugment:

@@ -40,6 +40,8 @@ __all__ = [
     "choose_decoding",
     "decode_all",
     "prepare",
+    "reason_of",
+    "reject_unreadable",
     "survey",
 ]
 
@@ -302,8 +304,7 @@ def decode_all(
                 message=f"decoding {source.name} into the cache",
             ):
                 unreadable.extend(result.unreadable)
-                if len(unreadable) > MOST_UNREADABLE * len(source):
-                    _reject(source, unreadable)
+                reject_unreadable(source, unreadable)
                 enlargements.extend(result.enlargements)
                 jpegs.append(result.jpegs)
                 for largest, deep in result.brightest:
@@ -361,6 +362,20 @@ def _decode_row(source: Source, decoding: Decoding, i: int) -> DecodedRow:
         deep, jpeg = is_deep(image), is_jpeg(image)
         pixels, factor = decoded(image, decoding)
         return DecodedRow(pixels, factor, brightest_of(image, pixels, deep=deep), deep, jpeg)
+
+
+def reject_unreadable(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> None:
+    """Check that at most 1 % of the images of `source` are unreadable.
+
+    Args:
+        source: images.
+        unreadable: (index, name, reason) of the unreadable ones.
+
+    Raises:
+        DataError: if there are more.
+    """
+    if len(unreadable) > MOST_UNREADABLE * len(source):
+        _reject(source, unreadable)
 
 
 def _reject(source: Source, unreadable: Sequence[tuple[int, str, str]]) -> NoReturn:

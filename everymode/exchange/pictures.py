@@ -86,16 +86,13 @@ def save_pictures(network: nn.Module, layout: str) -> dict[str, Tensor]:
             continue
         path = name.removesuffix(".weight")
         parametrizations = weight_parametrizations(network.get_submodule(path))
-        if (
-            layout != "spade"
-            or len(parametrizations) != 1
-            or not isinstance(parametrizations[0], SpectralNorm)
-        ):
+        rule = parametrizations[0]
+        if layout != "spade" or len(parametrizations) != 1 or not isinstance(rule, SpectralNorm):
             raise ValueError(
                 f"{path} has a weight normalization that the released code of layout {layout!r} doesn't have; call "
                 "remove_normalization(network) on a copy first, and save that"
             )
-        weight, vector = values[f"{path}.parametrizations.weight.original"], parametrizations[0].u.flatten()
+        weight, vector = values[f"{path}.parametrizations.weight.original"], rule.u.flatten()
         saved[f"{released}_orig"] = weight
         saved[f"{released}_u"] = vector
         saved[f"{released}_v"] = _right_vector(weight, vector)

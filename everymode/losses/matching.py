@@ -49,7 +49,13 @@ def feature_matching() -> Term:
             raise ValueError(
                 "feature matching needs a discriminator whose Verdict holds features, and this one's has none"
             )
-        return feature_matching_loss(real[-1], fake[-1])
+        last_real, last_fake = real[-1], fake[-1]
+        if isinstance(last_real, tuple) or isinstance(last_fake, tuple):
+            raise ValueError(
+                "feature matching compares one layer of features, and this discriminator has features of several "
+                "scales: use paired feature matching (paired_matching_weight)"
+            )
+        return feature_matching_loss(last_real, last_fake)
 
     return term
 

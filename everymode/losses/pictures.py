@@ -82,13 +82,16 @@ def encoder_divergence(mean: Tensor, log_variance: Tensor, *, reduction: str = "
 def divergence() -> Term:
     """Return the generator's term `encoder_divergence` of the real images, by the generator's `encode`.
 
-    It is summed over the batch, as in SPADE's released code. The term raises ValueError if the generator has no encoder.
+    It is summed over the batch, as in SPADE's released code. The term raises ValueError if the generator has no
+    encoder.
     """
 
     def term(turn: Turn) -> Tensor:
         encode = getattr(turn.game.generator, "encode", None)
         if encode is None:
-            raise ValueError("the divergence needs a generator with an encoder, and this one has no method encode")
+            raise ValueError(
+                "the divergence needs a generator with an encoder, and this one has no method encode"
+            )
         return encoder_divergence(*encode(turn.batch.real))
 
     return term

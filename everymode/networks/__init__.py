@@ -27,6 +27,7 @@ from everymode.networks.initialization import (
     normal_initialization,
     orthogonal_initialization,
 )
+from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator
 from everymode.networks.map_planes import MapPlanes
 from everymode.networks.mlp import PointDiscriminator, PointGenerator
 from everymode.networks.packing import PackedDiscriminator
@@ -51,6 +52,8 @@ __all__ = [
     "EmbeddingHead",
     "ImplicitHead",
     "Initialization",
+    "LayeredDiscriminator",
+    "LayeredGenerator",
     "MapPlanes",
     "PackedDiscriminator",
     "PatchDiscriminator",

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.networks.sizes import Size
-
-VOID = 255
-"""Value of the pixels of a label map that have no class."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,8 @@ class MapPlanes:
 
         Args:
             condition: int64 maps [B, H, W] of values 0 to K - 1 and 255 (void; -1 is void without a plane); with
-                further maps (maps, edges), where edges are bool or float [B, H, W], or [B, extra_channels, H, W].
+                further maps (maps, edges), where edges are bool or float [B, H, W], or [B, extra_channels, H, W]. A
+                last item that is the image [B, C, h, w] is ignored: only an encoder uses it.
             who: subject of the error message.
         Returns:
             The maps [B, H, W], and the further maps [B, extra_channels, H, W] or None.
@@ -58,14 +57,16 @@ class MapPlanes:
         """
         items = condition if isinstance(condition, tuple) else (condition,)
         expected = 2 if self.extra_channels else 1
-        if len(items) != expected or not all(isinstance(item, Tensor) for item in items):
+        if self.image_of(condition) is not None:
+            items = items[:-1]
+        tensors = [item for item in items if isinstance(item, Tensor)]
+        if len(items) != expected or len(tensors) != expected:
             form = "(maps, edges)" if self.extra_channels else "int64 maps of shape [B, H, W]"
             raise ValueError(
                 f"{who} takes {form} as condition and was given {_described(condition)}; pass that, or build the "
                 f"network with another extra_channels (here {self.extra_channels})"
             )
-        maps = items[0]
-        assert isinstance(maps, Tensor)
+        maps = tensors[0]
         if maps.dim() != 3 or maps.is_floating_point() or maps.dtype == torch.bool:
             raise ValueError(
                 f"{who} takes label maps of integers and shape [B, H, W] and was given {_described(maps)}; pass the "
@@ -75,15 +76,22 @@ class MapPlanes:
             self._require_classes(maps, who)
         extras = None
         if self.extra_channels:
-            extras = items[1]
-            assert isinstance(extras, Tensor)
+            extras = tensors[1]
             extras = extras.unsqueeze(1) if extras.dim() == 3 else extras
             if extras.shape != (len(maps), self.extra_channels, *maps.shape[1:]):
                 raise ValueError(
-                    f"{who} was given edges of shape {tuple(items[1].shape)} for maps {tuple(maps.shape)}; pass "
+                    f"{who} was given edges of shape {tuple(tensors[1].shape)} for maps {tuple(maps.shape)}; pass "
                     f"{self.extra_channels} of the maps' size per map"
                 )
         return maps, extras
+
+    def image_of(self, condition: object) -> Tensor | None:
+        """Return the image that follows the maps of a condition, or None."""
+        expected = 2 if self.extra_channels else 1
+        if not isinstance(condition, tuple) or len(condition) != expected + 1:
+            return None
+        image = condition[-1]
+        return image if isinstance(image, Tensor) and image.dim() == 4 else None
 
     def planes(self, maps: Tensor, extras: Tensor | None, size: Size, dtype: torch.dtype) -> Tensor:
         """Return [B, channels, h, w]: the maps resized by nearest, then one-hot; then the further maps, resized alike.

@@ -109,8 +109,7 @@ class _Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         seen = [x]
-        for index, layer in enumerate(self.convolutions):
-            hidden = layer(torch.cat(seen, dim=1))
-            if index < 4:
-                seen.append(F.leaky_relu(hidden, SLOPE))
-        return x + RESIDUAL * hidden
+        *growing, last = self.convolutions
+        for layer in growing:
+            seen.append(F.leaky_relu(layer(torch.cat(seen, dim=1)), SLOPE))
+        return x + RESIDUAL * last(torch.cat(seen, dim=1))

@@ -106,7 +106,8 @@ class SpadeGenerator(nn.Module):
 
         Args:
             z: [B, latent_dim] with an encoder, otherwise None.
-            condition: label maps, or (maps, edges).
+            condition: label maps, or (maps, edges). With an encoder an image [B, channels, H, W] may follow, whose
+                encoded style is then drawn by means of z (reparametrization): mean + exp(log variance / 2) * z.
             size: (H, W); default: the native size. Without an encoder, any whose sides are multiples of
                 2 ** doublings.
         Raises:
@@ -125,7 +126,12 @@ class SpadeGenerator(nn.Module):
             require_no_latent(z, who)
             hidden = self.first(planes)
         else:
-            hidden = self.first(require_codes(z, self.latent_dim, who)).unflatten(1, (-1, *grid))
+            codes = require_codes(z, self.latent_dim, who)
+            image = self.maps.image_of(condition)
+            if image is not None:
+                mean, log_variance = self.encoder(image)
+                codes = mean + (log_variance / 2).exp() * codes
+            hidden = self.first(codes).unflatten(1, (-1, *grid))
         for block, doubles in zip(self.blocks, self.doubles, strict=True):
             if doubles:
                 hidden = F.interpolate(hidden, scale_factor=2)

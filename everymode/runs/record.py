@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from everymode.data.dataset import Dataset
+from everymode.data.shapes import ATTRIBUTES
 from everymode.machine.distributed import World
 from everymode.recipe import Recipe
 from everymode.runs.differences import plain_record, same_source
@@ -40,6 +41,8 @@ def config_of(
             "num_images": len(dataset),
             "image_shape": list(dataset.image_shape),
             "classes": list(dataset.classes),
+            "label_blocks": [list(names) for names in dataset.label_blocks],
+            "block_names": block_names(recipe, dataset),
             "skipped": dataset.num_skipped,
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
@@ -47,6 +50,16 @@ def config_of(
         "processes": world.size,
         "command": sys.argv,
     }
+
+
+def block_names(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """Return the name of each label block: its column, or its attribute of the built-in shapes; [] if unknown."""
+    columns = [name.strip() for name in recipe.label_column.split(",") if name.strip()]
+    if len(columns) == len(dataset.label_blocks):
+        return columns
+    blocks = [set(names) for names in dataset.label_blocks]
+    fitting = [[name for name, values in ATTRIBUTES.items() if block <= set(values)] for block in blocks]
+    return [names[0] for names in fitting] if fitting and all(fitting) else []
 
 
 def change_of(before: Recipe, now: Recipe, *, sources: tuple[str, str], step: int) -> dict[str, Any] | None:

@@ -161,7 +161,7 @@ class Generator:
         return cast(int, self.network.latent_dim)
 
     def translate(self, condition: Condition, *, seed: int = 0, batch_size: int = 16) -> Tensor:
-        """Return the images for label maps, pictures, or pictures with attributes (`sampling.translation.translate`)."""
+        """Return the images for label maps, pictures, or pictures with attributes (`translation.translate`)."""
         return translate(self, condition, seed=seed, batch_size=batch_size)
 
     def conditions(self, given: Tensor | None, draws: Sequence[Draws]) -> Condition:

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def translate(
-    generator: Generator, condition: Condition, *, seed: int = 0, batch_size: int = 16
-) -> Tensor:
+def translate(generator: Generator, condition: Condition, *, seed: int = 0, batch_size: int = 16) -> Tensor:
     """Return the generator's images [n, C, H, W] in [-1, 1] for n conditions, on the CPU.
 
     Args:

@@ -1,0 +1,106 @@
+"""Pictures that `translate` and `upscale` read, the generator that they load, and the names of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from everymode.part import Conditioning
+    from everymode.recipe import Recipe
+    from everymode.sampling.generator import Generator
+
+_TAKES: dict[str, str] = {
+    "labels": "draws samples from noise and labels: use `everymode sample`",
+    "maps": "draws images from label maps: use `everymode translate`",
+    "pictures": "enlarges pictures: use `everymode upscale`",
+    "attributes": "changes attributes of pictures: use `everymode translate`",
+}
+
+
+def loaded(
+    source: Path, recipe: str | None, device: str, *, kinds: tuple[Conditioning, ...], command: str
+) -> Generator:
+    """Load a generator that takes one of these kinds of condition.
+
+    Raises:
+        ValueError: if it takes another kind.
+        FileNotFoundError: if there is no generator.
+    """
+    from everymode.commands.sample import load_generator
+
+    generator = load_generator(source, recipe, device)
+    networks = recipe_of_generator(generator, recipe).networks
+    taken = "labels" if networks is None else networks.conditioned_on
+    if taken not in kinds:
+        raise ValueError(f"{source} can't {command}: this generator {_TAKES[taken]}")
+    return generator
+
+
+def recipe_of_generator(generator: Generator, recipe: str | None) -> Recipe:
+    """Return the recipe of a generator.
+
+    Args:
+        recipe: the Python file that defines it, for a custom one.
+    """
+    from everymode.recipes import find
+    from everymode.sampling.record import recipe_of
+
+    return recipe_of(generator.config, None if recipe is None else find(recipe))
+
+
+def picture_paths(path: Path) -> list[Path]:
+    """Return the image files at a path: the file itself, or those in a folder and its folders, by name.
+
+    Raises:
+        FileNotFoundError: if there is no such path, or no image in the folder.
+    """
+    from everymode.data.formats import is_image_name
+
+    path = path.expanduser()
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path} does not exist: name a picture or a folder of pictures")
+    files = sorted(each for each in path.rglob("*") if each.is_file() and is_image_name(each.name))
+    if not files:
+        raise FileNotFoundError(f"{path} holds no pictures: name a picture or a folder of pictures")
+    return files
+
+
+def result_path(path: Path, root: Path, out: Path) -> Path:
+    """Return the path of the result for an image file: in `out`, with the same folders and name, as .png."""
+    root = root.expanduser()
+    relative = Path(path.name) if path == root else path.relative_to(root)
+    target = out / relative.with_suffix(".png")
+    if target.resolve() == path.resolve():
+        raise ValueError(f"the result would replace {path}: choose another --out")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def read_picture(path: Path) -> Tensor:
+    """Return a picture [3, H, W] in [-1, 1]: turned upright, on white where it is transparent.
+
+    Raises:
+        ValueError: if it has too many pixels.
+        OSError: if it is damaged (Pillow may raise other errors, too).
+    """
+    import torch
+
+    from everymode.data.decode import Decoding, decoded, read_header
+    from everymode.data.picture_files import opened_picture
+
+    with opened_picture(path) as image:
+        header = read_header(image)
+        pixels, _ = decoded(image, Decoding((header.height, header.width), 3, "crop", (255, 255, 255)))
+    return torch.from_numpy(pixels).float() / 127.5 - 1
+
+
+def batches(files: list[Path], size: int) -> Iterator[list[Path]]:
+    """Yield the files in lists of at most `size`."""
+    for start in range(0, len(files), size):
+        yield files[start : start + size]

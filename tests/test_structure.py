@@ -39,6 +39,7 @@ BELOW_RUNS = {
 MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
     "machine": set(),
+    "pixels": set(),
     "recipe": {"augment", "networks"},
     **{family: set() for family in FAMILIES},
     "networks": {"norms"},

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.attribute_judges import AttributeTally, attribute_judges
+from everymode.evaluation.attribute_judges import AttributeTally, train_attribute_judges
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.image_scores import cached_reference, chosen_extractor, progress_bar
 from everymode.evaluation.picture_sides import PictureSides, first_rows
@@ -134,7 +134,7 @@ def attribute_card(
     test = first_rows(test, protocol.num, FAST_IMAGES)
     own = aligned_labels(test, attributes)
     known = aligned_labels(training, attributes)
-    judges = attribute_judges(
+    judges = train_attribute_judges(
         training,
         known,
         attributes.values,

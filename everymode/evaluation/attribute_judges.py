@@ -19,7 +19,7 @@ from everymode.evaluation.scoring import Measured
 from everymode.extractors.classifier_training import ClassifierSettings
 from everymode.extractors.classifiers import Classifier, predicted_labels, train_classifier
 
-__all__ = ["AttributeJudge", "AttributeTally", "attribute_judges"]
+__all__ = ["AttributeJudge", "AttributeTally", "train_attribute_judges"]
 
 GOOD = 0.9
 """Accuracy on real test pictures below which a warning says that a classifier is no good judge."""
@@ -41,7 +41,7 @@ class AttributeJudge(NamedTuple):
     classifier: Classifier
 
 
-def attribute_judges(
+def train_attribute_judges(
     data: Dataset,
     labels: np.ndarray,
     blocks: Sequence[Sequence[str]],

@@ -173,6 +173,12 @@ def open_sides(
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
     fit, label_column, value_range = "crop", "", protocol.value_range
+    for each in generators:
+        if each.generator.labels.needs_examples:
+            raise ValueError(
+                "truncation curves, nearest images and comparisons of two generators need images that are drawn from seeds "
+                "alone, and this generator draws from label maps or pictures: evaluate it by itself, on test data"
+            )
     if generators:
         shape = generators[0].generator.sample(1).shape
         if len(shape) == 4 and size is None:

@@ -68,7 +68,10 @@ class Enlarging(Networks):
             )
 
     def check_in(self, recipe: Recipe) -> None:
-        if any(side % self.scale for side in recipe.size):
+        height, width = recipe.size
+        if height != width:
+            raise ValueError(f"crops are square: set resolution to one number, not {recipe.resolution}")
+        if height % self.scale:
             raise ValueError(
                 f"crops of {recipe.resolution} pixels can't be {self.scale} times a whole number of pixels: set "
                 f"resolution to a multiple of {self.scale}"

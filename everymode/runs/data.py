@@ -117,7 +117,7 @@ def _open_paired(recipe: Recipe, source: str, *, quiet: bool, training: bool) ->
     kind = "labels" if networks is None else networks.conditioned_on
     if kind == "pictures":
         assert networks is not None
-        return open_sharp(source, scale=networks.magnification, crop=recipe.size, progress=not quiet)
+        return open_sharp(source, scale=networks.magnification, crop=recipe.size[0], progress=not quiet)
     if kind != "maps" or not isinstance(labels, Maps):
         return None
     if not (training and labels.maps):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from everymode.data import check, format_report
 from everymode.data import pairs as pairs_module
 from everymode.data.dataset import Dataset
 from everymode.data.errors import DataError, NoColumnsError, PairError
@@ -234,7 +235,7 @@ def test_damaged_files_are_counted_as_elsewhere(tmp_path: Path) -> None:
 def test_a_damaged_pair_is_skipped_with_both_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("everymode.data.prepare.MOST_UNREADABLE", 0.5)
+    monkeypatch.setattr("everymode.data.row_decoding.MOST_UNREADABLE", 0.5)
     root = _folder(tmp_path)
     (root / "maps" / "0.png").write_bytes(b"not a picture")
     with pytest.warns(UserWarning, match="1 of 3 images can't be read and are skipped"):
@@ -273,3 +274,8 @@ def test_wrong_folders_and_arguments_are_rejected(tmp_path: Path) -> None:
     _save(root / "one" / "0.png", _scene(0)[0])
     with pytest.raises(PairError, match="every pixel of every map is 255"):
         open_pairs(root / "one", maps, progress=False)
+
+
+def test_the_pictures_of_pairs_are_checked(tmp_path: Path) -> None:
+    report = check(_folder(tmp_path), progress=False)
+    assert "3 images" in format_report(report)

@@ -31,7 +31,9 @@ class Sides(PictureSides):
 
 @pytest.fixture(scope="module")
 def card(tmp_path_factory):
-    recipe = find("stargan-shapes").with_numbers(num_classes=(3, 2), resolution=8, held_out="", label_column="red,green")
+    recipe = find("stargan-shapes").with_numbers(
+        num_classes=(3, 2), resolution=8, held_out="", label_column="red,green"
+    )
     labels = TargetLabels((3, 2), [(0, 0)], [1.0])
     sides = picture_sides(opened(Repainter(), labels, recipe, "memory"), painted(30, seed=1))
     return attribute_card(
@@ -54,7 +56,10 @@ def test_one_attribute_is_reached_and_the_other_one_is_not(card) -> None:
 
 def test_each_pair_of_domains_is_compared_with_training_images_of_the_target(card) -> None:
     parts = card.metrics["fd-by-domain-random-8"].details["parts"]
-    assert all(sum(a != b for a, b in zip(*(side.split(", ") for side in pair.split(" -> ")), strict=True)) == 1 for pair in parts)
+    assert all(
+        sum(a != b for a, b in zip(*(side.split(", ") for side in pair.split(" -> ")), strict=True)) == 1
+        for pair in parts
+    )
     training, test = painted(80), painted(30, seed=1)
     extractor = find_extractor("random:8")
     real = training.images[(training.labels == (2, 1)).all(1)]

@@ -30,13 +30,19 @@ def photograph(seed: int, size: tuple[int, int]) -> torch.Tensor:
 
 def test_every_picture_and_the_mean_are_scored_beside_bicubic() -> None:
     sharp = [photograph(seed, (200, 196)) for seed in range(2)]
-    low = [torch.as_tensor(bicubic_resize(each.double(), 0.5)).round().clamp(0, 255).to(torch.uint8) for each in sharp]
+    low = [
+        torch.as_tensor(bicubic_resize(each.double(), 0.5)).round().clamp(0, 255).to(torch.uint8)
+        for each in sharp
+    ]
     bicubic = [bicubic_enlarged(each, 2) for each in low]
     better = [((a.int() + b.int()) // 2).to(torch.uint8) for a, b in zip(sharp, bicubic, strict=True)]
     pictures = [EnlargedPicture("one", a, b, c) for a, b, c in zip(sharp, better, bicubic, strict=True)]
     scores, warnings = enlargement_scores(pictures, 2, perceptual=False)
     for name, function in (("psnr-y", psnr_y), ("ssim-y", ssim_y)):
-        values, of_bicubic = ([float(function(x[None], y[None], 2)[0]) for x, y in zip(side, sharp, strict=True)] for side in (better, bicubic))
+        values, of_bicubic = (
+            [float(function(x[None], y[None], 2)[0]) for x, y in zip(side, sharp, strict=True)]
+            for side in (better, bicubic)
+        )
         assert scores[name].value == pytest.approx(sum(values) / 2)
         assert scores[name].details["bicubic"] == pytest.approx(sum(of_bicubic) / 2)
         assert scores[name].value > scores[name].details["bicubic"]

@@ -19,7 +19,12 @@ def cache(tmp_path, monkeypatch):
 
 def test_evaluate_scores_a_generator_from_label_maps() -> None:
     card = evaluate(
-        gray_generator().generator, gray_maps(), segmenter=gray_levels, extractor="random:8", metrics="fd", num=6
+        gray_generator().generator,
+        gray_maps(),
+        segmenter=gray_levels,
+        extractor="random:8",
+        metrics="fd",
+        num=6,
     )
     assert list(card.metrics) == ["fd-random-8", "miou-gray_levels", "pixel-accuracy-gray_levels"]
     assert card.metrics["miou-gray_levels"].fake == 6

@@ -19,7 +19,11 @@ def sides(tmp_path, source="textures:samples=20", real=None, **numbers):
 
 def test_test_data_are_those_named_then_those_held_out_then_the_training_data(tmp_path) -> None:
     named = sides(tmp_path, real="textures:split=judge,samples=6")
-    assert (len(named.test()), named.on_training, named.real_source) == (6, False, "textures:split=judge,samples=6")
+    assert (len(named.test()), named.on_training, named.real_source) == (
+        6,
+        False,
+        "textures:split=judge,samples=6",
+    )
     other = sides(tmp_path, held_out="textures:split=test,samples=7")
     assert (len(other.test()), len(other.training()), other.on_training) == (7, 20, False)
     part = sides(tmp_path, held_out="0.25")

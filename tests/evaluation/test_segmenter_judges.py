@@ -44,7 +44,9 @@ def test_a_fitted_segmenter_is_cached_and_its_weights_can_be_named(tmp_path) -> 
 
 def test_a_python_file_defines_a_segmenter(tmp_path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text("def segment(images):\n    return (images[:, 0] > 0).long()\nother = segment\nnumber = 3\n")
+    file.write_text(
+        "def segment(images):\n    return (images[:, 0] > 0).long()\nother = segment\nnumber = 3\n"
+    )
     found = find_segmenter(str(file), never, 2)
     assert found.digest == hashlib.sha256(file.read_bytes()).hexdigest()
     images = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
@@ -69,7 +71,9 @@ def test_what_is_no_segmenter_is_rejected(tmp_path) -> None:
         find_segmenter("fitted", painted, 4)
 
 
-@pytest.mark.parametrize("wrong", [lambda x: x[:, 0], lambda x: gray_levels(x)[:, :4], lambda x: gray_levels(x)[:1]])
+@pytest.mark.parametrize(
+    "wrong", [lambda x: x[:, 0], lambda x: gray_levels(x)[:, :4], lambda x: gray_levels(x)[:1]]
+)
 def test_a_segmenter_must_return_a_class_for_each_pixel(wrong) -> None:
     images = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"must return integers \[3, 8, 8\]"):

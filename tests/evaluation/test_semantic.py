@@ -62,7 +62,12 @@ def test_cards_of_other_judges_maps_or_numbers_are_not_ranked_together() -> None
         "again": (card(picture_sides(gray_generator(swap={0: 1}), gray_maps())), 1),
         "maps": (card(picture_sides(gray_generator(), gray_maps(seed=1))), 2),
         "number": (card(picture_sides(gray_generator(), gray_maps()), num=8), 2),
-        "judge": (semantic_card(picture_sides(gray_generator(), gray_maps()), Protocol(extractor="random:8", segmenter=other)), 2),
+        "judge": (
+            semantic_card(
+                picture_sides(gray_generator(), gray_maps()), Protocol(extractor="random:8", segmenter=other)
+            ),
+            2,
+        ),
     }
     for name, (second, rankings) in pairs.items():
         compared = compare_cards([NamedCard("first", first), NamedCard(name, second)])

@@ -115,5 +115,7 @@ def saved(recipe: Recipe, folder: Path, source: str) -> Path:
     """A saved generator of a recipe, untrained."""
     game = recipe.build()
     return Generator(
-        game.generator, game.labels, config=opened(game.generator, game.labels, recipe, source).generator.config
+        game.generator,
+        game.labels,
+        config=opened(game.generator, game.labels, recipe, source).generator.config,
     ).save(folder)

@@ -192,6 +192,6 @@ def _when_first_used(load: Callable[[], Callable[[Tensor], Any]]) -> Callable[[T
 
 
 def _lite0() -> Callable[[Tensor], Any]:
-    from everymode.extractors.lite0 import stage_maps
+    from everymode.extractors.lite0_stages import Lite0Stages
 
-    return stage_maps()
+    return Lite0Stages()

@@ -38,8 +38,8 @@ def evaluate(
         str | None,
         Parameter(
             name=("--real", "--data"),
-            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need pictures "
-            "or label maps: test data (default: what the run held out).",
+            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need "
+            "pictures or label maps: test data (default: what the run held out).",
         ),
     ] = None,
     maps: Annotated[

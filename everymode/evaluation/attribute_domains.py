@@ -134,15 +134,19 @@ def attribute_card(
     test = first_rows(test, protocol.num, FAST_IMAGES)
     own = aligned_labels(test, attributes)
     known = aligned_labels(training, attributes)
-    judges = train_attribute_judges(
-        training,
-        known,
-        attributes.values,
-        attributes.titles,
-        settings=settings,
-        device=device,
-        cache_dir=cache_dir,
-    )
+    settings = settings or ClassifierSettings()
+    total = settings.steps * len(attributes.titles)
+    with progress_bar("steps of the classifiers", total, verbose, unit="step") as progress:
+        judges = train_attribute_judges(
+            training,
+            known,
+            attributes.values,
+            attributes.titles,
+            settings=settings,
+            device=device,
+            cache_dir=cache_dir,
+            progress=progress,
+        )
     tally = AttributeTally(judges, attributes.exclusive, device=device)
     reals = first_rows(training, protocol.num_real, protocol.max_features)
     reference = cached_reference(

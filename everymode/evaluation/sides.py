@@ -176,8 +176,8 @@ def open_sides(
     for each in generators:
         if each.generator.labels.needs_examples:
             raise ValueError(
-                "truncation curves, nearest images and comparisons of two generators need images that are drawn from seeds "
-                "alone, and this generator draws from label maps or pictures: evaluate it by itself, on test data"
+                "truncation curves, nearest images and comparisons of two generators need images that are drawn from "
+                "seeds alone, and this generator draws from label maps or pictures: evaluate it by itself, on test data"
             )
     if generators:
         shape = generators[0].generator.sample(1).shape

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 from picture_generators import GrayLevels, gray_generator, gray_maps, opened
+from PIL import Image
 
 from everymode.evaluation.picture_sides import first_rows, picture_sides
 from everymode.labels.pairs import PairedCondition

@@ -40,7 +40,7 @@ def config_of(
             "image_shape": list(dataset.image_shape),
             "classes": list(dataset.classes),
             "label_blocks": [list(names) for names in dataset.label_blocks],
-            "block_names": block_names(recipe, dataset),
+            "block_names": block_names(plan.recipe, dataset),
             "skipped": dataset.num_skipped,
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__},

@@ -145,12 +145,8 @@ def restore(
     """
     schedule = (schedule,) if isinstance(schedule, Stage) else tuple(schedule)
     _require(schedule, num, std, warm_up, betas, frozen_state, latent_weight)
+    _require_colors(target, keep_luminance)
     own_groups = groups_of(generator, groups, train_output=train_output, train_embedding=train_embedding)
-    if keep_luminance and target.shape[1:2] != (3,):
-        raise ValueError(
-            f"keep_luminance is set, but the target has shape {list(target.shape)}; it takes colored images, "
-            "[1, 3, h, w]"
-        )
     like = latent_like(generator)
     start = draw_candidates(generator, label, num, std, seed) if z is None else _start(z, label, generator)
     pose = posed(generator, discriminator, target, degrade, size, start)
@@ -261,4 +257,12 @@ def _require(
         raise ValueError(
             f"num is {num}, warm_up {warm_up}, std {std} and latent_weight {latent_weight}; each is finite and at "
             "least 0"
+        )
+
+
+def _require_colors(target: Tensor, keep_luminance: bool) -> None:
+    if keep_luminance and target.shape[1:2] != (3,):
+        raise ValueError(
+            f"keep_luminance is set, but the target has shape {list(target.shape)}; it takes colored images, "
+            "[1, 3, h, w]"
         )

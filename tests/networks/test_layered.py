@@ -32,8 +32,11 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.parts.catalog import PARTS, part_called
 
-PICTURES = ("spade", "stargan", "sr-resnet", "rrdb")
-IMAGE_PARTS = [name for name in PARTS["networks"] if name not in ("points", *PICTURES)]
+IMAGE_PARTS = [
+    name
+    for name in PARTS["networks"]
+    if name != "points" and part_called("networks", name).conditioned_on == "labels"
+]
 BIGGAN = {"size": (16, 8), "widths": (8, 16, 8), "latent_dim": 7, "num_classes": 3}
 OTHERS: dict[str, Callable[[], nn.Module]] = {
     "hierarchical": lambda: BigGANGenerator(**BIGGAN, shared_dim=4, hierarchical=True, attention=(4, 8)),

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from everymode.restoration.instance_statistics import add_instance_statistics
-from everymode.restoration.latent_search import best_candidate, draw_candidates
 from everymode.restoration.luminance import with_luminance
 from everymode.restoration.optimization import Callback, Losses, Optimization, Stop
 from everymode.restoration.players import (
@@ -33,6 +32,7 @@ from everymode.restoration.players import (
 )
 from everymode.restoration.problem import Degrade, Problem, posed
 from everymode.restoration.resampling import Size, resize
+from everymode.restoration.search import best_candidate, draw_candidates
 from everymode.restoration.stages import Stage
 
 

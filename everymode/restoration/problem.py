@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.restoration.feature_distance import feature_distance, feature_distances
+from everymode.restoration.distance import feature_distance, feature_distances
 from everymode.restoration.photo_size import center_crop, fitting_size, takes_rectangles
 from everymode.restoration.players import Critic, features_of, frozen, generate
 from everymode.restoration.resampling import Size, enlarge, resize

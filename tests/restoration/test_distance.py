@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_prior import vectors
 
-from everymode.restoration.feature_distance import feature_distance, feature_distances
+from everymode.restoration.distance import feature_distance, feature_distances
 
 
 def test_reference_vectors() -> None:

@@ -9,8 +9,8 @@ from tiny_prior import TinyGenerator, tiny_discriminator, tiny_generator, vector
 from torch import Tensor
 
 from everymode.restoration.degradations import grayscale
-from everymode.restoration.latent_search import latent_search
 from everymode.restoration.resampling import downsample
+from everymode.restoration.search import latent_search
 
 
 def target() -> Tensor:

@@ -24,6 +24,7 @@ from everymode.networks.initialization import (
     normal_initialization,
     orthogonal_initialization,
 )
+from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator
 from everymode.networks.mlp import PointDiscriminator, PointGenerator
 from everymode.networks.packing import PackedDiscriminator
 from everymode.networks.per_generator import PerGeneratorLinear
@@ -40,6 +41,8 @@ __all__ = [
     "EmbeddingHead",
     "ImplicitHead",
     "Initialization",
+    "LayeredDiscriminator",
+    "LayeredGenerator",
     "PackedDiscriminator",
     "PerGeneratorLinear",
     "PointDiscriminator",

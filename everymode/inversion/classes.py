@@ -69,8 +69,8 @@ ClassTarget = UnitRows | ClassLogits
 def class_target(generator: Any) -> ClassTarget | None:
     """Return how the classes of a generator are predicted.
 
-    The rows of its unit-norm table if it has one (Self-Conditioned GAN's generators), otherwise logits of its classes or label
-    blocks (BigGAN's); None for an unconditional generator.
+    The rows of its unit-norm table if it has one (Self-Conditioned GAN's generators), otherwise logits of its classes
+    or label blocks (BigGAN's); None for an unconditional generator.
 
     Raises:
         ValueError: if the generator does not state its classes.
@@ -83,7 +83,8 @@ def class_target(generator: Any) -> ClassTarget | None:
         raise ValueError(
             f"{type(generator).__name__} has no attribute num_classes; set it (None = unconditional), or pass classes="
         )
-    return None if generator.num_classes is None else ClassLogits(generator.num_classes)
+    num_classes: Any = generator.num_classes
+    return None if num_classes is None else ClassLogits(num_classes)
 
 
 def shared_rows(generator: nn.Module) -> UnitRows:

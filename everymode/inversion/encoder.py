@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -41,14 +41,16 @@ class Encoded(NamedTuple):
 class LayerEncoder(nn.Module):
     """Small network from the output of one layer (or images) to the output of an earlier one.
 
-    Two 3x3 convolutions with batch normalization and leaky ReLU, at the input's and at the output's size, and a 1x1 convolution.
+    Two 3x3 convolutions with batch normalization and leaky ReLU, at the input's and at the output's size, and a 1x1
+    convolution.
 
     Args:
         inputs: channels of its input.
         outputs: channels of its output.
         size: (h, w) of its output.
         width: channels in between.
-        normalize: whether each position's input is divided by its root mean square over channels (pixel normalization).
+        normalize: whether each position's input is divided by its root mean square over channels (pixel
+            normalization).
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class LayerEncoder(nn.Module):
         self.last = nn.Conv2d(width, outputs, 1)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the estimated output [B, outputs, h, w], and the last hidden maps averaged over positions [B, width]."""
+        """Return the estimated output [B, outputs, h, w], and the means of the last hidden maps [B, width]."""
         hidden = F.leaky_relu(self.first(pixel_normalized(h) if self.normalize else h), NEGATIVE_SLOPE)
         hidden = F.leaky_relu(self.second(F.adaptive_avg_pool2d(hidden, self.size)), NEGATIVE_SLOPE)
         return self.last(hidden), hidden.mean((2, 3))
@@ -70,7 +72,8 @@ class LayerEncoder(nn.Module):
 class ReadOut(nn.Module):
     """Two linear layers from the shallowest estimated layer and pooled features to the latent code and the class.
 
-    The pooled features of all layer encoders are inputs too: the class, and in hierarchical generators most of z, enters the
+    The pooled features of all layer encoders are inputs too: the class, and in hierarchical generators most of z,
+        enters the
     generator after its first layer.
 
     Args:
@@ -94,7 +97,7 @@ class ReadOut(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Encoder of images that a generator could have made: image -> deepest inverted layer -> ... -> shallowest -> z, class.
+    """Encoder of generated images: image -> deepest inverted layer -> ... -> shallowest one -> z and class.
 
     Args:
         layers: indices of the inverted layers, increasing.
@@ -130,12 +133,15 @@ class Encoder(nn.Module):
         """Deepest layer first."""
         first = shapes[0][0] * shapes[0][1] * shapes[0][2]
         self.read_out = ReadOut(
-            first + width * len(shapes), latent_dim, 0 if classes is None else classes.outputs, width=4 * width
+            first + width * len(shapes),
+            latent_dim,
+            0 if classes is None else classes.outputs,
+            width=4 * width,
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, NEGATIVE_SLOPE)
-        self.facts: dict[str, float | int | str] = {}
+        self.facts: Mapping[str, float | int] = {}
 
     def forward(self, x: Tensor) -> Encoded:
         """Return estimates for images [B, C, H, W] in [-1, 1]."""

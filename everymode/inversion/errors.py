@@ -1,4 +1,4 @@
-"""Errors of inversion: cosine error, the encoder's loss, and the reconstruction loss of Self-Conditioned GAN's Eq. 4."""
+"""Errors of inversion: cosine error, encoder loss, and the reconstruction loss of Self-Conditioned GAN's Eq. 4."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["class_error", "cosine_error", "encoder_loss", "reconstruction_loss"]
 def cosine_error(a: Tensor, b: Tensor, reduction: str = "mean") -> Tensor:
     """Compute 1 - cosine of the angle between the channel vectors of two tensors, at every position.
 
-    Follows davidbau/ganseeing:seeing/encoder_loss.py: the cosine is over channels, without centering. A vector of zeros has
-    the cosine 0 to all others.
+    Follows davidbau/ganseeing:seeing/encoder_loss.py: the cosine is over channels, without centering. A vector of
+    zeros has the cosine 0 to all others.
 
     Args:
         a, b: [B, C] or [B, C, ...], the same shape.
@@ -28,7 +28,8 @@ def cosine_error(a: Tensor, b: Tensor, reduction: str = "mean") -> Tensor:
     """
     if a.shape != b.shape or a.ndim < 2:
         raise ValueError(
-            f"the shapes are {list(a.shape)} and {list(b.shape)}; cosine_error needs two tensors [B, C, ...] of one shape"
+            f"the shapes are {list(a.shape)} and {list(b.shape)}; two tensors [B, C, ...] of one shape are "
+            "needed"
         )
     error = 1 - F.cosine_similarity(a, b, dim=1)
     if reduction == "none":
@@ -53,15 +54,17 @@ def encoder_loss(
 ) -> dict[str, Tensor]:
     """Compute the loss of an encoder on generated images whose latent code, layer and class are known.
 
-    - "cosine" (default), as davidbau/ganseeing trains: cosine errors of the latent code, of the encoder's estimate of the layer,
-      and of the layer that the generator computes again from z_hat; the mean squared error of the pixels; cross-entropy of the
-      class.
-    - "norm", Eq. 5 of Self-Conditioned GAN read literally: per sample the L2 norms of the errors of the latent code, pixels and
-      estimated layer, averaged over the batch, and the cross-entropy. It has no term for `layer_again`, which is not used.
+    - "cosine" (default), as davidbau/ganseeing trains: cosine errors of the latent code, of the encoder's estimate of
+      the layer, and of the layer that the generator computes again from z_hat; the mean squared error of the pixels;
+      cross-entropy of the class.
+    - "norm", Eq. 5 of Self-Conditioned GAN read literally: per sample the L2 norms of the errors of the latent code,
+      pixels and estimated layer, averaged over the batch, and the cross-entropy. It has no term for `layer_again`,
+      which is not used.
 
     Args:
         z_hat, z: estimated and true latent codes, [B, Z].
-        layer_hat, layer: the encoder's estimate of a generator's layer and the true one, [B, C, h, w]; None for both omits the term.
+        layer_hat, layer: the encoder's estimate of a generator's layer and the true one, [B, C, h, w]; None for both
+            omits the term.
         layer_again: the layer computed again from z_hat, [B, C, h, w]; None omits the term.
         x_hat, x: images [B, C, H, W], generated again from z_hat, and the encoder's input.
         class_logits: [B, K], or one tensor [B, K_i] per label block; None omits the term.
@@ -69,14 +72,17 @@ def encoder_loss(
         kind: "cosine" or "norm".
 
     Returns:
-        Scalars "latent", "layer", "layer_again", "pixels" and "classes", without those that are omitted, and "total", their sum.
+        Scalars "latent", "layer", "layer_again", "pixels" and "classes", without those that are omitted, and "total",
+        their sum.
     Raises:
         ValueError: if only one of a pair is given, shapes differ, or the kind is unknown.
     """
     if kind not in ("cosine", "norm"):
         raise ValueError(f'kind is "{kind}"; choose "cosine" or "norm"')
     if (layer_hat is None) != (layer is None) or (layer_again is not None and layer is None):
-        raise ValueError("layer_hat and layer_again are compared with layer: give layer too, or omit all three")
+        raise ValueError(
+            "layer_hat and layer_again are compared with layer: give layer too, or omit all three"
+        )
     if (class_logits is None) != (label is None):
         raise ValueError("class_logits and label are compared: give both or neither")
     _require_one_shape("x_hat", x_hat, "x", x)
@@ -108,8 +114,8 @@ def class_error(class_logits: Tensor | Sequence[Tensor], label: Tensor) -> Tenso
     blocks = len(class_logits)
     if label.ndim != 2 or label.shape[1] != blocks or any(len(each) != len(label) for each in class_logits):
         raise ValueError(
-            f"there are {blocks} tensors of class logits, of shapes {[list(each.shape) for each in class_logits]}, for labels "
-            f"of shape {list(label.shape)}; one [B, K] and labels [B], or one per label block and labels [B, blocks], are needed"
+            f"the class logits have shapes {[list(each.shape) for each in class_logits]} and the labels "
+            f"{list(label.shape)}; pass [B, K] and [B], or for label blocks one [B, K] for each and [B, blocks]"
         )
     return torch.stack([F.cross_entropy(each, label[:, i]) for i, each in enumerate(class_logits)]).sum()
 
@@ -126,14 +132,15 @@ def reconstruction_loss(
 ) -> Tensor:
     """Compute Eq. 4 of Self-Conditioned GAN: L1 error of the pixels plus a weight times the squared error of features.
 
-    The paper writes norms without reductions. With means (default), the weight has a meaning that does not depend on sizes.
+    The paper writes norms without reductions. With means (default), the weight has a meaning that does not depend on
+    sizes.
 
     Args:
         gx, x: generated and target images, [B, C, H, W].
         gf, f: their features, [B, ...]; None for both omits the term.
         feature_weight: weight of the features, lambda_f.
-        reduction: "mean": means over all values, a scalar. "none": the same per image, [B]. "sum": sums over the values of each
-            image, [B].
+        reduction: "mean": means over all values, a scalar. "none": the same per image, [B]. "sum": sums over the
+            values of each image, [B].
         feature_error: "squared", or "absolute" as in the released residual inversion (davidbau/ganseeing).
 
     Returns:

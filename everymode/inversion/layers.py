@@ -22,11 +22,13 @@ class ForeignGenerator:
         forward: (z, condition) -> images [B, C, H, W] in [-1, 1].
         latent_dim: length of z.
         num_classes: number of classes, or one per label block; None for an unconditional generator.
-        layers: (z, condition) -> outputs of the layers, shallow to deep, each [B, C_i, H_i, W_i]; None if they are not used.
-        from_layer: (i, h, condition) -> images, from the output h of layer i; None likewise. If it has the arguments `z` or `to`,
-            they are passed: the latent code, and the index of a later layer whose output is returned instead of images.
-        module: the network whose parameters are frozen meanwhile and whose device and dtype are used; None for float32 on the
-            CPU.
+        layers: (z, condition) -> outputs of the layers, shallow to deep, each [B, C_i, H_i, W_i]; None if they are
+            not used.
+        from_layer: (i, h, condition) -> images, from the output h of layer i; None likewise. If it has the arguments
+            `z` or `to`, they are passed: the latent code, and the index of a later layer whose output is returned
+            instead of images.
+        module: the network whose parameters are frozen meanwhile and whose device and dtype are used; None for
+            float32 on the CPU.
     """
 
     forward: Callable[[Tensor, Any], Tensor]
@@ -63,8 +65,8 @@ class GeneratorLayers:
     def __init__(self, generator: Any) -> None:
         if not callable(getattr(generator, "activations", None)) or not hasattr(generator, "from_activation"):
             raise ValueError(
-                f"{type(generator).__name__} has no activations(z, condition) and from_activation(i, h, condition); use an image "
-                "generator of this project, or describe another one by everymode.inversion.ForeignGenerator"
+                f"{type(generator).__name__} has no activations(z, condition) and from_activation(i, h, condition); "
+                "use an image generator of this project, or describe another one by everymode.inversion.ForeignGenerator"
             )
         self.generator = generator
         self._arguments = set(inspect.signature(generator.from_activation).parameters)
@@ -85,8 +87,8 @@ class GeneratorLayers:
         """
         if "to" not in self._arguments:
             raise ValueError(
-                "this generator's from_activation has no argument `to`, so that the path between two layers can't be computed; "
-                "use a single layer"
+                "this generator's from_activation has no argument `to`, so that the path between two layers can't be "
+                "computed; use a single layer"
             )
         return self.generator.from_activation(i, h, condition, to=to, **self._latent(z))
 
@@ -106,10 +108,14 @@ def frozen_in_eval_mode(*networks: Any) -> Iterator[None]:
     Args:
         networks: modules, `ForeignGenerator`s, or anything else, which is left alone.
     """
-    modules = [getattr(each, "module", None) if isinstance(each, ForeignGenerator) else each for each in networks]
+    modules = [
+        getattr(each, "module", None) if isinstance(each, ForeignGenerator) else each for each in networks
+    ]
     modules = [each for each in modules if isinstance(each, nn.Module)]
     modes = [(part, part.training) for module in modules for part in module.modules()]
-    gradients = [(parameter, parameter.requires_grad) for module in modules for parameter in module.parameters()]
+    gradients = [
+        (parameter, parameter.requires_grad) for module in modules for parameter in module.parameters()
+    ]
     for module in modules:
         module.eval().requires_grad_(False)
     try:

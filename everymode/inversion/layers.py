@@ -27,8 +27,8 @@ class ForeignGenerator:
         from_layer: (i, h, condition) -> images, from the output h of layer i; None likewise. If it has the arguments
             `z` or `to`, they are passed: the latent code, and the index of a later layer whose output is returned
             instead of images.
-        module: the network whose parameters are frozen meanwhile and whose device and dtype are used; None for
-            float32 on the CPU.
+        module: the network whose parameters are frozen meanwhile and whose device and dtype are used; None for those of
+            the images, or float32 on the CPU.
     """
 
     forward: Callable[[Tensor, Any], Tensor]
@@ -66,7 +66,7 @@ class GeneratorLayers:
         if not callable(getattr(generator, "activations", None)) or not hasattr(generator, "from_activation"):
             raise ValueError(
                 f"{type(generator).__name__} has no activations(z, condition) and from_activation(i, h, condition); "
-                "use an image generator of this project, or describe another one by everymode.inversion.ForeignGenerator"
+                "use an image generator of this project, or describe another one by ForeignGenerator"
             )
         self.generator = generator
         self._arguments = set(inspect.signature(generator.from_activation).parameters)
@@ -127,14 +127,14 @@ def frozen_in_eval_mode(*networks: Any) -> Iterator[None]:
             parameter.requires_grad_(needed)
 
 
-def device_and_dtype(generator: Any) -> tuple[torch.device, torch.dtype]:
-    """Return those of the generator's first floating-point parameter; the CPU and float32 if it has none."""
+def device_and_dtype(generator: Any, like: Tensor | None = None) -> tuple[torch.device, torch.dtype]:
+    """Return those of the generator's first floating-point parameter, of `like`, or the CPU and float32."""
     module = generator.module if isinstance(generator, ForeignGenerator) else generator
     if isinstance(module, nn.Module):
         for parameter in module.parameters():
             if parameter.is_floating_point():
                 return parameter.device, parameter.dtype
-    return torch.device("cpu"), torch.float32
+    return (torch.device("cpu"), torch.float32) if like is None else (like.device, like.dtype)
 
 
 def _required(function: Callable[..., Any] | None, name: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ LEAVES = {
 """What any room may import, and kmeans: of ours they import nothing but each other."""
 BELOW_RUNS = {
     *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
-    *("exchange", *FAMILIES),
+    *("exchange", "inversion", "dissection", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
@@ -33,6 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"storage", "machine"},
     "partitioner": {"storage", "machine"},
     "extractors": {"metrics", "machine", "storage"},
+    "inversion": {"networks"},
+    "dissection": {"extractors", "inversion"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
     "sampling": {"machine", "recipe", "recipes", "storage"},

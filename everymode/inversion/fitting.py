@@ -13,6 +13,7 @@ from torch import Tensor
 
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.inversion.classes import ClassTarget, class_target
+from everymode.inversion.drawing import DrawCodes, uniform_draw
 from everymode.inversion.encoder import Encoded, Encoder
 from everymode.inversion.errors import class_error, cosine_error, encoder_loss
 from everymode.inversion.layers import GeneratorLayers, device_and_dtype, frozen_in_eval_mode
@@ -26,9 +27,6 @@ STACK_DECAY = {0.05: 0.5, 0.15: 0.5, 0.35: 0.5}
 AGAIN_WEIGHT = 0.01
 """Weight of the error of what the generator computes again from an estimated layer."""
 TESTED = 64
-
-DrawCodes = Callable[[Draws], tuple[Tensor, Any]]
-"""Random numbers of one batch -> latent codes [B, Z] and their condition."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def fit_encoder(
     _check_numbers(steps, layer_steps, batch, width)
     layer_steps = steps if layer_steps is None else layer_steps
     device, dtype = device_and_dtype(generator)
-    task = _Task(generator, GeneratorLayers(generator), draw or _uniform_draw(generator), device, dtype)
+    task = _Task(generator, GeneratorLayers(generator), draw or uniform_draw(generator), device, dtype)
     with frozen_in_eval_mode(generator), torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_seed(seed, "encoder", "weights"))
         encoder = _new_encoder(task, layers, classes, width, seed)
@@ -222,27 +220,6 @@ def _scores(encoder: Encoder, sample: _Sample, task: _Task) -> dict[str, float]:
     if encoded.label is not None:
         scores["class_accuracy"] = float((encoded.label == sample.condition).double().mean())
     return scores
-
-
-def _uniform_draw(generator: Any) -> DrawCodes:
-    """Return a function that draws standard normal codes, and every class equally often."""
-    if not hasattr(generator, "latent_dim") or not hasattr(generator, "num_classes"):
-        raise ValueError(
-            f"{type(generator).__name__} has no latent_dim and num_classes; pass draw=, or describe it by "
-            "ForeignGenerator"
-        )
-    classes = generator.num_classes
-
-    def draw(draws: Draws) -> tuple[Tensor, Any]:
-        z = draws.normal("z", generator.latent_dim)
-        if classes is None:
-            return z, None
-        if isinstance(classes, tuple):
-            labels = [draws.integers(f"label-{i}", size) for i, size in enumerate(classes)]
-            return z, torch.stack(labels, dim=1)
-        return z, draws.integers("label", classes)
-
-    return draw
 
 
 def _factor(share: float, decay: Mapping[float, float]) -> float:

@@ -276,7 +276,11 @@ def _result(
     curve = {tail: int((best[1 + i] > options.iou).sum()) for i, tail in enumerate(options.tails)}
     iou, quality, level = all_iou[0], None, levels[0]
     if options.rule == "iqr":
-        selected = selected_levels(selecting, levels)
+        candidates = levels.clone()
+        candidates[
+            : 1 + len(options.tails)
+        ] = -1.0  # these serve the IoU rule and the curve; only levels above 0 qualify
+        selected = selected_levels(selecting, candidates)
         index = selected.number.clamp(min=0)[None]
         none = selected.number < 0
         iou = all_iou.gather(0, index)[0].masked_fill(none, 0.0)

@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from everymode.dissection import Dissection, changed_units, dissect, unit_iou, unit_levels
+from everymode.dissection import (
+    Dissection,
+    PixelCounts,
+    changed_units,
+    dissect,
+    information_quality,
+    selected_levels,
+    unit_iou,
+    unit_levels,
+)
+from everymode.dissection.quality import QUALITY_TAILS
 from everymode.draws import Draws, Rows
 from everymode.extractors import palette
 from everymode.inversion import ForeignGenerator
@@ -120,6 +130,26 @@ def test_the_quality_rule_selects_levels_per_label() -> None:
     assert result.interpretable[1]
     assert result.quality[1, 1] > 3 * result.quality[1, 2]
     assert not result.iou[0].any()
+
+
+def test_the_quality_rule_is_that_of_its_parts() -> None:
+    painter, rows = Painter(), 20
+    draws = Draws(0, "dissect", Rows.all(2 * rows))
+    z, label = draws.normal("z", 3), draws.integers("label", 2)
+    act = painter.activations(z, label)[0]
+    maps = COLORS(painter.from_activation(0, act, label))
+    levels = unit_levels(act[:rows], QUALITY_TAILS)
+    counts = [PixelCounts(levels, 3, none=0) for _ in range(2)]
+    for each, part, shown in zip(counts, act.split(rows), maps.split(rows), strict=True):
+        each.add(part, shown)
+    selected = selected_levels(counts[1], levels)
+    result = dissect(painter, COLORS, num=rows, rule="iqr").layers[0]
+    torch.testing.assert_close(result.levels, selected.level, equal_nan=True)
+    index = selected.number.clamp(min=0)[None]
+    qualified = selected.number >= 0
+    torch.testing.assert_close(result.iou, counts[0].iou().gather(0, index)[0] * qualified)
+    expected = information_quality(counts[0]).gather(0, index)[0] * qualified
+    torch.testing.assert_close(result.quality, expected)
 
 
 def test_own_and_foreign_generators_are_dissected() -> None:

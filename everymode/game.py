@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from everymode.condition import (
+    UNLABELED,
+    Condition,
+    Features,
+    concatenated,
+    rows_of,
+    with_maps_moved,
+)
 from everymode.precision import at_least_float32
 
 if TYPE_CHECKING:
     from everymode.draws import Draws
-
-UNLABELED = -1
-"""Label of an image without a label."""
-Condition = Tensor | tuple[Tensor, ...] | None
-"""Condition of a batch of images: labels [B] (or [B, blocks]), a tuple of tensors, or None = unconditional."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Verdict:
     """One tensor per scale: [B], [B, 1], [B, K + extra] class scores, or maps with the same second dimension."""
     classes: Tensor | None = None
     """[B, K] logits of an auxiliary class head, if they differ from the scores."""
-    features: tuple[Tensor, ...] = ()
-    """Intermediate activations, shallow to deep; the last is [B, F]."""
+    features: Features = ()
+    """Intermediate activations, shallow to deep, of which the last is [B, F]; or one tuple per scale, of maps."""
 
     @classmethod
     def of(cls, output: Verdict | Tensor) -> Verdict:
@@ -71,8 +74,7 @@ class Verdict:
     def rows(self, rows: slice) -> Verdict:
         """Return the verdict on some rows of the batch."""
         classes = None if self.classes is None else self.classes[rows]
-        features = tuple(layer[rows] for layer in self.features)
-        return Verdict(tuple(scale[rows] for scale in self.scores), classes, features)
+        return Verdict(tuple(scale[rows] for scale in self.scores), classes, rows_of(self.features, rows))
 
 
 @dataclass(frozen=True)
@@ -132,25 +134,42 @@ class Turn:
         return self._augmented(self.fake, "fake")
 
     @cached_property
+    def judged_real_condition(self) -> Condition:
+        """Condition of the reals as the discriminator gets it: label maps move with the images in augmentation."""
+        return self._moved(self.batch.condition, "real")
+
+    @cached_property
+    def judged_fake_condition(self) -> Condition:
+        """Condition of the fakes as the discriminator gets it."""
+        return self._moved(self.fake_condition, "fake")
+
+    @cached_property
     def real_verdict(self) -> Verdict:
         """Verdict on the reals."""
         if not self.generator_moves:
             return self._both[0]
         with torch.no_grad():
-            return self._judge(self.judged_real, self.batch.condition)
+            return self._judge(self.judged_real, self.judged_real_condition)
 
     @cached_property
     def fake_verdict(self) -> Verdict:
         """Verdict on the fakes."""
-        return self._judge(self.judged_fake, self.fake_condition) if self.generator_moves else self._both[1]
+        return (
+            self._judge(self.judged_fake, self.judged_fake_condition)
+            if self.generator_moves
+            else self._both[1]
+        )
 
     @cached_property
     def _both(self) -> tuple[Verdict, Verdict]:
         real, fake = self.judged_real, self.judged_fake
         alike = self.one_pass and real.shape[1:] == fake.shape[1:]
         if not alike or _has_batch_statistics(self.game.discriminator):
-            return self._judge(real, self.batch.condition), self._judge(fake, self.fake_condition)
-        both = self._judge(torch.cat((fake, real)), _concatenate(self.fake_condition, self.batch.condition))
+            return self._judge(real, self.judged_real_condition), self._judge(
+                fake, self.judged_fake_condition
+            )
+        conditions = concatenated(self.judged_fake_condition, self.judged_real_condition)
+        both = self._judge(torch.cat((fake, real)), conditions)
         # A discriminator of packs returns fewer verdicts than it got examples.
         fakes = len(both.scores[0]) * len(fake) // (len(fake) + len(real))
         return both.rows(slice(fakes, None)), both.rows(slice(fakes))
@@ -160,7 +179,18 @@ class Turn:
 
     def _augmented(self, images: Tensor, name: str) -> Tensor:
         augment = self.game.augment
-        return images if augment is None else augment(images, self.random.named(f"augment {name}"))
+        return images if augment is None else augment(images, self._augmentation_draws(name))
+
+    def _moved(self, condition: Condition, name: str) -> Condition:
+        move = getattr(self.game.augment, "move_maps", None)
+        if move is None or not self.game.labels.pairs:
+            return condition
+        random = self._augmentation_draws(name)
+        return with_maps_moved(condition, lambda maps: move(maps, random))
+
+    def _augmentation_draws(self, name: str) -> Draws:
+        # Terms compare each fake with its real, pixel by pixel, so a pair is augmented alike.
+        return self.random.named("augment pair" if self.game.labels.pairs else f"augment {name}")
 
 
 Term = Callable[[Turn], Tensor]
@@ -209,40 +239,69 @@ class Objective:
     real, then fake (in a generator update fake, then real if the loss compares the two), then the terms in their order.
 
     Raises:
-        ValueError: if two terms of one player have the same name.
+        ValueError: if two terms of one player have the same name; without an adversarial loss, if the discriminator has
+            terms or the generator has none.
     """
 
-    adversarial: AdversarialLoss
-    """Adversarial loss of both players."""
+    adversarial: AdversarialLoss | None
+    """Adversarial loss of both players; None = the generator's terms alone, and the discriminator is not trained."""
     discriminator_terms: tuple[Weighted, ...] = ()
     """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
     """Additional terms of the generator."""
+    adversarial_weight: float = 1.0
+    """Factor of the adversarial loss in the generator's losses."""
 
     def __post_init__(self) -> None:
         for terms in (self.discriminator_terms, self.generator_terms):
             names = ["adversarial", *(each.name for each in terms)]
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"the terms of an objective must have different names; repeated: {repeated}")
+        if self.adversarial is None and self.discriminator_terms:
+            names = ", ".join(each.name for each in self.discriminator_terms)
+            raise ValueError(
+                f"without an adversarial loss the discriminator is not trained, so it can't have the terms {names}: "
+                "omit them, or add a loss"
+            )
+        if self.adversarial is None and not self.generator_terms:
+            raise ValueError(
+                "an objective without an adversarial loss needs at least one term of the generator"
+            )
 
     def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Compute the losses of a discriminator update.
 
         Returns:
             Name -> scalar; the discriminator minimizes their sum.
+
+        Raises:
+            ValueError: if there is no adversarial loss.
         """
+        if self.adversarial is None:
+            raise ValueError("an objective without an adversarial loss has no discriminator updates")
         scales = zip(turn.real_verdict.scores, turn.fake_verdict.scores, strict=True)
-        conditions = (turn.batch.condition, turn.fake_condition)
+        conditions = (turn.judged_real_condition, turn.judged_fake_condition)
         costs = [self.adversarial.discriminator(*scores, *conditions) for scores in scales]
         return _named(costs, self.discriminator_terms, turn)
+
+    def realness(self, scores: tuple[Tensor, ...], condition: Condition) -> Tensor:
+        """Return the realness [B] of examples by their scores at every scale: the mean over scales.
+
+        Raises:
+            ValueError: if there is no adversarial loss.
+        """
+        if self.adversarial is None:
+            raise ValueError("an objective without an adversarial loss has no trained discriminator")
+        levels = [self.adversarial.realness(each, condition) for each in scores]
+        return levels[0] if len(levels) == 1 else torch.stack(levels).mean(0)
 
     @torch.no_grad()
     def discriminator_parts(self, turn: Turn) -> dict[str, Tensor]:
         """Return the adversarial cost of the reals and of the fakes, for the log; empty where the loss has no parts."""
-        if self.adversarial.parts is None:
+        if self.adversarial is None or self.adversarial.parts is None:
             return {}
         scales = zip(turn.real_verdict.scores, turn.fake_verdict.scores, strict=True)
-        conditions = (turn.batch.condition, turn.fake_condition)
+        conditions = (turn.judged_real_condition, turn.judged_fake_condition)
         costs = zip(*(self.adversarial.parts(*scores, *conditions) for scores in scales), strict=True)
         return {name: _mean(list(each)) for name, each in zip(("real", "fake"), costs, strict=True)}
 
@@ -252,12 +311,17 @@ class Objective:
         Returns:
             Name -> scalar; the generator minimizes their sum.
         """
+        if self.adversarial is None:
+            return {each.name: each.cost(turn) for each in self.generator_terms if each.active(turn.step)}
         fake, paired = turn.fake_verdict.scores, self.adversarial.paired_generator
         if paired is None:
-            costs = [self.adversarial.generator(scores, turn.fake_condition) for scores in fake]
+            costs = [self.adversarial.generator(scores, turn.judged_fake_condition) for scores in fake]
         else:
             scales = zip(turn.real_verdict.scores, fake, strict=True)
-            costs = [paired(*scores, turn.batch.condition, turn.fake_condition) for scores in scales]
+            conditions = (turn.judged_real_condition, turn.judged_fake_condition)
+            costs = [paired(*scores, *conditions) for scores in scales]
+        if self.adversarial_weight != 1.0:
+            costs = [cost * self.adversarial_weight for cost in costs]
         return _named(costs, self.generator_terms, turn)
 
 
@@ -268,6 +332,10 @@ class LabelSource(nn.Module):
     """Number of labels; a tuple if images have several labels (label blocks); 0 = no labels."""
     names_classes: bool = True
     """Whether the labels are the classes of the dataset; False for clusters, parts and random labels."""
+    needs_examples: bool = False
+    """Whether a condition includes a picture or a label map, so that fakes need a real example to start from."""
+    pairs: bool = False
+    """Whether each fake is the counterpart of the real example in the same row, whose augmentation it then shares."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """Return the condition of the real examples."""
@@ -341,7 +409,8 @@ class Game:
     """Two networks, a label source and an objective."""
 
     generator: nn.Module
-    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`."""
+    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`. With 0 there is
+    no latent code, and z is None."""
     discriminator: nn.Module
     """discriminator(x, condition) -> Verdict or scores; it has the method `features(x)`, which needs no label."""
     labels: LabelSource
@@ -349,7 +418,8 @@ class Game:
     objective: Objective
     """Losses of both players."""
     augment: Callable[[Tensor, Draws], Tensor] | None = None
-    """augment(x, random) -> x, applied to all inputs of the discriminator. An adaptive one is an nn.Module with a
+    """augment(x, random) -> x, applied to all inputs of the discriminator. Its method `move_maps(maps, random)`, if it
+    has one, moves label maps [B, H, W] as it moves the images. An adaptive one is an nn.Module with a
     method `observe(mean_sign)`, called after every discriminator update with the mean sign of the realness of the reals
     (a scalar on the device, over all processes), and a scalar tensor `strength`, which is logged."""
     constraint: Callable[[nn.Module], None] | None = None
@@ -367,13 +437,19 @@ class Game:
         self.modules |= {name: each for name, each in callables.items() if isinstance(each, nn.Module)}
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
-        """Generate fakes under a condition, from latent codes of the random stream "z" (standard normal).
+        """Generate fakes under a condition, from latent codes (if any) of the random stream "z", standard normal.
 
         Args:
             size: (height, width) in pixels, for generators that draw at any size; None = the training size.
         """
-        z = random.normal("z", cast(int, self.generator.latent_dim))  # an attribute of every generator
+        z = latent_codes(self.generator, random)
         return self.generator(z, condition) if size is None else self.generator(z, condition, size)
+
+
+def latent_codes(generator: nn.Module, random: Draws) -> Tensor | None:
+    """Draw latent codes [B, latent_dim] of a generator, stream "z", standard normal; None if its latent_dim is 0."""
+    length = cast(int, generator.latent_dim)  # an attribute of every generator
+    return random.normal("z", length) if length else None
 
 
 def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
@@ -384,19 +460,6 @@ def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict
 
 def _mean(costs: list[Tensor]) -> Tensor:
     return costs[0] if len(costs) == 1 else torch.stack(costs).mean()
-
-
-def _concatenate(first: Condition, second: Condition) -> Condition:
-    if first is None and second is None:
-        return None
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return torch.cat((first, second))
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
-    raise ValueError(
-        "reals and fakes must both have a condition or both have none, of one type: the label source returned "
-        f"{type(second).__name__} for reals and {type(first).__name__} for fakes"
-    )
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:

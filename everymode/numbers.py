@@ -99,7 +99,7 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     Raises:
         ValueError: if the type does not allow it; the error message states what is allowed.
     """
-    if not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple)) or typing.get_origin(kind) is tuple:
         value = with_tuples(value)
     if kind == Resolution:
         return parse_resolution(value)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from everymode.numbers import require_finite, require_types
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from everymode.condition import Condition
     from everymode.data.facts import DataFacts
     from everymode.game import AdversarialLoss, Game, LabelSource, Weighted
     from everymode.recipe import Recipe
@@ -28,6 +29,9 @@ FirstLayer = Callable[[int, int], "nn.Module"]
 """(inputs, outputs) -> a generator's first layer, called as layer(z, condition)."""
 Constraint = Callable[["nn.Module"], None]
 """Function that modifies a network in place."""
+Conditioning = Literal["labels", "maps", "pictures", "attributes"]
+"""Kind of condition: labels of images (or none), label maps, pictures of lower resolution, or a picture and the values
+that its attributes are to have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +125,14 @@ class NetworkNeeds:
     """First layer of the generator; None = a linear layer on z and the label's embedding."""
     feature_norm: Head | None = None
     """channels -> normalization layer of the discriminator's features; None = as the published discriminator."""
+    outputs: int = 1
+    """Channels of the score maps of a discriminator of patches."""
+    map_classes: int = 0
+    """Number of classes of label maps."""
+    has_edges: bool = False
+    """Whether label maps come with the edges of instances."""
+    attributes: tuple[int, ...] = ()
+    """Number of values of each attribute."""
 
     @property
     def num_classes(self) -> int | None:
@@ -134,6 +146,8 @@ class Networks(Part):
     """Architectures of generator and discriminator, with the weight normalization of the generator."""
 
     kind: ClassVar[str] = "networks"
+    conditioned_on: ClassVar[Conditioning] = "labels"
+    """Kind of condition that the generator takes."""
     takes_points: ClassVar[bool] = False
     """Whether the networks are for points in the plane; False for images."""
     takes_label_blocks: ClassVar[bool] = False
@@ -151,6 +165,16 @@ class Networks(Part):
     """Examples per pack; the discriminator scores each pack as a whole (PacGAN)."""
     packs: int | None = None
     """Packs per discriminator update; sets the batch size to packs * pack. auto = from the batch size."""
+
+    @property
+    def magnification(self) -> int:
+        """Side of the images divided by the side of the pictures that they are generated from; 1 = no such pictures."""
+        return 1
+
+    @property
+    def encodes_image(self) -> bool:
+        """Whether the generator encodes the style of the real image in training (SPADE's encoder)."""
+        return False
 
     @property
     def takes_feature_norm(self) -> bool:
@@ -180,8 +204,8 @@ class Networks(Part):
         """
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
-    def example(self, needs: NetworkNeeds) -> tuple[Tensor, Tensor | None]:
-        """Return an input of the discriminator: one example (one pack) of zeros, and its label(s) or None."""
+    def example(self, needs: NetworkNeeds) -> tuple[Tensor, Condition]:
+        """Return an input of the discriminator: one example (one pack) of zeros, and its condition."""
         import torch
 
         shape = (2,) if self.takes_points else (needs.channels, *needs.size)
@@ -199,8 +223,8 @@ class Networks(Part):
 class LossPieces:
     """Components of a loss, for a given number of labels."""
 
-    adversarial: AdversarialLoss
-    """Adversarial loss of both players."""
+    adversarial: AdversarialLoss | None
+    """Adversarial loss of both players; None = the discriminator is not trained."""
     head: Head
     """Head of the discriminator."""
     class_head: Head | None = None
@@ -209,6 +233,8 @@ class LossPieces:
     """Additional terms of the discriminator."""
     generator_terms: tuple[Weighted, ...] = ()
     """Additional terms of the generator."""
+    outputs: int = 1
+    """Channels of the score maps of a discriminator of patches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +260,10 @@ class Loss(Part):
         """Return whether the loss uses the label of each image."""
         return True
 
+    def takes_condition(self, kind: Conditioning) -> bool:
+        """Return whether the loss works on the score maps of networks with this kind of condition."""
+        return kind == "labels"
+
     def takes_unlabeled(self, recipe: Recipe) -> bool:
         """Return whether the loss accepts images without a label."""
         return True
@@ -254,6 +284,8 @@ class Labels(Part):
     """Number and source of the labels, with the preparation and the additional terms that they need."""
 
     kind: ClassVar[str] = "labels"
+    provides: ClassVar[Conditioning] = "labels"
+    """Kind of condition."""
     follows_discriminator: ClassVar[bool] = False
     """Whether the label source is built from the discriminator; others are built before the networks."""
     leaves_unlabeled: ClassVar[bool] = False
@@ -296,6 +328,10 @@ class Labels(Part):
         """
         raise NotImplementedError(f"{type(self).__name__} has no source(): define it")
 
+    def completed(self, needs: NetworkNeeds, recipe: Recipe) -> NetworkNeeds:
+        """Return the needs of the networks with what this part adds, such as the number of classes of label maps."""
+        return needs
+
     def class_head(self) -> Head | None:
         """Return the auxiliary class head that the discriminator needs, or None."""
         return None
@@ -336,14 +372,14 @@ class Norm(Part):
         """Return the function channels -> normalization layer of the discriminator's features, or None."""
         return None
 
-    def normalize(self, discriminator: nn.Module, *example: Tensor | None) -> None:
+    def normalize(self, discriminator: nn.Module, *example: Condition) -> None:
         """Normalize the discriminator's weights, in place.
 
         Args:
             example: an input of the discriminator.
         """
 
-    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
+    def constraint(self, discriminator: nn.Module, *example: Condition) -> Constraint | None:
         """Return the function that is applied to the discriminator after each of its optimizer steps, or None."""
         return None
 
@@ -357,6 +393,11 @@ class Terms(Part):
     """Additional weighted terms of the losses; this base class has none."""
 
     kind: ClassVar[str] = "terms"
+
+    @property
+    def adversarial_weight(self) -> float:
+        """Factor of the adversarial loss in the generator's objective."""
+        return 1.0
 
     @property
     def takes_gradients(self) -> bool:

@@ -65,6 +65,8 @@ class Recipe:
     """Sampling frequency of each class: as in the dataset, equal, or proportional to the square root of its size."""
     value_range: Literal["0..1", "-1..1", "0..255", "0..65535"] | None = None
     """Pixel values of black and white; auto = from the values or the data type of the images."""
+    layout: Literal["NCHW", "NHWC"] | None = None
+    """Layout of arrays of images (.npy, .npz) with four axes; auto = by their shape, if it is not ambiguous."""
     label_column: str = ""
     """Column with the labels, for tables with several columns; a,b,c = several labels per image, one per column."""
     labeled_fraction: float = 1.0
@@ -128,6 +130,9 @@ class Recipe:
     lr_decay: float = 0.0
     """Final fraction of training over which both learning rates decrease linearly to zero; a run that is resumed with
     more steps continues at the learning rates of the longer schedule."""
+    lr_halvings: tuple[float, ...] = ()
+    """Fractions of training, such as 0.125,0.25,0.5,0.75, at which both learning rates are halved, in addition to
+    lr_decay; none = never."""
     settling: float = 0.0
     """Final fraction of training in which the generator settles: its batch normalization is in eval mode, so that the
     discriminator scores what `sample` will draw, and its learning rate is multiplied by settling_lr. A
@@ -246,6 +251,7 @@ class Recipe:
         needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
         class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
         needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
+        needs = labels.completed(replace(needs, outputs=pieces.outputs), self)
         generator, discriminator = networks.pair(needs)
         if networks.pack > 1:
             from everymode.networks.packing import PackedDiscriminator
@@ -260,6 +266,7 @@ class Recipe:
             pieces.adversarial,
             (*pieces.discriminator_terms, *label_terms[0], *norm.terms(), *extra_terms[0]),
             (*pieces.generator_terms, *label_terms[1], *extra_terms[1]),
+            (self.terms or Terms()).adversarial_weight,
         )
         names, target, images = self.augmentation, self.augmentation_target, self.augmentation_images
         augment = find_augmentation(

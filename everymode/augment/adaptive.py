@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from everymode.augment.coloring import Coloring, recolor
-from everymode.augment.diffaug import require_images
+from everymode.augment.diffaug import moved_alike, require_images
 from everymode.augment.geometry import Movement, compose, warp
 from everymode.draws import Draws
 
@@ -86,11 +86,7 @@ class AdaptiveAugmentation(nn.Module):
             ValueError: unless they are floating-point images, with 1 or 3 channels if colors are changed.
         """
         require_images(images)
-        applied = random.uniform("applied", len(self.movements) + len(self.colorings))
-        chances = [movement.chance(self.strength) for movement in self.movements]
-        chances += [self.strength] * len(self.colorings)
-        chosen = applied < torch.stack(chances)
-        moved, colored = chosen.split((len(self.movements), len(self.colorings)), 1)
+        moved, colored = self._applied(random)
         if self.movements:
             size = (images.shape[2], images.shape[3])
             maps = [movement.draw(random, size) for movement in self.movements]
@@ -100,6 +96,26 @@ class AdaptiveAugmentation(nn.Module):
             maps = [coloring.draw(random) for coloring in reversed(self.colorings)]
             images = _where_any(colored, recolor(images, _chosen(maps, colored.flip(1))), images)
         return images
+
+    def move_maps(self, maps: Tensor, random: Draws) -> Tensor:
+        """Move label maps [B, H, W] as images with the same draws move: the nearest pixel, reflected at borders."""
+        if not self.movements:
+            return maps
+        moved, _ = self._applied(random)
+        drawn = [movement.draw(random, (maps.shape[1], maps.shape[2])) for movement in self.movements]
+        positions = _chosen(drawn, moved)
+        return moved_alike(
+            maps, lambda planes: _where_any(moved, warp(planes, positions, nearest=True), planes)
+        )
+
+    def _applied(self, random: Draws) -> tuple[Tensor, Tensor]:
+        """Return the movements [B, n] and the colorings [B, m] that each image gets."""
+        applied = random.uniform("applied", len(self.movements) + len(self.colorings))
+        chances = [movement.chance(self.strength) for movement in self.movements]
+        chances += [self.strength] * len(self.colorings)
+        chosen = applied < torch.stack(chances)
+        moved, colored = chosen.split((len(self.movements), len(self.colorings)), 1)
+        return moved, colored
 
     @torch.no_grad()
     def observe(self, mean_sign: Tensor) -> None:

@@ -15,29 +15,72 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.draws import Draws
 
 Policy = Callable[[Tensor, Draws], Tensor]
 """(images [B, C, H, W], draws of their rows) -> images of the same shape and dtype."""
 
 
-def diff_augment(*policies: Policy) -> Policy:
-    """Return the composition of policies, applied to every image one after the other.
+class DiffAugment:
+    """Composition of policies, applied to every image one after the other.
 
     Args:
         policies: any of `color`, `translation` and `cutout`, in the order of application, or custom functions.
-
-    Returns:
-        A policy. It raises ValueError for anything but images [B, C, H, W].
     """
 
-    def augment(images: Tensor, random: Draws) -> Tensor:
+    def __init__(self, *policies: Policy) -> None:
+        self.policies = policies
+
+    def __call__(self, images: Tensor, random: Draws) -> Tensor:
+        """Augment images.
+
+        Raises:
+            ValueError: for anything but floating-point images [B, C, H, W].
+        """
         require_images(images)
-        for policy in policies:
+        for policy in self.policies:
             images = policy(images, random)
         return images
 
-    return augment
+    def move_maps(self, maps: Tensor, random: Draws) -> Tensor:
+        """Move label maps [B, H, W] as images with the same draws are moved.
+
+        Pixels that enter the map are 255 (void) in maps of integers and 0 in others. Colors and holes leave maps
+        unchanged.
+
+        Raises:
+            ValueError: for a custom policy, which may move pixels.
+        """
+        for policy in self.policies:
+            if policy is translation:
+                maps = moved_alike(maps, lambda planes: translation(planes, random))
+            elif policy not in (color, cutout):
+                raise ValueError(
+                    f"the augmentation {getattr(policy, '__name__', policy)!r} may move pixels, and label maps can't "
+                    "follow it: choose from color, translation and cutout"
+                )
+        return maps
+
+
+def diff_augment(*policies: Policy) -> DiffAugment:
+    """Return the composition of policies (`DiffAugment`)."""
+    return DiffAugment(*policies)
+
+
+def moved_alike(maps: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
+    """Move label maps [B, H, W] by a function of planes [B, 1, H, W] that copies pixels or fills with 0.
+
+    Pixels that enter the map are 255 (void) in maps of integers and 0 in others.
+    """
+    if maps.is_floating_point():
+        return move(maps.unsqueeze(1)).squeeze(1)
+    if maps.dtype == torch.bool:
+        return move(maps.float().unsqueeze(1)).squeeze(1) > 0.5
+    # Shifted by two, so that the 0 of pixels that enter is void, and -1 (unlabeled) stays. Small integers are exact.
+    planes = torch.where(maps == VOID, 0, maps.long() + 2).float()
+    moved = move(planes.unsqueeze(1)).squeeze(1).round().long()
+    return torch.where(moved == 0, VOID, moved - 2).to(maps.dtype)
 
 
 def color(images: Tensor, random: Draws) -> Tensor:

@@ -123,10 +123,15 @@ def compose(maps: list[Tensor]) -> Tensor:
     return product
 
 
-def warp(images: Tensor, maps: Tensor) -> Tensor:
+def warp(images: Tensor, maps: Tensor, *, nearest: bool = False) -> Tensor:
     """Resample images [B, C, H, W] at the positions of maps [B, 3, 3]: bilinear, reflected beyond the border pixels.
 
     Half-precision images are resampled in float32. Differentiable once: torch has no second derivative of it.
+
+    Args:
+        images: images, or planes of label maps.
+        maps: position of an output pixel -> position in the image.
+        nearest: whether to copy the nearest pixel instead.
     """
     height, width = images.shape[2:]
     with full_precision(images):
@@ -137,8 +142,9 @@ def warp(images: Tensor, maps: Tensor) -> Tensor:
         along = [maps[:, axis, 0] * x + maps[:, axis, 1] * y + maps[:, axis, 2] for axis in (0, 1)]
         # With align_corners, -1 and 1 are the centers of the border pixels.
         positions = [2 * at / max(side - 1, 1) for at, side in zip(along, (width, height), strict=True)]
+        mode = "nearest" if nearest else "bilinear"
         moved = F.grid_sample(
-            exact, torch.stack(positions, -1), mode="bilinear", padding_mode="reflection", align_corners=True
+            exact, torch.stack(positions, -1), mode=mode, padding_mode="reflection", align_corners=True
         )
     return moved.to(images.dtype)
 

@@ -124,13 +124,13 @@ def number_flags(
     for number in numbers:
         if number.name in reserved:
             continue
-        sizes, several = number.type == Resolution, number.type == tuple[int, ...]
+        sizes, several = number.type == Resolution, number.type in _LISTS
         kind, converter = _as_typed(number.type)
         described = Parameter(
             help=number.help,
             group=groups[id(number.owner)],
             show_default=(_list if several else shown) if number.value != "" else False,
-            metavar="SIZE" if sizes else "INT,INT,..." if several else None,
+            metavar="SIZE" if sizes else _LISTS.get(number.type),
             converter=converter,
             allow_leading_hyphen=any(str(choice).startswith("-") for choice in typing.get_args(kind)),
         )
@@ -239,6 +239,19 @@ def whole_numbers(kind: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
         raise ValueError(f"{tokens[0].value!r} is not a list of whole numbers such as 2,2,2") from None
 
 
+def fractions(kind: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """Parse numbers separated by commas, such as 0.25,0.5; none or an empty text is an empty list.
+
+    Raises:
+        ValueError: if the text is not such a list.
+    """
+    text = tokens[0].value.strip()
+    try:
+        return tuple(float(piece) for piece in text.split(",")) if text not in ("", "none") else ()
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a list of numbers such as 0.25,0.5 nor none") from None
+
+
 def documentation(kind: type) -> str:
     """Return a class's docstring, or "" if dataclasses generated it."""
     text = kind.__doc__ or ""
@@ -252,12 +265,19 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
-        return "x".join(map(str, value))
+        fractional = not value or any(isinstance(each, float) for each in value)
+        return _list(value) if fractional else "x".join(map(str, value))
     return str(value)
 
 
-def _list(values: tuple[int, ...]) -> str:
-    return ",".join(map(str, values))
+def _list(values: tuple[float, ...]) -> str:
+    return ",".join(map(str, values)) or "none"
 
 
-_CONVERTERS: dict[Any, Any] = {int: whole_number, tuple[int, ...]: whole_numbers}
+_LISTS: dict[Any, str] = {tuple[int, ...]: "INT,INT,...", tuple[float, ...]: "FLOAT,FLOAT,..."}
+"""Types that are given as lists separated by commas, and their form in the help."""
+_CONVERTERS: dict[Any, Any] = {
+    int: whole_number,
+    tuple[int, ...]: whole_numbers,
+    tuple[float, ...]: fractions,
+}

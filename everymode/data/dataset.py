@@ -15,7 +15,8 @@ from torch import Tensor
 from everymode.data.facts import DataFacts
 from everymode.data.gather import normalized_rows
 from everymode.data.mixtures import Mixture
-from everymode.data.rows import RowsView, select_rows
+from everymode.data.paired import Paired
+from everymode.data.rows import LazyRows, select_rows
 
 __all__ = ["Dataset", "Unreadable", "fingerprint_of"]
 
@@ -45,13 +46,16 @@ class Dataset:
         notes: remarks about the source for the user (only one class, ignored files, ...).
         jpegs: number of images stored as JPEG, whatever the archive or file extension; in a subset, the number of the
             full dataset.
+        paired: label maps or small pictures that the images are paired with; None if there are none. The fingerprint
+            covers them (see `with_paired`).
 
     Raises:
-        ValueError: if the shapes of images, labels, classes or domains are inconsistent, or labels are not integers.
+        ValueError: if the shapes of images, labels, classes, domains or paired rows are inconsistent, or labels are not
+            integers.
     """
 
     name: str
-    images: np.ndarray | RowsView
+    images: np.ndarray | LazyRows
     labels: np.ndarray
     classes: tuple[str, ...]
     fingerprint: str
@@ -62,6 +66,7 @@ class Dataset:
     mixture: Mixture | None = None
     notes: tuple[str, ...] = field(default=())
     jpegs: int = 0
+    paired: Paired | None = None
 
     def __post_init__(self) -> None:
         points = self.images.dtype == np.float32 and self.images.ndim == 2 and self.images.shape[1] == 2
@@ -85,6 +90,8 @@ class Dataset:
             raise ValueError(
                 f"{self.name}: {len(self.images)} images but {len(self.domains)} domains; give one per image"
             )
+        if self.paired is not None:
+            self.paired.require_images(self.name, tuple(self.images.shape))
         for block, size in enumerate(self._block_sizes):
             column = self._block(block)
             if len(column) and (column.min() < -1 or column.max() >= size):
@@ -198,6 +205,9 @@ class Dataset:
             fingerprint=self.fingerprint,
             classes=self.classes,
             combination_counts=self.combination_counts,
+            map_classes=0 if self.paired is None else self.paired.num_classes,
+            has_edges=self.paired is not None and self.paired.edges is not None,
+            scale=0 if self.paired is None else self.paired.scale(self.image_shape),
         )
 
     def gather(
@@ -243,6 +253,34 @@ class Dataset:
             labels = labels.pin_memory()
         return labels.to(device, non_blocking=True)
 
+    def gather_condition(
+        self,
+        indices: np.ndarray | Sequence[int],
+        device: torch.device | str = "cpu",
+        *,
+        mirror: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Return what rows `indices` [B] are conditioned on: their maps or pictures, or else their labels.
+
+        Args:
+            indices: int64 [B], rows in 0 .. N - 1, repeats allowed.
+            device: device of the result.
+            mirror: bool [B], the same flips left to right as for `gather`; labels are the same for both mirror images.
+            dtype: data type of edges and pictures.
+
+        Returns:
+            As `Paired.gather` (a label map int64 [B, H, W], map and edges, or pictures [B, C, h, w]), or without paired
+            rows as `gather_labels`.
+
+        Raises:
+            IndexError: if a row is outside the dataset.
+            ValueError: if the shape of `mirror` is not [B].
+        """
+        if self.paired is None:
+            return self.gather_labels(indices, device)
+        return self.paired.gather(self._rows(indices), device, mirror=mirror, dtype=dtype)
+
     def subset(self, indices: np.ndarray | Sequence[int], *, name: str | None = None) -> Dataset:
         """Return a dataset of the rows `indices`, in that order, with all class names.
 
@@ -262,7 +300,21 @@ class Dataset:
             labels=self.labels[rows],
             fingerprint=digest,
             domains=None if self.domains is None else self.domains[rows],
+            paired=None if self.paired is None else self.paired.select(rows),
         )
+
+    def with_paired(self, paired: Paired, *, digest: str | None = None) -> Dataset:
+        """Return this dataset with its images paired with maps or pictures, and a fingerprint that covers them.
+
+        Args:
+            paired: as many rows as this dataset has.
+            digest: digest of the paired rows (default: computed from all of them).
+
+        Raises:
+            ValueError: if the numbers of rows or the sizes don't fit.
+        """
+        pieces = f"{self.fingerprint} paired {digest or paired.digest()}".encode()
+        return replace(self, paired=paired, fingerprint=hashlib.blake2b(pieces, digest_size=16).hexdigest())
 
 
 def fingerprint_of(images_digest: bytes, labels: np.ndarray, classes: Sequence[str]) -> str:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DataWarning", "MissingDataError", "NoColumnsError", "NoImagesError", "NoLabelsError"]
+__all__ = [
+    "DataError",
+    "DataWarning",
+    "MissingDataError",
+    "NoColumnsError",
+    "NoImagesError",
+    "NoLabelsError",
+    "PairError",
+]
 
 
 class DataError(ValueError):
@@ -23,6 +31,10 @@ class NoImagesError(DataError):
 
 class NoLabelsError(DataError):
     """Data without any label where labels are required."""
+
+
+class PairError(DataError):
+    """Image and label map that don't fit together, or a label map that holds no classes."""
 
 
 class DataWarning(UserWarning):

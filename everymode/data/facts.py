@@ -22,6 +22,9 @@ class DataFacts:
         classes: class names, blocks in order.
         combination_counts: for several label blocks, a row for each combination of labels that occurs: one label per
             block, then the number of images. Images that lack one of the labels are omitted.
+        map_classes: number of classes of the label maps that images are paired with; 0 without maps.
+        has_edges: whether the label maps have edges between instances.
+        scale: factor H / h between images and the small pictures that they are paired with; 0 without pictures.
     """
 
     name: str
@@ -33,3 +36,6 @@ class DataFacts:
     fingerprint: str
     classes: tuple[str, ...]
     combination_counts: tuple[tuple[int, ...], ...] = ()
+    map_classes: int = 0
+    has_edges: bool = False
+    scale: int = 0

@@ -7,18 +7,25 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from everymode.data.attribute_list import (
+    LIST_NAMES,
+    find_attribute_list,
+    labels_from_attributes,
+    unused_list_note,
+)
 from everymode.data.class_folders import is_hidden, is_of_the_system
 from everymode.data.errors import DataError, NoImagesError
 from everymode.data.formats import is_image_name, is_undecodable, remedy
-from everymode.data.labeling import is_table, label_images, others_note
+from everymode.data.label_columns import Labeling, label_columns
+from everymode.data.labeling import has_columns, is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
 
-__all__ = ["folder_source"]
+__all__ = ["ImageFile", "folder_source", "walk"]
 
 
-class _ImageFile(NamedTuple):
+class ImageFile(NamedTuple):
     """Path of one image relative to the root, with forward slashes, its size in bytes and modification time in ns."""
 
     name: str
@@ -40,7 +47,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         DataError: if there are no images, or labels can't be parsed.
     """
     where = root.name or str(root)
-    images, ignored, others = _walk(root)
+    images, ignored, others = walk(root)
     undecodable = [name for name in others if is_undecodable(name)]
     if not images:
         only = f" (only {listed([f'{n} {kind}' for kind, n in ignored.most_common()])})" if ignored else ""
@@ -52,16 +59,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         raise NoImagesError(f"{root} holds no images{only}; {advice}")
     images.sort()
     names = [image.name for image in images]
-    labeling = label_images(
-        where,
-        names,
-        csv_bytes=_bytes_of(root / "labels.csv"),
-        json_bytes=_bytes_of(root / "dataset.json"),
-        label_column=label_column,
-        tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
-        root=str(root),
-        undecodable=undecodable,
-    )
+    labeling = _labeling(root, where, names, label_column, undecodable)
     notes = (*labeling.notes, *others_note(others, where, str(root)))
     if ignored:
         notes += (f"{where}: ignored {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
@@ -75,6 +73,30 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         key=digest_of("folder", root.resolve(), *(image.key for image in images)),
         notes=notes,
     )
+
+
+def _labeling(
+    root: Path, where: str, names: list[str], label_column: str | None, undecodable: list[str]
+) -> Labeling:
+    csv_bytes = _bytes_of(root / "labels.csv")
+    tables = {name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None}
+    attributes = find_attribute_list(root) if csv_bytes is None else None
+    columns = label_columns(label_column)
+    if attributes is not None and columns and not any(has_columns(data, columns) for data in tables.values()):
+        return labels_from_attributes(attributes, names, where, label_column=str(label_column))
+    labeling = label_images(
+        where,
+        names,
+        csv_bytes=csv_bytes,
+        json_bytes=_bytes_of(root / "dataset.json"),
+        label_column=label_column,
+        tables=tables,
+        root=str(root),
+        undecodable=undecodable,
+    )
+    if attributes is None or columns:
+        return labeling
+    return labeling._replace(notes=(*labeling.notes, unused_list_note(attributes, where)))
 
 
 def _bytes_of(path: Path) -> bytes | None:
@@ -96,10 +118,10 @@ def _tables_in(root: Path) -> list[str]:
     return [path.name for path in root.iterdir() if is_table(path.name) and path.is_file()]
 
 
-def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
+def walk(root: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
     """Return all images under `root`, the number of ignored files of each kind, and the paths of those files."""
     inside = root.resolve()
-    images: list[_ImageFile] = []
+    images: list[ImageFile] = []
     ignored: Counter[str] = Counter()
     others: list[str] = []
     pending = [""]
@@ -121,7 +143,7 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
                     ignored["links that are not followed"] += 1
                 elif is_image_name(entry.name):
                     status = entry.stat()
-                    images.append(_ImageFile(name, status.st_size, status.st_mtime_ns))
+                    images.append(ImageFile(name, status.st_size, status.st_mtime_ns))
                 else:
                     ignored[f"{Path(entry.name).suffix.lower() or 'unnamed'} files"] += 1
                     others.append(name)
@@ -130,7 +152,7 @@ def _walk(root: Path) -> tuple[list[_ImageFile], Counter[str], list[str]]:
 
 def _is_label_file(name: str) -> bool:
     """Return whether a path relative to the root is that of a file that may be read as labels."""
-    return name in ("labels.csv", "dataset.json") or ("/" not in name and is_table(name))
+    return name in ("labels.csv", "dataset.json", *LIST_NAMES) or ("/" not in name and is_table(name))
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everymode.data.rows import RowsView, take_rows
+from everymode.data.rows import LazyRows, take_rows
 
 __all__ = ["mirrored", "normalized", "normalized_rows"]
 
@@ -39,7 +39,7 @@ def mirrored(images: Tensor, mirror: Tensor) -> Tensor:
 
 
 def normalized_rows(
-    images: np.ndarray | RowsView,
+    images: np.ndarray | LazyRows,
     indices: np.ndarray,
     device: torch.device,
     *,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from everymode.data.dataset import Dataset
+from everymode.data.paired import joined
 from everymode.data.rows import join_rows
 from everymode.data.source import digest_of
 
@@ -27,7 +28,8 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
         `class_counts` show how unbalanced the datasets are.
 
     Raises:
-        ValueError: if there are no datasets, image shapes differ, or a dataset has several label blocks.
+        ValueError: if there are no datasets, image shapes differ, a dataset has several label blocks, or images are
+            paired with maps or pictures in some datasets only.
     """
     if not datasets:
         raise ValueError("datasets is empty; a union needs at least one dataset")
@@ -54,6 +56,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
         # the last element is for the label -1, so that unlabeled images stay unlabeled
         numbers = np.array([*(number_of[label] for label in names), -1], dtype=np.int64)
         labels.append(numbers[dataset.labels])
+    paired = joined([dataset.paired for dataset in datasets], " + ".join(domain_names))
     return Dataset(
         name=name or " + ".join(domain_names),
         images=join_rows([dataset.images for dataset in datasets]),
@@ -65,6 +68,7 @@ def union(datasets: Sequence[Dataset], *, offset_classes: bool = True, name: str
         domain_names=domain_names,
         notes=tuple(note for dataset in datasets for note in dataset.notes),
         jpegs=sum(dataset.jpegs for dataset in datasets),
+        paired=paired,
     )
 
 

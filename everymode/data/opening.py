@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
+from everymode.data.arguments import image_size, request_of, require_limit
 from everymode.data.arrays import array_source
 from everymode.data.builtin import BUILTIN, build_named, parse_name
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
-from everymode.data.decode import FITS
 from everymode.data.doors import one_sentence
 from everymode.data.errors import DataError, MissingDataError, NoColumnsError, NoImagesError, NoLabelsError
 from everymode.data.folder import folder_source
 from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.label_columns import label_columns
-from everymode.data.layout import Layout, require_layout
+from everymode.data.layout import ARRAYS, Layout, has_layout, require_layout
 from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
+from everymode.data.paired_folders import PairFolders, pair_folders
+from everymode.data.pairs import open_pairs
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
 from everymode.data.published import stl10_source, svhn_source
@@ -35,14 +34,12 @@ from everymode.data.synthetic import with_channels
 from everymode.data.value_range import mask_note, require_range
 from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
-from everymode.resolution import AskedResolution, height_and_width, parse_resolution
+from everymode.resolution import AskedResolution
 
-__all__ = ["image_size", "open_images", "open_source", "require_limit"]
+__all__ = ["image_size", "open_images", "open_source", "pairs_at", "require_limit"]
 
 STACKED = "stacked:"
-ARRAYS = (".npz", ".npy")
 PARQUET = (".parquet", ".pq")
-MAX_SIDE = 16384
 PathOrName = str | Path
 
 
@@ -65,11 +62,12 @@ def open_images(
     """Open images for training; files are decoded once, into a memory-mapped cache.
 
     Args:
-        path: folder of images, .zip of one, .parquet, .npz, .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a
-            built-in name: digits, digits:train, digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes
-            (with options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH. Or data
-            in memory: a map-style dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or
-            a tuple (images, labels) (see `source_of_objects`).
+        path: folder of images, folder of pictures and label maps (see `pair_folders`), .zip of images, .parquet, .npz,
+            .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a built-in name: digits, digits:train,
+            digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes, textures, sample-photos (with
+            options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH. Or data in
+            memory: a map-style dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or a
+            tuple (images, labels) (see `source_of_objects`).
         resolution: 64, "64x96" or (64, 96), height first (default: the common size of all images).
         channels: 1 (gray), 3 (color) or 4 (with alpha) (default: 1 if all images are gray, else 3).
         label_column: column (labels.csv, .parquet) or array (.npz) of the labels (default: "label" or another usual
@@ -94,11 +92,10 @@ def open_images(
         TypeError: if `path` is neither a path, a name nor such data, or `limit` is not an integer.
         everymode.data.DataError: if the data can't be used (empty, damaged, of several sizes, mislabeled).
     """
-    _require_known(channels, fit)
+    request = request_of(resolution, channels, fit, background)
     require_limit(limit)
     require_range(value_range)
     require_layout(layout)
-    request = Request(image_size(resolution), channels, fit, _color(background))
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
     if isinstance(path, str) and path.startswith(STACKED):
         options |= {
@@ -111,7 +108,13 @@ def open_images(
             raise ValueError(f"{path} has no layout; omit layout")
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
-    if isinstance(path, str | PathLike):
+    if (folders := pairs_at(path)) is not None:
+        _require_plain(path, labeled, label_column, value_range=value_range, layout=layout)
+        options |= {"fit": fit, "background": background, "channels": channels, "limit": limit}
+        opened = open_pairs(
+            folders.images, folders.maps, instances=folders.instances, resolution=resolution, **options
+        )
+    elif isinstance(path, str | PathLike):
         opened = open_source(
             path,
             resolution=request.resolution,
@@ -134,6 +137,24 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
+def pairs_at(path: PathOrName | Objects) -> PairFolders | None:
+    """Return the folders of a folder of pictures and label maps; None for all other data."""
+    if not isinstance(path, str | PathLike) or (isinstance(path, str) and parse_name(path) is not None):
+        return None
+    return pair_folders(path)
+
+
+def _require_plain(path: object, labeled: bool, label_column: str | None, **others: str | None) -> None:
+    """Check that nothing is requested that pictures with label maps don't have."""
+    if label_column is not None:
+        raise NoColumnsError(f"{path} holds pictures with label maps, without columns; omit label_column")
+    if labeled:
+        raise NoLabelsError(f"{path} holds pictures with label maps, without a label per picture")
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{path} holds pictures with label maps, which have no {name}; omit it")
+
+
 def _objects(data: Objects, request: Request, label_column: str | None, **options: Any) -> Source | Dataset:
     require_objects(data)
     if label_column is not None:
@@ -147,13 +168,6 @@ def _require_labels(source: Source | Dataset) -> None:
             f"{source.name} has no labels; add them (class sub-folders, or labels.csv with the columns file,label; in "
             'an .npz, an array "labels"; in memory, pairs or a tuple of images and labels)'
         )
-
-
-def _require_known(channels: int | None, fit: str) -> None:
-    if channels not in (None, 1, 3, 4):
-        raise ValueError(f"channels is {channels}; choose 1 (gray), 3 (color), 4 (with alpha) or None")
-    if fit not in FITS:
-        raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
 
 
 def open_source(
@@ -182,7 +196,7 @@ def open_source(
             f"give the path or the name of a dataset, not {type(path_or_name).__name__}; only "
             "open_images opens data in memory"
         )
-    if layout is not None and Path(path_or_name).suffix.lower() not in ARRAYS:
+    if layout is not None and not has_layout(path_or_name):
         raise ValueError(f"{path_or_name} is not an array (.npy or .npz), so it has no layout; omit layout")
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():
@@ -206,40 +220,6 @@ def open_source(
         source = _folder_source(path, label_column) if path.is_dir() else _file_source(path, label_column)
     dark = () if source.pixels is None or value_range else mask_note(source.pixels, source.name)
     return replace(source, value_range=value_range, notes=source.notes + dark)
-
-
-def require_limit(limit: int | None) -> None:
-    """Check a limit of the number of images.
-
-    Raises:
-        TypeError: if `limit` is neither None nor an integer.
-        ValueError: if `limit` is below 1.
-    """
-    if limit is not None and not isinstance(limit, Integral):
-        raise TypeError(f"limit is {limit!r}; give an integer number of images, or omit it")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit is {limit}; give at least 1, or omit it")
-
-
-def image_size(resolution: AskedResolution | None) -> tuple[int, int] | None:
-    """Convert 64, "64", "64x96" or (64, 96) to (H, W); None stays None.
-
-    Raises:
-        ValueError: if the resolution can't be parsed, or a side is outside 1 .. 16384.
-    """
-    if resolution is None:
-        return None
-    size = height_and_width(parse_resolution(resolution))
-    if not all(1 <= side <= MAX_SIDE for side in size):
-        raise ValueError(f"resolution is {resolution!r}; give sides of 1 to {MAX_SIDE} pixels")
-    return size
-
-
-def _color(background: Sequence[int]) -> tuple[int, int, int]:
-    values = tuple(background)
-    if len(values) != 3 or not all(isinstance(v, int | np.integer) and 0 <= v <= 255 for v in values):
-        raise ValueError(f"background is {background!r}; give three numbers 0 .. 255 such as (255, 255, 255)")
-    return int(values[0]), int(values[1]), int(values[2])
 
 
 def _missing(text: str, path: Path) -> Exception:

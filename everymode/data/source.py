@@ -12,7 +12,7 @@ from PIL import Image
 
 from everymode.data.errors import DataError
 from everymode.data.order import random_permutation
-from everymode.data.rows import RowsView, select_rows
+from everymode.data.rows import LazyRows, select_rows
 
 __all__ = [
     "Source",
@@ -53,7 +53,7 @@ class Source:
     classes: tuple[str, ...]
     key: str
     notes: tuple[str, ...] = ()
-    pixels: np.ndarray | RowsView | None = None
+    pixels: np.ndarray | LazyRows | None = None
     label_blocks: tuple[tuple[str, ...], ...] = ()
     value_range: str | None = None
 
@@ -93,7 +93,7 @@ def limited(source: Source, limit: int) -> Source:
 
 def pixel_source(
     name: str,
-    pixels: np.ndarray | RowsView,
+    pixels: np.ndarray | LazyRows,
     labels: np.ndarray,
     classes: tuple[str, ...],
     key: str,
@@ -124,7 +124,7 @@ def pixel_source(
     return Source(name, items, open_image, labels, classes, key, notes, pixels, label_blocks)
 
 
-def array_key(array: np.ndarray) -> str:
+def array_key(array: np.ndarray | LazyRows) -> str:
     """Return a digest of an array: of its type, shape and values, read row by row."""
     total = hashlib.blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=16)
     for row in array:

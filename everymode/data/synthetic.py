@@ -13,7 +13,7 @@ from everymode.data.dataset import Dataset, fingerprint_of
 from everymode.data.layout import CHANNELS, Layout, channels_first, require_layout
 from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
 from everymode.data.order import random_permutation
-from everymode.data.rows import RowsView
+from everymode.data.rows import LazyRows
 
 __all__ = [
     "DIGIT_NAMES",
@@ -32,7 +32,7 @@ HELD_OUT_DIGITS = 500
 
 def in_memory(
     name: str,
-    images: np.ndarray | RowsView,
+    images: np.ndarray | LazyRows,
     labels: np.ndarray,
     classes: Sequence[str],
     *,
@@ -107,6 +107,8 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
     elif channels == 4:
         color = np.concatenate([color, np.full_like(color[:, :1], 255)], axis=1)
     converted = in_memory(dataset.name, color, dataset.labels, dataset.classes)
+    if dataset.paired is not None:
+        converted = converted.with_paired(dataset.paired)
     return replace(dataset, images=converted.images, fingerprint=converted.fingerprint)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from everymode.data.errors import DataError
-from everymode.data.rows import RowsView
+from everymode.data.rows import LazyRows
 
 __all__ = [
     "RANGES",
@@ -93,7 +93,7 @@ def scale_of(values: np.ndarray, where: str, value_range: str | None = None) -> 
     return Scale(0.0, 1.0, dark_note(f"{where} holds whole numbers", int(high), 8))
 
 
-def mask_note(values: np.ndarray | RowsView, where: str) -> tuple[str, ...]:
+def mask_note(values: np.ndarray | LazyRows, where: str) -> tuple[str, ...]:
     """Return `dark_note` for uint8 values; reading stops at the first chunk with a value above 1."""
     largest = 0
     for chunk in chunks(values):
@@ -168,7 +168,7 @@ def to_bytes(values: np.ndarray, scale: Scale) -> np.ndarray:
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def chunks(values: np.ndarray | RowsView) -> Iterator[np.ndarray]:
+def chunks(values: np.ndarray | LazyRows) -> Iterator[np.ndarray]:
     """Return the rows of an array, a few thousand at a time, so that a memory map is never read as a whole."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.condition import VOID
 from everymode.draws import Draws, Rows, stable_seed
 from everymode.extractors.hashing import tensors_hash
 from everymode.extractors.precision import full_float32
@@ -28,8 +29,6 @@ __all__ = [
     "segmenter_facts",
 ]
 
-VOID = 255
-"""Index in a label map of pixels without a class; they count neither in the fit nor in its accuracy."""
 BATCH = 16
 IMAGES_PER_PASS = 64
 STEPS_PER_REPORT = 50

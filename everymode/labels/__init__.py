@@ -6,9 +6,11 @@ from everymode.labels.generators import GeneratorLabels
 from everymode.labels.given import GivenLabels, NoLabels
 from everymode.labels.matching import induced_means, match_clusters
 from everymode.labels.online_clusters import OnlineClusterLabels
+from everymode.labels.pairs import PairedCondition
 from everymode.labels.partition import PartitionLabels, guide_distance
 from everymode.labels.random_labels import RandomLabels
 from everymode.labels.table import FixedParts, random_parts
+from everymode.labels.targets import TargetLabels, changed_one_at_a_time
 
 __all__ = [
     "ClusterLabels",
@@ -18,8 +20,11 @@ __all__ = [
     "GivenLabels",
     "NoLabels",
     "OnlineClusterLabels",
+    "PairedCondition",
     "PartitionLabels",
     "RandomLabels",
+    "TargetLabels",
+    "changed_one_at_a_time",
     "guide_distance",
     "induced_means",
     "match_clusters",

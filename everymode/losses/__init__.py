@@ -1,6 +1,7 @@
 """Adversarial losses as values, terms that are added to them, and the functions of plain tensors that they use."""
 
 from everymode.losses.adversarial import hinge, least_squares, logistic, relativistic, wasserstein
+from everymode.losses.attributes import attribute_classification, attributes_of_fakes, attributes_of_reals
 from everymode.losses.auxiliary import auxiliary, improved_auxiliary
 from everymode.losses.classification import (
     class_cross_entropy,
@@ -28,6 +29,7 @@ from everymode.losses.multi_hinge import (
     multi_hinge_loss,
 )
 from everymode.losses.omni import omni, omni_loss, omni_signs
+from everymode.losses.paired_matching import feature_matching_paired, paired_feature_matching
 from everymode.losses.penalties import (
     dragan,
     gradient_norm_squared,
@@ -37,11 +39,17 @@ from everymode.losses.penalties import (
     wgan_gp,
     zero_centered,
 )
+from everymode.losses.perceptual import perceptual, perceptual_loss
+from everymode.losses.pictures import cycle, encoder_divergence, pixel
+from everymode.losses.relativistic_average import relativistic_average
 
 __all__ = [
     "LeCam",
     "activation_maximization",
     "any_real_class",
+    "attribute_classification",
+    "attributes_of_fakes",
+    "attributes_of_reals",
     "auxiliary",
     "balanced_consistency",
     "class_cross_entropy",
@@ -52,14 +60,17 @@ __all__ = [
     "conditional_contrastive_loss",
     "confusion",
     "consistency",
+    "cycle",
     "data_to_data_cross_entropy",
     "dragan",
     "embeddings_of_fakes",
     "embeddings_of_reals",
+    "encoder_divergence",
     "fake_class_log_probability",
     "fake_class_score",
     "feature_matching",
     "feature_matching_loss",
+    "feature_matching_paired",
     "gradient_norm_squared",
     "hinge",
     "improved_auxiliary",
@@ -70,9 +81,14 @@ __all__ = [
     "omni",
     "omni_loss",
     "omni_signs",
+    "paired_feature_matching",
+    "perceptual",
+    "perceptual_loss",
+    "pixel",
     "r1",
     "r2",
     "relativistic",
+    "relativistic_average",
     "wasserstein",
     "wgan_div",
     "wgan_gp",

@@ -3,7 +3,8 @@
 hinge: Geometric GAN (Lim and Ye, 2017), as in `ajbrock/BigGAN-PyTorch:losses.py`; on a projection
 discriminator's scores it is BigGAN's loss. logistic: Generative Adversarial Nets (Goodfellow et al., 2014)
 with the non-saturating generator. least_squares: LSGAN (Mao et al., 2017). wasserstein: Wasserstein GAN
-(Arjovsky et al., 2017). relativistic: the paired loss of R3GAN (Huang et al., 2024).
+(Arjovsky et al., 2017). relativistic: the paired loss of R3GAN (Huang et al., 2024). The relativistic average loss is
+in `relativistic_average.py`.
 
 All average over the batch (and over positions), and the discriminator's two sides are added, not halved.
 Scores are [B], [B, 1] or [B, 1, H, W]; other shapes raise ValueError. Conditions are ignored, since the scores
@@ -33,7 +34,7 @@ def hinge() -> AdversarialLoss:
 
 def logistic() -> AdversarialLoss:
     """Return the logistic loss. D: mean softplus(-r) + mean softplus(f); G (non-saturating): mean softplus(-f)."""
-    return _separate(_softplus_of_minus, lambda fake: _softplus_of_minus(-fake), _softplus_of_minus)
+    return _separate(softplus_of_minus, lambda fake: softplus_of_minus(-fake), softplus_of_minus)
 
 
 def least_squares(*, real_target: float = 1.0, fake_target: float = 0.0) -> AdversarialLoss:
@@ -76,19 +77,19 @@ def relativistic() -> AdversarialLoss:
     def discriminator(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
-        return _softplus_of_minus(_margin(real, fake)).mean()
+        return softplus_of_minus(_margin(real, fake)).mean()
 
     def paired_generator(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> Tensor:
-        return _softplus_of_minus(-_margin(real, fake)).mean()
+        return softplus_of_minus(-_margin(real, fake)).mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
         raise ValueError(
             "a relativistic generator is judged against the reals: call paired_generator instead"
         )
 
-    return AdversarialLoss(discriminator, generator, _mean_score, paired_generator)
+    return AdversarialLoss(discriminator, generator, mean_score, paired_generator)
 
 
 def sum_of(parts: Parts) -> Callable[[Tensor, Tensor, Condition, Condition], Tensor]:
@@ -109,24 +110,25 @@ def _separate(on_real: Cost, on_fake: Cost, of_generator: Cost, *, undecided: fl
     def parts(
         real: Tensor, fake: Tensor, real_condition: Condition, fake_condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        return on_real(_one_score(real)).mean(), on_fake(_one_score(fake)).mean()
+        return on_real(one_score(real)).mean(), on_fake(one_score(fake)).mean()
 
     def generator(fake: Tensor, fake_condition: Condition) -> Tensor:
-        return of_generator(_one_score(fake)).mean()
+        return of_generator(one_score(fake)).mean()
 
     def realness(scores: Tensor, condition: Condition) -> Tensor:
-        return _mean_score(scores, condition) - undecided
+        return mean_score(scores, condition) - undecided
 
     return AdversarialLoss(sum_of(parts), generator, realness, parts=parts)
 
 
-def _softplus_of_minus(x: Tensor) -> Tensor:
+def softplus_of_minus(x: Tensor) -> Tensor:
+    """Compute log(1 + exp(-x))."""
     # Unlike F.softplus, exact at every x in double precision.
     return -F.logsigmoid(x)
 
 
 def _margin(real: Tensor, fake: Tensor) -> Tensor:
-    real, fake = _one_score(real), _one_score(fake)
+    real, fake = one_score(real), one_score(fake)
     if real.shape != fake.shape:
         raise ValueError(
             f"relativistic pairs need as many fakes as reals, and scores of one shape; got "
@@ -135,12 +137,17 @@ def _margin(real: Tensor, fake: Tensor) -> Tensor:
     return real - fake
 
 
-def _mean_score(scores: Tensor, condition: Condition) -> Tensor:
-    return _one_score(scores).reshape(len(scores), -1).mean(1)
+def mean_score(scores: Tensor, condition: Condition) -> Tensor:
+    """Return the score of each image [B], averaged over positions."""
+    return one_score(scores).reshape(len(scores), -1).mean(1)
 
 
-def _one_score(scores: Tensor) -> Tensor:
-    """Return the scores in float32 or higher precision, if there is one per image or position."""
+def one_score(scores: Tensor) -> Tensor:
+    """Return the scores in float32 or higher precision, if there is one per image or position.
+
+    Raises:
+        ValueError: for other shapes than [B], [B, 1] and [B, 1, H, W], or an empty batch.
+    """
     if scores.dim() == 0 or (scores.dim() > 1 and scores.shape[1] != 1):
         raise ValueError(
             f"this loss takes one score per image, [B], [B, 1] or [B, 1, H, W], not {list(scores.shape)}: "

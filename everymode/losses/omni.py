@@ -13,6 +13,7 @@ here).
 from __future__ import annotations
 
 from functools import partial
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,13 @@ from torch import Tensor
 
 from everymode.game import UNLABELED, AdversarialLoss, Condition
 from everymode.losses.adversarial import sum_of
-from everymode.losses.label_blocks import at_positions, block_sizes, check_labels, label_blocks
+from everymode.losses.label_blocks import (
+    at_positions,
+    block_sizes,
+    check_labels,
+    label_blocks,
+    without_edges,
+)
 from everymode.precision import at_least_float32
 
 
@@ -87,6 +94,7 @@ def omni_signs(
     num_classes: int | tuple[int, ...],
     *,
     one_sided: bool = False,
+    ignore_index: int | None = None,
 ) -> Tensor:
     """Return the int8 signs [B, K + 2] or [B, K + 2, H, W]: class slots first, then real, then fake.
 
@@ -95,29 +103,40 @@ def omni_signs(
     equations 7 and 12.
 
     A row without a label (UNLABELED, -1) has class slots of 0, so that only real and fake count. Two-sided
-    "d_fake" needs no label and is unchanged. A pixel without a label (a label map's void)
-    is all 0.
+    "d_fake" needs no label and is unchanged. A pixel without a label (-1 in a label map) is all 0, so that it is
+    ignored completely.
+
+    A pixel (or row) with the label `ignore_index`, such as the void of a segmentation, has class slots of 0 in all
+    three kinds, and keeps real and fake: the discriminator still scores whether it looks real. The paper does not state
+    how void pixels count.
 
     Args:
         kind: "d_real", "d_fake" or "g_fake".
         labels: integers, [B] or [B, H, W]; with several label blocks [B, blocks] or [B, blocks, H, W], or a
-            tuple with one such tensor per block.
+            tuple with one such tensor per block. With one block, a tuple (label map, edges) too, whose edges [B, H, W],
+            of a boolean or floating-point type, are not used.
         num_classes: K; or one number per label block, such as (10, 2): K is their sum, the blocks' slots come
             in order, and each block without a label is ignored on its own (a pixel is void where all are).
         one_sided: ignore the slots that the label doesn't name; the fake slot is then never used.
+        ignore_index: label of void pixels, such as 255; None = there is none. It may be a class's index, which is then
+            never a target. With several label blocks it applies to each block.
 
     Raises:
-        ValueError: for an unknown kind, labels of the wrong shape or type, or labels outside -1..num_classes - 1. The
-            range is checked on the CPU only (elsewhere the host would wait for the device); there, such labels match no
-            slot.
+        ValueError: for an unknown kind, labels of the wrong shape or type, an ignore_index that is no whole number or
+            is -1, or labels outside -1..num_classes - 1 other than ignore_index. The range is checked on the CPU only
+            (elsewhere the host would wait for the device); there, such labels match no slot.
     """
     if kind not in ("d_real", "d_fake", "g_fake"):
         raise ValueError(f'kind must be one of "d_real", "d_fake" and "g_fake", not {kind!r}')
     sizes = block_sizes(num_classes)
-    blocks = label_blocks(labels, num_classes)
+    _check_ignore_index(ignore_index)
+    class_signs = []
+    blocks = label_blocks(without_edges(labels, num_classes), num_classes)
     for block, size in zip(blocks, sizes, strict=True):
-        check_labels(block, size)
-    class_signs = [_class_signs(kind, *block, one_sided) for block in zip(blocks, sizes, strict=True)]
+        known = block if ignore_index is None else block.masked_fill(block == ignore_index, 0)
+        check_labels(known, size)
+        signs = _class_signs(kind, known, size, one_sided)
+        class_signs.append(signs if ignore_index is None else signs * (block != ignore_index).unsqueeze(1))
     real = torch.full_like(class_signs[0][:, :1], -1 if kind == "d_fake" else 1)
     fake = torch.zeros_like(real) if one_sided else -real
     signs = torch.cat((*class_signs, real, fake), dim=1)
@@ -129,6 +148,7 @@ def omni_signs(
 def omni(
     num_classes: int | tuple[int, ...],
     one_sided: bool = False,
+    ignore_index: int | None = None,
     *,
     scale: float = 1.0,
     margin: float = 0.0,
@@ -139,24 +159,31 @@ def omni(
 
     The discriminator's cost is the mean over reals plus the mean over fakes (equation 8; the generator's is
     equation 10). Scores are [B, K + 2] or maps [B, K + 2, H, W]. With maps, the condition may be a label map of any
-    size, taken at the nearest pixels, or one label per image, used at every position. Unlabeled rows and pixels: see
-    `omni_signs`; the other arguments: see `omni_loss`.
+    size, taken at the nearest pixels (source row floor(i * H / h)), a tuple (label map, edges) whose edges are not
+    used, or one label per image, used at every position. A discriminator with several scales has one such map per
+    scale: the mean over positions is taken per scale, then the objective averages the scales. Unlabeled rows and
+    pixels, and ignore_index: see `omni_signs`; the other arguments: see `omni_loss`.
 
     Realness is the score of "real" minus that of "fake" (one-sided: the score of "real", since "fake" isn't
     trained), averaged over positions: 0 is undecided.
 
     Returns:
         An AdversarialLoss. Its functions raise ValueError if the scores don't have K + 2 slots or there are no labels.
+
+    Raises:
+        ValueError: if num_classes is no positive number or tuple of them, or for an impossible ignore_index.
     """
     sizes = block_sizes(num_classes)
+    _check_ignore_index(ignore_index)
     loss = partial(
         omni_loss, scale=scale, margin=margin, shift_threshold=shift_threshold, count_ignored=count_ignored
     )
 
     def cost(kind: str, scores: Tensor, condition: Condition) -> Tensor:
         _check_slots(scores, sizes)
-        blocks = tuple(at_positions(block, scores) for block in label_blocks(condition, num_classes))
-        signs = omni_signs(kind, blocks, num_classes, one_sided=one_sided)
+        labels = label_blocks(without_edges(condition, num_classes), num_classes)
+        blocks = tuple(at_positions(block, scores) for block in labels)
+        signs = omni_signs(kind, blocks, num_classes, one_sided=one_sided, ignore_index=ignore_index)
         if signs.dim() == 2 and len(signs) == len(scores):
             signs = signs.view(*signs.shape, *[1] * (scores.dim() - 2)).expand_as(scores)
         return loss(scores, signs)
@@ -210,6 +237,19 @@ def _check_loss_arguments(scores: Tensor, signs: Tensor, scale: float, reduction
         raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}')
     if reduction == "mean" and not scores.numel():
         raise ValueError(f"there is no mean over an empty batch; scores have shape {list(scores.shape)}")
+
+
+def _check_ignore_index(ignore_index: int | None) -> None:
+    if ignore_index is None:
+        return
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, Integral):
+        raise ValueError(f"ignore_index must be a whole number, such as 255, or None, not {ignore_index!r}")
+    if ignore_index == UNLABELED:
+        raise ValueError(
+            f"ignore_index can't be {UNLABELED}, which marks pixels that are ignored completely: give void pixels "
+            "another "
+            "label, such as 255, or omit ignore_index"
+        )
 
 
 def _check_slots(scores: Tensor, sizes: tuple[int, ...]) -> None:

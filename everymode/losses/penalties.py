@@ -9,11 +9,13 @@ Generative Adversarial Networks (Thanh-Tung et al., 2019).
 
 All are terms of the discriminator's update. Each makes its own forward pass, on images after augmentation. The
 differentiated quantity is the adversarial loss's realness, averaged over scales, so that a discriminator with
-many class scores has one well-defined gradient per image.
+many class scores has one well-defined gradient per image. Realness is a mean over the positions of score maps; WGAN-GP
+differentiates their sum.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -55,7 +57,7 @@ def r1(*, factor: float = 1.0) -> Term:
     """Return the discriminator's term factor * mean over the reals of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
-        return factor * _mean_cost(turn, turn.judged_real, turn.batch.condition, _squared_norm)
+        return factor * _mean_cost(turn, turn.judged_real, turn.judged_real_condition, _squared_norm)
 
     return term
 
@@ -64,7 +66,7 @@ def r2(*, factor: float = 1.0) -> Term:
     """Return the discriminator's term factor * mean over the fakes of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
-        return factor * _mean_cost(turn, turn.judged_fake, turn.fake_condition, _squared_norm)
+        return factor * _mean_cost(turn, turn.judged_fake, turn.judged_fake_condition, _squared_norm)
 
     return term
 
@@ -76,6 +78,9 @@ def wgan_gp(*, factor: float = 1.0, one_sided: bool = False) -> Term:
     "gradient penalty/share") and the real's condition. The term raises ValueError if reals and fakes differ in shape or
     number.
 
+    On a patch discriminator, whose scores are maps, the gradient is that of the sum over positions, as in StarGAN's
+    released code (`yunjey/stargan`), so that the norm grows with the number of positions; scales are averaged.
+
     Args:
         factor: published: 10.
         one_sided: penalize only norms above 1: max(0, ||gradient|| - 1)^2.
@@ -85,7 +90,7 @@ def wgan_gp(*, factor: float = 1.0, one_sided: bool = False) -> Term:
         excess = _norm(gradients) - 1
         return (F.relu(excess) if one_sided else excess).square()
 
-    return _on_interpolates(cost, "gradient penalty", factor)
+    return _on_interpolates(cost, "gradient penalty", factor, positions_summed=True)
 
 
 def wgan_div(*, factor: float = 2.0, power: float = 6.0) -> Term:
@@ -136,12 +141,12 @@ def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
         noise = turn.random.named("dragan").uniform("noise", *real.shape[1:]).to(real)
         share = turn.random.named("dragan").uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
         images = real + share * spread * std * noise
-        return factor * _mean_cost(turn, images, turn.batch.condition, _distance_from_one)
+        return factor * _mean_cost(turn, images, turn.judged_real_condition, _distance_from_one)
 
     return term
 
 
-def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
+def _on_interpolates(cost: Cost, stream: str, factor: float, *, positions_summed: bool = False) -> Term:
     """Return the term factor * mean cost of the gradients [B, N] at points between reals and fakes."""
 
     def term(turn: Turn) -> Tensor:
@@ -154,12 +159,15 @@ def _on_interpolates(cost: Cost, stream: str, factor: float) -> Term:
         real, fake = at_least_float32(real.detach()), at_least_float32(fake.detach())
         share = turn.random.named(stream).uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
         images = fake + share * (real - fake)
-        return factor * _mean_cost(turn, images, turn.batch.condition, cost)
+        condition = turn.judged_real_condition
+        return factor * _mean_cost(turn, images, condition, cost, positions_summed=positions_summed)
 
     return term
 
 
-def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> Tensor:
+def _mean_cost(
+    turn: Turn, images: Tensor, condition: Condition, cost: Cost, *, positions_summed: bool = False
+) -> Tensor:
     """Return the mean cost of D's gradients [B, N] at images, in float32 or higher precision.
 
     `forward` is called directly because a network compiled in place can't be differentiated twice.
@@ -167,8 +175,11 @@ def _mean_cost(turn: Turn, images: Tensor, condition: Condition, cost: Cost) -> 
     with full_precision(images):
         images = at_least_float32(images.detach()).requires_grad_()
         verdict = Verdict.of(turn.game.discriminator.forward(images, condition))
-        realness = turn.game.objective.adversarial.realness
-        scales = [realness(scores, condition) for scores in verdict.scores]
+        realness = turn.game.objective.realness
+        scales = [realness((scores,), condition) for scores in verdict.scores]
+        if positions_summed:
+            positions = (math.prod(scores.shape[2:]) for scores in verdict.scores)
+            scales = [scale * number for scale, number in zip(scales, positions, strict=True)]
         scores = scales[0] if len(scales) == 1 else torch.stack(scales).mean(0)
         return cost(_row_gradients(scores, images)).mean()
 

@@ -243,6 +243,44 @@ rival_norms:
 unconditional:
   unnormalized-gan-cnn-cifar10 | CNN_CIFAR10 | SAN-GAN's networks without normalization
   unnormalized-gan-cnn-digits | CNN_DIGITS | SAN-GAN's networks without normalization, on the bundled digits
+spade:
+  spade-textures | TEXTURES | SPADE (images from label maps) on built-in textures: minutes on a CPU
+  spade-cityscapes | CITYSCAPES | SPADE on Cityscapes, with the published numbers
+  spade-coco | COCO | SPADE on COCO-Stuff
+  spade-ade20k | ADE20K | SPADE on ADE20K
+  spade-256 | SPADE256 | SPADE on your own images with label maps, 256 pixels
+  omni-spade-textures | OMNI_TEXTURES | SPADE with an omni-loss per pixel, on built-in textures
+  omni-spade-cityscapes | OMNI_CITYSCAPES | SPADE with an omni-loss per pixel, on Cityscapes
+  omni-spade-coco | OMNI_COCO | SPADE with an omni-loss per pixel, on COCO-Stuff
+  omni-spade-ade20k | OMNI_ADE20K | SPADE with an omni-loss per pixel, on ADE20K
+  omni-spade-256 | OMNI256 | SPADE with an omni-loss per pixel, on your own images with label maps
+  san-spade-textures | SAN_TEXTURES | SPADE with SAN, on built-in textures
+  san-spade-cityscapes | SAN_CITYSCAPES | SPADE with SAN, on Cityscapes
+  san-spade-coco | SAN_COCO | SPADE with SAN, on COCO-Stuff
+  san-spade-ade20k | SAN_ADE20K | SPADE with SAN, on ADE20K
+  san-spade-256 | SAN256 | SPADE with SAN, on your own images with label maps
+  san-spade-instance-norm-textures | LITERAL_SAN_TEXTURES | the same with the instance norm that cancels SAN
+  san-spade-instance-norm-cityscapes | LITERAL_SAN_CITYSCAPES | the same on Cityscapes
+stargan:
+  stargan-shapes | SHAPES | StarGAN (attribute transfer) on colored shapes: minutes on a CPU
+  stargan-celeba | CELEBA | StarGAN on CelebA: hair color, gender and age
+  stargan-128 | IMAGES128 | StarGAN on your own pictures with columns of attributes, 128 pixels
+  san-stargan-shapes | SAN_SHAPES | StarGAN with SAN, on colored shapes
+  san-stargan-celeba | SAN_CELEBA | StarGAN with SAN, on CelebA
+  san-stargan-128 | SAN128 | StarGAN with SAN, on your own pictures
+super_resolution:
+  sr-pixel-photos | PIXEL_PHOTOS | super-resolution, pixel loss alone (start of the others), on sample photographs
+  sr-pixel-div2k | PIXEL_DIV2K | super-resolution, pixel loss alone (start of the others), on DIV2K or your pictures
+  sr-no-norm-photos | NO_NORM_PHOTOS | super-resolution, critic without normalization, on sample photographs
+  sr-no-norm-div2k | NO_NORM_DIV2K | super-resolution, critic without normalization, on DIV2K or your pictures
+  sn-sr-photos | SN_PHOTOS | super-resolution, spectral normalization, on sample photographs
+  sn-sr-div2k | SN_DIV2K | super-resolution, spectral normalization, on DIV2K or your pictures
+  san-sr-photos | SAN_PHOTOS | super-resolution, SAN, on sample photographs
+  san-sr-div2k | SAN_DIV2K | super-resolution, SAN, on DIV2K or your pictures
+  esrgan-photos | ESRGAN_PHOTOS | super-resolution, ESRGAN, on sample photographs
+  esrgan-div2k | ESRGAN_DIV2K | super-resolution, ESRGAN, on DIV2K or your pictures
+  esrgan-sn-photos | ESRGAN_SN_PHOTOS | super-resolution, ESRGAN with spectral normalization, on sample photographs
+  esrgan-sn-div2k | ESRGAN_SN_DIV2K | super-resolution, ESRGAN with spectral normalization, on DIV2K or your pictures
 """
 
 

@@ -33,11 +33,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from everymode.part import Loss, LossPieces
+from everymode.part import Conditioning, Loss, LossPieces
 from everymode.recipe import Recipe
 from everymode.recipes.parts.biggan_networks import BigGAN
 from everymode.recipes.parts.given_labels import Given
 from everymode.recipes.parts.norms import Spectral
+from everymode.recipes.parts.picture_labels import Maps
 from everymode.recipes.parts.terms import Weights
 
 
@@ -52,10 +53,16 @@ class Omni(Loss):
     one_sided: bool = False
     """Use only the scores of the image's class and of "real", which is projection written as omni-loss."""
 
+    def takes_condition(self, kind: Conditioning) -> bool:
+        return kind == "labels" or (kind == "maps" and not self.one_sided)
+
     def pieces(self, recipe: Recipe) -> LossPieces:
         from everymode.losses.omni import omni
-        from everymode.networks.heads import ClassifierHead
+        from everymode.networks.heads import ClassifierHead, ScalarHead
 
+        if isinstance(recipe.labels, Maps):
+            classes = recipe.labels.map_classes or 1  # not known before the data
+            return LossPieces(omni(classes, ignore_index=255), ScalarHead, outputs=classes + 2)
         labels = recipe.num_labels
         assert labels is not None
         classes = sum(labels) if isinstance(labels, tuple) else labels

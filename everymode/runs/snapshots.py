@@ -13,6 +13,7 @@ from torch import Tensor
 
 from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
+from everymode.data.layout import has_layout
 from everymode.draws import stable_seed
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
@@ -20,6 +21,8 @@ from everymode.game import UNLABELED
 from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
+from everymode.runs.captions import augmentation_caption
+from everymode.runs.condition_samples import draw_real_pairs, draw_translations
 from everymode.runs.data import open_source
 from everymode.runs.planning import Plan
 from everymode.sampling.generator import Generator
@@ -36,12 +39,18 @@ FIRST_NUMBERS = {"pr": "precision", "dc": "density", "per-class": "fd-per-class"
 
 
 def draw_samples(
-    trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str | Path | None = None
+    trainer: Trainer,
+    dataset: Dataset,
+    folder: RunFolder,
+    font: str | Path | None = None,
+    *,
+    held_out: Dataset | None = None,
 ) -> Path:
     """Write samples/step-NNNNNNN.png, an image with one row per class (at most 20) or a scatter plot of points.
 
     With several label blocks the rows are the classes of the first one, and the other labels are drawn at random. Class
-    names are drawn in the font file `font` (default: DejaVu Sans).
+    names are drawn in the font file `font` (default: DejaVu Sans). Generators of label maps or pictures are shown on
+    fixed examples, of `held_out` if there is such data (`draw_translations`).
 
     Returns:
         The path of the image.
@@ -49,6 +58,8 @@ def draw_samples(
     Raises:
         NotFinite: if a sample is not finite; nothing is written then.
     """
+    if trainer.game.labels.needs_examples:
+        return draw_translations(trainer, dataset, held_out, folder)
     path = folder.sample_picture(trainer.completed)
     with in_eval_mode(trainer.average):
         generator = Generator(trainer.average, trainer.game.labels, classes=dataset.classes)
@@ -73,6 +84,9 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str 
     Images have one row per class (at most 20) if there are labels; of several label blocks, the first one counts. Class
     names are drawn in the font file `font` (default: DejaVu Sans); if it lacks letters, a message says so.
     """
+    if trainer.game.labels.needs_examples:
+        draw_real_pairs(trainer, dataset, folder)
+        return
     with trainer.saying_if_refused("the picture of training images"):
         random = np.random.default_rng(stable_seed(trainer.recipe.seed, "reals"))
         if dataset.is_points:
@@ -91,7 +105,10 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str 
             if members:
                 images = _in_rows(images, [len(rows) for rows in chosen])
             names = classes if members else ()
-            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+            caption = augmentation_caption(trainer.game.augment, trainer.recipe.augmentation)
+            save_grid(
+                images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font, caption=caption
+            )
             if message := legible(names, font=font)[1]:
                 trainer.progress.say(message)
         trainer.progress.say(f"first picture, of training data: {folder.reals}")
@@ -175,7 +192,8 @@ def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, qui
     name = plan.recipe.held_out
     if plan.held_out is not None or not isinstance(name, str) or not name:
         return plan.held_out
-    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet)
+    recipe = plan.recipe if has_layout(name) else replace(plan.recipe, layout=None)
+    held_out = open_source(recipe, name, labeled=False, quiet=quiet, training=False)
     for note in held_out.notes:
         say(f"held out: {note}")
     return _as_training(held_out, dataset, name)
@@ -187,6 +205,11 @@ def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:
         raise ValueError(
             f"held_out {source} does not fit the training data: its images have the shape {held_out.image_shape}, not "
             f"{dataset.image_shape}"
+        )
+    if held_out.facts().map_classes > (classes := dataset.facts().map_classes):
+        raise ValueError(
+            f"held_out {source} does not fit the training data: its label maps have the class "
+            f"{held_out.facts().map_classes - 1}, and those of the training data have {classes} classes"
         )
     blocks = dataset.label_blocks or (dataset.classes,)
     labels = numbered_as(

@@ -21,6 +21,8 @@ from everymode.recipe import Recipe
 from everymode.sampling.building import built
 from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
+from everymode.sampling.seeds import seeds_of
+from everymode.sampling.translation import translate
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import atomic_file, atomic_folder
 from everymode.storage.run_folder import nearest_run, read_config
@@ -119,6 +121,7 @@ class Generator:
             ValueError: if the generator does not know a label or has no labels, or if it can't draw the size.
             TypeError: if n, a label or a seed has the wrong type.
         """
+        self.require_labels_only()
         seeds = seeds_of(seed, n)
         if n < 1 or batch_size < 1:
             raise ValueError(f"n and batch_size must be at least 1, not {n} and {batch_size}")
@@ -140,11 +143,29 @@ class Generator:
         """Return the random draws of the images with these seeds."""
         return [Draws(seed, moment, Rows.all(1), self.device, self.dtype) for seed in seeds]
 
+    def require_labels_only(self) -> None:
+        """Raise ValueError if images need a picture or a label map, so that samples can't be drawn from seeds alone."""
+        if self.labels.needs_examples:
+            raise ValueError(
+                "this generator draws images from label maps or pictures, not from seeds alone: use "
+                "Generator.translate(condition), or the commands `everymode translate` and `everymode upscale`"
+            )
+
     def latent_codes(self, draws: Sequence[Draws]) -> Tensor:
         """Return the latent codes z [n, latent_dim] of n images."""
+        return torch.cat([draw.normal("z", self.latent_dim) for draw in draws])
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of the latent code; 0 = none."""
         # Every generator network has this attribute; torch types all attributes as Tensor | Module.
-        latent_dim = cast(int, self.network.latent_dim)
-        return torch.cat([draw.normal("z", latent_dim) for draw in draws])
+        return cast(int, self.network.latent_dim)
+
+    def translate(
+        self, condition: Condition, *, seed: int | Sequence[int] = 0, batch_size: int = 16
+    ) -> Tensor:
+        """Return the images for label maps, pictures, or pictures with attributes (`translation.translate`)."""
+        return translate(self, condition, seed=seed, batch_size=batch_size)
 
     def conditions(self, given: Tensor | None, draws: Sequence[Draws]) -> Condition:
         """Return the labels [n] or [n, blocks] on the device; UNLABELED ones, or all if `given` is None, are drawn."""
@@ -221,26 +242,6 @@ def require_truncation(truncation: float) -> None:
     """Raise ValueError if the factor on z is negative, infinite or NaN."""
     if not 0 <= truncation < math.inf:
         raise ValueError(f"truncation is a factor on z: it must be finite and at least 0, not {truncation}")
-
-
-def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
-    """Return the seeds of n images: seed + i for image i, or the sequence `seed`.
-
-    Raises:
-        TypeError: if n or a seed is not an integer.
-        ValueError: if there are not n seeds.
-    """
-    if not isinstance(n, Integral):
-        raise TypeError(f"n is the number of images, an integer such as 16, not {n!r}")
-    arrays: Any = seed
-    seeds = arrays.tolist() if hasattr(arrays, "tolist") else arrays
-    if isinstance(seeds, Integral):
-        return range(int(seeds), int(seeds) + n)
-    if not isinstance(seeds, Sequence) or not all(isinstance(each, Integral) for each in seeds):
-        raise TypeError(f"seed is an integer, or a sequence of one integer per image, not {seed!r}")
-    if len(seeds) != n:
-        raise ValueError(f"{len(seeds)} seeds for {n} images: pass one first seed, or one seed per image")
-    return seeds
 
 
 def find_generator(path: Path) -> Path:

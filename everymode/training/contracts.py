@@ -16,7 +16,9 @@ class Data(Protocol):
     def gather(
         self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
     ) -> Tensor: ...
-    def gather_labels(self, indices: np.ndarray, device: torch.device) -> Tensor: ...
+    def gather_condition(
+        self, indices: np.ndarray, device: torch.device, *, mirror: Tensor | None, dtype: torch.dtype
+    ) -> Tensor | tuple[Tensor, ...]: ...
 
 
 class Order(Protocol):

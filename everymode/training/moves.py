@@ -116,6 +116,21 @@ def play_discriminator(
     return Played(totals, tuple(turns), norm, kept)
 
 
+def label_reals(game: Game, parts: Sequence[Part], *, step: int) -> Played:
+    """Label the real batches of an update that no discriminator takes part in (an objective of terms alone).
+
+    Returns:
+        An update without losses, for `play_generator`.
+    """
+    turns = []
+    for part in parts:
+        condition = game.labels.assign(part.batch, game.discriminator, part.random)
+        batch = part.batch.with_condition(condition)
+        fake_condition = game.labels.for_fakes(batch, part.random)
+        turns.append(Turn(game, batch, step, part.random, batch.real, fake_condition, generator_moves=False))
+    return Played({}, tuple(turns), parts[0].batch.real.new_zeros(()))
+
+
 def play_generator(
     game: Game,
     optimizer: torch.optim.Optimizer,

@@ -26,10 +26,17 @@ def adam(network: nn.Module, recipe: Recipe, *, lr: float, weight_decay: float) 
 
 
 def learning_rate_share(recipe: Recipe, step: int) -> float:
-    """Return the factor on the learning rates at a step: 1, then linearly to 0 over the last `lr_decay` of training."""
+    """Return the factor on the learning rates at a step.
+
+    It is 1, then falls linearly to 0 over the last `lr_decay` of training, and is halved at every share of training in
+    `lr_halvings`: from step ceil(share * steps) on.
+    """
+    # In floating point, 0.07 * 100 is above 7.
+    halvings = sum(step >= share * recipe.steps - 1e-9 * recipe.steps for share in recipe.lr_halvings)
+    halved = 0.5**halvings
     if recipe.lr_decay == 0:
-        return 1.0
-    return min(1.0, (recipe.steps - step) / (recipe.lr_decay * recipe.steps))
+        return halved
+    return halved * min(1.0, (recipe.steps - step) / (recipe.lr_decay * recipe.steps))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from everymode.data.dataset import Dataset
 from everymode.data.order import random_permutation
 from everymode.draws import Draws, Rows
-from everymode.game import Condition
+from everymode.game import Condition, Verdict
 from everymode.metrics.fidelity import density_coverage
 from everymode.norms.spectral import singular_values
+from everymode.training.examples import example_batch
 from everymode.training.moves import in_eval_mode
 from everymode.training.stepper import Stepper
 
@@ -67,9 +68,12 @@ class SampleProbe:
         self._real_labels = data.labels[rows] if data.num_classes else None
         self._wants_labels = bool(data.num_classes) and not data.num_unlabeled
         self._unseen: Drawn | None = None
+        # Conditions with pictures or maps are gathered again at each tick, a few at a time: they can be large.
+        self._data, self._rows = data, rows
+        self._held_out = held_out
         if held_out is not None and count:
-            unseen = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
-            self._unseen = (held_out.gather(unseen), held_out.labels[unseen])
+            self._unseen_rows = random_permutation(seed, "watch held out", 0, len(held_out))[:count]
+            self._unseen = (held_out.gather(self._unseen_rows), held_out.labels[self._unseen_rows])
 
     @torch.no_grad()
     def __call__(self, stepper: Stepper) -> dict[str, float]:
@@ -84,8 +88,9 @@ class SampleProbe:
                 if stepper.game.labels.names_classes:
                     signals |= _accuracy("self_accuracy", stepper, fakes, labels)
                 drawn = (fakes, labels)
-        if self._unseen is not None:
-            signals |= self._on_unseen(stepper, drawn)
+        if self._unseen is not None and stepper.game.objective.adversarial is not None:
+            paired = stepper.game.labels.needs_examples
+            signals |= self._on_unseen_pairs(stepper, drawn) if paired else self._on_unseen(stepper, drawn)
             if stepper.game.labels.names_classes:
                 signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
         return signals | _largest_singular_values(stepper)
@@ -105,25 +110,52 @@ class SampleProbe:
         with in_eval_mode(stepper.game.discriminator):
             seen = self._realness(stepper, self._reals, self._real_labels if labels is not None else None)
             unseen = self._realness(stepper, examples, labels)
-            signals = {
-                "held_out": float(unseen.mean()),
-                "held_out_gap": float(seen.mean() - unseen.mean()),
-                "training_above_0": float((seen > 0).double().mean()),
-                "held_out_above_0": float((unseen > 0).double().mean()),
-            }
             # A conditional D needs the labels of the samples, too.
             shown = drawn is not None and (drawn[1] is not None or not stepper.game.labels.num_labels)
-            if drawn is not None and shown and min(len(seen), len(unseen)) > 1:
-                share = overfitting(seen, unseen, self._realness(stepper, *drawn))
-                signals |= {"overfitting": share} if np.isfinite(share) else {}
-        return signals
+            fake = self._realness(stepper, *drawn) if drawn is not None and shown else None
+        return unseen_signals(seen, unseen, fake)
+
+    def _on_unseen_pairs(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
+        """Return these signals for conditions that include pictures or maps; drawn samples belong to `self._rows`."""
+        assert self._held_out is not None
+        with in_eval_mode(stepper.game.discriminator):
+            seen = self._realness_of_rows(stepper, self._data, self._rows)
+            unseen = self._realness_of_rows(stepper, self._held_out, self._unseen_rows)
+            fake = None
+            if drawn is not None:
+                fake = self._realness_of_rows(stepper, self._data, self._rows, fakes=drawn[0])
+        return unseen_signals(seen, unseen, fake)
+
+    def _realness_of_rows(
+        self, stepper: Stepper, data: Dataset, indices: np.ndarray, fakes: Tensor | None = None
+    ) -> Tensor:
+        """Return D's realness of rows of the data, or of the fakes that belong to them."""
+        levels = []
+        for start in range(0, len(indices), BATCH):
+            chosen = indices[start : start + BATCH]
+            batch, fake_condition = example_batch(
+                stepper.game, data, chosen, self._draws(stepper, start, len(indices))
+            )
+            shown, condition = batch.real, batch.condition
+            if fakes is not None:
+                shown, condition = fakes[start : start + BATCH].to(shown), fake_condition
+            verdict = Verdict.of(stepper.game.discriminator(shown, condition))
+            levels.append(stepper.game.objective.realness(verdict.scores, condition))
+        return torch.cat(levels).double().cpu()
+
+    def _draws(self, stepper: Stepper, start: int, total: int) -> Draws:
+        rows = Rows(start, min(start + BATCH, total), total)
+        return Draws(self._seed, "watch", rows, stepper.device, stepper.dtype)
 
     def _samples(self, stepper: Stepper) -> Drawn:
         images, labels = [], []
         for start in range(0, self._count, BATCH):
-            rows = Rows(start, min(start + BATCH, self._count), self._count)
-            draws = Draws(self._seed, "watch", rows, stepper.device, stepper.dtype)
-            condition = stepper.game.labels.draw(draws)
+            draws = self._draws(stepper, start, self._count)
+            if stepper.game.labels.needs_examples:
+                rows = self._rows[start : start + BATCH]
+                _, condition = example_batch(stepper.game, self._data, rows, draws)
+            else:
+                condition = stepper.game.labels.draw(draws)
             images.append(stepper.game.generate(draws, condition).float().cpu())
             if isinstance(condition, Tensor) and condition.ndim <= 2:
                 labels.append(condition.cpu().numpy())
@@ -153,10 +185,23 @@ class SampleProbe:
                 condition = torch.from_numpy(labels[start : start + BATCH]).to(stepper.device)
             elif labels is None:
                 condition = stepper.game.labels.label_unseen(shown)
-            answer = stepper.game.discriminator(shown, condition)
-            scores = answer if isinstance(answer, Tensor) else answer.scores[0]
-            levels.append(stepper.game.objective.adversarial.realness(scores.float(), condition))
+            verdict = Verdict.of(stepper.game.discriminator(shown, condition))
+            levels.append(stepper.game.objective.realness(verdict.scores, condition))
         return torch.cat(levels).double().cpu()
+
+
+def unseen_signals(seen: Tensor, unseen: Tensor, fake: Tensor | None) -> dict[str, float]:
+    """Compare D's realness of training examples, held-out examples and, if given, samples."""
+    signals = {
+        "held_out": float(unseen.mean()),
+        "held_out_gap": float(seen.mean() - unseen.mean()),
+        "training_above_0": float((seen > 0).double().mean()),
+        "held_out_above_0": float((unseen > 0).double().mean()),
+    }
+    if fake is not None and min(len(seen), len(unseen)) > 1:
+        share = overfitting(seen, unseen, fake)
+        signals |= {"overfitting": share} if np.isfinite(share) else {}
+    return signals
 
 
 def overfitting(training: Tensor, held_out: Tensor, fake: Tensor) -> float:

@@ -40,8 +40,7 @@ def generator_scalars(played: Played, *, device: torch.device, dtype: torch.dtyp
 
 
 def realness_of(turn: Turn, name: Literal["real", "fake"]) -> Tensor:
-    """Return D's realness [B] of the reals or the fakes of an update, at the first scale."""
-    realness = turn.game.objective.adversarial.realness
+    """Return D's realness [B] of the reals or the fakes of an update."""
     if name == "real":
-        return realness(turn.real_verdict.scores[0], turn.batch.condition)
-    return realness(turn.fake_verdict.scores[0], turn.fake_condition)
+        return turn.game.objective.realness(turn.real_verdict.scores, turn.judged_real_condition)
+    return turn.game.objective.realness(turn.fake_verdict.scores, turn.judged_fake_condition)

@@ -23,7 +23,7 @@ from everymode.recipe import Recipe
 from everymode.training.contracts import Data, Order, adapts
 from everymode.training.ema import update_average
 from everymode.training.injection import Injected, Injection
-from everymode.training.moves import Part, Played, play_discriminator, play_generator
+from everymode.training.moves import Part, Played, label_reals, play_discriminator, play_generator
 from everymode.training.nonfinite import first_bad_weight
 from everymode.training.optimizers import (
     adam,
@@ -129,6 +129,9 @@ class Stepper:
         self._settle(step)
         played: Played | None = None
         for index in range(recipe.discriminator_steps):
+            if self.game.objective.adversarial is None:
+                played = label_reals(self.game, self.parts(step, index), step=step)
+                continue
             last = index == recipe.discriminator_steps - 1
             played = play_discriminator(
                 self.game,
@@ -153,7 +156,7 @@ class Stepper:
             self.generator_optimizer,
             parts,
             step=step,
-            reused=played if recipe.reuse_fakes else None,
+            reused=played if recipe.reuse_fakes and played.kept_fake is not None else None,
             precision=self._precision,
             average=self.world.average_gradients,
         )
@@ -190,11 +193,11 @@ class Stepper:
         real = self.data.gather(indices, self.device, mirror=mirror, dtype=self.dtype)
         if self._channels_last and real.ndim == 4:
             real = real.contiguous(memory_format=torch.channels_last)
-        labels = self.data.gather_labels(indices, self.device)
+        condition = self.data.gather_condition(indices, self.device, mirror=mirror, dtype=self.dtype)
         index = torch.from_numpy(indices)
         if self.device.type == "cuda":
             index = index.pin_memory().to(self.device, non_blocking=True)
-        return Part(Batch(real, labels, index, mirror), random)
+        return Part(Batch(real, condition, index, mirror), random)
 
     def judged_reals(self, indices: np.ndarray) -> Tensor:
         """Return dataset rows [B] as the discriminator gets them: mirrored and augmented; for pictures."""

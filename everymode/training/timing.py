@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import torch
 
-from everymode.game import Game, Turn
+from everymode.game import Condition, Game, Turn
 from everymode.training.moves import Part, Precision, frozen
 
 __all__ = ["seconds_per_step"]
@@ -20,7 +20,8 @@ def seconds_per_step(
     """Return roughly how many seconds a step takes: both players' passes and gradients, without optimizers.
 
     Each player is timed twice, and the least time counts. A copy of the game plays, because terms may have a state,
-    too. All labels are 0: the label source may not have learned anything yet.
+    too. All labels are 0: the label source may not have learned anything yet. Without an adversarial loss, only the
+    generator is updated.
 
     Args:
         game: the game.
@@ -31,23 +32,26 @@ def seconds_per_step(
     """
     device = part.batch.real.device
     copies = copy.deepcopy(game)
-    seconds = {"discriminator": [], "generator": []}
+    players = ("generator",) if game.objective.adversarial is None else ("discriminator", "generator")
+    seconds: dict[str, list[float]] = {player: [] for player in players}
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
-        for player in ("discriminator", "generator") * 3:
+        for player in players * 3:
             begin = time.perf_counter()
             _pass(copies, part, precision, generator_moves=player == "generator")
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds[player].append(time.perf_counter() - begin)
-    discriminator, generator = (min(times[1:]) for times in seconds.values())  # the first pass warms up
-    return micro_batches * (discriminator_steps * discriminator + generator)
+    least = {player: min(times[1:]) for player, times in seconds.items()}  # the first pass warms up
+    return micro_batches * (discriminator_steps * least.get("discriminator", 0.0) + least["generator"])
 
 
 def _pass(game: Game, part: Part, precision: Precision, *, generator_moves: bool) -> None:
     """Compute the gradients of one player's losses on a micro-batch."""
     blocks, real = game.labels.num_labels, part.batch.real
     shape = (len(real), len(blocks)) if isinstance(blocks, tuple) else (len(real),)
-    labels = torch.zeros(shape, dtype=torch.long, device=real.device) if blocks else None
+    labels: Condition = torch.zeros(shape, dtype=torch.long, device=real.device) if blocks else None
+    if game.labels.needs_examples:  # its conditions come with the batch
+        labels = game.labels.assign(part.batch, game.discriminator, part.random)
     with frozen(game.discriminator) if generator_moves else nullcontext():
         with precision():
             with torch.set_grad_enabled(generator_moves):

@@ -216,7 +216,7 @@ def test_entries_of_a_read_only_folder_are_read(
         raise PermissionError(13, "read-only")
 
     monkeypatch.setattr("everymode.data.cache.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr("everymode.data.prepare._decode_all", refuse)
+    monkeypatch.setattr("everymode.data.prepare.decode_all", refuse)
     after = open_images(photos, cache_dir=cache, progress=False)
     assert after.fingerprint == before.fingerprint and isinstance(after.images, np.memmap)
     assert not recwarn.list

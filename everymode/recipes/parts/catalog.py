@@ -42,6 +42,7 @@ class Entry:
 
 _BIGGAN, _SMALL, _STANDARD = "parts.biggan_networks", "parts.small_networks", "parts.standard_networks"
 _PLAIN, _NORMS, _GIVEN = "parts.plain_losses", "parts.norms", "parts.given_labels"
+_PICTURES = "parts.picture_labels"
 _HINGE, _AC, _CLUSTERS, _PARTITION = "multi_hinge_gan", "ac_gan", "self_conditioned", "partition_guided"
 _RANDOM = {"random_parts": True, "guide_weight": 0.0}
 
@@ -56,6 +57,10 @@ PARTS: dict[str, dict[str, Entry]] = {
         "standard": Entry(_STANDARD, "Standard", "convolutional networks of SAN's comparisons"),
         "standard-resnet": Entry(_STANDARD, "Standard", "the same, residual", {"residual": True}),
         "points": Entry(_SMALL, "PointNetworks", "fully connected, for points in the plane"),
+        "spade": Entry("spade", "Spade", "SPADE: images from label maps"),
+        "stargan": Entry("stargan", "StarGAN", "StarGAN: changes attributes of pictures"),
+        "sr-resnet": Entry("super_resolution", "SRResNet", "super-resolution, residual (SAN's Table 8)"),
+        "rrdb": Entry("super_resolution", "RRDB", "super-resolution, residual dense blocks (ESRGAN)"),
     },
     "loss": {
         "projection": Entry(_PLAIN, "Hinge", "hinge loss with projection (BigGAN)", {"head": "projection"}),
@@ -64,6 +69,8 @@ PARTS: dict[str, dict[str, Entry]] = {
         "wasserstein": Entry(_PLAIN, "Wasserstein", "Wasserstein loss (WGAN-GP: --penalty-weight 10)"),
         "least-squares": Entry(_PLAIN, "LeastSquares", "least-squares loss (LSGAN)"),
         "relativistic": Entry(_PLAIN, "Relativistic", "pairs of a real and a fake with one label (R3GAN)"),
+        "relativistic-average": Entry(_PLAIN, "RelativisticAverage", "scores against mean scores (ESRGAN)"),
+        "none": Entry(_PLAIN, "NoAdversary", "no adversary: the generator's terms alone"),
         "omni": Entry("omni_gan", "Omni", "omni-loss on K + 2 scores (Omni-GAN)"),
         "one-sided-omni": Entry("omni_gan", "Omni", "projection, written as omni-loss", {"one_sided": True}),
         "multi-hinge": Entry(_HINGE, "MultiHinge", "projection plus a classifier with margins"),
@@ -86,6 +93,9 @@ PARTS: dict[str, dict[str, Entry]] = {
         "autoencoder": Entry("logo_gan", "AutoencoderClusters", "clusters of an autoencoder's codes"),
         "classifier": Entry("logo_gan", "ClassifierClusters", "clusters of a classifier's features"),
         "rotation": Entry("rotnet_gan", "RotationClusters", "clusters of a rotation predictor's features"),
+        "maps": Entry(_PICTURES, "Maps", "label maps, one per image (SPADE)"),
+        "pictures": Entry(_PICTURES, "Pictures", "pictures of lower resolution"),
+        "attributes": Entry(_PICTURES, "Attributes", "pictures with attribute values (StarGAN)"),
         "generators": Entry("mgan", "Generators", "several generators with a classifier (MGAN)"),
     },
     "norm": {
@@ -100,7 +110,12 @@ PARTS: dict[str, dict[str, Entry]] = {
         "batch": Entry(_NORMS, "BatchNorm", "batch normalization"),
         "clipping": Entry(_NORMS, "WeightClipping", "weight clipping (WGAN)"),
     },
-    "terms": {"weights": Entry("parts.terms", "Weights", "weighted terms, such as --r1-weight 10")},
+    "terms": {
+        "weights": Entry("parts.terms", "Weights", "weighted terms, such as --r1-weight 10"),
+        "picture-weights": Entry(
+            "parts.picture_terms", "PictureWeights", "the same and terms of image pairs"
+        ),
+    },
 }
 """Kind -> name -> entry."""
 

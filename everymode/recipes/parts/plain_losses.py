@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from everymode.part import Head, Loss, LossPieces
+from everymode.augmentation_names import parse_augmentation
+from everymode.numbers import names_of
+from everymode.part import Conditioning, Head, Loss, LossPieces, Norm
+from everymode.recipes.parts.norms import NoNorm
 
 if TYPE_CHECKING:
     from everymode.game import AdversarialLoss
@@ -47,6 +50,9 @@ class PlainLoss(Loss):
 
     def takes_unlabeled(self, recipe: Recipe) -> bool:
         return not self.needs_labels(recipe)
+
+    def takes_condition(self, kind: Conditioning) -> bool:
+        return kind == "labels" or self.head in (None, "scalar")
 
     def pieces(self, recipe: Recipe) -> LossPieces:
         return LossPieces(self.adversarial(), self.head_for(recipe.num_labels))
@@ -130,5 +136,82 @@ class Relativistic(PlainLoss):
         return relativistic()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RelativisticAverage(PlainLoss):
+    """Relativistic average loss: each score is compared with the mean score of the other side (ESRGAN)."""
+
+    formula: ClassVar[str] = "the relativistic average loss"
+    has_zero: ClassVar[bool] = False
+
+    def check_in(self, recipe: Recipe) -> None:
+        if recipe.accumulation > 1:
+            raise ValueError(
+                f"{self.formula} compares with means over the whole batch, which accumulation divides into "
+                "micro-batches: set accumulation to 1"
+            )
+
+    def adversarial(self) -> AdversarialLoss:
+        from everymode.losses.relativistic_average import relativistic_average
+
+        return relativistic_average()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoAdversary(Loss):
+    """No adversarial loss: the generator is trained by its terms alone, and the discriminator not at all."""
+
+    called: ClassVar[str] = "--loss none"
+
+    def check_in(self, recipe: Recipe) -> None:
+        if recipe.networks is not None and recipe.networks.conditioned_on == "labels":
+            raise ValueError(
+                "--loss none leaves terms that compare each fake with an image, and these networks draw fakes from "
+                "noise: choose --loss hinge, or --networks spade, stargan, sr-resnet or rrdb"
+            )
+        terms, norm = recipe.terms, recipe.norm
+        used = [name for name in _OF_DISCRIMINATOR if getattr(terms, name, 0)]
+        if used:
+            raise ValueError(
+                f"{used[0]} needs a trained discriminator, and --loss none trains none: set {used[0]} to 0, or choose "
+                "--loss hinge"
+            )
+        if norm is not None and type(norm).terms is not Norm.terms:
+            raise ValueError(
+                f"{norm.display_name} is a term of the discriminator, and --loss none trains none: set norm to none"
+            )
+        names = [name for name in _OF_GENERATOR if getattr(terms, name, 0)]
+        if getattr(terms, "perceptual", None) == "none":
+            names = [name for name in names if name != "perceptual_weight"]
+        if not names and (terms is None or set(names_of(terms)) & {"r1_weight"}):
+            raise ValueError(
+                "--loss none leaves the generator without a loss: set pixel_weight, perceptual_weight or cycle_weight "
+                "above 0, or choose --loss hinge"
+            )
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        without_effect = [] if type(recipe.norm) in (type(None), NoNorm) else ["norm"]
+        without_effect += ["augmentation"] if parse_augmentation(recipe.augmentation) else []
+        names = " and ".join(without_effect)
+        return [f"{names} has no effect: --loss none trains no discriminator"] if names else []
+
+    def needs_labels(self, recipe: Recipe) -> bool:
+        return False
+
+    def takes_condition(self, kind: Conditioning) -> bool:
+        return kind != "labels"
+
+    def pieces(self, recipe: Recipe) -> LossPieces:
+        from everymode.networks.heads import ScalarHead
+
+        return LossPieces(None, ScalarHead)
+
+
+_OF_DISCRIMINATOR = (
+    *("r1_weight", "r2_weight", "gamma", "penalty_weight", "lecam_weight", "consistency_weight"),
+    *("fake_consistency_weight", "matching_weight", "paired_matching_weight", "classification_weight"),
+)
+"""Weights of terms that train the discriminator, or need its features or attribute logits."""
+_OF_GENERATOR = ("pixel_weight", "perceptual_weight", "cycle_weight")
+"""Weights of terms that train a generator alone."""
 PROJECTION = Hinge(head="projection")
 """Loss of BigGAN."""

@@ -101,5 +101,7 @@ def test_memory_is_bounded_by_the_tile_and_the_precision_is_the_networks() -> No
 
 
 def test_one_picture_at_a_time() -> None:
-    with pytest.raises(ValueError, match=r"needs one picture \[C, h, w\], not a tensor of shape \[1, 3, 4, 4\]"):
+    with pytest.raises(
+        ValueError, match=r"needs one picture \[C, h, w\], not a tensor of shape \[1, 3, 4, 4\]"
+    ):
         enlarged(Noting(), torch.zeros(1, 3, 4, 4), scale=2, tile=8, overlap=1)

@@ -45,7 +45,10 @@ SMALL = torch.linspace(-1, 1, 5 * 3 * 4).view(5, 3, 2, 2)
 def test_batches_change_nothing(batch_size: int) -> None:
     generator, network = generator_of()
     images = translate(generator, MAPS, batch_size=batch_size)
-    assert images.shape == (5, 3, 2, 2) and images[:, 0, 0, 0].tolist() == MAPS.flatten(1).float().mean(1).tolist()
+    assert (
+        images.shape == (5, 3, 2, 2)
+        and images[:, 0, 0, 0].tolist() == MAPS.flatten(1).float().mean(1).tolist()
+    )
     assert max(len(condition) for _, condition in network.given) == min(batch_size, 5)
     assert all(z is None for z, _ in network.given) and not images.requires_grad
 
@@ -118,5 +121,7 @@ def test_batches_of_no_images_are_refused() -> None:
 def test_generators_of_samples_and_of_translations_are_not_mistaken_for_each_other() -> None:
     with pytest.raises(ValueError, match="use sample"):
         translate(generator_of(GivenLabels(3), latent_dim=2)[0], MAPS)
-    with pytest.raises(ValueError, match=r"Generator\.translate.*`everymode translate` and `everymode upscale`"):
+    with pytest.raises(
+        ValueError, match=r"Generator\.translate.*`everymode translate` and `everymode upscale`"
+    ):
         generator_of()[0].sample(2)

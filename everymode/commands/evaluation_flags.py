@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import whole_number
 from everymode.commands.sample_flags import Reject
 from everymode.commands.value_range import ValueRange
@@ -111,6 +112,17 @@ class ProtocolFlags:
     ] = None
 
     value_range: ValueRange = None
+    layout: LayoutFlag = None
+
+    segmenter: Annotated[
+        str | None,
+        Parameter(
+            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the "
+            "training pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
+            "segment(images) -> label maps (default: fitted).",
+            metavar="fitted|FILE",
+        ),
+    ] = None
 
     def check(self) -> None:
         """Check that no two flags exclude each other.
@@ -154,6 +166,8 @@ class ProtocolFlags:
             "fast",
             "resolution",
             "value_range",
+            "layout",
+            "segmenter",
         )
         return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})
 

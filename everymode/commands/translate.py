@@ -78,11 +78,12 @@ def translate(
     Results are named like the files. Files that can't be read are reported, and the others are translated.
     """
     generator = loaded(source, recipe, device, kinds=("maps", "attributes"), command="translate")
-    own_recipe = recipe_of_generator(generator, recipe)
     files = picture_paths(pictures, out)
     targets = result_paths(files, pictures, out)
     seeds = {path: seed + index for index, path in enumerate(files)}
-    work = _work(generator, own_recipe, pictures, set_ or [], own or [], instances, seeds)
+    work = _work(
+        generator, recipe_of_generator(generator, recipe), pictures, set_ or [], own or [], instances, seeds
+    )
     done = 0
     for paths in with_progress(batches(files, batch_size), len(files), len):
         for path, result in work.results(paths):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.judging import cached_reference, reference_of
+from everymode.evaluation.image_scores import cached_reference
+from everymode.evaluation.judging import reference_of
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.reservoir import random_rows
@@ -112,7 +113,13 @@ def memorization(
     gap = None
     held_out = sides.held_out if held_out is None else held_out
     if held_out is not None:
-        dataset = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
+        dataset = open_data(
+            held_out,
+            resolution=sides.size,
+            fit=sides.fit,
+            value_range=sides.value_range,
+            layout=sides.layout,
+        )
         held_out_reference = cached_reference(
             images_of_dataset(dataset),
             reference.extractor,

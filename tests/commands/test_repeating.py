@@ -14,6 +14,7 @@ import everymode
 from everymode.cli import main
 from everymode.commands.repeating import repetition_of
 from everymode.recipes import find
+from everymode.recipes.omni_gan import DIGITS
 from everymode.runs.differences import plain_record
 
 SMALL = {"steps": 1, "width": 4, "batch_size": 8, "watch_samples": 0, "quiet": True, "device": "cpu"}
@@ -40,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         made.append(
             (recipe, data, {k: v for k, v in options.items() if k not in SMALL or k in ("width", "steps")})
         )
-        return SimpleNamespace(folder=tmp_path, recipe=recipe, steps=7)
+        return SimpleNamespace(folder=tmp_path, recipe=DIGITS, steps=7)
 
     monkeypatch.setattr("everymode.runs.run.train", note)
     return made

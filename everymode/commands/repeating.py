@@ -84,10 +84,12 @@ def _folder(path: Path) -> Path:
 
 
 def _without_facts(recipe: Recipe) -> Recipe:
-    """Return the recipe as it was before it met its data; a weight decay that was automatic is automatic again."""
+    """Return the recipe as it was before it met its data; what was automatic is automatic again."""
+    from everymode.augmentation_names import augmentation_notes
     from everymode.decay import decay_notes
 
-    automatic = {"discriminator_weight_decay": None} if decay_notes(recipe) else {}
+    automatic: dict[str, Any] = {"discriminator_weight_decay": None} if decay_notes(recipe) else {}
+    automatic |= {"augmentation": None} if augmentation_notes(recipe) else {}
     facts = [each for each in fields(recipe) if FROM_DATA.items() <= each.metadata.items()]
     defaults = {each.name: each.default for each in facts if each.default is not MISSING}
     return replace(recipe, **defaults, **automatic)

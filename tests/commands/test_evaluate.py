@@ -155,6 +155,15 @@ def test_comparing_a_run_with_another_seed_and_with_images(run, capsys, elsewher
     # repetitions of one subject have nothing to be ranked against, which is no mistake
     assert main(["compare", "run0.json", "run1.json"]) == 0
     assert "1." not in read(capsys)[0].split("+-")[0]
+    # nor has one subject under two protocols, which is shown with what differs
+    evaluated(capsys, run, *QUICK, "--truncation", 0.5, "--out", "cut.json")
+    assert main(["compare", "run0.json", "cut.json"]) == 0
+    out, err = read(capsys)
+    assert "not comparable with the above: sampling.truncation: 1.0 or 0.5" in out and not err
+    state = Path(run, "checkpoints", "step-0000001")
+    evaluated(capsys, state, *QUICK, "--truncation", 0.5, "--out", "early.json")
+    assert main(["compare", "run0.json", "early.json"]) == 0  # nor two states of one run
+    assert "step 1" in read(capsys)[0]
 
 
 def test_a_run_stands_for_its_newest_cards(run, capsys, tmp_path):

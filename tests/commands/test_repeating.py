@@ -68,6 +68,17 @@ def test_a_run_is_repeated_with_its_recipe_and_data(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
+def test_what_was_automatic_is_automatic_again(tmp_path: Path) -> None:
+    recipe = find("omni-gan-32")
+    assert recipe.augmentation is None and recipe.discriminator_weight_decay is None
+    facts = everymode.open_images("digits:train", resolution=32, channels=3).facts()
+    fitted = recipe.for_data(facts)
+    assert fitted.augmentation is not None
+    assert repetition_of(write_config(tmp_path / "run", fitted)).recipe == recipe
+    other = fitted.with_numbers(augmentation="color")
+    assert repetition_of(write_config(tmp_path / "other", other)).recipe.augmentation == "color"
+
+
 def test_flags_and_data_change_what_is_repeated(calls: list[Any], tmp_path: Path, capsys: Any) -> None:
     recipe = find("omni-gan-digits").with_numbers(width=4, held_out="digits:train")
     changes = [{"step": 3, "command": [], "numbers": {"beta2": [0.999, 0.9]}}]

@@ -78,9 +78,8 @@ def translate(
     Results are named like the files. Files that can't be read are reported, and the others are translated.
     """
     generator = loaded(source, recipe, device, kinds=("maps", "attributes"), command="translate")
-    files = picture_paths(pictures, out)
-    targets = result_paths(files, pictures, out)
-    seeds = {path: seed + index for index, path in enumerate(files)}
+    targets = result_paths(files := picture_paths(pictures, out), pictures, out)
+    seeds = dict(zip(files, range(seed, seed + len(files)), strict=True))
     work = _work(
         generator, recipe_of_generator(generator, recipe), pictures, set_ or [], own or [], instances, seeds
     )

@@ -1,4 +1,4 @@
-"""`everymode translate`: label maps and pictures, files and folders, values by name, and what is left out or refused."""
+"""`everymode translate`: label maps and pictures, files and folders, values by name, what is left out or refused."""
 
 from __future__ import annotations
 

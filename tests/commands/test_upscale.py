@@ -1,4 +1,4 @@
-"""`everymode upscale`: files and folders of any size, tiles, seams that are measured, and what is left out or refused."""
+"""`everymode upscale`: files and folders of any size, tiles, seams that are measured, what is left out."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ PLAIN = Recipe(
 TOLD = replace(PLAIN, networks=BigGAN(), loss=Omni(), labels=Given(), num_classes=10)
 PLANE = replace(PLAIN, networks=PointNetworks(), channels=2)
 SPADE = replace(PLAIN, networks=Spade(), loss=Hinge(), labels=Maps())
-STARGAN = replace(SPADE, networks=StarGAN(), labels=Attributes())
+STARGAN = replace(SPADE, networks=StarGAN(critic_layers=3), labels=Attributes())
 SHARP = replace(SPADE, networks=SRResNet(), labels=Pictures())
 PIXEL = replace(SHARP, loss=NoAdversary(), terms=PictureWeights(pixel_weight=1.0))
 PHOTOS = DataFacts("photos", 40, (3, 32, 32), 3, (20, 15, 5), 0, "f", ("a", "b", "c"))
@@ -407,8 +407,8 @@ PARTS = [
     ),
     (
         "crops that are no multiple of the scale",
-        lambda: replace(SHARP, resolution=(32, 30)),
-        "crops of (32, 30) pixels can't be 4 times a whole number of pixels: set resolution to a multiple of 4",
+        lambda: replace(SHARP, resolution=30),
+        "crops of 30 pixels can't be 4 times a whole number of pixels: set resolution to a multiple of 4",
     ),
     (
         "two normalizations of one critic",
@@ -451,12 +451,12 @@ PARTS = [
     (
         "pairs without a pair",
         lambda: replace(STARGAN, terms=PictureWeights(pixel_weight=1.0)),
-        "pixel_weight needs images that are paired with label maps or pictures: set it to 0, or choose other labels",
+        "pixel_weight needs images that are paired with label maps or pictures: set pixel_weight to 0, or choose",
     ),
     (
         "a cycle without attributes",
         lambda: replace(SPADE, terms=PictureWeights(cycle_weight=1.0)),
-        "cycle_weight needs pictures with attributes: set it to 0, or choose other labels and networks",
+        "cycle_weight needs pictures with attributes: set cycle_weight to 0, or choose other labels and networks",
     ),
     (
         "a divergence without an encoder",
@@ -646,6 +646,7 @@ def test_an_automatic_decay_needs_labels_to_go_by() -> None:
 
 
 def test_what_a_sentence_tells_to_set_can_be_set() -> None:
-    known = {*KINDS, *TOLD.flat_numbers(), *PLAIN.flat_numbers(), "parts_per_class"}
+    known = {*KINDS, *TOLD.flat_numbers(), *PLAIN.flat_numbers(), *SPADE.flat_numbers(), "parts_per_class"}
+    known |= {*PIXEL.flat_numbers(), *STARGAN.flat_numbers()}
     told = {number for _, _, sentence in PARTS for number in re.findall(r"set (\w+) to", sentence)}
     assert {"head", "pack", "where", "accumulation", "lecam_weight"} <= told <= known

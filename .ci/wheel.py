@@ -20,6 +20,12 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+FILES = (
+    "py.typed",
+    "metrics/data/niqe_pris_params.npz",
+    "metrics/data/niqe_pris_params.LICENSE.txt",
+)
+"""Files other than Python's that the wheel must contain, relative to the package."""
 START = """
 import everymode, pathlib, sys
 home = pathlib.Path(everymode.__file__).parent
@@ -37,7 +43,9 @@ def main() -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(ROOT / "dist"), str(ROOT)]
     run(build, {**clean, "PIP_CONSTRAINT": constraints})
     (wheel,) = (ROOT / "dist").glob("*.whl")
-    assert "everymode/py.typed" in zipfile.ZipFile(wheel).namelist(), f"{wheel.name} lacks py.typed"
+    packed = zipfile.ZipFile(wheel).namelist()
+    for file in FILES:
+        assert f"everymode/{file}" in packed, f"{wheel.name} lacks {file}"
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         bin_folder = Path(folder, "bin")

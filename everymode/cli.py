@@ -26,6 +26,8 @@ from everymode.commands.recipes import list_parts, list_recipes, show_recipe
 from everymode.commands.runs import list_runs
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
+from everymode.commands.translate import translate
+from everymode.commands.upscale import upscale
 from everymode.data.errors import DataError, DataWarning
 from everymode.numbers import SPELLINGS, NotFinite
 from everymode.version import __version__
@@ -111,6 +113,12 @@ def application(words: Sequence[str] = ()) -> App:
         help_epilogue="",
     )
     app.command(sample, name="sample", usage=_usage("sample RUN [OPTIONS]"), help_epilogue="")
+    app.command(
+        translate, name="translate", usage=_usage("translate RUN PATH --out DIR [OPTIONS]"), help_epilogue=""
+    )
+    app.command(
+        upscale, name="upscale", usage=_usage("upscale RUN PATH --out DIR [OPTIONS]"), help_epilogue=""
+    )
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")

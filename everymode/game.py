@@ -17,20 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
+from everymode.condition import (
+    UNLABELED,
+    Condition,
+    Features,
+    concatenated,
+    rows_of,
+    with_maps_moved,
+)
 from everymode.precision import at_least_float32
 
 if TYPE_CHECKING:
     from everymode.draws import Draws
-
-UNLABELED = -1
-"""Label of an image without a label."""
-VOID = 255
-"""Class of the pixels of a label map that belong to no class."""
-Condition = Tensor | tuple[Tensor, ...] | None
-"""Condition of a batch of images: labels [B] (or [B, blocks]), label maps [B, H, W] int64, pictures [B, C, h, w], a tuple
-of such tensors, or None = unconditional."""
-Features = tuple[Tensor, ...] | tuple[tuple[Tensor, ...], ...]
-"""Intermediate activations, shallow to deep; or one such tuple per scale."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Verdict:
     def rows(self, rows: slice) -> Verdict:
         """Return the verdict on some rows of the batch."""
         classes = None if self.classes is None else self.classes[rows]
-        return Verdict(tuple(scale[rows] for scale in self.scores), classes, _rows_of(self.features, rows))
+        return Verdict(tuple(scale[rows] for scale in self.scores), classes, rows_of(self.features, rows))
 
 
 @dataclass(frozen=True)
@@ -156,15 +154,21 @@ class Turn:
     @cached_property
     def fake_verdict(self) -> Verdict:
         """Verdict on the fakes."""
-        return self._judge(self.judged_fake, self.judged_fake_condition) if self.generator_moves else self._both[1]
+        return (
+            self._judge(self.judged_fake, self.judged_fake_condition)
+            if self.generator_moves
+            else self._both[1]
+        )
 
     @cached_property
     def _both(self) -> tuple[Verdict, Verdict]:
         real, fake = self.judged_real, self.judged_fake
         alike = self.one_pass and real.shape[1:] == fake.shape[1:]
         if not alike or _has_batch_statistics(self.game.discriminator):
-            return self._judge(real, self.judged_real_condition), self._judge(fake, self.judged_fake_condition)
-        conditions = _concatenate(self.judged_fake_condition, self.judged_real_condition)
+            return self._judge(real, self.judged_real_condition), self._judge(
+                fake, self.judged_fake_condition
+            )
+        conditions = concatenated(self.judged_fake_condition, self.judged_real_condition)
         both = self._judge(torch.cat((fake, real)), conditions)
         # A discriminator of packs returns fewer verdicts than it got examples.
         fakes = len(both.scores[0]) * len(fake) // (len(fake) + len(real))
@@ -179,13 +183,10 @@ class Turn:
 
     def _moved(self, condition: Condition, name: str) -> Condition:
         move = getattr(self.game.augment, "move_maps", None)
-        if move is None or not self.game.labels.pairs or condition is None:
+        if move is None or not self.game.labels.pairs:
             return condition
-        # Maps [B, H, W] move; pictures don't, because the discriminator doesn't see them.
-        parts = condition if isinstance(condition, tuple) else (condition,)
         random = self._augmentation_draws(name)
-        moved = tuple(move(each, random) if each.ndim == 3 else each for each in parts)
-        return moved if isinstance(condition, tuple) else moved[0]
+        return with_maps_moved(condition, lambda maps: move(maps, random))
 
     def _augmentation_draws(self, name: str) -> Draws:
         # Terms compare each fake with its real, pixel by pixel, so a pair is augmented alike.
@@ -238,8 +239,8 @@ class Objective:
     real, then fake (in a generator update fake, then real if the loss compares the two), then the terms in their order.
 
     Raises:
-        ValueError: if two terms of one player have the same name, if the discriminator has terms although there is no
-            adversarial loss, or if the generator then has none.
+        ValueError: if two terms of one player have the same name; without an adversarial loss, if the discriminator has
+            terms or the generator has none.
     """
 
     adversarial: AdversarialLoss | None
@@ -259,11 +260,13 @@ class Objective:
         if self.adversarial is None and self.discriminator_terms:
             names = ", ".join(each.name for each in self.discriminator_terms)
             raise ValueError(
-                f"without an adversarial loss the discriminator is not trained, so it can't have the terms {names}: omit "
-                "them, or add a loss"
+                f"without an adversarial loss the discriminator is not trained, so it can't have the terms {names}: "
+                "omit them, or add a loss"
             )
         if self.adversarial is None and not self.generator_terms:
-            raise ValueError("an objective without an adversarial loss needs at least one term of the generator")
+            raise ValueError(
+                "an objective without an adversarial loss needs at least one term of the generator"
+            )
 
     def discriminator_losses(self, turn: Turn) -> dict[str, Tensor]:
         """Compute the losses of a discriminator update.
@@ -280,6 +283,17 @@ class Objective:
         conditions = (turn.judged_real_condition, turn.judged_fake_condition)
         costs = [self.adversarial.discriminator(*scores, *conditions) for scores in scales]
         return _named(costs, self.discriminator_terms, turn)
+
+    def realness(self, scores: tuple[Tensor, ...], condition: Condition) -> Tensor:
+        """Return the realness [B] of examples by their scores at every scale: the mean over scales.
+
+        Raises:
+            ValueError: if there is no adversarial loss.
+        """
+        if self.adversarial is None:
+            raise ValueError("an objective without an adversarial loss has no trained discriminator")
+        levels = [self.adversarial.realness(each, condition) for each in scores]
+        return levels[0] if len(levels) == 1 else torch.stack(levels).mean(0)
 
     @torch.no_grad()
     def discriminator_parts(self, turn: Turn) -> dict[str, Tensor]:
@@ -395,8 +409,8 @@ class Game:
     """Two networks, a label source and an objective."""
 
     generator: nn.Module
-    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`. With 0 there is no
-    latent code, and z is None."""
+    """generator(z [B, latent_dim], condition, size=None) -> fakes; it has the attribute `latent_dim`. With 0 there is
+    no latent code, and z is None."""
     discriminator: nn.Module
     """discriminator(x, condition) -> Verdict or scores; it has the method `features(x)`, which needs no label."""
     labels: LabelSource
@@ -423,7 +437,7 @@ class Game:
         self.modules |= {name: each for name, each in callables.items() if isinstance(each, nn.Module)}
 
     def generate(self, random: Draws, condition: Condition, size: tuple[int, int] | None = None) -> Tensor:
-        """Generate fakes under a condition, from latent codes of the random stream "z" (standard normal), if it has any.
+        """Generate fakes under a condition, from latent codes (if any) of the random stream "z", standard normal.
 
         Args:
             size: (height, width) in pixels, for generators that draw at any size; None = the training size.
@@ -438,12 +452,6 @@ def latent_codes(generator: nn.Module, random: Draws) -> Tensor | None:
     return random.normal("z", length) if length else None
 
 
-def _rows_of(features: Features, rows: slice) -> Features:
-    return tuple(
-        layer[rows] if isinstance(layer, Tensor) else tuple(each[rows] for each in layer) for layer in features
-    )  # pyright: ignore[reportReturnType]  all items are tensors, or all are tuples
-
-
 def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict[str, Tensor]:
     return {"adversarial": _mean(costs)} | {
         each.name: each.cost(turn) for each in terms if each.active(turn.step)
@@ -452,19 +460,6 @@ def _named(costs: list[Tensor], terms: tuple[Weighted, ...], turn: Turn) -> dict
 
 def _mean(costs: list[Tensor]) -> Tensor:
     return costs[0] if len(costs) == 1 else torch.stack(costs).mean()
-
-
-def _concatenate(first: Condition, second: Condition) -> Condition:
-    if first is None and second is None:
-        return None
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return torch.cat((first, second))
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
-    raise ValueError(
-        "reals and fakes must both have a condition or both have none, of one type: the label source returned "
-        f"{type(second).__name__} for reals and {type(first).__name__} for fakes"
-    )
 
 
 def _has_batch_statistics(network: nn.Module) -> bool:

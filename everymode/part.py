@@ -17,6 +17,7 @@ from everymode.numbers import require_finite, require_types
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from everymode.condition import Condition
     from everymode.data.facts import DataFacts
     from everymode.game import AdversarialLoss, Game, LabelSource, Weighted
     from everymode.recipe import Recipe
@@ -203,8 +204,8 @@ class Networks(Part):
         """
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
-    def example(self, needs: NetworkNeeds) -> tuple[Tensor, Tensor | None]:
-        """Return an input of the discriminator: one example (one pack) of zeros, and its label(s) or None."""
+    def example(self, needs: NetworkNeeds) -> tuple[Tensor, Condition]:
+        """Return an input of the discriminator: one example (one pack) of zeros, and its condition."""
         import torch
 
         shape = (2,) if self.takes_points else (needs.channels, *needs.size)
@@ -371,14 +372,14 @@ class Norm(Part):
         """Return the function channels -> normalization layer of the discriminator's features, or None."""
         return None
 
-    def normalize(self, discriminator: nn.Module, *example: Tensor | None) -> None:
+    def normalize(self, discriminator: nn.Module, *example: Condition) -> None:
         """Normalize the discriminator's weights, in place.
 
         Args:
             example: an input of the discriminator.
         """
 
-    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
+    def constraint(self, discriminator: nn.Module, *example: Condition) -> Constraint | None:
         """Return the function that is applied to the discriminator after each of its optimizer steps, or None."""
         return None
 

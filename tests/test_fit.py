@@ -79,6 +79,15 @@ NUMBERS = [
         for name in ("lr_decay", "settling")
         for wrong in (-0.1, 1.1, float("nan"))
     ),
+    *(
+        (
+            "lr_halvings",
+            wrong,
+            "lr_halvings must be increasing fractions of training above 0 and below 1, such as (0.125, 0.25, 0.5, "
+            f"0.75), not {wrong!r}: both learning rates are halved at each",
+        )
+        for wrong in ((0.0,), (1.0,), (0.5, 0.5), (0.5, 0.25), (float("nan"),), ("0.5",), 0.5)
+    ),
     ("resolution", 0, "resolution must be positive, not 0"),
     ("resolution", (32, 0), "resolution must be positive, not (32, 0)"),
     (

@@ -19,13 +19,19 @@ from everymode.old_names import NAMES as NAMES_BEFORE
 NAMES = {
     "everymode": "train load open_images",
     "everymode.losses": "omni_loss omni_signs multi_hinge_loss hinge logistic wasserstein least_squares relativistic "
-    "omni multi_hinge auxiliary improved_auxiliary gradient_norm_squared",
+    "omni multi_hinge auxiliary improved_auxiliary gradient_norm_squared feature_matching_paired "
+    "attribute_classification relativistic_average cycle perceptual pixel encoder_divergence",
     "everymode.labels": "induced_means match_clusters guide_distance random_parts PartitionLabels FixedParts",
     "everymode.exchange": "load_released save_released",
+    "everymode.networks": "SpadeGenerator PatchDiscriminator StarGenerator StarDiscriminator SRGenerator "
+    "SRDiscriminator RRDBGenerator",
     "everymode.partitioner": "nt_xent partition_loss",
     "everymode.norms": "sparsity_aware_sigma compensation operator_norm normalize_weights",
     "everymode.metrics": "frechet_distance kernel_distance inception_score precision_recall density_coverage "
-    "frechet_distance_per_class mode_coverage reverse_kl nmi purity psnr ssim",
+    "frechet_distance_per_class mode_coverage reverse_kl nmi purity psnr ssim confusion_matrix iou_per_class mean_iou "
+    "pixel_accuracy psnr_y ssim_y niqe niqe_features fit_niqe frechet_distance_by_domain segment_areas "
+    "segmentation_distance perceptual_distance rgb_to_lab lab_to_rgb",
+    "everymode.pixels": "bicubic_resize",
 }
 
 
@@ -67,6 +73,7 @@ def test_adversarial_losses_share_their_arguments() -> None:
         losses.wasserstein(),
         losses.least_squares(),
         losses.relativistic(),
+        losses.relativistic_average(),
     )
     for loss in (*several, *plain):
         names = list(inspect.signature(loss.discriminator).parameters)

@@ -98,7 +98,7 @@ class AdaptiveAugmentation(nn.Module):
         return images
 
     def move_maps(self, maps: Tensor, random: Draws) -> Tensor:
-        """Move label maps [B, H, W] as images with the same draws are moved: the nearest pixel, reflected at borders."""
+        """Move label maps [B, H, W] as images with the same draws move: the nearest pixel, reflected at borders."""
         if not self.movements:
             return maps
         moved, _ = self._applied(random)

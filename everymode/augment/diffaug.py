@@ -15,12 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.draws import Draws
 
 Policy = Callable[[Tensor, Draws], Tensor]
 """(images [B, C, H, W], draws of their rows) -> images of the same shape and dtype."""
-VOID = 255
-"""Class of the pixels of a label map that belong to no class."""
 
 
 class DiffAugment:
@@ -76,10 +75,12 @@ def moved_alike(maps: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
     """
     if maps.is_floating_point():
         return move(maps.unsqueeze(1)).squeeze(1)
+    if maps.dtype == torch.bool:
+        return move(maps.float().unsqueeze(1)).squeeze(1) > 0.5
     # Shifted by two, so that the 0 of pixels that enter is void, and -1 (unlabeled) stays. Small integers are exact.
-    planes = torch.where(maps == VOID, 0, maps + 2).float()
-    moved = move(planes.unsqueeze(1)).squeeze(1).round().to(maps.dtype)
-    return torch.where(moved == 0, VOID, moved - 2)
+    planes = torch.where(maps == VOID, 0, maps.long() + 2).float()
+    moved = move(planes.unsqueeze(1)).squeeze(1).round().long()
+    return torch.where(moved == 0, VOID, moved - 2).to(maps.dtype)
 
 
 def color(images: Tensor, random: Draws) -> Tensor:

@@ -114,6 +114,16 @@ class ProtocolFlags:
     value_range: ValueRange = None
     layout: LayoutFlag = None
 
+    segmenter: Annotated[
+        str | None,
+        Parameter(
+            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the "
+            "training pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
+            "segment(images) -> label maps (default: fitted).",
+            metavar="fitted|FILE",
+        ),
+    ] = None
+
     def check(self) -> None:
         """Check that no two flags exclude each other.
 
@@ -157,6 +167,7 @@ class ProtocolFlags:
             "resolution",
             "value_range",
             "layout",
+            "segmenter",
         )
         return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})
 

@@ -40,12 +40,13 @@ def pieces_of(recipe: Recipe) -> list[tuple[str, str]]:
         recipe = replace(recipe, num_classes=10)
     with torch.device("meta"):
         game = recipe.build()
+    loss = game.objective.adversarial
     terms = game.objective.discriminator_terms, game.objective.generator_terms
     return [
         ("generator", _definition(type(game.generator))),
         ("discriminator", _definition(type(game.discriminator))),
         ("labels", _definition(type(game.labels))),
-        ("loss", _definition(game.objective.adversarial.discriminator)),
+        ("loss", "none" if loss is None else _definition(loss.discriminator)),
         *((f"term of {player}", f"{each.name}: {_definition(each.term)}") for player, each in _named(terms)),
     ]
 

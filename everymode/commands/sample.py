@@ -61,7 +61,7 @@ def sample(
     walk = Walk(interpolate, frames, ranges, truncation, shape, batch_size)
     walk.check(out, grid=grid, reject=reject)
     _check_flags(None if interpolate else out, grid, columns, font, batch_size)
-    generator = _loaded(source, recipe, device)
+    generator = load_generator(source, recipe, device)
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
     labels = _labels_of(label, cluster, generator)
@@ -191,7 +191,14 @@ def _is_archive(out: Path) -> bool:
     return out.suffix.lower() == ".npz"
 
 
-def _loaded(source: Path, recipe: str | None, device: str) -> Generator:
+def load_generator(source: Path, recipe: str | None, device: str) -> Generator:
+    """Load a generator; a custom recipe must be named.
+
+    Args:
+        source: run folder, checkpoint or saved generator.
+        recipe: Python file that defines a custom recipe.
+        device: as for `find_device`.
+    """
     custom_recipe = None if recipe is None else find(recipe)
     from everymode.machine.device import find_device
     from everymode.sampling.generator import find_generator, load

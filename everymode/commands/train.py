@@ -18,7 +18,7 @@ from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.commands.repeating import repetition_of
 from everymode.extractors.naming import names_code
-from everymode.part import Part
+from everymode.part import Conditioning, Part
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.choosing import chosen, of_another_part, with_choices
@@ -309,7 +309,19 @@ def _print_results(run: Run) -> None:
         if newest is not None:
             say(f"  {title:<16}{newest}")
     recipe = f" --recipe {recipe_file(run.folder)}" if has_own_code(run.folder) else ""
-    say(f"draw samples with: everymode sample {quoted(run.folder)}{recipe}")
+    purpose, command, rest = _USES[
+        "labels" if run.recipe.networks is None else run.recipe.networks.conditioned_on
+    ]
+    say(f"{purpose} with: everymode {command} {quoted(run.folder)}{rest}{recipe}")
+
+
+_USES: dict[Conditioning, tuple[str, str, str]] = {
+    "labels": ("draw samples", "sample", ""),
+    "maps": ("generate images from label maps", "translate", " MAPS --out images"),
+    "pictures": ("enlarge pictures", "upscale", " PICTURES --out enlarged"),
+    "attributes": ("change attributes", "translate", " PICTURES --out images"),
+}
+"""Kind of condition -> what to do with a trained generator: purpose, command, and what follows the run."""
 
 
 def _print_resume_command(message: str, folder: Path | None, settings: dict[str, Any]) -> None:

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from everymode.data.facts import DataFacts
     from everymode.data.hiding import hide_labels
     from everymode.data.joining import union
+    from everymode.data.low_resolution import WholePicture, open_sharp, whole_pictures
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
     from everymode.data.order import DataOrder, MixedOrder
-    from everymode.data.pair_folders import pair_folders
     from everymode.data.paired import Paired
+    from everymode.data.paired_folders import pair_folders
     from everymode.data.pairs import open_pairs
 
 __all__ = [
@@ -29,16 +30,19 @@ __all__ = [
     "Mixture",
     "Paired",
     "Unreadable",
+    "WholePicture",
     "check",
     "format_report",
     "grid_mixture",
     "hide_labels",
     "open_images",
     "open_pairs",
+    "open_sharp",
     "pair_folders",
     "ring_mixture",
     "sample_mixture",
     "union",
+    "whole_pictures",
 ]
 
 # Imported on first use, so that DataFacts and DataError are available without importing torch.
@@ -52,16 +56,19 @@ _HOME = {
     "Mixture": "mixtures",
     "Paired": "paired",
     "Unreadable": "dataset",
+    "WholePicture": "low_resolution",
     "check": "checking",
     "format_report": "checking",
     "grid_mixture": "mixtures",
     "hide_labels": "hiding",
     "open_images": "opening",
     "open_pairs": "pairs",
-    "pair_folders": "pair_folders",
+    "open_sharp": "low_resolution",
+    "pair_folders": "paired_folders",
     "ring_mixture": "mixtures",
     "sample_mixture": "mixtures",
     "union": "joining",
+    "whole_pictures": "low_resolution",
 }
 
 

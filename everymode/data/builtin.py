@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from everymode.data.dataset import Dataset
 from everymode.data.domains import two_domain_digits
+from everymode.data.sample_photos import sample_photos
 from everymode.data.shapes import shapes
 from everymode.data.stacked import stacked_digits
 from everymode.data.synthetic import digits, grid, ring
+from everymode.data.textures import textures
 from everymode.data.words import did_you_mean
 
 __all__ = ["BUILTIN", "BuiltinName", "build_named", "names_points", "parse_name"]
@@ -20,10 +22,14 @@ BUILTIN: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
     "grid": grid,
     "ring": ring,
+    "sample-photos": sample_photos,
     "shapes": shapes,
     "stacked-digits": stacked_digits,
+    "textures": textures,
     "two-domain-digits": two_domain_digits,
 }
+SWITCH = {"yes": True, "no": False}
+"""Values of an option that is on or off."""
 
 
 class BuiltinName(NamedTuple):
@@ -58,7 +64,9 @@ def parse_name(text: str) -> BuiltinName | None:
             )
         kind = allowed[key].annotation
         try:
-            options[key] = kind(value)
+            options[key] = SWITCH[value] if kind is bool else kind(value)
+        except KeyError:
+            raise ValueError(f'"{text}": {key} must be yes or no, not "{value}"') from None
         except (TypeError, ValueError):
             raise ValueError(f'"{text}": {key} must be of type {kind.__name__}, not "{value}"') from None
         if kind is float and not math.isfinite(float(value)):

@@ -7,10 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from everymode.data.attribute_list import (
+    LIST_NAMES,
+    find_attribute_list,
+    labels_from_attributes,
+    unused_list_note,
+)
 from everymode.data.class_folders import is_hidden, is_of_the_system
 from everymode.data.errors import DataError, NoImagesError
 from everymode.data.formats import is_image_name, is_undecodable, remedy
-from everymode.data.labeling import is_table, label_images, others_note
+from everymode.data.label_columns import Labeling, label_columns
+from everymode.data.labeling import has_columns, is_table, label_images, others_note
 from everymode.data.picture_files import opened_picture
 from everymode.data.source import Source, digest_of
 from everymode.data.words import listed
@@ -52,16 +59,7 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         raise NoImagesError(f"{root} holds no images{only}; {advice}")
     images.sort()
     names = [image.name for image in images]
-    labeling = label_images(
-        where,
-        names,
-        csv_bytes=_bytes_of(root / "labels.csv"),
-        json_bytes=_bytes_of(root / "dataset.json"),
-        label_column=label_column,
-        tables={name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None},
-        root=str(root),
-        undecodable=undecodable,
-    )
+    labeling = _labeling(root, where, names, label_column, undecodable)
     notes = (*labeling.notes, *others_note(others, where, str(root)))
     if ignored:
         notes += (f"{where}: ignored {listed([f'{n} {kind}' for kind, n in ignored.most_common()])}",)
@@ -75,6 +73,30 @@ def folder_source(root: Path, *, label_column: str | None = None) -> Source:
         key=digest_of("folder", root.resolve(), *(image.key for image in images)),
         notes=notes,
     )
+
+
+def _labeling(
+    root: Path, where: str, names: list[str], label_column: str | None, undecodable: list[str]
+) -> Labeling:
+    csv_bytes = _bytes_of(root / "labels.csv")
+    tables = {name: data for name in _tables_in(root) if (data := _bytes_of(root / name)) is not None}
+    attributes = find_attribute_list(root) if csv_bytes is None else None
+    columns = label_columns(label_column)
+    if attributes is not None and columns and not any(has_columns(data, columns) for data in tables.values()):
+        return labels_from_attributes(attributes, names, where, label_column=str(label_column))
+    labeling = label_images(
+        where,
+        names,
+        csv_bytes=csv_bytes,
+        json_bytes=_bytes_of(root / "dataset.json"),
+        label_column=label_column,
+        tables=tables,
+        root=str(root),
+        undecodable=undecodable,
+    )
+    if attributes is None or columns:
+        return labeling
+    return labeling._replace(notes=(*labeling.notes, unused_list_note(attributes, where)))
 
 
 def _bytes_of(path: Path) -> bytes | None:
@@ -130,7 +152,7 @@ def walk(root: Path) -> tuple[list[ImageFile], Counter[str], list[str]]:
 
 def _is_label_file(name: str) -> bool:
     """Return whether a path relative to the root is that of a file that may be read as labels."""
-    return name in ("labels.csv", "dataset.json") or ("/" not in name and is_table(name))
+    return name in ("labels.csv", "dataset.json", *LIST_NAMES) or ("/" not in name and is_table(name))
 
 
 def _leads_to_file_inside(link: Path, inside: Path) -> bool:

@@ -19,6 +19,7 @@ from everymode.data.words import listed
 
 __all__ = [
     "Labeling",
+    "has_columns",
     "is_table",
     "is_unrelated_json",
     "label_images",
@@ -125,7 +126,7 @@ def label_images(
         return _with_table_notes(labeling, others, where, by_flag=False)
     folders = by_folders and any("/" in name for name in names)
     if label_column is not None or (json_bytes is None and not folders):
-        table = next((table for table, data in others.items() if _has_columns(data, columns)), None)
+        table = next((table for table, data in others.items() if has_columns(data, columns)), None)
         if table is not None:
             text = decode_text(others.pop(table), f"{where}/{table}")
             labeling = labels_from_csv(
@@ -174,7 +175,8 @@ def _header(data: bytes) -> list[str]:
     return [composed(cell.strip()).lower() for cell in rows[0][1]] if rows else []
 
 
-def _has_columns(data: bytes, columns: Sequence[str]) -> bool:
+def has_columns(data: bytes, columns: Sequence[str]) -> bool:
+    """Return whether the first row of a table has a column of file names and each of `columns` once."""
     header = _header(data)
     wanted = [composed(column).lower() for column in columns]
     return any(name in header for name in FILE_COLUMNS) and all(header.count(name) == 1 for name in wanted)

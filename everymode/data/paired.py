@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from everymode.condition import VOID
 from everymode.data.gather import mirrored, normalized_rows
 from everymode.data.rows import LazyRows, join_rows, select_rows, take_rows
 from everymode.data.source import array_key, digest_of
 
 __all__ = ["VOID", "Paired", "count_map_classes", "joined"]
 
-VOID = 255
-"""Value of the pixels of a label map that belong to no class."""
 CHUNK_BYTES = 2**26
 
 Rows = np.ndarray | LazyRows

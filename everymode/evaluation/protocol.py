@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from everymode.data.layout import Layout
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.scoring import QUICK_METRICS, chosen_metrics
+from everymode.evaluation.segmenter_judges import Segmenter
 from everymode.extractors.extractor import Extractor
 
 __all__ = ["FAST_IMAGES", "MAX_FEATURES", "REPORT_IMAGES", "Protocol"]
@@ -38,6 +40,8 @@ class Protocol:
             those that the run was trained with.
         layout: layout of arrays on disk (.npy, .npz), on each side that is one, as for `open_images`. Default: that
             with which the run was trained.
+        segmenter: segmenter that scores images generated from label maps, as for `find_segmenter`. Default: "fitted".
+            Other generators have none.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -52,6 +56,7 @@ class Protocol:
     resolution: int | str | Sequence[int] | None = None
     value_range: str | None = None
     layout: Layout | None = None
+    segmenter: str | Path | Segmenter | None = None
 
     @property
     def most_images(self) -> int:

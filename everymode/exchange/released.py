@@ -1,23 +1,28 @@
-"""Conversion between everymode's BigGAN weights and those of released BigGAN code.
+"""Conversion between everymode's weights and those of released code.
 
-Names follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps; for the output
-network of Omni-INR-GAN, PeterouZh/Omni-GAN-DGP (inr_omniGAN.py, net_mlp.py); and for the class scores
-alisadeghian/PGMGAN:gan_training/models/biggan.py.
+Names of BigGAN follow ajbrock/BigGAN-PyTorch (BigGAN.py, layers.py), which PeterouZh/Omni-GAN-PyTorch keeps; for the
+output network of Omni-INR-GAN, PeterouZh/Omni-GAN-DGP (inr_omniGAN.py, net_mlp.py); and for the class scores
+alisadeghian/PGMGAN:gan_training/models/biggan.py. Those of networks on pictures are in
+`everymode.exchange.picture_layouts`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.exchange.fitting import require_match
+from everymode.exchange.picture_layouts import PICTURE_LAYOUTS
+from everymode.exchange.pictures import load_pictures, save_pictures
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from everymode.norms.spectral import power_iteration, singular_values
 
+_Network = TypeVar("_Network", bound=nn.Module)
 _BOTH = (
     (r"^blocks\.(\d+)\.0\.", r"blocks.\1."),
     (r"^blocks\.(\d+)\.1\.", r"attention.\1."),
@@ -48,7 +53,7 @@ _LOADED = "_loaded_by_load_released"
 
 
 LAYOUT = "biggan-pytorch"
-"""The only supported layout: the names of ajbrock/BigGAN-PyTorch and of code derived from it."""
+"""The layout of BigGAN: the names of ajbrock/BigGAN-PyTorch and of code derived from it."""
 _OF_BOTH = (
     (r"^blocks\.(\d+)\.", r"blocks.\1.0."),
     (r"^attention\.(\d+)\.", r"blocks.\1.1."),
@@ -69,9 +74,7 @@ _OF_DISCRIMINATOR = ((r"^head\.linear\.", "linear."), (r"^head\.embedding\.", "e
 _OF_CLASS_SCORES = ((r"^head\.class_bias$", "linear_c.bias"), (r"^head\.embedding\.", "linear_c."))
 
 
-def load_released(
-    network: BigGANGenerator | BigGANDiscriminator, state: Mapping[str, Tensor], layout: str = LAYOUT
-) -> BigGANGenerator | BigGANDiscriminator:
+def load_released(network: _Network, state: Mapping[str, Tensor], layout: str = LAYOUT) -> _Network:
     """Load a released state dict into a network, in-place, so that its outputs in eval mode are the released ones.
 
     Layers with spectral norm take the raw weight and the released vector `u0`. Layers without it take the weight
@@ -82,11 +85,17 @@ def load_released(
     A generator with an `ImplicitHead` built with `border_padding=False` draws other sizes than its native one exactly
     as the released test code does.
 
+    Layouts "spade", "stargan", "srresnet" and "esrgan" hold the networks of NVlabs/SPADE (the encoder by itself:
+    `load_released(generator.encoder, ...)`), yunjey/stargan and xinntao/BasicSR. Their layers under spectral norm have
+    `weight_orig`, `weight_u` and `weight_v`; a layer without it takes weight_orig / (u W v), the weight of the released
+    eval mode. StarGAN's running statistics of instance normalization are dropped, since the generator uses each
+    picture's; so are counters of batches.
+
     Args:
         network: built with the released layout; it is changed.
         state: released name -> tensor, such as `blocks.0.0.conv1.weight`, `blocks.0.0.conv1.u0`, `linear.bias`. A
             leading `module.` is removed. If a tensor is float64, the network becomes float64.
-        layout: "biggan-pytorch", the only supported layout.
+        layout: "biggan-pytorch", "spade", "stargan", "srresnet" or "esrgan".
 
     Returns:
         `network`.
@@ -94,7 +103,9 @@ def load_released(
         ValueError: if the layout is unknown, names are missing or unknown, shapes differ, or a normalized layer has no
             `u0`. The network is then unchanged.
     """
-    _require_layout(layout)
+    if layout in PICTURE_LAYOUTS:
+        return load_pictures(network, state, layout)
+    _require_biggan(network, layout)
     rules = _BOTH + (_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR)
     named: dict[str, Tensor] = {}
     unused: dict[str, Tensor] = {}
@@ -113,7 +124,7 @@ def load_released(
         if released_name.endswith(".u0"):
             vectors[released_name] = value.detach().cpu().clone()
     translated = _for_layers(network, named)
-    _require_match(network, translated)
+    require_match(network, translated)
     if any(value.dtype == torch.float64 for value in translated.values()):
         network.double()
     network.load_state_dict(translated)
@@ -121,28 +132,34 @@ def load_released(
     return network
 
 
-def save_released(network: BigGANGenerator | BigGANDiscriminator, layout: str = LAYOUT) -> dict[str, Tensor]:
+def save_released(network: nn.Module, layout: str = LAYOUT) -> dict[str, Tensor]:
     """Return the network's weights under their released names: the inverse of `load_released`.
 
     Layers with spectral norm give the raw weight, the vector `u0` and the singular value `sv0`, which released code
     only logs: the loaded one, or the current estimate once the layer was trained. Tensors that `load_released` read and
     the network has no use for, such as an unused class embedding, are returned too.
 
+    In the layout "spade" a layer with spectral norm gives `weight_orig`, `weight_u` and the `weight_v` that follows
+    from them. StarGAN's running statistics are not made up: load the result with `strict=False` there.
+
     Args:
-        network: a BigGAN network, unchanged.
-        layout: "biggan-pytorch", the only supported layout.
+        network: a network of the layout, unchanged.
+        layout: "biggan-pytorch", "spade", "stargan", "srresnet" or "esrgan".
 
     Returns:
         Released name -> copy of the tensor on the CPU, in the network's data type.
     Raises:
         ValueError: if the layout is unknown, or if a layer has a weight normalization that released code lacks.
     """
-    _require_layout(layout)
+    if layout in PICTURE_LAYOUTS:
+        return save_pictures(network, layout)
+    _require_biggan(network, layout)
     rules: tuple[tuple[str, Any], ...] = _OF_BOTH
     if isinstance(network, BigGANGenerator):
         rules += _OF_GENERATOR
     else:
-        rules += _OF_CLASS_SCORES if getattr(network.head, "class_bias", None) is not None else ()
+        head = getattr(network, "head", None)
+        rules += _OF_CLASS_SCORES if getattr(head, "class_bias", None) is not None else ()
         rules += _OF_DISCRIMINATOR
     plain: dict[str, Tensor] = {}
     for name, value in network.state_dict().items():
@@ -180,10 +197,15 @@ def _still_valid(
     return valid
 
 
-def _require_layout(layout: str) -> None:
+def _require_biggan(network: nn.Module, layout: str) -> None:
     if layout != LAYOUT:
         raise ValueError(
-            f'there is no layout {layout!r} of released weights; "{LAYOUT}" is the only supported one'
+            f"there is no layout {layout!r} of released weights; choose one of {(LAYOUT, *PICTURE_LAYOUTS)}"
+        )
+    if not isinstance(network, BigGANGenerator | BigGANDiscriminator):
+        raise ValueError(
+            f'the layout "{LAYOUT}" has weights of BigGANs, and the network is a {type(network).__name__}; choose one '
+            f"of {PICTURE_LAYOUTS}, or pass a BigGAN"
         )
 
 
@@ -219,22 +241,3 @@ def _divided(weight: Tensor, vector: Tensor) -> Tensor:
     vector = vector.to(matrix).reshape(1, 1, -1)
     sigma = power_iteration(matrix, vector, iterations=1, epsilon=1e-12)[2]
     return weight / sigma.reshape(())
-
-
-def _require_match(network: nn.Module, translated: dict[str, Tensor]) -> None:
-    expected = network.state_dict()
-    missing = sorted(expected.keys() - translated.keys())
-    unknown = sorted(translated.keys() - expected.keys())
-    if missing or unknown:
-        raise ValueError(
-            f"the released weights don't fit this {type(network).__name__}: missing (in our names) "
-            f"{missing[:8]}, unknown {unknown[:8]}; build it with the released layout, attention, "
-            "conditioning and head"
-        )
-    for name, value in translated.items():
-        if value.shape != expected[name].shape:
-            raise ValueError(
-                f"the released weights don't fit this {type(network).__name__}: {name!r} has shape "
-                f"{tuple(value.shape)}, here {tuple(expected[name].shape)}; build it with the released "
-                "widths, classes and latent_dim"
-            )

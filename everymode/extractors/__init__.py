@@ -10,8 +10,16 @@ if TYPE_CHECKING:
     from everymode.extractors.extraction import extract
     from everymode.extractors.extractor import Activations, Extractor
     from everymode.extractors.finding import find_extractor
+    from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
+    from everymode.extractors.palettes import Palette, palette
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
+    from everymode.extractors.segmenters import (
+        FittedSegmenter,
+        SegmenterFacts,
+        fit_segmenter,
+        segmenter_facts,
+    )
     from everymode.extractors.vgg import Vgg19, vgg19
 
 __all__ = [
@@ -20,12 +28,20 @@ __all__ = [
     "Activations",
     "Classifier",
     "Extractor",
+    "FittedSegmenter",
+    "Lite0Stages",
+    "Palette",
     "ResizeRule",
+    "SegmenterFacts",
     "Vgg19",
     "extract",
     "find_extractor",
+    "fit_segmenter",
+    "lite0_perceptual",
+    "palette",
     "quantized",
     "resize_images",
+    "segmenter_facts",
     "train_classifier",
     "vgg19",
     "with_channels",
@@ -36,13 +52,21 @@ _HOME = {
     "BICUBIC": "resizing",
     "Classifier": "classifiers",
     "Extractor": "extractor",
+    "Lite0Stages": "lite0_stages",
+    "FittedSegmenter": "segmenters",
+    "Palette": "palettes",
     "ResizeRule": "resizing",
+    "SegmenterFacts": "segmenters",
     "TENSORFLOW_BILINEAR": "resizing",
     "Vgg19": "vgg",
     "extract": "extraction",
     "find_extractor": "finding",
+    "lite0_perceptual": "lite0_stages",
+    "fit_segmenter": "segmenters",
+    "palette": "palettes",
     "quantized": "pixels",
     "resize_images": "resizing",
+    "segmenter_facts": "segmenters",
     "train_classifier": "classifiers",
     "vgg19": "vgg",
     "with_channels": "pixels",

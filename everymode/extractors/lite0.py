@@ -6,6 +6,7 @@ follow lukemelas/EfficientNet-PyTorch; the package efficientnet-lite0-pytorch-mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -109,6 +110,29 @@ class Lite0(nn.Module):
         pooled = F.relu6(self._bn1(self._conv_head(x)), inplace=True).mean((2, 3))
         return Activations({"pool": pooled, **features}, self._fc(pooled))
 
+    def stage_maps(self, images: Tensor, stages: Sequence[int]) -> tuple[Tensor, ...]:
+        """Return the outputs of some stages before pooling; later stages are not computed.
+
+        Args:
+            images: floats [N, 3, H, W] in 0 .. 255.
+            stages: numbers of the stages, increasing, 1 to 7.
+
+        Returns:
+            Maps [N, C, h, w]. C is 16, 24, 40, 80, 112, 192, 320; h is H divided by 2, 4, 8, 16, 16, 32, 32, rounded
+            up.
+        """
+        x = (images - 127.5) / 127.5
+        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        maps = []
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            stage = self.stage_of_last_block.get(number)
+            if stage is not None and int(stage.removeprefix("stage")) in stages:
+                maps.append(x)
+                if len(maps) == len(stages):
+                    break
+        return tuple(maps)
+
 
 def lite0(size: int = 128, *, path: str | Path | None = None) -> Extractor:
     """Return the extractor "lite0-SIZE". Larger inputs show more detail; the cost grows about quadratically.
@@ -130,13 +154,21 @@ def lite0(size: int = 128, *, path: str | Path | None = None) -> Extractor:
         input_size=(size, size),
         resize=BICUBIC,
         layers=LAYERS,
-        network=_network(Path(path) if path else _installed_file()),
+        network=lite0_network(path),
         num_classes=1000,
     )
 
 
+def lite0_network(path: str | Path | None = None) -> Lite0:
+    """Return the network of `lite0`, frozen; the same object for the same file, which `extract` moves between devices.
+
+    Arguments and errors are those of `lite0`.
+    """
+    return _network(Path(path) if path else _installed_file())
+
+
 @cache
-def _network(path: Path) -> nn.Module:
+def _network(path: Path) -> Lite0:
     file = read_weights(path)
     if file.sha256 != SHA256:
         raise ValueError(
@@ -147,7 +179,8 @@ def _network(path: Path) -> nn.Module:
         network = Lite0()
     network.to_empty(device="cpu")
     load_weights(network, file, "EfficientNet-Lite0")
-    return frozen(folded(network))
+    frozen(folded(network))
+    return network
 
 
 def folded(network: Lite0) -> Lite0:

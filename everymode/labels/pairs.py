@@ -14,6 +14,7 @@ class PairedCondition(LabelSource):
     A condition is a label map [B, H, W], a tuple (map, edges), or a picture [B, C, h, w].
 
     Args:
+        with_edges: whether the generator takes the edges, if the data has any; otherwise they are dropped.
         with_image: whether the real image itself is the last item of the condition, for a generator that encodes its
             style (SPADE's encoder).
     """
@@ -22,8 +23,9 @@ class PairedCondition(LabelSource):
     needs_examples = True
     pairs = True
 
-    def __init__(self, *, with_image: bool = False) -> None:
+    def __init__(self, *, with_edges: bool = True, with_image: bool = False) -> None:
         super().__init__()
+        self.with_edges = with_edges
         self.with_image = with_image
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
@@ -39,6 +41,8 @@ class PairedCondition(LabelSource):
                 "the data are not paired with label maps or pictures: open them with open_pairs(images, maps) or, for "
                 "super-resolution, open_sharp(pictures)"
             )
+        if isinstance(condition, tuple) and not self.with_edges:
+            condition = first
         if not self.with_image:
             return condition
         return (*condition, batch.real) if isinstance(condition, tuple) else (first, batch.real)

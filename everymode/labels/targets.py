@@ -1,8 +1,8 @@
 """Target labels of attribute transfer (StarGAN): each fake is a real picture with the labels of another one.
 
-Paper: Choi, Choi, Kim, Ha, Kim, Choo: StarGAN, CVPR 2018; released as `yunjey/stargan`, which permutes the labels of the
-batch. Then a target depends on the batch and on the number of processes, so by default each target here is the label
-combination of a drawn image of the training data, which has the same distribution.
+Paper: Choi, Choi, Kim, Ha, Kim, Choo: StarGAN, CVPR 2018; released as `yunjey/stargan`, which permutes the labels of
+the batch. Then a target depends on the batch and on the number of processes, so by default each target here is the
+label combination of a drawn image of the training data, which has the same distribution.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from everymode.labels.given import GivenLabels
 class TargetLabels(LabelSource):
     """A source whose conditions are tuples (picture [B, C, H, W], labels [B, blocks]).
 
-    A real example has its own picture and labels, a fake the picture of the same row and target labels. The discriminator
-    reads the labels only. Missing labels (-1) of an image stay missing; targets are complete.
+    A real example has its own picture and labels, a fake the picture of the same row and target labels. The
+    discriminator reads the labels only. Missing labels (-1) of an image stay missing; targets are complete.
 
     Args:
         sizes: number of values of each label block; 2 for an attribute that is absent (0) or present (1).
         combinations: label combinations of the training data, [M, blocks].
         counts: number of images with each combination, [M].
         permuted: whether targets are the labels of the batch in another order, as released. The order is that of the
-            uniform numbers of the stream "permutation", within the rows of this process.
+            uniform numbers of the stream "permutation", within the rows of this process; injected integers are the
+            permutation itself: row i gets the labels of row permutation[i].
 
     Raises:
         ValueError: if the combinations don't fit the sizes.
@@ -48,7 +49,7 @@ class TargetLabels(LabelSource):
         super().__init__()
         self.sizes = tuple(sizes)
         self.permuted = permuted
-        self.training = GivenLabels(self.sizes, counts, combinations=combinations)
+        self.combinations = GivenLabels(self.sizes, counts, combinations=combinations)
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """Return (pictures, own labels [B, blocks]).
@@ -62,8 +63,8 @@ class TargetLabels(LabelSource):
         if labels is None or labels.reshape(len(labels), -1).shape[1] != len(self.sizes):
             given = "no labels" if labels is None else f"labels of shape {list(labels.shape)}"
             raise ValueError(
-                f"attribute transfer needs {len(self.sizes)} labels per image, and the data has {given}: name the columns "
-                "with label_column"
+                f"attribute transfer needs {len(self.sizes)} labels per image, and the data has {given}: name the "
+                "columns with label_column"
             )
         return batch.real, labels.reshape(len(labels), -1)
 
@@ -72,24 +73,24 @@ class TargetLabels(LabelSource):
         assert isinstance(batch.condition, tuple)
         pictures, labels = batch.condition
         if self.permuted:
-            return pictures, labels[random.uniform("permutation").argsort(stable=True)]
+            drawn = random.uniform("permutation")
+            return pictures, labels[drawn.argsort(stable=True) if drawn.is_floating_point() else drawn]
         return pictures, self.draw_targets(random)
 
     def draw_targets(self, random: Draws) -> Tensor:
         """Draw the labels [rows, blocks] of images of the training data, stream "fake labels"."""
-        return self.training.draw(random)
+        return self.combinations.draw(random)
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
-        return self.training.complete(labels, random)
+        return self.combinations.complete(labels, random)
 
 
-def changed_one_at_a_time(
-    labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int] = ()
-) -> Tensor:
+def changed_one_at_a_time(labels: Tensor, sizes: Sequence[int], *, exclusive: Sequence[int] = ()) -> Tensor:
     """Return the targets of StarGAN's evaluation, [targets, B, blocks]: one value changed in each.
 
     A two-valued block gives one target, in which it is flipped; a larger one gives a target for each value. Blocks of
-    `exclusive` (the hair colors of CelebA) are two-valued, and at most one of them is present: target k sets block k alone.
+    `exclusive` (the hair colors of CelebA) are two-valued, and at most one of them is present: its target sets it
+    alone.
 
     Args:
         labels: own labels [B, blocks]; a missing one (-1) counts as 0.

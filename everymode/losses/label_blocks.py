@@ -82,15 +82,23 @@ def label_blocks(labels: Condition, num_classes: int | tuple[int, ...]) -> tuple
 
 
 def without_edges(condition: Condition, num_classes: int | tuple[int, ...]) -> Condition:
-    """Return the label map of a condition (label map, edges) with one label block; other conditions unchanged.
+    """Return the label map of a condition (label map, edges) or (label map, ..., image); others unchanged.
 
-    Edges have a boolean or floating-point type: two tensors of integers would be two label blocks.
+    Edges and images have a boolean or floating-point type: two tensors of integers would be two label blocks.
     """
-    if not isinstance(condition, tuple) or len(condition) != 2 or len(block_sizes(num_classes)) != 1:
+    if not isinstance(condition, tuple) or len(condition) < 2 or len(block_sizes(num_classes)) != 1:
         return condition
-    labels, edges = condition
-    is_edges = edges.dtype == torch.bool or edges.is_floating_point()
-    return labels if labels.dim() == 3 and is_edges and edges.shape == labels.shape else condition
+    labels, others = condition[0], condition[1:]
+    if labels.dim() != 3 or labels.is_floating_point():
+        return condition
+    return labels if all(_comes_with_map(each, labels) for each in others) else condition
+
+
+def _comes_with_map(other: Tensor, labels: Tensor) -> bool:
+    """Return whether a part of a condition is an edge map or an image, rather than another block of labels."""
+    if other.dim() == 4:
+        return other.is_floating_point()
+    return (other.dtype == torch.bool or other.is_floating_point()) and other.shape == labels.shape
 
 
 def whole_labels(labels: Tensor) -> Tensor:

@@ -54,8 +54,8 @@ class LeCam(nn.Module):
     def forward(self, turn: Turn) -> Tensor:
         if turn.generator_moves:
             raise ValueError("LeCam is a term of the discriminator: put it into discriminator_terms")
-        real = _realness(turn, turn.real_verdict, turn.batch.condition)
-        fake = _realness(turn, turn.fake_verdict, turn.fake_condition)
+        real = _realness(turn, turn.real_verdict, turn.judged_real_condition)
+        fake = _realness(turn, turn.fake_verdict, turn.judged_fake_condition)
         self._observe(torch.stack((real.mean(), fake.mean())), turn.step)
         if turn.step < self.start_step:
             return real.new_zeros(())
@@ -74,5 +74,4 @@ class LeCam(nn.Module):
 
 
 def _realness(turn: Turn, verdict: Verdict, condition: Condition) -> Tensor:
-    scales = [turn.game.objective.adversarial.realness(scores, condition) for scores in verdict.scores]
-    return scales[0] if len(scales) == 1 else torch.stack(scales).mean(0)
+    return turn.game.objective.realness(verdict.scores, condition)

@@ -57,7 +57,7 @@ def r1(*, factor: float = 1.0) -> Term:
     """Return the discriminator's term factor * mean over the reals of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
-        return factor * _mean_cost(turn, turn.judged_real, turn.batch.condition, _squared_norm)
+        return factor * _mean_cost(turn, turn.judged_real, turn.judged_real_condition, _squared_norm)
 
     return term
 
@@ -66,7 +66,7 @@ def r2(*, factor: float = 1.0) -> Term:
     """Return the discriminator's term factor * mean over the fakes of ||gradient of D's realness||^2."""
 
     def term(turn: Turn) -> Tensor:
-        return factor * _mean_cost(turn, turn.judged_fake, turn.fake_condition, _squared_norm)
+        return factor * _mean_cost(turn, turn.judged_fake, turn.judged_fake_condition, _squared_norm)
 
     return term
 
@@ -141,7 +141,7 @@ def dragan(*, factor: float = 1.0, spread: float = 0.5) -> Term:
         noise = turn.random.named("dragan").uniform("noise", *real.shape[1:]).to(real)
         share = turn.random.named("dragan").uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
         images = real + share * spread * std * noise
-        return factor * _mean_cost(turn, images, turn.batch.condition, _distance_from_one)
+        return factor * _mean_cost(turn, images, turn.judged_real_condition, _distance_from_one)
 
     return term
 
@@ -159,7 +159,7 @@ def _on_interpolates(cost: Cost, stream: str, factor: float, *, positions_summed
         real, fake = at_least_float32(real.detach()), at_least_float32(fake.detach())
         share = turn.random.named(stream).uniform("share").to(real).view(-1, *[1] * (real.dim() - 1))
         images = fake + share * (real - fake)
-        condition = turn.batch.condition
+        condition = turn.judged_real_condition
         return factor * _mean_cost(turn, images, condition, cost, positions_summed=positions_summed)
 
     return term
@@ -175,8 +175,8 @@ def _mean_cost(
     with full_precision(images):
         images = at_least_float32(images.detach()).requires_grad_()
         verdict = Verdict.of(turn.game.discriminator.forward(images, condition))
-        realness = turn.game.objective.adversarial.realness
-        scales = [realness(scores, condition) for scores in verdict.scores]
+        realness = turn.game.objective.realness
+        scales = [realness((scores,), condition) for scores in verdict.scores]
         if positions_summed:
             positions = (math.prod(scores.shape[2:]) for scores in verdict.scores)
             scales = [scale * number for scale, number in zip(scales, positions, strict=True)]

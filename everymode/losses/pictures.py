@@ -79,6 +79,24 @@ def encoder_divergence(mean: Tensor, log_variance: Tensor, *, reduction: str = "
     return reduced(costs.reshape(len(costs), -1).sum(1), reduction)
 
 
+def divergence() -> Term:
+    """Return the generator's term `encoder_divergence` of the real images, by the generator's `encode`.
+
+    It is summed over the batch, as in SPADE's released code. The term raises ValueError if the generator has no
+    encoder.
+    """
+
+    def term(turn: Turn) -> Tensor:
+        encode = getattr(turn.game.generator, "encode", None)
+        if encode is None:
+            raise ValueError(
+                "the divergence needs a generator with an encoder, and this one has no method encode"
+            )
+        return encoder_divergence(*encode(turn.batch.real))
+
+    return term
+
+
 def _source(condition: Condition) -> tuple[Tensor, Tensor]:
     if not isinstance(condition, tuple) or len(condition) != 2 or condition[0].dim() != 4:
         kind = tuple(list(each.shape) for each in condition) if isinstance(condition, tuple) else condition

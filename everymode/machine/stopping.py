@@ -71,7 +71,8 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Yield a request that SIGTERM, SIGINT (Ctrl-C) and SIGUSR1 (which Slurm can send) set, then restore the handlers.
 
-    A signal that the process ignores, as SIGINT in the background of a shell script, stays ignored. Outside the main thread, where Python allows no handlers, no signal is caught.
+    A signal that the process ignores, as SIGINT in the background of a shell script, stays ignored. Outside the main
+    thread, where Python allows no handlers, no signal is caught.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

@@ -155,3 +155,25 @@ def image_pair(x: Values, y: Values, data_range: float) -> tuple[Tensor, Tensor]
 def like_inputs(result: Tensor, *inputs: Values) -> Tensor | np.ndarray:
     """Return the result as a tensor if any input is one, otherwise as an array."""
     return result if any(isinstance(each, Tensor) for each in inputs) else result.numpy()
+
+
+def check_levels(name: str, images: Tensor) -> None:
+    """Check that images are in 0 .. 255; a little overshoot is allowed.
+
+    Args:
+        name: the name of the images in the error message.
+        images: any shape, without NaN.
+    Raises:
+        ValueError: if they seem to be in 0 .. 1 or [-1, 1] (all at most 1, and not integers), or are far outside 0 ..
+            255.
+    """
+    if images.numel() == 0:
+        return
+    images = images.double()  # torch has no minimum of 16-bit integers
+    low, high = float(images.min()), float(images.max())
+    fractions = high <= 1 and bool((images != images.round()).any())
+    if fractions or low < -128 or high > 383:
+        raise ValueError(
+            f"{name} runs from {low:.4g} to {high:.4g}; give 0 .. 255: (x + 1) * 127.5 converts images in [-1, 1], "
+            "255 * x images in 0 .. 1, x / 257 16-bit ones"
+        )

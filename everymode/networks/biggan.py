@@ -20,12 +20,13 @@ from everymode.game import Verdict
 from everymode.networks.attention import SelfAttention
 from everymode.networks.block_embedding import label_embedding
 from everymode.networks.heads import judge, require_labels
+from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator, collect
 from everymode.networks.residual import DiscriminatorBlock, GeneratorBlock
-from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.networks.sizes import Size, default_doublings, require_latent, starting_grid
 from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 
-class BigGANGenerator(nn.Module):
+class BigGANGenerator(LayeredGenerator):
     """A generator: z [B, latent_dim], condition [B] (or [B, blocks]) int64 -> images [B, channels, H, W] in [-1, 1].
 
     There are three kinds of conditioning:
@@ -86,6 +87,7 @@ class BigGANGenerator(nn.Module):
             )
         blocks = len(widths) - 1
         self.size = (size[0], size[1])
+        self.widths = tuple(widths)
         self.grid = starting_grid(size, blocks)
         self.num_classes = num_classes
         self.chunk = latent_dim // (blocks + 1) if hierarchical else None
@@ -114,43 +116,46 @@ class BigGANGenerator(nn.Module):
             self.output_norm = BatchNorm(widths[-1])
             self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        if self.output_head is not None:
-            return self.output_head(self.trunk(z, condition), size)
-        require_native(size, self.size)
-        return torch.tanh(self.output_conv(F.relu(self.output_norm(self.trunk(z, condition)))))
-
-    def trunk(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the input of the output layers, [B, widths[-1], H, W]."""
+    def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:
         require_latent(z, self.latent_dim)
-        first, codes = self._codes(z, condition)
-        hidden = self.linear(first).unflatten(1, (-1, *self.grid))
-        for index, (block, code) in enumerate(zip(self.blocks, codes, strict=True)):
-            hidden = block(hidden, code)
-            if str(index) in self.attention:
-                hidden = self.attention[str(index)](hidden)
-        return hidden
+        first = z if self.chunk is None else z[:, : self.chunk]
+        return self.linear(first).unflatten(1, (-1, *self.grid))
 
-    def _codes(self, z: Tensor, condition: Tensor | None) -> tuple[Tensor, Sequence[Tensor | None]]:
-        """Return the input of the first layer, and the condition of each block."""
-        if self.num_classes is None and self.chunk is None:
-            return z, [None] * len(self.blocks)
+    def _codes(self, z: Tensor | None, condition: Tensor | None) -> Sequence[Tensor | None]:
+        chunks: Sequence[Tensor] = ()
+        if self.chunk is not None:
+            assert z is not None  # `from_activation` requires it
+            chunks = z.split(self.chunk, dim=1)[1:]
         if self.num_classes is None:
-            first, *chunks = z.split(self.chunk, dim=1)
-            return first, chunks
+            return chunks or [None] * len(self.blocks)
         if self.shared is None:
-            return z, [require_labels(condition, type(self).__name__)] * len(self.blocks)
+            return [require_labels(condition, type(self).__name__)] * len(self.blocks)
         if isinstance(condition, Tensor) and condition.is_floating_point():
             embedded = condition
         else:
             embedded = self.shared(require_labels(condition, type(self).__name__))
         if self.chunk is None:
-            return z, [embedded] * len(self.blocks)
-        first, *chunks = z.split(self.chunk, dim=1)
-        return first, [torch.cat((embedded, chunk), dim=1) for chunk in chunks]
+            return [embedded] * len(self.blocks)
+        return [torch.cat((embedded, chunk), dim=1) for chunk in chunks]
+
+    def _block(self, index: int, hidden: Tensor, code: Tensor | None) -> Tensor:
+        hidden = self.blocks[index](hidden, code)
+        return self.attention[str(index)](hidden) if str(index) in self.attention else hidden
+
+    def _block_modules(self, index: int) -> list[nn.Module]:
+        followed_by = [self.attention[str(index)]] if str(index) in self.attention else []
+        return [self.blocks[index], *followed_by]
+
+    def _head(self, hidden: Tensor, size: Size | None) -> Tensor:
+        if self.output_head is not None:
+            return self.output_head(hidden, size)
+        return torch.tanh(self.output_conv(F.relu(self.output_norm(hidden))))
+
+    def _feeds_latent_to_blocks(self) -> bool:
+        return self.chunk is not None
 
 
-class BigGANDiscriminator(nn.Module):
+class BigGANDiscriminator(LayeredDiscriminator):
     """A residual discriminator with sum pooling: images [B, channels, H, W] and condition -> Verdict.
 
     Without attention it also takes images of other sizes; the pooled features then grow with the area.
@@ -185,6 +190,8 @@ class BigGANDiscriminator(nn.Module):
         super().__init__()
         starting_grid(size, halvings)
         self.size = (size[0], size[1])
+        self.stride = 2**halvings
+        self.takes_any_size = not attention
         ins = (channels, *widths[:-1])
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(
@@ -205,20 +212,27 @@ class BigGANDiscriminator(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
         return judge(self.features(x), condition, self.head, self.class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads, [B, widths[-1]]; it depends on no label."""
-        return self._last_maps(x).sum((2, 3))
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads, [B, widths[-1]]; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every block and attention, unless None.
+        """
+        return self._last_maps(x, outputs).sum((2, 3))
 
     def unpooled_features(self, x: Tensor) -> Tensor:
         """Return the features before the sum over the last grid, which keep positions: [B, widths[-1] * h * w]."""
         return self._last_maps(x).flatten(1)
 
-    def _last_maps(self, x: Tensor) -> Tensor:
+    def _last_maps(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
         hidden = x
         for index, block in enumerate(self.blocks):
             hidden = block(hidden)
+            collect(outputs, hidden)
             if str(index) in self.attention:
                 hidden = self.attention[str(index)](hidden)
+                collect(outputs, hidden)
         return F.relu(hidden)
 
 

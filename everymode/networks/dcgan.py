@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from everymode.networks.first_grid import FirstGridGenerator
 from everymode.networks.flattened import FlattenedDiscriminator
-from everymode.networks.sizes import Size, default_doublings, require_native
+from everymode.networks.layered import collect
+from everymode.networks.sizes import Size, default_doublings
 from everymode.norms.conditional import BatchNorm
 
 
@@ -58,7 +59,7 @@ class DCGANGenerator(FirstGridGenerator):
         super().__init__(
             size,
             doublings,
-            widths[0],
+            widths,
             num_classes=num_classes,
             latent_dim=latent_dim,
             embedding_dim=embedding_dim,
@@ -72,12 +73,13 @@ class DCGANGenerator(FirstGridGenerator):
         if self.output_head is None:
             self.output = nn.Conv2d(base, channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        if self.output_head is None:
-            require_native(size, self.size)
-        hidden = self.first_grid(z, condition)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            hidden = F.relu(norm(convolution(hidden)))
+    def _block(self, index: int, hidden: Tensor, code: None) -> Tensor:
+        return F.relu(self.norms[index](self.convolutions[index](hidden)))
+
+    def _block_modules(self, index: int) -> list[nn.Module]:
+        return [self.convolutions[index], self.norms[index]]
+
+    def _head(self, hidden: Tensor, size: Size | None) -> Tensor:
         if self.output_head is not None:
             return self.output_head(hidden, size)
         return torch.tanh(self.output(hidden))
@@ -117,10 +119,16 @@ class ShallowDiscriminator(FlattenedDiscriminator):
         self.norms = nn.ModuleList(BatchNorm(width) for width in widths)
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every convolution, activated, unless None.
+        """
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = F.leaky_relu(norm(convolution(x)), 0.2)
+            collect(outputs, x)
         return x.flatten(1)
 
 
@@ -161,8 +169,14 @@ class DeepDiscriminator(FlattenedDiscriminator):
         self.convolutions = nn.ModuleList(convolutions)
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every convolution, activated, unless None.
+        """
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), 0.1)
+            collect(outputs, x)
         return x.flatten(1)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from everymode.networks.embedding import UnitEmbeddingConcat
+from everymode.networks.layered import LayeredGenerator
 from everymode.networks.sizes import Size, require_latent, starting_grid
 
 
-class FirstGridGenerator(nn.Module):
+class FirstGridGenerator(LayeredGenerator):
     """A base class of generators with a linear first layer: z [B, latent_dim], condition [B] -> [B, channels, H0, W0].
 
     The label's embedding, of unit length, is concatenated to z, unless the first layer takes the condition. A subclass
-    adds the other layers, and its `forward` applies them to the result of `first_grid`.
+    adds the other layers, none of which takes the condition.
 
     Args:
         size: (H, W) of the images.
         doublings: number of doublings from the first grid to `size`.
-        channels: channels of the first grid.
+        widths: channels of the first grid and of each block's output.
         num_classes: number of classes; None for an unconditional generator, which ignores the condition.
         latent_dim: length of z.
         embedding_dim: length of the label's embedding.
@@ -33,7 +35,7 @@ class FirstGridGenerator(nn.Module):
         self,
         size: Size,
         doublings: int,
-        channels: int,
+        widths: Sequence[int],
         *,
         num_classes: int | None,
         latent_dim: int,
@@ -43,6 +45,8 @@ class FirstGridGenerator(nn.Module):
         super().__init__()
         self.size = (size[0], size[1])
         self.grid = starting_grid(size, doublings)
+        self.widths = tuple(widths)
+        self.num_classes = num_classes
         self.latent_dim = latent_dim
         self.embedding = (
             None
@@ -50,7 +54,7 @@ class FirstGridGenerator(nn.Module):
             else UnitEmbeddingConcat(num_classes, embedding_dim)
         )
         self.takes_condition_first = first is not None
-        outputs = channels * self.grid[0] * self.grid[1]
+        outputs = widths[0] * self.grid[0] * self.grid[1]
         self.linear = (
             nn.Linear(latent_dim + embedding_dim * (self.embedding is not None), outputs)
             if first is None
@@ -72,3 +76,6 @@ class FirstGridGenerator(nn.Module):
         else:
             hidden = self.linear(z if self.embedding is None else self.embedding(z, condition))
         return hidden.unflatten(1, (-1, *self.grid))
+
+    def _codes(self, z: Tensor | None, condition: Tensor | None) -> Sequence[Any]:
+        return [None] * (len(self.widths) - 1)

@@ -8,14 +8,17 @@ from torch import Tensor, nn
 
 from everymode.game import Verdict
 from everymode.networks.heads import judge
+from everymode.networks.layered import LayeredDiscriminator
 from everymode.networks.sizes import Size
 
 
-class FlattenedDiscriminator(nn.Module):
+class FlattenedDiscriminator(LayeredDiscriminator):
     """A base class of discriminators: images [B, C, H, W] and a condition -> Verdict, by heads on `features(x)` [B, F].
 
     A subclass defines `features`, and calls `add_heads` after it has built its other layers.
     """
+
+    takes_any_size = False
 
     def add_heads(
         self,
@@ -34,13 +37,10 @@ class FlattenedDiscriminator(nn.Module):
             head: width F of the flattened features -> head, called as head(features, condition).
             class_head: the same as `head` for an auxiliary class head, whose logits are the Verdict's `classes`.
         """
+        self.stride = 2**halvings
         in_features = channels * (size[0] >> halvings) * (size[1] >> halvings)
         self.head = head(in_features)
         self.class_head = None if class_head is None else class_head(in_features)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
         return judge(self.features(x), condition, self.head, self.class_head)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement features(x)")

@@ -60,10 +60,55 @@ def glorot_uniform_initialization(
     """
     for layer in _layers(network):
         nn.init.xavier_uniform_(layer.weight, gain)
-        bias: Tensor | None = getattr(layer, "bias", None)
-        if zero_biases and bias is not None:
-            nn.init.zeros_(bias)
+        _zero_bias(layer, zero_biases)
     return network
+
+
+def glorot_normal_initialization(
+    network: nn.Module, *, gain: float = 0.02, zero_biases: bool = True
+) -> nn.Module:
+    """Draw weights from N(0, 2 gain^2 / (fan in + fan out)).
+
+    The defaults are those of SPADE's generator, encoder and critic (NVlabs/SPADE: "xavier", gain 0.02).
+
+    Args:
+        network: the network to initialize, before its weights are normalized.
+        gain: factor of the standard deviations.
+        zero_biases: whether to set the biases of these layers to zero.
+    Raises:
+        ValueError: if a weight is normalized already.
+    """
+    for layer in _layers(network):
+        nn.init.xavier_normal_(layer.weight, gain)
+        _zero_bias(layer, zero_biases)
+    return network
+
+
+def kaiming_normal_initialization(
+    network: nn.Module, *, scale: float = 1.0, zero_biases: bool = True
+) -> nn.Module:
+    """Draw weights from N(0, 2 scale^2 / fan in).
+
+    xinntao/BasicSR initializes the residual branches of its super-resolution networks in this way, with scale 0.1.
+
+    Args:
+        network: the network to initialize, before its weights are normalized.
+        scale: factor of the standard deviations.
+        zero_biases: whether to set the biases of these layers to zero.
+    Raises:
+        ValueError: if a weight is normalized already.
+    """
+    for layer in _layers(network):
+        nn.init.kaiming_normal_(layer.weight)
+        layer.weight.data.mul_(scale)
+        _zero_bias(layer, zero_biases)
+    return network
+
+
+def _zero_bias(layer: nn.Module, zero: bool) -> None:
+    bias: Tensor | None = getattr(layer, "bias", None)
+    if zero and bias is not None:
+        nn.init.zeros_(bias)
 
 
 def _weights(network: nn.Module) -> list[Tensor]:

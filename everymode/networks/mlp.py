@@ -6,6 +6,7 @@ Layouts and parameter counts follow stevliu/self-conditioned-gan:2d_mix/models/c
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 from everymode.game import Verdict
 from everymode.networks.embedding import UnitEmbeddingConcat
 from everymode.networks.heads import judge
+from everymode.networks.layered import WithoutGeneratorLayers
 from everymode.networks.sizes import Size, require_latent
 from everymode.norms.conditional import BatchNorm
 
 
-class PointGenerator(nn.Module):
+class PointGenerator(WithoutGeneratorLayers):
     """A generator: z [B, latent_dim] and labels [B] -> points [B, point_dim].
 
     [z, the label's embedding of unit length] -> depth x (linear, batch normalization, ReLU) -> linear.
@@ -32,6 +34,8 @@ class PointGenerator(nn.Module):
         first: (inputs, outputs) -> the first layer, called as first(z, condition), which replaces the linear layer on
             z and the label's embedding.
     """
+
+    why = "a generator of points has no feature maps to restore, invert or dissect; use a generator of images"
 
     def __init__(
         self,
@@ -110,3 +114,7 @@ class PointDiscriminator(nn.Module):
         for layer in self.layers:
             x = layer(x).unflatten(1, (-1, self.pieces)).amax(2)
         return x
+
+    def block_features(self, x: Tensor) -> NoReturn:
+        """Raise a ValueError: points have no feature maps."""
+        raise ValueError("a discriminator of points has no feature maps; use a discriminator of images")

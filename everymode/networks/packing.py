@@ -9,7 +9,7 @@ in fjxmlzn/PacGAN).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,13 @@ class PackedDiscriminator(nn.Module):
             Callable[[Tensor], Tensor], self.discriminator.features
         )  # a method of our discriminators
         return features(self.packed(x))
+
+    def block_features(self, x: Tensor) -> NoReturn:
+        """Raise a ValueError: the features of a pack belong to no single image."""
+        raise ValueError(
+            f"this discriminator scores packs of {self.pack} images, so its features belong to no single image; "
+            "use a discriminator that was trained without packs (pack=1)"
+        )
 
     def packed(self, x: Tensor) -> Tensor:
         """Join consecutive examples: [B, C, ...] -> [B / pack, pack * C, ...].

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from everymode.game import Verdict
 from everymode.networks.heads import judge, require_labels
+from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator, collect
 from everymode.networks.residual import DiscriminatorBlock, GeneratorBlock
-from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.networks.sizes import Size, default_doublings, require_latent, starting_grid
 from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 
-class ResNetGenerator(nn.Module):
+class ResNetGenerator(LayeredGenerator):
     """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
     Args:
@@ -52,6 +53,7 @@ class ResNetGenerator(nn.Module):
         super().__init__()
         widths = resnet_generator_widths(size) if widths is None else widths
         self.size = (size[0], size[1])
+        self.widths = tuple(widths)
         self.grid = starting_grid(size, len(widths) - 1)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
@@ -67,21 +69,28 @@ class ResNetGenerator(nn.Module):
             self.output_norm = BatchNorm(widths[-1])
             self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        if self.output_head is None:
-            require_native(size, self.size)
+    def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:
         require_latent(z, self.latent_dim)
+        return self.linear(z).unflatten(1, (-1, *self.grid))
+
+    def _codes(self, z: Tensor | None, condition: Tensor | None) -> Sequence[Tensor | None]:
         if self.num_classes is not None:
             condition = require_labels(condition, type(self).__name__)
-        hidden = self.linear(z).unflatten(1, (-1, *self.grid))
-        for block in self.blocks:
-            hidden = block(hidden, condition)
+        return [condition] * len(self.blocks)
+
+    def _block(self, index: int, hidden: Tensor, code: Tensor | None) -> Tensor:
+        return self.blocks[index](hidden, code)
+
+    def _block_modules(self, index: int) -> list[nn.Module]:
+        return [self.blocks[index]]
+
+    def _head(self, hidden: Tensor, size: Size | None) -> Tensor:
         if self.output_head is not None:
             return self.output_head(hidden, size)
         return torch.tanh(self.output_conv(F.relu(self.output_norm(hidden))))
 
 
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(LayeredDiscriminator):
     """A discriminator: images [B, channels, H, W] and condition -> Verdict, with sum pooling as in SN-GAN's code.
 
     Args:
@@ -123,6 +132,8 @@ class ResNetDiscriminator(nn.Module):
         halvings = len(widths) - 1 if halvings is None else halvings
         starting_grid(size, halvings)
         self.size = (size[0], size[1])
+        self.stride = 2**halvings
+        self.takes_any_size = True
         self.mean_pooling = mean_pooling
         ins = (channels, *widths[:-1])
         self.blocks = nn.ModuleList(
@@ -143,18 +154,24 @@ class ResNetDiscriminator(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
         return judge(self.features(x), condition, self.head, self.class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads, [B, widths[-1]]; it depends on no label."""
-        x = self._last_maps(x)
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads, [B, widths[-1]]; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every block, unless None.
+        """
+        x = self._last_maps(x, outputs)
         return x.mean((2, 3)) if self.mean_pooling else x.sum((2, 3))
 
     def unpooled_features(self, x: Tensor) -> Tensor:
         """Return the features before pooling over the last grid, which keep positions: [B, widths[-1] * h * w]."""
         return self._last_maps(x).flatten(1)
 
-    def _last_maps(self, x: Tensor) -> Tensor:
+    def _last_maps(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
         for block in self.blocks:
             x = block(x)
+            collect(outputs, x)
         return F.relu(x)
 
 

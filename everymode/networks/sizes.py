@@ -8,6 +8,18 @@ Size = tuple[int, int]
 """(height, width)."""
 
 
+def as_size(size: int | Size) -> Size:
+    """Return (height, width) of a size that may also be one number for both sides.
+
+    Args:
+        size: (height, width), or the side of a square.
+    Raises:
+        ValueError: if a side is below 1.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    return require_positive((int(height), int(width)))
+
+
 def starting_grid(size: Size, doublings: int) -> Size:
     """Return the grid that becomes `size` after the given number of doublings.
 
@@ -54,6 +66,23 @@ def require_native(size: Size | None, native: Size) -> None:
         )
 
 
+def require_shape(x: Tensor, size: Size, who: str) -> None:
+    """Check that pictures have the size that a critic was built for.
+
+    Args:
+        x: [B, C, H, W].
+        size: (H, W).
+        who: subject of the error message.
+    Raises:
+        ValueError: if they have another one.
+    """
+    if tuple(x.shape[2:]) != tuple(size):
+        raise ValueError(
+            f"{who} was built for pictures of {tuple(size)} and was given {tuple(x.shape[2:])}; build it with that "
+            "size, or crop or resize the pictures"
+        )
+
+
 def require_positive(size: Size) -> Size:
     """Return the size, whose sides must be at least 1.
 
@@ -82,3 +111,36 @@ def require_latent(z: Tensor, latent_dim: int) -> None:
             f"the latent codes have shape {tuple(z.shape)}, but this generator takes [B, {latent_dim}]; draw them with "
             "its latent_dim."
         )
+
+
+def require_no_latent(z: Tensor | None, who: str) -> None:
+    """Check that a generator without noise receives none.
+
+    Args:
+        z: None, or [B, 0].
+        who: subject of the error message.
+    Raises:
+        ValueError: if z has values.
+    """
+    if z is not None and z.numel() > 0:
+        raise ValueError(
+            f"{who} has no noise (latent_dim 0) and was given z of shape {tuple(z.shape)}; pass None"
+        )
+
+
+def require_codes(z: Tensor | None, latent_dim: int, who: str) -> Tensor:
+    """Return the latent codes [B, latent_dim].
+
+    Args:
+        z: latent codes, which must not be None.
+        latent_dim: their required length.
+        who: subject of the error message.
+    Raises:
+        ValueError: if they are None or have another shape.
+    """
+    if z is None:
+        raise ValueError(
+            f"{who} with an encoder takes z of shape [B, {latent_dim}] and was given None; draw it"
+        )
+    require_latent(z, latent_dim)
+    return z

@@ -8,6 +8,7 @@ have as many doublings as keep the shorter side of the first grid at 4 or more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 
 from everymode.networks.first_grid import FirstGridGenerator
 from everymode.networks.flattened import FlattenedDiscriminator
-from everymode.networks.sizes import Size, default_doublings, require_native, starting_grid
+from everymode.networks.layered import collect
+from everymode.networks.sizes import Size, default_doublings, starting_grid
 
 BRANCH = 0.1
 """Factor of a block's residual branch."""
@@ -83,7 +85,7 @@ class StabilityGenerator(FirstGridGenerator):
         super().__init__(
             size,
             doublings,
-            widths[0],
+            [widths[0], *(width for width in widths for _ in range(2))],
             num_classes=num_classes,
             latent_dim=latent_dim,
             embedding_dim=embedding_dim,
@@ -93,14 +95,20 @@ class StabilityGenerator(FirstGridGenerator):
             nn.Sequential(StabilityBlock(ins, outs), StabilityBlock(outs, outs))
             for ins, outs in zip((widths[0], *widths[:-1]), widths, strict=True)
         )
+        self.output_head = None
         self.output = nn.Conv2d(base, channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        require_native(size, self.size)
-        first, *others = self.stages
-        hidden = first(self.first_grid(z, condition))
-        for stage in others:
-            hidden = stage(F.interpolate(hidden, scale_factor=2))
+    def _block(self, index: int, hidden: Tensor, code: None) -> Tensor:
+        stage, second = divmod(index, 2)
+        if stage and not second:
+            hidden = F.interpolate(hidden, scale_factor=2)
+        return self._block_modules(index)[0](hidden)
+
+    def _block_modules(self, index: int) -> list[nn.Module]:
+        stage = cast(nn.Sequential, self.stages[index // 2])  # of two blocks, by the constructor
+        return [stage[index % 2]]
+
+    def _head(self, hidden: Tensor, size: Size | None) -> Tensor:
         return torch.tanh(self.output(F.leaky_relu(hidden, SLOPE)))
 
 
@@ -141,12 +149,20 @@ class StabilityDiscriminator(FlattenedDiscriminator):
         )
         self.add_heads(size, halvings, widths[-1], head, class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
-        first, *others = self.stages
-        hidden = first(self.input(x))
-        for stage in others:
-            hidden = stage(F.avg_pool2d(hidden, 3, stride=2, padding=1))
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every block, unless None.
+        """
+        hidden = self.input(x)
+        for index, stage in enumerate(self.stages):
+            if index:
+                hidden = F.avg_pool2d(hidden, 3, stride=2, padding=1)
+            for block in cast(nn.Sequential, stage):  # of two blocks, by the constructor
+                hidden = block(hidden)
+                collect(outputs, hidden)
         return F.leaky_relu(hidden, SLOPE).flatten(1)
 
 

@@ -8,7 +8,7 @@ networks of that name, and those of everymode.networks.dcgan, have 4x4 kernels w
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from everymode.game import Verdict
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.heads import judge, require_labels
-from everymode.networks.sizes import Size, default_doublings, require_latent, require_native, starting_grid
+from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator, collect
+from everymode.networks.sizes import Size, default_doublings, require_latent, starting_grid
 from everymode.norms.conditional import BatchNorm, ConditionalBatchNorm2d
 
 SLOPE = 0.1
 """Slope of the critic's leaky ReLU for negative inputs."""
 
 
-class StandardGenerator(nn.Module):
+class StandardGenerator(LayeredGenerator):
     """A generator: z [B, latent_dim], condition [B] int64 -> images [B, channels, H, W] in [-1, 1].
 
     A linear layer to the first grid, then per doubling a 3x3 transposed convolution (without bias, which would have no
@@ -59,6 +60,7 @@ class StandardGenerator(nn.Module):
         self.grid = starting_grid(size, doublings)
         self.latent_dim = latent_dim
         widths = [base * 2 ** min(level, 3) for level in range(doublings, -1, -1)]
+        self.widths = tuple(widths)
         self.linear = nn.Linear(latent_dim, widths[0] * self.grid[0] * self.grid[1])
         self.convolutions = nn.ModuleList(
             nn.ConvTranspose2d(widths[i], widths[i + 1], 3, stride=2, padding=1, output_padding=1, bias=False)
@@ -69,20 +71,29 @@ class StandardGenerator(nn.Module):
         if num_classes is not None:
             norm = partial(ConditionalBatchNorm2d, table=partial(nn.Embedding, num_classes))
         self.norms = nn.ModuleList(norm(width) for width in widths[1:])
+        self.output_head = None
         self.output = nn.Conv2d(base, channels, 3, padding=1)
 
-    def forward(self, z: Tensor, condition: Tensor | None = None, size: Size | None = None) -> Tensor:
-        require_native(size, self.size)
+    def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:
         require_latent(z, self.latent_dim)
+        return self.linear(z).unflatten(1, (-1, *self.grid))
+
+    def _codes(self, z: Tensor | None, condition: Tensor | None) -> Sequence[Tensor | None]:
         if self.num_classes is not None:
             condition = require_labels(condition, type(self).__name__)
-        hidden = self.linear(z).unflatten(1, (-1, *self.grid))
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            hidden = F.relu(norm(convolution(hidden), condition))
+        return [condition] * len(self.norms)
+
+    def _block(self, index: int, hidden: Tensor, code: Tensor | None) -> Tensor:
+        return F.relu(self.norms[index](self.convolutions[index](hidden), code))
+
+    def _block_modules(self, index: int) -> list[nn.Module]:
+        return [self.convolutions[index], self.norms[index]]
+
+    def _head(self, hidden: Tensor, size: Size | None) -> Tensor:
         return torch.tanh(self.output(hidden))
 
 
-class StandardCritic(nn.Module):
+class StandardCritic(LayeredDiscriminator):
     """A critic: images [B, channels, H, W] and condition -> Verdict, by heads on the flattened last maps.
 
     3x3 convolutions with stride 1 and 2 in turn, then one with stride 1, each followed by leaky ReLU 0.1.
@@ -117,6 +128,8 @@ class StandardCritic(nn.Module):
         halvings = default_doublings(size) if halvings is None else halvings
         grid = starting_grid(size, halvings)
         self.circular = circular
+        self.stride = 2**halvings
+        self.takes_any_size = False
         widths = [base * 2 ** min(level, 3) for level in range(halvings + 1)]
         layouts = [(channels, base, 1)]
         for ins, outs in itertools.pairwise(widths):
@@ -142,10 +155,16 @@ class StandardCritic(nn.Module):
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
         return judge(self.features(x), condition, self.head, self.class_head)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label."""
+    def features(self, x: Tensor, outputs: list[Tensor] | None = None) -> Tensor:
+        """Return the input of the heads: [B, F], the last activations, flattened; it depends on no label.
+
+        Args:
+            x: [B, channels, H, W].
+            outputs: receives the output of every convolution, before its activation, unless None.
+        """
         for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             if index and not self.circular:
                 x = F.leaky_relu(x, SLOPE)
             x = norm(convolution(x))
+            collect(outputs, x)
         return F.leaky_relu(x, SLOPE).flatten(1)

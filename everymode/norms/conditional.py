@@ -25,24 +25,32 @@ class BatchNorm(nn.Module):
         channels: C.
         epsilon: added to the variance.
         momentum: weight of the new statistics in the running ones.
+        affine: False omits the gain and the bias, for layers that compute them in another way.
     """
 
+    gain: nn.Parameter | None
+    bias: nn.Parameter | None
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(
+        self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
         super().__init__()
         self.epsilon = epsilon
         self.momentum = momentum
         self.synchronize = False
-        self.gain = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.gain = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, condition: object = None) -> Tensor:
         if _spans_ranks(self):
-            return _affine(_normalized_across_ranks(self, x), self.gain, self.bias)
+            normalized = _normalized_across_ranks(self, x)
+            if self.gain is None or self.bias is None:
+                return normalized
+            return _affine(normalized, self.gain, self.bias)
         return F.batch_norm(
             x,
             self.running_mean,
@@ -55,7 +63,8 @@ class BatchNorm(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"{len(self.gain)}, epsilon={self.epsilon}, momentum={self.momentum}"
+        affine = "" if self.gain is not None else ", affine=False"
+        return f"{len(self.running_mean)}, epsilon={self.epsilon}, momentum={self.momentum}{affine}"
 
 
 class ConditionalBatchNorm2d(nn.Module):

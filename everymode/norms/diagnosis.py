@@ -8,12 +8,14 @@ connections.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
+from everymode.norms.cancelled import record_cancelled
 from everymode.norms.normalizable import dilation_of, output_stride
 from everymode.norms.operator import operator_norm
 from everymode.norms.sparsity_aware import released_sigma, sparsity_aware_sigma
@@ -51,6 +53,10 @@ class LayerDiagnosis:
     """Share of input channels that are zero in every example."""
     bound_left: float | None
     """Share of kernels whose L1 norm exceeds sigma, which only a transform can exclude; None for linear layers."""
+    has_rule: bool = False
+    """Whether a weight rule applies to the layer."""
+    cancelled: bool = False
+    """Whether an instance normalization follows directly, which cancels every scale of this layer's weight."""
 
     @property
     def quiet(self) -> float:
@@ -93,13 +99,16 @@ class Diagnosis:
     def advice(self) -> str:
         """Return one paragraph: whether the features are channel-sparse, in which layers not, and which are narrow.
 
+        It also names the layers on which a weight rule has no effect, because instance normalization follows them.
+
         A layer counts as sparse if the effective share of active channels of its inputs is below one half. The first
         convolution, which processes the image, does not count. The paper gives no threshold; docs/norms.md states the
         trained critics on which this one was checked.
         """
         inner = [layer for layer in self.layers if len(layer.shape) == 4][1:]
         if not inner:
-            return "There is no convolution after the first one, so sparsity-aware normalization has no effect here."
+            text = "There is no convolution after the first one, so sparsity-aware normalization has no effect here."
+            return text + self._cancelled()
         dense = [layer for layer in inner if layer.active >= 0.5]
         narrow = [layer for layer in inner if layer.reshaped < layer.sparsity_aware]
         sparse = len(inner) - len(dense)
@@ -120,7 +129,25 @@ class Diagnosis:
                 f" {_names(narrow)}: too few channels, so that sparsity-aware normalization divides by more than "
                 "spectral_norm; try a gain below 1, or a wider critic."
             )
-        return "".join(texts)
+        return "".join(texts) + self._cancelled()
+
+    def _cancelled(self) -> str:
+        """Return the sentences on layers that instance normalization follows, or nothing."""
+        ruled = [layer for layer in self.layers if layer.cancelled and layer.has_rule]
+        free = [layer for layer in self.layers if layer.cancelled and not layer.has_rule]
+        text = ""
+        if ruled:
+            text = (
+                f" {_names(ruled)}: instance normalization follows directly and cancels every scale of the weights, so "
+                "the weight rule has no effect on these layers; build the network without instance normalization, or "
+                "exclude them with `include`."
+            )
+        if free:
+            text += (
+                f" {_names(free)}: instance normalization follows directly, so a weight rule would have no effect on "
+                "these layers."
+            )
+        return text
 
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.advice()}"
@@ -183,9 +210,14 @@ def diagnose(
     handles = [layer.register_forward_pre_hook(recorder(name)) for name, layer in layers.items()]
     try:
         network.eval()
-        network(*example)
+        with record_cancelled(network, layers) as cancelled:
+            network(*example)
         measured = [
-            _measured(name, layer, grids[name], inputs[name], exact=exact)
+            replace(
+                _measured(name, layer, grids[name], inputs[name], exact=exact),
+                has_rule=parametrize.is_parametrized(layer, "weight"),
+                cancelled=name in cancelled,
+            )
             for name, layer in layers.items()
             if name in inputs
         ]

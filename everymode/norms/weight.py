@@ -9,7 +9,8 @@ hooks), it computes its weight by itself, with the same rule. A parametrization 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast, runtime_checkable
 
 import torch
@@ -169,6 +170,27 @@ def remove_normalization(network: nn.Module, *, keep_normalized: bool = True) ->
         module.training = modes[module]
         _unschedule(module)
     return network
+
+
+@contextmanager
+def prepared_weights(network: nn.Module) -> Iterator[None]:
+    """Compute the weights of grouped parametrizations once for all layers that run inside, as a call of the network.
+
+    For methods that run layers outside the network's forward; values are then bitwise those of the forward. It has no
+    effect on networks without a weight rule, and inside such a call.
+
+    Args:
+        network: a network, with or without `normalize_weights`.
+    """
+    paths = [path for group in _groups_of(network) for path in group]
+    if any(cast(Groupable, _parametrizations_at(network, path)[0]).prepared is not None for path in paths):
+        yield
+        return
+    _prepare_weights(network, ())
+    try:
+        yield
+    finally:
+        _release_weights(network, (), None)
 
 
 def without_embeddings(name: str, layer: nn.Module) -> bool:

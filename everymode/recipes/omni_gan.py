@@ -61,7 +61,7 @@ class Omni(Loss):
         from everymode.networks.heads import ClassifierHead, ScalarHead
 
         if isinstance(recipe.labels, Maps):
-            classes = recipe.labels.map_classes or 0
+            classes = recipe.labels.map_classes or 1  # not known before the data
             return LossPieces(omni(classes, ignore_index=255), ScalarHead, outputs=classes + 2)
         labels = recipe.num_labels
         assert labels is not None

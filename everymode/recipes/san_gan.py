@@ -32,8 +32,9 @@ from everymode.recipes import biggan, unconditional
 from everymode.recipes.parts.norms import WeightRuleNorm, in_blocks
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
+    from everymode.condition import Condition
     from everymode.norms.weight import WeightRule
 
 
@@ -77,7 +78,7 @@ class SparsityAware(WeightRuleNorm):
             gain=self.gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
         )
 
-    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
+    def constraint(self, discriminator: nn.Module, *example: Condition) -> Constraint | None:
         if not self.in_place:
             return None
         from everymode.norms import InPlaceSparsityAware

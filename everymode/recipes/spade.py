@@ -1,12 +1,12 @@
 """SPADE: images from label maps, with the losses and norms of Omni-GAN and Sparsity-Aware Normalization.
 
-Papers: Park, Liu, Wang, Zhu: Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019; Omni-GAN (section
-4.4: each pixel of a score map has K + 2 scores, mIoU on Cityscapes 62.21 -> 65.07); Sparsity-Aware Normalization (section
-4.2: FID on Cityscapes 63.65 -> 58.56).
+Papers: Park, Liu, Wang, Zhu: Semantic Image Synthesis with Spatially-Adaptive Normalization, CVPR 2019; Omni-GAN
+(section 4.4: each pixel of a score map has K + 2 scores, mIoU on Cityscapes 62.21 -> 65.07); Sparsity-Aware
+Normalization (section 4.2: FID on Cityscapes 63.65 -> 58.56).
 
-Hyper-parameters: the published ones: 100 epochs at constant rates and 100 more in which they fall to zero (COCO: 100 in
-all), learning rates 1e-4 (G) and 4e-4 (D), Adam (0, 0.9), feature matching and perceptual loss with weight 10, no moving
-average. Batches of 16 (Cityscapes) and 32 images; the steps are for the number of images of each dataset.
+Hyper-parameters: the published ones: 100 epochs at constant rates and 100 more in which they fall to zero (COCO: 100
+in all), learning rates 1e-4 (G) and 4e-4 (D), Adam (0, 0.9), feature matching and perceptual loss with weight 10, no
+moving average. Batches of 16 (Cityscapes) and 32 images; the steps are for the number of images of each dataset.
 Differences from the published training: D is updated first, as everywhere here (there: G first), and both updates use
 the same fakes. In `spade-*` the critic has instance normalization and spectral normalization between its first and its
 last convolution, as published; the former cancels the latter, and SAN too (`everymode.norms.diagnose` reports it). So
@@ -58,7 +58,7 @@ class Spade(Networks):
     statistics: Literal["batch", "instance"] = "batch"
     """Statistics of the normalization layers."""
     dont_care: bool = False
-    """Whether pixels without a class (255) have an input channel of their own."""
+    """Whether pixels without a class (255) have a separate input channel."""
     map_to_critic: bool = True
     """Whether the critic gets the label map beside the image."""
     critic_width: int = 64
@@ -68,7 +68,7 @@ class Spade(Networks):
     critic_scales: int = 2
     """Number of critics, each of which sees the image at half the resolution of the one before."""
     critic_instance_norm: bool = False
-    """Whether the critic has instance normalization, as published, which cancels every weight normalization before it."""
+    """Whether the critic has instance normalization, as published; it cancels every weight normalization before it."""
     critic_spectral: bool = False
     """Whether the convolutions between the critic's first and last are spectrally normalized, as published."""
     circular_padding: bool = False
@@ -89,12 +89,12 @@ class Spade(Networks):
         norm = recipe.norm
         if self.critic_spectral and norm is not None and not isinstance(norm, NoNorm):
             raise ValueError(
-                "critic_spectral already normalizes the critic's inner convolutions: set critic_spectral to off, or norm "
-                "to none"
+                "critic_spectral already normalizes the critic's inner convolutions: set critic_spectral to off, or "
+                "norm to none"
             )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.initialization import xavier_initialization
+        from everymode.networks.initialization import glorot_normal_initialization
         from everymode.networks.patch import PatchDiscriminator, patch_spectral_layers
         from everymode.networks.spade import SpadeGenerator, spade_spectral_layers
         from everymode.norms.spectral import spectral_norm
@@ -127,8 +127,8 @@ class Spade(Networks):
             extra_channels=edges if self.map_to_critic else 0,
             dont_care=self.dont_care and self.map_to_critic,
         )
-        xavier_initialization(generator)
-        xavier_initialization(discriminator)
+        glorot_normal_initialization(generator)
+        glorot_normal_initialization(discriminator)
         images, condition = self.example(needs)
         codes = images.new_zeros(1, self.latent_dim) if self.encodes_image else None
         normalize_weights(generator, spectral_norm(), codes, condition, include=spade_spectral_layers)
@@ -147,7 +147,9 @@ class Spade(Networks):
         return images, (maps, torch.zeros(1, *needs.size)) if needs.has_edges else maps
 
     def shrunk(self, recipe: Recipe) -> Recipe:
-        small = replace(self, width=4, hidden=8, critic_width=8, doublings=2, latent_dim=min(self.latent_dim, 8))
+        small = replace(
+            self, width=4, hidden=8, critic_width=8, doublings=2, latent_dim=min(self.latent_dim, 8)
+        )
         if (small.critic_layers, small.critic_scales) == (4, 2):
             small = replace(small, critic_layers=2)
         return replace(recipe, networks=small, resolution=16, watch_samples=16)
@@ -187,7 +189,7 @@ TEXTURES = SPADE256.with_numbers(
     data="textures",
     held_out="textures:split=test",
     resolution=32,
-    width=16,
+    width=8,
     hidden=24,
     doublings=3,
     critic_width=32,
@@ -207,9 +209,7 @@ TEXTURES = SPADE256.with_numbers(
 
 def _omni(recipe: Recipe) -> Recipe:
     """Return a recipe with omni-loss per pixel."""
-    return recipe.with_numbers(
-        name=f"omni-{recipe.name}", loss=Omni(), discriminator_weight_decay=1e-4
-    )
+    return recipe.with_numbers(name=f"omni-{recipe.name}", loss=Omni(), discriminator_weight_decay=1e-4)
 
 
 def _san(recipe: Recipe, *, instance_norm: bool = False) -> Recipe:

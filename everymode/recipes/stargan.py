@@ -5,8 +5,8 @@ Sparsity Aware Normalization for GANs, AAAI 2021 (section 4.3: FID on CelebA by 
 
 Hyper-parameters: weights of classification 1, cycle 10 and gradient penalty 10, Adam 1e-4 (0.5, 0.999), batches of 16,
 five D steps per G step, in which the G step uses the images and targets of the last D step. Both rates fall linearly to
-zero over the last half of training, as described; in the released code they fall by 0.1 % in all. SAN: hinge loss, one D
-step, Adam (0.5, 0.9), 15 epochs whose last five decay, a critic with 3x3 kernels and circular padding (Table 7).
+zero over the last half of training, as described; in the released code they fall by 0.1 % in all. SAN: hinge loss, one
+D step, Adam (0.5, 0.9), 15 epochs whose last five decay, a critic with 3x3 kernels and circular padding (Table 7).
 The generator normalizes by the statistics of each picture; the released one keeps running statistics, with which eval
 mode ruins pictures. Targets are the attributes of drawn training images (`permuted`: of the batch, as released).
 Two-valued columns of labels are attributes, columns of more values exclude one another; the hair colors of CelebA are
@@ -65,7 +65,9 @@ class StarGAN(Networks):
         if self.downsamplings < 0:
             raise ValueError(f"downsamplings must be 0 or more, not {self.downsamplings}")
         if self.latent_dim:
-            raise ValueError(f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}")
+            raise ValueError(
+                f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}"
+            )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
         from everymode.networks.attribute_planes import num_planes

@@ -1,9 +1,9 @@
 """Super-resolution: sharp pictures from pictures of lower resolution, with SAN and the norms that it is compared with.
 
-Papers: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021 (section 4.1, equation 10, Table 8; released
-as `kligvasser/SANGAN`); Wang et al.: ESRGAN, ECCV workshops 2018 (released as `xinntao/BasicSR`).
+Papers: Kligvasser, Michaeli: Sparsity Aware Normalization for GANs, AAAI 2021 (section 4.1, equation 10, Table 8;
+released as `kligvasser/SANGAN`); Wang et al.: ESRGAN, ECCV workshops 2018 (released as `xinntao/BasicSR`).
 
-Hyper-parameters: Adam 2e-4 (0.5, 0.9), batches of 32, 400,000 steps, both rates halved after an eighth, a quarter, a half
+Hyper-parameters: Adam 2e-4 (0.5, 0.9), batches of 32, 400,000 steps, both rates halved after an eighth, a quarter, half
 and three quarters of them; crops of 128 pixels, flipped at random. Loss of G: 0.01 L1 + perceptual + 0.1 (or 0.01:
 --adversarial) adversarial; pixels are in [-1, 1] here and in [0, 1] there, so the weight of L1 is 0.005. The
 perceptual term uses VGG-19's conv5_4 before the activation. ESRGAN: 23 dense blocks, a critic in VGG's style,
@@ -63,10 +63,15 @@ class Enlarging(Networks):
     def check(self) -> None:
         self.require_at_least_1("width", "critic_width")
         if self.latent_dim:
-            raise ValueError(f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}")
+            raise ValueError(
+                f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}"
+            )
 
     def check_in(self, recipe: Recipe) -> None:
-        if any(side % self.scale for side in recipe.size):
+        height, width = recipe.size
+        if height != width:
+            raise ValueError(f"crops are square: set resolution to one number, not {recipe.resolution}")
+        if height % self.scale:
             raise ValueError(
                 f"crops of {recipe.resolution} pixels can't be {self.scale} times a whole number of pixels: set "
                 f"resolution to a multiple of {self.scale}"
@@ -128,7 +133,8 @@ class RRDB(Enlarging):
         self.require_at_least_1("growth", "blocks")
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.restorer import RRDBGenerator, VGGDiscriminator
+        from everymode.networks.rrdb import RRDBGenerator
+        from everymode.networks.vgg_discriminator import VGGDiscriminator
 
         generator = RRDBGenerator(
             self.scale, width=self.width, growth=self.growth, blocks=self.blocks, channels=needs.channels
@@ -165,7 +171,9 @@ PIXEL_DIV2K = Recipe(
 PERCEPTUAL = PictureWeights(
     pixel_weight=0.005, perceptual_weight=1.0, perceptual=None, perceptual_layers="conv5_4", adversarial=0.1
 )
-NO_NORM_DIV2K = replace(PIXEL_DIV2K, name="sr-no-norm-div2k", loss=Hinge(), terms=PERCEPTUAL, reuse_fakes=True)
+NO_NORM_DIV2K = replace(
+    PIXEL_DIV2K, name="sr-no-norm-div2k", loss=Hinge(), terms=PERCEPTUAL, reuse_fakes=True
+)
 SN_DIV2K = replace(NO_NORM_DIV2K, name="sn-sr-div2k", norm=Spectral())
 SAN_DIV2K = replace(NO_NORM_DIV2K, name="san-sr-div2k", norm=SparsityAware())
 ESRGAN_DIV2K = replace(
@@ -211,7 +219,9 @@ PIXEL_PHOTOS = PIXEL_DIV2K.with_numbers(
 def _photos(recipe: Recipe, **numbers: object) -> Recipe:
     """Return a recipe for the bundled photographs, which starts from `PIXEL_PHOTOS` and has few steps."""
     name = recipe.name.replace("div2k", "photos")
-    return recipe.with_numbers(**{"name": name, **_SMALL, "steps": 200, "lr_halvings": (), "snapshot": 100, **numbers})
+    return recipe.with_numbers(
+        **{"name": name, **_SMALL, "steps": 200, "lr_halvings": (), "snapshot": 100, **numbers}
+    )
 
 
 _SMALL_TERMS = {"pixel_weight": 0.5, "perceptual_weight": 0.0, "perceptual": "none", "adversarial": 0.05}

@@ -26,7 +26,9 @@ PER_ROW = 2
 
 
 @torch.no_grad()
-def draw_translations(trainer: Trainer, dataset: Dataset, held_out: Dataset | None, folder: RunFolder) -> Path:
+def draw_translations(
+    trainer: Trainer, dataset: Dataset, held_out: Dataset | None, folder: RunFolder
+) -> Path:
     """Write samples/step-NNNNNNN.png: fixed examples, held out if possible, with what the averaged generator makes.
 
     With label maps or pictures of lower resolution, each example is its condition, the fake and the real image. With
@@ -60,7 +62,9 @@ def draw_real_pairs(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> No
     """Write reals.png, conditions and images of training data, and print its path."""
     with trainer.saying_if_refused("the picture of training images"):
         rows = random_permutation(trainer.recipe.seed, "reals", 0, len(dataset))[:EXAMPLES]
-        random = Draws(trainer.recipe.seed, "pictures of reals", Rows.all(len(rows)), trainer.device, trainer.dtype)
+        random = Draws(
+            trainer.recipe.seed, "pictures of reals", Rows.all(len(rows)), trainer.device, trainer.dtype
+        )
         batch, _ = example_batch(trainer.game, dataset, np.asarray(rows), random)
         real = batch.real.float().cpu()
         attributes = isinstance(trainer.game.labels, TargetLabels)

@@ -9,11 +9,14 @@ from everymode.data.builtin import names_points
 from everymode.data.classes import with_images_alone
 from everymode.data.dataset import Dataset
 from everymode.data.errors import NoColumnsError, NoLabelsError
+from everymode.data.low_resolution import open_sharp
 from everymode.data.map_style import Objects
 from everymode.data.opening import open_images
 from everymode.data.order import DataOrder, MixedOrder
+from everymode.data.pairs import open_pairs
 from everymode.fit import MORE_LABELS
 from everymode.recipe import Recipe
+from everymode.recipes.parts.picture_labels import Maps
 
 
 def open_for(
@@ -75,18 +78,28 @@ def _open_by_column(
     return open_source(recipe, data, labeled=needs_labels, quiet=quiet), recipe
 
 
-def open_source(recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: bool) -> Dataset:
+def open_source(
+    recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: bool, training: bool = True
+) -> Dataset:
     """Open the data at `source` with the recipe's resolution, fit, label column, value range and layout.
+
+    For generators of label maps, a folder is opened with the maps that the recipe names or that are beside its images;
+    for super-resolution, pictures are opened as crops, each with its picture of lower resolution.
 
     Args:
         recipe: the recipe to train.
         source: path or name of the data, or data in memory.
         labeled: whether the data must have labels.
         quiet: whether to show no progress.
+        training: whether these are the training data, to which the folders of maps that the recipe names belong.
 
     Raises:
         FileNotFoundError, DataError: as `open_images`.
     """
+    if isinstance(source, str):
+        paired = _open_paired(recipe, source, quiet=quiet, training=training)
+        if paired is not None:
+            return paired
     return open_images(
         source,
         resolution=None if recipe.takes_points else recipe.size,
@@ -95,6 +108,27 @@ def open_source(recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: 
         value_range=recipe.value_range,
         layout=recipe.layout,
         labeled=labeled,
+        progress=not quiet,
+    )
+
+
+def _open_paired(recipe: Recipe, source: str, *, quiet: bool, training: bool) -> Dataset | None:
+    """Open images with the label maps that the recipe names, or sharp pictures; None if `open_images` is to do it."""
+    networks, labels = recipe.networks, recipe.labels
+    kind = "labels" if networks is None else networks.conditioned_on
+    if kind == "pictures":
+        assert networks is not None
+        return open_sharp(source, scale=networks.magnification, crop=recipe.size[0], progress=not quiet)
+    if kind != "maps" or not isinstance(labels, Maps):
+        return None
+    if not (training and labels.maps):
+        return None  # open_images finds the maps beside the images of a folder
+    return open_pairs(
+        source,
+        labels.maps,
+        instances=labels.instances or None,
+        resolution=recipe.size,
+        fit=recipe.fit,
         progress=not quiet,
     )
 

@@ -28,7 +28,8 @@ def with_matching_run(
     """Return the plan of a new run, or that of the newest run in `out` with its recipe and data, if there is one.
 
     A run matches if its hyper-parameters and parts are those of the plan (its `steps` may be fewer) and its data has
-    the same fingerprint, and it was started from the networks of the same run, if any. The newest run of a recipe of this name decides only what the note says if none matches.
+    the same fingerprint, and it was started from the networks of the same run, if any. The newest run of a recipe of
+    this name decides only what the note says if none matches.
 
     Args:
         plan: plan of a new run, whose recipe is fitted to the data.

@@ -28,6 +28,6 @@ def require_free(folder: RunFolder, world: World) -> None:
 def _occupant(folder: RunFolder) -> int | None:
     status = folder.read_status()
     process = status.get("process")
-    if status.get("state") not in ("preparing", "running") or not is_alive(process):
+    if status.get("state") not in ("preparing", "running") or process is None or not is_alive(process):
         return None
     return None if process["pid"] == os.getpid() else process["pid"]

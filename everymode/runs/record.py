@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from everymode.data.dataset import Dataset
+from everymode.data.shapes import ATTRIBUTES
 from everymode.machine.distributed import World
 from everymode.numbers import respelled
 from everymode.recipe import Recipe
@@ -38,6 +39,8 @@ def config_of(
             "num_images": len(dataset),
             "image_shape": list(dataset.image_shape),
             "classes": list(dataset.classes),
+            "label_blocks": [list(names) for names in dataset.label_blocks],
+            "block_names": block_names(plan.recipe, dataset),
             "skipped": dataset.num_skipped,
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
@@ -46,6 +49,16 @@ def config_of(
         "init_from": None if init_from is None else str(init_from),
         "command": sys.argv,
     }
+
+
+def block_names(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """Return the name of each label block: its column, or its attribute of the built-in shapes; [] if unknown."""
+    columns = [name.strip() for name in recipe.label_column.split(",") if name.strip()]
+    if len(columns) == len(dataset.label_blocks):
+        return columns
+    blocks = [set(names) for names in dataset.label_blocks]
+    fitting = [[name for name, values in ATTRIBUTES.items() if block <= set(values)] for block in blocks]
+    return [names[0] for names in fitting] if fitting and all(fitting) else []
 
 
 def change_of(

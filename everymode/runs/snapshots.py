@@ -193,7 +193,7 @@ def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, qui
     if plan.held_out is not None or not isinstance(name, str) or not name:
         return plan.held_out
     recipe = plan.recipe if has_layout(name) else replace(plan.recipe, layout=None)
-    held_out = open_source(recipe, name, labeled=False, quiet=quiet)
+    held_out = open_source(recipe, name, labeled=False, quiet=quiet, training=False)
     for note in held_out.notes:
         say(f"held out: {note}")
     return _as_training(held_out, dataset, name)
@@ -205,6 +205,11 @@ def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:
         raise ValueError(
             f"held_out {source} does not fit the training data: its images have the shape {held_out.image_shape}, not "
             f"{dataset.image_shape}"
+        )
+    if held_out.facts().map_classes > (classes := dataset.facts().map_classes):
+        raise ValueError(
+            f"held_out {source} does not fit the training data: its label maps have the class "
+            f"{held_out.facts().map_classes - 1}, and those of the training data have {classes} classes"
         )
     blocks = dataset.label_blocks or (dataset.classes,)
     labels = numbered_as(

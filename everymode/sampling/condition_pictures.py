@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.game import UNLABELED, VOID, Condition
+from everymode.condition import UNLABELED, VOID, Condition
 
 _GOLDEN = 0.618033988749895
 """Part of the color circle between the hues of two consecutive classes, so that neighbors differ."""
@@ -20,7 +20,9 @@ _GOLDEN = 0.618033988749895
 def palette() -> np.ndarray:
     """Return a color for each class of a label map, uint8 [256, 3]; 255 (no class) is black."""
     colors = [
-        colorsys.hsv_to_rgb((0.6 + number * _GOLDEN) % 1, 0.75 - 0.25 * (number % 3 == 2), 1 - 0.3 * (number % 2))
+        colorsys.hsv_to_rgb(
+            (0.6 + number * _GOLDEN) % 1, 0.75 - 0.25 * (number % 3 == 2), 1 - 0.3 * (number % 2)
+        )
         for number in range(VOID)
     ]
     return (np.array([*colors, (0, 0, 0)]) * 255).round().astype(np.uint8)

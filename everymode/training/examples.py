@@ -10,9 +10,7 @@ from everymode.draws import Draws
 from everymode.game import Batch, Condition, Game
 
 
-def example_batch(
-    game: Game, data: Dataset, indices: np.ndarray, random: Draws
-) -> tuple[Batch, Condition]:
+def example_batch(game: Game, data: Dataset, indices: np.ndarray, random: Draws) -> tuple[Batch, Condition]:
     """Return real examples with the condition that the label source assigns, and the condition of their fakes.
 
     Args:

@@ -127,9 +127,7 @@ def label_reals(game: Game, parts: Sequence[Part], *, step: int) -> Played:
         condition = game.labels.assign(part.batch, game.discriminator, part.random)
         batch = part.batch.with_condition(condition)
         fake_condition = game.labels.for_fakes(batch, part.random)
-        turns.append(
-            Turn(game, batch, step, part.random, batch.real, fake_condition, generator_moves=False)
-        )
+        turns.append(Turn(game, batch, step, part.random, batch.real, fake_condition, generator_moves=False))
     return Played({}, tuple(turns), parts[0].batch.real.new_zeros(()))
 
 

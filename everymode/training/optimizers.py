@@ -31,7 +31,7 @@ def learning_rate_share(recipe: Recipe, step: int) -> float:
     It is 1, then falls linearly to 0 over the last `lr_decay` of training, and is halved at every share of training in
     `lr_halvings`: from step ceil(share * steps) on.
     """
-    # In floating point, 0.1 * 30 is above 3.
+    # In floating point, 0.07 * 100 is above 7.
     halvings = sum(step >= share * recipe.steps - 1e-9 * recipe.steps for share in recipe.lr_halvings)
     halved = 0.5**halvings
     if recipe.lr_decay == 0:

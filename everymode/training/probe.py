@@ -22,7 +22,6 @@ from everymode.metrics.fidelity import density_coverage
 from everymode.norms.spectral import singular_values
 from everymode.training.examples import example_batch
 from everymode.training.moves import in_eval_mode
-from everymode.training.scalars import realness_of_scores
 from everymode.training.stepper import Stepper
 
 Drawn = tuple[Tensor, np.ndarray | None]
@@ -141,7 +140,7 @@ class SampleProbe:
             if fakes is not None:
                 shown, condition = fakes[start : start + BATCH].to(shown), fake_condition
             verdict = Verdict.of(stepper.game.discriminator(shown, condition))
-            levels.append(realness_of_scores(stepper.game, verdict.scores, condition))
+            levels.append(stepper.game.objective.realness(verdict.scores, condition))
         return torch.cat(levels).double().cpu()
 
     def _draws(self, stepper: Stepper, start: int, total: int) -> Draws:
@@ -187,7 +186,7 @@ class SampleProbe:
             elif labels is None:
                 condition = stepper.game.labels.label_unseen(shown)
             verdict = Verdict.of(stepper.game.discriminator(shown, condition))
-            levels.append(realness_of_scores(stepper.game, verdict.scores, condition))
+            levels.append(stepper.game.objective.realness(verdict.scores, condition))
         return torch.cat(levels).double().cpu()
 
 

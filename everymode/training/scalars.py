@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from everymode.game import Condition, Game, Turn
+from everymode.game import Game, Turn
 from everymode.training.moves import Played
 from everymode.training.tally import prefixed
 
@@ -43,18 +42,5 @@ def generator_scalars(played: Played, *, device: torch.device, dtype: torch.dtyp
 def realness_of(turn: Turn, name: Literal["real", "fake"]) -> Tensor:
     """Return D's realness [B] of the reals or the fakes of an update."""
     if name == "real":
-        return realness_of_scores(turn.game, turn.real_verdict.scores, turn.judged_real_condition)
-    return realness_of_scores(turn.game, turn.fake_verdict.scores, turn.judged_fake_condition)
-
-
-def realness_of_scores(game: Game, scores: Sequence[Tensor], condition: Condition) -> Tensor:
-    """Return D's realness [B] by its scores of every scale: the mean over scales.
-
-    Raises:
-        ValueError: if the game has no adversarial loss, so that its discriminator is not trained.
-    """
-    loss = game.objective.adversarial
-    if loss is None:
-        raise ValueError("this game has no adversarial loss: its discriminator is not trained")
-    levels = [loss.realness(each, condition) for each in scores]
-    return levels[0] if len(levels) == 1 else torch.stack(levels).mean(0)
+        return turn.game.objective.realness(turn.real_verdict.scores, turn.judged_real_condition)
+    return turn.game.objective.realness(turn.fake_verdict.scores, turn.judged_fake_condition)

@@ -373,7 +373,9 @@ class Trainer(Stepper):
         assert self.folder is not None
         there = {files.step_of(path) for path in files.checkpoints(self.folder.checkpoints)}
         ranks: dict[int, float | None] = {
-            record["step"]: record.get("rank") for record in read_lines(self.folder.metrics) if "step" in record
+            record["step"]: record.get("rank")
+            for record in read_lines(self.folder.metrics)
+            if "step" in record
         }
         measured = [(rank, step) for step, rank in ranks.items() if step in there and rank is not None]
         return [step for _, step in sorted(measured)[: self.recipe.keep_best]]

@@ -10,7 +10,7 @@ import pytest
 from cyclopts import Token
 
 from everymode.cli import application, main
-from everymode.commands.numbers import documentation, field_help, number_flags, shown, whole_number
+from everymode.commands.numbers import documentation, field_help, fractions, number_flags, shown, whole_number
 from everymode.recipe import FROM_DATA, Recipe
 from everymode.recipes import RECIPES, find
 
@@ -58,6 +58,28 @@ def test_nothing_is_rounded_to_a_whole_number(text):
 def test_a_share_is_refused_where_a_whole_number_is_wanted(flag, capsys):
     assert main(["train", "omni-gan-digits", flag, "1.5"]) == 2
     assert capsys.readouterr().err == f"error: Invalid value for {flag}: '1.5' is not a whole number\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("0.125,0.25", (0.125, 0.25)), (" 0.5 ", (0.5,)), ("none", ()), ("", ()), ("1e-1,.2", (0.1, 0.2))],
+)
+def test_lists_of_fractions_as_people_write_them(text, numbers):
+    assert fractions(tuple, [Token(value=text)]) == numbers
+
+
+@pytest.mark.parametrize("text", ["0.5,", "half", "0.5;0.6", "0.1,x"])
+def test_what_is_no_list_of_fractions_is_refused(text, capsys):
+    assert main(["train", "omni-gan-digits", "--lr-halvings", text]) == 2
+    assert capsys.readouterr().err == (
+        f"error: Invalid value for --lr-halvings: {text!r} is neither a list of numbers such as 0.25,0.5 nor none\n"
+    )
+
+
+def test_lists_of_fractions_are_shown_as_they_are_written():
+    assert shown((0.125, 0.25)) == "0.125,0.25" and shown(()) == "none" and shown((64, 48)) == "64x48"
+    recipe = find("omni-gan-digits").with_numbers(lr_halvings=[0.5, 0.75])
+    assert recipe.lr_halvings == (0.5, 0.75)
 
 
 # Words that let each command with flags for whole numbers get as far as reading them.

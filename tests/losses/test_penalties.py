@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import AdversarialLoss, Batch, Game, LabelSource, Objective, Term, Turn, Verdict
 from everymode.losses import (
+    attributes_of_reals,
     dragan,
     gradient_norm_squared,
     hinge,
     omni,
     r1,
     r2,
+    wasserstein,
     wgan_div,
     wgan_gp,
     zero_centered,
@@ -318,3 +323,73 @@ def test_pairs_of_different_shape_are_refused(penalty: Callable[..., Term]) -> N
 def test_a_divergence_needs_a_power_above_one() -> None:
     with pytest.raises(ValueError, match="above 1"):
         wgan_div(power=1.0)
+
+
+# ---- patches
+
+STORED = np.load(Path(__file__).parents[1] / "vectors_pictures_losses.npz")
+
+
+class Patches(nn.Module):
+    """StarGAN's tiny critic of the stored values: 4x4 score maps and class logits of 16x16 images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number, text in enumerate(STORED["star_d_param_shapes"]):
+            shape = tuple(int(each) for each in str(text).strip("()").split(",") if each)
+            scale = 0.1 if len(shape) == 1 else 1.5 / np.prod(shape[1:]) ** 0.5
+            values = scale * np.sin(0.9 * np.arange(np.prod(shape)) + 1.7 * number + 0.3)
+            setattr(self, f"p{number}", nn.Parameter(torch.from_numpy(values.reshape(shape))))
+
+    def forward(self, x: Tensor, condition: object) -> Verdict:
+        h = F.leaky_relu(F.conv2d(x, self.p0, self.p1, 2, 1), 0.01)
+        h = F.leaky_relu(F.conv2d(h, self.p2, self.p3, 2, 1), 0.01)
+        return Verdict((F.conv2d(h, self.p4, None, 1, 1),), F.conv2d(h, self.p5).flatten(1))
+
+
+def stored(name: str) -> Tensor:
+    return torch.from_numpy(STORED[f"star_{name}"]).double()
+
+
+def a_turn_of_patches(adversarial: AdversarialLoss, critic: nn.Module) -> Turn:
+    game = Game(nn.Identity(), critic, LabelSource(), Objective(adversarial))
+    labels = torch.from_numpy(STORED["star_c_org"]).long()
+    batch = Batch(stored("x"), (stored("x"), labels), torch.arange(3))
+    asked = (stored("x"), labels[torch.from_numpy(STORED["star_perm"])])
+    random = Draws(0, "moment", Rows.all(3), injected={"gradient penalty/share": stored("alpha").flatten()})
+    return Turn(game, batch, 0, random, stored("fake"), asked, generator_moves=False)
+
+
+def test_stargans_critic_side_as_stored() -> None:
+    critic = Patches()
+    turn = a_turn_of_patches(wasserstein(), critic)
+    torch.testing.assert_close(turn.real_verdict.scores[0], stored("d_src_real"), rtol=0, atol=1e-12)
+    torch.testing.assert_close(turn.real_verdict.classes, stored("d_cls_real"), rtol=0, atol=1e-12)
+    parts = turn.game.objective.discriminator_parts(turn)
+    penalty, classes = wgan_gp()(turn), attributes_of_reals()(turn)
+    found = (parts["real"], parts["fake"], classes, penalty)
+    for name, cost in zip(("loss_real", "loss_fake", "loss_cls", "gp"), found, strict=True):
+        torch.testing.assert_close(cost, stored(f"d_{name}"), rtol=1e-11, atol=1e-13)
+    adversarial = turn.game.objective.discriminator_losses(turn)["adversarial"]
+    total = adversarial + classes + 10 * penalty
+    torch.testing.assert_close(total, stored("d_total"), rtol=1e-11, atol=0)
+    (gradient,) = torch.autograd.grad(total, critic.p0)
+    torch.testing.assert_close(gradient, stored("d_total_grad_first_weight"), rtol=0, atol=1e-10)
+    against = a_turn_of_patches(hinge(), critic).game.objective.discriminator_losses(turn)["adversarial"]
+    torch.testing.assert_close(against + classes, stored("d_hinge_total"), rtol=1e-11, atol=0)
+
+
+def test_norms_on_patches_are_those_of_the_sum_over_positions() -> None:
+    x, fake, alpha = stored("x"), stored("fake"), stored("alpha")
+    mixed = (alpha * x + (1 - alpha) * fake).requires_grad_()
+    norms = gradient_norm_squared(Patches()(mixed, None).scores[0], mixed).sqrt()
+    torch.testing.assert_close(norms, stored("gp_norms"), rtol=1e-11, atol=0)
+
+
+def test_on_patches_of_several_scales_and_classes_positions_are_summed_and_scales_averaged() -> None:
+    # Two scales of 1 and of 2 x 2 patches; the second is three times as steep: (1 + 4 * 3) / 2 times x * weight.
+    turn = a_turn(TwoScales(), injected={"gradient penalty/share": SHARES})
+    expected = ((13 * 6.5**0.5 - 1) ** 2 + (13 - 1) ** 2) / 2
+    assert wgan_gp()(turn).item() == pytest.approx(expected, rel=1e-12)
+    turn = a_turn(TwoScales(5), omni(3), injected={"gradient penalty/share": SHARES})
+    assert wgan_gp()(turn).item() == pytest.approx(expected, rel=1e-12)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import everymode.metrics as metrics
-from everymode.metrics.inputs import TILE_NUMBERS, as_tensor, feature_rows, row_labels, tiles
+from everymode.metrics.inputs import TILE_NUMBERS, as_tensor, check_levels, feature_rows, row_labels, tiles
 
 PAIR_METRICS: dict[str, Callable] = {
     "frechet": metrics.frechet_distance,
@@ -139,3 +139,11 @@ def test_names_are_reached_from_the_package() -> None:
         assert result.__module__.startswith("everymode.metrics.")
     with pytest.raises(AttributeError, match="fid"):
         metrics.fid  # noqa: B018
+
+
+def test_levels_are_those_of_8_bits() -> None:
+    for good in ([0.0, 255.0], [-12.3, 270.0], [0.0, 1.0], [], [0, 1], np.array([0, 255], np.uint16)):
+        check_levels("x", torch.as_tensor(np.asarray(good)))
+    for bad in ([0.0, 0.5], [-1.0, 0.3, 1.0], [0, 65535], [-200.0, 10.0], np.array([0, 65535], np.uint16)):
+        with pytest.raises(ValueError, match=r"x runs from .* give 0 \.\. 255"):
+            check_levels("x", torch.as_tensor(np.asarray(bad)))

@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from everymode.networks import glorot_uniform_initialization, normal_initialization, orthogonal_initialization
+from everymode.networks import (
+    glorot_normal_initialization,
+    glorot_uniform_initialization,
+    kaiming_normal_initialization,
+    normal_initialization,
+    orthogonal_initialization,
+)
 from everymode.norms import BatchNorm, normalize_weights, spectral_norm
 
 
@@ -58,3 +64,22 @@ def test_glorot_uniform_sets_biases_to_zero_only_when_asked() -> None:
     cleared = glorot_uniform_initialization(made, zero_biases=True)
     assert all(not cleared[index].bias.any() for index in (0, 2, 3))
     assert torch.equal(cleared[1].gain, torch.ones(16))
+
+
+def test_glorot_normal_is_spades_by_default() -> None:
+    made = glorot_normal_initialization(network())
+    expected = 0.02 * math.sqrt(2 / (8 * 9 + 16 * 9))
+    assert made[0].weight.std().item() == pytest.approx(expected, rel=0.1)
+    assert made[0].weight.abs().max() > 2.5 * expected  # no uniform distribution
+    assert not made[0].bias.any() and not made[3].bias.any()
+    kept = network()
+    bias = kept[3].bias.detach().clone()
+    assert torch.equal(glorot_normal_initialization(kept, gain=1.0, zero_biases=False)[3].bias, bias)
+    assert kept[0].weight.std().item() == pytest.approx(50 * expected, rel=0.1)
+
+
+def test_kaiming_normal() -> None:
+    made = kaiming_normal_initialization(network(), scale=0.1)
+    assert made[0].weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 72), rel=0.1)
+    assert made[3].weight.std().item() == pytest.approx(0.1 * math.sqrt(2 / 64), rel=0.1)
+    assert not made[0].bias.any()

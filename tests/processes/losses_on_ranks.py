@@ -22,6 +22,7 @@ from everymode.losses import (
     embeddings_of_reals,
     feature_matching,
     hinge,
+    relativistic_average,
     wgan_gp,
 )
 from everymode.machine.distributed import World
@@ -58,6 +59,9 @@ def gradients_of_terms(world: World) -> dict[str, list[float]]:
         "dragan": dragan(),
         "wgan-gp": wgan_gp(),
         "matching": feature_matching(),
+        "relativistic average": _relativistic(full_graph=False),
+        "relativistic average, full graph": _relativistic(full_graph=True),
+        "relativistic average of G": _relativistic_of_generator,
     }
     found = {}
     for name, term in terms.items():
@@ -77,6 +81,21 @@ def gradients_of_terms(world: World) -> dict[str, list[float]]:
         state = list(term.buffers()) if isinstance(term, nn.Module) else []
         found[name] = torch.cat((torch.stack([*values, *state]), flat)).tolist()
     return found
+
+
+def _relativistic(*, full_graph: bool) -> Term:
+    loss = relativistic_average(full_graph=full_graph)
+
+    def term(turn: Turn) -> Tensor:
+        return loss.discriminator(turn.real_verdict.scores[0], turn.fake_verdict.scores[0], None, None)
+
+    return term
+
+
+def _relativistic_of_generator(turn: Turn) -> Tensor:
+    loss = relativistic_average()
+    assert loss.paired_generator is not None
+    return loss.paired_generator(turn.real_verdict.scores[0], turn.fake_verdict.scores[0], None, None)
 
 
 def save_gradients_of_terms(out: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from toy_games import ToyRecipe, differences, toy_trainer
 
@@ -26,6 +29,41 @@ def test_learning_rates_of_a_schedule() -> None:
     )
     assert learning_rates(recipe, 0, 1.0) == (1.0, 2.0)
     assert learning_rates(recipe, 9, 0.5) == (0.125, 0.25)
+
+
+STORED = np.load(Path(__file__).parents[1] / "vectors_pictures_losses.npz")
+
+
+def test_published_schedules_of_image_to_image_games() -> None:
+    halved = ToyRecipe(
+        steps=400_000, lr_halvings=(0.125, 0.25, 0.5, 0.75), generator_lr=2e-4, discriminator_lr=4e-4
+    )
+    for step, expected in zip(STORED["sr_lr_iterations"], STORED["sr_lr"], strict=True):
+        assert learning_rates(halved, int(step), 1.0) == pytest.approx((expected, 2 * expected), rel=1e-12)
+    # The stored iterations and epochs count from 1; the rates of SPADE change between epochs only.
+    linear = ToyRecipe(steps=200_000, lr_decay=0.5, generator_lr=1e-4, discriminator_lr=1e-4)
+    for step, expected in zip(STORED["star_lr_iterations"], STORED["star_lr_linear"], strict=True):
+        assert learning_rates(linear, int(step) - 1, 1.0).generator == pytest.approx(expected, rel=1e-9)
+    epochs = ToyRecipe(steps=200 * 7, lr_decay=0.5, generator_lr=1e-4, discriminator_lr=4e-4)
+    stored = zip(STORED["spade_lr_epochs"], STORED["spade_lr_G"], STORED["spade_lr_D"], strict=True)
+    for epoch, *expected in stored:
+        assert learning_rates(epochs, 7 * (int(epoch) - 1), 1.0) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 10, 30, 100, 400])
+def test_rates_are_halved_at_the_first_step_at_or_after_each_share(steps: int) -> None:
+    recipe = ToyRecipe(steps=steps, lr_halvings=(0.07, 0.3, 0.55), generator_lr=1.0)
+    for step in range(steps):
+        # Hundredths of all steps in whole numbers, which do not round.
+        halvings = sum(100 * step >= share * steps for share in (7, 30, 55))
+        assert learning_rates(recipe, step, 1.0).generator == 0.5**halvings
+
+
+def test_halvings_multiply_the_decay_and_the_easing_applies_to_them() -> None:
+    recipe = ToyRecipe(steps=10, lr_halvings=(0.5, 0.8), lr_decay=0.4, generator_lr=1.0, discriminator_lr=2.0)
+    assert learning_rates(recipe, 9, 0.5) == (0.25 * 0.25, 0.25 * 0.25)
+    easing = Easing(5, 2, generator_lr=0.1, discriminator_lr=0.0)
+    assert easing.applied(learning_rates(recipe, 5, 1.0), 5) == pytest.approx((0.3, 0.5))
 
 
 def test_rates_rise_from_the_settled_ones_to_those_of_the_schedule() -> None:

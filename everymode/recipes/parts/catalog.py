@@ -112,7 +112,9 @@ PARTS: dict[str, dict[str, Entry]] = {
     },
     "terms": {
         "weights": Entry("parts.terms", "Weights", "weighted terms, such as --r1-weight 10"),
-        "picture-weights": Entry("parts.picture_terms", "PictureWeights", "the same and terms of image pairs"),
+        "picture-weights": Entry(
+            "parts.picture_terms", "PictureWeights", "the same and terms of image pairs"
+        ),
     },
 }
 """Kind -> name -> entry."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from everymode.part import Constraint, Head, Norm
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
+    from everymode.condition import Condition
     from everymode.game import Weighted
     from everymode.norms.weight import WeightRule
     from everymode.recipe import Recipe
@@ -57,7 +58,7 @@ class WeightRuleNorm(Norm):
     def blocks_only(self) -> bool:
         return self.where == "blocks"
 
-    def normalize(self, discriminator: nn.Module, *example: Tensor | None) -> None:
+    def normalize(self, discriminator: nn.Module, *example: Condition) -> None:
         from everymode.norms.spectral import spectral_norm
         from everymode.norms.weight import normalize_weights
 
@@ -163,7 +164,7 @@ class WeightClipping(Norm):
         if not 0 < self.clip < math.inf:
             raise ValueError(f"clip must be above 0 and finite, not {self.clip}")
 
-    def constraint(self, discriminator: nn.Module, *example: Tensor | None) -> Constraint | None:
+    def constraint(self, discriminator: nn.Module, *example: Condition) -> Constraint | None:
         from everymode.norms import WeightClipping
 
         return WeightClipping(self.clip)

@@ -27,7 +27,13 @@ class PairedLabels(Labels):
     def source(self, recipe: Recipe, discriminator: nn.Module | None = None) -> LabelSource:
         from everymode.labels.pairs import PairedCondition
 
-        return PairedCondition(with_image=recipe.networks is not None and recipe.networks.encodes_image)
+        encodes = recipe.networks is not None and recipe.networks.encodes_image
+        return PairedCondition(with_edges=self.takes_edges, with_image=encodes)
+
+    @property
+    def takes_edges(self) -> bool:
+        """Whether the networks take the edges of instances."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,10 @@ class Maps(PairedLabels):
     """Number of classes of the label maps; auto = the largest class in them, except 255 (no class), plus 1."""
     map_edges: bool | None = None
     """Whether the networks take the edges of instances; auto = if the data has instance maps."""
+
+    @property
+    def takes_edges(self) -> bool:
+        return bool(self.map_edges)
 
     def check(self) -> None:
         self.require_at_least_1("map_classes")
@@ -70,7 +80,9 @@ class Maps(PairedLabels):
 
     def notes(self, recipe: Recipe) -> list[str]:
         edges = ", with the edges of instances" if self.map_edges else ""
-        return [f"label maps of {self.map_classes} classes{edges}; 255 = no class"] if self.map_classes else []
+        return (
+            [f"label maps of {self.map_classes} classes{edges}; 255 = no class"] if self.map_classes else []
+        )
 
     def completed(self, needs: NetworkNeeds, recipe: Recipe) -> NetworkNeeds:
         return replace(needs, map_classes=self.map_classes or 0, has_edges=bool(self.map_edges))

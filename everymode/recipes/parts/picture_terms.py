@@ -72,7 +72,9 @@ class PictureWeights(Weights):
         ):
             used = [name for name in names if getattr(self, name)]
             if used and labels is not None and not isinstance(labels, kind):
-                raise ValueError(f"{used[0]} needs {wanted}: set it to 0, or choose other labels and networks")
+                raise ValueError(
+                    f"{used[0]} needs {wanted}: set it to 0, or choose other labels and networks"
+                )
         encodes = recipe.networks is not None and recipe.networks.encodes_image
         if self.divergence_weight and not encodes:
             raise ValueError(
@@ -123,9 +125,7 @@ class PictureWeights(Weights):
         if self.paired_matching_weight:
             terms.append(Weighted("paired_matching", paired_feature_matching(), self.paired_matching_weight))
         if self.pixel_weight:
-            terms.append(
-                Weighted("pixel", pictures.pixel(squared=self.squared_pixels), self.pixel_weight)
-            )
+            terms.append(Weighted("pixel", pictures.pixel(squared=self.squared_pixels), self.pixel_weight))
         if self.perceptual_weight and self.perceptual not in (None, NONE):
             terms.append(Weighted("perceptual", self._perceptual(), self.perceptual_weight))
         if self.cycle_weight:
@@ -192,6 +192,6 @@ def _when_first_used(load: Callable[[], Callable[[Tensor], Any]]) -> Callable[[T
 
 
 def _lite0() -> Callable[[Tensor], Any]:
-    from everymode.extractors.lite0 import stage_maps
+    from everymode.extractors.lite0_stages import Lite0Stages
 
-    return stage_maps()
+    return Lite0Stages()

@@ -33,18 +33,8 @@ LEAVES = {
 """What any room may import, and kmeans: of ours they import nothing but each other. `pixels` is a package because the
 root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
-    *(
-        "recipe",
-        "recipes",
-        "storage",
-        "machine",
-        "training",
-        "sampling",
-        "extractors",
-        "evaluation",
-        "restoration",
-    ),
-    *("exchange", *FAMILIES),
+    *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
+    *("exchange", "inversion", "dissection", "restoration", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
@@ -56,6 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"storage", "machine"},
     "partitioner": {"storage", "machine"},
     "extractors": {"metrics", "machine", "storage"},
+    "inversion": {"networks"},
+    "dissection": {"extractors", "inversion"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
     "restoration": {"metrics"},

@@ -124,7 +124,7 @@ def read_picture(path: Path, channels: int = 3) -> Tensor:
     with opened_picture(path) as image:
         header = read_header(image)
         pixels, _ = decoded(image, Decoding((header.height, header.width), channels, "crop", (255, 255, 255)))
-    return torch.from_numpy(pixels).float() / 127.5 - 1
+    return torch.tensor(pixels).float() / 127.5 - 1  # a copy: a gray picture is a view that can't be written
 
 
 def batches(files: list[Path], size: int) -> Iterator[list[Path]]:

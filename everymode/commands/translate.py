@@ -80,18 +80,23 @@ def translate(
     generator = loaded(source, recipe, device, kinds=("maps", "attributes"), command="translate")
     files = picture_paths(pictures, out)
     targets = result_paths(files, pictures, out)
-    seeds = {path: seed + index for index, path in enumerate(files)}
+    seeds = dict(zip(files, range(seed, seed + len(files)), strict=True))
     work = _work(
         generator, recipe_of_generator(generator, recipe), pictures, set_ or [], own or [], instances, seeds
     )
+    if not _save_all(work, targets, batch_size):
+        raise ValueError(f"none of the {len(files)} files of {pictures} could be translated")
+
+
+def _save_all(work: FromMaps | WithAttributes, targets: dict[Path, Path], batch_size: int) -> int:
+    """Write the results of all files that can be read, print their paths, and return their number."""
     done = 0
-    for paths in with_progress(batches(files, batch_size), len(files), len):
+    for paths in with_progress(batches(list(targets), batch_size), len(targets), len):
         for path, result in work.results(paths):
             save_result(result, targets[path])
             say(str(targets[path]))
             done += 1
-    if not done:
-        raise ValueError(f"none of the {len(files)} files of {pictures} could be translated")
+    return done
 
 
 def _work(

@@ -157,7 +157,7 @@ class WithAttributes:
         decoding = Decoding(recipe.size, recipe.channels, recipe.fit, (255, 255, 255))
         with opened_picture(path) as image:
             pixels, _ = decoded(image, decoding)
-        return torch.from_numpy(pixels).float() / 127.5 - 1
+        return torch.tensor(pixels).float() / 127.5 - 1
 
     def _chosen(self, text: str) -> tuple[int, int]:
         """Return block and value of text such as "color=red", "2=red" (second label) or "red"."""
@@ -189,7 +189,10 @@ def read_or_report(path: Path, read: Callable[[Path], Read]) -> Read | None:
         return read(path)
     except (OSError, ValueError, SyntaxError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        say(f"{path} is left out: {reason.removeprefix(f'{path}: ')}")
+        reason = reason.removeprefix(f"{path}: ")
+        if reason.startswith(f"{path} "):
+            reason = "it" + reason.removeprefix(str(path))
+        say(f"{path} is left out: {reason}")
         return None
 
 

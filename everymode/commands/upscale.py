@@ -50,7 +50,8 @@ def upscale(
         int | None,
         Parameter(
             help="Pixels of the small picture by which tiles overlap (default: the network's receptive radius, with "
-            f"which tiles don't change the result; {OVERLAP} if it is larger than a tile allows).",
+            f"which tiles don't change the result; if it is larger than a tile allows, {OVERLAP} or a quarter of a "
+            "smaller tile).",
             converter=whole_number,
         ),
     ] = None,
@@ -71,7 +72,7 @@ def upscale(
     network, scale = generator.network, networks.magnification
     field = getattr(network, "receptive_radius", None)
     exact = isinstance(field, int) and 2 * field < tile
-    margin = overlap if overlap is not None else field if exact else OVERLAP
+    margin = overlap if overlap is not None else field if exact else min(OVERLAP, tile // 4)
     assert isinstance(margin, int)
     files = picture_paths(pictures, out)
     targets = result_paths(files, pictures, out)

@@ -317,7 +317,10 @@ def _card(
         batches=lambda: iter(()),
         labels=np.full(num, -1, np.int64),
         classes=(),
-        facts=generator_facts(opened.generator, num=num, seed=sides.seed, ema=opened.ema, step=opened.step),
+        facts={
+            **generator_facts(opened.generator, num=num, seed=sides.seed, ema=opened.ema, step=opened.step),
+            "test_data": sides.real_source,
+        },
         take=lambda rows: torch.empty(0),
     )
     return ScoreCard(

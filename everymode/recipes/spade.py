@@ -174,18 +174,31 @@ SPADE256 = Recipe(
     beta2=0.9,
     ema_decay=0.0,
     watch_samples=64,
+    augmentation=None,
 )
 CITYSCAPES = SPADE256.with_numbers(
-    name="spade-cityscapes", resolution="256x512", map_classes=35, steps=37_200, batch_size=16
+    name="spade-cityscapes",
+    augmentation="",
+    resolution="256x512",
+    map_classes=35,
+    steps=37_200,
+    batch_size=16,
 )
 COCO = SPADE256.with_numbers(
-    name="spade-coco", map_classes=182, dont_care=True, steps=370_000, lr_decay=0.0, batch_size=32
+    name="spade-coco",
+    augmentation="",
+    map_classes=182,
+    dont_care=True,
+    steps=370_000,
+    lr_decay=0.0,
+    batch_size=32,
 )
 ADE20K = SPADE256.with_numbers(
-    name="spade-ade20k", map_classes=150, dont_care=True, steps=126_000, batch_size=32
+    name="spade-ade20k", augmentation="", map_classes=150, dont_care=True, steps=126_000, batch_size=32
 )
 TEXTURES = SPADE256.with_numbers(
     name="spade-textures",
+    augmentation="",
     data="textures",
     held_out="textures:split=test",
     resolution=32,
@@ -231,5 +244,5 @@ OMNI_CITYSCAPES, SAN_CITYSCAPES = _omni(CITYSCAPES), _san(CITYSCAPES)
 OMNI_COCO, SAN_COCO = _omni(COCO), _san(COCO)
 OMNI_ADE20K, SAN_ADE20K = _omni(ADE20K), _san(ADE20K)
 OMNI_TEXTURES, SAN_TEXTURES = _omni(TEXTURES), _san(TEXTURES)
-LITERAL_SAN_CITYSCAPES = _san(CITYSCAPES, instance_norm=True)
-LITERAL_SAN_TEXTURES = _san(TEXTURES, instance_norm=True)
+LITERAL_CITYSCAPES = _san(CITYSCAPES, instance_norm=True)
+LITERAL_TEXTURES = _san(TEXTURES, instance_norm=True)

@@ -12,6 +12,7 @@ from picture_generators import Repainter, opened, painted
 from everymode.evaluation.attribute_domains import aligned_labels, attribute_card, attributes_of, changes_of
 from everymode.evaluation.picture_sides import PictureSides, picture_sides
 from everymode.evaluation.protocol import Protocol
+from everymode.evaluation.score_card import read_card
 from everymode.extractors.classifiers import ClassifierSettings
 from everymode.extractors.extraction import extract, image_batches
 from everymode.extractors.finding import find_extractor
@@ -44,7 +45,7 @@ def card(tmp_path_factory):
     )
 
 
-def test_one_attribute_is_reached_and_the_other_one_is_not(card) -> None:
+def test_one_attribute_is_reached_and_the_other_one_is_not(card, tmp_path) -> None:
     target = card.metrics["target-accuracy"].details["parts"]
     assert min(target[f"red: {value}"]["value"] for value in ("low", "middle", "high")) > 0.9
     assert target["green: bright"]["value"] == target["green: dark"]["value"] == 0
@@ -52,6 +53,9 @@ def test_one_attribute_is_reached_and_the_other_one_is_not(card) -> None:
     assert card.value("kept-accuracy") > 0.9
     assert card.metrics["target-accuracy"].details["real_pictures"] > 0.9
     assert card.metrics["target-accuracy"].fake == 30 * 3
+    assert card.subject["facts"]["test_data"] == "painted"
+    again = read_card(card.save(tmp_path / "card.json"))
+    assert sorted(again.table().split()) == sorted(card.table().split())
 
 
 def test_each_pair_of_domains_is_compared_with_training_images_of_the_target(card) -> None:

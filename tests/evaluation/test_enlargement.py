@@ -8,6 +8,7 @@ import torch
 from picture_generators import Nearest, opened
 from PIL import Image
 
+from everymode.commands.evaluate import card_name
 from everymode.evaluation.enlargement import (
     EnlargedPicture,
     bicubic_enlarged,
@@ -77,6 +78,7 @@ def test_a_folder_is_scored_in_tiles(tmp_path, monkeypatch) -> None:
     nearest = low.repeat_interleave(4, 1).repeat_interleave(4, 2)
     assert card.value("psnr-y") == pytest.approx(float(psnr_y(nearest[None], cropped[None], 4)[0]))
     assert card.protocol["tile_overlap"] == 1
+    assert card_name(card).startswith("sr-pixel-photos-super-resolution-")
     assert card.subject["identity"]["recipe"]
     with pytest.raises(ValueError, match="1 pictures, not 2"):
         enlargement_card(picture_sides(generator, tmp_path / "test"), Protocol(num=2))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from toy_games import toy_trainer
 
 from everymode.data.dataset import Dataset
 from everymode.data.paired import Paired
 from everymode.recipe import Recipe
 from everymode.recipes import find
+from everymode.sampling.generator import Generator
+from everymode.sampling.record import FORMAT, record_of
 from everymode.training.trainer import Trainer
 
 SHAPES, COLORS = ("circle", "square", "triangle"), ("red", "green")
@@ -70,3 +74,22 @@ def paired_trainer(name: str, *, world: Any = None, folder: Any = None, **number
     recipe, data = shrunk_pair(name, **numbers)
     options = {key: value for key, value in (("world", world), ("folder", folder)) if value is not None}
     return toy_trainer(recipe, data, **options)
+
+
+def saved_generator(name: str, folder: Path, **numbers: Any) -> Generator:
+    """An untrained generator of a recipe of the catalog at toy size, saved in a folder as a run's are."""
+    recipe, data = shrunk_pair(name, **numbers)
+    torch.manual_seed(0)
+    game = recipe.build()
+    config = {
+        "format": FORMAT,
+        "recipe": {"file": None, **record_of(recipe)},
+        "data": {
+            "classes": list(data.classes),
+            "label_blocks": [list(names) for names in data.label_blocks],
+            "block_names": ["shape", "color"] if data.label_blocks else [],
+        },
+    }
+    generator = Generator(game.generator, game.labels, classes=data.classes, config=config)
+    generator.save(folder)
+    return generator

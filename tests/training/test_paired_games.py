@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 import torch
 from paired_games import paired_data, paired_trainer, shrunk_pair
 from torch import Tensor
-from toy_games import differences, largest_difference, toy_trainer
+from toy_games import differences, largest_difference, toy_data, toy_trainer
 
 from everymode.data.dataset import Dataset
+from everymode.data.paired import Paired
 from everymode.draws import Draws, Rows
 from everymode.game import AdversarialLoss, Objective, Turn
+from everymode.recipes import find
 from everymode.storage import checkpoint as files
 from everymode.training.examples import example_batch
 from everymode.training.moves import in_eval_mode, label_reals
@@ -209,6 +212,18 @@ def _without_power_iterations(trainer: Trainer) -> None:
     for module in trainer.game.generator.modules():
         if hasattr(module, "iterations"):
             module.eval()
+
+
+@pytest.mark.parametrize("name", ["omni-gan-digits", "unnormalized-gan-cnn-digits"])
+def test_games_of_labels_take_the_labels_of_data_that_have_maps_too(name: str) -> None:
+    recipe = replace(find(name).shrunk(), batch_size=4)
+    data = toy_data(size=recipe.size[0])
+    maps = np.zeros((len(data), *recipe.size), dtype=np.uint8)
+    states = []
+    for each in (data, replace(data, paired=Paired(maps=maps, num_classes=2))):
+        trainer = after(toy_trainer(recipe.for_data(each.facts()), each), 1)
+        states.append(trainer.game.generator.state_dict())
+    assert differences(*states) == []
 
 
 def test_other_data_give_another_state() -> None:

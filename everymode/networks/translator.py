@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from everymode.game import Verdict
-from everymode.networks.attribute_planes import attribute_planes, num_planes
+from everymode.networks.attributes import attribute_planes, num_planes
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.layered import PictureGenerator
 from everymode.networks.sizes import (

@@ -132,7 +132,9 @@ class Spade(Networks):
         )
         if self.initialization != "torch":
             orthogonal = self.initialization == "orthogonal"
-            initialize = initial.orthogonal_initialization if orthogonal else initial.glorot_normal_initialization
+            initialize = (
+                initial.orthogonal_initialization if orthogonal else initial.glorot_normal_initialization
+            )
             initialize(generator)
             initialize(discriminator)
         images, condition = self.example(needs)

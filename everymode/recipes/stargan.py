@@ -70,7 +70,7 @@ class StarGAN(Networks):
             )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.attribute_planes import num_planes
+        from everymode.networks.attributes import num_planes
         from everymode.networks.translator import StarDiscriminator, StarGenerator
 
         planes = num_planes(needs.attributes)

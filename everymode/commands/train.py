@@ -99,14 +99,19 @@ def train(
         return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
     if resume not in (None, "auto"):
         raise ValueError("--config starts a new run, and --resume continues one: leave one of them out")
-    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers)
+    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers, settings)
     return _train(repeated, source, out, quiet, settings, numbers)
 
 
 def _repeated(
-    config: Path, recipe: str | None, data: str | None, quiet: bool, numbers: dict[str, Any]
+    config: Path,
+    recipe: str | None,
+    data: str | None,
+    quiet: bool,
+    numbers: dict[str, Any],
+    settings: dict[str, Any],
 ) -> tuple[str | Recipe, str, dict[str, Any]]:
-    """Return recipe, data and hyper-parameters for a run that repeats the one of `config`."""
+    """Return recipe, data and hyper-parameters for a run that repeats the one of `config`; `init_from` is set too."""
     repeated = repetition_of(config, recipe)
     if data is None:
         # Otherwise held-out data belongs to the recipe's default data only.
@@ -116,6 +121,10 @@ def _repeated(
         say(
             f"hyper-parameters of {config} changed at step {steps}: this run has the last ones from the start"
         )
+    if repeated.init_from is not None and settings["init_from"] is None:
+        settings["init_from"] = Path(repeated.init_from)
+        if not quiet:
+            say(f"the networks start from {repeated.init_from}, as those of {config} did")
     repeated_recipe, numbers = repeated.arguments(recipe, numbers, config)
     return repeated_recipe, data or repeated.source, numbers
 

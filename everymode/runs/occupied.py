@@ -20,8 +20,8 @@ def require_free(folder: RunFolder, world: World) -> None:
     occupant = world.share(_occupant(folder) if world.is_writer else None)
     if occupant is not None:
         raise ValueError(
-            f"{folder.path} is being trained by process {occupant}: wait until it ends, or stop it (kill -INT "
-            f"{occupant} lets it save a checkpoint)"
+            f"{folder.path} is being trained by process {occupant}: wait until it ends, or stop it by "
+            f"`kill {occupant}`, which lets it save a checkpoint"
         )
 
 

@@ -275,4 +275,4 @@ def _step(record: dict[str, Any]) -> float:
 
 def _number(path: Path) -> int | None:
     head = path.name.split("-", 1)[0]
-    return int(head) if head.isdigit() and path.is_dir() else None
+    return int(head) if head.isdecimal() and path.is_dir() else None

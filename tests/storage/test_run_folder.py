@@ -17,6 +17,7 @@ def test_folders_are_numbered_after_the_highest(tmp_path: Path) -> None:
     (tmp_path / "runs" / "00041-other").mkdir()
     (tmp_path / "runs" / "00099-a-file").write_text("")
     (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "²-no-number").mkdir()
     folder = RunFolder.create(tmp_path / "runs", "next")
     assert folder.path.name == "00042-next"
     assert folder.samples.is_dir() and folder.checkpoints.is_dir()

@@ -62,6 +62,13 @@ def test_sharp_pictures_are_opened_with_their_low_resolution(tmp_path: Path) -> 
 def test_attributes_are_called_by_their_columns_or_as_in_the_shapes(column: str, expected: list[str]) -> None:
     recipe, data = shrunk_pair("stargan-shapes")
     assert block_names(replace(recipe, label_column=column), data) == expected
+    one = replace(data, labels=data.labels[:, 1], label_blocks=(), classes=("red", "green"))
+    assert block_names(replace(recipe, label_column="tint"), one) == ["tint"]
+    assert block_names(replace(recipe, label_column=""), one) == ["color"]
+    assert (
+        block_names(replace(recipe, label_column=""), replace(one, labels=one.labels * 0 - 1, classes=()))
+        == []
+    )
     renamed = replace(data, label_blocks=(("ball", "box", "roof"), ("red", "green")))
     assert block_names(replace(recipe, label_column=""), renamed) == []
 

@@ -231,7 +231,7 @@ def test_few_images_are_augmented(
 def test_recipes_for_custom_images_alone_augment_automatically() -> None:
     automatic = {name for name in RECIPES if find(name).augmentation is None}
     assert automatic == {name for name, (_, _, line) in RECIPES.items() if " your " in line}
-    assert len(automatic) == 41
+    assert len(automatic) == 46
     points = find("gan-grid").with_numbers(augmentation="auto")
     assert points.for_data(DataFacts("grid", 50, (2,), 0, (), 50, "f", ())).augmentation == "none"
     with torch.device("meta"):

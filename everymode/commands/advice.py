@@ -60,6 +60,10 @@ def advice(
     options += f" --value-range {value_range}" if value_range else ""
     options += f" --layout {layout}" if layout else ""
     options += "" if fit == "crop" else f" --fit {fit}"
+    from everymode.data.paired_folders import pair_folders
+
+    if source.split(":")[0] == "textures" or pair_folders(source) is not None:
+        return _for_pairs(source, options, size, gpu=gpu)
     lines = []
     if len(report.sizes) > 1 and resolution is None:
         lines.append(
@@ -89,6 +93,20 @@ def advice(
     if not several:  # the report does not have the number of classes of each label
         lines.append(_augmentation(report, names, images))
     return "\n".join(lines)
+
+
+def _for_pairs(source: str, options: str, size: int, *, gpu: bool) -> str:
+    """Return the advice for images that have label maps."""
+    if source.split(":")[0] == "textures":
+        return f"the images have label maps, so train with:\n  everymode train spade-textures{options}"
+    command = f"everymode train spade-256{options} --resolution {size} --perceptual none"
+    lines = ["the images have label maps, so train with:", f"  {command}"]
+    if not gpu:
+        lines += [
+            "there is no GPU here: a small model is",
+            f"  {command} --width 16 --hidden 32 --critic-width 32 --batch-size 8 --steps 2000",
+        ]
+    return "\n".join([*lines, "--perceptual lite0 (extra `eval`) or vgg=FILE adds the perceptual term"])
 
 
 def _small(name: str, options: str, images: int) -> list[str]:

@@ -270,17 +270,17 @@ stargan:
   san-stargan-128 | SAN128 | StarGAN with SAN, on your own pictures
 super_resolution:
   sr-pixel-photos | PIXEL_PHOTOS | super-resolution, pixel loss alone (start of the others), on sample photographs
-  sr-pixel-div2k | PIXEL_DIV2K | super-resolution, pixel loss alone (start of the others), on DIV2K or your pictures
+  sr-pixel-div2k | PIXEL_DIV2K | super-resolution, pixel loss alone (start of the others), on DIV2K or other pictures
   sr-no-norm-photos | NO_NORM_PHOTOS | super-resolution, critic without normalization, on sample photographs
-  sr-no-norm-div2k | NO_NORM_DIV2K | super-resolution, critic without normalization, on DIV2K or your pictures
+  sr-no-norm-div2k | NO_NORM_DIV2K | super-resolution, critic without normalization, on DIV2K or other pictures
   sn-sr-photos | SN_PHOTOS | super-resolution, spectral normalization, on sample photographs
-  sn-sr-div2k | SN_DIV2K | super-resolution, spectral normalization, on DIV2K or your pictures
+  sn-sr-div2k | SN_DIV2K | super-resolution, spectral normalization, on DIV2K or other pictures
   san-sr-photos | SAN_PHOTOS | super-resolution, SAN, on sample photographs
-  san-sr-div2k | SAN_DIV2K | super-resolution, SAN, on DIV2K or your pictures
+  san-sr-div2k | SAN_DIV2K | super-resolution, SAN, on DIV2K or other pictures
   esrgan-photos | ESRGAN_PHOTOS | super-resolution, ESRGAN, on sample photographs
-  esrgan-div2k | ESRGAN_DIV2K | super-resolution, ESRGAN, on DIV2K or your pictures
+  esrgan-div2k | ESRGAN_DIV2K | super-resolution, ESRGAN, on DIV2K or other pictures
   esrgan-sn-photos | ESRGAN_SN_PHOTOS | super-resolution, ESRGAN with spectral normalization, on sample photographs
-  esrgan-sn-div2k | ESRGAN_SN_DIV2K | super-resolution, ESRGAN with spectral normalization, on DIV2K or your pictures
+  esrgan-sn-div2k | ESRGAN_SN_DIV2K | super-resolution, ESRGAN with spectral normalization, on DIV2K or other pictures
 """
 
 

@@ -174,18 +174,31 @@ SPADE256 = Recipe(
     beta2=0.9,
     ema_decay=0.0,
     watch_samples=64,
+    augmentation=None,
 )
 CITYSCAPES = SPADE256.with_numbers(
-    name="spade-cityscapes", resolution="256x512", map_classes=35, steps=37_200, batch_size=16
+    name="spade-cityscapes",
+    augmentation="",
+    resolution="256x512",
+    map_classes=35,
+    steps=37_200,
+    batch_size=16,
 )
 COCO = SPADE256.with_numbers(
-    name="spade-coco", map_classes=182, dont_care=True, steps=370_000, lr_decay=0.0, batch_size=32
+    name="spade-coco",
+    augmentation="",
+    map_classes=182,
+    dont_care=True,
+    steps=370_000,
+    lr_decay=0.0,
+    batch_size=32,
 )
 ADE20K = SPADE256.with_numbers(
-    name="spade-ade20k", map_classes=150, dont_care=True, steps=126_000, batch_size=32
+    name="spade-ade20k", augmentation="", map_classes=150, dont_care=True, steps=126_000, batch_size=32
 )
 TEXTURES = SPADE256.with_numbers(
     name="spade-textures",
+    augmentation="",
     data="textures",
     held_out="textures:split=test",
     resolution=32,

@@ -126,12 +126,14 @@ IMAGES128 = Recipe(
     beta2=0.999,
     ema_decay=0.0,
     watch_samples=64,
+    augmentation=None,
 )
 CELEBA = IMAGES128.with_numbers(
-    name="stargan-celeba", label_column="Black_Hair,Blond_Hair,Brown_Hair,Male,Young"
+    name="stargan-celeba", augmentation="", label_column="Black_Hair,Blond_Hair,Brown_Hair,Male,Young"
 )
 SHAPES = IMAGES128.with_numbers(
     name="stargan-shapes",
+    augmentation="",
     data="shapes:labels=color+size,outlines=circle+square+triangle,colors=red+green+blue,sizes=medium+large,ground=textured",
     resolution=32,
     mirror=False,

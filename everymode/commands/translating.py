@@ -118,6 +118,13 @@ class WithAttributes:
         self.names = [str(name) for name in names] if len(names) == len(self.values) else []
         self.wanted = dict(self._chosen(text) for text in _split(wanted))
         self.own = dict(self._chosen(text) for text in _split(own))
+        names = self.names or [str(number) for number in range(1, len(self.values) + 1)]
+        unknown = [name for block, name in enumerate(names) if block not in self.wanted | self.own]
+        if self.wanted and unknown:
+            say(
+                f"the pictures' {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown and may change: "
+                "name what they have with --own"
+            )
 
     def results(self, paths: Sequence[Path]) -> Results:
         """Yield the files that can be read, each with its result."""

@@ -130,7 +130,7 @@ class WithAttributes:
         """Yield the files that can be read, each with its result."""
         import torch
 
-        from everymode.labels.targets import changed_one_at_a_time
+        from everymode.labels.targets import changed_one_at_a_time, exclusive_blocks
         from everymode.pictures import grid, to_pil
 
         items = [(path, item) for path in paths if (item := read_or_report(path, self._read)) is not None]
@@ -144,7 +144,8 @@ class WithAttributes:
             targets = labels.expand(1, len(items), -1)
         else:
             sizes = [len(block) for block in self.values]
-            targets = changed_one_at_a_time(labels.expand(len(items), -1), sizes)
+            exclusive = exclusive_blocks(self.names, sizes)
+            targets = changed_one_at_a_time(labels.expand(len(items), -1), sizes, exclusive=exclusive)
         made = torch.stack(
             [self.generator.translate((pictures, each), batch_size=len(items)) for each in targets], 1
         )

@@ -36,7 +36,21 @@ def evaluate(
     fake: Annotated[str | None, Parameter(help="Alias of RUN.")] = None,
     real: Annotated[
         str | None,
-        Parameter(help="Real images, in the same forms as RUN (default: training data of the run)."),
+        Parameter(
+            name=("--real", "--data"),
+            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need pictures "
+            "or label maps: test data (default: what the run held out).",
+        ),
+    ] = None,
+    maps: Annotated[
+        str | None,
+        Parameter(
+            help="Folder of the label maps of the test data (default: the folder maps beside their images)."
+        ),
+    ] = None,
+    instances: Annotated[
+        str | None,
+        Parameter(help="Folder of the instance maps of the test data, with --maps (default: none)."),
     ] = None,
     protocol_flags: Annotated[ProtocolFlags, Parameter(name="*")] = PROTOCOL_FLAGS,
     result_flags: Annotated[ResultFlags, Parameter(name="*")] = RESULT_FLAGS,
@@ -51,13 +65,16 @@ def evaluate(
 
     Reads each side once; memory does not grow with the number of images. Statistics of the real images are cached in
     $EVERYMODE_CACHE, and computed again whenever the images, the extractor or the protocol change.
+
+    Runs that draw images from label maps, change attributes or enlarge pictures are scored on test data: by fd and
+    mIoU, by fd for each pair of domains and the accuracy of attributes, or by PSNR, SSIM and NIQE of luma.
     """
     path = _one_of(subject, fake)
     protocol_flags.check()
     result_flags.check()
     custom_recipe = _custom_recipe(path, recipe)
     _check_out(result_flags.out)
-    request = _Request(path, real, protocol_flags.protocol(), custom_recipe, device)
+    request = _Request(path, real, protocol_flags.protocol(), custom_recipe, device, maps, instances)
     try:
         if result_flags.curve:
             _curve(request, result_flags)
@@ -98,6 +115,7 @@ class _Request(NamedTuple):
         protocol: the protocol.
         recipe: the recipe, for a custom one.
         device: as for `find_device`.
+        maps, instances: folders of the label maps and instance maps of the real images.
     """
 
     subject: str
@@ -105,6 +123,8 @@ class _Request(NamedTuple):
     protocol: Protocol
     recipe: Recipe | None
     device: str | None
+    maps: str | None = None
+    instances: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of the functions of `everymode.evaluation`."""
@@ -174,7 +194,14 @@ def _print_unless(quiet: bool, text: str) -> None:
 def _card(request: _Request, flags: ResultFlags) -> None:
     from everymode.evaluation.judging import evaluate as evaluate_subject
 
-    card = evaluate_subject(request.subject, request.real, verbose=not flags.as_json, **request.settings())
+    card = evaluate_subject(
+        request.subject,
+        request.real,
+        maps=request.maps,
+        instances=request.instances,
+        verbose=not flags.as_json,
+        **request.settings(),
+    )
     if flags.as_json:
         say(card.text.rstrip())
     else:

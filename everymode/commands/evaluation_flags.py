@@ -112,6 +112,16 @@ class ProtocolFlags:
 
     value_range: ValueRange = None
 
+    segmenter: Annotated[
+        str | None,
+        Parameter(
+            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the "
+            "training pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
+            "segment(images) -> label maps (default: fitted).",
+            metavar="fitted|FILE",
+        ),
+    ] = None
+
     def check(self) -> None:
         """Check that no two flags exclude each other.
 
@@ -154,6 +164,7 @@ class ProtocolFlags:
             "fast",
             "resolution",
             "value_range",
+            "segmenter",
         )
         return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})
 

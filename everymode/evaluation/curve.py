@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from everymode.evaluation.judging import evaluate_images, reference_of
+from everymode.evaluation.image_scores import evaluate_images
+from everymode.evaluation.judging import reference_of
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard

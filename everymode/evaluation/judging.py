@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-import re
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from everymode.data.dataset import Dataset
-from everymode.data.opening import image_size, open_images
-from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
+from everymode.data.opening import image_size
+from everymode.evaluation.cards import environment
+from everymode.evaluation.image_scores import (
+    cached_reference,
+    chosen_extractor,
+    default_extractor,
+    evaluate_images,
+)
+from everymode.evaluation.picture_games import picture_card
 from everymode.evaluation.point_scores import points_card
 from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAGES, Protocol
-from everymode.evaluation.reference import Reference, reference_for
+from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
-from everymode.evaluation.scoring import QUICK_METRICS, Pair, chosen_metrics, score
-from everymode.evaluation.shared_classes import require_same_classes
-from everymode.evaluation.sides import Side, Sides, open_data, open_sides
-from everymode.evaluation.statistics import Images, collect
+from everymode.evaluation.scoring import QUICK_METRICS
+from everymode.evaluation.sides import (
+    Opened,
+    Side,
+    Sides,
+    open_data,
+    open_sides,
+    require_sides,
+    with_generator,
+)
 from everymode.evaluation.streams import images_of_dataset, images_of_generator
 from everymode.extractors.extractor import Extractor
-from everymode.extractors.finding import find_extractor
 from everymode.machine.device import checked_device, find_device
 from everymode.old_names import renamed_keywords
 from everymode.recipe import Recipe
@@ -47,9 +54,13 @@ def evaluate(
     device: str | None = None,
     cache_dir: str | Path | None = None,
     verbose: bool = False,
+    maps: str | Path | None = None,
+    instances: str | Path | None = None,
     **choices: Any,
 ) -> ScoreCard:
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
+
+    A generator that needs pictures or label maps has other scores: see `picture_card`.
 
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
@@ -60,6 +71,7 @@ def evaluate(
         device: "cpu", "cuda" or "cuda:1"; None uses a GPU if there is one.
         cache_dir: folder where real statistics are cached. Default: $EVERYMODE_CACHE.
         verbose: whether to show progress bars on a terminal.
+        maps, instances: folders of the label maps and instance maps of `real`, for generators from label maps only.
         choices: fields of the protocol to change, as in metrics="fd,kd".
 
     Returns:
@@ -76,7 +88,26 @@ def evaluate(
     names = protocol.metric_names()
     protocol.check_counts()
     torch_device = find_device(device)
-    sides = open_sides(fake, real, protocol, recipe=recipe, device=torch_device)
+    require_sides(fake, real)
+    subject = with_generator(fake, ema=protocol.ema, recipe=recipe, device=torch_device)
+    if isinstance(subject, Opened) and subject.generator.labels.needs_examples:
+        return picture_card(
+            subject,
+            real,
+            protocol=protocol,
+            recipe=recipe,
+            maps=maps,
+            instances=instances,
+            device=torch_device,
+            cache_dir=cache_dir,
+            verbose=verbose,
+        )
+    if protocol.segmenter is not None or maps is not None or instances is not None:
+        raise ValueError(
+            "a segmenter and label maps belong to generators that draw images from label maps, which this is not: omit "
+            "--segmenter, --maps and --instances"
+        )
+    sides = open_sides(subject, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
         return points_card(
             sides.require_generator(),
@@ -139,7 +170,7 @@ def prepare_reference(
     images = images_of_dataset(dataset, num=num)
     return cached_reference(
         images,
-        _extractor(extractor, dataset.name, fast=fast, device=torch_device),
+        chosen_extractor(extractor, dataset.name, fast=fast, device=torch_device),
         layer=layer,
         max_features=max_features,
         device=torch_device,
@@ -189,84 +220,6 @@ def evaluate_generator(
     return evaluate_images(images, reference, metrics=metrics, device=generator.device, verbose=verbose)
 
 
-@renamed_keywords(talk="verbose")
-def evaluate_images(
-    fake: Images,
-    reference: Reference,
-    *,
-    metrics: str | Iterable[str] | None = None,
-    device: torch.device | str = "cpu",
-    source: str | None = None,
-    real_source: str | None = None,
-    verbose: bool = False,
-) -> ScoreCard:
-    """Extract the features of the generated images in one pass and compute the metrics.
-
-    Args:
-        fake: the generated images.
-        reference: the real side.
-        metrics: short names; None means the default ones that can be computed.
-        device: device of the extractor.
-        source, real_source: user-provided names of the sides.
-        verbose: whether to show a progress bar on a terminal.
-
-    Returns:
-        The score card.
-    Raises:
-        ValueError: as `evaluate`.
-    """
-    names = (
-        None if metrics is None else chosen_metrics(metrics)
-    )  # rejects unknown names before the expensive pass
-    begin = time.perf_counter()
-    real, extractor = reference.images, reference.extractor
-    if "per-class" in (names or ()):
-        require_same_classes(real.labels, real.classes, fake.labels, fake.classes or real.classes)
-    with _bar(f"generated images, {extractor.name}", fake.count, verbose) as progress:
-        statistics = collect(
-            fake,
-            extractor,
-            layer=reference.layer,
-            max_features=reference.max_features,
-            device=device,
-            progress=progress,
-        )
-    elapsed = time.perf_counter() - begin
-    pair = Pair(
-        reference.statistics,
-        statistics,
-        extractor,
-        reference.layer,
-        real.classes,
-        fake.classes or real.classes,
-    )
-    scores = score(pair, names)
-    seconds = {"real images": reference.seconds, "generated images": elapsed, **scores.seconds}
-    return ScoreCard(
-        metrics=scores.metrics,
-        protocol=protocol_of(fake, reference),
-        subject=subject_of(fake, source, real, real_source),
-        environment=environment(torch.device(device)),
-        warnings=list(dict.fromkeys([*real.warnings, *fake.warnings, *scores.warnings])),
-        times={
-            **times_of(seconds),
-            "real_statistics": "cached" if reference.was_kept else "computed",
-        },
-    )
-
-
-def default_extractor(real: str, *, fast: bool = False, device: torch.device | str = "cpu") -> str:
-    """Return the default extractor for a real side's name: "digits" for the bundled digits, otherwise lite0.
-
-    The resolution of lite0 is 64 if `fast`, otherwise 128 on a CPU and 224 on a GPU.
-    """
-    if re.match(r"digits\b(?!-)", real):
-        return "digits"
-    if fast:
-        return "lite0:64"
-    return "lite0:224" if torch.device(device).type == "cuda" else "lite0:128"
-
-
 def reference_of(
     sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, verbose: bool
 ) -> Reference:
@@ -276,55 +229,10 @@ def reference_of(
         num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
     return cached_reference(
         sides.real_images(num_real),
-        _extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
+        chosen_extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
         layer=protocol.layer,
         max_features=protocol.max_features,
         device=device,
         cache_dir=cache_dir,
         verbose=verbose,
     )
-
-
-def cached_reference(
-    images: Images,
-    extractor: Extractor,
-    *,
-    layer: str | None,
-    max_features: int,
-    device: torch.device,
-    cache_dir: str | Path | None,
-    verbose: bool,
-) -> Reference:
-    """Return the reference of real images, computed with a progress bar or read from the cache."""
-    with _bar(f"real images, {extractor.name}", images.count, verbose) as progress:
-        return reference_for(
-            images,
-            extractor,
-            layer=layer,
-            max_features=max_features,
-            device=device,
-            cache_dir=cache_dir,
-            progress=progress,
-        )
-
-
-def _extractor(
-    requested: str | Extractor | None, real: str | None, *, fast: bool, device: torch.device
-) -> Extractor:
-    if isinstance(requested, Extractor):
-        return requested
-    name = requested or default_extractor(real or "", fast=fast, device=device)
-    return find_extractor(name, open_data=lambda data: open_images(data, progress=False))
-
-
-@contextmanager
-def _bar(text: str, total: int, verbose: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows the number of processed images in a progress bar on a terminal."""
-    with tqdm(
-        total=total, desc=text, unit="image", disable=not (verbose and sys.stderr.isatty()), leave=False
-    ) as bar:
-
-        def show(done: int) -> None:
-            bar.update(done - bar.n)
-
-        yield show

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.judging import cached_reference, reference_of
+from everymode.evaluation.image_scores import cached_reference
+from everymode.evaluation.judging import reference_of
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.reservoir import random_rows

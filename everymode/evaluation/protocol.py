@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.scoring import QUICK_METRICS, chosen_metrics
+from everymode.evaluation.segmenter_judges import Segmenter
 from everymode.extractors.extractor import Extractor
 
 __all__ = ["FAST_IMAGES", "MAX_FEATURES", "REPORT_IMAGES", "Protocol"]
@@ -35,6 +37,8 @@ class Protocol:
         resolution: resolution of images on disk. Default: that of the generator, if there is one.
         value_range: pixel values of black and white in images on disk, on both sides, as for `open_images`. Default:
             those that the run was trained with.
+        segmenter: segmenter that scores images generated from label maps, as for `find_segmenter`. Default: "fitted".
+            Other generators have none.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -48,6 +52,7 @@ class Protocol:
     fast: bool = False
     resolution: int | str | Sequence[int] | None = None
     value_range: str | None = None
+    segmenter: str | Path | Segmenter | None = None
 
     @property
     def most_images(self) -> int:

@@ -126,6 +126,7 @@ class ScoreCard:
             value = "-" if each.value is None else f"{each.value:.6g}"
             counts = [f"{count:,}" if count else "-" for count in (each.real, each.fake)]
             rows.append((name, value, each.better, *counts, _remarks(each)))
+            rows += _parts(each)
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         lines = []
         for row in rows:
@@ -203,7 +204,39 @@ def _shown(value: Any) -> str:
 
 def _remarks(measured: Measured) -> str:
     remarks = [f"{name}={value}" for name, value in measured.settings.items() if name in ("k", "classes")]
-    titles = {"std_over_splits": "std over splits", "residual": "residual", "mean_part": "of which means"}
-    details: Mapping[str, Any] = measured.details
-    remarks += [f"{title} {details[name]:.4g}" for name, title in titles.items() if name in details]
-    return ", ".join(remarks)
+    return ", ".join([*remarks, *_titled(measured.details)])
+
+
+_TITLES = {
+    "std_over_splits": "std over splits",
+    "residual": "residual",
+    "mean_part": "of which means",
+    "real_pictures": "real pictures",
+    "other_maps": "other pictures' maps",
+    "bicubic": "bicubic",
+    "sharp": "originals",
+}
+"""Details that the table shows, with their titles."""
+
+
+def _titled(details: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{title} {details[name]:.4g}"
+        for name, title in _TITLES.items()
+        if isinstance(details.get(name), int | float)
+    ]
+
+
+def _parts(measured: Measured) -> list[tuple[str, ...]]:
+    """Return a row for each part of a value: a class, a pair of domains, or a picture."""
+    parts = measured.details.get("parts")
+    rows: list[tuple[str, ...]] = []
+    for name, part in parts.items() if isinstance(parts, Mapping) else ():
+        if isinstance(part, Mapping):
+            value = part.get("value")
+            shown = f"{value:.6g}" if isinstance(value, int | float) else "-"
+            counts = [
+                f"{part[side]:,}" if isinstance(part.get(side), int) else "" for side in ("real", "fake")
+            ]
+            rows.append((f"  {name}", shown, "", *counts, ", ".join(_titled(part))))
+    return rows

@@ -23,7 +23,17 @@ from everymode.recipe import Recipe
 from everymode.sampling.generator import Generator, find_generator, load
 from everymode.storage.checkpoint import read_state, step_of
 
-__all__ = ["Opened", "Side", "Sides", "is_generator", "open_data", "open_generator", "open_sides"]
+__all__ = [
+    "Opened",
+    "Side",
+    "Sides",
+    "is_generator",
+    "open_data",
+    "open_generator",
+    "open_sides",
+    "require_sides",
+    "with_generator",
+]
 
 DRAWN_IMAGES = 10_000
 CHOICE_SEED = 0
@@ -34,11 +44,15 @@ REFERENCE_SEED = 1_000_003
 
 @dataclass(frozen=True)
 class Opened:
-    """A generator, its folder (None if it was passed as an object), and whether its weights are the averaged ones."""
+    """A generator, its folder (None if it was passed as an object), and whether its weights are the averaged ones.
+
+    `source` is the name under which the user knows it; None if it was passed as an object.
+    """
 
     generator: Generator
     folder: Path | None
     ema: bool
+    source: str | None = None
 
     @property
     def step(self) -> int | None:
@@ -148,17 +162,13 @@ def open_sides(
         everymode.data.DataError: if images can't be used.
     """
     protocol = replace(protocol or Protocol(), **choices)
-    for side in (fake, real):
-        if isinstance(side, str | Path):
-            require_there(side)
-        elif side is not None and not isinstance(side, Generator | Opened):
-            require_objects(side)
-    fake_side = _with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
+    require_sides(fake, real)
+    fake_side = with_generator(fake, ema=protocol.ema, recipe=recipe, device=device)
     named = real
     if real is None:
         real = real_side = _training_data(fake_side)
     else:
-        real_side = _with_generator(real, ema=protocol.ema, recipe=recipe, device=device)
+        real_side = with_generator(real, ema=protocol.ema, recipe=recipe, device=device)
     opened = (fake_side, real_side)
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
@@ -256,12 +266,21 @@ def _drawn_images(opened: Opened, num: int, sampling: Sampling, real: Images | N
     )
 
 
-def _with_generator(
+def require_sides(fake: Side, real: Side | None) -> None:
+    """Raise an error if a side is neither there nor data that can be opened, as `open_sides`."""
+    for side in (fake, real):
+        if isinstance(side, str | Path):
+            require_there(side)
+        elif side is not None and not isinstance(side, Generator | Opened):
+            require_objects(side)
+
+
+def with_generator(
     side: Side, *, ema: bool, recipe: Recipe | None, device: torch.device | str
 ) -> str | Path | Dataset | Objects | Opened:
-    """Open a side if it is a generator."""
+    """Return a side, opened if it is a generator."""
     if isinstance(side, str | Path) and is_generator(side):
-        return open_generator(side, ema=ema, recipe=recipe, device=device)
+        return replace(open_generator(side, ema=ema, recipe=recipe, device=device), source=str(side))
     if isinstance(side, Generator):
         return Opened(side.to(device), None, ema)
     return side
@@ -286,6 +305,8 @@ def _without_held_out(sides: Sides) -> Sides:
 
 
 def _label(side: Side | None) -> str | None:
-    if side is None or isinstance(side, Generator | Opened):
+    if isinstance(side, Opened):
+        return side.source
+    if side is None or isinstance(side, Generator):
         return None
     return str(side) if isinstance(side, str | Path) else name_of(side)

@@ -19,7 +19,7 @@ from everymode.evaluation.statistics import Images
 from everymode.extractors.hashing import tensors_hash
 from everymode.sampling.generator import Generator
 
-__all__ = ["images_of_dataset", "images_of_generator", "recipe_numbers"]
+__all__ = ["generator_facts", "images_of_dataset", "images_of_generator", "recipe_numbers"]
 
 ROWS_AT_ONCE = 256
 
@@ -124,20 +124,10 @@ def images_of_generator(
     )
     label_counts = combination_counts if isinstance(generator.num_labels, tuple) else counts
     names = generator.classes or tuple(classes)
-    weights = tensors_hash(generator.network.state_dict())
     facts = {
-        "kind": "generator",
-        "weights": weights,
-        "images": num,
-        "seed": sampling.seed,
+        **generator_facts(generator, num=num, seed=sampling.seed, ema=ema, step=step),
         **drawer.sampling.protocol(),
         "class_counts": list(label_counts) if drawer.sampling.label_prior == "data" else None,
-        "ema": ema,
-        "recipe": _digest_without_seed(generator),
-        "recipe_name": numbers.get("name") or None,
-        "data": generator.config.get("data", {}).get("fingerprint"),
-        "step": step,
-        "training_seed": numbers.get("seed"),
     }
     return Images(
         name=str(numbers.get("name") or "generator"),
@@ -149,6 +139,25 @@ def images_of_generator(
         take=drawer.take,
         found=drawer.found,
     )
+
+
+def generator_facts(
+    generator: Generator, *, num: int, seed: int, ema: bool, step: int | None
+) -> dict[str, Any]:
+    """Return the facts that identify `num` images of a generator, except how they are sampled."""
+    numbers = recipe_numbers(generator)
+    return {
+        "kind": "generator",
+        "weights": tensors_hash(generator.network.state_dict()),
+        "images": num,
+        "seed": seed,
+        "ema": ema,
+        "recipe": _digest_without_seed(generator),
+        "recipe_name": numbers.get("name") or None,
+        "data": generator.config.get("data", {}).get("fingerprint"),
+        "step": step,
+        "training_seed": numbers.get("seed"),
+    }
 
 
 def recipe_numbers(generator: Generator) -> dict[str, Any]:

@@ -34,7 +34,7 @@ LEAVES = {
 root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
     *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
-    *("exchange", *FAMILIES),
+    *("exchange", "inversion", "dissection", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
@@ -46,6 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"storage", "machine"},
     "partitioner": {"storage", "machine"},
     "extractors": {"metrics", "machine", "storage"},
+    "inversion": {"networks"},
+    "dissection": {"extractors", "inversion"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
     "sampling": {"machine", "recipe", "recipes", "storage"},

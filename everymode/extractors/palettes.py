@@ -24,12 +24,13 @@ class Palette:
         num_classes: largest label plus 1.
         colors: float64 [P, C], 0 .. 255.
         labels: int64 [P], label of each color.
+        ground: label of gray pixels; None if no gray levels were added.
     """
 
     name = "palette"
 
-    def __init__(self, colors: Tensor, labels: Tensor) -> None:
-        self.colors, self.labels = colors, labels
+    def __init__(self, colors: Tensor, labels: Tensor, ground: int | None = None) -> None:
+        self.colors, self.labels, self.ground = colors, labels, ground
         self.num_classes = int(labels.max()) + 1
         self.weights_hash = tensors_hash({"colors": colors, "labels": labels})
 
@@ -90,4 +91,4 @@ def palette(
         levels = torch.linspace(0, 255, grays, dtype=torch.float64)[:, None].expand(-1, entries.shape[1])
         entries = torch.cat((entries, levels))
         numbers = torch.cat((numbers, torch.full((grays,), ground)))
-    return Palette(entries.contiguous(), numbers.long())
+    return Palette(entries.contiguous(), numbers.long(), ground)

@@ -108,8 +108,9 @@ class LayeredGenerator(nn.Module):
         size: Size | None = None,
         *,
         z: Tensor | None = None,
+        to: int | None = None,
     ) -> Tensor:
-        """Return the images that follow from the output of layer i.
+        """Return the images, or the output of a later layer, that follow from the output of layer i.
 
         Args:
             i: index of the layer: 0 for the first layer, i for block i.
@@ -118,14 +119,19 @@ class LayeredGenerator(nn.Module):
             size: as in `forward`.
             z: [B, latent_dim], which a hierarchical generator feeds to the later blocks; default: the latent code of
                 `h`, if `h` is an unchanged tensor from `activations`. Other generators do not use it.
+            to: index of the layer whose output is returned, at least i; None returns images.
         Returns:
-            [B, channels, H, W] in [-1, 1].
+            [B, channels, H, W] in [-1, 1], or [B, widths[to], H_to, W_to].
         Raises:
             ValueError: if there is no such layer, `h` has another shape, or z is needed and unknown.
         """
         if not 0 <= i < len(self.widths):
             raise ValueError(
                 f"layer {i} is requested; this generator has the layers 0 (first layer) to {len(self.widths) - 1}"
+            )
+        if to is not None and not i <= to < len(self.widths):
+            raise ValueError(
+                f"the path from layer {i} to layer {to} is requested; pass to= from {i} to {len(self.widths) - 1}"
             )
         if h.dim() != 4 or h.shape[1] != self.widths[i]:
             raise ValueError(
@@ -143,9 +149,9 @@ class LayeredGenerator(nn.Module):
                 )
         with prepared_weights(self):
             codes = self._codes(z, condition)
-            for index in range(i, len(codes)):
+            for index in range(i, len(codes) if to is None else to):
                 h = self._block(index, h, codes[index])
-            return self._head(h, size)
+            return self._head(h, size) if to is None else h
 
     def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """Return the output of the first layer, [B, widths[0], H0, W0]."""

@@ -1,0 +1,167 @@
+"""Dissection of a generator whose units are known, conditions, and changed units."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from everymode.dissection import Dissection, changed_units, dissect, unit_iou, unit_levels
+from everymode.draws import Draws, Rows
+from everymode.extractors import palette
+from everymode.inversion import ForeignGenerator
+from everymode.networks.biggan import BigGANGenerator
+
+COLORS = palette([(255, 0, 0), (0, 0, 255)], [1, 2], ground=0)
+
+
+class Painter(nn.Module):
+    """A square of 2 x 2 at a random corner of 8 x 8 gray pixels, red for class 0 and blue for class 1.
+
+    Units of its only layer [B, 3, 4, 4]: 0 is the square, 1 the square of class 0, 2 is noise.
+    """
+
+    latent_dim, num_classes = 3, 2
+
+    def activations(self, z: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
+        corner = (z[:, 0] > 0).long() * 3
+        cells = torch.nn.functional.one_hot(corner * 4 + (z[:, 1] > 0).long() * 3, 16).view(-1, 1, 4, 4)
+        square = cells.to(z) * 4 - 1
+        noise = torch.sin(40 * z[:, 2:, None, None] + torch.arange(16.0).view(1, 1, 4, 4))
+        red = torch.where(condition.view(-1, 1, 1, 1) == 0, square, -1.0)
+        return (torch.cat((square, red, noise), 1),)
+
+    def from_activation(self, i: int, h: Tensor, condition: Tensor) -> Tensor:
+        square = nn.functional.interpolate(h[:, :1], scale_factor=2) > 0
+        color = torch.tensor([[1.0, -1, -1], [-1, -1, 1]])[condition][:, :, None, None]
+        return torch.where(square, color, 0.0)
+
+    def layer_groups(self) -> tuple:
+        return (("canvas", []), ("head", []))
+
+
+@pytest.fixture(scope="module")
+def painted() -> Dissection:
+    return dissect(Painter(), COLORS, num=40, tail=1 / 32, batch=16)
+
+
+def test_units_get_their_labels(painted: Dissection) -> None:
+    layer = painted.layers[0]
+    assert (layer.index, layer.name, layer.exact_levels) == (0, "canvas", True)
+    assert layer.best_label[1].item() == 1
+    assert layer.best_iou[1] > 0.5
+    assert layer.interpretable[:2].all()
+    assert layer.iou.shape == (3, 3)
+    assert not layer.iou[0].any()  # the ground is no label
+    assert layer.best_iou[2] < layer.best_iou[1]
+    assert painted.layer(0) is layer
+
+
+def test_the_result_is_that_of_its_parts(painted: Dissection) -> None:
+    painter = Painter()
+    draws = Draws(0, "dissect", Rows.all(40))
+    z, label = draws.normal("z", 3), draws.integers("label", 2)
+    act = painter.activations(z, label)[0]
+    maps = COLORS(painter.from_activation(0, act, label))
+    levels = unit_levels(act, 1 / 32)
+    assert torch.equal(painted.layers[0].levels, levels)
+    assert torch.equal(painted.layers[0].iou, unit_iou(act, maps, levels, 3, none=0))
+    for tail, count in painted.layers[0].curve.items():
+        best = unit_iou(act, maps, unit_levels(act, tail), 3, none=0).max(0).values
+        assert count == int((best > 0.04).sum())
+
+
+def test_the_protocol_is_part_of_the_result(painted: Dissection) -> None:
+    assert (painted.segmenter, painted.segmenter_hash) == ("palette", COLORS.weights_hash)
+    assert (painted.num, painted.num_labels, painted.label, painted.rule) == (40, 3, None, "iou")
+
+
+def test_batches_do_not_change_the_result(painted: Dissection) -> None:
+    other = dissect(Painter(), COLORS, num=40, tail=1 / 32, batch=7)
+    assert torch.equal(other.layers[0].iou, painted.layers[0].iou)
+    assert not torch.equal(
+        dissect(Painter(), COLORS, num=40, tail=1 / 32, seed=1).layers[0].iou, painted.layers[0].iou
+    )
+
+
+def test_units_that_change_with_the_condition_are_counted() -> None:
+    red, blue = (dissect(Painter(), COLORS, num=20, label=label, tail=1 / 32) for label in (0, 1))
+    assert red.label == 0
+    assert red.layers[0].best_label[0].item() == 1
+    assert blue.layers[0].best_label[0].item() == 2
+    changed = changed_units([red, blue])[0]
+    assert changed[0]
+    assert not changed[1]  # constant under the second condition
+    assert not changed_units([red, red])[0].any()
+
+
+def test_changes_need_two_interpretable_conditions(painted: Dissection) -> None:
+    def with_labels(*labels: int) -> Dissection:
+        each = torch.tensor(labels)
+        layer = replace(painted.layers[0], best_label=each.clamp(min=0), interpretable=each >= 0)
+        return replace(painted, layers=(layer,))
+
+    conditions = [with_labels(0, -1, 2), with_labels(1, 1, 2), with_labels(-1, -1, 2)]
+    assert changed_units(conditions)[0].tolist() == [True, False, False]
+    with pytest.raises(ValueError, match="at least two"):
+        changed_units(conditions[:1])
+    with pytest.raises(ValueError, match="different layers"):
+        changed_units([painted, with_labels(0, 0)])
+
+
+def test_the_quality_rule_selects_levels_per_label() -> None:
+    result = dissect(Painter(), COLORS, num=30, rule="iqr").layers[0]
+    assert result.levels.shape == (3, 3)
+    assert result.quality is not None
+    assert result.best_label[1].item() == 1
+    assert result.interpretable[1]
+    assert result.quality[1, 1] > 0.3
+    assert not result.iou[0].any()
+
+
+def test_own_and_foreign_generators_are_dissected() -> None:
+    biggan = BigGANGenerator((8, 8), widths=(4, 4), num_classes=(2, 3), latent_dim=4).train()
+    result = dissect(biggan, COLORS, num=6, label=(1, 2), layers=[1])
+    assert [each.name for each in result.layers] == ["block 1"]
+    assert result.label == (1, 2)
+    assert biggan.training
+    painter = Painter()
+    foreign = ForeignGenerator(
+        lambda z, c: painter.from_activation(0, *painter.activations(z, c), c),
+        latent_dim=3,
+        num_classes=2,
+        layers=painter.activations,
+        from_layer=painter.from_activation,
+    )
+    assert dissect(foreign, COLORS, num=8).layers[0].name == "layer 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num": 0}, "num is 0"),
+        ({"tail": 0.0}, "above 0"),
+        ({"tails": [1.0]}, "above 0"),
+        ({"iou": 1.0}, "iou is 1.0"),
+        ({"rule": "best"}, '"iou" or "iqr"'),
+        ({"layers": [1]}, "different ones of"),
+        ({"layers": [0, 0]}, "different ones of"),
+        ({"label": 2}, "classes are 2"),
+        ({"label": (0, 1)}, "classes are 2"),
+        ({"segmenter": lambda x: x.argmax(1)}, "pass num_labels"),
+        ({"segmenter": lambda x: x.argmax(1), "num_labels": 2}, "maps hold 2"),
+        ({"generator": nn.Linear(2, 2)}, "no activations|no latent_dim"),
+    ],
+)
+def test_bad_arguments_are_named(change: dict[str, Any], message: str) -> None:
+    arguments = {"generator": Painter(), "segmenter": COLORS, "num": 4} | change
+    with pytest.raises(ValueError, match=message):
+        dissect(arguments.pop("generator"), arguments.pop("segmenter"), **arguments)
+
+
+def test_an_unknown_layer_is_named(painted: Dissection) -> None:
+    with pytest.raises(ValueError, match="layer 3 was not dissected"):
+        painted.layer(3)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from everymode.data.mixtures import Mixture, grid_mixture, ring_mixture, sample_mixture
     from everymode.data.opening import open_images
     from everymode.data.order import DataOrder, MixedOrder
-    from everymode.data.pair_folders import pair_folders
     from everymode.data.paired import Paired
+    from everymode.data.paired_folders import pair_folders
     from everymode.data.pairs import open_pairs
 
 __all__ = [
@@ -64,7 +64,7 @@ _HOME = {
     "open_images": "opening",
     "open_pairs": "pairs",
     "open_sharp": "low_resolution",
-    "pair_folders": "pair_folders",
+    "pair_folders": "paired_folders",
     "ring_mixture": "mixtures",
     "sample_mixture": "mixtures",
     "union": "joining",

@@ -30,7 +30,7 @@ def find_attribute_list(root: Path) -> Path | None:
 
 def unused_list_note(path: Path, where: str) -> str:
     """Return the note on a list that is not read, because no column is chosen."""
-    return f"{where}: {path.name} is ignored; --label-column Male,Young (or other attributes in it) reads labels from it"
+    return f"{where}: {path.name} is ignored; --label-column Male,Young (or other attributes) reads labels from it"
 
 
 def labels_from_attributes(path: Path, names: Sequence[str], where: str, *, label_column: str) -> Labeling:

@@ -25,9 +25,9 @@ from everymode.data.decode import (
     turn_of,
 )
 from everymode.data.large_images import room_for
-from everymode.data.opening import STACKED, image_size, open_images, open_source, require_limit
+from everymode.data.opening import STACKED, image_size, open_images, open_source, pairs_at, require_limit
 from everymode.data.parallel import in_order
-from everymode.data.prepare import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
+from everymode.data.row_decoding import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
 from everymode.data.value_range import Brightest, require_range
 from everymode.data.words import counted, listed
@@ -124,7 +124,7 @@ def check(
     """Decode every image once, at its native size, and return a report.
 
     Args:
-        path: path or name that `open_images` accepts.
+        path: path or name that `open_images` accepts; of pictures with label maps, the pictures are checked.
         resolution, fit: as in `open_images`, to count the images that would be enlarged by more than a factor of 2.
         label_column, limit, value_range, progress, workers: as in `open_images`.
 
@@ -151,7 +151,13 @@ def check(
             workers=workers,
         )
     else:
-        opened = open_source(path, resolution=None, label_column=label_column, value_range=value_range)
+        pairs = pairs_at(path)
+        opened = open_source(
+            path if pairs is None else pairs.images,
+            resolution=None,
+            label_column=label_column,
+            value_range=value_range,
+        )
     if isinstance(opened, Dataset):
         if limit is not None and limit < len(opened):
             opened = opened.subset(limited_rows(len(opened), limit))

@@ -55,11 +55,11 @@ def placement(size: tuple[int, int], resolution: tuple[int, int], fit: str) -> P
     return Placement(box, inner, ((height - inner[0]) // 2, (width - inner[1]) // 2))
 
 
-def placed_nearest(values: np.ndarray, place: Placement) -> np.ndarray:
+def placed_nearest(values: np.ndarray, region: Placement) -> np.ndarray:
     """Return the region of `values` [H, W] resized by nearest neighbor: the source pixel under each pixel's center."""
-    left, top, right, lower = place.box
+    left, top, right, lower = region.box
     axes = []
-    for low, high, count, size in zip((top, left), (lower, right), place.size, values.shape, strict=True):
+    for low, high, count, size in zip((top, left), (lower, right), region.size, values.shape, strict=True):
         centers = low + (np.arange(count) + 0.5) * ((high - low) / count)
         axes.append(np.clip(np.floor(centers).astype(np.int64), 0, size - 1))
     return values[np.ix_(*axes)]

@@ -1,4 +1,4 @@
-"""Super-resolution data: sharp photographs of any sizes, their low resolution, and crops of both at the same place.
+"""Super-resolution data: sharp photographs of any sizes, their low resolution, and crops of both at the same position.
 
 Low resolution is made once per picture, not per crop, by MATLAB-like bicubic resizing, and rounded to 8 bits, as the
 public benchmarks are made; crops are on its pixel grid.
@@ -32,7 +32,8 @@ from everymode.data.opening import open_source, require_limit
 from everymode.data.paired import Paired
 from everymode.data.parallel import in_order
 from everymode.data.picture_files import opened_picture
-from everymode.data.prepare import bombs_are_errors, reason_of, reject_unreadable, survey
+from everymode.data.prepare import survey
+from everymode.data.row_decoding import bombs_are_errors, reason_of, reject_unreadable
 from everymode.data.sample_photos import sample_photo_files
 from everymode.data.source import Source, digest_of, file_key, limited
 from everymode.data.words import counted, listed
@@ -104,7 +105,7 @@ def open_sharp(
     """Open sharp photographs of any sizes as a dataset of crops that are paired with their low resolution.
 
     A row is one position of a crop on the pixel grid of the low resolution, so a random row is a random crop. Rows
-    overlap: hold out whole pictures, in a folder of their own, not rows.
+    overlap: hold out whole pictures, in a separate folder, not rows.
 
     Args:
         source, limit: as in `whole_pictures`.

@@ -74,6 +74,7 @@ def source_of_objects(
 
     Raises:
         TypeError: as in `require_objects`.
+        ValueError: if a Dataset is given a value range or layout, or, if it has paired rows, another resolution.
         DataError: if there are no images, sizes differ and no resolution is requested, or an image or label has another
             type, shape or range.
     """
@@ -83,6 +84,12 @@ def source_of_objects(
             raise ValueError(f"{data.name} is a Dataset of uint8 [N, C, H, W]; omit value_range and layout")
         if data.is_points or request.resolution in (None, data.image_shape[1:]):
             return data
+        if data.paired is not None:
+            height, width = data.image_shape[1:]
+            raise ValueError(
+                f"the images of {data.name} are paired with maps or pictures at {height}x{width} (height by width) and "
+                "can't be resized alone; omit resolution, or open the files at the new one"
+            )
         blocks = {"label_blocks": data.label_blocks, "notes": data.notes}
         return pixel_source(data.name, data.images, data.labels, data.classes, data.fingerprint, **blocks)
     if isinstance(data, np.ndarray | Tensor):

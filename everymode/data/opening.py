@@ -23,7 +23,7 @@ from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_
 from everymode.data.label_columns import label_columns
 from everymode.data.layout import Layout, require_layout
 from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
-from everymode.data.pair_folders import PairFolders, pair_folders
+from everymode.data.paired_folders import PairFolders, pair_folders
 from everymode.data.pairs import open_pairs
 from everymode.data.parquet import parquet_source
 from everymode.data.prepare import Request, prepare
@@ -36,7 +36,7 @@ from everymode.data.words import did_you_mean, listed
 from everymode.data.zip_archive import zip_source
 from everymode.resolution import AskedResolution
 
-__all__ = ["image_size", "open_images", "open_source", "require_limit"]
+__all__ = ["image_size", "open_images", "open_source", "pairs_at", "require_limit"]
 
 STACKED = "stacked:"
 ARRAYS = (".npz", ".npy")
@@ -109,19 +109,11 @@ def open_images(
             raise ValueError(f"{path} has no layout; omit layout")
         digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
         return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
-    folders = _pair_folders(path)
-    if isinstance(path, str | PathLike) and folders is not None:
-        _require_plain(path, label_column=label_column, value_range=value_range, layout=layout)
+    if (folders := pairs_at(path)) is not None:
+        _require_plain(path, labeled, label_column, value_range=value_range, layout=layout)
+        options |= {"fit": fit, "background": background, "channels": channels, "limit": limit}
         opened = open_pairs(
-            folders.images,
-            folders.maps,
-            instances=folders.instances,
-            resolution=resolution,
-            channels=channels,
-            fit=fit,
-            background=background,
-            limit=limit,
-            **options,
+            folders.images, folders.maps, instances=folders.instances, resolution=resolution, **options
         )
     elif isinstance(path, str | PathLike):
         opened = open_source(
@@ -146,17 +138,19 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
-def _pair_folders(path: PathOrName | Objects) -> PairFolders | None:
+def pairs_at(path: PathOrName | Objects) -> PairFolders | None:
     """Return the folders of a folder of pictures and label maps; None for all other data."""
     if not isinstance(path, str | PathLike) or (isinstance(path, str) and parse_name(path) is not None):
         return None
     return pair_folders(path)
 
 
-def _require_plain(path: PathOrName, *, label_column: str | None, **others: str | None) -> None:
-    """Check that no argument is set that pictures with label maps don't have."""
+def _require_plain(path: object, labeled: bool, label_column: str | None, **others: str | None) -> None:
+    """Check that nothing is requested that pictures with label maps don't have."""
     if label_column is not None:
         raise NoColumnsError(f"{path} holds pictures with label maps, without columns; omit label_column")
+    if labeled:
+        raise NoLabelsError(f"{path} holds pictures with label maps, without a label per picture")
     for name, value in others.items():
         if value is not None:
             raise ValueError(f"{path} holds pictures with label maps, which have no {name}; omit it")

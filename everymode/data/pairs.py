@@ -23,7 +23,8 @@ from everymode.data.large_images import room_for
 from everymode.data.pair_names import files_by_key, match_pairs
 from everymode.data.paired import VOID, Paired, count_map_classes
 from everymode.data.picture_files import is_jpeg, opened_picture
-from everymode.data.prepare import DecodedRow, Request, assembled, choose_decoding, decode_all
+from everymode.data.prepare import Request, assembled, choose_decoding
+from everymode.data.row_decoding import DecodedRow, decode_all
 from everymode.data.source import Source, digest_of, limited_rows
 from everymode.data.words import counted
 from everymode.resolution import AskedResolution
@@ -219,18 +220,18 @@ def _decode_pair(files: _Files, decoding: Decoding, i: int) -> DecodedRow:
     with opened_picture(files.images.root / files.images.files[i].name) as image:
         header, deep, jpeg = read_header(image), is_deep(image), is_jpeg(image)
         size = (header.height, header.width)
-        place = placement(size, decoding.resolution, decoding.fit)
-        pixels = _placed_bicubic(image, place, decoding)
+        region = placement(size, decoding.resolution, decoding.fit)
+        pixels = _placed_bicubic(image, region, decoding)
         brightest = brightest_of(image, pixels, deep=deep)
     planes = [*pixels]
     classes = _read_other(files.maps, i, "map", size, zero_is_void=files.zero_is_void)
-    planes.append(_on_canvas(placed_nearest(classes, place), place, decoding.resolution, VOID))
+    planes.append(_on_canvas(placed_nearest(classes, region), region, decoding.resolution, VOID))
     if files.instances is not None:
         numbers = _read_other(files.instances, i, "instance map", size)
-        edges = edges_of(placed_nearest(numbers, place))
-        planes.append(_on_canvas(edges, place, decoding.resolution, 0))
-    box_height, box_width = place.box[3] - place.box[1], place.box[2] - place.box[0]
-    enlargement = max(place.size[0] / box_height, place.size[1] / box_width)
+        edges = edges_of(placed_nearest(numbers, region))
+        planes.append(_on_canvas(edges, region, decoding.resolution, 0))
+    box_height, box_width = region.box[3] - region.box[1], region.box[2] - region.box[0]
+    enlargement = max(region.size[0] / box_height, region.size[1] / box_width)
     return DecodedRow(np.stack(planes), enlargement, brightest, deep, jpeg)
 
 
@@ -257,18 +258,18 @@ def _read_other(
     return values
 
 
-def _placed_bicubic(image: Image.Image, place: Placement, decoding: Decoding) -> np.ndarray:
-    """Return the decoded image at its place, uint8 [C, H, W]."""
+def _placed_bicubic(image: Image.Image, region: Placement, decoding: Decoding) -> np.ndarray:
+    """Return the decoded image in its region, uint8 [C, H, W]."""
     turn = turn_of(image)
     with room_for(image):
         image = flattened(image, decoding.channels, decoding.background)
         image = image if turn is None else image.transpose(turn)
-        height, width = place.size
+        height, width = region.size
         whole = (0.0, 0.0, float(image.width), float(image.height))
-        if place.box != whole or image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BICUBIC, box=place.box)
-        if place.size != decoding.resolution:
-            (rows, columns), (y, x) = decoding.resolution, place.offset
+        if region.box != whole or image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BICUBIC, box=region.box)
+        if region.size != decoding.resolution:
+            (rows, columns), (y, x) = decoding.resolution, region.offset
             canvas = Image.new("RGB", (columns, rows), decoding.background).convert(image.mode)
             canvas.paste(image, (x, y))
             image = canvas
@@ -276,11 +277,11 @@ def _placed_bicubic(image: Image.Image, place: Placement, decoding: Decoding) ->
         return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def _on_canvas(values: np.ndarray, place: Placement, resolution: tuple[int, int], around: int) -> np.ndarray:
-    if place.size == resolution:
+def _on_canvas(values: np.ndarray, region: Placement, resolution: tuple[int, int], around: int) -> np.ndarray:
+    if region.size == resolution:
         return values
     canvas = np.full(resolution, around, values.dtype)
-    (y, x), (height, width) = place.offset, place.size
+    (y, x), (height, width) = region.offset, region.size
     canvas[y : y + height, x : x + width] = values
     return canvas
 

@@ -118,7 +118,7 @@ def test_the_second_opening_reads_the_cache(photos: Path, monkeypatch: pytest.Mo
 
 
 def test_gray_and_small_and_damaged_pictures(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("everymode.data.prepare.MOST_UNREADABLE", 0.5)
+    monkeypatch.setattr("everymode.data.row_decoding.MOST_UNREADABLE", 0.5)
     Image.fromarray(np.asarray(Image.open(photos / "a.png").convert("L"))).save(photos / "a.png")
     (photos / "c.png").write_bytes(b"nothing")
     pictures = whole_pictures(photos, 4, progress=False)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everymode.data.errors import PairError
-from everymode.data.pair_folders import pair_folders
 from everymode.data.pair_names import ENDINGS, files_by_key, match_pairs
+from everymode.data.paired_folders import pair_folders
 
 WORDS = st.text(st.sampled_from("ab.é_1"), min_size=1, max_size=4).map(lambda word: f"x{word}x")
 PATHS = st.lists(WORDS, min_size=1, max_size=3).map("/".join)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from everymode.data import check, format_report
 from everymode.data import pairs as pairs_module
 from everymode.data.dataset import Dataset
-from everymode.data.errors import DataError, NoColumnsError, PairError
+from everymode.data.errors import DataError, NoColumnsError, NoLabelsError, PairError
 from everymode.data.label_maps import edges_of
 from everymode.data.opening import open_images
 from everymode.data.paired import Paired
@@ -234,7 +235,7 @@ def test_damaged_files_are_counted_as_elsewhere(tmp_path: Path) -> None:
 def test_a_damaged_pair_is_skipped_with_both_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("everymode.data.prepare.MOST_UNREADABLE", 0.5)
+    monkeypatch.setattr("everymode.data.row_decoding.MOST_UNREADABLE", 0.5)
     root = _folder(tmp_path)
     (root / "maps" / "0.png").write_bytes(b"not a picture")
     with pytest.warns(UserWarning, match="1 of 3 images can't be read and are skipped"):
@@ -266,6 +267,8 @@ def test_wrong_folders_and_arguments_are_rejected(tmp_path: Path) -> None:
         open_pairs(images, maps, num_classes=2, progress=False)
     with pytest.raises(NoColumnsError, match="without columns"):
         open_images(root, label_column="color")
+    with pytest.raises(NoLabelsError, match="without a label per picture"):
+        open_images(root, labeled=True)
     with pytest.raises(ValueError, match="have no value_range"):
         open_images(root, value_range="0..1")
     shutil.rmtree(maps)
@@ -273,3 +276,16 @@ def test_wrong_folders_and_arguments_are_rejected(tmp_path: Path) -> None:
     _save(root / "one" / "0.png", _scene(0)[0])
     with pytest.raises(PairError, match="every pixel of every map is 255"):
         open_pairs(root / "one", maps, progress=False)
+
+
+def test_the_pictures_of_pairs_are_checked(tmp_path: Path) -> None:
+    report = check(_folder(tmp_path), progress=False)
+    assert "3 images" in format_report(report)
+
+
+def test_a_dataset_in_memory_keeps_its_pairs(tmp_path: Path) -> None:
+    dataset = open_images(_folder(tmp_path), progress=False)
+    assert open_images(dataset) is dataset
+    assert open_images(dataset, channels=1).paired is dataset.paired
+    with pytest.raises(ValueError, match=r"paired with maps or pictures at 8x12 .*omit resolution"):
+        open_images(dataset, resolution=16)

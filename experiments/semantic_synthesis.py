@@ -72,6 +72,7 @@ class SegmenterScores:
         steps: steps of that fit.
         extractor: of the Frechet distance.
         stages: number of times that a run is scored.
+        curves: scores of which the value at each stage is saved.
         least_on_reals: mean IoU on real test pictures below which the segmenter is no judge.
         most_on_others: mean IoU with other pictures' maps above which it is none.
     """
@@ -81,6 +82,7 @@ class SegmenterScores:
     steps: int = 600
     extractor: str = "lite0:64"
     stages: int = 6
+    curves: tuple[str, ...] = ("fd", "miou")
     least_on_reals: float = 0.95
     most_on_others: float = 0.30
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def train_in_stages(case: Case, seed: int, folder: Path, judge: Any) -> Outcome:
     steps. Scores of a stage are named "fd at step 50".
 
     Args:
-        judge: called with (run, data) for its scores; its `stages` is the number of stages.
+        judge: called with (run, data) for its scores; `judge.stages` is the number of stages, and `judge.curves` the
+            names of the scores that are saved of each.
 
     Raises:
         ValueError: if a schedule of the recipe depends on the number of steps.
@@ -39,10 +41,15 @@ def train_in_stages(case: Case, seed: int, folder: Path, judge: Any) -> Outcome:
         outcome = kept(folder / f"outcome-{steps}.json", play)
         if not outcome.scores:  # it diverged
             return outcome
-        curve |= {f"{name}{AT}{steps}": value for name, value in outcome.scores.items()}
+        curve |= _named(outcome, judge.curves, steps)
     outcome = train_and_judge(case, seed, folder, judge)
-    curve |= {f"{name}{AT}{recipe.steps}": value for name, value in outcome.scores.items()}
+    curve |= _named(outcome, judge.curves, recipe.steps)
     return outcome._replace(scores=outcome.scores | curve)
+
+
+def _named(outcome: Outcome, scores: Sequence[str], step: int) -> dict[str, float]:
+    """Return some scores of an outcome, by names with the step."""
+    return {f"{name}{AT}{step}": outcome.scores[name] for name in scores if name in outcome.scores}
 
 
 def curve_of(outcome: Outcome, score: str) -> dict[int, float]:

@@ -335,7 +335,8 @@ class LabelSource(nn.Module):
     needs_examples: bool = False
     """Whether a condition includes a picture or a label map, so that fakes need a real example to start from."""
     pairs: bool = False
-    """Whether each fake is the counterpart of the real example in the same row, whose augmentation it then shares."""
+    """Whether each fake is the counterpart of the real example in the same row, with whose map or picture it is paired.
+    The two are then augmented alike, and the dataset provides these conditions instead of labels."""
 
     def assign(self, batch: Batch, discriminator: nn.Module, random: Draws) -> Condition:
         """Return the condition of the real examples."""

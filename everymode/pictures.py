@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+CAPTION_HEIGHT = 22
+"""Pixels below a grid for its caption."""
+
+
 def require_finite(values: Tensor, what: str) -> Tensor:
     """Return the values if they are finite.
 
@@ -152,6 +156,7 @@ def grid(
     font: str | Path | None = None,
     scale: int | None = None,
     gap: int = 2,
+    caption: str = "",
 ) -> Image.Image:
     """Arrange images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, in a grid, row by row.
 
@@ -162,6 +167,7 @@ def grid(
         font: font file of the names; None is DejaVu Sans (Latin, Greek, Cyrillic, Arabic, Hebrew and others).
         scale: integer enlargement factor (nearest pixel); None = automatic, so that small images can be seen.
         gap: pixels between images.
+        caption: text below the images, in DejaVu Sans.
 
     Raises:
         TypeError: for images of another type.
@@ -196,7 +202,19 @@ def grid(
         for row, text in enumerate(texts[:rows]):
             middle = row * cell_height + gap + height * scale / 2
             draw.text((4, middle), text, fill=ink, font=lettering, anchor="lm")
-    return picture
+    return _captioned(picture, caption, background) if caption else picture
+
+
+def _captioned(picture: Image.Image, caption: str, background: int | tuple[int, ...]) -> Image.Image:
+    """Return the picture, with text below it."""
+    lettering = _load_font(None).drawn
+    width = max(picture.width, math.ceil(lettering.getlength(caption)) + 8)
+    taller = Image.new(picture.mode, (width, picture.height + CAPTION_HEIGHT), background)
+    taller.paste(picture, (0, 0))
+    ink = {"L": 0, "RGB": (0, 0, 0), "RGBA": (0, 0, 0, 255)}[picture.mode]
+    middle = picture.height + CAPTION_HEIGHT / 2
+    ImageDraw.Draw(taller).text((4, middle), caption, fill=ink, font=lettering, anchor="lm")
+    return taller
 
 
 def save_grid(
@@ -207,12 +225,13 @@ def save_grid(
     row_names: Sequence[str] = (),
     row_numbers: Sequence[str] | None = None,
     font: str | Path | None = None,
+    caption: str = "",
 ) -> Path:
     """Save images [N, C, H, W] in [-1, 1], or uint8 in 0 .. 255, as one picture.
 
     Args:
         columns: images per row; None = automatic, for a square grid.
-        row_names, row_numbers, font: as for `grid`.
+        row_names, row_numbers, font, caption: as for `grid`.
 
     Returns:
         The path of the picture.
@@ -224,7 +243,7 @@ def save_grid(
     columns = max(1, round(len(images) ** 0.5)) if columns is None else columns
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = {"row_names": row_names, "row_numbers": row_numbers, "font": font}
+    names = {"row_names": row_names, "row_numbers": row_numbers, "font": font, "caption": caption}
     grid(images, columns=columns, **names).save(path)
     return path
 
@@ -278,11 +297,13 @@ def save_scatter(points: Tensor, path: Path, *, labels: Tensor | None = None, me
     return save_figure(figure, path)
 
 
-def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
+def save_curves(records: list[dict[str, Any]], path: Path, *, augmented: bool = False) -> Path | None:
     """Plot all numbers of a run's log and metrics against the step, in panels by subject.
 
     Args:
         records: lines of log.jsonl and metrics.jsonl, each with "step".
+        augmented: whether the training images and samples that the discriminator scored were augmented, which the
+            legend then says of their curves. Those of the collapse watch are not.
 
     Returns:
         The path of the picture, or None if there are fewer than two steps or no numbers.
@@ -299,7 +320,7 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
     for panel, (title, names) in zip(panels, curves.items(), strict=False):
         for name in names:
             points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
-            panel.plot(*zip(*points, strict=True), label=name.split("/", 1)[-1], linewidth=1)
+            panel.plot(*zip(*points, strict=True), label=_legend(name, augmented), linewidth=1)
         panel.set_title(title, fontsize=9)
         panel.set_xlabel("generator steps", fontsize=8)
         panel.tick_params(labelsize=7)
@@ -308,6 +329,11 @@ def save_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
     for panel in panels[len(curves) :]:
         panel.set_axis_off()
     return save_figure(figure, path)
+
+
+def _legend(name: str, augmented: bool) -> str:
+    short = name.split("/", 1)[-1]
+    return f"{short} (augmented)" if augmented and name.startswith("judgment/") else short
 
 
 _REALNESS = ("judgment/real", "judgment/fake", "watch/held_out")

@@ -65,6 +65,8 @@ class Recipe:
     """Sampling frequency of each class: as in the dataset, equal, or proportional to the square root of its size."""
     value_range: Literal["0..1", "-1..1", "0..255", "0..65535"] | None = None
     """Pixel values of black and white; auto = from the values or the data type of the images."""
+    layout: Literal["NCHW", "NHWC"] | None = None
+    """Layout of arrays of images (.npy, .npz) with four axes; auto = by their shape, if it is not ambiguous."""
     label_column: str = ""
     """Column with the labels, for tables with several columns; a,b,c = several labels per image, one per column."""
     labeled_fraction: float = 1.0

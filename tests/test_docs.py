@@ -189,6 +189,29 @@ def test_a_replayed_step(extending: list[dict[str, Any]]) -> None:
     assert block["trainer"].completed == 1
 
 
+def test_complete_recipes_of_ones_own_play() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "custom_recipes.md").read_text(), flags=re.DOTALL)
+    found = {}
+    for number, block in enumerate(blocks):
+        module = types.ModuleType(f"custom_{number}")
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        exec(compile(block, f"docs/custom_recipes.md block {number}", "exec"), module.__dict__)
+        found |= recipes_in([module.__dict__])
+    assert [*found] == ["soft-hinge-32", "brightness-32", "small-networks-32"]
+    small = {"resolution": 16, "channels": 1}
+    hinged = train_two_steps(found["soft-hinge-32"].with_numbers(**small, shared_dim=8)).game
+    assert type(hinged.discriminator.head).__name__ == "ProjectionHead"
+    real, fake = torch.randn(50, 1), torch.randn(50, 1)
+    sharp = found["soft-hinge-32"].with_numbers(sharpness=200.0, num_classes=3).loss
+    costs = sharp.pieces(found["soft-hinge-32"]).adversarial.discriminator(real, fake, None, None)
+    torch.testing.assert_close(costs, hinge().discriminator(real, fake, None, None), rtol=0, atol=0.02)
+    levels = train_two_steps(found["brightness-32"].with_numbers(**small, shared_dim=8)).game.labels
+    grays = torch.tensor([-1.0, -0.4, -0.3, 0.3, 0.4, 1.0]).view(6, 1, 1, 1).expand(6, 1, 2, 2)
+    assert levels.label_unseen(grays).tolist() == [0, 0, 1, 1, 2, 2]
+    plain = train_two_steps(found["small-networks-32"].with_numbers(**small)).game
+    assert len(plain.generator.layers) == 11 and type(plain.discriminator.head).__name__ == "ClassifierHead"
+
+
 def test_clusters_in_ones_own_loop() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "clusters.md").read_text(), flags=re.DOTALL)
     discriminator = BigGANDiscriminator(

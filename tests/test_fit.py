@@ -19,8 +19,17 @@ from everymode.recipes.omni_gan import Omni
 from everymode.recipes.partition_guided import Partition
 from everymode.recipes.parts.biggan_networks import BigGAN
 from everymode.recipes.parts.given_labels import Given, NoLabels
-from everymode.recipes.parts.norms import BatchNorm, LayerNorm, Spectral
-from everymode.recipes.parts.plain_losses import Hinge, Logistic, Relativistic, Wasserstein
+from everymode.recipes.parts.norms import BatchNorm, LayerNorm, NoNorm, Orthonormal, Spectral
+from everymode.recipes.parts.picture_labels import Attributes, Maps, Pictures
+from everymode.recipes.parts.picture_terms import PictureWeights
+from everymode.recipes.parts.plain_losses import (
+    Hinge,
+    Logistic,
+    NoAdversary,
+    Relativistic,
+    RelativisticAverage,
+    Wasserstein,
+)
 from everymode.recipes.parts.small_networks import DeepDCGAN, PointNetworks
 from everymode.recipes.parts.standard_networks import Standard
 from everymode.recipes.parts.terms import Weights
@@ -28,6 +37,9 @@ from everymode.recipes.random_labels_gan import RandomLabels
 from everymode.recipes.rotnet_gan import RotationClusters
 from everymode.recipes.san_gan import SparsityAware
 from everymode.recipes.self_conditioned import Clusters
+from everymode.recipes.spade import Spade
+from everymode.recipes.stargan import StarGAN
+from everymode.recipes.super_resolution import RRDB, SRResNet
 
 PLAIN = Recipe(
     name="mine", networks=DeepDCGAN(), loss=Logistic(), labels=NoLabels(), norm=Spectral(), terms=Weights()
@@ -35,6 +47,10 @@ PLAIN = Recipe(
 """A recipe that fits, to which one thing is done at a time."""
 TOLD = replace(PLAIN, networks=BigGAN(), loss=Omni(), labels=Given(), num_classes=10)
 PLANE = replace(PLAIN, networks=PointNetworks(), channels=2)
+SPADE = replace(PLAIN, networks=Spade(), loss=Hinge(), labels=Maps())
+STARGAN = replace(SPADE, networks=StarGAN(critic_layers=3), labels=Attributes())
+SHARP = replace(SPADE, networks=SRResNet(), labels=Pictures())
+PIXEL = replace(SHARP, loss=NoAdversary(), terms=PictureWeights(pixel_weight=1.0))
 PHOTOS = DataFacts("photos", 40, (3, 32, 32), 3, (20, 15, 5), 0, "f", ("a", "b", "c"))
 
 NUMBERS = [
@@ -302,6 +318,152 @@ PARTS = [
         "accumulation to 1, or matching_weight to 0",
     ),
     (
+        "label maps, and networks of labels",
+        lambda: replace(PLAIN, labels=Maps()),
+        "these networks generate images from labels, or none, and these labels provide label maps: choose --labels "
+        "clusters, which needs no labels, or --networks spade",
+    ),
+    (
+        "pictures, and networks of labels",
+        lambda: replace(PLAIN, labels=Pictures()),
+        "these networks generate images from labels, or none, and these labels provide pictures of lower resolution: "
+        "choose --labels clusters, which needs no labels, or --networks sr-resnet or rrdb",
+    ),
+    (
+        "attributes, and networks of labels",
+        lambda: replace(TOLD, labels=Attributes()),
+        "these networks generate images from labels, or none, and these labels provide pictures with attributes",
+    ),
+    (
+        "networks of label maps, and clusters",
+        lambda: replace(SPADE, labels=Clusters()),
+        "these networks generate images from label maps, and these labels provide labels, or none: choose --labels "
+        "maps, or networks such as --networks biggan",
+    ),
+    (
+        "networks of label maps, and several generators",
+        lambda: replace(SPADE, **GENERATORS),
+        "these networks generate images from label maps, and these labels provide labels, or none: choose --labels",
+    ),
+    (
+        "networks of attributes, and none",
+        lambda: replace(STARGAN, labels=NoLabels()),
+        "these networks generate images from pictures with attributes, and these labels provide labels, or none: "
+        "choose --labels attributes, or networks such as --networks biggan",
+    ),
+    (
+        "networks of super-resolution, and label maps",
+        lambda: replace(SHARP, networks=RRDB(), labels=Maps()),
+        "these networks generate images from pictures of lower resolution, and these labels provide label maps: choose "
+        "--labels pictures, or --networks spade",
+    ),
+    (
+        "multi-hinge on score maps",
+        lambda: replace(SPADE, loss=MultiHinge()),
+        "multi-hinge doesn't work on the score maps of networks that take label maps: choose --loss hinge (or another "
+        "one on one score, without head), relativistic-average or none, or --loss omni without one_sided",
+    ),
+    (
+        "one-sided omni on score maps",
+        lambda: replace(SPADE, loss=Omni(one_sided=True)),
+        "omni-loss doesn't work on the score maps of networks that take label maps",
+    ),
+    (
+        "omni on scores of attributes",
+        lambda: replace(STARGAN, loss=Omni()),
+        "omni-loss doesn't work on the score maps of networks that take pictures with attributes: choose --loss hinge "
+        "(or another one on one score, without head), relativistic-average or none",
+    ),
+    (
+        "omni on scores of pictures",
+        lambda: replace(SHARP, loss=Omni()),
+        "omni-loss doesn't work on the score maps of networks that take pictures of lower resolution",
+    ),
+    (
+        "projection on score maps",
+        lambda: replace(SPADE, loss=Hinge(head="projection")),
+        "projection doesn't work on the score maps of networks that take label maps",
+    ),
+    (
+        "packs of images with maps",
+        lambda: replace(SPADE, networks=Spade(pack=2)),
+        "packs of 2 images can't be combined with label maps: set pack to 1",
+    ),
+    (
+        "consistency under shifts that maps don't follow",
+        lambda: replace(SPADE, terms=Weights(consistency_weight=1.0)),
+        "consistency_weight shifts images, and their label maps would stay: set consistency_weight to 0",
+    ),
+    (
+        "ada without a zero, on means",
+        lambda: replace(SHARP, loss=RelativisticAverage(), augmentation="ada"),
+        "augmentation ada needs scores where 0 means undecided, and those of the relativistic average loss have no",
+    ),
+    (
+        "means over parts of a batch",
+        lambda: replace(SHARP, loss=RelativisticAverage(), accumulation=2),
+        "the relativistic average loss compares with means over the whole batch, which accumulation divides into "
+        "micro-batches: set accumulation to 1",
+    ),
+    (
+        "crops that are no multiple of the scale",
+        lambda: replace(SHARP, resolution=30),
+        "crops of 30 pixels can't be 4 times a whole number of pixels: set resolution to a multiple of 4",
+    ),
+    (
+        "two normalizations of one critic",
+        lambda: replace(SPADE, networks=Spade(critic_spectral=True)),
+        "critic_spectral already normalizes the critic's inner convolutions: set critic_spectral to off, or norm to "
+        "none",
+    ),
+    (
+        "no adversary, and nothing to compare fakes with",
+        lambda: replace(PLAIN, loss=NoAdversary()),
+        "--loss none leaves terms that compare each fake with an image, and these networks draw fakes from noise: "
+        "choose --loss hinge, or --networks spade, stargan, sr-resnet or rrdb",
+    ),
+    (
+        "no adversary, and no terms",
+        lambda: replace(PIXEL, terms=PictureWeights()),
+        "--loss none leaves the generator without a loss: set pixel_weight, perceptual_weight or cycle_weight above 0, "
+        "or choose --loss hinge",
+    ),
+    (
+        "no adversary, and a perceptual term without network",
+        lambda: replace(PIXEL, terms=PictureWeights(perceptual_weight=1.0, perceptual="none")),
+        "--loss none leaves the generator without a loss",
+    ),
+    (
+        "no adversary, and a penalty of the discriminator",
+        lambda: replace(PIXEL, terms=PictureWeights(pixel_weight=1.0, r1_weight=1.0)),
+        "r1_weight needs a trained discriminator, and --loss none trains none: set r1_weight to 0, or choose --loss",
+    ),
+    (
+        "no adversary, and features of a discriminator",
+        lambda: replace(PIXEL, terms=PictureWeights(pixel_weight=1.0, paired_matching_weight=1.0)),
+        "paired_matching_weight needs a trained discriminator, and --loss none trains none: set",
+    ),
+    (
+        "no adversary, and a norm that is a term",
+        lambda: replace(PIXEL, norm=Orthonormal()),
+        "Orthonormal is a term of the discriminator, and --loss none trains none: set norm to none",
+    ),
+    (
+        "pairs without a pair",
+        lambda: replace(STARGAN, terms=PictureWeights(pixel_weight=1.0)),
+        "pixel_weight needs images that are paired with label maps or pictures: set pixel_weight to 0, or choose",
+    ),
+    (
+        "a cycle without attributes",
+        lambda: replace(SPADE, terms=PictureWeights(cycle_weight=1.0)),
+        "cycle_weight needs pictures with attributes: set cycle_weight to 0, or choose other labels and networks",
+    ),
+    (
+        "a divergence without an encoder",
+        lambda: replace(SPADE, terms=PictureWeights(divergence_weight=0.1)),
+        "divergence_weight needs SPADE's generator with an encoder: set latent_dim, or divergence_weight to 0",
+    ),
+    (
         "less than a row of labeled images",
         lambda: replace(TOLD, labels=Given(labeled_share=0.001)),
         "labeled_share 0.001 is less than one image of a batch of 64: set labeled_share to at least 0.0156, or to 0 "
@@ -334,6 +496,81 @@ def test_a_recipe_with_its_own_build_is_not_asked_about_parts() -> None:
 
 
 # ---- data
+
+
+def test_games_of_images_with_images_fit() -> None:
+    for loss in (Hinge(), Hinge(head="scalar"), Relativistic(), RelativisticAverage(), Omni()):
+        assert replace(SPADE, loss=loss).build().labels.pairs
+    assert replace(SPADE, augmentation="ada,flip", networks=Spade(latent_dim=8)).build().augment is not None
+    assert replace(SHARP, terms=Weights(consistency_weight=1.0)).terms.moves_pixels
+    assert PIXEL.build().objective.adversarial is None
+    assert replace(PIXEL, terms=PictureWeights(perceptual_weight=1.0, perceptual="lite0"))
+    assert replace(PIXEL, norm=NoNorm()).notes() == []
+    without_effect = replace(PIXEL, augmentation="color").notes()
+    assert without_effect == ["norm and augmentation has no effect: --loss none trains no discriminator"]
+
+
+MAPS = DataFacts("streets", 40, (3, 32, 32), 0, (), 40, "f", (), map_classes=5, has_edges=True)
+
+
+def test_images_need_the_maps_or_pictures_that_they_are_generated_from() -> None:
+    assert refused(lambda: SPADE.for_data(PHOTOS)) == (
+        "photos has no label maps, and mine generates images from them: name their folder with --maps, or a folder "
+        "with the folders images and maps"
+    )
+    assert refused(lambda: SHARP.for_data(PHOTOS)).startswith(
+        "photos is not paired with pictures of 4 times lower resolution: pass a folder of sharp pictures"
+    )
+    assert "of 4 times lower" in refused(lambda: SHARP.for_data(data(scale=2)))
+    assert SHARP.for_data(data(scale=4)) and replace(SHARP, networks=SRResNet(scale=2)).for_data(
+        data(scale=2)
+    )
+
+
+def test_classes_and_edges_of_maps_are_those_of_the_data_or_the_recipes() -> None:
+    filled = SPADE.for_data(MAPS).labels
+    assert (filled.map_classes, filled.map_edges) == (5, True)
+    assert SPADE.for_data(MAPS).labels.notes(SPADE) == [
+        "label maps of 5 classes, with the edges of instances; 255 = no class"
+    ]
+    more = replace(SPADE, labels=Maps(map_classes=7, map_edges=False)).for_data(MAPS).labels
+    assert (more.map_classes, more.map_edges) == (7, False)
+    assert refused(lambda: replace(SPADE, labels=Maps(map_classes=4)).for_data(MAPS)) == (
+        "streets has label maps with the class 4, and map_classes is 4: set map_classes to at least 5, or to auto"
+    )
+    assert "no instance maps, and map_edges is on" in refused(
+        lambda: replace(SPADE, labels=Maps(map_edges=True)).for_data(replace(MAPS, has_edges=False))
+    )
+    assert "255 means no class" in refused(lambda: Maps(map_classes=256))
+
+
+def test_attributes_must_be_given_and_nothing_else_is_proposed() -> None:
+    none = data(num_classes=0, class_counts=(), classes=(), num_unlabeled=40)
+    assert refused(lambda: STARGAN.for_data(none)) == ("mine needs labels, and the data has none: add labels")
+    blocks = data(num_classes=(3, 2), class_counts=(20, 15, 5, 20, 20), classes=())
+    assert refused(STARGAN.for_data(blocks).build) == (
+        "no image has all of its attributes, so no targets can be drawn: complete some rows of the labels"
+    )
+    known = replace(blocks, combination_counts=((0, 1, 15), (2, 0, 25)))
+    assert STARGAN.for_data(known).build().labels.sizes == (3, 2)
+    assert STARGAN.for_data(PHOTOS).build().labels.sizes == (3,)
+
+
+def test_the_network_of_a_perceptual_term_must_be_named() -> None:
+    published = replace(SHARP, terms=PictureWeights(perceptual_weight=1.0, perceptual=None))
+    sharp = data(scale=4)
+    assert refused(lambda: published.for_data(sharp)).startswith(
+        "mine has a perceptual term, whose network must be named: --perceptual vgg=FILE"
+    )
+    without = published.with_numbers(perceptual="none").for_data(sharp)
+    assert "no perceptual term (perceptual none): the published loss has one" in without.notes()
+    assert any("EfficientNet-Lite0" in note for note in published.with_numbers(perceptual="lite0").notes())
+    with pytest.raises(FileNotFoundError, match="there is no nowhere"):
+        published.with_numbers(perceptual="vgg=nowhere").for_data(sharp)
+    for wrong in ("vgg", "vgg=", "alexnet", ""):
+        assert refused(lambda wrong=wrong: published.with_numbers(perceptual=wrong)).startswith(
+            "perceptual must be"
+        )
 
 
 def data(**facts: object) -> DataFacts:
@@ -409,6 +646,7 @@ def test_an_automatic_decay_needs_labels_to_go_by() -> None:
 
 
 def test_what_a_sentence_tells_to_set_can_be_set() -> None:
-    known = {*KINDS, *TOLD.flat_numbers(), *PLAIN.flat_numbers(), "parts_per_class"}
+    known = {*KINDS, *TOLD.flat_numbers(), *PLAIN.flat_numbers(), *SPADE.flat_numbers(), "parts_per_class"}
+    known |= {*PIXEL.flat_numbers(), *STARGAN.flat_numbers()}
     told = {number for _, _, sentence in PARTS for number in re.findall(r"set (\w+) to", sentence)}
     assert {"head", "pack", "where", "accumulation", "lecam_weight"} <= told <= known

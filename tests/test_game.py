@@ -376,3 +376,194 @@ def test_label_source_passes_labels_on_by_default() -> None:
     assert source.sampling_state() == {}
     with pytest.raises(NotImplementedError, match="LabelSource can't draw"):
         source.draw(random)
+
+
+# ---- games of images with images: nested features, no adversary, no latent code, pairs
+
+
+class TwoScales(nn.Module):
+    """A discriminator with two scales, each with a tuple of feature maps."""
+
+    def forward(self, x: Tensor, condition: Condition) -> Verdict:
+        scales = (x, x[:, :, ::2, ::2])
+        features = tuple((each, each.mean(1, keepdim=True)) for each in scales)
+        return Verdict(tuple(each.mean(1, keepdim=True) for each in scales), features=features)
+
+
+def test_verdict_splits_features_of_several_scales() -> None:
+    turn = a_turn(TwoScales(), condition=None, fake_condition=None)
+    for verdict, x in ((turn.real_verdict, REAL), (turn.fake_verdict, FAKE)):
+        torch.testing.assert_close(verdict.features, TwoScales()(x, None).features)
+    rows = Verdict((REAL,), features=((REAL, LABELS), (FAKE,))).rows(slice(1, 3))
+    assert torch.equal(rows.features[0][1], torch.tensor([1, 2]))
+    assert [[len(each) for each in scale] for scale in rows.features] == [[2, 2], [2]]
+
+
+def zero(turn: Turn) -> Tensor:
+    return turn.fake.mean()
+
+
+def test_an_objective_without_an_adversary_is_the_generators_terms_alone() -> None:
+    pixel = Weighted("pixel", lambda turn: (turn.fake - turn.batch.real).square().mean(), 2.0)
+    objective = Objective(None, generator_terms=(pixel, Weighted("rare", zero, every=2)))
+    discriminator = Counting()
+    turn = a_turn(discriminator, objective=objective, generator_moves=True, step=1)
+    losses = objective.generator_losses(turn)
+    assert losses.keys() == {"pixel"}
+    torch.testing.assert_close(losses["pixel"], 2 * (FAKE - REAL).square().mean())
+    assert not discriminator.passes and objective.discriminator_parts(turn) == {}
+    with pytest.raises(ValueError, match="without an adversarial loss has no discriminator updates"):
+        objective.discriminator_losses(turn)
+
+
+def test_without_an_adversary_there_are_terms_of_the_generator_and_none_of_the_discriminator() -> None:
+    pixel = Weighted("pixel", zero)
+    with pytest.raises(ValueError, match="needs at least one term of the generator"):
+        Objective(None)
+    with pytest.raises(ValueError, match="it can't have the terms r1, r2: omit them, or add a loss"):
+        Objective(None, (Weighted("r1", r1()), Weighted("r2", r2())), (pixel,))
+
+
+@pytest.mark.parametrize("loss", [hinge(), relativistic()], ids=["hinge", "paired"])
+def test_the_adversarial_weight_is_of_the_generators_adversarial_loss_alone(loss: AdversarialLoss) -> None:
+    pixel = Weighted("pixel", zero, 3.0)
+    plain, weighted = (
+        Objective(loss, generator_terms=(pixel,), adversarial_weight=weight) for weight in (1.0, 0.25)
+    )
+    first, second = (
+        each.generator_losses(a_turn(Counting(scales=2), objective=each, generator_moves=True))
+        for each in (plain, weighted)
+    )
+    torch.testing.assert_close(second["adversarial"], 0.25 * first["adversarial"])
+    assert second["pixel"] == first["pixel"] and first["adversarial"] != 0
+    losses = [each.discriminator_losses(a_turn(Counting(), objective=each)) for each in (plain, weighted)]
+    assert losses[0] == losses[1]
+
+
+class Echo(nn.Module):
+    """A generator that returns what it is given."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+
+    def forward(self, z: Tensor | None, condition: Any, size: object = None) -> tuple[Any, ...]:
+        return z, condition, size
+
+
+@pytest.mark.parametrize("latent_dim", [0, 3])
+def test_without_a_latent_code_nothing_is_drawn(latent_dim: int) -> None:
+    game = Game(Echo(latent_dim), nn.Identity(), LabelSource(), Objective(hinge()))
+    drawn: set[str] = set()
+    z, condition, size = game.generate(Draws(0, "step 0", Rows.all(2), drawn=drawn), REAL, (4, 4))
+    assert drawn == ({"z"} if latent_dim else set())
+    assert condition is REAL and size == (4, 4)
+    assert z is None if latent_dim == 0 else z.shape == (2, 3)
+
+
+@pytest.mark.parametrize("wrong", [None, (LABELS, REAL), (LABELS,)])
+def test_conditions_of_two_forms_are_refused(wrong: Condition) -> None:
+    turn = a_turn(Counting(), condition=wrong, fake_condition=FAKE_LABELS)
+    with pytest.raises(
+        ValueError, match=r"of one type: the label source returned \w+ for reals and Tensor for"
+    ):
+        assert turn.real_verdict
+
+
+class Paired(LabelSource):
+    pairs = True
+
+
+class Turning:
+    """An augmentation that turns each image and each map to the left by a drawn number of pixels."""
+
+    def __call__(self, x: Tensor, random: Draws) -> Tensor:
+        shifts = random.integers("turn", 1000).tolist()
+        return torch.stack([torch.roll(image, shift, 2) for image, shift in zip(x, shifts, strict=True)])
+
+    def move_maps(self, maps: Tensor, random: Draws) -> Tensor:
+        return self(maps.unsqueeze(1), random).squeeze(1)
+
+
+WIDE, WIDE_FAKE = (torch.randn(ROWS, 3, 2, 50, generator=torch.Generator().manual_seed(i)) for i in (2, 3))
+MAPS = torch.arange(ROWS * 100).view(ROWS, 2, 50)
+
+
+def a_turn_of(source: LabelSource, condition: Condition, *, augment: Any = None) -> Turn:
+    augment = Turning() if augment is None else augment
+    game = Game(nn.Identity(), Counting(), source, Objective(hinge()), augment=augment)
+    random = Draws(0, "step 0", Rows.all(ROWS))
+    batch = Batch(WIDE, condition, torch.arange(ROWS))
+    return Turn(game, batch, 0, random, WIDE_FAKE, condition, generator_moves=False)
+
+
+def test_a_pair_is_augmented_alike_and_its_map_with_it() -> None:
+    turn = a_turn_of(Paired(), (MAPS, WIDE))
+    maps, picture = turn.judged_real_condition
+    fake_maps, _ = turn.judged_fake_condition
+    assert picture is WIDE, "what the discriminator does not see stays"
+    for row in range(ROWS):
+        shift = int((MAPS[row, 0] == maps[row, 0, 0]).nonzero()) * -1
+        for moved, original in (
+            (maps, MAPS),
+            (fake_maps, MAPS),
+            (turn.judged_real, WIDE),
+            (turn.judged_fake, WIDE_FAKE),
+        ):
+            assert torch.equal(moved[row], torch.roll(original[row], shift, -1))
+    assert not torch.equal(maps, MAPS)
+    joint, condition, _ = _passes(turn)[0]
+    assert torch.equal(joint, torch.cat((turn.judged_fake, turn.judged_real)))
+    assert torch.equal(condition[0], torch.cat((fake_maps, maps)))
+
+
+def _passes(turn: Turn) -> list[tuple[Tensor, Any, bool]]:
+    assert turn.real_verdict
+    return turn.game.discriminator.passes
+
+
+def test_a_single_map_moves_too_and_an_augmentation_without_moves_leaves_it() -> None:
+    moved = a_turn_of(Paired(), MAPS).judged_fake_condition
+    assert torch.equal(moved, a_turn_of(Paired(), (MAPS, WIDE)).judged_fake_condition[0])
+    assert a_turn_of(Paired(), MAPS, augment=lambda x, random: x).judged_real_condition is MAPS
+    assert a_turn_of(Paired(), None).judged_real_condition is None
+
+
+def test_images_that_are_no_pairs_are_augmented_by_draws_of_their_own() -> None:
+    turn = a_turn_of(LabelSource(), LABELS)
+    shifts = [
+        [
+            next(by for by in range(50) if torch.equal(torch.roll(x[row], by, 2), moved[row]))
+            for row in range(ROWS)
+        ]
+        for x, moved in ((WIDE, turn.judged_real), (WIDE_FAKE, turn.judged_fake))
+    ]
+    assert shifts[0] != shifts[1]
+    assert turn.judged_real_condition is LABELS and turn.judged_fake_condition is LABELS
+
+
+def test_losses_and_their_parts_get_the_moved_maps() -> None:
+    seen = []
+
+    def discriminator(real: Tensor, fake: Tensor, real_condition: Any, fake_condition: Any) -> Tensor:
+        seen.append((real_condition, fake_condition))
+        return real.mean() - fake.mean()
+
+    def generator(fake: Tensor, condition: Any) -> Tensor:
+        seen.append((condition,))
+        return fake.mean()
+
+    loss = AdversarialLoss(
+        discriminator,
+        generator,
+        lambda scores, condition: scores[:, 0],
+        parts=lambda *all: (discriminator(*all), all[0].mean()),
+    )
+    turn = a_turn_of(Paired(), MAPS)
+    Objective(loss).discriminator_losses(turn)
+    Objective(loss).discriminator_parts(turn)
+    Objective(loss).generator_losses(turn)
+    moved = turn.judged_real_condition
+    assert not torch.equal(moved, MAPS)
+    assert [len(each) for each in seen] == [2, 2, 1]
+    assert all(torch.equal(condition, moved) for each in seen for condition in each)

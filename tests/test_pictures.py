@@ -121,6 +121,34 @@ def test_row_names_make_room_at_the_left() -> None:
     assert margin.min() < 128
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_caption_is_below_the_images(channels: int) -> None:
+    images = torch.full((4, channels, 16, 16), 1.0)
+    plain, captioned = grid(images, columns=4), grid(images, columns=4, caption="with augmentation")
+    assert captioned.height > plain.height and captioned.width >= plain.width
+    pixels = np.asarray(captioned)
+    assert (pixels[: plain.height, : plain.width] == np.asarray(plain)).all()
+    assert pixels[plain.height :].min() < 128
+    long = grid(images, columns=1, caption="with an augmentation that has a long name")
+    assert (np.asarray(long)[:, -4:] == 255).all()  # it ends before the edge
+
+
+def test_the_legend_says_which_curves_are_of_augmented_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("judgment/real", "judgment/fake", "watch/held_out", "judgment/real_above_0", "discriminator/r1")
+    records = [{"step": step, **dict.fromkeys(names, 1.0)} for step in (1, 2)]
+    legends = []
+    for augmented in (False, True):
+        with monkeypatch.context() as patch:
+            patch.setattr("everymode.pictures.save_figure", lambda figure, path: legends.append(figure))
+            save_curves(records, tmp_path / "curves.png", augmented=augmented)
+    shown = [{line.get_label() for panel in figure.axes for line in panel.get_lines()} for figure in legends]
+    assert shown[0] == {"real", "fake", "held_out", "real_above_0", "r1"}
+    augmented = {"real (augmented)", "fake (augmented)", "real_above_0 (augmented)"}
+    assert shown[1] == {*augmented, "held_out", "r1"}
+
+
 def test_a_grid_needs_images() -> None:
     for wrong in (torch.zeros(0, 3, 4, 4), torch.zeros(3, 4, 4)):
         with pytest.raises(ValueError, match=r"a grid needs images \[N, C, H, W\]"):

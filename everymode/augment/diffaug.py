@@ -75,10 +75,12 @@ def moved_alike(maps: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
     """
     if maps.is_floating_point():
         return move(maps.unsqueeze(1)).squeeze(1)
+    if maps.dtype == torch.bool:
+        return move(maps.float().unsqueeze(1)).squeeze(1) > 0.5
     # Shifted by two, so that the 0 of pixels that enter is void, and -1 (unlabeled) stays. Small integers are exact.
-    planes = torch.where(maps == VOID, 0, maps + 2).float()
-    moved = move(planes.unsqueeze(1)).squeeze(1).round().to(maps.dtype)
-    return torch.where(moved == 0, VOID, moved - 2)
+    planes = torch.where(maps == VOID, 0, maps.long() + 2).float()
+    moved = move(planes.unsqueeze(1)).squeeze(1).round().long()
+    return torch.where(moved == 0, VOID, moved - 2).to(maps.dtype)
 
 
 def color(images: Tensor, random: Draws) -> Tensor:

@@ -42,6 +42,7 @@ def advice(
     label_column: str | None = None,
     fit: str = "crop",
     value_range: str | None = None,
+    layout: str | None = None,
     complete: bool = True,
     gpu: bool = True,
 ) -> str:
@@ -49,7 +50,7 @@ def advice(
 
     Args:
         report: the report of the check.
-        source, resolution, label_column, fit, value_range: the arguments of the check; the commands repeat them.
+        source, resolution, label_column, fit, value_range, layout: arguments of the check; the commands repeat them.
         complete: whether all images were checked; otherwise nothing that depends on their number is advised.
         gpu: whether this machine has a GPU; otherwise a small model is advised too.
     """
@@ -57,6 +58,7 @@ def advice(
     options = f" --data {shlex.quote(source)}"
     options += f" --label-column {shlex.quote(label_column)}" if label_column else ""
     options += f" --value-range {value_range}" if value_range else ""
+    options += f" --layout {layout}" if layout else ""
     options += "" if fit == "crop" else f" --fit {fit}"
     lines = []
     if len(report.sizes) > 1 and resolution is None:

@@ -43,6 +43,7 @@ def clusters(
     custom_recipe = None if recipe is None else find(recipe)
     from everymode.data.hiding import with_few_labels
     from everymode.data.holding_out import hold_out
+    from everymode.data.layout import has_layout
     from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.runs.resuming import check_same_data
@@ -66,6 +67,7 @@ def clusters(
         fit=run_recipe.fit,
         label_column=run_recipe.label_column or None,
         value_range=run_recipe.value_range,
+        layout=run_recipe.layout if has_layout(data or config["data"]["source"]) else None,
         progress=False,
     )
     dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)

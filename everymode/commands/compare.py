@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -46,7 +47,8 @@ def compare(
     """Compare score cards in a table, with mean and spread over seeds.
 
     Scores are ranked only among cards of the same protocol; otherwise the fields that differ are printed. Files with
-    truncation curves are ignored. The exit code is 2 if no two cards can be ranked in any metric.
+    truncation curves are ignored. The exit code is 2 if cards of several subjects are named and none can be ranked in
+    any metric. The states of one run are one subject.
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise ValueError(f"--plot names a .png file, such as scores.png, not {plot}")
@@ -63,13 +65,22 @@ def compare(
             say(f"plot: {plot_comparison(comparisons, plot)}")
     if any(each.ranks for each in comparisons):
         return Exit.DONE
-    if comparisons and all(len(each.rankings) == 1 for each in comparisons):
-        return Exit.DONE  # all cards are of one subject, so there is nothing to rank
+    if comparisons and (
+        len(_subjects(named_cards)) == 1 or all(len(each.rankings) == 1 for each in comparisons)
+    ):
+        return Exit.DONE  # there is nothing to rank
     return fail(
         "nothing could be compared: no two cards have the same protocol; evaluate them in the same way, or name the "
         "fields that may differ with --ignore",
         Exit.USAGE,
     )
+
+
+def _subjects(cards: Sequence[NamedCard]) -> set[str]:
+    """Return the identities of what the cards are of, without the step: a run is one subject at every step."""
+    identities = [named.card.subject.get("identity", {}) for named in cards]
+    plain = [{name: value for name, value in each.items() if name != "step"} for each in identities]
+    return {json.dumps(each, sort_keys=True) for each in plain}
 
 
 def _named_cards(paths: Sequence[Path], *, every: bool) -> list[NamedCard]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from everymode.commands.advice import advice
 from everymode.commands.ending import Exit, fail, say
+from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import whole_number
 from everymode.commands.value_range import ValueRange
 from everymode.resolution import parse_resolution
@@ -33,6 +34,7 @@ def check_data(
         ),
     ] = None,
     value_range: ValueRange = None,
+    layout: LayoutFlag = None,
     limit: Annotated[
         int | None,
         Parameter(help="Check a random subset of this many images (default: all).", converter=whole_number),
@@ -44,6 +46,12 @@ def check_data(
     the dataset).
     """
     size = None if resolution is None else parse_resolution(resolution)
+    settings: dict[str, Any] = {
+        "fit": fit,
+        "label_column": label_column,
+        "value_range": value_range,
+        "layout": layout,
+    }
     import torch
 
     from everymode.data import check, format_report
@@ -51,9 +59,7 @@ def check_data(
     from everymode.data.words import counted
 
     try:
-        report = check(
-            source, resolution=size, fit=fit, label_column=label_column, limit=limit, value_range=value_range
-        )
+        report = check(source, resolution=size, limit=limit, **settings)
     except FileNotFoundError as error:
         return fail(error, Exit.DATA)
     say(format_report(report))
@@ -66,15 +72,7 @@ def check_data(
             f"most {100 * MOST_UNREADABLE:g} %: repair or remove them",
             Exit.DATA,
         )
-    text = advice(
-        report,
-        source,
-        resolution=size,
-        label_column=label_column,
-        fit=fit,
-        value_range=value_range,
-        complete=limit is None or report.num_images < limit,
-        gpu=torch.cuda.is_available(),
-    )
-    say(f"\n{text}")
+    complete = limit is None or report.num_images < limit
+    gpu = torch.cuda.is_available()
+    say(f"\n{advice(report, source, resolution=size, complete=complete, gpu=gpu, **settings)}")
     return Exit.DONE

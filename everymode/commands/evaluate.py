@@ -38,8 +38,8 @@ def evaluate(
         str | None,
         Parameter(
             name=("--real", "--data"),
-            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need pictures "
-            "or label maps: test data (default: what the run held out).",
+            help="Real images, in the same forms as RUN (default: training data of the run). Of runs that need "
+            "pictures or label maps: test data (default: what the run held out).",
         ),
     ] = None,
     maps: Annotated[
@@ -101,7 +101,7 @@ def evaluations_folder(subject: str) -> Path | None:
 def card_name(card: ScoreCard) -> str:
     """Return the file name of a card: readable, and the same for the same evaluation."""
     extractor = card.protocol.get("extractor") or {}
-    words = [card.subject["label"], extractor.get("name", "points")]
+    words = [card.subject["label"], extractor.get("name") or card.protocol.get("game", "points")]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, words))).strip("-.")[:80]
     return f"{readable}-{card.key}.json"
 

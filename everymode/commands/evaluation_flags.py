@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import whole_number
 from everymode.commands.sample_flags import Reject
 from everymode.commands.value_range import ValueRange
@@ -111,6 +112,7 @@ class ProtocolFlags:
     ] = None
 
     value_range: ValueRange = None
+    layout: LayoutFlag = None
 
     segmenter: Annotated[
         str | None,
@@ -164,6 +166,7 @@ class ProtocolFlags:
             "fast",
             "resolution",
             "value_range",
+            "layout",
             "segmenter",
         )
         return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})

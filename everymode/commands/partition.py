@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from everymode.commands.ending import Exit, say
+from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import describe, number_flags, whole_number
 from everymode.commands.own_recipes import quoted
 from everymode.commands.value_range import ValueRange
@@ -59,6 +60,7 @@ def partition(
     limit: _Limit = None,
     label_column: _LabelColumn = None,
     value_range: ValueRange = None,
+    layout: LayoutFlag = None,
     paper: _Paper = False,
     seed: Annotated[int, Parameter(help="Seed of every random draw.", converter=whole_number)] = 0,
     device: Annotated[
@@ -93,6 +95,7 @@ def partition(
         limit=limit,
         label_column=label_column,
         value_range=value_range,
+        layout=layout,
         progress=not quiet,
     )
     try:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from everymode.storage.atomic import atomic_file
+
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
     from everymode.part import Conditioning
@@ -52,8 +55,10 @@ def recipe_of_generator(generator: Generator, recipe: str | None) -> Recipe:
     return recipe_of(generator.config, None if recipe is None else find(recipe))
 
 
-def picture_paths(path: Path) -> list[Path]:
+def picture_paths(path: Path, out: Path) -> list[Path]:
     """Return the image files at a path: the file itself, or those in a folder and its folders, by name.
+
+    Results of an earlier command, in a folder `out` inside the folder, are omitted.
 
     Raises:
         FileNotFoundError: if there is no such path, or no image in the folder.
@@ -65,25 +70,47 @@ def picture_paths(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"{path} does not exist: name a picture or a folder of pictures")
-    files = sorted(each for each in path.rglob("*") if each.is_file() and is_image_name(each.name))
+    results = out.expanduser().resolve()
+    omitted = results if results != path.resolve() else None
+    files = sorted(
+        each
+        for each in path.rglob("*")
+        if each.is_file() and is_image_name(each.name) and omitted not in each.resolve().parents
+    )
     if not files:
         raise FileNotFoundError(f"{path} holds no pictures: name a picture or a folder of pictures")
     return files
 
 
-def result_path(path: Path, root: Path, out: Path) -> Path:
-    """Return the path of the result for an image file: in `out`, with the same folders and name, as .png."""
-    root = root.expanduser()
-    relative = Path(path.name) if path == root else path.relative_to(root)
-    target = out / relative.with_suffix(".png")
-    if target.resolve() == path.resolve():
-        raise ValueError(f"the result would replace {path}: choose another --out")
+def result_paths(files: list[Path], root: Path, out: Path) -> dict[Path, Path]:
+    """Return the path of the result for each image file: in `out`, with the same folders and name, as .png.
+
+    Raises:
+        ValueError: if a result would replace one of the files, or that of another file.
+    """
+    root, out = root.expanduser(), out.expanduser()
+    inputs = {path.resolve() for path in files}
+    sources: dict[Path, Path] = {}
+    for path in files:
+        relative = Path(path.name) if path == root else path.relative_to(root)
+        target = out / relative.with_suffix(".png")
+        if target.resolve() in inputs:
+            raise ValueError(f"the result of {path} would replace {target}: choose another --out")
+        if target in sources:
+            raise ValueError(f"{sources[target]} and {path} would have the same result {target}: rename one")
+        sources[target] = path
+    return {path: target for target, path in sources.items()}
+
+
+def save_result(result: Image, target: Path) -> None:
+    """Write a result as PNG, atomically, with the folders that it needs."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+    with atomic_file(target) as temporary:
+        result.save(temporary, format="PNG")
 
 
-def read_picture(path: Path) -> Tensor:
-    """Return a picture [3, H, W] in [-1, 1]: turned upright, on white where it is transparent.
+def read_picture(path: Path, channels: int = 3) -> Tensor:
+    """Return a picture [channels, H, W] in [-1, 1]: turned upright, on white where it is transparent.
 
     Raises:
         ValueError: if it has too many pixels.
@@ -96,8 +123,8 @@ def read_picture(path: Path) -> Tensor:
 
     with opened_picture(path) as image:
         header = read_header(image)
-        pixels, _ = decoded(image, Decoding((header.height, header.width), 3, "crop", (255, 255, 255)))
-    return torch.from_numpy(pixels).float() / 127.5 - 1
+        pixels, _ = decoded(image, Decoding((header.height, header.width), channels, "crop", (255, 255, 255)))
+    return torch.tensor(pixels).float() / 127.5 - 1  # a copy: a gray picture is a view that can't be written
 
 
 def batches(files: list[Path], size: int) -> Iterator[list[Path]]:

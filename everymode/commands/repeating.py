@@ -23,6 +23,8 @@ class Repetition(NamedTuple):
     """Path or name of the data."""
     changed_at: tuple[int, ...]
     """Steps at which hyper-parameters of the run changed; `recipe` has the last ones."""
+    init_from: str | None = None
+    """Run or checkpoint whose networks it started from."""
 
     def arguments(self, name: str | None, numbers: dict[str, Any], path: Path) -> tuple[Any, dict[str, Any]]:
         """Return the recipe and the hyper-parameters that `train` takes.
@@ -75,8 +77,9 @@ def repetition_of(path: Path, name: str | None = None) -> Repetition:
     source = config.get("data", {}).get("source")
     if not source:
         raise ValueError(f"{path} lacks data.source, so it is damaged: copy it again from its source")
-    steps = tuple(change.get("step", 0) for change in config.get("changes") or ())
-    return Repetition(_without_facts(recipe), source, steps)
+    changes = [each for each in config.get("changes") or () if each.get("numbers") or each.get("parts")]
+    steps = tuple(change.get("step", 0) for change in changes)  # others only say that the data has moved
+    return Repetition(_without_facts(recipe), source, steps, config.get("init_from"))
 
 
 def _folder(path: Path) -> Path:
@@ -84,10 +87,12 @@ def _folder(path: Path) -> Path:
 
 
 def _without_facts(recipe: Recipe) -> Recipe:
-    """Return the recipe as it was before it met its data; a weight decay that was automatic is automatic again."""
+    """Return the recipe as it was before it met its data; what was automatic is automatic again."""
+    from everymode.augmentation_names import augmentation_notes
     from everymode.decay import decay_notes
 
-    automatic = {"discriminator_weight_decay": None} if decay_notes(recipe) else {}
+    automatic: dict[str, Any] = {"discriminator_weight_decay": None} if decay_notes(recipe) else {}
+    automatic |= {"augmentation": None} if augmentation_notes(recipe) else {}
     facts = [each for each in fields(recipe) if FROM_DATA.items() <= each.metadata.items()]
     defaults = {each.name: each.default for each in facts if each.default is not MISSING}
     return replace(recipe, **defaults, **automatic)

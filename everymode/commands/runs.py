@@ -11,13 +11,19 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from everymode.commands.best_scores import best_score
 from everymode.commands.ending import say
 from everymode.commands.own_recipes import quoted
 from everymode.machine.progress import duration
-from everymode.storage.run_folder import RunFolder, read_lines
+from everymode.storage.run_folder import RunFolder
+from everymode.storage.writing_process import is_alive
 
 BROKEN = "broken"
 """State of a run whose files can't be read."""
+NOT_RUNNING = "not running"
+"""State of a run whose process has ended without a word, such as by a kill."""
+UNKNOWN = "unknown"
+"""State of a run whose process was not recorded, or is one of another machine, which can't be asked from here."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,9 @@ class Listed:
     steps: int | None = None
     """Generator steps of the run."""
     state: str | None = None
-    """One of preparing, running, stopped, done, diverged, collapsed and broken."""
+    """One of preparing, running, stopped, done, diverged, collapsed, failed, not running, unknown and broken."""
     best: dict[str, Any] | None = None
-    """Best score: `metric`, `value` and `step`."""
+    """Best score: `metric`, `value`, `step` and, if `everymode evaluate` measured it, `card`."""
     age_seconds: float | None = None
     """Time since the run last wrote its status."""
     error: str | None = None
@@ -56,6 +62,8 @@ def list_runs(
     ] = False,
 ) -> None:
     """List the runs in a folder, the newest last: recipe, data, step, state, best score, and time since the last sign.
+
+    A run whose process was killed is "not running". The state of a run of another machine is "unknown".
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -103,13 +111,21 @@ def _listed(path: Path) -> Listed:
             data=data.get("source"),
             step=_whole(status.get("step")),
             steps=_whole(status.get("steps")),
-            state=str(status.get("state", "unknown")),
-            best=_best(folder),
+            state=_state(status),
+            best=best_score(folder),
             age_seconds=round(max(0.0, time.time() - since), 1),
         )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         return Listed(name=path.name, state=BROKEN, age_seconds=_age(path), error=reason)
+
+
+def _state(status: dict[str, Any]) -> str:
+    """Return the state of a run: the recorded one, unless it is of a process that runs no more or can't be asked."""
+    state = str(status.get("state", UNKNOWN))
+    if state not in ("preparing", "running"):
+        return state
+    return {True: state, False: NOT_RUNNING, None: UNKNOWN}[is_alive(status.get("process"))]
 
 
 def _age(path: Path) -> float | None:
@@ -121,22 +137,6 @@ def _age(path: Path) -> float | None:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _best(folder: RunFolder) -> dict[str, Any] | None:
-    """Return the score of the lowest rank: the value of the metric that selects checkpoints, or minus it."""
-    ranked = [record for record in read_lines(folder.metrics) if _finite(record.get("rank"))]
-    if not ranked:
-        return None
-    best = min(ranked, key=lambda record: record["rank"])
-    for name, value in best.items():
-        if name not in ("step", "rank") and _finite(value) and abs(value) == abs(best["rank"]):
-            return {"metric": name, "value": value, "step": _whole(best.get("step"))}
-    return None
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _table(runs: list[Listed]) -> str:
@@ -155,4 +155,5 @@ def _row(run: Listed) -> tuple[str, ...]:
     step = "" if run.step is None else f"{run.step}/{'?' if run.steps is None else run.steps}"
     best = "" if run.best is None else f"{run.best['metric']} {run.best['value']:.4g}"
     age = "" if run.age_seconds is None else duration(run.age_seconds)
-    return run.name, run.recipe or "", run.data or "", step, run.state or "", best, age
+    state = f"{UNKNOWN}, last written {age} ago" if run.state == UNKNOWN and age else run.state or ""
+    return run.name, run.recipe or "", run.data or "", step, state, best, age

@@ -62,6 +62,7 @@ def sample(
     walk.check(out, grid=grid, reject=reject)
     _check_flags(None if interpolate else out, grid, columns, font, batch_size)
     generator = load_generator(source, recipe, device)
+    generator.require_labels_only()
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
     labels = _labels_of(label, cluster, generator)

@@ -18,7 +18,7 @@ from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.commands.repeating import repetition_of
 from everymode.extractors.naming import names_code
-from everymode.part import Part
+from everymode.part import Conditioning, Part
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes import RECIPES, find
 from everymode.recipes.choosing import chosen, of_another_part, with_choices
@@ -99,14 +99,19 @@ def train(
         return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
     if resume not in (None, "auto"):
         raise ValueError("--config starts a new run, and --resume continues one: leave one of them out")
-    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers)
+    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers, settings)
     return _train(repeated, source, out, quiet, settings, numbers)
 
 
 def _repeated(
-    config: Path, recipe: str | None, data: str | None, quiet: bool, numbers: dict[str, Any]
+    config: Path,
+    recipe: str | None,
+    data: str | None,
+    quiet: bool,
+    numbers: dict[str, Any],
+    settings: dict[str, Any],
 ) -> tuple[str | Recipe, str, dict[str, Any]]:
-    """Return recipe, data and hyper-parameters for a run that repeats the one of `config`."""
+    """Return recipe, data and hyper-parameters for a run that repeats the one of `config`; `init_from` is set too."""
     repeated = repetition_of(config, recipe)
     if data is None:
         # Otherwise held-out data belongs to the recipe's default data only.
@@ -116,6 +121,10 @@ def _repeated(
         say(
             f"hyper-parameters of {config} changed at step {steps}: this run has the last ones from the start"
         )
+    if repeated.init_from is not None and settings["init_from"] is None:
+        settings["init_from"] = Path(repeated.init_from)
+        if not quiet:
+            say(f"the networks start from {repeated.init_from}, as those of {config} did")
     repeated_recipe, numbers = repeated.arguments(recipe, numbers, config)
     return repeated_recipe, data or repeated.source, numbers
 
@@ -136,7 +145,7 @@ def _train(
     try:
         run = train_run(recipe, data, out, quiet=quiet, **settings, **numbers)
     except Stopped as stopped:
-        _print_resume_command(str(stopped), stopped.folder, settings)
+        _print_resume_command(stopped.text, stopped.folder, settings)
         return Exit.STOPPED
     except (Diverged, Collapsed) as failure:
         return fail(failure, Exit.DIVERGED)
@@ -309,7 +318,19 @@ def _print_results(run: Run) -> None:
         if newest is not None:
             say(f"  {title:<16}{newest}")
     recipe = f" --recipe {recipe_file(run.folder)}" if has_own_code(run.folder) else ""
-    say(f"draw samples with: everymode sample {quoted(run.folder)}{recipe}")
+    purpose, command, rest = _USES[
+        "labels" if run.recipe.networks is None else run.recipe.networks.conditioned_on
+    ]
+    say(f"{purpose} with: everymode {command} {quoted(run.folder)}{rest}{recipe}")
+
+
+_USES: dict[Conditioning, tuple[str, str, str]] = {
+    "labels": ("draw samples", "sample", ""),
+    "maps": ("generate images from label maps", "translate", " MAPS --out images"),
+    "pictures": ("enlarge pictures", "upscale", " PICTURES --out enlarged"),
+    "attributes": ("change attributes", "translate", " PICTURES --out images"),
+}
+"""Kind of condition -> what to do with a trained generator: purpose, command, and what follows the run."""
 
 
 def _print_resume_command(message: str, folder: Path | None, settings: dict[str, Any]) -> None:

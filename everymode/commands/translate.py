@@ -15,11 +15,11 @@ from everymode.commands.picture_inputs import (
     loaded,
     picture_paths,
     recipe_of_generator,
-    result_path,
+    result_paths,
+    save_result,
 )
 from everymode.commands.translating import FromMaps, WithAttributes
 from everymode.commands.waiting import with_progress
-from everymode.storage.atomic import atomic_file
 
 if TYPE_CHECKING:
     from everymode.recipe import Recipe
@@ -63,7 +63,11 @@ def translate(
         ),
     ] = None,
     seed: Annotated[
-        int, Parameter(help="Seed of the latent code, for generators that have one.", converter=whole_number)
+        int,
+        Parameter(
+            help="Seed of the first file's latent code, for generators that have one; file i by name has seed + i.",
+            converter=whole_number,
+        ),
     ] = 0,
     batch_size: flags.BatchSize = 16,
     device: flags.Device = "cpu",
@@ -74,19 +78,25 @@ def translate(
     Results are named like the files. Files that can't be read are reported, and the others are translated.
     """
     generator = loaded(source, recipe, device, kinds=("maps", "attributes"), command="translate")
-    own_recipe = recipe_of_generator(generator, recipe)
-    files = picture_paths(pictures)
-    work = _work(generator, own_recipe, pictures, set_ or [], own or [], instances, seed)
-    done = 0
-    for paths in with_progress(batches(files, batch_size), len(files), len):
-        for path, result in work.results(paths):
-            target = result_path(path, pictures, out)
-            with atomic_file(target) as temporary:
-                result.save(temporary, format="PNG")
-            say(str(target))
-            done += 1
-    if not done:
+    files = picture_paths(pictures, out)
+    targets = result_paths(files, pictures, out)
+    seeds = dict(zip(files, range(seed, seed + len(files)), strict=True))
+    work = _work(
+        generator, recipe_of_generator(generator, recipe), pictures, set_ or [], own or [], instances, seeds
+    )
+    if not _save_all(work, targets, batch_size):
         raise ValueError(f"none of the {len(files)} files of {pictures} could be translated")
+
+
+def _save_all(work: FromMaps | WithAttributes, targets: dict[Path, Path], batch_size: int) -> int:
+    """Write the results of all files that can be read, print their paths, and return their number."""
+    done = 0
+    for paths in with_progress(batches(list(targets), batch_size), len(targets), len):
+        for path, result in work.results(paths):
+            save_result(result, targets[path])
+            say(str(targets[path]))
+            done += 1
+    return done
 
 
 def _work(
@@ -96,7 +106,7 @@ def _work(
     wanted: list[str],
     own: list[str],
     instances: Path | None,
-    seed: int,
+    seeds: dict[Path, int],
 ) -> FromMaps | WithAttributes:
     assert recipe.networks is not None
     if recipe.networks.conditioned_on == "maps":
@@ -104,7 +114,7 @@ def _work(
             raise ValueError(
                 "--set and --own are for generators of attributes: this one draws images from label maps"
             )
-        return FromMaps(generator, recipe, pictures, instances, seed)
+        return FromMaps(generator, recipe, pictures, instances, seeds)
     if instances is not None:
         raise ValueError(
             "--instances is for generators of label maps: this one changes attributes of pictures"

@@ -28,14 +28,14 @@ class FromMaps:
         recipe: its recipe.
         root: file or folder of the label maps.
         instances: file or folder of instance maps of the same names; None if the generator takes no edges.
-        seed: seed of the latent codes, if the generator has any.
+        seeds: seed of each file's latent code, used if the generator has any.
 
     Raises:
         ValueError: if the generator takes edges and there are no instance maps, or the other way round.
     """
 
     def __init__(
-        self, generator: Generator, recipe: Recipe, root: Path, instances: Path | None, seed: int
+        self, generator: Generator, recipe: Recipe, root: Path, instances: Path | None, seeds: dict[Path, int]
     ) -> None:
         takes_edges = bool(getattr(recipe.labels, "map_edges", False))
         if takes_edges and instances is None:
@@ -44,13 +44,9 @@ class FromMaps:
             )
         if not takes_edges and instances is not None:
             raise ValueError("this generator was trained without instance maps: omit --instances")
-        self.generator, self.recipe, self.root, self.instances, self.seed = (
-            generator,
-            recipe,
-            root.expanduser(),
-            instances,
-            seed,
-        )
+        self.generator, self.recipe, self.seeds = generator, recipe, seeds
+        self.root = root.expanduser()
+        self.instances = None if instances is None else instances.expanduser()
 
     def results(self, paths: Sequence[Path]) -> Results:
         """Yield the files that can be read, each with its image."""
@@ -65,18 +61,27 @@ class FromMaps:
         condition: Any = maps
         if self.instances is not None:
             condition = (maps, torch.stack([edges for _, (_, edges) in items if edges is not None]))
-        images = self.generator.translate(condition, seed=self.seed, batch_size=len(items))
+        images = self.generator.translate(
+            condition, seed=[self.seeds[path] for path, _ in items], batch_size=len(items)
+        )
         for (path, _), image in zip(items, images, strict=True):
             yield path, to_pil(image)
 
     def _read(self, path: Path) -> tuple[Tensor, Tensor | None]:
         import torch
 
+        from everymode.condition import VOID
         from everymode.data.label_maps import edges_of, placed_nearest, placement, read_instances, read_map
         from everymode.data.picture_files import opened_picture
 
         with opened_picture(path) as image:
             values = read_map(image, str(path))
+        known = getattr(self.recipe.labels, "map_classes", None) or VOID
+        if ((values >= known) & (values != VOID)).any():
+            raise ValueError(
+                f"its class {values[values != VOID].max()} is unknown: the generator was trained on the classes 0 to "
+                f"{known - 1}, and {VOID} (no class)"
+            )
         where = placement((values.shape[0], values.shape[1]), self.recipe.size, self.recipe.fit)
         map_ = torch.from_numpy(placed_nearest(values, where)).long()
         if self.instances is None:
@@ -152,7 +157,7 @@ class WithAttributes:
         decoding = Decoding(recipe.size, recipe.channels, recipe.fit, (255, 255, 255))
         with opened_picture(path) as image:
             pixels, _ = decoded(image, decoding)
-        return torch.from_numpy(pixels).float() / 127.5 - 1
+        return torch.tensor(pixels).float() / 127.5 - 1
 
     def _chosen(self, text: str) -> tuple[int, int]:
         """Return block and value of text such as "color=red", "2=red" (second label) or "red"."""
@@ -184,7 +189,10 @@ def read_or_report(path: Path, read: Callable[[Path], Read]) -> Read | None:
         return read(path)
     except (OSError, ValueError, SyntaxError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        say(f"{path} is left out: {reason.removeprefix(f'{path}: ')}")
+        reason = reason.removeprefix(f"{path}: ")
+        if reason.startswith(f"{path} "):
+            reason = "it" + reason.removeprefix(str(path))
+        say(f"{path} is left out: {reason}")
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +17,11 @@ from everymode.commands.picture_inputs import (
     picture_paths,
     read_picture,
     recipe_of_generator,
-    result_path,
+    result_paths,
+    save_result,
 )
 from everymode.commands.translating import read_or_report
 from everymode.commands.waiting import with_progress
-from everymode.storage.atomic import atomic_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +50,8 @@ def upscale(
         int | None,
         Parameter(
             help="Pixels of the small picture by which tiles overlap (default: the network's receptive radius, with "
-            f"which tiles don't change the result; {OVERLAP} if it is larger than a tile allows).",
+            f"which tiles don't change the result; if it is larger than a tile allows, {OVERLAP} or a quarter of a "
+            "smaller tile).",
             converter=whole_number,
         ),
     ] = None,
@@ -64,16 +66,18 @@ def upscale(
     from everymode.sampling.tiling import enlarged
 
     generator = loaded(source, recipe, device, kinds=("pictures",), command="upscale")
-    networks = recipe_of_generator(generator, recipe).networks
+    own_recipe = recipe_of_generator(generator, recipe)
+    networks, channels = own_recipe.networks, own_recipe.channels
     assert networks is not None
     network, scale = generator.network, networks.magnification
     field = getattr(network, "receptive_radius", None)
     exact = isinstance(field, int) and 2 * field < tile
-    margin = overlap if overlap is not None else field if exact else OVERLAP
+    margin = overlap if overlap is not None else field if exact else min(OVERLAP, tile // 4)
     assert isinstance(margin, int)
-    files = picture_paths(pictures)
-    compared = None
-    for path, picture in with_progress(_read(files), len(files), lambda piece: 1):
+    files = picture_paths(pictures, out)
+    targets = result_paths(files, pictures, out)
+    compared, done = None, 0
+    for path, picture in with_progress(_read(files, channels), len(files), lambda piece: 1):
         if picture is None:
             continue
         tiled = max(picture.shape[1:]) > tile
@@ -84,10 +88,11 @@ def upscale(
                 f"{compared * 127.5:.2f} of 255 levels (overlap {margin})"
             )
         result = to_pil(enlarged(network, picture, scale=scale, tile=tile, overlap=margin))
-        target = result_path(path, pictures, out)
-        with atomic_file(target) as temporary:
-            result.save(temporary, format="PNG")
-        say(f"{target} ({result.width}x{result.height})")
+        save_result(result, targets[path])
+        say(f"{targets[path]} ({result.width}x{result.height})")
+        done += 1
+    if not done:
+        raise ValueError(f"none of the {len(files)} files of {pictures} could be enlarged")
 
 
 def seam_difference(network: nn.Module, picture: Tensor, *, scale: int, tile: int, overlap: int) -> float:
@@ -106,7 +111,7 @@ def seam_difference(network: nn.Module, picture: Tensor, *, scale: int, tile: in
     return float((tiled - together)[:, :, near].abs().max())
 
 
-def _read(files: list[Path]) -> Iterator[tuple[Path, Tensor | None]]:
-    """Yield each file with its picture [3, h, w] in [-1, 1], or None if it can't be read."""
+def _read(files: list[Path], channels: int) -> Iterator[tuple[Path, Tensor | None]]:
+    """Yield each file with its picture [channels, h, w] in [-1, 1], or None if it can't be read."""
     for path in files:
-        yield path, read_or_report(path, read_picture)
+        yield path, read_or_report(path, partial(read_picture, channels=channels))

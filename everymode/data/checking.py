@@ -25,6 +25,7 @@ from everymode.data.decode import (
     turn_of,
 )
 from everymode.data.large_images import room_for
+from everymode.data.layout import Layout, require_layout
 from everymode.data.opening import STACKED, image_size, open_images, open_source, pairs_at, require_limit
 from everymode.data.parallel import in_order
 from everymode.data.row_decoding import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
@@ -118,6 +119,7 @@ def check(
     fit: Literal["crop", "pad", "stretch"] = "crop",
     limit: int | None = None,
     value_range: str | None = None,
+    layout: Layout | None = None,
     progress: bool = True,
     workers: int | None = None,
 ) -> CheckReport:
@@ -126,7 +128,7 @@ def check(
     Args:
         path: path or name that `open_images` accepts; of pictures with label maps, the pictures are checked.
         resolution, fit: as in `open_images`, to count the images that would be enlarged by more than a factor of 2.
-        label_column, limit, value_range, progress, workers: as in `open_images`.
+        label_column, limit, value_range, layout, progress, workers: as in `open_images`.
 
     Returns:
         The report; `format_report` renders it as text.
@@ -141,12 +143,14 @@ def check(
         raise ValueError(f'fit is "{fit}"; choose one of {", ".join(FITS)}')
     require_limit(limit)
     require_range(value_range)
+    require_layout(layout)
     if str(path).startswith(STACKED):
         opened: Source | Dataset = open_images(
             path,
             resolution=target,
             label_column=label_column,
             value_range=value_range,
+            layout=layout,
             progress=progress,
             workers=workers,
         )
@@ -157,6 +161,7 @@ def check(
             resolution=None,
             label_column=label_column,
             value_range=value_range,
+            layout=layout,
         )
     if isinstance(opened, Dataset):
         if limit is not None and limit < len(opened):
@@ -288,7 +293,10 @@ def format_report(report: CheckReport, *, most: int = 10) -> str:
         pairs = sorted(zip(report.classes, report.class_counts, strict=True), key=lambda pair: -pair[1])
         lines.append("classes: " + listed([f"{name} {count:,}" for name, count in pairs], most))
         smallest, count = min(pairs, key=lambda pair: pair[1])
-        lines.append(f'smallest class: "{smallest}" with {count:,}')
+        if len(pairs) > 1 and count == pairs[0][1]:
+            lines.append(f"each class has {count:,}")
+        else:
+            lines.append(f'smallest class: "{smallest}" with {count:,}')
     lines.append(f"unlabeled: {report.num_unlabeled:,}")
     if report.sizes:
         lines.append(

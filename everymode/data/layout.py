@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
 from everymode.data.errors import DataError
 
-__all__ = ["CHANNELS", "Layout", "channels_first", "require_layout"]
+__all__ = ["CHANNELS", "Layout", "channels_first", "has_layout", "require_layout"]
 
 Layout = Literal["NCHW", "NHWC"]
 CHANNELS = (1, 3, 4)
+ARRAYS = (".npz", ".npy")
+"""Endings of files of arrays."""
 
 
 def require_layout(layout: str | None) -> None:
@@ -22,6 +25,11 @@ def require_layout(layout: str | None) -> None:
     """
     if layout is not None and layout not in get_args(Layout):
         raise ValueError(f'layout is {layout!r}; choose "NCHW", "NHWC" or None')
+
+
+def has_layout(path_or_name: str | Path) -> bool:
+    """Return whether a path is one of a file of arrays, for which a layout can be set."""
+    return Path(path_or_name).suffix.lower() in ARRAYS
 
 
 def channels_first(images: np.ndarray, where: str, layout: Layout | None = None) -> np.ndarray:
@@ -43,7 +51,7 @@ def channels_first(images: np.ndarray, where: str, layout: Layout | None = None)
         if layout is None and first and last:
             raise DataError(
                 f"{where} has shape {shape}, which is ambiguous: the channels may be axis 1 or axis 3; set "
-                f'layout="NCHW" or layout="NHWC"'
+                'layout="NCHW" or layout="NHWC" (--layout)'
                 + (", or save gray images as [N, H, W]" if 1 in shape else "")
             )
         if first and layout != "NHWC":

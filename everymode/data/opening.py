@@ -21,7 +21,7 @@ from everymode.data.folder import folder_source
 from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
 from everymode.data.label_columns import label_columns
-from everymode.data.layout import Layout, require_layout
+from everymode.data.layout import ARRAYS, Layout, has_layout, require_layout
 from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
 from everymode.data.paired_folders import PairFolders, pair_folders
 from everymode.data.pairs import open_pairs
@@ -39,7 +39,6 @@ from everymode.resolution import AskedResolution
 __all__ = ["image_size", "open_images", "open_source", "pairs_at", "require_limit"]
 
 STACKED = "stacked:"
-ARRAYS = (".npz", ".npy")
 PARQUET = (".parquet", ".pq")
 PathOrName = str | Path
 
@@ -197,7 +196,7 @@ def open_source(
             f"give the path or the name of a dataset, not {type(path_or_name).__name__}; only "
             "open_images opens data in memory"
         )
-    if layout is not None and Path(path_or_name).suffix.lower() not in ARRAYS:
+    if layout is not None and not has_layout(path_or_name):
         raise ValueError(f"{path_or_name} is not an array (.npy or .npz), so it has no layout; omit layout")
     if isinstance(path_or_name, str) and (parsed := parse_name(path_or_name)) is not None:
         if Path(path_or_name).exists():

@@ -88,8 +88,8 @@ class PixelCounts:
         """
         if activations.ndim != 4 or activations.shape[1] != self._units or maps.ndim not in (3, 4):
             raise ValueError(
-                f"activations have shape {list(activations.shape)} and maps {list(maps.shape)}; [B, {self._units}, h, w] "
-                "and [B, H, W] or [B, C, H, W] are needed"
+                f"activations have shape {list(activations.shape)} and maps {list(maps.shape)}; "
+                f"[B, {self._units}, h, w] and [B, H, W] or [B, C, H, W] are needed"
             )
         if len(activations) != len(maps) or maps.is_floating_point():
             raise ValueError(

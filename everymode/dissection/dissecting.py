@@ -181,8 +181,8 @@ def dissect(
         num_labels: number of labels. Default: the segmenter's `num_classes`.
         none: index that is no label, such as the ground. Default: the segmenter's `ground` if it has one.
         tails: tails of the curve.
-        positions: levels come from a random sample of so many positions if a layer has more over all images; None:
-            always from all.
+        positions: largest number of positions that levels come from; if a layer has more over all images, a random
+            sample of this size is taken. None: always all.
         draw: latent codes and conditions of a batch. Default: standard normal codes, all classes equally often.
         batch: images per pass; it does not change the result.
         seed: seed of the images and of the sample of positions.
@@ -276,7 +276,11 @@ def _result(
     curve = {tail: int((best[1 + i] > options.iou).sum()) for i, tail in enumerate(options.tails)}
     iou, quality, level = all_iou[0], None, levels[0]
     if options.rule == "iqr":
-        selected = selected_levels(selecting, levels)
+        candidates = levels.clone()
+        candidates[
+            : 1 + len(options.tails)
+        ] = -1.0  # these serve the IoU rule and the curve; only levels above 0 qualify
+        selected = selected_levels(selecting, candidates)
         index = selected.number.clamp(min=0)[None]
         none = selected.number < 0
         iou = all_iou.gather(0, index)[0].masked_fill(none, 0.0)

@@ -29,7 +29,7 @@ def unit_levels(
         activations: [N, U, ...] of N images and U units.
         tail: share of the activations above the level, 0 .. 1, or several of them.
         positions: if there are more positions than this over all images, the quantile is that of a random sample of
-            so many positions, the same for all units. Default: all positions, exact.
+            this size, the same for all units. Default: all positions, exact.
         seed: seed of that sample.
 
     Returns:
@@ -49,7 +49,7 @@ def unit_levels(
 
 
 class LevelSample:
-    """Activations of one layer, of all positions or of a random sample, which does not depend on how images are batched.
+    """Activations of one layer, of all positions or of a random sample, independent of how images are batched.
 
     Args:
         positions: largest number of positions that are kept; None keeps all.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
-from everymode.evaluation.attribute_judges import AttributeTally, attribute_judges
+from everymode.evaluation.attribute_judges import AttributeTally, train_attribute_judges
 from everymode.evaluation.cards import environment, protocol_of, subject_of, times_of
 from everymode.evaluation.image_scores import cached_reference, chosen_extractor, progress_bar
 from everymode.evaluation.picture_sides import PictureSides, first_rows
@@ -134,15 +134,19 @@ def attribute_card(
     test = first_rows(test, protocol.num, FAST_IMAGES)
     own = aligned_labels(test, attributes)
     known = aligned_labels(training, attributes)
-    judges = attribute_judges(
-        training,
-        known,
-        attributes.values,
-        attributes.titles,
-        settings=settings,
-        device=device,
-        cache_dir=cache_dir,
-    )
+    settings = settings or ClassifierSettings()
+    total = settings.steps * len(attributes.titles)
+    with progress_bar("steps of the classifiers", total, verbose, unit="step") as progress:
+        judges = train_attribute_judges(
+            training,
+            known,
+            attributes.values,
+            attributes.titles,
+            settings=settings,
+            device=device,
+            cache_dir=cache_dir,
+            progress=progress,
+        )
     tally = AttributeTally(judges, attributes.exclusive, device=device)
     reals = first_rows(training, protocol.num_real, protocol.max_features)
     reference = cached_reference(
@@ -313,7 +317,10 @@ def _card(
         batches=lambda: iter(()),
         labels=np.full(num, -1, np.int64),
         classes=(),
-        facts=generator_facts(opened.generator, num=num, seed=sides.seed, ema=opened.ema, step=opened.step),
+        facts={
+            **generator_facts(opened.generator, num=num, seed=sides.seed, ema=opened.ema, step=opened.step),
+            "test_data": sides.real_source,
+        },
         take=lambda rows: torch.empty(0),
     )
     return ScoreCard(

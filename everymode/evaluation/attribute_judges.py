@@ -19,7 +19,7 @@ from everymode.evaluation.scoring import Measured
 from everymode.extractors.classifier_training import ClassifierSettings
 from everymode.extractors.classifiers import Classifier, predicted_labels, train_classifier
 
-__all__ = ["AttributeJudge", "AttributeTally", "attribute_judges"]
+__all__ = ["AttributeJudge", "AttributeTally", "train_attribute_judges"]
 
 GOOD = 0.9
 """Accuracy on real test pictures below which a warning says that a classifier is no good judge."""
@@ -41,7 +41,7 @@ class AttributeJudge(NamedTuple):
     classifier: Classifier
 
 
-def attribute_judges(
+def train_attribute_judges(
     data: Dataset,
     labels: np.ndarray,
     blocks: Sequence[Sequence[str]],
@@ -50,7 +50,7 @@ def attribute_judges(
     settings: ClassifierSettings | None = None,
     device: torch.device | str = "cpu",
     cache_dir: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[AttributeJudge]:
     """Train a classifier for each label block of real images, or load them if the same training is cached.
 
@@ -59,29 +59,31 @@ def attribute_judges(
         labels: their labels, int64 [N, blocks]; -1 = missing.
         blocks: names of the values of each block.
         titles: name of each block.
-        settings, device, cache_dir, progress: as for `train_classifier`.
+        settings, device, cache_dir: as for `train_classifier`.
+        progress: called with the number of finished steps of all trainings.
 
     Raises:
         ValueError: if a block has fewer than two values among the images.
     """
-    return [
-        AttributeJudge(
-            block,
-            title,
-            tuple(values),
-            train_classifier(
-                data.images,
-                labels[:, block],
-                name=f"classifier-{title}",
-                num_classes=len(values),
-                settings=settings,
-                cache_dir=cache_dir,
-                device=device,
-                progress=progress,
-            ),
+    judges = []
+    for block, (title, values) in enumerate(zip(titles, blocks, strict=True)):
+
+        def report(done: int, total: int, *, before: int = block) -> None:
+            if progress is not None:
+                progress(before * total + done)
+
+        classifier = train_classifier(
+            data.images,
+            labels[:, block],
+            name=f"classifier-{title}",
+            num_classes=len(values),
+            settings=settings,
+            cache_dir=cache_dir,
+            device=device,
+            progress=report,
         )
-        for block, (title, values) in enumerate(zip(titles, blocks, strict=True))
-    ]
+        judges.append(AttributeJudge(block, title, tuple(values), classifier))
+    return judges
 
 
 class AttributeTally:

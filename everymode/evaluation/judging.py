@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from everymode.data.dataset import Dataset
+from everymode.data.layout import Layout
 from everymode.data.opening import image_size
 from everymode.evaluation.cards import environment
 from everymode.evaluation.image_scores import (
@@ -142,6 +143,7 @@ def prepare_reference(
     resolution: int | str | Sequence[int] | None = None,
     fit: str = "crop",
     value_range: str | None = None,
+    layout: Layout | None = None,
     device: torch.device | str = "cpu",
     cache_dir: str | Path | None = None,
     verbose: bool = False,
@@ -151,7 +153,7 @@ def prepare_reference(
     Args:
         real: a path or name for `open_images`, or a `Dataset`.
         num: number of real images, a random subset with a fixed seed. Default: all (fast: 10,000).
-        fit, value_range: as for `open_images`.
+        fit, value_range, layout: as for `open_images`.
         device: device of the extractor.
         extractor, layer, max_features, fast, resolution: as in `Protocol`.
         cache_dir, verbose: as in `evaluate`.
@@ -164,7 +166,7 @@ def prepare_reference(
     """
     torch_device = checked_device(device)
     size = image_size(resolution)
-    dataset = open_data(real, resolution=size, fit=fit, value_range=value_range)
+    dataset = open_data(real, resolution=size, fit=fit, value_range=value_range, layout=layout)
     if num is None and fast:
         num = min(REPORT_IMAGES, len(dataset))
     images = images_of_dataset(dataset, num=num)

@@ -113,7 +113,13 @@ def memorization(
     gap = None
     held_out = sides.held_out if held_out is None else held_out
     if held_out is not None:
-        dataset = open_data(held_out, resolution=sides.size, fit=sides.fit, value_range=sides.value_range)
+        dataset = open_data(
+            held_out,
+            resolution=sides.size,
+            fit=sides.fit,
+            value_range=sides.value_range,
+            layout=sides.layout,
+        )
         held_out_reference = cached_reference(
             images_of_dataset(dataset),
             reference.extractor,

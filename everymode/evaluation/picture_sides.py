@@ -89,9 +89,9 @@ class PictureSides:
 
     @property
     def on_training(self) -> bool:
-        """Whether test data are neither named nor held out."""
+        """Whether test data are neither named nor held out. Of complete pictures no part can be held out."""
         no_others = self.real is None and self.test_source == self.training_source
-        return no_others and not held_out_fraction(self.recipe.held_out)
+        return no_others and (self.kind == "pictures" or not held_out_fraction(self.recipe.held_out))
 
     @property
     def warnings(self) -> list[str]:
@@ -137,7 +137,7 @@ class PictureSides:
             instances = getattr(labels, "instances", "") or None
         if maps is not None:
             if not isinstance(source, str | Path):
-                raise ValueError("label maps in a folder of their own belong to images in a folder")
+                raise ValueError("label maps in a separate folder belong to images in a folder")
             return open_pairs(source, maps, instances=instances, resolution=recipe.size, fit=recipe.fit)
         return open_images(
             source,
@@ -177,7 +177,7 @@ def picture_sides(
     if (maps is not None or instances is not None) and sides.kind != "maps":
         raise ValueError("this generator takes no label maps: omit --maps and --instances")
     if instances is not None and maps is None:
-        raise ValueError("instance maps belong to label maps in a folder of their own: name it with --maps")
+        raise ValueError("instance maps belong to label maps in a separate folder: name that with --maps")
     return sides
 
 
@@ -185,7 +185,7 @@ def first_rows(data: Dataset, num: int | None, most: int) -> Dataset:
     """Return `num` rows of a dataset, a fixed random subset; None = all, but at most `most`.
 
     Raises:
-        ValueError: if there are not so many rows.
+        ValueError: if there are fewer than `num` rows, or `num` is below 2.
     """
     total = len(data)
     if num is not None and not 2 <= num <= total:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from everymode.data.layout import Layout
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.scoring import QUICK_METRICS, chosen_metrics
 from everymode.evaluation.segmenter_judges import Segmenter
@@ -37,6 +38,8 @@ class Protocol:
         resolution: resolution of images on disk. Default: that of the generator, if there is one.
         value_range: pixel values of black and white in images on disk, on both sides, as for `open_images`. Default:
             those that the run was trained with.
+        layout: layout of arrays on disk (.npy, .npz), on each side that is one, as for `open_images`. Default: that
+            with which the run was trained.
         segmenter: segmenter that scores images generated from label maps, as for `find_segmenter`. Default: "fitted".
             Other generators have none.
     """
@@ -52,6 +55,7 @@ class Protocol:
     fast: bool = False
     resolution: int | str | Sequence[int] | None = None
     value_range: str | None = None
+    layout: Layout | None = None
     segmenter: str | Path | Segmenter | None = None
 
     @property

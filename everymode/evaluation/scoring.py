@@ -271,12 +271,16 @@ def _of_stored(
 
 def _warnings(pair: Pair, metrics: Mapping[str, Measured]) -> list[str]:
     warnings = []
-    for side, statistics in (("real", pair.real), ("fake", pair.fake)):
-        if statistics.count <= statistics.width and any(each.metric == "fd" for each in metrics.values()):
-            warnings.append(
-                f"{statistics.count} {side} images for {statistics.width} features: the covariance is singular and fd "
-                "is far above its value at large N; trust kd"
-            )
+    sides = (("real", pair.real), ("fake", pair.fake))
+    few = {side: each for side, each in sides if each.count <= each.width}
+    if few and any(each.metric == "fd" for each in metrics.values()):
+        counts = " and ".join(f"{statistics.count} {side}" for side, statistics in few.items())
+        plural = "covariances are" if len(few) > 1 else "covariance is"
+        warnings.append(
+            f"{counts} images for {pair.real.width} features: the {plural} singular and fd is far above its value at "
+            "large N; trust kd"
+        )
+    for side, statistics in sides:
         if not statistics.is_whole and any(each.metric != "fd" for each in metrics.values()):
             warnings.append(
                 f"all metrics except fd use a random subset of {len(statistics.rows)} of {statistics.count} {side} "

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError
@@ -195,15 +195,16 @@ def _network(tensors: dict[str, Tensor]) -> FittedSegmenter:
 
 def _custom(file: Path, attribute: str) -> SegmenterJudge:
     module = run_python_file(file, f"everymode_own_{file.stem}")
-    function: Any = getattr(module, attribute, None)
+    function = getattr(module, attribute, None)
     if not callable(function) or isinstance(function, type):
         raise ValueError(
             f"{file} has no function {attribute}: define {attribute}(images), from images [B, C, H, W] in [-1, 1] to "
             "integers [B, H, W]"
         )
-    facts = segmenter_facts(function)
+    segment = cast("Segmenter", function)
+    facts = segmenter_facts(segment)
     source = hashlib.sha256(file.read_bytes()).hexdigest()
-    return SegmenterJudge(function, file.stem, facts.weights_hash or source, {"source_hash": source})
+    return SegmenterJudge(segment, file.stem, facts.weights_hash or source, {"source_hash": source})
 
 
 def _pictures_and_maps(data: Dataset) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import torch
 
 from everymode.data.dataset import Dataset
 from everymode.data.holding_out import hold_out
+from everymode.data.layout import Layout, has_layout
 from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
@@ -72,7 +73,7 @@ class Sides:
         fake, real: a generator or a dataset.
         sampling: sampling of generators; its seed also selects the subset of generated images on disk.
         fake_source, real_source: user-provided names of the sides.
-        size, fit, value_range: options with which images on disk were opened; None means the images' own.
+        size, fit, value_range, layout: options with which images on disk were opened; None means the images' own.
         held_out: images of the training data that the evaluated run held out; None if it held out none, or `real` was
             named.
     """
@@ -85,6 +86,7 @@ class Sides:
     size: tuple[int, int] | None
     fit: str
     value_range: str | None = None
+    layout: Layout | None = None
     held_out: Dataset | None = None
 
     def require_generator(self) -> Generator:
@@ -172,7 +174,14 @@ def open_sides(
     opened = (fake_side, real_side)
     generators = [each for each in opened if isinstance(each, Opened)]
     size = image_size(protocol.resolution)
-    fit, label_column, value_range = "crop", "", protocol.value_range
+    fit, label_column, value_range, layout = "crop", "", protocol.value_range, protocol.layout
+    _require_arrays(opened, layout)
+    for each in generators:
+        if each.generator.labels.needs_examples:
+            raise ValueError(
+                "truncation curves, nearest images and comparisons of two generators need images that are drawn from "
+                "seeds alone, and this generator draws from label maps or pictures: evaluate it by itself, on test data"
+            )
     if generators:
         shape = generators[0].generator.sample(1).shape
         if len(shape) == 4 and size is None:
@@ -180,15 +189,23 @@ def open_sides(
         numbers = recipe_numbers(generators[0].generator)
         fit, label_column = numbers.get("fit", "crop"), numbers.get("label_column", "")
         value_range = value_range or numbers.get("value_range") or None
+        layout = layout or numbers.get("layout") or None
+    options = {"fit": fit, "value_range": value_range, "layout": layout}
     sides = [
         each
         if isinstance(each, Opened)
-        else open_data(each, resolution=size, fit=fit, label_column=label_column, value_range=value_range)
+        else open_data(each, resolution=size, label_column=label_column, **options)
         for each in opened
     ]
     sampling = protocol.sampling or Sampling()
-    opened_sides = Sides(sides[0], sides[1], sampling, _label(fake), _label(real), size, fit, value_range)
+    opened_sides = Sides(sides[0], sides[1], sampling, _label(fake), _label(real), size, **options)
     return _without_held_out(opened_sides) if named is None else opened_sides
+
+
+def _require_arrays(sides: tuple[object, ...], layout: str | None) -> None:
+    """Raise ValueError if a layout is set and no side is a file of arrays."""
+    if layout is not None and not any(isinstance(each, str | Path) and has_layout(each) for each in sides):
+        raise ValueError(f"layout is {layout}, but no side is a file of arrays (.npy or .npz); omit layout")
 
 
 def is_generator(path: str | Path) -> bool:
@@ -236,18 +253,22 @@ def open_data(
     fit: str = "crop",
     label_column: str = "",
     value_range: str | None = None,
+    layout: Layout | None = None,
 ) -> Dataset:
     """Open a dataset of images by path or name, or from objects in memory (see `open_images`).
 
     Args:
         source: path or name; a `Dataset` is returned unchanged.
         resolution, fit, value_range: as for `open_images`.
+        layout: as for `open_images`; ignored for all but files of arrays.
         label_column: column of the labels that a generator was trained with; data without this column have their
             default labels.
     """
     if isinstance(source, Dataset):
         return source
     options: dict[str, Any] = {"resolution": resolution, "fit": fit, "value_range": value_range}
+    if isinstance(source, str | Path) and has_layout(source):
+        options["layout"] = layout
     if label_column:
         with suppress(ValueError):
             return open_images(source, label_column=label_column, **options)

@@ -68,8 +68,8 @@ def images_of_dataset(
     warnings = []
     if dataset.jpegs:
         warnings.append(
-            f"{dataset.name} holds JPEG files ({dataset.jpegs}): their compression changes the metrics; store "
-            "generated images as PNG"
+            f"{dataset.name} holds JPEG files ({dataset.jpegs}): their compression changes the metrics; compare only "
+            "scores against the same files, and store generated images as PNG"
         )
     # The notes of opened data include skipped files; those of datasets made in memory don't.
     warnings += [note if dataset.name in note else f"{dataset.name}: {note}" for note in dataset.notes]

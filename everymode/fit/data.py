@@ -59,20 +59,26 @@ def check_data(recipe: Recipe, facts: DataFacts | None = None) -> None:
     require_two_labels(recipe)
 
 
+def _or_others(recipe: Recipe) -> str:
+    """Return the end of a sentence that names labels which the data needn't have, if the networks take any."""
+    attributes = recipe.networks is not None and recipe.networks.conditioned_on != "labels"
+    return "" if attributes else f", or choose {MORE_LABELS}"
+
+
 def _check_given(recipe: Recipe, facts: DataFacts | None) -> None:
     """Check labels that come with the data: there are some, and none is missing if the loss needs all of them."""
     loss, count = recipe.loss, recipe.num_classes
     assert loss is not None
     if not count:
         raise ValueError(
-            f"{recipe.called} needs labels, and the data has none: add labels, or choose {MORE_LABELS}"
+            f"{recipe.called} needs labels, and the data has none: add labels{_or_others(recipe)}"
         )
     if facts is None:
         return
     if not any(facts.class_counts):
         raise ValueError(
             f"{recipe.called} needs labels, and none of the {facts.num_images:,} images of {facts.name} has one: label "
-            f"some of them, or choose {MORE_LABELS}"
+            f"some of them{_or_others(recipe)}"
         )
     assert recipe.labels is not None
     if facts.num_unlabeled and recipe.labels.leaves_unlabeled and not loss.takes_unlabeled(recipe):

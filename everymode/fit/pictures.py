@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everymode.fit.labels import MORE_LABELS
+from everymode.numbers import held_out_fraction
 from everymode.part import Conditioning
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ def check_pictures(recipe: Recipe) -> None:
             f"{loss.called} doesn't work on the score maps of networks that take {_CONDITIONS[kind]}: choose --loss "
             "hinge (or another one on one score, without head), relativistic-average or none"
             + (", or --loss omni without one_sided" if kind == "maps" else "")
+        )
+    if kind == "pictures" and held_out_fraction(recipe.held_out):
+        raise ValueError(
+            f"held_out {recipe.held_out} would hold out crops that overlap those of the training data: name other "
+            "pictures with held_out"
         )
     if networks.pack > 1:
         raise ValueError(

@@ -67,8 +67,8 @@ def fit_encoder(
     layer_steps: int | None = None,
     batch: int = 32,
     width: int = 64,
-    layer_rate: float = 1e-3,
-    rate: float = 1e-3,
+    layer_rate: float = 3e-3,
+    rate: float = 3e-3,
     classes: ClassTarget | None = None,
     draw: DrawCodes | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -79,10 +79,10 @@ def fit_encoder(
     estimate, plus 0.01 times the error of what the generator computes again from the estimate. Then all together
     start from these and learn `encoder_loss` with the true class.
 
-    Departures from the released code: gradients are cleared before every step (there, Adam sees their running sum);
-        images are not
-    pixel-normalized, since three channels would lose their brightness; latent code and class are also read from
-    pooled features of all layers; the numbers of steps and the rates are those of small generators.
+    It departs from the released code: gradients are cleared before every step (there, Adam sees their running sum);
+    images are not pixel-normalized, since three channels would lose their brightness; latent code and class are also
+    read from pooled features of all layers; one layer is computed again from its estimate, or the images (mean squared
+    error) from the deepest layer's and for foreign generators without `to`; steps and rates suit small generators.
 
     Args:
         generator: an image generator of this project, or a `ForeignGenerator` with layers. It is in eval mode and
@@ -155,6 +155,8 @@ def _new_encoder(
             f"layers is {indices}; give increasing indices of layers with maps [B, C, h, w], out of "
             f"{[i for i in range(len(outputs)) if i not in flat]}"
         )
+    if classes is not None and condition is None:
+        raise ValueError("classes is given, but the generator is unconditional; omit classes")
     if classes is None and condition is not None:
         classes = class_target(task.generator)
     shapes = [(o.shape[1], o.shape[2], o.shape[3]) for o in (outputs[i] for i in indices)]

@@ -141,7 +141,7 @@ def invert(
         features: images -> features, in place of the encoder's.
         feature_error: "squared" or "absolute".
         residual_weight: weight of the residuals' squares.
-        learning_rate: Adam's rate (default: 0.01), or the first step length of L-BFGS (default: 1).
+        learning_rate: Adam's rate (default: 0.03), or the first step length of L-BFGS (default: 1).
         halvings: steps at which Adam's rate is halved.
         together: number of images that L-BFGS optimizes jointly; more are quicker and less exact.
         seed: seed of random starts.
@@ -175,7 +175,7 @@ def invert(
             callback(0, first_loss)
         variables = [z.clone(), *(added[i] for i in sorted(added))]
         if method == "adam":
-            rate = 0.01 if learning_rate is None else learning_rate
+            rate = 0.03 if learning_rate is None else learning_rate
             taken = _adam(problem, variables, sorted(added), target, steps, rate, halvings, callback)
         else:
             rate = 1.0 if learning_rate is None else learning_rate

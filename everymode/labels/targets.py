@@ -28,7 +28,8 @@ class TargetLabels(LabelSource):
         combinations: label combinations of the training data, [M, blocks].
         counts: number of images with each combination, [M].
         permuted: whether targets are the labels of the batch in another order, as released. The order is that of the
-            uniform numbers of the stream "permutation", within the rows of this process.
+            uniform numbers of the stream "permutation", within the rows of this process; injected integers are the
+            permutation itself: row i gets the labels of row permutation[i].
 
     Raises:
         ValueError: if the combinations don't fit the sizes.
@@ -72,7 +73,8 @@ class TargetLabels(LabelSource):
         assert isinstance(batch.condition, tuple)
         pictures, labels = batch.condition
         if self.permuted:
-            return pictures, labels[random.uniform("permutation").argsort(stable=True)]
+            drawn = random.uniform("permutation")
+            return pictures, labels[drawn.argsort(stable=True) if drawn.is_floating_point() else drawn]
         return pictures, self.draw_targets(random)
 
     def draw_targets(self, random: Draws) -> Tensor:

@@ -6,8 +6,10 @@ that `ilyakava/BigGAN-PyTorch` uses beside its K + 1 multi-hinge loss.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from everymode.condition import Features
 from everymode.game import Term, Turn
 from everymode.losses.across_ranks import mean_of_all_ranks
 from everymode.precision import at_least_float32
@@ -39,6 +41,7 @@ def feature_matching_loss(real_features: Tensor, fake_features: Tensor) -> Tenso
 def feature_matching() -> Term:
     """Return the generator's term: mean over features of |mean over reals - mean over fakes| of D's last features.
 
+    If D has features of several scales, these are the means over positions of the last layer of every scale.
     The means are over the whole batch of all processes. With gradient accumulation, each micro-batch is
     matched by itself, which is another cost. The term raises ValueError if the discriminator gives no features.
     """
@@ -49,15 +52,17 @@ def feature_matching() -> Term:
             raise ValueError(
                 "feature matching needs a discriminator whose Verdict holds features, and this one's has none"
             )
-        last_real, last_fake = real[-1], fake[-1]
-        if isinstance(last_real, tuple) or isinstance(last_fake, tuple):
-            raise ValueError(
-                "feature matching compares one layer of features, and this discriminator has features of several "
-                "scales: use paired feature matching (paired_matching_weight)"
-            )
-        return feature_matching_loss(last_real, last_fake)
+        return feature_matching_loss(_last(real), _last(fake))
 
     return term
+
+
+def _last(features: Features) -> Tensor:
+    """Return the last features [B, F]; of several scales, the means over positions of all last layers, concatenated."""
+    last = features[-1]
+    if isinstance(last, Tensor):
+        return last
+    return torch.cat([scale[-1].flatten(2).mean(2) for scale in features], 1)
 
 
 def _mean_of_all(features: Tensor) -> Tensor:

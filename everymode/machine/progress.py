@@ -11,6 +11,7 @@ from tqdm import tqdm
 _SHOWN = {
     "discriminator/adversarial": "D",
     "generator/adversarial": "G",
+    "generator/pixel": "pixel",
     "judgment/real": "real",
     "judgment/fake": "fake",
     "pretext/loss": "loss",
@@ -49,6 +50,9 @@ class Progress:
     def tick(self, step: int, numbers: Mapping[str, float]) -> None:
         """Show the losses and scores of a tick; on a terminal, beside the bar."""
         shown = {short: numbers[name] for name, short in _SHOWN.items() if name in numbers}
+        if not shown:  # no adversarial loss: the terms of the generator
+            losses = [name for name in numbers if name.startswith("generator/")]
+            shown = {name.removeprefix("generator/"): numbers[name] for name in losses}
         text = "  ".join(f"{short} {value:.3f}" for short, value in shown.items())
         if self._bar is not None:
             self._bar.set_postfix_str(text)

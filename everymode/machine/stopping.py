@@ -16,12 +16,19 @@ class Stopped(RuntimeError):
     """Raised when a signal has stopped the run, after a valid checkpoint was written.
 
     Attributes:
+        text: where the run was stopped.
         folder: the run folder.
+        resume_call: the Python call that resumes the run, which the message ends with; "" if it is not known.
     """
 
     def __init__(self, text: str, folder: Path | None) -> None:
         super().__init__(text)
+        self.text = text
         self.folder = folder
+        self.resume_call = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}; resume with: {self.resume_call}" if self.resume_call else self.text
 
 
 class StopRequest:
@@ -64,7 +71,8 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Yield a request that SIGTERM, SIGINT (Ctrl-C) and SIGUSR1 (which Slurm can send) set, then restore the handlers.
 
-    Outside the main thread, where Python allows no handlers, no signal is caught.
+    A signal that the process ignores, as SIGINT in the background of a shell script, stays ignored. Outside the main
+    thread, where Python allows no handlers, no signal is caught.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -73,11 +81,12 @@ def stop_on_signals() -> Iterator[StopRequest]:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if hasattr(signal, "SIGUSR1"):
         numbers.append(signal.SIGUSR1)
-    request.former = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
+    former = {number: signal.getsignal(number) for number in numbers}
+    request.former = {number: handler for number, handler in former.items() if handler is not signal.SIG_IGN}
+    for number in request.former:
         signal.signal(number, request.request)
     try:
         yield request
     finally:
         for number, handler in request.former.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not Python's

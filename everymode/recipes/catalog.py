@@ -259,8 +259,8 @@ spade:
   san-spade-coco | SAN_COCO | SPADE with SAN, on COCO-Stuff
   san-spade-ade20k | SAN_ADE20K | SPADE with SAN, on ADE20K
   san-spade-256 | SAN256 | SPADE with SAN, on your own images with label maps
-  san-spade-instance-norm-textures | LITERAL_SAN_TEXTURES | the same with the instance norm that cancels SAN
-  san-spade-instance-norm-cityscapes | LITERAL_SAN_CITYSCAPES | the same on Cityscapes
+  san-spade-instance-norm-textures | LITERAL_TEXTURES | SPADE, SAN and instance norm (cancels SAN), on textures
+  san-spade-instance-norm-cityscapes | LITERAL_CITYSCAPES | SPADE, SAN and instance norm (cancels SAN), on Cityscapes
 stargan:
   stargan-shapes | SHAPES | StarGAN (attribute transfer) on colored shapes: minutes on a CPU
   stargan-celeba | CELEBA | StarGAN on CelebA: hair color, gender and age

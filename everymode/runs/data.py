@@ -81,7 +81,7 @@ def _open_by_column(
 def open_source(
     recipe: Recipe, source: str | Objects, *, labeled: bool, quiet: bool, training: bool = True
 ) -> Dataset:
-    """Open the data at `source` with the recipe's resolution, fit, label column and value range.
+    """Open the data at `source` with the recipe's resolution, fit, label column, value range and layout.
 
     For generators of label maps, a folder is opened with the maps that the recipe names or that are beside its images;
     for super-resolution, pictures are opened as crops, each with its picture of lower resolution.
@@ -106,6 +106,7 @@ def open_source(
         fit=recipe.fit,
         label_column=recipe.label_column or None,
         value_range=recipe.value_range,
+        layout=recipe.layout,
         labeled=labeled,
         progress=not quiet,
     )

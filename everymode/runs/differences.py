@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from everymode.augmentation_names import OFF
 from everymode.numbers import AUTO, FROM_DATA
 from everymode.recipe import KINDS, Recipe
 from everymode.sampling.record import part_names, record_of
@@ -64,7 +65,23 @@ def _of_numbers(
 ) -> list[Difference]:
     names = [name for name in {**now, **before} if name not in without]
     pairs = [Difference(name, before.get(name), now.get(name)) for name in names]
-    return [each for each in pairs if each.before != each.now]
+    return [each for each in pairs if not _same(*each)]
+
+
+def _same(name: str, before: Any, now: Any) -> bool:
+    """Return whether two values of a hyper-parameter mean the same: 32 and [32, 32], or a path written differently."""
+    if before == now:
+        return True
+    if name == "resolution":
+        return _sides(before) == _sides(now)
+    if name == "augmentation":
+        return {before, now} == {"", OFF}
+    both_text = isinstance(before, str) and isinstance(now, str)
+    return name == "held_out" and both_text and bool(before) == bool(now) and same_source(before, now)
+
+
+def _sides(resolution: Any) -> tuple[Any, ...]:
+    return (resolution, resolution) if isinstance(resolution, int) else tuple(resolution or ())
 
 
 def _shown(value: Any) -> str:

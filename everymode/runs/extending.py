@@ -46,8 +46,9 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
     A generator that settled at the end of training can't continue at once at full learning rates and with statistics
     of the batch: its samples collapse for a while. If the recipe now has more steps and settles later, the run
     resumes from the checkpoint that was kept at the step at which it began to settle; its later checkpoints are
-    deleted, except for the newest, which is moved to the subfolder `settled`. Without that checkpoint, the generator
-    eases in (`Trainer.ease_in`).
+    deleted, except for the newest, which is moved to the subfolder `settled`. Without that checkpoint, the run eases in
+    (`Trainer.ease_in`). So does a run whose learning rates had fallen at the end (`lr_decay`) and are higher by the
+    schedule of the present recipe.
 
     Args:
         trainer: the trainer, in every process of the run.
@@ -66,6 +67,8 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
         return False
     before = _recipe_at(start.checkpoint, trainer.recipe)
     restore(trainer, start.checkpoint)
+    world.barrier()  # before the writer replaces a checkpoint that another process still reads
+    old, new = (learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe))
     if start.settled is not None and start.settled != start.checkpoint:
         if world.is_writer:
             aside = files.set_aside(start.settled, folder.path / SETTLED)
@@ -76,14 +79,14 @@ def restore_newest(trainer: Trainer, folder: RunFolder) -> bool:
             )
         world.barrier()
     elif start.settled is not None:
-        trainer.ease_in(before)
         say(
             f"the generator has settled, and the run has no checkpoint from before that: over {EASING_TICKS} ticks the "
             "learning rates rise to those of the recipe"
         )
-    old, new = (learning_rate_share(each, trainer.completed) for each in (before, trainer.recipe))
     if old != new:
         _say_learning_rates(old, new, trainer)
+    if start.settled == start.checkpoint or new > old:
+        trainer.ease_in(before)
     elsewhere = [each.name for each in differences(plain_record(before), plain_record(trainer.recipe))]
     if old != new or not QUIET.issuperset(elsewhere):
         trainer.watch.expect_change()
@@ -114,9 +117,13 @@ def _recipe_at(checkpoint: Path, recipe: Recipe) -> Recipe:
 
 
 def _say_learning_rates(before: float, now: float, trainer: Trainer) -> None:
-    """Print that the learning rates change at once, because the last share of training is another one."""
-    recipe = trainer.recipe
-    trainer.progress.say(
-        f"learning rates at step {trainer.completed}: {now:.3g} of the recipe's, not {before:.3g} as before: they fall "
-        f"to 0 over the last {round(recipe.lr_decay * recipe.steps)} of {recipe.steps} steps (lr_decay)"
-    )
+    """Print that the learning rates change, because the last share of training is another one."""
+    recipe, step = trainer.recipe, trainer.completed
+    if now > before:
+        change = (
+            f"learning rates rise from {before:.3g} of the recipe's to {now:.3g} over {EASING_TICKS} ticks"
+        )
+    else:
+        change = f"learning rates at step {step}: {now:.3g} of the recipe's, not {before:.3g} as before"
+    falls = f"they fall to 0 over the last {round(recipe.lr_decay * recipe.steps)} of {recipe.steps} steps"
+    trainer.progress.say(f"{change}: {falls} (lr_decay)" if recipe.lr_decay else change)

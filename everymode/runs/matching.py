@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +22,21 @@ MOST_SHOWN = 6
 """Most differences that the note on another run lists."""
 
 
-def with_matching_run(plan: Plan, dataset: Dataset, out: Path, world: World) -> Plan:
+def with_matching_run(
+    plan: Plan, dataset: Dataset, out: Path, world: World, init_from: str | Path | None = None
+) -> Plan:
     """Return the plan of a new run, or that of the newest run in `out` with its recipe and data, if there is one.
 
     A run matches if its hyper-parameters and parts are those of the plan (its `steps` may be fewer) and its data has
-    the same fingerprint. The newest run of a recipe of this name decides only what the note says if none matches.
+    the same fingerprint, and it was started from the networks of the same run, if any. The newest run of a recipe of
+    this name decides only what the note says if none matches.
 
     Args:
         plan: plan of a new run, whose recipe is fitted to the data.
         dataset: the data, with the labels hidden that the recipe hides.
         out: folder of run folders.
         world: the processes of the run; the writer searches.
+        init_from: the run or checkpoint whose networks a new run would start from.
 
     Returns:
         The plan, the same on every rank.
@@ -39,7 +44,7 @@ def with_matching_run(plan: Plan, dataset: Dataset, out: Path, world: World) -> 
     Raises:
         ValueError: if a run of this recipe on this data was written by an incompatible version, or is damaged.
     """
-    match = _newest_match(plan, dataset, out) if world.is_writer else ("", "")
+    match = _newest_match(plan, dataset, out, init_from) if world.is_writer else ("", "")
     path, note = cast(tuple[str, str], world.share(match))  # the type of what the writer shares
     if not path:
         return replace(plan, notes=(note,) if note else ())
@@ -49,7 +54,7 @@ def with_matching_run(plan: Plan, dataset: Dataset, out: Path, world: World) -> 
     return replace(plan, before=before, folder=folder, recipe_file=config["recipe"].get("file"))
 
 
-def _newest_match(plan: Plan, dataset: Dataset, out: Path) -> tuple[str, str]:
+def _newest_match(plan: Plan, dataset: Dataset, out: Path, init_from: str | Path | None) -> tuple[str, str]:
     """Return the path of the newest matching run, or "" and a note on the newest run of this recipe, if any."""
     note = ""
     for folder, config in _runs_of(plan.recipe.name, out):
@@ -59,11 +64,12 @@ def _newest_match(plan: Plan, dataset: Dataset, out: Path) -> tuple[str, str]:
             ):
                 require_format(config, folder.path)
             continue
-        different = _differences(plan, dataset, config, folder)
+        different = _origins(config, init_from) + _differences(plan, dataset, config, folder)
         if not different:
             return str(folder.path), ""
+        path = shlex.quote(str(folder.path))
         note = note or (
-            f"{folder.path} differs in {listed(different, MOST_SHOWN)}: starting a new run (--resume {folder.path} "
+            f"{folder.path} differs in {listed(different, MOST_SHOWN)}: starting a new run (--resume {path} "
             "continues that one)"
         )
     return "", note
@@ -86,6 +92,15 @@ def _runs_of(name: str, out: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]
 def _same_data(plan: Plan, dataset: Dataset, config: dict[str, Any]) -> bool:
     data = config.get("data", {})
     return data.get("fingerprint") == dataset.fingerprint or same_source(str(data.get("source")), plan.source)
+
+
+def _origins(config: dict[str, Any], init_from: str | Path | None) -> list[str]:
+    """Return the difference of the networks that a run was started from; empty if earlier versions didn't record it."""
+    before, now = config.get("init_from"), None if init_from is None else str(init_from)
+    same = before == now or (before is not None and now is not None and same_source(before, now))
+    return (
+        [] if same or "init_from" not in config else [f"init_from ({before or 'none'}, now {now or 'none'})"]
+    )
 
 
 def _differences(plan: Plan, dataset: Dataset, config: dict[str, Any], folder: RunFolder) -> list[str]:

@@ -14,23 +14,26 @@ from everymode.data.map_style import Objects, require_objects
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
 from everymode.machine.progress import Progress
-from everymode.machine.stopping import StopRequest, stop_on_signals
+from everymode.machine.stopping import Stopped, StopRequest, stop_on_signals
 from everymode.pictures import require_font
 from everymode.recipe import Recipe
 from everymode.runs.data import order_of
 from everymode.runs.extending import restore_newest
 from everymode.runs.finished import finished_step
 from everymode.runs.matching import with_matching_run
+from everymode.runs.occupied import require_free
 from everymode.runs.planning import Plan, check_folder, opened_for, plan_of
 from everymode.runs.record import change_of, config_of, introduce, say_changes
+from everymode.runs.resume_call import resume_call
 from everymode.runs.resuming import start_from
 from everymode.runs.snapshots import draw_reals, draw_samples, held_out_of, measure_of
 from everymode.sampling.generator import Generator, load
 from everymode.storage.atomic import clean
 from everymode.storage.run_folder import RunFolder, require_tracker
+from everymode.training.nonfinite import Diverged
 from everymode.training.preparation import Preparation
 from everymode.training.probe import SampleProbe
-from everymode.training.trainer import OnCollapse, Trainer
+from everymode.training.trainer import Collapsed, OnCollapse, Trainer
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +83,7 @@ def train(
             arrays (images, labels) (see `open_images`); None means the recipe's default data.
         out: folder in which a numbered run folder is created.
         resume: a run folder to resume, or "auto": the newest run in `out` of this recipe with these hyper-parameters
-            and parts on this data, if any (`steps` may be more than it was started with).
+            and parts on this data (and this `init_from`), if any (`steps` may be more than it was started with).
         init_from: a checkpoint or run whose generator and discriminator to start from (fine-tuning).
         device: "cpu", "cuda" or "cuda:1"; None means a GPU if there is one.
         on_nonfinite: what to do if a loss is not finite: "stop" or "rollback" (to the last good checkpoint, with half
@@ -101,7 +104,7 @@ def train(
         DataError: if the data can't be used.
         Diverged: if a loss is not finite and `on_nonfinite` is "stop", or no rollback is left.
         Collapsed: if the collapse watch raises an alarm and `on_collapse` is "stop", or no rollback is left.
-        Stopped: if a signal stops the run.
+        Stopped: if a signal stops the run; the message has the call that resumes it.
     """
     _check_choices(on_nonfinite, on_collapse, data)
     require_font(font)
@@ -114,10 +117,19 @@ def train(
         own_column = "label_column" not in numbers
         plan, opened, dataset = opened_for(plan, data, world, quiet=not verbose, own_column=own_column)
         if str(resume) == "auto":
-            plan = with_matching_run(plan, dataset, Path(out), world)
+            plan = with_matching_run(plan, dataset, Path(out), world, init_from)
         rollback = on_nonfinite == "rollback"
         choices = _Choices(rollback, OnCollapse(on_collapse), init_from, torch_device, font, track, verbose)
         return _run(plan, opened, dataset, Path(out), world, choices)
+    except Stopped as stopped:
+        if stopped.folder is not None:
+            options = {"name": numbers.get("name"), "device": device, "font": font, "track": track}
+            options = {name: value for name, value in options.items() if value is not None}
+            options |= {} if on_nonfinite == "stop" else {"on_nonfinite": on_nonfinite}
+            options |= {} if on_collapse == "warn" else {"on_collapse": on_collapse}
+            options |= {"quiet": True} if quiet else {}
+            stopped.resume_call = resume_call(recipe, data, stopped.folder, options)
+        raise
     finally:
         world.close()
 
@@ -146,9 +158,10 @@ def _check_choices(on_nonfinite: str, on_collapse: str, data: object) -> None:
 def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World, choices: _Choices) -> Run:
     """Train to the last step, in a new run folder in `out` or in the folder to resume."""
     order = order_of(plan.recipe, dataset)
-    config = config_of(plan.recipe, plan.source, dataset, choices.device, world, plan.recipe_file)
+    config = config_of(plan, dataset, choices.device, world, _init_from(plan, choices))
     check_folder(plan, dataset)
     if plan.folder is not None:
+        require_free(plan.folder, world)
         progress = Progress(plan.recipe.steps, verbose=choices.verbose)
         finished = finished_step(plan, world, progress)
         if finished is not None:
@@ -160,25 +173,23 @@ def _run(plan: Plan, opened: Dataset, dataset: Dataset, out: Path, world: World,
         stop.listening = False  # Ctrl-C ends the program until there is something to save
         with _removed_on_error(None if plan.folder else folder, world):
             trainer = _trainer(plan, opened, dataset, order, folder, config, world, stop, choices)
-            restored = _restore_or_init(trainer, folder, choices.init_from)
+            restored = _restore_or_init(trainer, folder, _init_from(plan, choices))
             if world.is_writer:
                 # Only now: hyper-parameters that don't fit the checkpoint must not replace those that do.
                 _record(plan, folder, config, trainer.completed)
-                folder.track(choices.track)
+                folder.track(choices.track, quiet=not choices.verbose)
             for note in plan.notes:
                 trainer.progress.say(note)
             introduce(trainer, dataset, folder, trainer.progress.say)
             if plan.folder:
                 say_changes(plan.before, plan.recipe, trainer.progress.say)
         stop.listening = True
-        if not restored:
-            if world.is_writer:
-                draw_reals(trainer, dataset, folder, choices.font)
-            _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
-        try:
+        with _recorded_end(trainer):
+            if not restored:
+                if world.is_writer:
+                    draw_reals(trainer, dataset, folder, choices.font)
+                _prepare(trainer, dataset, choices.device, stop, verbose=choices.verbose)
             trainer.run()
-        finally:
-            folder.end_tracking()
     return Run(folder.path, plan.recipe, trainer.completed)
 
 
@@ -187,8 +198,9 @@ def _record(plan: Plan, folder: RunFolder, config: dict[str, Any], step: int) ->
     if plan.folder is None:
         folder.write_config(config)
         return
-    before = str(folder.read_config()["data"]["source"])
-    change = change_of(plan.before, plan.recipe, sources=(before, plan.source), step=step)
+    written = folder.read_config()
+    sources = (str(written["data"]["source"]), plan.source)
+    change = change_of(plan.before, plan.recipe, sources=sources, step=step, stored=written["recipe"])
     if change is not None:
         folder.add_change(change)
 
@@ -237,6 +249,21 @@ def _removed_on_error(created: RunFolder | None, world: World) -> Iterator[None]
         raise
 
 
+@contextmanager
+def _recorded_end(trainer: Trainer) -> Iterator[None]:
+    """Record in the status of the run how the block ended if it raises, and close the files of the trackers."""
+    try:
+        yield
+    except (Diverged, Collapsed):
+        raise  # recorded, with the reason
+    except BaseException as error:
+        trainer.write_status("stopped" if isinstance(error, Stopped | KeyboardInterrupt) else "failed")
+        raise
+    finally:
+        if trainer.folder is not None:
+            trainer.folder.end_tracking()
+
+
 def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None, world: World) -> RunFolder:
     """Create a run folder, the same on every rank, with a copy of the recipe file if there is one."""
     name = f"{recipe.name or type(recipe).__name__}-{Path(source).stem}"
@@ -257,6 +284,13 @@ def _restore_or_init(trainer: Trainer, folder: RunFolder, init_from: str | Path 
     if init_from is not None:
         start_from(trainer, Path(init_from), trainer.progress.say)
     return False
+
+
+def _init_from(plan: Plan, choices: _Choices) -> str | Path | None:
+    """Return the run whose networks to start from; a run that was stopped before its first checkpoint has its own."""
+    if choices.init_from is None and plan.folder is not None:
+        return plan.folder.read_config().get("init_from")
+    return choices.init_from
 
 
 def _prepare(

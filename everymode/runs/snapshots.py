@@ -13,6 +13,7 @@ from torch import Tensor
 
 from everymode.data.classes import numbered_as
 from everymode.data.dataset import Dataset
+from everymode.data.layout import has_layout
 from everymode.draws import stable_seed
 from everymode.evaluation.judging import default_extractor, evaluate_generator, prepare_reference
 from everymode.evaluation.scoring import chosen_metrics
@@ -20,6 +21,7 @@ from everymode.game import UNLABELED
 from everymode.machine.distributed import World
 from everymode.pictures import legible, require_finite, save_grid, save_scatter
 from everymode.recipe import Recipe
+from everymode.runs.captions import augmentation_caption
 from everymode.runs.condition_samples import draw_real_pairs, draw_translations
 from everymode.runs.data import open_source
 from everymode.runs.planning import Plan
@@ -103,7 +105,10 @@ def draw_reals(trainer: Trainer, dataset: Dataset, folder: RunFolder, font: str 
             if members:
                 images = _in_rows(images, [len(rows) for rows in chosen])
             names = classes if members else ()
-            save_grid(images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font)
+            caption = augmentation_caption(trainer.game.augment, trainer.recipe.augmentation)
+            save_grid(
+                images, folder.reals, columns=SAMPLE_COLUMNS, row_names=names, font=font, caption=caption
+            )
             if message := legible(names, font=font)[1]:
                 trainer.progress.say(message)
         trainer.progress.say(f"first picture, of training data: {folder.reals}")
@@ -187,7 +192,8 @@ def held_out_of(plan: Plan, dataset: Dataset, say: Callable[[str], None], *, qui
     name = plan.recipe.held_out
     if plan.held_out is not None or not isinstance(name, str) or not name:
         return plan.held_out
-    held_out = open_source(plan.recipe, name, labeled=False, quiet=quiet, training=False)
+    recipe = plan.recipe if has_layout(name) else replace(plan.recipe, layout=None)
+    held_out = open_source(recipe, name, labeled=False, quiet=quiet, training=False)
     for note in held_out.notes:
         say(f"held out: {note}")
     return _as_training(held_out, dataset, name)
@@ -199,6 +205,11 @@ def _as_training(held_out: Dataset, dataset: Dataset, source: str) -> Dataset:
         raise ValueError(
             f"held_out {source} does not fit the training data: its images have the shape {held_out.image_shape}, not "
             f"{dataset.image_shape}"
+        )
+    if held_out.facts().map_classes > (classes := dataset.facts().map_classes):
+        raise ValueError(
+            f"held_out {source} does not fit the training data: its label maps have the class "
+            f"{held_out.facts().map_classes - 1}, and those of the training data have {classes} classes"
         )
     blocks = dataset.label_blocks or (dataset.classes,)
     labels = numbered_as(

@@ -21,6 +21,7 @@ from everymode.recipe import Recipe
 from everymode.sampling.building import built
 from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
+from everymode.sampling.seeds import seeds_of
 from everymode.sampling.translation import translate
 from everymode.storage import checkpoint as files
 from everymode.storage.atomic import atomic_file, atomic_folder
@@ -160,7 +161,9 @@ class Generator:
         # Every generator network has this attribute; torch types all attributes as Tensor | Module.
         return cast(int, self.network.latent_dim)
 
-    def translate(self, condition: Condition, *, seed: int = 0, batch_size: int = 16) -> Tensor:
+    def translate(
+        self, condition: Condition, *, seed: int | Sequence[int] = 0, batch_size: int = 16
+    ) -> Tensor:
         """Return the images for label maps, pictures, or pictures with attributes (`translation.translate`)."""
         return translate(self, condition, seed=seed, batch_size=batch_size)
 
@@ -239,26 +242,6 @@ def require_truncation(truncation: float) -> None:
     """Raise ValueError if the factor on z is negative, infinite or NaN."""
     if not 0 <= truncation < math.inf:
         raise ValueError(f"truncation is a factor on z: it must be finite and at least 0, not {truncation}")
-
-
-def seeds_of(seed: int | Sequence[int], n: int) -> Sequence[int]:
-    """Return the seeds of n images: seed + i for image i, or the sequence `seed`.
-
-    Raises:
-        TypeError: if n or a seed is not an integer.
-        ValueError: if there are not n seeds.
-    """
-    if not isinstance(n, Integral):
-        raise TypeError(f"n is the number of images, an integer such as 16, not {n!r}")
-    arrays: Any = seed
-    seeds = arrays.tolist() if hasattr(arrays, "tolist") else arrays
-    if isinstance(seeds, Integral):
-        return range(int(seeds), int(seeds) + n)
-    if not isinstance(seeds, Sequence) or not all(isinstance(each, Integral) for each in seeds):
-        raise TypeError(f"seed is an integer, or a sequence of one integer per image, not {seed!r}")
-    if len(seeds) != n:
-        raise ValueError(f"{len(seeds)} seeds for {n} images: pass one first seed, or one seed per image")
-    return seeds
 
 
 def find_generator(path: Path) -> Path:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from everymode.game import Condition
-from everymode.sampling.generator import Generator, require_truncation, seeds_of
+from everymode.sampling.generator import Generator, require_truncation
 from everymode.sampling.label_names import RequestedLabels, label_numbers
+from everymode.sampling.seeds import seeds_of
 
 __all__ = ["interpolated", "spherical_walk"]
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from everymode.game import Condition
+from everymode.sampling.seeds import seeds_of
 
 if TYPE_CHECKING:
     from everymode.sampling.generator import Generator
 
 
 @torch.no_grad()
-def translate(generator: Generator, condition: Condition, *, seed: int = 0, batch_size: int = 16) -> Tensor:
+def translate(
+    generator: Generator, condition: Condition, *, seed: int | Sequence[int] = 0, batch_size: int = 16
+) -> Tensor:
     """Return the generator's images [n, C, H, W] in [-1, 1] for n conditions, on the CPU.
 
     Args:
         generator: a trained generator that takes pictures or label maps.
         condition: label maps [n, H, W] (integers, 255 = no class), a tuple (maps, edges [n, H, W]), pictures
             [n, C, h, w] in [-1, 1] of lower resolution, or a tuple (pictures, attribute values [n, blocks]).
-        seed: image i depends on its condition and on seed + i, if the generator has a latent code.
+        seed: image i depends on its condition and, if the generator has a latent code, on seed + i; or one seed per
+            image.
         batch_size: images per forward pass.
 
     Raises:
-        ValueError: if the generator doesn't take such conditions.
+        ValueError: if the generator doesn't take such conditions, or the number of seeds or the batch size is wrong.
     """
     if not generator.labels.needs_examples:
         raise ValueError(
@@ -33,10 +38,13 @@ def translate(generator: Generator, condition: Condition, *, seed: int = 0, batc
         )
     parts = _parts_of(condition)
     count = len(parts[0])
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    seeds = seeds_of(seed, count)
     images = []
     for start in range(0, count, batch_size):
         rows = slice(start, min(start + batch_size, count))
-        draws = generator.draws(range(seed + rows.start, seed + rows.stop))
+        draws = generator.draws(seeds[rows])
         moved = tuple(_on_device(part[rows], generator) for part in parts)
         given = moved if isinstance(condition, tuple) else moved[0]
         codes = generator.latent_codes(draws) if generator.latent_dim else None
@@ -56,6 +64,8 @@ def _parts_of(condition: Condition) -> list[Tensor]:
     counts = [len(part) for part in tensors]
     if len(set(counts)) > 1:
         raise ValueError(f"all parts of a condition must have as many rows; these have {counts}")
+    if not counts[0]:
+        raise ValueError("translate needs at least one condition, and these have 0 rows")
     return tensors
 
 

@@ -148,7 +148,7 @@ def checkpoints(folder: Path) -> list[Path]:
 def step_of(checkpoint: Path) -> int | None:
     """Return the step in a checkpoint's name, or None if it is not the name of a checkpoint."""
     digits = checkpoint.name.removeprefix(_PREFIX)
-    return int(digits) if checkpoint.name.startswith(_PREFIX) and digits.isdigit() else None
+    return int(digits) if checkpoint.name.startswith(_PREFIX) and digits.isdecimal() else None
 
 
 def checkpoint_of(folder: Path, step: int) -> Path:

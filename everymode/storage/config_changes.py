@@ -15,6 +15,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from everymode.numbers import SPELLINGS
+
 __all__ = ["CHANGE", "with_changes"]
 
 CHANGE: dict[str, Any] = {
@@ -50,8 +52,13 @@ def with_changes(config: Mapping[str, Any]) -> dict[str, Any]:
         ]
         for name, pair in change.get("numbers", {}).items():
             value = _now(pair, f"{where}.numbers.{name}")
-            holders = [each for each in (numbers, *of_parts) if isinstance(each, dict) and name in each]
+            spellings = {name, *(old for old, new in SPELLINGS.items() if new == name)}
+            holders = [
+                each for each in (numbers, *of_parts) if isinstance(each, dict) and spellings & each.keys()
+            ]
             for holder in holders or [numbers]:
+                for spelling in spellings:
+                    holder.pop(spelling, None)
                 holder[name] = copy.deepcopy(value)
         for name, pair in change.get("data", {}).items():
             _object(current.get("data"), "data", where)[name] = _now(pair, f"{where}.data.{name}")

@@ -16,6 +16,7 @@ from everymode.storage.config_changes import CHANGE, with_changes
 from everymode.storage.json_files import read_object
 from everymode.storage.tensorboard_events import TensorBoardEvents, tensorboard_writer
 from everymode.storage.wandb_events import WandbEvents, wandb_module
+from everymode.storage.writing_process import this_process
 
 _CONFIG: dict[str, Any] = {
     "everymode": str,
@@ -35,6 +36,7 @@ _CONFIG: dict[str, Any] = {
         "classes": [str],
         "skipped": int,
     },
+    "init_from": (str, None),
     "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""
@@ -76,17 +78,18 @@ class RunFolder:
             folder.checkpoints.mkdir()
             return folder
 
-    def track(self, tracker: str | None) -> None:
+    def track(self, tracker: str | None, *, quiet: bool = False) -> None:
         """Write the log to a tracker, too, from now on.
 
         Args:
             tracker: "tensorboard", "wandb" (beside TensorBoard if that is installed) or "none"; None means TensorBoard
                 if it is installed.
+            quiet: whether the tracker's package prints nothing.
         """
         if tracker == "none":
             self._events = []
         if tracker == "wandb":
-            events = WandbEvents(self.path)
+            events = WandbEvents(self.path, quiet=quiet)
             events.start()
             self._events.append(events)
 
@@ -162,12 +165,13 @@ class RunFolder:
         """Write status.json.
 
         Args:
-            state: preparing, running, stopped, done, diverged or collapsed.
+            state: preparing, running, stopped, done, diverged, collapsed or failed.
             step: completed generator steps.
             steps: generator steps of the run.
             more: further fields.
         """
-        status = {"state": state, "step": step, "steps": steps, "time": time.time(), **more}
+        status = {"state": state, "step": step, "steps": steps, "time": time.time()}
+        status |= {"process": this_process(), **more}
         write_text_atomic(self.path / "status.json", json.dumps(status, indent=1))
 
     def read_status(self) -> dict[str, Any]:
@@ -271,4 +275,4 @@ def _step(record: dict[str, Any]) -> float:
 
 def _number(path: Path) -> int | None:
     head = path.name.split("-", 1)[0]
-    return int(head) if head.isdigit() and path.is_dir() else None
+    return int(head) if head.isdecimal() and path.is_dir() else None

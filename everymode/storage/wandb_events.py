@@ -36,11 +36,12 @@ class WandbEvents:
     """Writer of a run's log to Weights & Biases, in the folder `wandb` of the run folder `folder`.
 
     A resumed run, or one that was rolled back, is a further run of the same group there. The group is named after the
-    run folder. `wandb sync` uploads offline runs.
+    run folder. `wandb sync` uploads offline runs. With `quiet`, the package prints nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
         self.folder = folder
+        self.quiet = quiet
         self._run: Any = None
 
     def start(self) -> None:
@@ -55,6 +56,7 @@ class WandbEvents:
         with suppress(OSError, ValueError, LookupError, TypeError):
             recipe = json.loads((self.folder / "config.json").read_text("utf-8"))["recipe"]
         name = self.folder.resolve().name
+        silence: dict[str, Any] = {"settings": {"silent": True}} if self.quiet else {}
         self._run = wandb_module().init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             name=name,
@@ -62,6 +64,7 @@ class WandbEvents:
             dir=str(self.folder),
             mode=os.environ.get("WANDB_MODE") or "offline",
             config=recipe,
+            **silence,
         )
         self._run.define_metric("*", step_metric="step")
 

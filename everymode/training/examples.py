@@ -20,7 +20,10 @@ def example_batch(game: Game, data: Dataset, indices: np.ndarray, random: Draws)
         random: draws of these rows, on the device and in the precision of the game.
     """
     real = data.gather(indices, random.device, dtype=random.dtype)
-    condition = data.gather_condition(indices, random.device, dtype=random.dtype)
+    if game.labels.pairs:
+        condition = data.gather_condition(indices, random.device, dtype=random.dtype)
+    else:
+        condition = data.gather_labels(indices, random.device)
     index = torch.from_numpy(np.asarray(indices)).to(random.device)
     batch = Batch(real, condition, index)
     batch = batch.with_condition(game.labels.assign(batch, game.discriminator, random))

@@ -193,7 +193,10 @@ class Stepper:
         real = self.data.gather(indices, self.device, mirror=mirror, dtype=self.dtype)
         if self._channels_last and real.ndim == 4:
             real = real.contiguous(memory_format=torch.channels_last)
-        condition = self.data.gather_condition(indices, self.device, mirror=mirror, dtype=self.dtype)
+        if self.game.labels.pairs:
+            condition = self.data.gather_condition(indices, self.device, mirror=mirror, dtype=self.dtype)
+        else:  # data may have label maps or small pictures, too
+            condition = self.data.gather_labels(indices, self.device)
         index = torch.from_numpy(indices)
         if self.device.type == "cuda":
             index = index.pin_memory().to(self.device, non_blocking=True)

@@ -20,7 +20,8 @@ def seconds_per_step(
     """Return roughly how many seconds a step takes: both players' passes and gradients, without optimizers.
 
     Each player is timed twice, and the least time counts. A copy of the game plays, because terms may have a state,
-    too. All labels are 0: the label source may not have learned anything yet.
+    too. All labels are 0: the label source may not have learned anything yet. Without an adversarial loss, only the
+    generator is updated.
 
     Args:
         game: the game.
@@ -31,16 +32,17 @@ def seconds_per_step(
     """
     device = part.batch.real.device
     copies = copy.deepcopy(game)
-    seconds = {"discriminator": [], "generator": []}
+    players = ("generator",) if game.objective.adversarial is None else ("discriminator", "generator")
+    seconds: dict[str, list[float]] = {player: [] for player in players}
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
-        for player in ("discriminator", "generator") * 3:
+        for player in players * 3:
             begin = time.perf_counter()
             _pass(copies, part, precision, generator_moves=player == "generator")
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             seconds[player].append(time.perf_counter() - begin)
-    discriminator, generator = (min(times[1:]) for times in seconds.values())  # the first pass warms up
-    return micro_batches * (discriminator_steps * discriminator + generator)
+    least = {player: min(times[1:]) for player, times in seconds.items()}  # the first pass warms up
+    return micro_batches * (discriminator_steps * least.get("discriminator", 0.0) + least["generator"])
 
 
 def _pass(game: Game, part: Part, precision: Precision, *, generator_moves: bool) -> None:

@@ -289,7 +289,8 @@ class Trainer(Stepper):
             return
         with self.saying_if_refused("the curves"):
             records = read_lines(self.folder.log) + read_lines(self.folder.metrics)
-            save_curves(records, self.folder.path / "curves.png")
+            augmented = self.game.augment is not None
+            save_curves(records, self.folder.path / "curves.png", augmented=augmented)
 
     def write_status(self, state: str, **more: Any) -> None:
         """Write status.json, in the writing process."""
@@ -372,7 +373,9 @@ class Trainer(Stepper):
         assert self.folder is not None
         there = {files.step_of(path) for path in files.checkpoints(self.folder.checkpoints)}
         ranks: dict[int, float | None] = {
-            record["step"]: record["rank"] for record in read_lines(self.folder.metrics)
+            record["step"]: record.get("rank")
+            for record in read_lines(self.folder.metrics)
+            if "step" in record
         }
         measured = [(rank, step) for step, rank in ranks.items() if step in there and rank is not None]
         return [step for _, step in sorted(measured)[: self.recipe.keep_best]]

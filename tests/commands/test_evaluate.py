@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_generators import saved
 from PIL import Image
 
 import everymode
 from everymode.cli import main
 from everymode.commands.compare import card_files
 from everymode.commands.evaluate import evaluations_folder
+from everymode.recipes import find
 
 QUICK = ["--extractor", "random:16", "--metrics", "fd,kd", "--num", "60"]
 
@@ -153,6 +155,15 @@ def test_comparing_a_run_with_another_seed_and_with_images(run, capsys, elsewher
     # repetitions of one subject have nothing to be ranked against, which is no mistake
     assert main(["compare", "run0.json", "run1.json"]) == 0
     assert "1." not in read(capsys)[0].split("+-")[0]
+    # nor has one subject under two protocols, which is shown with what differs
+    evaluated(capsys, run, *QUICK, "--truncation", 0.5, "--out", "cut.json")
+    assert main(["compare", "run0.json", "cut.json"]) == 0
+    out, err = read(capsys)
+    assert "not comparable with the above: sampling.truncation: 1.0 or 0.5" in out and not err
+    state = Path(run, "checkpoints", "step-0000001")
+    evaluated(capsys, state, *QUICK, "--truncation", 0.5, "--out", "early.json")
+    assert main(["compare", "run0.json", "early.json"]) == 0  # nor two states of one run
+    assert "step 1" in read(capsys)[0]
 
 
 def test_a_run_stands_for_its_newest_cards(run, capsys, tmp_path):
@@ -294,3 +305,36 @@ def test_an_unreadable_image_is_told_of_once(elsewhere, capfd):
     said = "".join(capfd.readouterr())
     assert len(re.findall(r"n.t be read|unreadable", said)) == 1
     assert f"{place.parent.name}/{place.name}" in said
+
+
+@pytest.fixture(scope="module")
+def from_maps(tmp_path_factory):
+    """An untrained generator of images from label maps."""
+    recipe = find("spade-textures")
+    recipe = recipe.networks.shrunk(recipe).with_numbers(map_classes=4, map_edges=False, held_out="")
+    return saved(recipe, tmp_path_factory.mktemp("maps") / "generator", "textures:samples=20")
+
+
+def test_a_generator_from_label_maps_is_scored_on_test_data(from_maps, elsewhere, capsys):
+    Path("mine.py").write_text("def segment(images):\n    return (images.mean(1) > 0).long()\n")
+    words = [from_maps, "--data", "textures:split=test,samples=10", "--segmenter", "mine.py"]
+    words += ["--extractor", "random:16", "--metrics", "fd", "--out", "card.json"]
+    out = evaluated(capsys, *words)
+    assert "miou-mine" in out
+    assert "  horizontal stripes" in out
+    card = json.loads(evaluated(capsys, *words, "--json"))
+    assert card["metrics"] == json.loads(Path("card.json").read_text())["metrics"]
+    assert card["metrics"]["miou-mine"]["settings"]["classes"] == 4
+    assert card["subject"]["real_source"] == "textures:split=test,samples=10"
+    assert card["subject"]["source"] == str(from_maps)
+    assert not [warning for warning in card["warnings"] if "trained on" in warning]
+
+
+def test_what_needs_seeds_alone_is_rejected_for_a_generator_from_label_maps(from_maps, run, capsys):
+    for words, message in (
+        ([from_maps, "--truncation-curve"], "evaluate it by itself"),
+        ([from_maps, "--truncation", "0.5"], "no truncation"),
+        ([run, "--segmenter", "fitted"], "omit --segmenter"),
+    ):
+        assert main(["evaluate", *map(str, words)]) == 2
+        assert message in read(capsys)[1]

@@ -90,6 +90,8 @@ NEEDED = {
     ("evaluate",): ["run"],
     ("clusters",): ["run"],
     ("data", "check"): ["photos"],
+    ("translate",): ["run", "maps", "--out", "images"],
+    ("upscale",): ["run", "small", "--out", "large"],
 }
 
 

@@ -40,7 +40,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         made.append(
             (recipe, data, {k: v for k, v in options.items() if k not in SMALL or k in ("width", "steps")})
         )
-        return SimpleNamespace(folder=tmp_path, recipe=recipe, steps=7)
+        made_from = find(recipe) if isinstance(recipe, str) else recipe
+        return SimpleNamespace(folder=tmp_path, recipe=made_from, steps=7)
 
     monkeypatch.setattr("everymode.runs.run.train", note)
     return made
@@ -66,6 +67,36 @@ def test_a_run_is_repeated_with_its_recipe_and_data(tmp_path: Path) -> None:
         (run / "checkpoints/step-0000001/generator.safetensors").read_bytes() for run in (first.folder, again)
     ]
     assert weights[0] == weights[1]
+
+
+def test_what_was_automatic_is_automatic_again(tmp_path: Path) -> None:
+    recipe = find("omni-gan-32")
+    assert recipe.augmentation is None and recipe.discriminator_weight_decay is None
+    facts = everymode.open_images("digits:train", resolution=32, channels=3).facts()
+    fitted = recipe.for_data(facts)
+    assert fitted.augmentation is not None
+    assert repetition_of(write_config(tmp_path / "run", fitted)).recipe == recipe
+    other = fitted.with_numbers(augmentation="color")
+    assert repetition_of(write_config(tmp_path / "other", other)).recipe.augmentation == "color"
+
+
+def test_networks_that_a_run_started_from_are_those_of_its_repetition(
+    calls: list[Any], tmp_path: Path, capsys: Any
+) -> None:
+    config = write_config(tmp_path / "run", find("omni-gan-digits"), init_from="runs/an old one")
+    for words, expected in (([], "runs/an old one"), (["--init-from", "another"], "another")):
+        assert main(["train", "--config", str(config), *words]) == 0
+        assert calls[-1][2]["init_from"] == Path(expected)
+    assert capsys.readouterr().out.count("the networks start from runs/an old one") == 1
+
+
+def test_data_that_moved_are_no_changed_hyper_parameters(
+    calls: list[Any], tmp_path: Path, capsys: Any
+) -> None:
+    changes = [{"step": 3, "command": [], "data": {"source": ["digits", "digits:held-out"]}}]
+    config = write_config(tmp_path / "run", find("omni-gan-digits"), changes=changes)
+    assert main(["train", "--config", str(config)]) == 0
+    assert calls[0][1] == "digits:held-out" and "changed" not in capsys.readouterr().out
 
 
 def test_flags_and_data_change_what_is_repeated(calls: list[Any], tmp_path: Path, capsys: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from everymode.cli import main
+from everymode.commands.best_scores import best_score
 from everymode.commands.runs import runs_in
 from everymode.storage.run_folder import RunFolder
 
@@ -69,6 +70,89 @@ def test_the_value_of_a_higher_is_better_metric_is_shown(tmp_path: Path) -> None
     folder = a_run(tmp_path, "a", age=1.0)
     folder.add_line(folder.metrics, {"step": 2, "rank": -0.75, "precision": 0.75, "recall": 0.5})
     assert runs_in(tmp_path)[0].best == {"metric": "precision", "value": 0.75, "step": 2}
+
+
+def killed(folder: RunFolder, **process: object) -> None:
+    status = folder.read_status()
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    status["process"] |= {"pid": child.pid, **process}
+    (folder.path / "status.json").write_text(json.dumps(status))
+
+
+def test_a_killed_run_is_not_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed(a_run(tmp_path, "a", age=1.0, state="running"))
+    killed(a_run(tmp_path, "b", age=1.0, state="preparing"))
+    killed(a_run(tmp_path, "c", age=10800.0, state="running"), machine="another")
+    killed(a_run(tmp_path, "d", age=1.0, state="done"))
+    a_run(tmp_path, "e", age=1.0, state="preparing")
+    before = a_run(tmp_path, "f", age=1.0, state="running")  # of a version that did not record the process
+    status = before.read_status()
+    del status["process"]
+    (before.path / "status.json").write_text(json.dumps(status))
+    states = {run.recipe: run.state for run in runs_in(tmp_path)}
+    assert states == {
+        "a": "not running",
+        "b": "not running",
+        "c": "unknown",
+        "d": "done",
+        "e": "preparing",
+        "f": "unknown",
+    }
+    assert main(["runs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "unknown, last written 3.0 h ago" in next(line for line in lines if "00002-c" in line)
+
+
+def a_card(
+    folder: RunFolder, name: str, step: int, date: str, num: int = 500, **values: float | None
+) -> None:
+    metrics = {
+        metric: {
+            "metric": metric.partition("-")[0],
+            "value": value,
+            "better": "lower" if metric.startswith(("fd", "kd")) else "higher",
+            "real": 1000,
+            "fake": num,
+            "settings": {},
+            "details": {},
+        }
+        for metric, value in values.items()
+    }
+    card = {
+        "format": 1,
+        "metrics": metrics,
+        "protocol": {"fake_images": num},
+        "subject": {"facts": {"step": step}},
+        "times": {"date": date},
+    }
+    (folder.path / "evaluations").mkdir(exist_ok=True)
+    (folder.path / "evaluations" / name).write_text(json.dumps(card))
+
+
+def test_scores_of_evaluate_count_under_the_newest_protocol(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "a", age=1.0)
+    a_card(folder, "step-0000002.json", 2, "2030-01-01", fd=1.0)
+    folder.add_line(
+        folder.metrics, {"step": 2, "rank": 1.0, "fd": 1.0, "card": "evaluations/step-0000002.json"}
+    )
+    assert best_score(folder) == {"metric": "fd", "value": 1.0, "step": 2}  # training's own card is no other
+    a_card(folder, "few.json", 4, "2029-01-01", num=50, fd=2.0)
+    a_card(folder, "final.json", 4, "2029-01-02", coverage=0.5, fd=9.0)
+    a_card(folder, "early.json", 2, "2029-01-03", coverage=0.25, fd=8.0)
+    a_card(folder, "worst.json", 6, "2029-01-04", coverage=0.75, fd=10.0)
+    (folder.path / "evaluations" / "curve.json").write_text('{"truncation_curve": []}')
+    (folder.path / "evaluations" / "broken.json").write_text("{")
+    early = {"metric": "fd", "value": 8.0, "step": 2, "card": "evaluations/early.json"}
+    assert best_score(folder) == early
+    assert runs_in(tmp_path)[0].best == early
+
+
+def test_a_higher_is_better_score_of_evaluate(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "a", age=1.0)
+    a_card(folder, "one.json", 4, "2029-01-01", modes=5.0, spread=0.9, fd=None)
+    a_card(folder, "two.json", 6, "2029-01-02", modes=4.0, spread=0.9, fd=float("nan"))
+    assert best_score(folder) == {"metric": "modes", "value": 5.0, "step": 4, "card": "evaluations/one.json"}
 
 
 def test_broken_folders_are_listed_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from everymode.cli import main
 from everymode.commands.train import named_recipe
 from everymode.machine.stopping import Stopped
+from everymode.recipes import find
 from everymode.training.tally import BadStep
 from everymode.training.trainer import Diverged
 
@@ -38,7 +39,8 @@ def calls(monkeypatch, tmp_path):
 
     def note(recipe, data, out, **options):
         made.append((recipe, data, str(out), options))
-        return SimpleNamespace(folder=tmp_path, recipe=recipe, steps=7)
+        made_from = find(recipe) if isinstance(recipe, str) else recipe
+        return SimpleNamespace(folder=tmp_path, recipe=made_from, steps=7)
 
     monkeypatch.setattr("everymode.runs.run.train", note)
     return made

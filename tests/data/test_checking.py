@@ -50,6 +50,7 @@ def test_the_report_as_text(photos: Path) -> None:
     for line in (
         "photos: 6 images, 2 classes",
         "classes: cat 3, dog 3",
+        "each class has 3",
         "sizes (height x width): 4x4 4, 6x8 1",
         "pixels: gray 3, RGB 1, 16-bit gray 1",
         "enlarged more than 2x: 4",
@@ -58,6 +59,8 @@ def test_the_report_as_text(photos: Path) -> None:
         "duplicates with different labels: 1",
     ):
         assert line in text.split("\n")
+    (photos / "cat" / "a.png").unlink()
+    assert 'smallest class: "cat" with 2' in format_report(check(photos, progress=False)).split("\n")
     assert "  dog/f.png: " in text
 
 

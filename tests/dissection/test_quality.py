@@ -35,7 +35,7 @@ def test_ratios_agree_with_lists_of_pixels_and_nearly_with_the_released_ones() -
     quality = information_quality(counts)[0].numpy()
     on = (F.interpolate(ACT, (24, 24), mode="bilinear") > levels[:, None, None]).numpy()
     for label in range(1, 8):
-        shown = (SEG == label).any(1).numpy().ravel()
+        shown = (label == SEG).any(1).numpy().ravel()
         for unit in range(0, 12, 3):
             assert quality[label, unit] == pytest.approx(ratio(on[:, unit].ravel(), shown), abs=1e-12)
     released = VECTORS["dissect.top005.iqr_refcode"]
@@ -49,7 +49,7 @@ def test_levels_are_selected_by_the_largest_ratio_that_qualifies() -> None:
     selected = selected_levels(counts, levels)
     large = F.interpolate(ACT, (24, 24), mode="bilinear").numpy()
     for label, unit in ((2, 1), (6, 5)):
-        shown = (SEG == label).any(1).numpy().ravel()
+        shown = (label == SEG).any(1).numpy().ravel()
         best, at = -1.0, np.nan
         for level in levels[:, unit].tolist():
             on = large[:, unit].ravel() > level

@@ -219,3 +219,15 @@ def test_names_are_checked():
         chosen_metrics("fid")
     with pytest.raises(ValueError, match="choose from"):
         chosen_metrics([])
+
+
+def test_few_images_are_warned_of_once():
+    few, many = statistics(drawn(40, 0)), statistics(drawn(200, 1))
+    for real, fake, begins in (
+        (few, few, "40 real and 40 fake images for 64 features: the covariances are singular"),
+        (many, few, "40 fake images for 64 features: the covariance is singular"),
+        (few, many, "40 real images for 64 features: the covariance is singular"),
+    ):
+        (warning,) = [text for text in score(pair(real, fake), ["fd"]).warnings if "singular" in text]
+        assert warning.startswith(begins)
+    assert not score(pair(many, many), ["fd"]).warnings

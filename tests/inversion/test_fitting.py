@@ -165,6 +165,8 @@ def test_bad_arguments_are_named(generator: TinyGenerator, arguments: dict, mess
 def test_generators_without_layers_are_named() -> None:
     with pytest.raises(ValueError, match="ForeignGenerator"):
         fit_encoder(nn.Linear(2, 2), steps=1)
+    with pytest.raises(ValueError, match="unconditional"):
+        fit_encoder(tiny(None), steps=1, classes=ClassLogits(3))
     with pytest.raises(ValueError, match="rows of zeros"):
         UnitRows(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="no shared embedding"):

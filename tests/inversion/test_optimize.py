@@ -55,6 +55,7 @@ def test_adam_takes_the_steps_of_a_second_computation(generator: TinyGenerator) 
         method="adam",
         encoder=near,
         feature_weight=0.25,
+        learning_rate=0.01,
         halvings=[2],
     )
     code, first, second = np.zeros((2, 6)), 0.0, 0.0

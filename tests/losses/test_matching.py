@@ -69,3 +69,20 @@ def test_plain_features_by_hand_and_their_mistakes() -> None:
     for wrong in (torch.zeros(2, 3), torch.zeros(0, 2), torch.zeros(2)):
         with pytest.raises(ValueError, match=r"features \[N, F\] and \[M, F\] of at least one row each"):
             feature_matching_loss(real, wrong)
+
+
+class Scales(nn.Module):
+    """Two scales with two layers of maps each."""
+
+    def forward(self, x: Tensor, condition: Tensor | None) -> Verdict:
+        small = x[:, :, ::2, ::2]
+        return Verdict((x.mean((1, 2, 3)),), features=((-x, x), (-small, 2 * small)))
+
+
+def test_of_several_scales_the_means_over_positions_of_all_last_layers_are_matched() -> None:
+    random = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(3, 2, 4, 6, generator=random, dtype=torch.float64) for _ in range(2))
+    loss = feature_matching()(a_turn(Scales(), real, fake))
+    features = [torch.cat((x.mean((2, 3)), 2 * x[:, :, ::2, ::2].mean((2, 3))), 1) for x in (real, fake)]
+    expected = (features[0].mean(0) - features[1].mean(0)).abs().mean()
+    torch.testing.assert_close(loss, expected)

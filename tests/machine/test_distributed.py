@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from children import run_ranks
-from ranks import ACCUMULATED, BATCH_NORM, PLAIN, STEPS, play, several_runs
+from ranks import ACCUMULATED, BATCH_NORM, PAIR_STEPS, PAIRS, PLAIN, STEPS, pairs, play, several_runs
 from torch import nn
 from toy_games import ToyRecipe, largest_difference, toy_trainer
 from train_digits import train_digits
@@ -55,6 +55,13 @@ def test_so_do_they_with_accumulation(two_ranks: Path) -> None:
 def test_so_do_they_with_batch_norm_whose_statistics_are_synchronized(two_ranks: Path) -> None:
     # Sums over ranks are rounded in another order; ten steps of Adam enlarge that.
     assert_close(saved(two_ranks / "batch norm"), state_of_one(BATCH_NORM), 1e-8)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_so_do_they_on_pairs_of_images(two_ranks: Path, name: str) -> None:
+    trainer = play(pairs(name), PAIR_STEPS)
+    expected = trainer.state() | {"means": trainer.tally.read(trainer.world)[0]}
+    assert_close(saved(two_ranks / name, PAIR_STEPS), expected, 1e-8)
 
 
 def test_the_number_of_ranks_may_change_on_resume(two_ranks: Path) -> None:

@@ -25,7 +25,11 @@ from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.parts.catalog import PARTS, part_called
 
-IMAGE_PARTS = [name for name in PARTS["networks"] if name != "points"]
+IMAGE_PARTS = [
+    name
+    for name in PARTS["networks"]
+    if name != "points" and part_called("networks", name).conditioned_on == "labels"
+]
 BIGGAN = {"size": (16, 8), "widths": (8, 16, 8), "latent_dim": 7, "num_classes": 3}
 OTHERS: dict[str, Callable[[], nn.Module]] = {
     "hierarchical": lambda: BigGANGenerator(**BIGGAN, shared_dim=4, hierarchical=True, attention=(4, 8)),

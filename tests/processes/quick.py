@@ -38,12 +38,12 @@ def quick_runs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(constrained, "_iterate", once_on_meta(constrained._iterate))
 
 
-def unrendered_curves(records: list[dict[str, Any]], path: Path) -> Path | None:
+def unrendered_curves(records: list[dict[str, Any]], path: Path, **options: bool) -> Path | None:
     """As `save_curves`, with all that is plotted checked and nothing of it drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("everymode.pictures.new_figure", _checked_figure)
         patch.setattr("everymode.pictures.save_figure", _one_pixel)
-        return save_curves(records, path)
+        return save_curves(records, path, **options)
 
 
 def unflushed(file: int) -> None:

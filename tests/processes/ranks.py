@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from paired_games import paired_trainer
 from toy_games import ToyRecipe, toy_trainer
 
 from everymode.machine.distributed import World
@@ -18,6 +19,9 @@ PLAIN = ToyRecipe(
 BATCH_NORM = replace(PLAIN, batch_norm=True)
 ACCUMULATED = replace(PLAIN, accumulation=2, spectral=False)
 STEPS = 10
+PAIRS = {"omni-spade-textures": {"augmentation": "translation"}, "stargan-shapes": {}}
+"""Games of pairs that two ranks play, with numbers that differ from the recipe's."""
+PAIR_STEPS = 3
 
 
 def play(trainer: Trainer, steps: int) -> Trainer:
@@ -36,6 +40,11 @@ def save(trainer: Trainer, folder: Path) -> None:
         files.write_checkpoint(folder, trainer.completed, generator={}, config={}, state=state)
 
 
+def pairs(name: str, **options: World) -> Trainer:
+    """A trainer of one of `PAIRS`."""
+    return paired_trainer(name, precision="float64", batch_size=4, **PAIRS[name], **options)
+
+
 def several_runs(out: Path) -> None:
     """All that two ranks are asked for, in one pair of processes."""
     torch.set_num_threads(1)
@@ -44,6 +53,8 @@ def several_runs(out: Path) -> None:
     save(play(toy_trainer(PLAIN, world=world), STEPS // 2), out / "half")
     save(play(toy_trainer(BATCH_NORM, world=world), STEPS), out / "batch norm")
     save(play(toy_trainer(ACCUMULATED, world=world), STEPS), out / "accumulated")
+    for name in PAIRS:
+        save(play(pairs(name, world=world), PAIR_STEPS), out / name)
     _check_agreement(world)
     _check_refusals(world)
     world.barrier()

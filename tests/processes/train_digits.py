@@ -26,7 +26,7 @@ def train_digits(
     """
     torch.set_num_threads(1)
     if send and int(os.environ.get("RANK", "0")) == rank:
-        _signal_itself(signal.Signals[send], at)
+        signal_itself(send, at)
     given = {"steps": STEPS, "tick": 2, "snapshot": 4, "width": 4, "batch_size": 16, "mirror": True}
     given |= {"watch_samples": 20}
     try:
@@ -36,8 +36,9 @@ def train_digits(
         sys.exit(75)
 
 
-def _signal_itself(chosen: signal.Signals, at: int) -> None:
-    step = Trainer.step
+def signal_itself(name: str, at: int) -> None:
+    """Send this process a signal, by its name, after a step."""
+    chosen, step = signal.Signals[name], Trainer.step
 
     def step_and_signal(trainer: Trainer) -> None:
         step(trainer)

@@ -24,7 +24,7 @@ EVERY = [(kind, name) for kind, entries in PARTS.items() for name in entries]
 
 def test_every_kind_has_its_names() -> None:
     assert tuple(PARTS) == KINDS
-    assert len(EVERY) == 47 and len(set(EVERY)) == 47
+    assert len(EVERY) == 57 and len(set(EVERY)) == 57
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
@@ -87,7 +87,7 @@ def test_a_name_that_there_is_not() -> None:
 
 def test_who_has_a_number() -> None:
     assert holders_of("generators") == {"labels": ["generators"]}
-    assert holders_of("r1_weight") == {"terms": ["weights"]}
+    assert holders_of("r1_weight") == {"terms": ["weights", "picture-weights"]}
     assert holders_of("class_weight")["loss"] == [
         *("multi-hinge", "multi-hinge-shared", "multi-hinge-k1", "ac", "imac", "2c", "d2d-ce")
     ]

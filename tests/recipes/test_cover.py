@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from paired_games import paired_data
 from torch.nn.utils import parametrize
 from toy_games import toy_data, toy_trainer
 
@@ -21,6 +22,7 @@ from everymode.recipes.ac_gan import AuxiliaryClassifier
 from everymode.recipes.multi_hinge_gan import FakeClass
 from everymode.recipes.parts.catalog import PARTS, part_called
 from everymode.recipes.parts.given_labels import Given
+from everymode.recipes.parts.picture_terms import PictureWeights
 from everymode.recipes.parts.plain_losses import Hinge, Logistic, PlainLoss
 from everymode.recipes.parts.small_networks import DeepDCGAN
 from everymode.recipes.parts.terms import Weights
@@ -28,9 +30,18 @@ from everymode.recipes.san_gan import SparsityAware
 from everymode.training.trainer import Trainer
 
 NONE = "none"
-PLAIN = {"hinge", "logistic", "wasserstein", "least-squares", "relativistic"}
+PLAIN = {"hinge", "logistic", "wasserstein", "least-squares", "relativistic", "relativistic-average"}
+WITHOUT_ZERO = {"wasserstein", "relativistic", "relativistic-average"}
 WITH_FIRST_LAYER = {"dcgan-shallow", "dcgan-deep", "stability-resnet", "points", "packs"}
 WITH_BLOCKS = {"biggan", "biggan-tapered", "biggan-implicit", "standard-resnet"}
+KINDS_OF_CONDITION = {
+    **dict.fromkeys(("spade", "maps"), "maps"),
+    **dict.fromkeys(("sr-resnet", "rrdb", "pictures"), "pictures"),
+    **dict.fromkeys(("stargan", "attributes"), "attributes"),
+}
+"""What networks take and labels provide, other than labels."""
+OF_PAIRS, OF_ATTRIBUTES = {"pixels", "paired"}, {"cycle", "classification"}
+CONSISTENCY = {"consistency_weight", "fake_consistency_weight"}
 FURTHER: dict[str, dict[str, Part]] = {
     "networks": {"packs": DeepDCGAN(pack=2)},
     "loss": {
@@ -43,6 +54,12 @@ FURTHER: dict[str, dict[str, Part]] = {
     "norm": {"blocks": SparsityAware(where="blocks"), "in place": SparsityAware(in_place=True)},
     "terms": {
         each.name: Weights(**{each.name: 0.1}) for each in fields(Weights) if each.name != "final_gamma"
+    }
+    | {
+        "pixels": PictureWeights(pixel_weight=0.1, squared_pixels=True),
+        "paired": PictureWeights(paired_matching_weight=0.1, adversarial=0.5),
+        "cycle": PictureWeights(cycle_weight=0.1),
+        "classification": PictureWeights(classification_weight=0.1),
     },
 }
 AUGMENTATIONS = ("", "translation,cutout", "ada")
@@ -92,11 +109,18 @@ def recipe_of(mixture: Mixture) -> Recipe:
 
 def may_be_refused(mixture: Mixture) -> bool:
     """The refusals that there may be, and no others."""
+    kind = KINDS_OF_CONDITION.get(mixture.networks, "labels")
+    if kind != KINDS_OF_CONDITION.get(mixture.labels, "labels"):
+        return True
+    if kind != "labels":
+        return may_be_refused_of_pictures(mixture, kind)
     unlabeled = mixture.labels == NONE
     several = mixture.labels == "generators"
     asks = mixture.loss not in PLAIN | {"scalar"}
     return any(
         (
+            mixture.loss == NONE,
+            mixture.terms in OF_PAIRS | OF_ATTRIBUTES,
             asks and unlabeled,
             mixture.loss == "scalar" and not unlabeled and not several,
             several and asks,
@@ -104,16 +128,37 @@ def may_be_refused(mixture: Mixture) -> bool:
             mixture.networks == "packs" and not unlabeled,
             mixture.norm in ("layer", "batch") and mixture.networks != "standard",
             mixture.norm == "blocks" and mixture.networks not in WITH_BLOCKS,
-            mixture.loss in ("wasserstein", "relativistic")
-            and (mixture.terms == "lecam_weight" or mixture.augmentation == "ada"),
+            needs_a_zero(mixture),
             mixture.networks == "points"
             and (
                 mixture.augmentation != NONE
                 or mixture.labels in ("classifier", "rotation")
-                or mixture.terms in ("consistency_weight", "fake_consistency_weight")
+                or mixture.terms in CONSISTENCY
             ),
         )
     )
+
+
+def may_be_refused_of_pictures(mixture: Mixture, kind: str) -> bool:
+    """The same where the conditions are label maps, pictures or attributes."""
+    losses = PLAIN | {"scalar", NONE} | ({"omni"} if kind == "maps" else set())
+    alone = {"cycle"} if kind == "attributes" else {"pixels"}  # terms that train a generator
+    return any(
+        (
+            mixture.loss not in losses,
+            mixture.norm in ("layer", "batch", "blocks"),
+            mixture.terms in (OF_PAIRS if kind == "attributes" else OF_ATTRIBUTES),
+            mixture.terms in CONSISTENCY and kind == "maps",
+            needs_a_zero(mixture),
+            mixture.loss == NONE and (mixture.terms not in alone or mixture.norm == "orthonormal"),
+        )
+    )
+
+
+def needs_a_zero(mixture: Mixture) -> bool:
+    """Whether something goes by the sign of scores that have none."""
+    signs = mixture.terms == "lecam_weight" or mixture.augmentation == "ada"
+    return mixture.loss in WITHOUT_ZERO and signs
 
 
 def is_refused(mixture: Mixture) -> str:
@@ -129,7 +174,13 @@ def some_mixtures(count: int, seed: int) -> list[Mixture]:
     """Mixtures at random."""
     draw = random.Random(seed)
     kinds = [each.name for each in fields(Mixture)]
-    return [Mixture(**{kind: draw.choice(list(values(kind))) for kind in kinds}) for _ in range(count)]
+    drawn = [{kind: draw.choice(list(values(kind))) for kind in kinds} for _ in range(count)]
+    # Few networks and labels are for each other by chance, so in every third mixture they are.
+    pictures = [name for name in PARTS["networks"] if name in KINDS_OF_CONDITION]
+    for chosen in drawn[::3]:
+        chosen["networks"] = draw.choice(pictures)
+        chosen["labels"] = KINDS_OF_CONDITION[chosen["networks"]]
+    return [Mixture(**chosen) for chosen in drawn]
 
 
 def cover(seed: int, *, singles: bool) -> list[Mixture]:
@@ -167,6 +218,11 @@ def _completed(given: dict[str, str], draw: random.Random, kinds: list[str]) -> 
     """A mixture that fits, with these values; None where none is found."""
     for _ in range(60):
         chosen = {kind: given.get(kind) or draw.choice(list(values(kind))) for kind in kinds}
+        for one, other in (("networks", "labels"), ("labels", "networks")):
+            kind = KINDS_OF_CONDITION.get(chosen[one])
+            if one in given and kind and other not in given:
+                fitting = [name for name in values(other) if KINDS_OF_CONDITION.get(name) == kind]
+                chosen[other] = draw.choice(fitting)
         mixture = Mixture(**chosen)
         if not may_be_refused(mixture):
             return mixture
@@ -177,6 +233,8 @@ def play(mixture: Mixture) -> Trainer:
     """Three shrunk steps of the mixture's game, on images or points with three labels."""
     recipe = recipe_of(mixture).shrunk()
     data = open_images("ring:modes=3") if recipe.takes_points else toy_data(size=recipe.size[0])
+    if mixture.networks in KINDS_OF_CONDITION:
+        data = paired_data(recipe)
     recipe = recipe.for_data(data.facts())
     trainer = toy_trainer(recipe, data)
     for _ in range(3):
@@ -208,6 +266,8 @@ SOURCES = {
     "class-parts": "ClassPartLabels",
     "random": "RandomLabels",
     "generators": "GeneratorLabels",
+    **dict.fromkeys(("maps", "pictures"), "PairedCondition"),
+    "attributes": "TargetLabels",
 }
 RULES = {
     "spectral": {"SpectralNorm"},
@@ -227,6 +287,10 @@ TERMS = {
     "consistency_weight": {"consistency"},
     "fake_consistency_weight": {"consistency"},
     "matching_weight": {"feature_matching"},
+    "pixels": {"pixel"},
+    "paired": {"paired_matching"},
+    "cycle": {"cycle"},
+    "classification": {"attributes"},
 }
 
 
@@ -235,7 +299,10 @@ def look_at(trainer: Trainer, recipe: Recipe, mixture: Mixture, means: dict[str,
     game, critic = trainer.game, trainer.game.discriminator
     critic = getattr(critic, "discriminator", critic)
     by_itself = "ScalarHead" if mixture.labels in (NONE, "generators") else "SelectHead"
-    assert type(critic.head).__name__ == HEADS.get(mixture.loss, by_itself)
+    if mixture.networks not in KINDS_OF_CONDITION:
+        assert type(critic.head).__name__ == HEADS.get(mixture.loss, by_itself)
+    assert (game.objective.adversarial is None) == (mixture.loss == NONE)
+    assert game.objective.adversarial_weight == (0.5 if mixture.terms == "paired" else 1)
     assert type(game.labels).__name__ == SOURCES[mixture.labels]
     ruled = {
         name: type(layer.parametrizations.weight[0]).__name__

@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toy_games import ToyRecipe, differences, toy_data
+from children import run_ranks
+from extend_on_ranks import DECAYING, extend
+from extend_on_ranks import SETTLING as ON_RANKS
+from extend_on_ranks import toy as train_toy
+from toy_games import ToyRecipe, differences, largest_difference, toy_data
 
 from everymode.machine.stopping import Stopped
 from everymode.runs.run import Run, train
@@ -102,10 +106,60 @@ def test_a_run_that_still_settles_just_continues(toy: Callable[..., Run], capsys
     assert [files.step_of(path) for path in files.checkpoints(run / "checkpoints")][-1] == 10
 
 
-def test_learning_rates_that_had_fallen_are_said(toy: Callable[..., Run], capsys) -> None:
+def test_learning_rates_that_had_fallen_ease_in(toy: Callable[..., Run], capsys, monkeypatch) -> None:
     run = toy(settling=0.0, lr_decay=0.5).folder
-    toy(resume=run, steps=16, quiet=False)
-    assert "learning rates at step 8: 1 of the recipe's, not 0 as before" in capsys.readouterr().out
+    copy = shutil.copytree(run, run.parent / "copy")
+    rates, made = [], Trainer.step
+
+    def stepping(trainer: Trainer) -> None:
+        made(trainer)
+        rates.append(trainer.generator_optimizer.param_groups[0]["lr"] / trainer.recipe.generator_lr)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stepping)
+        toy(resume=run, steps=16, quiet=False)
+    # 0.25 in the last step before, and then a quarter more of the way to the schedule's 1, 0.875, 0.75, ... in each
+    assert rates == pytest.approx([0.4375, 0.5625, 0.625, 0.625, 0.5, 0.375, 0.25, 0.125])
+    assert "learning rates rise from 0 of the recipe's to 1 over 4 ticks" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        killed_at(9, patch)
+        with pytest.raises(Killed):
+            toy(resume=copy, steps=16)
+    toy(resume=copy)
+    assert differences(state_at(copy, 16), state_at(run, 16)) == []
+
+
+def test_learning_rates_that_fall_at_once_are_said(toy: Callable[..., Run], capsys) -> None:
+    run = toy(settling=0.0).folder
+    toy(resume=run, steps=10, lr_decay=0.5, quiet=False)
+    assert "learning rates at step 8: 0.4 of the recipe's, not 1 as before" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs that two processes have extended."""
+    out = tmp_path_factory.mktemp("extended")
+    for ended in run_ranks(2, extend, out, output=out / "said"):
+        assert ended.code == 0, ended.said
+    return out / "runs"
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "steps"),
+    [("00000-toy-toy", ON_RANKS, 12), ("eased", ON_RANKS, 12), ("00001-toy-toy", DECAYING, 16)],
+)
+def test_two_ranks_extend_a_run_as_one_does(
+    two_ranks: Path, tmp_path: Path, name: str, recipe: ToyRecipe, steps: int
+) -> None:
+    run = train_toy(recipe, tmp_path).folder
+    if name == "eased":
+        shutil.rmtree(run / "checkpoints" / "step-0000006")
+    train_toy(recipe, tmp_path, resume=run, steps=steps)
+    ended, expected = state_at(two_ranks / name, steps), state_at(run, steps)
+    for part in ("modules", "average", "optimizers"):
+        assert largest_difference(ended[part], expected[part]) < 1e-8, part
+    assert ended["easing"] == expected["easing"]
+    assert [record["step"] for record in read_lines(two_ranks / name / "log.jsonl")] == [*range(1, steps + 1)]
 
 
 def test_a_stop_while_it_settles_can_be_extended_too(toy: Callable[..., Run], monkeypatch) -> None:

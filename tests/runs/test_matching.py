@@ -52,6 +52,22 @@ def test_a_full_run_after_a_try_is_a_run_of_its_own(
     assert f"{full.folder} differs in" in capsys.readouterr().out, "the newest other run is named"
 
 
+def test_a_run_from_other_networks_is_another_run(
+    toy: Callable[..., Run], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = toy().folder
+    tuned = toy(init_from=first).folder
+    assert tuned != first
+    assert f"{first} differs in init_from (none, now {first}): starting" in capsys.readouterr().out
+    monkeypatch.chdir(first.parent)
+    assert toy(init_from=first.name, steps=3).folder == tuned
+    assert toy(steps=3).folder == first
+    config = json.loads((tuned / "config.json").read_text())
+    assert config.pop("init_from") == str(first)
+    (tuned / "config.json").write_text(json.dumps(config))  # of a version that did not record it
+    assert toy(steps=3).folder == tuned
+
+
 def test_other_data_are_named_and_moved_data_are_the_same(
     toy: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,3 +137,25 @@ def test_a_damaged_run_of_another_recipe_is_passed_by_and_one_of_this_recipe_is_
     (tmp_path / "runs" / "00001-toy-data" / "config.json").write_text("{")
     with pytest.raises(ValueError, match="00001-toy-data"):
         toy(steps=4, width=8)
+
+
+def test_values_that_are_written_differently_are_the_same() -> None:
+    recipe = everymode.recipes.find("omni-gan-32")
+    for first, second, same in (
+        ({"resolution": 32}, {"resolution": (32, 32)}, True),
+        ({"resolution": 32}, {"resolution": (32, 48)}, False),
+        ({"augmentation": ""}, {"augmentation": "none"}, True),
+        ({"augmentation": ""}, {"augmentation": None}, False),
+        ({"held_out": "photos"}, {"held_out": "./photos/"}, True),
+        ({"held_out": "."}, {"held_out": ""}, False),
+        ({"held_out": 0.1}, {"held_out": "photos"}, False),
+    ):
+        both = [plain_record(recipe.with_numbers(**numbers)) for numbers in (first, second)]
+        assert (differences(*both) == []) == same
+
+
+def test_the_command_of_the_note_can_be_copied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "my runs"
+    for width in (4, 5):
+        train(TRY, toy_data(), out, device="cpu", resume="auto", width=width)
+    assert f"(--resume '{out / '00000-toy-toy'}' continues that one)" in capsys.readouterr().out

@@ -7,11 +7,14 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from children import Ended, run
+from PIL import Image
 from safetensors.torch import load_file
 from toy_games import ToyRecipe, differences, toy_trainer
 from train_digits import train_digits
+from train_pairs import NUMBERS, train_pairs
 
 from everymode.machine.stopping import Stopped, StopRequest
 from everymode.storage import checkpoint as files
@@ -154,6 +157,33 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, uninter
     assert resumed.code == 0, resumed.said
     assert "resuming at step 4 of 12" in resumed.said
     assert_same_end(only_run(tmp_path), uninterrupted)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_so_does_a_killed_run_of_pairs(name: str, tmp_path: Path) -> None:
+    data = ""
+    if name == "san-sr-photos":  # the bundled photographs are large, and belong to an extra
+        data = str(tmp_path / "photos")
+        _save_photos(tmp_path / "photos")
+    train_pairs(name, tmp_path / "whole", data)
+    killed = run(train_pairs, name, tmp_path / "killed", data, 5, output=tmp_path / "said")
+    assert killed.code == -signal.SIGKILL, killed.said
+    (whole,), (folder,) = (map(RunFolder, (tmp_path / kind).iterdir()) for kind in ("whole", "killed"))
+    assert folder.read_status()["state"] == "running"
+    train_pairs(name, tmp_path / "killed", data)
+    assert without_times(folder.log) == without_times(whole.log)
+    last = ("checkpoints", "step-0000006", "state", "state.safetensors")
+    assert folder.path.joinpath(*last).read_bytes() == whole.path.joinpath(*last).read_bytes()
+    for step in (0, 2, 4, 6):
+        picture = folder.sample_picture(step)
+        assert picture.read_bytes() == whole.sample_picture(step).read_bytes()
+
+
+def _save_photos(folder: Path) -> None:
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(2):
+        Image.fromarray(random.integers(0, 256, (40, 44, 3), dtype=np.uint8)).save(folder / f"{number}.png")
 
 
 def test_a_terminated_run_saves_first(tmp_path: Path, uninterrupted: RunFolder) -> None:

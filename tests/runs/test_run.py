@@ -235,6 +235,24 @@ def test_a_run_that_stops_while_it_is_prepared_keeps_its_folder(
     assert run.steps == TOY.steps
 
 
+def test_a_run_from_other_networks_that_stops_while_it_is_prepared_still_starts_from_them(
+    toy: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = toy().folder
+    prepare = ToyRecipe.prepare
+
+    def stopping(recipe: ToyRecipe, game: object, data: Dataset, preparation: Preparation) -> None:
+        raise Stopped("stopped while preparing", preparation.folder)
+
+    monkeypatch.setattr(ToyRecipe, "prepare", stopping)
+    with pytest.raises(Stopped) as stopped:
+        toy(init_from=first)
+    monkeypatch.setattr(ToyRecipe, "prepare", prepare)
+    resumed, whole = toy(resume=stopped.value.folder), toy(init_from=first)
+    states = [files.read_state(run.folder / "checkpoints" / "step-0000004") for run in (resumed, whole)]
+    assert differences(*states) == []
+
+
 def test_resume_goes_on_with_more_steps(toy: Callable[..., Run]) -> None:
     first = toy()
     again = toy(resume=first.folder, steps=8)

@@ -12,6 +12,7 @@ from PIL import Image
 from toy_games import ToyRecipe, differences, toy_data, toy_trainer
 
 from everymode.pictures import to_uint8
+from everymode.runs.captions import augmentation_caption
 from everymode.runs.run import train
 from everymode.runs.snapshots import draw_reals
 from everymode.storage import checkpoint as files
@@ -65,6 +66,22 @@ def test_reals_are_augmented(tmp_path: Path) -> None:
     trainer.game = replace(trainer.game, augment=lambda images, random: -images)
     rows = np.arange(4)
     assert torch.equal(trainer.judged_reals(rows), -toy_data().gather(rows))
+    draw_reals(trainer, toy_data(), trainer.folder)
+    with Image.open(trainer.folder.reals) as picture:
+        captioned = picture.height
+    trainer.game = replace(trainer.game, augment=None)
+    draw_reals(trainer, toy_data(), trainer.folder)
+    with Image.open(trainer.folder.reals) as picture:
+        assert picture.height < captioned
+
+
+def test_the_caption_names_the_augmentation() -> None:
+    assert augmentation_caption(None, "") == augmentation_caption(None, None) == ""
+    assert augmentation_caption(abs, "translation,cutout").endswith("with augmentation translation,cutout")
+    assert augmentation_caption(abs, "ada,flip").endswith(
+        "augmentation ada,flip, whose strength is 0 at first"
+    )
+    assert augmentation_caption(ToyRecipe(), "").endswith("with augmentation ToyRecipe")
 
 
 def test_reals_without_labels_are_a_square(tmp_path: Path) -> None:

@@ -54,6 +54,48 @@ def test_what_is_recorded_gives_the_recipe_again(changed: Any) -> None:
     assert recipe_of(with_changes(json.loads(json.dumps(config(changes=[change]))))) == changed
 
 
+def test_two_parts_may_have_a_number_of_the_same_name() -> None:
+    norm, networks = (
+        replace(DIGITS.norm, spectral_epsilon=0.5),
+        replace(DIGITS.networks, spectral_epsilon=0.25),
+    )
+    for changed in (
+        replace(DIGITS, norm=norm),
+        replace(DIGITS, networks=networks),
+        replace(DIGITS, norm=norm, networks=networks),
+        DIGITS.with_numbers(spectral_epsilon=0.5),
+    ):
+        change = change_of(DIGITS, changed, sources=("a", "a"), step=9)
+        written = {**config(), "recipe": plain_record(DIGITS), "changes": [change]}
+        assert recipe_of(with_changes(json.loads(json.dumps(written)))) == changed
+
+
+def test_numbers_that_the_version_which_wrote_the_file_did_not_have() -> None:
+    written = config()
+    del written["recipe"]["parts"]["networks"]["numbers"]["width"]  # as if it were new
+    del written["recipe"]["numbers"]["layout"]
+    before = recipe_of(written)
+    changed = before.with_numbers(width=20, layout="NHWC", beta2=0.5)
+    change = change_of(before, changed, sources=("a", "a"), step=9, stored=written["recipe"])
+    assert recipe_of(with_changes(json.loads(json.dumps({**written, "changes": [change]})))) == changed
+    again = changed.with_numbers(width=24)
+    current = with_changes({**written, "changes": [change]})
+    second = change_of(changed, again, sources=("a", "a"), step=12, stored=current["recipe"])
+    assert recipe_of(with_changes({**written, "changes": [change, second]})) == again
+    assert second["numbers"] == {"width": [20, 24]} and "parts" not in second
+
+
+def test_numbers_under_their_old_spelling() -> None:
+    written = config()
+    numbers = written["recipe"]["numbers"]
+    numbers["labelled_fraction"] = numbers.pop("labeled_fraction")
+    before = recipe_of(written)
+    changed = replace(before, labeled_fraction=0.5)
+    change = change_of(before, changed, sources=("a", "a"), step=9, stored=written["recipe"])
+    assert change["numbers"] == {"labeled_fraction": [1.0, 0.5]}
+    assert recipe_of(with_changes({**written, "changes": [change]})) == changed
+
+
 def test_nothing_changed_is_nothing_recorded() -> None:
     assert change_of(DIGITS, replace(DIGITS), sources=("a", "a"), step=1) is None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from everymode.storage.run_folder import RunFolder, nearest_run, read_lines
+from everymode.storage.writing_process import is_alive
 
 
 def test_folders_are_numbered_after_the_highest(tmp_path: Path) -> None:
@@ -16,6 +17,7 @@ def test_folders_are_numbered_after_the_highest(tmp_path: Path) -> None:
     (tmp_path / "runs" / "00041-other").mkdir()
     (tmp_path / "runs" / "00099-a-file").write_text("")
     (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "²-no-number").mkdir()
     folder = RunFolder.create(tmp_path / "runs", "next")
     assert folder.path.name == "00042-next"
     assert folder.samples.is_dir() and folder.checkpoints.is_dir()
@@ -48,6 +50,7 @@ def test_config_and_status(tmp_path: Path) -> None:
     folder.write_status("diverged", 3, 10, loss="r1")
     status = folder.read_status()
     assert status.pop("time") > 1e9
+    assert is_alive(status.pop("process"))
     assert status == {"state": "diverged", "step": 3, "steps": 10, "loss": "r1"}
 
 

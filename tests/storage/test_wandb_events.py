@@ -53,6 +53,13 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
     return begun
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_quiet_training_silences_the_package(runs: list[FakeRun], tmp_path: Path, quiet: bool) -> None:
+    recipe = ToyRecipe(steps=2, tick=1, snapshot=2)
+    train(recipe, toy_data(), tmp_path, device="cpu", quiet=quiet, track="wandb")
+    assert runs[0].options.get("settings") == ({"silent": True} if quiet else None)
+
+
 def test_a_training_is_tracked_offline(runs: list[FakeRun], tmp_path: Path) -> None:
     recipe = ToyRecipe(steps=4, tick=2, snapshot=4)
     folder = train(recipe, toy_data(), tmp_path, device="cpu", quiet=True, track="wandb").folder
@@ -71,6 +78,7 @@ def test_a_training_is_tracked_offline(runs: list[FakeRun], tmp_path: Path) -> N
         "group": folder.name,
         "dir": str(folder),
         "mode": "offline",
+        "settings": {"silent": True},
     }
 
 

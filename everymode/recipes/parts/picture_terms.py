@@ -73,7 +73,7 @@ class PictureWeights(Weights):
             used = [name for name in names if getattr(self, name)]
             if used and labels is not None and not isinstance(labels, kind):
                 raise ValueError(
-                    f"{used[0]} needs {wanted}: set it to 0, or choose other labels and networks"
+                    f"{used[0]} needs {wanted}: set {used[0]} to 0, or choose other labels and networks"
                 )
         encodes = recipe.networks is not None and recipe.networks.encodes_image
         if self.divergence_weight and not encodes:

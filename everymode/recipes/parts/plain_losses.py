@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from everymode.part import Conditioning, Head, Loss, LossPieces
+from everymode.augmentation_names import parse_augmentation
+from everymode.numbers import names_of
+from everymode.part import Conditioning, Head, Loss, LossPieces, Norm
+from everymode.recipes.parts.norms import NoNorm
 
 if TYPE_CHECKING:
     from everymode.game import AdversarialLoss
@@ -140,6 +143,13 @@ class RelativisticAverage(PlainLoss):
     formula: ClassVar[str] = "the relativistic average loss"
     has_zero: ClassVar[bool] = False
 
+    def check_in(self, recipe: Recipe) -> None:
+        if recipe.accumulation > 1:
+            raise ValueError(
+                f"{self.formula} compares with means over the whole batch, which accumulation divides into "
+                "micro-batches: set accumulation to 1"
+            )
+
     def adversarial(self) -> AdversarialLoss:
         from everymode.losses.relativistic_average import relativistic_average
 
@@ -151,6 +161,38 @@ class NoAdversary(Loss):
     """No adversarial loss: the generator is trained by its terms alone, and the discriminator not at all."""
 
     called: ClassVar[str] = "--loss none"
+
+    def check_in(self, recipe: Recipe) -> None:
+        if recipe.networks is not None and recipe.networks.conditioned_on == "labels":
+            raise ValueError(
+                "--loss none leaves terms that compare each fake with an image, and these networks draw fakes from "
+                "noise: choose --loss hinge, or --networks spade, stargan, sr-resnet or rrdb"
+            )
+        terms, norm = recipe.terms, recipe.norm
+        used = [name for name in _OF_DISCRIMINATOR if getattr(terms, name, 0)]
+        if used:
+            raise ValueError(
+                f"{used[0]} needs a trained discriminator, and --loss none trains none: set {used[0]} to 0, or choose "
+                "--loss hinge"
+            )
+        if norm is not None and type(norm).terms is not Norm.terms:
+            raise ValueError(
+                f"{norm.display_name} is a term of the discriminator, and --loss none trains none: set norm to none"
+            )
+        names = [name for name in _OF_GENERATOR if getattr(terms, name, 0)]
+        if getattr(terms, "perceptual", None) == "none":
+            names = [name for name in names if name != "perceptual_weight"]
+        if not names and (terms is None or set(names_of(terms)) & {"r1_weight"}):
+            raise ValueError(
+                "--loss none leaves the generator without a loss: set pixel_weight, perceptual_weight or cycle_weight "
+                "above 0, or choose --loss hinge"
+            )
+
+    def notes(self, recipe: Recipe) -> list[str]:
+        without_effect = [] if type(recipe.norm) in (type(None), NoNorm) else ["norm"]
+        without_effect += ["augmentation"] if parse_augmentation(recipe.augmentation) else []
+        names = " and ".join(without_effect)
+        return [f"{names} has no effect: --loss none trains no discriminator"] if names else []
 
     def needs_labels(self, recipe: Recipe) -> bool:
         return False
@@ -164,5 +206,12 @@ class NoAdversary(Loss):
         return LossPieces(None, ScalarHead)
 
 
+_OF_DISCRIMINATOR = (
+    *("r1_weight", "r2_weight", "gamma", "penalty_weight", "lecam_weight", "consistency_weight"),
+    *("fake_consistency_weight", "matching_weight", "paired_matching_weight", "classification_weight"),
+)
+"""Weights of terms that train the discriminator, or need its features or attribute logits."""
+_OF_GENERATOR = ("pixel_weight", "perceptual_weight", "cycle_weight")
+"""Weights of terms that train a generator alone."""
 PROJECTION = Hinge(head="projection")
 """Loss of BigGAN."""

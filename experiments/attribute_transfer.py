@@ -52,7 +52,7 @@ from everymode.recipes.parts.norms import NoNorm, Spectral
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import run_all
+from experiments.harness.repeated import minutes_of, run_all
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import by_case, markdown, mean_and_spread, scores_of, table
@@ -65,7 +65,16 @@ PAPER = {
     "StarGAN": ["85.10", "88.72", "189.65", "117.06", "101.33", "87.15"],
     "SAN-StarGAN": ["71.41", "81.01", "184.82", "100.51", "87.91", "76.32"],
 }
-COLUMNS = ("target", "kept", "shape kept", "shape kept, color", "shape kept, size", "cycle L1", "fd")
+COLUMNS = (
+    "target",
+    "kept",
+    "shape kept",
+    "shape kept, color",
+    "shape kept, size",
+    "cycle L1",
+    "fd",
+    "minutes",
+)
 EXAMPLES = 6
 
 
@@ -98,7 +107,7 @@ class AttributeScores:
         fakes = generator.translate((pictures, changes.targets))
         back = generator.translate((fakes, own[changes.rows]))
         scores = accuracies(judges, quantized(fakes), labels[changes.rows, 0], changes)
-        scores["cycle L1"] = float((back - pictures).abs().mean())
+        scores |= {"cycle L1": float((back - pictures).abs().mean()), "minutes": minutes_of(run)}
         return scores | self.distances(run, data, quantized(fakes), own[changes.rows], changes.targets)
 
     def distances(

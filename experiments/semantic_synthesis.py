@@ -43,10 +43,10 @@ from experiments.compensation import TotalGain
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import run_all
+from experiments.harness.repeated import minutes_of, run_all
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
-from experiments.harness.stages import plot_stages, train_in_stages
+from experiments.harness.stages import AT, plot_stages, train_in_stages
 from experiments.harness.tables import by_case, markdown, mean_and_spread, scores_of, table
 
 DECAY = 1e-4
@@ -99,7 +99,8 @@ class SegmenterScores:
         measured = {each.metric: each for each in card.metrics.values() if each.value is not None}
         scores = {name: float(each.value) for name, each in measured.items() if each.value is not None}
         classes = measured["miou"].details["parts"]
-        return scores | {f"IoU {name}": float(part["value"]) for name, part in classes.items()}
+        scores |= {f"IoU {name}": float(part["value"]) for name, part in classes.items()}
+        return scores | {"minutes": minutes_of(run)}
 
 
 @lru_cache(maxsize=4)
@@ -243,7 +244,7 @@ def run_part(options: Any, judge: SegmenterScores) -> None:
         text = "\n\n".join(compensation_table(outcomes, score) for score in ("fd", "miou"))
     else:
         classes = sorted({name for each in outcomes for name in each.scores if name.startswith("IoU ")})
-        columns = ["miou", "pixel-accuracy", *(name for name in classes if " at step " not in name), "fd"]
+        columns = ["miou", "pixel-accuracy", *(name for name in classes if AT not in name), "fd", "minutes"]
         text = table(outcomes, columns, PAPER, PAPER_TITLES)
     report(f"Semantic synthesis: {options.part}", facts, text, out)
 

@@ -39,11 +39,10 @@ from everymode.pictures import new_figure, save_figure, save_grid
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.sampling.tiling import enlarged
-from everymode.storage.run_folder import read_lines
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
-from experiments.harness.repeated import run_all, train_and_judge
+from experiments.harness.repeated import minutes_of, run_all, train_and_judge
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome, record_of
 from experiments.harness.tables import by_case, scores_of, table
@@ -85,7 +84,7 @@ class Enlargement:
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
         generated = self.generated(run.generator())
         measured = self.measured(generated)
-        scores = _values(measured) | {"minutes": _seconds(run) / 60}
+        scores = _values(measured) | {"minutes": minutes_of(run)}
         for each in measured.values():  # pictures may be too small for a score
             found = {BICUBIC: each.details["bicubic"], "sharp": each.details.get("sharp")}
             scores |= {
@@ -129,10 +128,6 @@ class Enlargement:
 
 def _values(measured: dict[str, Measured]) -> dict[str, float]:
     return {each.metric: float(each.value) for each in measured.values() if each.value is not None}
-
-
-def _seconds(run: everymode.Run) -> float:
-    return max((line.get("seconds", 0.0) for line in read_lines(run.folder / "log.jsonl")), default=0.0)
 
 
 def with_noise(pictures: list[Tensor], psnr: float, measure: Callable[[list[Tensor]], float]) -> list[Tensor]:

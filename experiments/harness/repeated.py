@@ -117,6 +117,11 @@ def train_and_judge(
     return Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
 
 
+def minutes_of(run: everymode.Run) -> float:
+    """Return the minutes that training took by the log, without samples and checkpoints."""
+    return sum(line.get("seconds", 0.0) for line in read_lines(run.folder / "log.jsonl")) / 60
+
+
 def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:
     """Return some images of a dataset, equally many of each class as far as available, chosen by the seed."""
     order = random_permutation(seed, "few images", 0, len(data))

@@ -29,10 +29,10 @@ def train_in_stages(case: Case, seed: int, folder: Path, judge: Any) -> Outcome:
         ValueError: if a schedule of the recipe depends on the number of steps.
     """
     recipe, curve = case.recipe, {}
-    if recipe.lr_decay or recipe.lr_halvings or recipe.settling or recipe.ema_decay:
+    if recipe.lr_decay or recipe.lr_halvings or recipe.settling:
         raise ValueError(
             f"{recipe.name} has a schedule that depends on its number of steps, so it can't be trained in stages: set "
-            "lr_decay, lr_halvings, settling and ema_decay to 0"
+            "lr_decay and settling to 0, and lr_halvings to none"
         )
     for stage in range(1, judge.stages):
         steps = recipe.steps * stage // judge.stages

@@ -38,7 +38,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.evaluation import prepare_reference
 from everymode.evaluation.attribute_domains import Changes, changes_of
-from everymode.evaluation.attribute_judges import AttributeJudge, attribute_judges
+from everymode.evaluation.attribute_judges import AttributeJudge, train_attribute_judges
 from everymode.extractors.classifier_training import ClassifierSettings
 from everymode.extractors.classifiers import predicted_labels
 from everymode.extractors.extraction import extract, image_batches
@@ -180,7 +180,9 @@ def good_judges(
         open_images(name, resolution=size, progress=False) for name in (judge.pictures, judge.test)
     )
     settings = ClassifierSettings(steps=judge.steps)
-    judges = attribute_judges(pictures, pictures.labels, pictures.label_blocks, TITLES, settings=settings)
+    judges = train_attribute_judges(
+        pictures, pictures.labels, pictures.label_blocks, TITLES, settings=settings
+    )
     found = {each.title: accuracy_on_reals(each, test) for each in judges}
     for title, accuracy in found.items():
         if accuracy < judge.least_on_reals:

@@ -16,7 +16,7 @@ none for this task); the map stays an input of D (`map_to_critic`).
 
 Command, cost, and expected result (published mIoU by DRN-D-105, FID; both depend on details that no paper states):
   everymode train spade-textures        (omni-spade-textures, san-spade-textures)
-      700 steps, two minutes on one core; measured: docs/results/semantic_synthesis.md
+      750 steps, two minutes on one core; measured: docs/results/semantic_synthesis.md
   everymode train spade-cityscapes --data cityscapes --perceptual vgg=vgg19.safetensors        (omni-spade-cityscapes)
       37,200 steps of 16 images of 256x512; mIoU 62.21 (Omni: 65.07), FID 63.65 (SAN: 58.56); measured here: not yet
   everymode train spade-ade20k --data ade20k --perceptual lite0        (spade-coco)
@@ -219,8 +219,8 @@ TEXTURES = SPADE256.with_numbers(
     perceptual_weight=0.0,
     perceptual="none",
     mirror=False,
-    steps=700,
-    lr_decay=0.3,
+    steps=750,
+    lr_decay=0.0,
     batch_size=8,
     generator_lr=1e-3,
     discriminator_lr=1e-3,

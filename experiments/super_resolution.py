@@ -189,7 +189,8 @@ def recipes(scale: int) -> dict[str, Recipe]:
         for weight in WEIGHTS:
             found[f"{name} {weight:g}"] = find(recipe).with_numbers(adversarial=weight)
     found |= {"ESRGAN": relativistic, "ESRGAN*": find("esrgan-sn-photos")}
-    return {name: recipe.with_numbers(scale=scale) for name, recipe in found.items()}
+    without = {"scale": scale, "perceptual": "none"}
+    return {name: recipe.with_numbers(**without) for name, recipe in found.items()}
 
 
 def cases(scale: int, budget: float) -> list[Case]:

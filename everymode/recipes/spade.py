@@ -12,11 +12,12 @@ the same fakes. In `spade-*` the critic has instance normalization and spectral 
 last convolution, as published; the former cancels the latter, and SAN too (`everymode.norms.diagnose` reports it). So
 `san-spade-*` has a critic without instance normalization, and `san-spade-instance-norm-*` has the literal one.
 SAN: a quarter of the kernels, gain 1.3, beta1 0.5, circular padding. Omni: decay of D 1e-4, a guess (the paper gives
-none for this task); the map stays an input of D (`map_to_critic`).
+none for this task); the map stays an input of D (`map_to_critic`). `*-textures` start from larger weights
+(`initial_gain` 1; published: 0.02), which their few steps could not grow.
 
 Command, cost, and expected result (published mIoU by DRN-D-105, FID; both depend on details that no paper states):
   everymode train spade-textures        (omni-spade-textures, san-spade-textures)
-      300 steps, three minutes on one core; measured: docs/results/semantic_synthesis.md
+      800 steps, four minutes on one core; measured: docs/results/semantic_synthesis.md
   everymode train spade-cityscapes --data cityscapes --perceptual vgg=vgg19.safetensors        (omni-spade-cityscapes)
       37,200 steps of 16 images of 256x512; mIoU 62.21 (Omni: 65.07), FID 63.65 (SAN: 58.56); measured here: not yet
   everymode train spade-ade20k --data ade20k --perceptual lite0        (spade-coco)
@@ -27,6 +28,7 @@ Command, cost, and expected result (published mIoU by DRN-D-105, FID; both depen
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -57,6 +59,8 @@ class Spade(Networks):
     """Channels inside the normalization layers."""
     statistics: Literal["batch", "instance"] = "batch"
     """Statistics of the normalization layers."""
+    initial_gain: float = 0.02
+    """Gain of the initial weights of both networks (Glorot, normal)."""
     dont_care: bool = False
     """Whether pixels without a class (255) have a separate input channel."""
     map_to_critic: bool = True
@@ -80,6 +84,8 @@ class Spade(Networks):
         )
         if self.latent_dim < 0:
             raise ValueError(f"latent_dim must be 0 (no encoder) or more, not {self.latent_dim}")
+        if not 0 < self.initial_gain < math.inf:
+            raise ValueError(f"initial_gain must be above 0 and finite, not {self.initial_gain}")
 
     @property
     def encodes_image(self) -> bool:
@@ -127,8 +133,8 @@ class Spade(Networks):
             extra_channels=edges if self.map_to_critic else 0,
             dont_care=self.dont_care and self.map_to_critic,
         )
-        glorot_normal_initialization(generator)
-        glorot_normal_initialization(discriminator)
+        glorot_normal_initialization(generator, gain=self.initial_gain)
+        glorot_normal_initialization(discriminator, gain=self.initial_gain)
         images, condition = self.example(needs)
         codes = images.new_zeros(1, self.latent_dim) if self.encodes_image else None
         normalize_weights(generator, spectral_norm(), codes, condition, include=spade_spectral_layers)
@@ -189,7 +195,8 @@ TEXTURES = SPADE256.with_numbers(
     data="textures",
     held_out="textures:split=test",
     resolution=32,
-    width=8,
+    width=12,
+    initial_gain=1.0,
     hidden=24,
     doublings=3,
     critic_width=32,
@@ -197,7 +204,7 @@ TEXTURES = SPADE256.with_numbers(
     perceptual_weight=0.0,
     perceptual="none",
     mirror=False,
-    steps=300,
+    steps=800,
     lr_decay=0.0,
     batch_size=8,
     generator_lr=1e-3,

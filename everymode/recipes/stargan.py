@@ -10,8 +10,9 @@ D step, Adam (0.5, 0.9), 15 epochs whose last five decay, a critic with 3x3 kern
 The generator normalizes by the statistics of each picture; the released one keeps running statistics, with which eval
 mode ruins pictures. Targets are the attributes of drawn training images (`permuted`: of the batch, as released).
 Two-valued columns of labels are attributes, columns of more values exclude one another; the hair colors of CelebA are
-three columns. `*-shapes` have no stride-2 layer, since 32 pixels leave the outlines no detail to spare, a higher weight
-of the cycle, and a critic that learns more slowly than the generator: else its scores saturate.
+three columns. `*-shapes` have no stride-2 layer, since 32 pixels leave the outlines no detail to spare; no normalization
+after the first convolution, which would erase the attributes but at the borders; higher weights of the cycle and the
+attributes; and a critic that learns more slowly than the generator, because else its scores saturate.
 
 Command, cost, and expected result:
   everymode train stargan-shapes        (san-stargan-shapes)
@@ -142,16 +143,18 @@ SHAPES = IMAGES128.with_numbers(
     data="shapes:labels=color+size,outlines=circle+square+triangle,colors=red+green+blue,sizes=medium+large,ground=textured",
     resolution=32,
     mirror=False,
-    width=16,
+    width=24,
     downsamplings=0,
     blocks=4,
-    critic_width=32,
+    normalize_first=False,
+    critic_width=24,
     critic_layers=4,
-    cycle_weight=20.0,
+    cycle_weight=50.0,
+    classification_weight=4.0,
     batch_size=8,
     generator_lr=1e-3,
-    discriminator_lr=5e-5,
-    steps=2500,
+    discriminator_lr=1e-4,
+    steps=1500,
     tick=50,
     snapshot=250,
 )
@@ -177,4 +180,4 @@ def _san(recipe: Recipe, *, steps: int, lr_decay: float) -> Recipe:
 # 15 epochs of CelebA's 200,600 training images in batches of 16, of which the last five decay.
 SAN128 = _san(IMAGES128, steps=188_000, lr_decay=1 / 3)
 SAN_CELEBA = _san(CELEBA, steps=188_000, lr_decay=1 / 3)
-SAN_SHAPES = _san(SHAPES, steps=5000, lr_decay=1 / 3)
+SAN_SHAPES = _san(SHAPES, steps=3000, lr_decay=1 / 3)

@@ -10,13 +10,13 @@ D step, Adam (0.5, 0.9), 15 epochs whose last five decay, a critic with 3x3 kern
 The generator normalizes by the statistics of each picture; the released one keeps running statistics, with which eval
 mode ruins pictures. Targets are the attributes of drawn training images (`permuted`: of the batch, as released).
 Two-valued columns of labels are attributes, columns of more values exclude one another; the hair colors of CelebA are
-three columns. `*-shapes` have no stride-2 layer, since 32 pixels leave the outlines no detail to spare; no normalization
-after the first convolution, which would erase the attributes but at the borders; higher weights of the cycle and the
+three columns. `*-shapes` have no stride-2 layer, since 32 pixels leave the outlines no detail to spare; no
+normalization after the first convolution, which would erase the attributes but at the borders; higher weights of the cycle and the
 attributes; and a critic that learns more slowly than the generator, because else its scores saturate.
 
 Command, cost, and expected result:
-  everymode train stargan-shapes        (san-stargan-shapes)
-      32 pixels, 15 minutes on two cores; measured: docs/results/attribute_transfer.md
+  everymode train san-stargan-shapes        (stargan-shapes)
+      32 pixels, ten minutes on one core; measured: docs/results/attribute_transfer.md
   everymode train stargan-celeba --data celeba        (san-stargan-celeba)
       128 pixels, 40,000 (SAN: 190,000) steps; FID between 85.10 and 189.65 by pair (SAN: 71.41 to 184.82, Table 3);
       measured here: not yet

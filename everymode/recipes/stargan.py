@@ -11,8 +11,8 @@ The generator normalizes by the statistics of each picture; the released one kee
 mode ruins pictures. Targets are the attributes of drawn training images (`permuted`: of the batch, as released).
 Two-valued columns of labels are attributes, columns of more values exclude one another; the hair colors of CelebA are
 three columns. `*-shapes` have no stride-2 layer, since 32 pixels leave the outlines no detail to spare; no
-normalization after the first convolution, which would erase the attributes but at the borders; higher weights of the cycle and the
-attributes; and a critic that learns more slowly than the generator, because else its scores saturate.
+normalization after the first convolution, which would erase the attributes but at the borders; higher weights of the
+cycle and the attributes; and a critic that learns more slowly than the generator, because else its scores saturate.
 
 Command, cost, and expected result:
   everymode train san-stargan-shapes        (stargan-shapes)

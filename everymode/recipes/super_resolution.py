@@ -220,11 +220,11 @@ PIXEL_PHOTOS = PIXEL_DIV2K.with_numbers(
 def _photos(recipe: Recipe, **numbers: object) -> Recipe:
     """Return a recipe for the bundled photographs, which starts from `PIXEL_PHOTOS` and has few steps.
 
-    The critic, which starts from random weights, learns at twice the generator's rate.
+    The critic learns at a quarter of the generator's rate: a faster one oscillates within so few steps.
     """
     name = recipe.name.replace("div2k", "photos")
     few_steps = {"steps": 200, "lr_halvings": (), "snapshot": 100}
-    rates = {"generator_lr": 2e-4, "discriminator_lr": 4e-4}
+    rates = {"generator_lr": 4e-4, "discriminator_lr": 1e-4}
     return recipe.with_numbers(**{"name": name, **_SMALL, **few_steps, **rates, **numbers})
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from everymode.game import Verdict
 from everymode.networks.attribute_planes import attribute_planes, num_planes
 from everymode.networks.circular import CircularConv2d
+from everymode.networks.layered import PictureGenerator
 from everymode.networks.sizes import (
     Size,
     as_size,
@@ -24,9 +25,10 @@ from everymode.networks.sizes import (
     require_shape,
     starting_grid,
 )
+from everymode.norms.weight import prepared_weights
 
 
-class StarGenerator(nn.Module):
+class StarGenerator(PictureGenerator):
     """A generator: (pictures [B, channels, H, W], attributes) -> pictures in [-1, 1] of the same size.
 
     It is called as generator(z, (picture, attributes), size=None) with z None: `latent_dim` is 0. The attributes are
@@ -194,6 +196,16 @@ class StarDiscriminator(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Return [B, F], the means over positions of the last activations."""
         return self._activations(x)[-1].mean((2, 3))
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the activations of every convolution, then `features(x)`.
+
+        Args:
+            x: [B, channels, H, W].
+        """
+        with prepared_weights(self):
+            activations = self._activations(x)
+            return (*activations, activations[-1].mean((2, 3)))
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         require_shape(x, self.size, type(self).__name__)

@@ -49,7 +49,7 @@ def restoration_scores(
         "ssim": float(ssim(first, second)) if large else None,
     }
     if range2:
-        # A range of 2 for values in [0, 1] changes the constants only: those of [0, 2] on halved contrast.
+        # For values in [0, 1], a range of 2 only quadruples SSIM's constants, which raises it.
         scores[RANGE_2] = float(ssim(first, second, data_range=2.0)) if large else None
     if stages is not None:
         scores[stages.distance_name] = float(lite0_perceptual(restored, original, stages=stages))

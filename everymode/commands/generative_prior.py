@@ -174,9 +174,18 @@ class GenerativePrior:
         """Return the options of `restore` that the schedule's publication used, as far as the generator has them."""
         options: dict[str, Any] = {"std": 0.3 if self._flags.task == "upscale" else 0.5}
         options["train_output"] = self.schedule_name == "small"
+        if self.schedule_name in ("inpainting", "super-resolution-mse"):
+            options["instance_statistics"] = self._has_batch_norm_in_blocks()
         if self.schedule_name == "inpainting":
             options["train_embedding"] = bool(self.network.embedding_parameters())
         return options
+
+    def _has_batch_norm_in_blocks(self) -> bool:
+        head = {id(parameter) for parameter in self.network.layer_groups()[-1][1]}
+        return any(
+            hasattr(module, "running_mean") and not any(id(each) in head for each in module.parameters())
+            for module in self.network.modules()
+        )
 
     def _stages(self) -> tuple[Stage, ...]:
         import everymode.restoration as restoration

@@ -406,6 +406,11 @@ PARTS = [
         "micro-batches: set accumulation to 1",
     ),
     (
+        "crops that are no squares",
+        lambda: replace(SHARP, resolution=(32, 64)),
+        "crops are square: set resolution to one number, not (32, 64)",
+    ),
+    (
         "crops that are no multiple of the scale",
         lambda: replace(SHARP, resolution=30),
         "crops of 30 pixels can't be 4 times a whole number of pixels: set resolution to a multiple of 4",

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from everymode.game import Verdict
-from everymode.networks.attribute_planes import attribute_planes, num_planes
+from everymode.networks.attributes import attribute_planes, num_planes
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.layered import PictureGenerator
 from everymode.networks.sizes import (
@@ -48,6 +48,9 @@ class StarGenerator(PictureGenerator):
         sizes: number of values of each label block; the second item of the condition is then int64 labels [B, blocks],
             see `attribute_planes`. None: it is [B, n] already.
         channels: channels of the pictures.
+        normalize_first: whether the first convolution is followed by instance normalization, as published. It erases
+            what a constant plane adds to a feature, except near the borders, where the padding is zero; so the
+            attributes reach the middle of a picture only through the receptive fields of later layers.
     Raises:
         ValueError: if the sizes need another number of planes.
     """
@@ -61,6 +64,7 @@ class StarGenerator(PictureGenerator):
         blocks: int = 6,
         sizes: Sequence[int] | None = None,
         channels: int = 3,
+        normalize_first: bool = True,
     ) -> None:
         super().__init__()
         if sizes is not None and num_planes(sizes) != num_attributes:
@@ -73,7 +77,7 @@ class StarGenerator(PictureGenerator):
         self.latent_dim = 0
         widths = [width * 2**level for level in range(downsamplings + 1)]
         self.first = nn.Conv2d(channels + num_attributes, width, 7, padding=3, bias=False)
-        self.first_norm = _norm(width)
+        self.first_norm = _norm(width) if normalize_first else nn.Identity()
         self.down = nn.ModuleList(
             nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=False)
             for ins, outs in itertools.pairwise(widths)

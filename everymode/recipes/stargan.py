@@ -51,6 +51,9 @@ class StarGAN(Networks):
     """Convolutions of stride 2 in the generator, and transposed ones behind its residual blocks."""
     blocks: int = 6
     """Residual blocks of the generator."""
+    normalize_first: bool = True
+    """Whether the generator's first convolution is followed by instance normalization, as published, which erases the
+    constant planes of the attributes except near the borders; off for small pictures."""
     critic_width: int = 64
     """Channels of the critic's first convolution."""
     critic_layers: int = 6
@@ -70,7 +73,7 @@ class StarGAN(Networks):
             )
 
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.attribute_planes import num_planes
+        from everymode.networks.attributes import num_planes
         from everymode.networks.translator import StarDiscriminator, StarGenerator
 
         planes = num_planes(needs.attributes)
@@ -81,6 +84,7 @@ class StarGAN(Networks):
             blocks=self.blocks,
             sizes=needs.attributes,
             channels=needs.channels,
+            normalize_first=self.normalize_first,
         )
         discriminator = StarDiscriminator(
             planes,

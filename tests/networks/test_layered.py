@@ -26,7 +26,7 @@ from everymode.networks.rrdb import RRDBGenerator
 from everymode.networks.spade import SpadeGenerator
 from everymode.networks.translator import StarDiscriminator, StarGenerator
 from everymode.networks.vgg_discriminator import VGGDiscriminator
-from everymode.norms.spectral import spectral_norm
+from everymode.norms.spectral import SpectralNorm, spectral_norm
 from everymode.norms.weight import normalize_weights, prepared_weights
 from everymode.recipe import Recipe
 from everymode.recipes import find
@@ -163,6 +163,27 @@ def test_a_weight_rule_computes_once_for_all_layers_and_only_there() -> None:
     after = dict(network.named_buffers())
     assert stored and not any(torch.equal(stored[name], after[name]) for name in stored)
     assert all(module.prepared is None for module in network.modules() if hasattr(module, "prepared"))
+
+
+def test_layers_of_one_shape_are_normalized_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _ = pair("biggan")
+    z, labels = inputs(generator)
+    members: list[int] = []
+    original = SpectralNorm.normalize_together
+
+    def counted(self: SpectralNorm, group: Any, weights: Any) -> Any:
+        members.append(len(group))
+        return original(self, group, weights)
+
+    monkeypatch.setattr(SpectralNorm, "normalize_together", counted)
+    generator(z, labels)
+    expected = members.copy()
+    members.clear()
+    h = generator.activations(z, labels)[0]
+    assert members == expected and max(members) > 1
+    members.clear()
+    generator.from_activation(0, h, labels)
+    assert members == expected
 
 
 def test_generators_with_an_implicit_head_continue_at_any_size() -> None:

@@ -117,8 +117,9 @@ def _write(result: Reconstructions, facts: dict[str, Any], folder: Path) -> None
     from everymode.storage.atomic import write_text_atomic
 
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("worst-*.png"):  # an earlier report may have more pages
-        old.unlink()
+    if (folder / REPORT).is_file():  # an earlier report may have more pages
+        for old in folder.glob("worst-*.png"):
+            old.unlink()
     pages = result.pages(folder, save_result)
     plots = result.histograms(folder)
     conventions = {

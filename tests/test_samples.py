@@ -221,7 +221,11 @@ class Workplace:
             for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
         ]
         words = [str(self.run) if word == "RUN" else word for word in words]
-        if words[0] != "everymode" or words[1] in PARSED_ONLY or (words[1] == "train" and words[2] in RUNS_NOTHING):
+        if (
+            words[0] != "everymode"
+            or words[1] in PARSED_ONLY
+            or (words[1] == "train" and words[2] in RUNS_NOTHING)
+        ):
             parse(words)
             return
         if "error: " in sample.output:

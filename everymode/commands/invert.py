@@ -60,7 +60,8 @@ def invert(
     steps: Annotated[
         int,
         Parameter(
-            help="Steps of the optimization per image; 0 keeps the encoder's estimate.", converter=whole_number
+            help="Steps of the optimization per image; 0 keeps the encoder's estimate.",
+            converter=whole_number,
         ),
     ] = 300,
     method: Annotated[Literal["lbfgs", "adam"], Parameter(help="Optimizer.")] = "lbfgs",
@@ -181,4 +182,6 @@ def _require_free(folder: Path, data: str | None) -> None:
         return
     images = Path(data).expanduser().resolve()
     if images == folder.resolve() or images in folder.resolve().parents:
-        raise ValueError(f"the report would be written into {data}, whose images are read: choose another --out")
+        raise ValueError(
+            f"the report would be written into {data}, whose images are read: choose another --out"
+        )

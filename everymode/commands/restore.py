@@ -65,7 +65,9 @@ def restore(
     card = _Card(source, flags, restorer, out)
     with Meter(len(targets) * restorer.steps(), "steps") as meter:
         for number, (file, target) in enumerate(targets.items(), 1):
-            work = partial(_restored, restorer=restorer, roots=photos, channels=channels, flags=flags, meter=meter)
+            work = partial(
+                _restored, restorer=restorer, roots=photos, channels=channels, flags=flags, meter=meter
+            )
             done = read_or_report(file, work)
             if done is None:
                 meter.advance(max(number * restorer.steps() - meter.done, 0))
@@ -140,7 +142,11 @@ def _write(
     if max(size) > 512:
         size = (max(size[0] * 512 // max(size), 1), max(size[1] * 512 // max(size), 1))
     shown = degradation(photo, size, flags)[0]
-    shown = enlarge(shown, size) if shown.shape[2] <= size[0] and shown.shape[3] <= size[1] else resize(shown, size)
+    shown = (
+        enlarge(shown, size)
+        if shown.shape[2] <= size[0] and shown.shape[3] <= size[1]
+        else resize(shown, size)
+    )
     images = [shown, *(resize(each, size) for each in (*solution.stages, solution.fitted))]
     if photo.original is not None:
         images.append(resize(photo.original, size))

@@ -46,7 +46,9 @@ OWN_FLAGS: dict[str, tuple[str, ...]] = {
 class RestoreFlags:
     """Flags that may change a result."""
 
-    task: Annotated[Task, Parameter(help="What to restore: color, resolution, a hole, or the complete photo.")]
+    task: Annotated[
+        Task, Parameter(help="What to restore: color, resolution, a hole, or the complete photo.")
+    ]
     method: Annotated[
         Method,
         Parameter(

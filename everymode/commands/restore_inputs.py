@@ -179,7 +179,9 @@ def _named(path: Path, name: Path) -> Path:
         return exact
     similar = [each for each in exact.parent.glob("*") if each.stem == name.stem and is_image_name(each.name)]
     if len(similar) != 1:
-        raise ValueError(f"{path} has {len(similar)} pictures with the name {name.with_suffix('')}; it needs one")
+        raise ValueError(
+            f"{path} has {len(similar)} pictures with the name {name.with_suffix('')}; it needs one"
+        )
     return similar[0]
 
 
@@ -197,4 +199,7 @@ def _has_transparency(path: Path) -> bool:
     with opened_picture(path) as image:
         if "transparency" in image.info:
             return True
-        return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") and image.getchannel(image.getbands()[-1]).getextrema()[0] != 255
+        return (
+            image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+            and image.getchannel(image.getbands()[-1]).getextrema()[0] != 255
+        )

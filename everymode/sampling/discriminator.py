@@ -43,7 +43,9 @@ def load_discriminator(
     modules = read_state(folder).get("modules")
     weights = modules.get("discriminator") if isinstance(modules, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(each, Tensor) for each in weights.values()):
-        raise ValueError(f"{folder} is damaged: it lacks the discriminator's weights. Name another checkpoint")
+        raise ValueError(
+            f"{folder} is damaged: it lacks the discriminator's weights. Name another checkpoint"
+        )
     try:
         game.discriminator.load_state_dict(weights)
     except (RuntimeError, KeyError, TypeError) as error:

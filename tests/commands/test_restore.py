@@ -91,7 +91,11 @@ def test_colors_of_a_rectangle_at_twice_its_size_keep_its_luminance(
     assert pixels(out / "a.png").shape == (40, 66, 3)
     (entry,) = scores(out)["photos"]
     assert entry["fitted_at"] == [16, 28], "the short side is native, the long one a multiple of the stride 4"
-    assert entry["stop"]["why"] == "all stages are done" and entry["class"] in ("circle", "square", "triangle")
+    assert entry["stop"]["why"] == "all stages are done" and entry["class"] in (
+        "circle",
+        "square",
+        "triangle",
+    )
     assert {"prior", "gray"} <= set(text.replace(",", " ").split()) and entry["baselines"]["gray"]["psnr"] > 5
     assert Image.open(out / "stages" / "a.png").width > 6 * 28, "photo, three stages, result, original"
 
@@ -142,7 +146,9 @@ def test_kept_pixels_stay_and_a_mask_tells_the_hole(run: Path, tmp_path: Path, s
     words = ("restore", run, tmp_path / "a.png", "--task", "inpaint", *QUICK)
     out = tmp_path / "out"
     code, text = said(*words, "--mask", tmp_path / "mask.png", "--out", out)
-    assert code == 0 and "the hole has 12.7% of the pixels" in text and "scores" not in scores(out)["photos"][0]
+    assert (
+        code == 0 and "the hole has 12.7% of the pixels" in text and "scores" not in scores(out)["photos"][0]
+    )
     assert np.array_equal(pixels(out / "a.png")[hole > 0], photo[hole > 0])
     assert not np.array_equal(pixels(out / "a.png")[hole == 0], photo[hole == 0])
     assert said(*words, "--mask", "center", "--original", tmp_path / "a.png", "--out", out)[0] == 0

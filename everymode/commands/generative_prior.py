@@ -113,8 +113,8 @@ class GenerativePrior:
             own > side for own, side in zip(photo.size, fitted_size, strict=True)
         ):
             raise ValueError(
-                f"it has {photo.size[0]}x{photo.size[1]} pixels, more than the {fitted_size[0]}x{fitted_size[1]} of the "
-                "generator's images: only smaller photos can be upscaled; --shrink makes a small one"
+                f"it has {photo.size[0]}x{photo.size[1]} pixels, more than the {fitted_size[0]}x{fitted_size[1]} of "
+                "the generator's images: only smaller photos can be upscaled; --shrink makes a small one"
             )
         target, degrade = degradation(photo, fitted_size, self._flags)
         options = self._options()

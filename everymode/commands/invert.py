@@ -125,7 +125,7 @@ def _write(result: Reconstructions, facts: dict[str, Any], folder: Path) -> None
     plots = result.histograms(folder)
     conventions = {
         "L1": "mean absolute difference of values in [-1, 1]",
-        "pd-lite0-128": "perceptual distance of EfficientNet-Lite0, stages 1 to 5, unweighted, at 128 pixels; not LPIPS",
+        "pd-lite0-128": "perceptual distance of EfficientNet-Lite0, stages 1 to 5, unweighted, 128 pixels; not LPIPS",
         "order": "worst first, by the first distance",
         "class": "class of the image in the data",
         "cluster": "label of the generator, which the encoder predicts",

@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
 
 def default_encoder(source: Path) -> Path:
-    """Return the file of a generator's encoder: in the run's folder `encoders`, by step, or beside a saved generator."""
+    """Return the file of a generator's encoder: in the run's folder `encoders`, or beside a saved generator."""
     from everymode.sampling.generator import find_generator
     from everymode.storage.checkpoint import step_of
 

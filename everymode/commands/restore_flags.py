@@ -119,8 +119,8 @@ class RestoreFlags:
     steps: Annotated[
         int | None,
         Parameter(
-            help="Number of steps: of all stages of prior together (default: the schedule's), of dip (default: 2000), or "
-            "of fitting liif (default: 1000).",
+            help="Number of steps: of all stages of prior together (default: the schedule's), of dip (default: 2000), "
+            "or of fitting liif (default: 1000).",
             converter=whole_number,
         ),
     ] = None
@@ -187,7 +187,7 @@ class RestoreFlags:
             raise ValueError(f"--method {self.method} only enlarges: use it with --task upscale")
         if self.method == "liif" and (self.data is None) == (self.weights is None):
             raise ValueError(
-                "liif needs photos to fit its network to (--data FOLDER) or weights (--weights FILE): set one of the two"
+                "liif needs photos to fit its network to (--data FOLDER) or weights (--weights FILE): set one of both"
             )
         if self.method == "liif" and self.weights is not None and self.steps is not None:
             raise ValueError("--steps is for fitting liif to --data: omit it with --weights")

@@ -210,7 +210,7 @@ def test_a_convolutional_generator_takes_the_center_and_says_so(tmp_path: Path, 
         ("--task inpaint", "inpaint needs the hole"),
         ("--task upscale", "it needs the filter that made the photo small"),
         ("--task colorize --method bicubic", "bicubic only enlarges"),
-        ("--task upscale --method liif", "set one of the two"),
+        ("--task upscale --method liif", "set one of both"),
         ("--task colorize --scale 2 --size 8x8", "--size and --scale exclude each other"),
         ("--task colorize --scale 1e9", "at most 67,108,864"),
         ("--task colorize --filter area", "--filter is for --task upscale"),
@@ -236,5 +236,7 @@ def test_inputs_are_never_overwritten(run: Path, tmp_path: Path, said: Said) -> 
     Image.fromarray(np.full((20, 33), 255, np.uint8)).save(tmp_path / "b" / "a.png")
     mask = ("--task", "inpaint", "--mask", tmp_path / "b", "--out", tmp_path / "b")
     assert "which is read" in said(*words, *mask)[1]
-    assert "first argument is the run" in said("restore", tmp_path / "a.png", tmp_path / "b", "--task", "upscale", "--method", "bicubic", "--out", tmp_path / "out")[1]  # fmt: skip
+    rest = ("--task", "upscale", "--method", "bicubic", "--out", tmp_path / "out")
+    code, text = said("restore", tmp_path / "a.png", tmp_path / "b", *rest)
+    assert code == 2 and "first argument is the run" in text
     assert np.array_equal(pixels(tmp_path / "a.png"), before)

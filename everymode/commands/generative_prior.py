@@ -76,7 +76,7 @@ class GenerativePrior:
         self._label = self._label_of(flags.label)
         self.schedule_name = self._name_of_schedule()
         self._schedule = _shortened(self._stages(), flags.steps)
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
 
     def steps(self) -> int:
         """Return the number of steps per photo."""
@@ -89,7 +89,7 @@ class GenerativePrior:
         if takes_rectangles(self.network, self.discriminator):
             return photo
         native = self.network.size
-        with self._warnings_said():
+        with self._warnings_reported():
             pixels = center_crop(photo.pixels, native)
         if pixels is photo.pixels:
             return photo
@@ -118,7 +118,7 @@ class GenerativePrior:
             )
         target, degrade = degradation(photo, fitted_size, self._flags)
         options = self._options()
-        with self._warnings_said():
+        with self._warnings_reported():
             restored = restore(
                 self.network,
                 self.discriminator,
@@ -210,15 +210,15 @@ class GenerativePrior:
         return numbers
 
     def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._reported:
+            self._reported.add(text)
             say(text)
 
-    def _warnings_said(self) -> _Said:
-        return _Said(self)
+    def _warnings_reported(self) -> _Reported:
+        return _Reported(self)
 
 
-class _Said(warnings.catch_warnings):
+class _Reported(warnings.catch_warnings):
     """A block whose warnings are printed, each once per command."""
 
     def __init__(self, prior: GenerativePrior) -> None:

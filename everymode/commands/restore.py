@@ -100,7 +100,7 @@ def _restored(
 
 
 def _require_run(source: Path, flags: RestoreFlags) -> None:
-    """Raise ValueError if a photo is in the place of the run."""
+    """Raise ValueError if the run is missing, so that a photo is read as the run."""
     if flags.method != "prior" and str(source) != NO_RUN:
         from everymode.sampling.generator import find_generator
 

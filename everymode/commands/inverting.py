@@ -172,7 +172,10 @@ def _names(labels: Tensor, blocks: list[tuple[str, ...]]) -> list[str]:
     """Return the name of each row of labels [N] or [N, blocks]."""
     table = labels[:, None] if labels.ndim == 1 else labels
     return [
-        ",".join(UNLABELED if label < 0 else names[label] for label, names in zip(row, blocks, strict=True))
+        ",".join(
+            UNLABELED if label < 0 else names[label] if label < len(names) else str(label)
+            for label, names in zip(row, blocks, strict=True)
+        )
         for row in table.tolist()
     ]
 

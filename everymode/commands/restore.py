@@ -69,8 +69,8 @@ def restore(
                 _restored, restorer=restorer, roots=photos, channels=channels, flags=flags, meter=meter
             )
             done = read_or_report(file, work)
+            meter.advance(max(number * restorer.steps() - meter.done, 0))
             if done is None:
-                meter.advance(max(number * restorer.steps() - meter.done, 0))
                 continue
             photo, size, solution = done
             result = with_known(solution.at(size), photo, flags)

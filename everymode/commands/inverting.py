@@ -171,13 +171,13 @@ def _blocks_of(generator: Generator) -> list[tuple[str, ...]]:
 def _names(labels: Tensor, blocks: list[tuple[str, ...]]) -> list[str]:
     """Return the name of each row of labels [N] or [N, blocks]."""
     table = labels[:, None] if labels.ndim == 1 else labels
-    return [
-        ",".join(
-            UNLABELED if label < 0 else names[label] if label < len(names) else str(label)
-            for label, names in zip(row, blocks, strict=True)
-        )
-        for row in table.tolist()
-    ]
+
+    def name(label: int, names: tuple[str, ...]) -> str:
+        if label < 0:
+            return UNLABELED
+        return names[label] if label < len(names) else str(label)
+
+    return [",".join(name(*each) for each in zip(row, blocks, strict=True)) for row in table.tolist()]
 
 
 def _in_words(encoder: Encoder) -> str:

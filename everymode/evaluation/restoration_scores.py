@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
-from everymode.extractors.pixels import quantized
 from everymode.metrics.image_quality import psnr, ssim
+from everymode.pictures import to_uint8
 
 __all__ = ["conventions", "restoration_scores", "summary"]
 
@@ -41,7 +41,8 @@ def restoration_scores(
             f"the restored image is {list(restored.shape)} and the original {list(original.shape)}; compare images of "
             "the same size"
         )
-    first, second = (quantized(each).float() / 255 for each in (restored, original))
+    levels = [to_uint8(each) for each in (restored, original)]
+    first, second = (each.float() / 255 for each in levels)
     decibels = float(psnr(first, second))
     large = min(first.shape[2:]) >= SSIM_SIDE
     scores: dict[str, float | None] = {
@@ -52,7 +53,7 @@ def restoration_scores(
         # For values in [0, 1], a range of 2 only quadruples SSIM's constants, which raises it.
         scores[RANGE_2] = float(ssim(first, second, data_range=2.0)) if large else None
     if stages is not None:
-        scores[stages.distance_name] = float(lite0_perceptual(restored, original, stages=stages))
+        scores[stages.distance_name] = float(lite0_perceptual(levels[0], levels[1], stages=stages))
     return scores
 
 

@@ -21,8 +21,10 @@ from everymode.commands.compare import compare
 from everymode.commands.data import check_data
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
+from everymode.commands.invert import invert
 from everymode.commands.partition import partition_command
 from everymode.commands.recipes import list_parts, list_recipes, show_recipe
+from everymode.commands.restore import restore
 from everymode.commands.runs import list_runs
 from everymode.commands.sample import sample
 from everymode.commands.train import named_recipe, train_command
@@ -119,6 +121,10 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(
         upscale, name="upscale", usage=_usage("upscale RUN PATH --out DIR [OPTIONS]"), help_epilogue=""
     )
+    app.command(
+        restore, name="restore", usage=_usage("restore RUN PHOTO ... --task TASK --out DIR"), help_epilogue=""
+    )
+    app.command(invert, name="invert", usage=_usage("invert RUN [OPTIONS]"), help_epilogue="")
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")

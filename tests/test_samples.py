@@ -61,10 +61,19 @@ SHORTER = {
     "evaluation.md": {"num=500": "num=16"},
     "collapse_watch.md": {"steps=1500": "steps=2, batch_size=8"},
     "implicit.md": {"500": "10", "docs/results/": "", "(160, 160)": "(20, 20)"},
+    "restoration.md": {
+        "num=500": "num=2",
+        "stage == 2": "stage == 0",
+        "step == 50": "step == 1",
+        "steps=2000": "steps=1",
+        "steps=300": "steps=1",
+    },
     "partition_guided.md": {"generator, 100,": "generator, 16,"},
     "partitioner.md": {"everymode.open_images(": "few(", "digits, DIGITS": "digits, small"},
 }
 """Text of Python samples that is replaced before they run, by page."""
+PARSED_ONLY = ("translate", "upscale", "restore", "invert")
+"""Commands that need files or runs which the samples' folder does not have."""
 RUNS_NOTHING = {"partition-guided-64": "partition-guided-32 runs, which differs in size alone"}
 
 
@@ -212,7 +221,11 @@ class Workplace:
             for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
         ]
         words = [str(self.run) if word == "RUN" else word for word in words]
-        if words[0] != "everymode" or (words[1] == "train" and words[2] in RUNS_NOTHING):
+        if (
+            words[0] != "everymode"
+            or words[1] in PARSED_ONLY
+            or (words[1] == "train" and words[2] in RUNS_NOTHING)
+        ):
             parse(words)
             return
         if "error: " in sample.output:

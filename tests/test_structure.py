@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"storage", "machine"},
     "partitioner": {"storage", "machine"},
     "extractors": {"metrics", "machine", "storage"},
-    "inversion": {"networks"},
+    "inversion": {"networks", "storage"},
     "dissection": {"extractors", "inversion"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},

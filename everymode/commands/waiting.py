@@ -15,6 +15,45 @@ SECONDS_TO_LINE = 30.0
 """Time between two lines without a terminal."""
 
 
+class Meter:
+    """Progress that a command reports itself; a context manager.
+
+    Args:
+        total: number of units.
+        unit: what is counted, in the plural.
+    """
+
+    def __init__(self, total: int, unit: str = "samples") -> None:
+        from tqdm import tqdm
+
+        self.total, self.unit, self.done = total, unit, 0
+        self._terminal = sys.stderr.isatty()
+        self._bar = tqdm(total=total, unit=f" {unit}", disable=not self._terminal, delay=SECONDS_TO_BAR)
+        self._begin = self._last_line = time.perf_counter()
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def advance(self, count: int = 1) -> None:
+        """Add finished units, and print how long the rest will take if it is time to."""
+        from everymode.machine.progress import duration
+
+        self.done += count
+        self._bar.update(count)
+        now = time.perf_counter()
+        if not self._terminal and now - self._last_line >= SECONDS_TO_LINE and 0 < self.done < self.total:
+            self._last_line = now
+            left = duration((self.total - self.done) * (now - self._begin) / self.done)
+            print(
+                f"{self.done:,} of {self.total:,} {self.unit}, {left} left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
 def with_progress(pieces: Iterable[Piece], total: int, size: Callable[[Piece], int]) -> Iterator[Piece]:
     """Yield the pieces, and show how many samples of `total` are done and how long the rest will take.
 
@@ -23,20 +62,7 @@ def with_progress(pieces: Iterable[Piece], total: int, size: Callable[[Piece], i
         total: number of samples.
         size: function that returns the number of samples of a piece.
     """
-    from tqdm import tqdm
-
-    from everymode.machine.progress import duration
-
-    terminal = sys.stderr.isatty()
-    begin = last_line = time.perf_counter()
-    done = 0
-    with tqdm(total=total, unit=" samples", disable=not terminal, delay=SECONDS_TO_BAR) as bar:
+    with Meter(total) as meter:
         for piece in pieces:
             yield piece
-            done += size(piece)
-            bar.update(size(piece))
-            now = time.perf_counter()
-            if not terminal and now - last_line >= SECONDS_TO_LINE and done < total:
-                last_line = now
-                left = duration((total - done) * (now - begin) / done)
-                print(f"{done:,} of {total:,} samples, {left} left", file=sys.stderr, flush=True)
+            meter.advance(size(piece))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from everymode.inversion.fitting import fit_encoder
     from everymode.inversion.layers import ForeignGenerator
     from everymode.inversion.optimize import Inversion, invert
+    from everymode.inversion.saving import load_encoder, save_encoder
 
 _HOME = {
     "ClassLogits": "classes",
@@ -26,7 +27,9 @@ _HOME = {
     "encoder_loss": "errors",
     "fit_encoder": "fitting",
     "invert": "optimize",
+    "load_encoder": "saving",
     "reconstruction_loss": "errors",
+    "save_encoder": "saving",
     "shared_rows": "classes",
 }
 
@@ -43,7 +46,9 @@ __all__ = [
     "encoder_loss",
     "fit_encoder",
     "invert",
+    "load_encoder",
     "reconstruction_loss",
+    "save_encoder",
     "shared_rows",
 ]
 

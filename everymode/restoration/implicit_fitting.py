@@ -7,7 +7,7 @@ steps), for the user's images instead of DIV2K, and with a larger default rate, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ def fit_local_implicit(
     queries: int = 2304,
     rate: float = 1e-3,
     network: LocalImplicit | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> LocalImplicit:
     """Fit a network that enlarges images.
 
@@ -45,6 +46,7 @@ def fit_local_implicit(
         queries: number of pixels per crop at which colors are compared.
         rate: Adam's learning rate (released: 1e-4).
         network: a network to train further, in place; default: a new `LocalImplicit()`.
+        progress: called after every step with the number of finished steps and their total.
     Returns:
         The network, in eval mode.
     Raises:
@@ -85,6 +87,8 @@ def fit_local_implicit(
         F.l1_loss(predicted, colors).backward()
         optimizer.step()
         rates.step()
+        if progress is not None:
+            progress(step + 1, steps)
     return network.eval()
 
 

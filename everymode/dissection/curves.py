@@ -58,7 +58,9 @@ def plot_curves(dissection: Dissection, path: str | Path) -> Path:
         tails = sorted(layer.curve)
         counts = [layer.curve[tail] for tail in tails]
         largest = max(largest, *counts, 1)
-        panel.plot(tails, counts, marker="o", markersize=4, label=f"{layer.name} ({len(layer.best_label)} units)")
+        panel.plot(
+            tails, counts, marker="o", markersize=4, label=f"{layer.name} ({len(layer.best_label)} units)"
+        )
     if dissection.rule == "iou":
         panel.axvline(dissection.tail, color="gray", linestyle="--", linewidth=1)
     panel.set_xscale("log")

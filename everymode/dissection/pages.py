@@ -67,7 +67,7 @@ def write_pages(
         "<h2>Units against the tail</h2>",
         "<p>The number of interpretable units depends on the tail at least as much as on training: compare layers and "
         "generators at equal tails.</p>",
-        f'<img src="{_data("image/png", curve.read_bytes())}" alt="Interpretable units of each layer against the tail">',
+        f'<img src="{_data("image/png", curve.read_bytes())}" alt="Interpretable units of each layer by tail">',
         _curve_table(dissection),
     ]
     return _write(folder / "index.html", _page(title, body))
@@ -183,7 +183,6 @@ def _figure(
     rows = strongest.rows[unit].tolist()
     size = tuple(images[rows[0]].shape[1:])
 
-
     picture = strip(torch.stack([images[row] for row in rows]), strongest.on(unit, (size[0], size[1])))
     caption = f"<b>unit {unit}</b>: {escape(_shown(layer, unit, names, always=True))}"
     off = "" if layer.interpretable[unit] else ' class="off"'
@@ -197,7 +196,7 @@ def _shown(layer: LayerDissection, unit: int, names: Sequence[str], *, always: b
     """Return label and IoU of a unit; a dash if it is not interpretable, unless `always`."""
     iou = float(layer.best_iou[unit])
     if not (bool(layer.interpretable[unit]) or always):
-        return "–"
+        return "-"
     name = label_name(int(layer.best_label[unit]), names) if iou > 0 else "no label"
     return f"{name}, IoU {iou:.3f}"
 
@@ -233,7 +232,9 @@ def _protocol(dissection: Dissection) -> dict[str, Any]:
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    rows = [f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()]
+    rows = [
+        f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()
+    ]
     return f"<table>{''.join(rows)}</table>"
 
 
@@ -253,7 +254,9 @@ def _page(title: str, body: Sequence[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n"
         "</html>\n"
     )
 

@@ -217,7 +217,9 @@ def _custom(file: Path, attribute: str) -> SegmenterJudge:
     names = _custom_labels(file, segment, module)
     none = getattr(segment, "ground", None) if hasattr(segment, "ground") else getattr(module, "ground", None)
     if none is not None and not (isinstance(none, int) and none in range(len(names))):
-        raise ValueError(f"{file} sets ground to {none!r}; it must be one of the labels 0 .. {len(names) - 1}")
+        raise ValueError(
+            f"{file} sets ground to {none!r}; it must be one of the labels 0 .. {len(names) - 1}"
+        )
     return SegmenterJudge(
         segment, file.stem, facts.weights_hash or source, {"source_hash": source}, names, none
     )
@@ -227,10 +229,10 @@ def _custom_labels(file: Path, segment: Segmenter, module: Any) -> tuple[str, ..
     """Return the names of the labels of a custom segmenter; () if the file doesn't state their number."""
     names = getattr(module, "class_names", ())
     count = getattr(segment, "num_classes", getattr(module, "num_classes", len(names)))
-    if not isinstance(count, int) or not 0 <= count or (names and len(names) != count):
+    if not isinstance(count, int) or count < 0 or (names and len(names) != count):
         raise ValueError(
-            f"{file} has {len(names)} class_names and num_classes {count!r}: set num_classes to the number of labels, and "
-            "class_names to one name for each, or omit them"
+            f"{file} has {len(names)} class_names and num_classes {count!r}: set num_classes to the number of labels, "
+            "and class_names to one name for each, or omit them"
         )
     return tuple(map(str, names)) or tuple(f"label {label}" for label in range(count))
 

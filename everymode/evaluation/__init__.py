@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from everymode.evaluation.reference import Reference
     from everymode.evaluation.sampling import Sampling
     from everymode.evaluation.score_card import ScoreCard, read_card
-    from everymode.evaluation.segment_distance import segment_distance
+    from everymode.evaluation.area_distances import segment_distance
     from everymode.evaluation.segmenter_judges import SegmenterJudge, find_segmenter, fitted_segmenter
     from everymode.evaluation.semantic import SegmentationTally
 
@@ -66,7 +66,7 @@ _HOME = {
     "memorization": "nearest_images",
     "prepare_reference": "judging",
     "read_card": "score_card",
-    "segment_distance": "segment_distance",
+    "segment_distance": "area_distances",
     "train_attribute_judges": "attribute_judges",
     "truncation_curve": "curve",
 }

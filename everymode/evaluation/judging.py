@@ -26,7 +26,7 @@ from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import FSD, QUICK_METRICS
-from everymode.evaluation.segment_distance import segment_distance_card
+from everymode.evaluation.area_distances import segment_distance_card
 from everymode.evaluation.sides import (
     Opened,
     Side,

@@ -15,7 +15,7 @@ from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.evaluation import compare_cards, evaluate, truncation_curve
 from everymode.evaluation.comparison import NamedCard
-from everymode.evaluation.segment_distance import AreaTally, segment_distance
+from everymode.evaluation.area_distances import AreaTally, segment_distance
 from everymode.evaluation.segmenter_judges import SegmenterJudge
 from everymode.evaluation.streams import images_of_dataset
 from everymode.metrics import frechet_distance

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from everymode.evaluation.area_distances import segment_distance
     from everymode.evaluation.attribute_judges import AttributeTally, train_attribute_judges
     from everymode.evaluation.comparison import compare_cards
     from everymode.evaluation.curve import truncation_curve
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from everymode.evaluation.reference import Reference
     from everymode.evaluation.sampling import Sampling
     from everymode.evaluation.score_card import ScoreCard, read_card
-    from everymode.evaluation.area_distances import segment_distance
     from everymode.evaluation.segmenter_judges import SegmenterJudge, find_segmenter, fitted_segmenter
     from everymode.evaluation.semantic import SegmentationTally
 

@@ -12,6 +12,7 @@ import torch
 from everymode.data.dataset import Dataset
 from everymode.data.layout import Layout
 from everymode.data.opening import image_size
+from everymode.evaluation.area_distances import segment_distance_card
 from everymode.evaluation.cards import environment
 from everymode.evaluation.image_scores import (
     cached_reference,
@@ -26,7 +27,6 @@ from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import FSD, QUICK_METRICS
-from everymode.evaluation.area_distances import segment_distance_card
 from everymode.evaluation.sides import (
     Opened,
     Side,

@@ -14,8 +14,8 @@ from picture_generators import gray_generator
 from everymode.data.dataset import Dataset
 from everymode.data.opening import open_images
 from everymode.evaluation import compare_cards, evaluate, truncation_curve
-from everymode.evaluation.comparison import NamedCard
 from everymode.evaluation.area_distances import AreaTally, segment_distance
+from everymode.evaluation.comparison import NamedCard
 from everymode.evaluation.segmenter_judges import SegmenterJudge
 from everymode.evaluation.streams import images_of_dataset
 from everymode.metrics import frechet_distance

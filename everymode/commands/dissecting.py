@@ -74,6 +74,10 @@ class Job:
         """
         from everymode.storage.atomic import atomic_folder
 
+        if self.settings.strongest < 1:
+            raise ValueError(
+                f"--strongest is {self.settings.strongest}: at least 1 picture per unit is needed"
+            )
         judge = self._judge()
         results: dict[str, Dissection] = {}
         with atomic_folder(out.expanduser()) as folder:
@@ -154,6 +158,8 @@ class Job:
             report(f"{layer.name}: {len(units[layer.name])} of {len(layer.best_label)}")
 
     def _judge(self) -> SegmenterJudge:
+        from torch import nn
+
         from everymode.data.opening import open_images
         from everymode.evaluation.image_scores import progress_bar
         from everymode.evaluation.labeled_segmenters import SegmentedData, labeled_segmenter
@@ -175,8 +181,8 @@ class Job:
             judge = labeled_segmenter(
                 self.segmenter, candidates, size, device=device, progress=lambda done, _: progress(done)
             )
-        if hasattr(judge.segment, "to"):
-            judge.segment.to(device)  # pyright: ignore[reportFunctionMemberAccess]
+        if isinstance(judge.segment, nn.Module):
+            judge.segment.to(device)
         return judge
 
     def _training(self) -> Dataset:

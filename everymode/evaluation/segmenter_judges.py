@@ -216,7 +216,7 @@ def _custom(file: Path, attribute: str) -> SegmenterJudge:
     source = hashlib.sha256(file.read_bytes()).hexdigest()
     names = _custom_labels(file, segment, module)
     none = getattr(segment, "ground", None) if hasattr(segment, "ground") else getattr(module, "ground", None)
-    if none is not None and not (isinstance(none, int) and none in range(len(names))):
+    if none is not None and names and not (isinstance(none, int) and none in range(len(names))):
         raise ValueError(
             f"{file} sets ground to {none!r}; it must be one of the labels 0 .. {len(names) - 1}"
         )
@@ -234,6 +234,8 @@ def _custom_labels(file: Path, segment: Segmenter, module: Any) -> tuple[str, ..
             f"{file} has {len(names)} class_names and num_classes {count!r}: set num_classes to the number of labels, "
             "and class_names to one name for each, or omit them"
         )
+    if len(set(map(str, names))) < len(names):
+        raise ValueError(f"{file} has a name twice in class_names: name each label once")
     return tuple(map(str, names)) or tuple(f"label {label}" for label in range(count))
 
 

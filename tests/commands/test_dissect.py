@@ -127,7 +127,7 @@ def test_requested_labels_are_drawn_and_others_stay_random(tmp_path: Path) -> No
         (("--cluster", "1"), "--cluster is for generators whose labels are clusters"),
         (("--tail", "2"), "tail is 2.0"),
         (("--layers", "9"), "layers is (9,)"),
-        (("--strongest", "0"), "count is 0"),
+        (("--strongest", "0"), "--strongest is 0"),
     ],
 )
 def test_what_does_not_fit_is_rejected(

@@ -77,21 +77,22 @@ def test_the_tally_watches_a_stream() -> None:
 
 
 def test_a_missing_color_costs_much_more_than_the_floor() -> None:
-    real = shapes(0)
-    same = evaluate(shapes(1), SHAPES, metrics="fsd", segmenter="palette")
-    dropped = evaluate(
-        shapes(1, ",colors=red+green+blue+yellow+purple"), SHAPES, metrics="fsd", segmenter="palette"
+    more = "shapes:labels=color,samples=600"
+    options = {"metrics": "fsd", "segmenter": "palette", "resolution": 16}
+    same, dropped = (
+        evaluate(f"{more},seed=1{colors}", more, **options)
+        for colors in ("", ",colors=red+green+blue+yellow+purple")
     )
     assert list(same.metrics) == ["fsd-palette"]
-    floor = same.metrics["fsd-palette"].details["real_halves"]
     lowest, highest = (card.metrics["fsd-palette"] for card in (same, dropped))
     assert lowest.value is not None
     assert highest.value is not None
-    assert highest.value > 3 * max(floor, lowest.value)
+    assert highest.value > 3 * max(lowest.details["real_halves"], lowest.value)
     assert highest.details["parts"]["orange"]["value"] < -0.8
+    assert lowest.details["half"] == 300
     assert same.protocol["extractor"] is None
     assert same.protocol["segmenter"] == {"name": "palette", "hash": lowest.settings["judge_hash"]}
-    assert same.protocol["real"]["images"] == len(real)
+    assert same.protocol["real"]["images"] == 600
     table = same.table()
     assert "halves of the real images" in table
     assert "orange" in table
@@ -100,7 +101,7 @@ def test_a_missing_color_costs_much_more_than_the_floor() -> None:
 
 
 def test_it_joins_other_metrics_and_is_compared_with_cards_without(tmp_path: Path) -> None:
-    options = {"segmenter": "palette", "cache_dir": tmp_path, "num": 20}
+    options = {"segmenter": "palette", "cache_dir": tmp_path, "num": 20, "resolution": 16}
     both = evaluate(shapes(1), SHAPES, metrics="fd,fsd", extractor="pixels", **options)
     assert {each.metric for each in both.metrics.values()} == {"fd", "fsd"}
     alone = evaluate(shapes(2), SHAPES, metrics="fsd", **options)
@@ -109,7 +110,7 @@ def test_it_joins_other_metrics_and_is_compared_with_cards_without(tmp_path: Pat
 
 
 def test_a_generator_is_scored() -> None:
-    card = evaluate(painter(), "shapes:samples=40", metrics="fsd", segmenter="palette", num=30)
+    card = evaluate(painter(labels=False), "shapes:samples=40", metrics="fsd", segmenter="palette", num=30)
     measured = card.metrics["fsd-palette"]
     assert (measured.real, measured.fake) == (40, 30)
     assert measured.settings["map_size"] == "8x8"

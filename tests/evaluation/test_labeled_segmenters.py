@@ -89,6 +89,7 @@ def test_a_python_file_states_its_labels(tmp_path: Path) -> None:
         (code, "doesn't state how many labels it has"),
         (f"num_classes = 3\nclass_names = ('a', 'b')\n{code}", "2 class_names and num_classes 3"),
         (f"num_classes = 2\nground = 2\n{code}", "sets ground to 2"),
+        (f"class_names = ('a', 'a')\n{code}", "has a name twice"),
     ):
         file.write_text(wrong)
         with pytest.raises(ValueError, match=text):

@@ -52,7 +52,7 @@ def plot_curves(dissection: Dissection, path: str | Path) -> Path:
     Returns:
         The path.
     """
-    figure, (panel,) = new_figure(size=(6.4, 3.4))
+    figure, (panel,) = new_figure(size=(7.6, 3.4))
     largest = 0
     for layer in dissection.layers:
         tails = sorted(layer.curve)
@@ -71,5 +71,5 @@ def plot_curves(dissection: Dissection, path: str | Path) -> Path:
     panel.set_xlabel("tail: share of a unit's activations above its level")
     panel.set_ylabel(f"units with an IoU above {dissection.threshold:g}")
     panel.grid(alpha=0.3)
-    panel.legend(fontsize=8)
+    panel.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return save_figure(figure, path)

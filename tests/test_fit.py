@@ -385,6 +385,12 @@ PARTS = [
         "projection doesn't work on the score maps of networks that take label maps",
     ),
     (
+        "metrics in training, and maps",
+        lambda: replace(SPADE, metrics="fd"),
+        "metrics fd in training need samples that are drawn from seeds alone, and these networks generate images from "
+        "label maps: omit metrics, and score the run with `everymode evaluate`",
+    ),
+    (
         "packs of images with maps",
         lambda: replace(SPADE, networks=Spade(pack=2)),
         "packs of 2 images can't be combined with label maps: set pack to 1",
@@ -404,6 +410,11 @@ PARTS = [
         lambda: replace(SHARP, loss=RelativisticAverage(), accumulation=2),
         "the relativistic average loss compares with means over the whole batch, which accumulation divides into "
         "micro-batches: set accumulation to 1",
+    ),
+    (
+        "crops that are no squares",
+        lambda: replace(SHARP, resolution=(32, 64)),
+        "crops are square: set resolution to one number, not (32, 64)",
     ),
     (
         "crops that are no multiple of the scale",

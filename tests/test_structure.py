@@ -34,7 +34,7 @@ LEAVES = {
 root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
     *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
-    *("exchange", "inversion", "dissection", *FAMILIES),
+    *("exchange", "inversion", "dissection", "restoration", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "storage": set(),
@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dissection": {"extractors", "inversion"},
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
+    "restoration": {"metrics"},
     "sampling": {"machine", "recipe", "recipes", "storage"},
     "exchange": {"networks", "norms", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},

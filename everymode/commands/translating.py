@@ -118,12 +118,19 @@ class WithAttributes:
         self.names = [str(name) for name in names] if len(names) == len(self.values) else []
         self.wanted = dict(self._chosen(text) for text in _split(wanted))
         self.own = dict(self._chosen(text) for text in _split(own))
+        names = self.names or [str(number) for number in range(1, len(self.values) + 1)]
+        unknown = [name for block, name in enumerate(names) if block not in self.wanted | self.own]
+        if self.wanted and unknown:
+            say(
+                f"the pictures' {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown and may change: "
+                "name what they have with --own"
+            )
 
     def results(self, paths: Sequence[Path]) -> Results:
         """Yield the files that can be read, each with its result."""
         import torch
 
-        from everymode.labels.targets import changed_one_at_a_time
+        from everymode.labels.targets import changed_one_at_a_time, exclusive_blocks
         from everymode.pictures import grid, to_pil
 
         items = [(path, item) for path in paths if (item := read_or_report(path, self._read)) is not None]
@@ -137,7 +144,8 @@ class WithAttributes:
             targets = labels.expand(1, len(items), -1)
         else:
             sizes = [len(block) for block in self.values]
-            targets = changed_one_at_a_time(labels.expand(len(items), -1), sizes)
+            exclusive = exclusive_blocks(self.names, sizes)
+            targets = changed_one_at_a_time(labels.expand(len(items), -1), sizes, exclusive=exclusive)
         made = torch.stack(
             [self.generator.translate((pictures, each), batch_size=len(items)) for each in targets], 1
         )

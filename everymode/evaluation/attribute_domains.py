@@ -29,14 +29,12 @@ from everymode.evaluation.streams import generator_facts, images_of_dataset
 from everymode.extractors.classifier_training import ClassifierSettings
 from everymode.extractors.extraction import extract
 from everymode.extractors.pixels import quantized
-from everymode.labels.targets import changed_one_at_a_time
+from everymode.labels.targets import changed_one_at_a_time, exclusive_blocks
 from everymode.metrics.frechet_domains import frechet_distance_by_domain
 
 __all__ = ["Attributes", "Changes", "attribute_card", "changes_of"]
 
 ROWS_AT_ONCE = 64
-HAIR_COLORS = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
-"""Columns of CelebA that StarGAN's evaluation treats as excluding one another."""
 
 
 class Attributes(NamedTuple):
@@ -189,10 +187,8 @@ def attributes_of(data: Dataset, columns: str) -> Attributes:
         raise ValueError(f"{data.name} has no labels, which attribute transfer needs: name their columns")
     named = [each.strip() for each in columns.split(",") if each.strip()]
     titles = tuple(named) if len(named) == len(values) else tuple("/".join(each) for each in values)
-    hair = tuple(
-        block for block, title in enumerate(titles) if title in HAIR_COLORS and len(values[block]) == 2
-    )
-    return Attributes(titles, tuple(map(tuple, values)), hair if len(hair) > 1 else ())
+    exclusive = exclusive_blocks(titles, [len(each) for each in values])
+    return Attributes(titles, tuple(map(tuple, values)), exclusive)
 
 
 def aligned_labels(data: Dataset, attributes: Attributes) -> np.ndarray:

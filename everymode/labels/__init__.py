@@ -10,7 +10,7 @@ from everymode.labels.pairs import PairedCondition
 from everymode.labels.partition import PartitionLabels, guide_distance
 from everymode.labels.random_labels import RandomLabels
 from everymode.labels.table import FixedParts, random_parts
-from everymode.labels.targets import TargetLabels, changed_one_at_a_time
+from everymode.labels.targets import TargetLabels, changed_one_at_a_time, exclusive_blocks
 
 __all__ = [
     "ClusterLabels",
@@ -25,6 +25,7 @@ __all__ = [
     "RandomLabels",
     "TargetLabels",
     "changed_one_at_a_time",
+    "exclusive_blocks",
     "guide_distance",
     "induced_means",
     "match_clusters",

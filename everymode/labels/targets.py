@@ -16,6 +16,21 @@ from everymode.draws import Draws
 from everymode.game import UNLABELED, Batch, Condition, LabelSource
 from everymode.labels.given import GivenLabels
 
+HAIR_COLORS = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair")
+"""Columns of CelebA that StarGAN's evaluation treats as excluding one another."""
+
+
+def exclusive_blocks(names: Sequence[str], sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return the indices of the label blocks that exclude one another: two or more hair colors of CelebA, or none.
+
+    Args:
+        names: name of each block; () if unknown.
+        sizes: number of values of each block.
+    """
+    pairs = zip(names, sizes, strict=False)
+    found = [block for block, (name, size) in enumerate(pairs) if name in HAIR_COLORS and size == 2]
+    return tuple(found) if len(found) > 1 else ()
+
 
 class TargetLabels(LabelSource):
     """A source whose conditions are tuples (picture [B, C, H, W], labels [B, blocks]).

@@ -1,6 +1,6 @@
 """Generators, discriminators and their heads."""
 
-from everymode.networks.attribute_planes import attribute_planes, num_planes
+from everymode.networks.attributes import attribute_planes, num_planes
 from everymode.networks.biggan import (
     BigGANDiscriminator,
     BigGANGenerator,

@@ -240,5 +240,14 @@ class WithoutGeneratorLayers(nn.Module):
         raise ValueError(self.why)
 
 
+class PictureGenerator(WithoutGeneratorLayers):
+    """A base class of generators whose condition is a picture or a label map."""
+
+    why = (
+        "a generator of pictures from pictures or label maps gets its image from the condition, not from z, so it has "
+        "no layers to restore with, invert or dissect; use a generator of images from z"
+    )
+
+
 def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
     return [parameter for module in modules for parameter in module.parameters()]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from everymode.game import Verdict
 from everymode.networks.circular import CircularConv2d
 from everymode.networks.map_planes import MapPlanes
+from everymode.norms.weight import prepared_weights
 
 WIDEST = 512
 """Largest number of channels."""
@@ -109,10 +110,20 @@ class PatchDiscriminator(nn.Module):
             x: [B, C, H, W].
             condition: ignored.
         """
-        planes = None
-        if self.maps is not None:
-            planes = x.new_zeros(len(x), self.maps.channels, *x.shape[2:])
-        return torch.cat([layers[-1].mean((2, 3)) for layers, _ in self._judge(x, planes)], dim=1)
+        return _pooled(self._judge(x, self._void_planes(x)))
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the activations of every scale, shallow to deep, then `features(x)`.
+
+        Args:
+            x: [B, C, H, W].
+        """
+        with prepared_weights(self):
+            judged = self._judge(x, self._void_planes(x))
+        return (*(activation for layers, _ in judged for activation in layers), _pooled(judged))
+
+    def _void_planes(self, x: Tensor) -> Tensor | None:
+        return None if self.maps is None else x.new_zeros(len(x), self.maps.channels, *x.shape[2:])
 
     def _judge(self, x: Tensor, planes: Tensor | None) -> list[tuple[tuple[Tensor, ...], Tensor]]:
         """Return the activations and the scores of each scale."""
@@ -128,6 +139,10 @@ class PatchDiscriminator(nn.Module):
                 joined = F.avg_pool2d(joined, 3, stride=2, padding=1, count_include_pad=False)
             results.append(critic(joined))
         return results
+
+
+def _pooled(judged: list[tuple[tuple[Tensor, ...], Tensor]]) -> Tensor:
+    return torch.cat([layers[-1].mean((2, 3)) for layers, _ in judged], dim=1)
 
 
 def patch_spectral_layers(name: str, layer: nn.Module) -> bool:

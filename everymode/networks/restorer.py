@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from everymode.game import Verdict
 from everymode.networks.circular import CircularConv2d
+from everymode.networks.layered import PictureGenerator
 from everymode.networks.sizes import Size, as_size, require_native, require_no_latent, require_shape
+from everymode.norms.weight import prepared_weights
 
 SLOPE = 0.1
 """Slope of the leaky ReLUs for negative inputs."""
 
 
-class SRGenerator(nn.Module):
+class SRGenerator(PictureGenerator):
     """A generator: pictures [B, channels, h, w] of any size -> [B, channels, scale h, scale w].
 
     It is called as generator(z, picture, size=None) with z None: `latent_dim` is 0. A 3x3 convolution, residual blocks
@@ -129,6 +131,15 @@ class SRDiscriminator(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Return the activations of the first linear layer, [B, hidden]."""
         return self._activations(x)[-1]
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the activations of every convolution, then `features(x)`.
+
+        Args:
+            x: [B, channels, H, W].
+        """
+        with prepared_weights(self):
+            return tuple(self._activations(x))
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         require_shape(x, self.size, type(self).__name__)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.networks.layered import PictureGenerator
 from everymode.networks.restorer import factors_of_scale, require_picture
 from everymode.networks.sizes import Size
 
@@ -18,7 +19,7 @@ RESIDUAL = 0.2
 """Factor of every residual branch."""
 
 
-class RRDBGenerator(nn.Module):
+class RRDBGenerator(PictureGenerator):
     """A generator: pictures [B, channels, h, w] of any size -> [B, channels, scale h, scale w].
 
     It is called as generator(z, picture, size=None) with z None: `latent_dim` is 0. A 3x3 convolution, blocks, a

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from everymode.networks.layered import PictureGenerator
 from everymode.networks.map_planes import MapPlanes
 from everymode.networks.sizes import (
     Size,
@@ -29,7 +30,7 @@ from everymode.networks.spade_norm import SpatiallyAdaptiveNorm, StatisticsOf
 _SPECTRAL = re.compile(r"(^|\.)(conv1|conv2|shortcut|convolutions\.\d+)$")
 
 
-class SpadeGenerator(nn.Module):
+class SpadeGenerator(PictureGenerator):
     """A generator: label maps -> pictures [B, channels, H, W] in [-1, 1]. Called as generator(z, condition, size=None).
 
     The condition is an int64 map [B, h, w] of any size with the classes 0 to K - 1 and 255 (void), or (map, edges) with

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from everymode.game import Verdict
-from everymode.networks.attribute_planes import attribute_planes, num_planes
+from everymode.networks.attributes import attribute_planes, num_planes
 from everymode.networks.circular import CircularConv2d
+from everymode.networks.layered import PictureGenerator
 from everymode.networks.sizes import (
     Size,
     as_size,
@@ -24,9 +25,10 @@ from everymode.networks.sizes import (
     require_shape,
     starting_grid,
 )
+from everymode.norms.weight import prepared_weights
 
 
-class StarGenerator(nn.Module):
+class StarGenerator(PictureGenerator):
     """A generator: (pictures [B, channels, H, W], attributes) -> pictures in [-1, 1] of the same size.
 
     It is called as generator(z, (picture, attributes), size=None) with z None: `latent_dim` is 0. The attributes are
@@ -46,6 +48,9 @@ class StarGenerator(nn.Module):
         sizes: number of values of each label block; the second item of the condition is then int64 labels [B, blocks],
             see `attribute_planes`. None: it is [B, n] already.
         channels: channels of the pictures.
+        normalize_first: whether the first convolution is followed by instance normalization, as published. It erases
+            what a constant plane adds to a feature, except near the borders, where the padding is zero; so the
+            attributes reach the middle of a picture only through the receptive fields of later layers.
     Raises:
         ValueError: if the sizes need another number of planes.
     """
@@ -59,6 +64,7 @@ class StarGenerator(nn.Module):
         blocks: int = 6,
         sizes: Sequence[int] | None = None,
         channels: int = 3,
+        normalize_first: bool = True,
     ) -> None:
         super().__init__()
         if sizes is not None and num_planes(sizes) != num_attributes:
@@ -71,7 +77,7 @@ class StarGenerator(nn.Module):
         self.latent_dim = 0
         widths = [width * 2**level for level in range(downsamplings + 1)]
         self.first = nn.Conv2d(channels + num_attributes, width, 7, padding=3, bias=False)
-        self.first_norm = _norm(width)
+        self.first_norm = _norm(width) if normalize_first else nn.Identity()
         self.down = nn.ModuleList(
             nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=False)
             for ins, outs in itertools.pairwise(widths)
@@ -194,6 +200,16 @@ class StarDiscriminator(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Return [B, F], the means over positions of the last activations."""
         return self._activations(x)[-1].mean((2, 3))
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the activations of every convolution, then `features(x)`.
+
+        Args:
+            x: [B, channels, H, W].
+        """
+        with prepared_weights(self):
+            activations = self._activations(x)
+            return (*activations, activations[-1].mean((2, 3)))
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         require_shape(x, self.size, type(self).__name__)

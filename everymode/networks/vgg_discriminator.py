@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from everymode.game import Verdict
 from everymode.networks.sizes import Size, as_size, require_shape, starting_grid
 from everymode.norms.conditional import BatchNorm
+from everymode.norms.weight import prepared_weights
 
 SLOPE = 0.2
 """Slope of the leaky ReLUs for negative inputs."""
@@ -72,6 +73,15 @@ class VGGDiscriminator(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Return the activations of the first linear layer, [B, hidden]."""
         return self._activations(x)[-1]
+
+    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the activations of every convolution, then `features(x)`.
+
+        Args:
+            x: [B, channels, H, W].
+        """
+        with prepared_weights(self):
+            return tuple(self._activations(x))
 
     def _activations(self, x: Tensor) -> list[Tensor]:
         require_shape(x, self.size, type(self).__name__)

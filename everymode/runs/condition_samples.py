@@ -11,8 +11,9 @@ from torch import Tensor
 from everymode.data.dataset import Dataset
 from everymode.data.order import random_permutation
 from everymode.draws import Draws, Rows
-from everymode.labels.targets import TargetLabels, changed_one_at_a_time
+from everymode.labels.targets import TargetLabels, changed_one_at_a_time, exclusive_blocks
 from everymode.pictures import require_finite, save_grid
+from everymode.runs.record import block_names
 from everymode.sampling.condition_pictures import condition_pictures
 from everymode.storage.run_folder import RunFolder
 from everymode.training.examples import example_batch
@@ -48,7 +49,8 @@ def draw_translations(
         labels = trainer.game.labels
         if isinstance(labels, TargetLabels):
             assert isinstance(batch.condition, tuple)
-            targets = changed_one_at_a_time(batch.condition[1], labels.sizes)
+            exclusive = exclusive_blocks(block_names(trainer.recipe, data), labels.sizes)
+            targets = changed_one_at_a_time(batch.condition[1], labels.sizes, exclusive=exclusive)
             fakes = [_generated(trainer, (batch.real, target), random) for target in targets]
             return _save_columns([real, *fakes], path)
         fake = _generated(trainer, condition, random)

@@ -52,11 +52,15 @@ def config_of(
 
 
 def block_names(recipe: Recipe, dataset: Dataset) -> list[str]:
-    """Return the name of each label block: its column, or its attribute of the built-in shapes; [] if unknown."""
+    """Return the name of each label block: its column, or its attribute of the built-in shapes; [] if unknown.
+
+    Labels of a single block have a name, too.
+    """
+    named = dataset.label_blocks or ((dataset.classes,) if dataset.classes else ())
     columns = [name.strip() for name in recipe.label_column.split(",") if name.strip()]
-    if len(columns) == len(dataset.label_blocks):
+    if len(columns) == len(named):
         return columns
-    blocks = [set(names) for names in dataset.label_blocks]
+    blocks = [set(names) for names in named]
     fitting = [[name for name, values in ATTRIBUTES.items() if block <= set(values)] for block in blocks]
     return [names[0] for names in fitting] if fitting and all(fitting) else []
 

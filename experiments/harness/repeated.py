@@ -83,8 +83,19 @@ def run_all(
     ]
 
 
-def train_and_judge(case: Case, seed: int, folder: Path, judge: Callable[..., dict[str, float]]) -> Outcome:
-    """Train a case with a seed in a folder, or resume there, and call judge(run, data)."""
+def train_and_judge(
+    case: Case,
+    seed: int,
+    folder: Path,
+    judge: Callable[..., dict[str, float]],
+    *,
+    init_from: Path | None = None,
+) -> Outcome:
+    """Train a case with a seed in a folder, or resume there, and call judge(run, data).
+
+    Args:
+        init_from: a run from whose networks a new run starts.
+    """
     recipe = case.recipe
     data: str | Dataset = case.data
     if case.prepare is not None:
@@ -93,7 +104,9 @@ def train_and_judge(case: Case, seed: int, folder: Path, judge: Callable[..., di
     # A recipe drops its held-out images on other data than its own, unless they are named.
     numbers = {"seed": seed, "held_out": recipe.held_out}
     try:
-        run = everymode.train(recipe, data=data, out=folder, resume="auto", quiet=True, **numbers)
+        run = everymode.train(
+            recipe, data=data, out=folder, resume="auto", init_from=init_from, quiet=True, **numbers
+        )
     except Diverged as error:
         newest = max(folder.glob("[0-9]*-*"), default=folder)
         return Outcome(case.name, seed, {}, f"diverged: {error}", error.bad.step, str(newest))
@@ -102,6 +115,11 @@ def train_and_judge(case: Case, seed: int, folder: Path, judge: Callable[..., di
     scores |= _best(read_lines(run.folder / "metrics.jsonl"))
     first = alarms[0] if alarms else {"text": "", "step": None}
     return Outcome(case.name, seed, scores, first["text"], first["step"], str(run.folder))
+
+
+def minutes_of(run: everymode.Run) -> float:
+    """Return the minutes that training took by the log, without samples and checkpoints."""
+    return sum(line.get("seconds", 0.0) for line in read_lines(run.folder / "log.jsonl")) / 60
 
 
 def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:

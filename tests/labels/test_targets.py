@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELED, Batch, LabelSource
-from everymode.labels.targets import TargetLabels, changed_one_at_a_time
+from everymode.labels.targets import TargetLabels, changed_one_at_a_time, exclusive_blocks
 
 STORED = np.load(Path(__file__).parents[1] / "vectors_pictures_targets.npz")
 COMBINATIONS = torch.tensor([[0, 1], [2, 0], [1, 1]])
@@ -170,3 +170,10 @@ def test_a_face_may_have_none_of_the_exclusive_attributes() -> None:
 def test_blocks_that_can_not_be_exclusive_are_refused(exclusive: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="exclusive blocks must be two-valued blocks from 0 to 2"):
         changed_one_at_a_time(torch.zeros(1, 3, dtype=torch.long), (3, 2, 2), exclusive=exclusive)
+
+
+def test_hair_colors_exclude_one_another_if_there_are_several() -> None:
+    names = ("Black_Hair", "Male", "Blond_Hair", "Brown_Hair")
+    assert exclusive_blocks(names, (2, 2, 2, 2)) == (0, 2, 3)
+    assert exclusive_blocks(names, (2, 2, 3, 2)) == (0, 3)
+    assert exclusive_blocks(("Black_Hair", "Male"), (2, 2)) == exclusive_blocks((), (2, 2)) == ()

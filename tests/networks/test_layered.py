@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 import pytest
 import torch
@@ -18,8 +19,14 @@ from everymode.networks.implicit import ImplicitHead
 from everymode.networks.layered import LayeredDiscriminator, LayeredGenerator
 from everymode.networks.mlp import PointDiscriminator, PointGenerator
 from everymode.networks.packing import PackedDiscriminator
+from everymode.networks.patch import PatchDiscriminator
 from everymode.networks.per_generator import PerGeneratorLinear
-from everymode.norms.spectral import spectral_norm
+from everymode.networks.restorer import SRDiscriminator, SRGenerator
+from everymode.networks.rrdb import RRDBGenerator
+from everymode.networks.spade import SpadeGenerator
+from everymode.networks.translator import StarDiscriminator, StarGenerator
+from everymode.networks.vgg_discriminator import VGGDiscriminator
+from everymode.norms.spectral import SpectralNorm, spectral_norm
 from everymode.norms.weight import normalize_weights, prepared_weights
 from everymode.recipe import Recipe
 from everymode.recipes import find
@@ -158,6 +165,27 @@ def test_a_weight_rule_computes_once_for_all_layers_and_only_there() -> None:
     assert all(module.prepared is None for module in network.modules() if hasattr(module, "prepared"))
 
 
+def test_layers_of_one_shape_are_normalized_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _ = pair("biggan")
+    z, labels = inputs(generator)
+    members: list[int] = []
+    original = SpectralNorm.normalize_together
+
+    def counted(self: SpectralNorm, group: Any, weights: Any) -> Any:
+        members.append(len(group))
+        return original(self, group, weights)
+
+    monkeypatch.setattr(SpectralNorm, "normalize_together", counted)
+    generator(z, labels)
+    expected = members.copy()
+    members.clear()
+    h = generator.activations(z, labels)[0]
+    assert members == expected and max(members) > 1
+    members.clear()
+    generator.from_activation(0, h, labels)
+    assert members == expected
+
+
 def test_generators_with_an_implicit_head_continue_at_any_size() -> None:
     generator, _ = pair("biggan-implicit")
     z, labels = inputs(generator)
@@ -179,6 +207,39 @@ def test_what_has_no_layers_says_so() -> None:
         PackedDiscriminator(DeepDiscriminator((8, 8), head=ScalarHead, channels=6, base=4), 2).block_features(
             torch.zeros(2, 3, 8, 8)
         )
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        lambda: SpadeGenerator(3, (16, 16), width=4, doublings=2, hidden=4),
+        lambda: StarGenerator(2, width=4, blocks=1),
+        lambda: SRGenerator(2, width=4, blocks=1),
+        lambda: RRDBGenerator(4, width=4, growth=4, blocks=1),
+    ],
+)
+def test_generators_of_pictures_from_pictures_say_so(generator: Callable[[], nn.Module]) -> None:
+    with pytest.raises(ValueError, match="from pictures or label maps"):
+        generator().layer_groups()  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize(
+    ("make", "count"),
+    [
+        (lambda: PatchDiscriminator(5, width=4, layers=2, num_classes=2), 5),
+        (lambda: PatchDiscriminator(3, width=4, layers=2, scales=1), 3),
+        (lambda: StarDiscriminator(2, 16, width=4, layers=2), 3),
+        (lambda: SRDiscriminator(16, width=4, halvings=2, hidden=5), 5),
+        (lambda: VGGDiscriminator(16, width=4, halvings=2, hidden=5, batch_norm=False), 5),
+    ],
+)
+def test_block_features_of_picture_critics(make: Callable[[], Any], count: int) -> None:
+    torch.manual_seed(0)
+    critic = make().eval()
+    x = torch.rand(2, 3, 16, 16)
+    *activations, pooled = critic.block_features(x)
+    assert len(activations) + 1 == count
+    assert all(each.dim() == 4 for each in activations) and torch.equal(pooled, critic.features(x))
 
 
 def test_wrong_activations_are_rejected() -> None:

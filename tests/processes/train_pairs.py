@@ -29,7 +29,14 @@ NUMBERS: dict[str, dict[str, object]] = {
         "blocks": 1,
         "discriminator_steps": 2,
     },
-    "san-sr-photos": {"held_out": "", "resolution": 32, "width": 8, "blocks": 1, "critic_width": 4},
+    "san-sr-photos": {
+        "perceptual": "none",
+        "held_out": "",
+        "resolution": 32,
+        "width": 8,
+        "blocks": 1,
+        "critic_width": 4,
+    },
 }
 """Recipe -> what makes it small."""
 

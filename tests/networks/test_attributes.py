@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from everymode.networks.attribute_planes import attribute_planes, num_planes
+from everymode.networks.attributes import attribute_planes, num_planes
 
 
 def test_two_values_are_one_plane_and_more_are_one_each() -> None:

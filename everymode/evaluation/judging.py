@@ -12,6 +12,7 @@ import torch
 from everymode.data.dataset import Dataset
 from everymode.data.layout import Layout
 from everymode.data.opening import image_size
+from everymode.evaluation.area_distances import segment_distance_card
 from everymode.evaluation.cards import environment
 from everymode.evaluation.image_scores import (
     cached_reference,
@@ -25,7 +26,7 @@ from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAG
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
-from everymode.evaluation.scoring import QUICK_METRICS
+from everymode.evaluation.scoring import FSD, QUICK_METRICS
 from everymode.evaluation.sides import (
     Opened,
     Side,
@@ -61,7 +62,8 @@ def evaluate(
 ) -> ScoreCard:
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
 
-    A generator that needs pictures or label maps has other scores: see `picture_card`.
+    A generator that needs pictures or label maps has other scores: see `picture_card`. The metric fsd needs a
+    segmenter: see `segment_distance_card`.
 
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
@@ -92,6 +94,11 @@ def evaluate(
     require_sides(fake, real)
     subject = with_generator(fake, ema=protocol.ema, recipe=recipe, device=torch_device)
     if isinstance(subject, Opened) and subject.generator.labels.needs_examples:
+        if FSD in (names or ()):
+            raise ValueError(
+                "fsd is a metric of generators that draw images from labels or from none; this one draws them from "
+                "label maps or pictures, and has other scores: omit --metrics fsd"
+            )
         return picture_card(
             subject,
             real,
@@ -103,13 +110,20 @@ def evaluate(
             cache_dir=cache_dir,
             verbose=verbose,
         )
-    if protocol.segmenter is not None or maps is not None or instances is not None:
+    if maps is not None or instances is not None:
         raise ValueError(
-            "a segmenter and label maps belong to generators that draw images from label maps, which this is not: omit "
-            "--segmenter, --maps and --instances"
+            "label maps belong to generators that draw images from label maps, which this is not: omit --maps and "
+            "--instances"
+        )
+    if protocol.segmenter is not None and FSD not in (names or ()):
+        raise ValueError(
+            "the images of this generator are not drawn from label maps, so a segmenter only serves fsd: add --metrics "
+            "fsd, or omit --segmenter"
         )
     sides = open_sides(subject, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
+        if FSD in (names or ()):
+            raise ValueError("points have no fsd, which needs images: omit --metrics fsd")
         return points_card(
             sides.require_generator(),
             sides.real,
@@ -119,9 +133,13 @@ def evaluate(
             step=sides.step,
             ema=protocol.ema,
         )
+    if FSD in (names or ()):
+        return segment_distance_card(
+            sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose
+        )
     reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     return evaluate_images(
-        sides.fake_images(protocol.num, reference, most=protocol.most_images, fast=protocol.fast),
+        sides.fake_images(protocol.num, reference.images, most=protocol.most_images, fast=protocol.fast),
         reference,
         metrics=names,
         device=torch_device,

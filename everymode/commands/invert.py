@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
+from everymode.commands import invert_flags as own_flags
 from everymode.commands import sample_flags as flags
 from everymode.commands.ending import say
 from everymode.commands.inverting import Settings, encoder_of, inverted
-from everymode.commands.numbers import whole_number
 from everymode.commands.picture_inputs import loaded, recipe_of_generator, save_result
 
 if TYPE_CHECKING:
@@ -28,50 +26,16 @@ def invert(
     source: flags.Source,
     /,
     *,
-    data: Annotated[
-        str | None,
-        Parameter(
-            help="Images to reconstruct, in any form that `train` reads (default: training data of the run).",
-            metavar="FOLDER",
-        ),
-    ] = None,
-    num: Annotated[
-        int,
-        Parameter(help="Number of images, a fixed random sample of the data.", converter=whole_number),
-    ] = 1000,
-    out: Annotated[
-        Path | None, Parameter(help="Folder of the report (default: inversion in the run's folder).")
-    ] = None,
-    encoder: Annotated[
-        Path | None,
-        Parameter(
-            help="File of the encoder, .safetensors; it is fitted and written if there is none (default: in the run's "
-            "folder encoders, by step).",
-            metavar="FILE",
-        ),
-    ] = None,
-    encoder_steps: Annotated[
-        int | None,
-        Parameter(
-            help="Steps of each of the two stages of fitting the encoder (default: 2000, or those of the stored one).",
-            converter=whole_number,
-        ),
-    ] = None,
-    steps: Annotated[
-        int,
-        Parameter(
-            help="Steps of the optimization per image; 0 keeps the encoder's estimate.",
-            converter=whole_number,
-        ),
-    ] = 300,
-    method: Annotated[Literal["lbfgs", "adam"], Parameter(help="Optimizer.")] = "lbfgs",
-    feature_weight: Annotated[
-        float, Parameter(help="Weight of the encoder's features in the loss (lambda_f of Eq. 4).")
-    ] = 5e-4,
-    batch_size: Annotated[
-        int, Parameter(help="Images that adam optimizes at once.", converter=whole_number)
-    ] = 50,
-    seed: Annotated[int, Parameter(help="Seed of the encoder's fit.", converter=whole_number)] = 0,
+    data: own_flags.Data = None,
+    num: own_flags.Num = 1000,
+    out: own_flags.Out = None,
+    encoder: own_flags.Encoder = None,
+    encoder_steps: own_flags.EncoderSteps = None,
+    steps: own_flags.Steps = 300,
+    method: own_flags.Method = "lbfgs",
+    feature_weight: own_flags.FeatureWeight = 5e-4,
+    batch_size: own_flags.BatchSize = 50,
+    seed: own_flags.Seed = 0,
     device: flags.Device = "cpu",
     recipe: flags.CustomRecipe = None,
 ) -> None:

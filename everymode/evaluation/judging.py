@@ -93,12 +93,14 @@ def evaluate(
     torch_device = find_device(device)
     require_sides(fake, real)
     subject = with_generator(fake, ema=protocol.ema, recipe=recipe, device=torch_device)
-    if isinstance(subject, Opened) and subject.generator.labels.needs_examples:
-        if FSD in (names or ()):
-            raise ValueError(
-                "fsd is a metric of generators that draw images from labels or from none; this one draws them from "
-                "label maps or pictures, and has other scores: omit --metrics fsd"
-            )
+    from_pictures = isinstance(subject, Opened) and subject.generator.labels.needs_examples
+    _require_fitting(
+        from_pictures,
+        FSD in (names or ()),
+        has_maps=maps is not None or instances is not None,
+        protocol=protocol,
+    )
+    if isinstance(subject, Opened) and from_pictures:
         return picture_card(
             subject,
             real,
@@ -110,29 +112,9 @@ def evaluate(
             cache_dir=cache_dir,
             verbose=verbose,
         )
-    if maps is not None or instances is not None:
-        raise ValueError(
-            "label maps belong to generators that draw images from label maps, which this is not: omit --maps and "
-            "--instances"
-        )
-    if protocol.segmenter is not None and FSD not in (names or ()):
-        raise ValueError(
-            "the images of this generator are not drawn from label maps, so a segmenter only serves fsd: add --metrics "
-            "fsd, or omit --segmenter"
-        )
     sides = open_sides(subject, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
-        if FSD in (names or ()):
-            raise ValueError("points have no fsd, which needs images: omit --metrics fsd")
-        return points_card(
-            sides.require_generator(),
-            sides.real,
-            num=REPORT_IMAGES if protocol.num is None else protocol.num,
-            sampling=sides.sampling,
-            environment=environment(torch_device),
-            step=sides.step,
-            ema=protocol.ema,
-        )
+        return _points_card(sides, sides.real, protocol, torch_device)
     if FSD in (names or ()):
         return segment_distance_card(
             sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose
@@ -150,6 +132,42 @@ def evaluate(
 
 
 @renamed_keywords(talk="verbose")
+def _points_card(sides: Sides, real: Dataset, protocol: Protocol, device: torch.device) -> ScoreCard:
+    """Evaluate a generator of points; raise ValueError for fsd, which needs images."""
+    if FSD in (protocol.metric_names() or ()):
+        raise ValueError("points have no fsd, which needs images: omit --metrics fsd")
+    return points_card(
+        sides.require_generator(),
+        real,
+        num=REPORT_IMAGES if protocol.num is None else protocol.num,
+        sampling=sides.sampling,
+        environment=environment(device),
+        step=sides.step,
+        ema=protocol.ema,
+    )
+
+
+def _require_fitting(from_pictures: bool, fsd: bool, *, has_maps: bool, protocol: Protocol) -> None:
+    """Raise ValueError for a metric, maps or a segmenter that a generator of this kind has no use for."""
+    if from_pictures and fsd:
+        raise ValueError(
+            "fsd is a metric of generators that draw images from labels or from none; this one draws them from label "
+            "maps or pictures, and has other scores: omit --metrics fsd"
+        )
+    if from_pictures:
+        return
+    if has_maps:
+        raise ValueError(
+            "label maps belong to generators that draw images from label maps, which this is not: omit --maps and "
+            "--instances"
+        )
+    if protocol.segmenter is not None and not fsd:
+        raise ValueError(
+            "the images of this generator are not drawn from label maps, so a segmenter only serves fsd: add --metrics "
+            "fsd, or omit --segmenter"
+        )
+
+
 def prepare_reference(
     real: str | Path | Dataset,
     *,

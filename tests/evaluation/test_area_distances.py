@@ -141,4 +141,6 @@ def test_other_games_have_no_fsd() -> None:
     with pytest.raises(ValueError, match="fsd is a metric of generators that draw images from labels"):
         evaluate(gray_generator(), metrics="fsd", segmenter="fitted")
     with pytest.raises(ValueError, match="truncation curves have no fsd"):
-        truncation_curve(painter(), (0.5, 1), real="shapes:samples=20", metrics="fsd", segmenter="palette")
+        truncation_curve(
+            painter(), truncations=(0.5, 1), real="shapes:samples=20", metrics="fsd", segmenter="palette"
+        )

@@ -16,7 +16,7 @@ cycle and the attributes; and a critic that learns more slowly than the generato
 
 Command, cost, and expected result:
   everymode train san-stargan-shapes        (stargan-shapes)
-      32 pixels, ten minutes on one core; measured: docs/results/attribute_transfer.md
+      32 pixels, three minutes on one core; measured: docs/results/attribute_transfer.md
   everymode train stargan-celeba --data celeba        (san-stargan-celeba)
       128 pixels, 40,000 (SAN: 190,000) steps; FID between 85.10 and 189.65 by pair (SAN: 71.41 to 184.82, Table 3);
       measured here: not yet
@@ -180,4 +180,4 @@ def _san(recipe: Recipe, *, steps: int, lr_decay: float) -> Recipe:
 # 15 epochs of CelebA's 200,600 training images in batches of 16, of which the last five decay.
 SAN128 = _san(IMAGES128, steps=188_000, lr_decay=1 / 3)
 SAN_CELEBA = _san(CELEBA, steps=188_000, lr_decay=1 / 3)
-SAN_SHAPES = _san(SHAPES, steps=3000, lr_decay=1 / 3)
+SAN_SHAPES = _san(SHAPES, steps=900, lr_decay=0.0)  # outlines suffer from more steps

@@ -76,7 +76,12 @@ SHORTER = {
 """Text of Python samples that is replaced before they run, by page."""
 PARSED_ONLY = ("translate", "upscale", "restore", "invert")
 """Commands that need files or runs which the samples' folder does not have."""
-RUNS_NOTHING = {"partition-guided-64": "partition-guided-32 runs, which differs in size alone"}
+RUNS_NOTHING = {
+    "partition-guided-64": "partition-guided-32 runs, which differs in size alone",
+    "stargan-128": "the labels of the samples' folder have no such columns; stargan-shapes runs",
+    "sr-pixel-photos": "its photographs are large",
+    "san-sr-photos": "its photographs are large",
+}
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,9 @@ def shortened(words: list[str]) -> list[str]:
 def missing_paths(words: list[str]) -> list[str]:
     """Return the paths of a command that do not exist."""
     named = [
-        words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--real", "--fake", "--partitioner")
+        words[at + 1]
+        for at, word in enumerate(words[:-1])
+        if word in ("--real", "--fake", "--partitioner", "--maps")
     ]
     named += [word for word in words[2:] if word.startswith(("inception", "dinov2:"))]
     if words[1] in ("sample", "evaluate", "clusters", "compare", "dissect") and len(words) > 2:

@@ -92,7 +92,14 @@ NEEDED = {
     ("data", "check"): ["photos"],
     ("translate",): ["run", "maps", "--out", "images"],
     ("upscale",): ["run", "small", "--out", "large"],
+    ("restore",): ["run", "photo.png", "--task", "colorize", "--out", "restored"],
+    ("invert",): ["run"],
+    ("dissect",): ["run", "--segmenter", "palette", "--out", "pages"],
 }
+
+
+LISTS = ("--layers",)
+"""Flags that take a list of whole numbers."""
 
 
 def commands(app, words=()):
@@ -135,9 +142,11 @@ def test_the_walk_over_commands_sees_what_is_there():
 def test_every_flag_for_whole_numbers_of_every_command_refuses_others(words, flag, capsys):
     for wrong in ("1.5", "10.4"):
         assert main([*words, *NEEDED[words], flag, wrong]) == 2
-        assert (
-            capsys.readouterr().err == f"error: Invalid value for {flag}: '{wrong}' is not a whole number\n"
-        )
+        expected = f"error: Invalid value for {flag}: '{wrong}' is not a"
+        if flag in LISTS:
+            assert capsys.readouterr().err == f"{expected} list of whole numbers such as 2,2,2\n"
+        else:
+            assert capsys.readouterr().err == f"{expected} whole number\n"
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -19,6 +19,7 @@ from cyclopts.help import ColumnSpec, DefaultFormatter, DescriptionRenderer, Nam
 from everymode.commands.clusters import clusters
 from everymode.commands.compare import compare
 from everymode.commands.data import check_data
+from everymode.commands.dissect import dissect
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
 from everymode.commands.invert import invert
@@ -126,6 +127,12 @@ def application(words: Sequence[str] = ()) -> App:
     )
     app.command(invert, name="invert", usage=_usage("invert RUN [OPTIONS]"), help_epilogue="")
     app.command(evaluate, name="evaluate", usage=_usage("evaluate RUN [OPTIONS]"), help_epilogue="")
+    app.command(
+        dissect,
+        name="dissect",
+        usage=_usage("dissect RUN --segmenter palette|fitted|FILE --out DIR [OPTIONS]"),
+        help_epilogue="",
+    )
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
     app.command(list_runs, name="runs", usage=_usage("runs [FOLDER] [--json]"), help_epilogue="")

@@ -92,7 +92,7 @@ class AttributeScores:
 
     test: str = f"shapes:labels=shape+color+size,{SHAPES},seed=1,samples=600"
     pictures: str = f"shapes:labels=shape+color+size,{SHAPES},seed=2,samples=8192"
-    steps: int = 1200
+    steps: int = 600
     extractor: str = "lite0:64"
     least_on_reals: float = 0.95
 

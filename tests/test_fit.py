@@ -385,6 +385,12 @@ PARTS = [
         "projection doesn't work on the score maps of networks that take label maps",
     ),
     (
+        "metrics in training, and maps",
+        lambda: replace(SPADE, metrics="fd"),
+        "metrics fd in training need samples that are drawn from seeds alone, and these networks generate images from "
+        "label maps: omit metrics, and score the run with `everymode evaluate`",
+    ),
+    (
         "packs of images with maps",
         lambda: replace(SPADE, networks=Spade(pack=2)),
         "packs of 2 images can't be combined with label maps: set pack to 1",

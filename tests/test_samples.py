@@ -24,6 +24,7 @@ from PIL import Image
 
 import everymode
 from everymode.cli import application, main
+from everymode.networks.biggan import BigGANGenerator
 from everymode.networks.circular import CircularConv2d
 from everymode.partitioner.settings import DIGITS
 from everymode.recipes import find
@@ -58,6 +59,7 @@ SHORT = {
 PARTITION_STAGES = flags("--pretext-steps 2 --partition-steps 2 --resolution 8")
 SHORTER = {
     "features.md": {"ClassifierSettings(mirror=True)": "ClassifierSettings(mirror=True, steps=2)"},
+    "dissection.md": {"num=200": "num=8"},
     "evaluation.md": {"num=500": "num=16"},
     "collapse_watch.md": {"steps=1500": "steps=2, batch_size=8"},
     "implicit.md": {"500": "10", "docs/results/": "", "(160, 160)": "(20, 20)"},
@@ -187,7 +189,7 @@ def missing_paths(words: list[str]) -> list[str]:
         words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--real", "--fake", "--partitioner")
     ]
     named += [word for word in words[2:] if word.startswith(("inception", "dinov2:"))]
-    if words[1] in ("sample", "evaluate", "clusters", "compare") and len(words) > 2:
+    if words[1] in ("sample", "evaluate", "clusters", "compare", "dissect") and len(words) > 2:
         named += [word for word in words[2:] if not word.startswith("--")][
             : 9 if words[1] == "compare" else 1
         ]
@@ -298,6 +300,7 @@ def names_for(page: Path, workplace: Workplace) -> dict[str, Any]:
                 if flag != "--blocks"
             },
         ),
+        network=BigGANGenerator((16, 16), widths=(4, 4), num_classes=2, latent_dim=8),
         few=lambda name: everymode.open_images(name, limit=50),
     )
     if page.name in ("evaluation.md", "partition_guided.md"):

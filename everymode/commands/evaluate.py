@@ -101,7 +101,8 @@ def evaluations_folder(subject: str) -> Path | None:
 def card_name(card: ScoreCard) -> str:
     """Return the file name of a card: readable, and the same for the same evaluation."""
     extractor = card.protocol.get("extractor") or {}
-    words = [card.subject["label"], extractor.get("name") or card.protocol.get("game", "points")]
+    segmenter = f"fsd-{card.protocol['segmenter']['name']}" if card.protocol.get("segmenter") else ""
+    words = [card.subject["label"], extractor.get("name") or segmenter or card.protocol.get("game", "points")]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, words))).strip("-.")[:80]
     return f"{readable}-{card.key}.json"
 

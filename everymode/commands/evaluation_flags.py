@@ -24,7 +24,8 @@ class ProtocolFlags:
     metrics: Annotated[
         str | None,
         Parameter(
-            help="Comma-separated list of fd, fd-inf, kd, pr, dc, is, per-class (default: fd,kd,pr,dc,is)."
+            help="Comma-separated list of fd, fd-inf, kd, pr, dc, is, per-class, and fsd with --segmenter (default: "
+            "fd,kd,pr,dc,is)."
         ),
     ] = None
     extractor: Annotated[
@@ -117,10 +118,11 @@ class ProtocolFlags:
     segmenter: Annotated[
         str | None,
         Parameter(
-            help="Segmenter that scores images generated from label maps: fitted (a small network, fitted to the "
-            "training pictures and maps), a .safetensors file with its weights, or a trusted .py file with a function "
-            "segment(images) -> label maps (default: fitted).",
-            metavar="fitted|FILE",
+            help="Segmenter of --metrics fsd, or of images generated from label maps: palette (fsd of runs on shapes), "
+            "fitted (a small network, fitted to the training pictures and their maps), a .safetensors file with its "
+            "weights, or a trusted .py file with a function segment(images) -> label maps (default: fitted for label "
+            "maps, none for fsd).",
+            metavar="palette|fitted|FILE",
         ),
     ] = None
 

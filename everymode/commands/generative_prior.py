@@ -230,7 +230,7 @@ class _Reported(warnings.catch_warnings):
         warnings.simplefilter("always")
         return self._recorded
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         for each in self._recorded or ():
             self._prior._say_once(str(each.message))

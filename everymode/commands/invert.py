@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
+from everymode.commands import invert_flags as own_flags
 from everymode.commands import sample_flags as flags
 from everymode.commands.ending import say
 from everymode.commands.inverting import Settings, encoder_of, inverted
-from everymode.commands.numbers import whole_number
 from everymode.commands.picture_inputs import loaded, recipe_of_generator, save_result
 
 if TYPE_CHECKING:
@@ -25,78 +22,20 @@ if TYPE_CHECKING:
 REPORT = "inversion.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class InvertFlags:
-    """Flags that may change the result."""
-
-    data: Annotated[
-        str | None,
-        Parameter(
-            help="Images to reconstruct, in any form that `train` reads (default: training data of the run).",
-            metavar="FOLDER",
-        ),
-    ] = None
-    num: Annotated[
-        int,
-        Parameter(help="Number of images, a fixed random sample of the data.", converter=whole_number),
-    ] = 1000
-    out: Annotated[
-        Path | None, Parameter(help="Folder of the report (default: inversion in the run's folder).")
-    ] = None
-    encoder: Annotated[
-        Path | None,
-        Parameter(
-            help="File of the encoder, .safetensors; it is fitted and written if there is none (default: in the run's "
-            "folder encoders, by step).",
-            metavar="FILE",
-        ),
-    ] = None
-    encoder_steps: Annotated[
-        int | None,
-        Parameter(
-            help="Steps of each of the two stages of fitting the encoder (default: 2000, or those of the stored one).",
-            converter=whole_number,
-        ),
-    ] = None
-    steps: Annotated[
-        int,
-        Parameter(
-            help="Steps of the optimization per image; 0 keeps the encoder's estimate.",
-            converter=whole_number,
-        ),
-    ] = 300
-    method: Annotated[Literal["lbfgs", "adam"], Parameter(help="Optimizer.")] = "lbfgs"
-    feature_weight: Annotated[
-        float, Parameter(help="Weight of the encoder's features in the loss (lambda_f of Eq. 4).")
-    ] = 5e-4
-    batch_size: Annotated[
-        int, Parameter(help="Images that adam optimizes at once.", converter=whole_number)
-    ] = 50
-    seed: Annotated[int, Parameter(help="Seed of the encoder's fit.", converter=whole_number)] = 0
-
-    def check(self) -> None:
-        """Raise ValueError if a number is out of range, or the encoder's file has another ending."""
-        if min(self.num, self.batch_size) < 1 or self.steps < 0 or not 0 <= self.feature_weight < math.inf:
-            raise ValueError(
-                f"--num is {self.num}, --batch-size {self.batch_size}, --steps {self.steps} and --feature-weight "
-                f"{self.feature_weight}: they are at least 1, 1, 0 and 0"
-            )
-        if self.encoder is not None and self.encoder.suffix != ".safetensors":
-            raise ValueError(f"--encoder names a .safetensors file, not {self.encoder}")
-
-    def settings(self) -> Settings:
-        """Return the settings of the inversions."""
-        return Settings(self.steps, self.method, self.feature_weight, self.seed, self.batch_size)
-
-
-INVERT_FLAGS = InvertFlags()
-
-
 def invert(
     source: flags.Source,
     /,
     *,
-    options: Annotated[InvertFlags, Parameter(name="*")] = INVERT_FLAGS,
+    data: own_flags.Data = None,
+    num: own_flags.Num = 1000,
+    out: own_flags.Out = None,
+    encoder: own_flags.Encoder = None,
+    encoder_steps: own_flags.EncoderSteps = None,
+    steps: own_flags.Steps = 300,
+    method: own_flags.Method = "lbfgs",
+    feature_weight: own_flags.FeatureWeight = 5e-4,
+    batch_size: own_flags.BatchSize = 50,
+    seed: own_flags.Seed = 0,
     device: flags.Device = "cpu",
     recipe: flags.CustomRecipe = None,
 ) -> None:
@@ -108,9 +47,14 @@ def invert(
     """
     from everymode.data.source import limited_rows
 
-    options.check()
-    data, num = options.data, options.num
-    folder = _folder(source) if options.out is None else options.out.expanduser()
+    if min(num, batch_size) < 1 or steps < 0 or not 0 <= feature_weight < math.inf:
+        raise ValueError(
+            f"--num is {num}, --batch-size {batch_size}, --steps {steps} and --feature-weight {feature_weight}: they "
+            "are at least 1, 1, 0 and 0"
+        )
+    if encoder is not None and encoder.suffix != ".safetensors":
+        raise ValueError(f"--encoder names a .safetensors file, not {encoder}")
+    folder = _folder(source) if out is None else out.expanduser()
     _require_free(folder, data)
     generator = loaded(source, recipe, device, kinds=("labels",), command="invert")
     own_recipe = recipe_of_generator(generator, recipe)
@@ -121,8 +65,8 @@ def invert(
     if count < num:
         say(f"the data has {count} images: all are reconstructed")
     rows = limited_rows(len(images), count)
-    fitted, file = encoder_of(generator, source, options.encoder, options.encoder_steps, options.seed)
-    settings = options.settings()
+    fitted, file = encoder_of(generator, source, encoder, encoder_steps, seed)
+    settings = Settings(steps, method, feature_weight, seed, batch_size)
     result = inverted(generator, fitted, images, rows, settings)
     facts = {
         "generator": {"source": str(source), "step": generator.config.get("step")},

@@ -65,7 +65,7 @@ def sample(
     generator.require_labels_only()
     if reject is not None and size is not None:
         raise ValueError("--reject needs images of the training resolution: leave --size out")
-    labels = _labels_of(label, cluster, generator)
+    labels = labels_of(label, cluster, generator)
     if interpolate is not None:
         walk.write(generator, labels, out or samples_folder(source) / "interpolation.gif")
         return
@@ -98,7 +98,7 @@ def sample(
         say(drawing.rejection())
 
 
-def _labels_of(
+def labels_of(
     label: Sequence[str] | None, cluster: Sequence[int] | None, generator: Generator
 ) -> list[str | None]:
     """Return the labels to draw; [None] if none is set."""

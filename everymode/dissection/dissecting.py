@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from everymode.dissection.counting import PixelCounts
+from everymode.dissection.generated import GeneratedImages
 from everymode.dissection.levels import LevelSample
 from everymode.dissection.quality import QUALITY_TAILS, information_quality, selected_levels
 from everymode.draws import Draws, Rows
@@ -94,34 +95,6 @@ class Dissection:
         )
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Generated images and their activations, computed again whenever they are needed."""
-
-    access: GeneratorLayers
-    draw: DrawCodes
-    layers: tuple[int, ...]
-    label: int | tuple[int, ...] | None
-    seed: int
-    batch: int
-    device: torch.device
-    dtype: torch.dtype
-
-    def batches(self, start: int, stop: int) -> Iterator[tuple[list[Tensor], Callable[[], Tensor]]]:
-        """Yield the activations of rows start .. stop - 1, and a function that computes their images."""
-        for first in range(start, stop, self.batch):
-            rows = Rows(first, min(first + self.batch, stop), stop)
-            z, condition = self.draw(Draws(self.seed, "dissect", rows, self.device, self.dtype))
-            if self.label is not None:
-                condition = torch.tensor(self.label, device=self.device).expand(len(z), *condition.shape[1:])
-            outputs = self.access.outputs(z, condition)
-            last = len(outputs) - 1
-            yield (
-                [outputs[i] for i in self.layers],
-                lambda o=outputs, c=condition, z=z, i=last: self.access.images(i, o[-1], c, z),
-            )
-
-
 class _Options(NamedTuple):
     """Numbers of the analysis."""
 
@@ -201,7 +174,7 @@ def dissect(
     none = getattr(segmenter, "ground", None) if none is None else none
     label = _checked_label(generator, label)
     draw = draw or uniform_draw(generator)
-    source = _Source(GeneratorLayers(generator), draw, (), label, seed, batch, device, dtype)
+    source = GeneratedImages(GeneratorLayers(generator), draw, (), label, seed, batch, device, dtype)
     options = _Options(num, num_labels, none, tail, tuple(tails), iou, quality, rule)
     with frozen_in_eval_mode(generator, segmenter):
         indices = _checked_layers(source, layers)
@@ -214,7 +187,7 @@ def dissect(
 
 
 def _layers(
-    source: _Source,
+    source: GeneratedImages,
     segmenter: Callable[[Tensor], Tensor],
     options: _Options,
     positions: int | None,
@@ -294,7 +267,7 @@ def _result(
     return LayerDissection(0, "", level, exact, iou, quality, best_label, best_iou, interpretable, curve)
 
 
-def _checked_layers(source: _Source, layers: Sequence[int] | None) -> tuple[int, ...]:
+def _checked_layers(source: GeneratedImages, layers: Sequence[int] | None) -> tuple[int, ...]:
     """Return the indices of layers with maps that are dissected."""
     z, condition = source.draw(Draws(source.seed, "dissect", Rows.all(1), source.device, source.dtype))
     outputs = source.access.outputs(z, condition)

@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from everymode.evaluation.area_distances import segment_distance
     from everymode.evaluation.attribute_judges import AttributeTally, train_attribute_judges
     from everymode.evaluation.comparison import compare_cards
     from everymode.evaluation.curve import truncation_curve
     from everymode.evaluation.enlargement import EnlargedPicture, bicubic_enlarged, enlargement_scores
     from everymode.evaluation.judging import evaluate, evaluate_generator, prepare_reference
+    from everymode.evaluation.labeled_segmenters import labeled_segmenter
     from everymode.evaluation.nearest_images import memorization
     from everymode.evaluation.protocol import Protocol
     from everymode.evaluation.reference import Reference
@@ -35,9 +37,11 @@ __all__ = [
     "evaluate_generator",
     "find_segmenter",
     "fitted_segmenter",
+    "labeled_segmenter",
     "memorization",
     "prepare_reference",
     "read_card",
+    "segment_distance",
     "train_attribute_judges",
     "truncation_curve",
 ]
@@ -58,9 +62,11 @@ _HOME = {
     "evaluate_generator": "judging",
     "find_segmenter": "segmenter_judges",
     "fitted_segmenter": "segmenter_judges",
+    "labeled_segmenter": "labeled_segmenters",
     "memorization": "nearest_images",
     "prepare_reference": "judging",
     "read_card": "score_card",
+    "segment_distance": "area_distances",
     "train_attribute_judges": "attribute_judges",
     "truncation_curve": "curve",
 }

@@ -23,7 +23,15 @@ UNKNOWN = "not known"
 UNSAID = "not named"
 """Split of a dataset whose name contains none."""
 
-__all__ = ["environment", "peak_memory", "protocol_of", "split_in", "subject_of", "times_of"]
+__all__ = [
+    "environment",
+    "peak_memory",
+    "protocol_of",
+    "protocol_without_features",
+    "split_in",
+    "subject_of",
+    "times_of",
+]
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -50,16 +58,24 @@ def peak_memory() -> int | None:
 
 def protocol_of(fake: Images, reference: Reference) -> dict[str, Any]:
     """Return everything that could change a number, except the seeds and the subject."""
+    return {
+        **protocol_without_features(fake, reference.images),
+        "extractor": {**reference.extractor.facts(), "layer": reference.layer},
+        "max_features": reference.max_features,
+        "reservoir_seed": RESERVOIR_SEED,
+    }
+
+
+def protocol_without_features(fake: Images, real: Images) -> dict[str, Any]:
+    """Return the protocol of metrics that need no extractor."""
     facts = fake.facts
     unknown = UNKNOWN if facts["kind"] == "data" else None
     sampled = {name: facts.get(name, unknown) for name in (*asdict(Sampling()), "ema") if name != "seed"}
     return {
-        "real": {name: value for name, value in reference.images.facts.items() if name != "kind"},
-        "extractor": {**reference.extractor.facts(), "layer": reference.layer},
+        "real": {name: value for name, value in real.facts.items() if name != "kind"},
+        "extractor": None,
         "quantization": "rounded and clamped to 8 bits",
         "fake_images": fake.count,
-        "max_features": reference.max_features,
-        "reservoir_seed": RESERVOIR_SEED,
         "sampling": sampled,
     }
 

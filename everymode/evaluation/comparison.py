@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from everymode.evaluation.repetitions import Group, Repetition
 from everymode.evaluation.score_card import ScoreCard
-from everymode.evaluation.scoring import Measured
+from everymode.evaluation.scoring import FSD, Measured
 from everymode.storage.json_files import flat
 
 __all__ = [
@@ -25,13 +25,16 @@ __all__ = [
 
 NOT_COMPARED = (
     "max_features",
+    "segmenter",
     "fake_images",
     "extractor.layers",
     "extractor.num_classes",
     "extractor.channels",
 )
-"""Protocol fields that are recorded but not compared: each metric records how many features it used, and the hash of
-the weights identifies the network."""
+"""Protocol fields that are recorded but not compared: each metric records how many features it used and
+which segmenter, and the hash of the weights identifies the network."""
+OF_FEATURES = ("extractor", "reservoir_seed")
+"""Protocol fields on which metrics of a segmenter don't depend."""
 
 
 class NamedCard(NamedTuple):
@@ -229,6 +232,8 @@ def _measured(card: ScoreCard, metric: str) -> list[tuple[str, Measured]]:
 def _protocol(card: ScoreCard, measured: Measured, ignore: Collection[str]) -> dict[str, Any]:
     fields = flat(card.protocol)
     fields |= {f"settings.{name}": value for name, value in measured.settings.items()}
+    if measured.metric == FSD:
+        fields = {name: value for name, value in fields.items() if not name.startswith(OF_FEATURES)}
     fields |= {"real images used": measured.real, "generated images used": measured.fake}
     return {
         name: value

@@ -13,6 +13,7 @@ from everymode.evaluation.judging import reference_of
 from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
+from everymode.evaluation.scoring import FSD
 from everymode.evaluation.sides import Side, open_sides
 from everymode.machine.device import find_device
 from everymode.old_names import renamed_keywords
@@ -56,6 +57,11 @@ def truncation_curve(
     if not values:
         raise ValueError("a truncation curve needs at least one truncation, such as 0.5,1")
     protocol = replace(protocol or Protocol(), **choices)
+    names = protocol.metric_names()
+    if FSD in (names or ()):
+        raise ValueError(
+            "truncation curves have no fsd: evaluate it at one --truncation, without --truncation-curve"
+        )
     torch_device = find_device(device)
     samplings = [replace(protocol.sampling or Sampling(), truncation=value) for value in values]
     sides = open_sides(
@@ -63,10 +69,9 @@ def truncation_curve(
     )
     sides.require_generator()
     reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
-    names = protocol.metric_names()
     return [
         evaluate_images(
-            sides.fake_images(protocol.num, reference, most=protocol.most_images, sampling=sampling),
+            sides.fake_images(protocol.num, reference.images, most=protocol.most_images, sampling=sampling),
             reference,
             metrics=names,
             device=torch_device,

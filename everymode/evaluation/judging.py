@@ -12,6 +12,7 @@ import torch
 from everymode.data.dataset import Dataset
 from everymode.data.layout import Layout
 from everymode.data.opening import image_size
+from everymode.evaluation.area_distances import segment_distance_card
 from everymode.evaluation.cards import environment
 from everymode.evaluation.image_scores import (
     cached_reference,
@@ -25,7 +26,7 @@ from everymode.evaluation.protocol import FAST_IMAGES, MAX_FEATURES, REPORT_IMAG
 from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.score_card import ScoreCard
-from everymode.evaluation.scoring import QUICK_METRICS
+from everymode.evaluation.scoring import FSD, QUICK_METRICS
 from everymode.evaluation.sides import (
     Opened,
     Side,
@@ -61,7 +62,8 @@ def evaluate(
 ) -> ScoreCard:
     """Evaluate `fake` against `real`. The memory used is independent of the numbers of images.
 
-    A generator that needs pictures or label maps has other scores: see `picture_card`.
+    A generator that needs pictures or label maps has other scores: see `picture_card`. The metric fsd needs a
+    segmenter: see `segment_distance_card`.
 
     Args:
         fake: a run, checkpoint, saved generator or `Generator`, or images: a path or name for `open_images`, a
@@ -91,7 +93,14 @@ def evaluate(
     torch_device = find_device(device)
     require_sides(fake, real)
     subject = with_generator(fake, ema=protocol.ema, recipe=recipe, device=torch_device)
-    if isinstance(subject, Opened) and subject.generator.labels.needs_examples:
+    from_pictures = isinstance(subject, Opened) and subject.generator.labels.needs_examples
+    _require_fitting(
+        from_pictures,
+        FSD in (names or ()),
+        has_maps=maps is not None or instances is not None,
+        protocol=protocol,
+    )
+    if isinstance(subject, Opened) and from_pictures:
         return picture_card(
             subject,
             real,
@@ -103,25 +112,16 @@ def evaluate(
             cache_dir=cache_dir,
             verbose=verbose,
         )
-    if protocol.segmenter is not None or maps is not None or instances is not None:
-        raise ValueError(
-            "a segmenter and label maps belong to generators that draw images from label maps, which this is not: omit "
-            "--segmenter, --maps and --instances"
-        )
     sides = open_sides(subject, real, protocol, recipe=recipe, device=torch_device)
     if isinstance(sides.real, Dataset) and sides.real.is_points:
-        return points_card(
-            sides.require_generator(),
-            sides.real,
-            num=REPORT_IMAGES if protocol.num is None else protocol.num,
-            sampling=sides.sampling,
-            environment=environment(torch_device),
-            step=sides.step,
-            ema=protocol.ema,
+        return _points_card(sides, sides.real, protocol, torch_device)
+    if FSD in (names or ()):
+        return segment_distance_card(
+            sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose
         )
     reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     return evaluate_images(
-        sides.fake_images(protocol.num, reference, most=protocol.most_images, fast=protocol.fast),
+        sides.fake_images(protocol.num, reference.images, most=protocol.most_images, fast=protocol.fast),
         reference,
         metrics=names,
         device=torch_device,
@@ -132,6 +132,42 @@ def evaluate(
 
 
 @renamed_keywords(talk="verbose")
+def _points_card(sides: Sides, real: Dataset, protocol: Protocol, device: torch.device) -> ScoreCard:
+    """Evaluate a generator of points; raise ValueError for fsd, which needs images."""
+    if FSD in (protocol.metric_names() or ()):
+        raise ValueError("points have no fsd, which needs images: omit --metrics fsd")
+    return points_card(
+        sides.require_generator(),
+        real,
+        num=REPORT_IMAGES if protocol.num is None else protocol.num,
+        sampling=sides.sampling,
+        environment=environment(device),
+        step=sides.step,
+        ema=protocol.ema,
+    )
+
+
+def _require_fitting(from_pictures: bool, fsd: bool, *, has_maps: bool, protocol: Protocol) -> None:
+    """Raise ValueError for a metric, maps or a segmenter that a generator of this kind has no use for."""
+    if from_pictures and fsd:
+        raise ValueError(
+            "fsd is a metric of generators that draw images from labels or from none; this one draws them from label "
+            "maps or pictures, and has other scores: omit --metrics fsd"
+        )
+    if from_pictures:
+        return
+    if has_maps:
+        raise ValueError(
+            "label maps belong to generators that draw images from label maps, which this is not: omit --maps and "
+            "--instances"
+        )
+    if protocol.segmenter is not None and not fsd:
+        raise ValueError(
+            "the images of this generator are not drawn from label maps, so a segmenter only serves fsd: add --metrics "
+            "fsd, or omit --segmenter"
+        )
+
+
 def prepare_reference(
     real: str | Path | Dataset,
     *,

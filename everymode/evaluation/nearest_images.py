@@ -104,7 +104,7 @@ def memorization(
     sides = open_sides(fake, real, protocol, recipe=recipe, device=torch_device)
     reference = reference_of(sides, protocol, device=torch_device, cache_dir=cache_dir, verbose=verbose)
     num = None if protocol.num is None else min(protocol.num, SAMPLES)
-    images = sides.fake_images(num, reference, most=SAMPLES, fast=True)
+    images = sides.fake_images(num, reference.images, most=SAMPLES, fast=True)
     samples = collect(
         images, reference.extractor, layer=reference.layer, max_features=images.count, device=torch_device
     ).features

@@ -24,7 +24,8 @@ class Protocol:
     """Settings of an evaluation.
 
     Attributes:
-        metrics: short names, as "fd,kd" or a sequence. Default: fd, kd, pr, dc and is (fast: fd and kd).
+        metrics: short names, as "fd,kd" or a sequence; "fsd" needs a segmenter. Default: fd, kd, pr, dc and is (fast:
+            fd and kd).
         extractor: name (see `find_extractor`) or object. Default: `default_extractor`.
         layer: layer of the extractor. Default: its first.
         num: number of generated images. Default: for a generator the number of real images, at most 10,000 (fast:
@@ -40,8 +41,8 @@ class Protocol:
             those that the run was trained with.
         layout: layout of arrays on disk (.npy, .npz), on each side that is one, as for `open_images`. Default: that
             with which the run was trained.
-        segmenter: segmenter that scores images generated from label maps, as for `find_segmenter`. Default: "fitted".
-            Other generators have none.
+        segmenter: segmenter that scores images generated from label maps, as for `find_segmenter` (default: "fitted"),
+            or that the metric fsd of other generators needs, as for `labeled_segmenter`.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -71,7 +72,7 @@ class Protocol:
         """
         if self.metrics is None:
             return QUICK_METRICS if self.fast else None
-        return chosen_metrics(self.metrics)
+        return chosen_metrics(self.metrics, fsd=True)
 
     def check_counts(self) -> None:
         """Raise ValueError if there are too few images for an evaluation."""

@@ -21,6 +21,7 @@ from everymode.metrics.kernel import kernel_distance
 
 __all__ = [
     "DEFAULT_METRICS",
+    "FSD",
     "METRICS",
     "QUICK_METRICS",
     "Measured",
@@ -175,20 +176,27 @@ METRICS: dict[str, Callable[[Pair], list[Measured]]] = {
 }
 DEFAULT_METRICS = ("fd", "kd", "pr", "dc", "is")
 QUICK_METRICS = ("fd", "kd")
+FSD = "fsd"
+"""Metric that a segmenter computes from images, not from features."""
 
 
-def chosen_metrics(text: str | Iterable[str]) -> tuple[str, ...]:
+def chosen_metrics(text: str | Iterable[str], *, fsd: bool = False) -> tuple[str, ...]:
     """Return the short names in "fd,kd" or a sequence, each once.
+
+    Args:
+        text: the names.
+        fsd: whether fsd is allowed, which is not computed from features.
 
     Raises:
         ValueError: if a name is unknown, or if there are no names.
     """
     names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
-    unknown = [name for name in names if name not in METRICS]
+    known = [*METRICS, FSD] if fsd else [*METRICS]
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise ValueError(
             f"there is no metric {', '.join(map(repr, unknown)) or 'in an empty list'}; choose from "
-            f"{', '.join(METRICS)}"
+            f"{', '.join(known)}"
         )
     return tuple(dict.fromkeys(names))
 

@@ -40,12 +40,16 @@ class SegmenterJudge(NamedTuple):
         name: short name, a part of the names of its metrics.
         digest: SHA-256 of its weights, or of the Python file that defines it; "" if it has neither.
         facts: further facts, as JSON values.
+        labels: names of its labels 0, 1, ...; () if their number is unknown.
+        none: label that is no object, such as the background; None if there is none.
     """
 
     segment: Segmenter
     name: str
     digest: str
     facts: dict[str, Any]
+    labels: tuple[str, ...] = ()
+    none: int | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -56,7 +60,7 @@ class SegmenterJudge(NamedTuple):
 def find_segmenter(
     segmenter: str | Path | Segmenter,
     training: Callable[[], Dataset],
-    num_classes: int,
+    num_classes: int | None,
     *,
     steps: int = 600,
     device: torch.device | str = "cpu",
@@ -71,7 +75,7 @@ def find_segmenter(
             defines segment(images) (images [B, C, H, W] in [-1, 1] -> integers [B, H, W]), "file.py:attribute", or such
             a function. A Python file is run: name only files that you trust.
         training: opens the training pictures with their maps; called for "fitted" only.
-        num_classes: number of classes of the maps.
+        num_classes: number of classes of the maps; None = those of the training pictures' maps, or of the file.
         steps: optimizer steps of the fit.
         device: device of the fit.
         cache_dir: cache folder. Default: $EVERYMODE_CACHE or ~/.cache/everymode.
@@ -86,8 +90,11 @@ def find_segmenter(
         return SegmenterJudge(segmenter, facts.name, facts.weights_hash, {})
     name = str(segmenter)
     if name == FITTED:
+        data = training()
+        if num_classes is None:
+            num_classes = 0 if data.paired is None else data.paired.num_classes
         return fitted_segmenter(
-            training(), num_classes, steps=steps, device=device, cache_dir=cache_dir, progress=progress
+            data, num_classes, steps=steps, device=device, cache_dir=cache_dir, progress=progress
         )
     path, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "segment")
     file = Path(path).expanduser()
@@ -103,12 +110,13 @@ def find_segmenter(
     if file.suffix == ".py":
         return _custom(file, attribute)
     network = loaded_segmenter(file)
-    if network.num_classes != num_classes:
+    if num_classes is not None and network.num_classes != num_classes:
         raise ValueError(
             f"{file} segments {network.num_classes} classes, and the label maps have {num_classes}: choose a segmenter "
             "of these classes"
         )
-    return SegmenterJudge(network, file.stem, network.weights_hash, {})
+    names = tuple(f"label {label}" for label in range(network.num_classes))
+    return SegmenterJudge(network, file.stem, network.weights_hash, {}, names)
 
 
 def fitted_segmenter(
@@ -164,7 +172,9 @@ def fitted_segmenter(
         }
         cache.write(record, network.state_dict())
     measured = {name: record[name] for name in ("held_out_accuracy", "held_out_count")}
-    return SegmenterJudge(network, FITTED, network.weights_hash, {"fitted_to": facts, **measured})
+    given = data.paired.class_names
+    names = tuple(given[k] if k < len(given) else f"class {k}" for k in range(num_classes))
+    return SegmenterJudge(network, FITTED, network.weights_hash, {"fitted_to": facts, **measured}, names)
 
 
 def loaded_segmenter(file: Path) -> FittedSegmenter:
@@ -204,7 +214,29 @@ def _custom(file: Path, attribute: str) -> SegmenterJudge:
     segment = cast("Segmenter", function)
     facts = segmenter_facts(segment)
     source = hashlib.sha256(file.read_bytes()).hexdigest()
-    return SegmenterJudge(segment, file.stem, facts.weights_hash or source, {"source_hash": source})
+    names = _custom_labels(file, segment, module)
+    none = getattr(segment, "ground", None) if hasattr(segment, "ground") else getattr(module, "ground", None)
+    if none is not None and names and not (isinstance(none, int) and none in range(len(names))):
+        raise ValueError(
+            f"{file} sets ground to {none!r}; it must be one of the labels 0 .. {len(names) - 1}"
+        )
+    return SegmenterJudge(
+        segment, file.stem, facts.weights_hash or source, {"source_hash": source}, names, none
+    )
+
+
+def _custom_labels(file: Path, segment: Segmenter, module: Any) -> tuple[str, ...]:
+    """Return the names of the labels of a custom segmenter; () if the file doesn't state their number."""
+    names = getattr(module, "class_names", ())
+    count = getattr(segment, "num_classes", getattr(module, "num_classes", len(names)))
+    if not isinstance(count, int) or count < 0 or (names and len(names) != count):
+        raise ValueError(
+            f"{file} has {len(names)} class_names and num_classes {count!r}: set num_classes to the number of labels, "
+            "and class_names to one name for each, or omit them"
+        )
+    if len(set(map(str, names))) < len(names):
+        raise ValueError(f"{file} has a name twice in class_names: name each label once")
+    return tuple(map(str, names)) or tuple(f"label {label}" for label in range(count))
 
 
 def _pictures_and_maps(data: Dataset) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,6 @@ from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
 from everymode.evaluation.protocol import Protocol
-from everymode.evaluation.reference import Reference
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.statistics import Images
 from everymode.evaluation.streams import images_of_dataset, images_of_generator, recipe_numbers
@@ -117,7 +116,7 @@ class Sides:
     def fake_images(
         self,
         num: int | None,
-        reference: Reference,
+        real: Images,
         *,
         most: int,
         fast: bool = False,
@@ -128,15 +127,15 @@ class Sides:
         Args:
             num: None means, for a generator, the number of real images but at most `most`; for a dataset all images
                 (fast: at most `most`).
-            reference: the real side.
+            real: the real images.
             most: largest default number.
             fast: whether `most` also limits a dataset.
             sampling: replaces `self.sampling`.
         """
         sampling = sampling or self.sampling
         if isinstance(self.fake, Opened):
-            count = min(reference.images.count, most) if num is None else num
-            return _drawn_images(self.fake, count, sampling, reference.images)
+            count = min(real.count, most) if num is None else num
+            return _drawn_images(self.fake, count, sampling, real)
         count = min(most, len(self.fake)) if num is None and fast else num
         return images_of_dataset(self.fake, num=count, seed=sampling.seed, source=self.fake_source)
 

@@ -34,6 +34,11 @@ def check_pictures(recipe: Recipe) -> None:
             "hinge (or another one on one score, without head), relativistic-average or none"
             + (", or --loss omni without one_sided" if kind == "maps" else "")
         )
+    if recipe.metrics:
+        raise ValueError(
+            f"metrics {recipe.metrics} in training need samples that are drawn from seeds alone, and these networks "
+            f"generate images from {_CONDITIONS[kind]}: omit metrics, and score the run with `everymode evaluate`"
+        )
     if kind == "pictures" and held_out_fraction(recipe.held_out):
         raise ValueError(
             f"held_out {recipe.held_out} would hold out crops that overlap those of the training data: name other "

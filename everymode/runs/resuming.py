@@ -13,7 +13,7 @@ from everymode.data.map_style import Objects
 from everymode.data.words import counted, listed
 from everymode.recipe import Recipe
 from everymode.runs.class_rows import ClassRows, class_rows
-from everymode.sampling.record import recipe_of, require_format
+from everymode.sampling.record import part_names, recipe_of, require_format
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import RunFolder, read_config
 from everymode.training.trainer import Trainer
@@ -157,6 +157,9 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
         "averaged generator": (trainer.average, state["average"]),
         "discriminator": (trainer.game.discriminator, modules["discriminator"]),
     }
+    if _without_adversary(path):
+        del targets["discriminator"]
+        say(f"discriminator: initial weights, because {path} was trained without an adversarial loss")
     rows, message = _rows_by_name(trainer, path)
     for name, (network, weights) in targets.items():
         own = network.state_dict()
@@ -173,6 +176,12 @@ def start_from(trainer: Trainer, path: Path, say: Callable[[str], None]) -> None
     label_message = trainer.game.labels.take_over(modules.get("labels", {}))
     if label_message:
         say(f"labels: {label_message}")
+
+
+def _without_adversary(checkpoint: Path) -> bool:
+    """Return whether the run of a checkpoint did not train its discriminator."""
+    config = checkpoint / "config.json"
+    return config.is_file() and part_names(read_config(config)["recipe"]).get("loss") == "none"
 
 
 def _rows_by_name(trainer: Trainer, checkpoint: Path) -> tuple[ClassRows | None, str]:

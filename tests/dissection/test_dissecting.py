@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from squares import COLORS, Squares
+from torch import nn
 
 from everymode.dissection import (
     Dissection,
@@ -21,41 +22,13 @@ from everymode.dissection import (
 )
 from everymode.dissection.quality import QUALITY_TAILS
 from everymode.draws import Draws, Rows
-from everymode.extractors import palette
 from everymode.inversion import ForeignGenerator
 from everymode.networks.biggan import BigGANGenerator
-
-COLORS = palette([(255, 0, 0), (0, 0, 255)], [1, 2], ground=0)
-
-
-class Painter(nn.Module):
-    """A square of 2 x 2 at a random corner of 8 x 8 gray pixels, red for class 0 and blue for class 1.
-
-    Units of its only layer [B, 3, 4, 4]: 0 is the square, 1 the square of class 0, 2 is noise.
-    """
-
-    latent_dim, num_classes = 3, 2
-
-    def activations(self, z: Tensor, condition: Tensor) -> tuple[Tensor, ...]:
-        corner = (z[:, 0] > 0).long() * 3
-        cells = torch.nn.functional.one_hot(corner * 4 + (z[:, 1] > 0).long() * 3, 16).view(-1, 1, 4, 4)
-        square = cells.to(z) * (4 + 0.1 * z[:, 2:, None, None].sin()) - 1
-        noise = torch.sin(40 * z[:, 2:, None, None] + torch.arange(16.0).view(1, 1, 4, 4))
-        red = torch.where(condition.view(-1, 1, 1, 1) == 0, square, -1.0)
-        return (torch.cat((square, red, noise), 1),)
-
-    def from_activation(self, i: int, h: Tensor, condition: Tensor) -> Tensor:
-        square = nn.functional.interpolate(h[:, :1], scale_factor=2) > 0
-        color = torch.tensor([[1.0, -1, -1], [-1, -1, 1]])[condition][:, :, None, None]
-        return torch.where(square, color, 0.0)
-
-    def layer_groups(self) -> tuple:
-        return (("canvas", []), ("head", []))
 
 
 @pytest.fixture(scope="module")
 def painted() -> Dissection:
-    return dissect(Painter(), COLORS, num=40, tail=1 / 16, batch=16)
+    return dissect(Squares(), COLORS, num=40, tail=1 / 16, batch=16)
 
 
 def test_units_get_their_labels(painted: Dissection) -> None:
@@ -71,7 +44,7 @@ def test_units_get_their_labels(painted: Dissection) -> None:
 
 
 def test_the_result_is_that_of_its_parts(painted: Dissection) -> None:
-    painter = Painter()
+    painter = Squares()
     draws = Draws(0, "dissect", Rows.all(40))
     z, label = draws.normal("z", 3), draws.integers("label", 2)
     act = painter.activations(z, label)[0]
@@ -90,15 +63,15 @@ def test_the_protocol_is_part_of_the_result(painted: Dissection) -> None:
 
 
 def test_batches_do_not_change_the_result(painted: Dissection) -> None:
-    other = dissect(Painter(), COLORS, num=40, tail=1 / 16, batch=7)
+    other = dissect(Squares(), COLORS, num=40, tail=1 / 16, batch=7)
     assert torch.equal(other.layers[0].iou, painted.layers[0].iou)
     assert not torch.equal(
-        dissect(Painter(), COLORS, num=40, tail=1 / 16, seed=1).layers[0].iou, painted.layers[0].iou
+        dissect(Squares(), COLORS, num=40, tail=1 / 16, seed=1).layers[0].iou, painted.layers[0].iou
     )
 
 
 def test_units_that_change_with_the_condition_are_counted() -> None:
-    red, blue = (dissect(Painter(), COLORS, num=20, label=label, tail=1 / 16) for label in (0, 1))
+    red, blue = (dissect(Squares(), COLORS, num=20, label=label, tail=1 / 16) for label in (0, 1))
     assert red.label == 0
     assert red.layers[0].best_label[0].item() == 1
     assert blue.layers[0].best_label[0].item() == 2
@@ -123,7 +96,7 @@ def test_changes_need_two_interpretable_conditions(painted: Dissection) -> None:
 
 
 def test_the_quality_rule_selects_levels_per_label() -> None:
-    result = dissect(Painter(), COLORS, num=30, rule="iqr").layers[0]
+    result = dissect(Squares(), COLORS, num=30, rule="iqr").layers[0]
     assert result.levels.shape == (3, 3)
     assert result.quality is not None
     assert result.best_label[1].item() == 1
@@ -133,7 +106,7 @@ def test_the_quality_rule_selects_levels_per_label() -> None:
 
 
 def test_the_quality_rule_is_that_of_its_parts() -> None:
-    painter, rows = Painter(), 20
+    painter, rows = Squares(), 20
     draws = Draws(0, "dissect", Rows.all(2 * rows))
     z, label = draws.normal("z", 3), draws.integers("label", 2)
     act = painter.activations(z, label)[0]
@@ -158,7 +131,7 @@ def test_own_and_foreign_generators_are_dissected() -> None:
     assert [each.name for each in result.layers] == ["block 1"]
     assert result.label == (1, 2)
     assert biggan.training
-    painter = Painter()
+    painter = Squares()
     foreign = ForeignGenerator(
         lambda z, c: painter.from_activation(0, *painter.activations(z, c), c),
         latent_dim=3,
@@ -187,7 +160,7 @@ def test_own_and_foreign_generators_are_dissected() -> None:
     ],
 )
 def test_bad_arguments_are_named(change: dict[str, Any], message: str) -> None:
-    arguments = {"generator": Painter(), "segmenter": COLORS, "num": 4} | change
+    arguments = {"generator": Squares(), "segmenter": COLORS, "num": 4} | change
     with pytest.raises(ValueError, match=message):
         dissect(arguments.pop("generator"), arguments.pop("segmenter"), **arguments)
 

@@ -55,6 +55,15 @@ def test_the_bound_leaves_little_where_it_can_and_everything_where_it_must() -> 
     assert search(small, fourier_basis(small, (8, 8))).transformed == 6
 
 
+def test_nothing_may_remain_after_the_first_kernels() -> None:
+    # As many kernels as are transformed first have bounds above the peak (2 and 1.90 on 5 x 5), and no other one has.
+    weight = torch.zeros(32, 32, 3, 3)
+    weight.flatten(0, 1)[: spectrum.BLOCK, 0, :2] = torch.tensor([1.0, -1.0])
+    found = search(weight, fourier_basis(weight, (5, 5)))
+    assert found.transformed == spectrum.BLOCK
+    assert found.peak.value.item() == pytest.approx(by_fft(weight, (5, 5)).item(), rel=1e-6)
+
+
 def test_without_waiting_the_flag_tells_of_a_kernel_that_was_missed() -> None:
     hard = hard_for_the_bound(48, 40)
     basis = fourier_basis(hard, (8, 8))

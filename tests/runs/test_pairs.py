@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from paired_games import paired_data, paired_trainer, shrunk_pair
 from PIL import Image
 
 from everymode.recipes import find
+from everymode.recipes.parts.norms import Spectral
 from everymode.runs.condition_samples import draw_translations
 from everymode.runs.data import open_for, open_source
 from everymode.runs.record import block_names
+from everymode.runs.run import train
+from everymode.storage.checkpoint import read_state
 from everymode.storage.run_folder import RunFolder
 
 
@@ -98,3 +102,36 @@ def test_a_picture_shows_fixed_held_out_examples(
     assert draw_translations(trainer, trainer.data, held_out, folder).read_bytes() == first
     assert draw_translations(trainer, trainer.data, None, folder).read_bytes() != first
     assert trainer.game.generator.training == training
+
+
+def test_a_run_without_adversary_lends_its_generator_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sharp = np.random.default_rng(0).integers(0, 256, (40, 44, 3), dtype=np.uint8)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(sharp).save(tmp_path / "photos" / "a.png")
+    tiny = {
+        "resolution": 32,
+        "scale": 2,
+        "width": 8,
+        "blocks": 1,
+        "critic_width": 4,
+        "batch_size": 2,
+        "steps": 1,
+    }
+    tiny |= {"watch_samples": 0, "held_out": "", "discriminator_lr": 0.0, "norm": Spectral()}
+    data, out = tmp_path / "photos", tmp_path / "runs"
+    first = train("sr-pixel-photos", data, out, quiet=True, **tiny)
+    later = {**tiny, "seed": 7, "generator_lr": 0.0, "perceptual": "none"}
+    alone = train("sr-no-norm-photos", data, out, quiet=True, **later)
+    capsys.readouterr()
+    started = train("sr-no-norm-photos", data, out, init_from=first.folder, **later)
+    assert "discriminator: initial weights, because" in capsys.readouterr().out
+    weights = [
+        read_state(run.folder / "checkpoints" / "step-0000001")["modules"] for run in (first, alone, started)
+    ]
+    for name, tensor in weights[0]["generator"].items():
+        assert torch.equal(weights[2]["generator"][name], tensor)
+    name = "linear1.bias"  # spectral normalization changes no bias, and the learning rate is 0
+    assert torch.equal(weights[2]["discriminator"][name], weights[1]["discriminator"][name])
+    assert not torch.equal(weights[2]["discriminator"][name], weights[0]["discriminator"][name])

@@ -148,10 +148,16 @@ class GenerativePrior:
         if getattr(self.network, "takes_any_size", False):
             return lambda size: restored.at(size).cpu().float()
         native = (restored.image.shape[2], restored.image.shape[3])
-        self._say_once(
-            f"the generator makes images of {native[0]}x{native[1]} only: other sizes are resized from it (lanczos3)"
-        )
-        return lambda size: resize(restored.image.cpu().float(), size)
+
+        def at(size: Size) -> Tensor:
+            if size != native:
+                self._say_once(
+                    f"the generator makes images of {native[0]}x{native[1]} only: other sizes are resized from it "
+                    "(lanczos3)"
+                )
+            return resize(restored.image.cpu().float(), size)
+
+        return at
 
     def _facts(self, restored: Restored, fitted_size: Size) -> dict[str, Any]:
         label = None if restored.label is None else restored.label[0].tolist()

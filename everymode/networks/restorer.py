@@ -11,11 +11,10 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import Verdict
 from everymode.networks.circular import CircularConv2d
+from everymode.networks.crop_critic import CropCritic
 from everymode.networks.layered import PictureGenerator
-from everymode.networks.sizes import Size, as_size, require_native, require_no_latent, require_shape
-from everymode.norms.weight import prepared_weights
+from everymode.networks.sizes import Size, as_size, require_native, require_no_latent
 
 SLOPE = 0.1
 """Slope of the leaky ReLUs for negative inputs."""
@@ -82,7 +81,7 @@ class SRGenerator(PictureGenerator):
         return hidden + enlarged
 
 
-class SRDiscriminator(nn.Module):
+class SRDiscriminator(CropCritic):
     """A critic: crops [B, channels, H, W] -> Verdict with scores [B, 1]. The condition is ignored.
 
     3x3 convolutions with stride 1 and 2 in turn, a linear layer to 100 and one to the score, with leaky ReLU 0.1 and
@@ -98,6 +97,8 @@ class SRDiscriminator(nn.Module):
         hidden: outputs of the first linear layer.
         channels: channels of the crops.
     """
+
+    slope = SLOPE
 
     def __init__(
         self,
@@ -123,32 +124,6 @@ class SRDiscriminator(nn.Module):
         height, width_ = (-(-side // 2**halvings) for side in self.size)
         self.linear1 = nn.Linear(widths[-1] * height * width_, hidden)
         self.linear2 = nn.Linear(hidden, 1)
-
-    def forward(self, x: Tensor, condition: object = None) -> Verdict:
-        activations = self._activations(x)
-        return Verdict((self.linear2(activations[-1]),), features=tuple(activations))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the activations of the first linear layer, [B, hidden]."""
-        return self._activations(x)[-1]
-
-    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the activations of every convolution, then `features(x)`.
-
-        Args:
-            x: [B, channels, H, W].
-        """
-        with prepared_weights(self):
-            return tuple(self._activations(x))
-
-    def _activations(self, x: Tensor) -> list[Tensor]:
-        require_shape(x, self.size, type(self).__name__)
-        activations: list[Tensor] = []
-        for layer in self.convolutions:
-            x = F.leaky_relu(layer(x), SLOPE)
-            activations.append(x)
-        activations.append(F.leaky_relu(self.linear1(x.flatten(1)), SLOPE))
-        return activations
 
 
 class _Block(nn.Module):

@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import itertools
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.game import Verdict
-from everymode.networks.sizes import Size, as_size, require_shape, starting_grid
+from everymode.networks.crop_critic import CropCritic
+from everymode.networks.sizes import Size, as_size, starting_grid
 from everymode.norms.conditional import BatchNorm
-from everymode.norms.weight import prepared_weights
-
-SLOPE = 0.2
-"""Slope of the leaky ReLUs for negative inputs."""
 
 
-class VGGDiscriminator(nn.Module):
+class VGGDiscriminator(CropCritic):
     """A critic: crops [B, channels, H, W] -> Verdict with scores [B, 1]. The condition is ignored.
 
     3x3 convolutions with stride 1 and 4x4 ones with stride 2 in turn, a linear layer to 100 and one to the score, with
@@ -37,6 +32,8 @@ class VGGDiscriminator(nn.Module):
     Raises:
         ValueError: if a side of the size is not a multiple of 2 ** halvings.
     """
+
+    slope = 0.2
 
     def __init__(
         self,
@@ -66,28 +63,5 @@ class VGGDiscriminator(nn.Module):
         self.linear1 = nn.Linear(widths[-1] * grid[0] * grid[1], hidden)
         self.linear2 = nn.Linear(hidden, 1)
 
-    def forward(self, x: Tensor, condition: object = None) -> Verdict:
-        activations = self._activations(x)
-        return Verdict((self.linear2(activations[-1]),), features=tuple(activations))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the activations of the first linear layer, [B, hidden]."""
-        return self._activations(x)[-1]
-
-    def block_features(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the activations of every convolution, then `features(x)`.
-
-        Args:
-            x: [B, channels, H, W].
-        """
-        with prepared_weights(self):
-            return tuple(self._activations(x))
-
-    def _activations(self, x: Tensor) -> list[Tensor]:
-        require_shape(x, self.size, type(self).__name__)
-        activations: list[Tensor] = []
-        for layer, norm in zip(self.convolutions, self.norms, strict=True):
-            x = F.leaky_relu(norm(layer(x)), SLOPE)
-            activations.append(x)
-        activations.append(F.leaky_relu(self.linear1(x.flatten(1)), SLOPE))
-        return activations
+    def normalized(self, index: int, x: Tensor) -> Tensor:
+        return self.norms[index](x)

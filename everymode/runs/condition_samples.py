@@ -11,6 +11,8 @@ from torch import Tensor
 from everymode.data.dataset import Dataset
 from everymode.data.order import random_permutation
 from everymode.draws import Draws, Rows
+from everymode.game import Condition, latent_codes
+from everymode.labels.pairs import PairedCondition
 from everymode.labels.targets import TargetLabels, changed_one_at_a_time, exclusive_blocks
 from everymode.pictures import require_finite, save_grid
 from everymode.runs.record import block_names
@@ -54,9 +56,7 @@ def draw_translations(
             fakes = [_generated(trainer, (batch.real, target), random) for target in targets]
             return _save_columns([real, *fakes], path)
         fake = _generated(trainer, condition, random)
-    shown = condition_pictures(condition, (real.shape[2], real.shape[3]))
-    if labels.needs_examples and len(shown) > 1 and getattr(labels, "with_image", False):
-        shown = shown[:-1]  # the real image itself, whose style the generator encodes
+    shown = _shown(trainer, condition, real)
     return _save_columns([*shown, fake, real], path, per_row=PER_ROW)
 
 
@@ -69,15 +69,22 @@ def draw_real_pairs(trainer: Trainer, dataset: Dataset, folder: RunFolder) -> No
         )
         batch, _ = example_batch(trainer.game, dataset, np.asarray(rows), random)
         real = batch.real.float().cpu()
-        attributes = isinstance(trainer.game.labels, TargetLabels)
-        shown = [] if attributes else condition_pictures(batch.condition, (real.shape[2], real.shape[3]))
-        _save_columns([*shown[:2], real], folder.reals, per_row=PER_ROW)
+        _save_columns([*_shown(trainer, batch.condition, real), real], folder.reals, per_row=PER_ROW)
         trainer.progress.say(f"first picture, of training data: {folder.reals}")
 
 
+def _shown(trainer: Trainer, condition: Condition, real: Tensor) -> list[Tensor]:
+    """Return pictures of the parts of a condition that are not the real image itself."""
+    labels = trainer.game.labels
+    if isinstance(labels, TargetLabels):
+        return []
+    shown = condition_pictures(condition, (real.shape[2], real.shape[3]))
+    # The image whose style a generator encodes is the last part.
+    return shown[:-1] if isinstance(labels, PairedCondition) and labels.with_image else shown
+
+
 def _generated(trainer: Trainer, condition: object, random: Draws) -> Tensor:
-    length = trainer.average.latent_dim
-    codes = random.normal("z", int(length)) if length else None  # pyright: ignore[reportArgumentType]  an integer attribute
+    codes = latent_codes(trainer.average, random)
     return require_finite(trainer.average(codes, condition).float().cpu(), "a sample")
 
 

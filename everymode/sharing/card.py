@@ -64,7 +64,11 @@ def _front_matter(generator: Generator, config: Mapping[str, Any]) -> str:
     elif len(_shape(config)) == 3:
         lines.append("pipeline_tag: unconditional-image-generation")
     parts = _parts(config)
-    tags = ["gan", "everymode", *(parts[kind] for kind in ("networks", "loss") if parts.get(kind, "none") != "none")]
+    tags = [
+        "gan",
+        "everymode",
+        *(parts[kind] for kind in ("networks", "loss") if parts.get(kind, "none") != "none"),
+    ]
     lines += ["tags:", *(f"- {quoted(tag, LONGEST_NAME)}" for tag in dict.fromkeys(tags))]
     return "\n".join([*lines, "---", ""])
 
@@ -147,7 +151,9 @@ def _use(generator: Generator, config: Mapping[str, Any], repository: str | None
     if repository:
         text += "\n\nAdd `@` and a commit hash to the name to get the same weights every time."
     if own:
-        text += "\n\n`RECIPE` is the custom recipe that built the generator; its code is not part of this folder."
+        text += (
+            "\n\n`RECIPE` is the custom recipe that built the generator; its code is not part of this folder."
+        )
     return text
 
 

@@ -60,8 +60,8 @@ def drawn(generator: Generator) -> Tensor:
         return generator.sample(6, seed=3)
     chance = torch.Generator().manual_seed(0)
     if generator.config["recipe"]["parts"]["labels"]["name"] == "maps":
-        maps = torch.randint(0, 4, (2, *generator.config["recipe"]["numbers"]["resolution"]), generator=chance)
-        return generator.translate(maps)
+        size = find(generator.config["recipe"]["numbers"]["name"]).shrunk().size
+        return generator.translate(torch.randint(0, 4, (2, *size), generator=chance))
     return generator.translate(torch.rand(2, 3, 8, 8, generator=chance) * 2 - 1)
 
 

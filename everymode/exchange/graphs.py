@@ -201,7 +201,7 @@ def _program(module: GraphModule, inputs: GraphInputs) -> ExportedProgram:
         with silenced(), torch.no_grad():
             return torch.export.export(module, (), kwargs=example, dynamic_shapes=varying, strict=False)
     except Exception as error:  # torch has no common class of its export errors
-        message = ' '.join(str(error).split())[:800] or type(error).__name__
+        message = " ".join(str(error).split())[:800] or type(error).__name__
         raise ValueError(
             f"torch can't export {type(module.network).__name__} as a program ({message}): its forward must not depend "
             "on the values of tensors or on the batch size"

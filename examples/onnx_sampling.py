@@ -207,13 +207,13 @@ def checked(entry: Contract, values: np.ndarray, count: int) -> np.ndarray:
         raise ValueError(f"{name} has shape {list(values.shape)}; for {count} images it must be {shape}")
     if entry["dtype"] == "int64" and not np.issubdtype(values.dtype, np.integer):
         raise ValueError(f"{name} are {values.dtype}; they must be integers")
-    highest = entry["maximum"]
+    highest = entry["maximum"][0] if len(shape) == 1 else entry["maximum"]
     others = [entry[key] for key in ("void", "missing") if key in entry]
     outside = (values < entry["minimum"]) | (values > np.array(highest)) | np.isnan(values.astype(np.float64))
     outside &= ~np.isin(values, others)
     if outside.any():
         raise ValueError(
-            f"{name} must be {entry['minimum']} to {highest}{''.join(f' or {each}' for each in others)}, and contain "
+            f"{name} must be {entry['minimum']} to {highest}{''.join(f' or {each}' for each in others)}, not "
             f"{values[outside].flat[0]}"
         )
     return values.astype(entry["dtype"])

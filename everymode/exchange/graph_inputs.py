@@ -219,7 +219,7 @@ def _latent_code(length: int) -> GraphInput:
 
 
 def _labels(sizes: int | tuple[int, ...], *, minimum: int) -> GraphInput:
-    """Return the input of labels, [batch] (`sizes` an int) or [batch, blocks]; with minimum -1 labels may be missing."""
+    """Return the input of labels, [batch] (`sizes` an int) or [batch, blocks]; minimum -1: they may be missing."""
     counts = sizes if isinstance(sizes, tuple) else (sizes,)
 
     def example(shape: tuple[int, ...], random: torch.Generator) -> Tensor:

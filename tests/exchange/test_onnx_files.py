@@ -176,9 +176,10 @@ def test_a_file_that_differs_is_refused(graph: graphs.ExportedGenerator, file: P
         graphs.require_equal(
             graph, lambda tensors: torch.zeros(len(tensors["z"]), 3, 1, 8), 1.0, "the ONNX file"
         )
-    nan = lambda tensors: torch.full(
-        (len(tensors["z"]), 3, len(tensors["rows"]), len(tensors["columns"])), torch.nan
-    )
+
+    def nan(tensors: Any) -> torch.Tensor:
+        return torch.full((len(tensors["z"]), 3, len(tensors["rows"]), len(tensors["columns"])), torch.nan)
+
     with pytest.raises(ValueError, match="differs from the generator by nan"):
         graphs.require_equal(graph, nan, 1.0, "the ONNX file")
 

@@ -123,7 +123,8 @@ def _draw(generator: Generator) -> list[dict[str, Any]] | None:
     if not distributions:
         return None
     for random in generator.draws(range(32)):
-        if not drawn_labels(distributions, random).equal(source.draw(random)):
+        drawn = source.draw(random)
+        if not isinstance(drawn, Tensor) or not drawn_labels(distributions, random).equal(drawn):
             return None
     return [
         {

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from everymode.exchange.graph_inputs import inputs_of
 from everymode.networks.attention import SelfAttention
 from everymode.recipe import Recipe
 from everymode.recipes import find
@@ -72,20 +73,25 @@ def as_trained(recipe: Recipe, *, seed: int = 0, classes: tuple[str, ...] = ()) 
     """Return a recipe's generator, whose gains, statistics and attention are not the initial ones."""
     torch.manual_seed(seed)
     game = recipe.build()
-    with torch.no_grad():
-        for module in game.generator.modules():
-            if isinstance(module, SelfAttention):
-                module.gamma.fill_(0.7)
-            mean, variance = getattr(module, "running_mean", None), getattr(module, "running_var", None)
-            if isinstance(mean, torch.Tensor) and isinstance(variance, torch.Tensor):
-                mean.normal_(0, 0.1)
-                variance.uniform_(0.1, 0.5)
-        for parameter in game.generator.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
     config = {
         "format": FORMAT,
         "step": 3,
         "recipe": {"file": None, **record_of(recipe)},
         "data": {"classes": list(classes), "block_names": []},
     }
-    return Generator(game.generator, game.labels, classes=classes, config=config)
+    generator = Generator(game.generator, game.labels, classes=classes, config=config)
+    norms = [module for module in game.generator.modules() if hasattr(module, "running_var")]
+    with torch.no_grad():
+        for parameter in game.generator.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        for module in game.generator.modules():
+            if isinstance(module, SelfAttention):
+                module.gamma.fill_(0.7)
+        inputs = inputs_of(generator, recipe)
+        sizes = {"batch": 16, **{name: 4 * step for name, step in inputs.steps.items()}}
+        generator.network.train()
+        for norm in norms:
+            vars(norm)["momentum"] = 1.0
+        inputs.call(generator.network, inputs.example(sizes, seed), sizes)
+        generator.network.eval()
+    return generator

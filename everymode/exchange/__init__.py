@@ -1,7 +1,8 @@
 """Conversion from and to the weight formats of other code, and generators as graphs that run without everymode."""
 
+from everymode.exchange.exporting import export
 from everymode.exchange.onnx_files import export_onnx
 from everymode.exchange.programs import export_program
 from everymode.exchange.released import load_released, save_released
 
-__all__ = ["export_onnx", "export_program", "load_released", "save_released"]
+__all__ = ["export", "export_onnx", "export_program", "load_released", "save_released"]

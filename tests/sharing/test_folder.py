@@ -57,7 +57,7 @@ def test_rejection_works_with_what_is_saved(tmp_path: Path) -> None:
     images, accepted = sample_accepted(generator, 12, retries=3)
     loaded_images, loaded_accepted = sample_accepted(again, 12, retries=3)
     assert torch.equal(images, loaded_images) and torch.equal(accepted, loaded_accepted)
-    assert 0 < int(accepted.sum())
+    assert int(accepted.sum()) > 0
 
 
 @pytest.mark.usefixtures("_no_picture")

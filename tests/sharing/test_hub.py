@@ -1,4 +1,4 @@
-"""The hub, against a stand-in on this computer: which files travel, which revision is loaded, and what is asked first."""
+"""The hub, against a stand-in: which files travel, which revision is loaded, and what is asked first."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_pushing_needs_a_name_data_and_a_license(
 
 
 @pytest.mark.parametrize(
-    "address", ["hub:", "hub:a", "hub:a/b/c", "hub:a/b@", "hub:../a", "hub:a/b@x y", "hub:a/b@../c"]
+    "address", ["hub:", "hub:a", "hub:a/b/c", "hub:a/b@", "hub:../a", "hub:a/b@x y", "hub:a/b@..c"]
 )
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ValueError, match="is not an address on the hub"):

@@ -11,8 +11,18 @@ from typing import Any
 from everymode.sharing.text import quoted
 
 __all__ = [
-    *("CARD", "CONFIG", "FORMAT", "HASHES", "LABELS", "PICTURE", "SUFFIXES", "VERSION", "WEIGHTS"),
-    *("hash_of", "require_unchanged", "sealed"),
+    "CARD",
+    "CONFIG",
+    "FORMAT",
+    "HASHES",
+    "LABELS",
+    "PICTURE",
+    "SUFFIXES",
+    "VERSION",
+    "WEIGHTS",
+    "hash_of",
+    "require_unchanged",
+    "sealed",
 ]
 
 WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"

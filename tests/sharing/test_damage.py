@@ -183,6 +183,7 @@ def test_a_huge_dataset_takes_no_memory(copy: Path) -> None:
         (lambda config: config.pop("sha256"), r"lacks the SHA-256 of config\.json"),
         (lambda config: config["sha256"].pop("generator.safetensors"), "lacks the SHA-256 of generator"),
         (lambda config: config["sha256"].pop("labels.safetensors"), "does not belong to the config"),
+        (lambda config: config["sha256"].update({"labels.safetensors": 1}), "SHA-256 differs"),
         (lambda config: config.update(folder_format=2), "another SHA-256"),
         (lambda config: config["recipe"]["numbers"].update(seed=9), "another SHA-256"),
         (lambda config: config["data"].update(classes=["x"]), "another SHA-256"),

@@ -217,10 +217,14 @@ def _program(module: GraphModule, inputs: GraphInputs) -> ExportedProgram:
     example = inputs.example(_example_sizes(inputs))
     try:
         with silenced(), torch.no_grad():
-            return torch.export.export(module, (), kwargs=example, dynamic_shapes=varying, strict=False)
+            program = torch.export.export(module, (), kwargs=example, dynamic_shapes=varying, strict=False)
     except Exception as error:  # torch has no common class of its export errors
         message = " ".join(str(error).split())[:800] or type(error).__name__
         raise ValueError(
             f"torch can't export {type(module.network).__name__} as a program ({message}): its forward must not depend "
             "on the values of tensors or on the batch size"
         ) from error
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # which has paths of this computer
+    return program

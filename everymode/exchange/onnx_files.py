@@ -107,11 +107,20 @@ def _write(graph: ExportedGenerator, contract: dict[str, Any], path: Path, opset
             verbose=False,
         )
         model = program.model_proto
+        _drop_origins(model)
         _name_dimensions(model, graph, contract)
         entry = model.metadata_props.add()
         entry.key, entry.value = KEY, json.dumps(contract)
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString())
+
+
+def _drop_origins(model: Any) -> None:
+    """Delete what the exporter notes on each node, which has paths of this computer, and is most of a small file."""
+    graph = model.graph
+    for each in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output):
+        del each.metadata_props[:]
+        each.doc_string = ""
 
 
 def _name_dimensions(model: Any, graph: ExportedGenerator, contract: dict[str, Any]) -> None:

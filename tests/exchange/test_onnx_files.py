@@ -107,6 +107,7 @@ def test_the_metadata_states_the_contract(file: Path, opened: tuple[Any, dict[st
     assert contract["labels"]["names"] == [["cat", "dog", "owl"]]
     (draw,) = contract["labels"]["draw"]
     assert draw["weights"] == pytest.approx([5 / 16, 2 / 16, 9 / 16]) and draw["stream"] == "fake labels"
+    assert not [part for part in (b"site-packages", b"everymode/", b".py") if part in file.read_bytes()]
     import onnx
 
     (opset,) = [each.version for each in onnx.load(file).opset_import if each.domain == ""]

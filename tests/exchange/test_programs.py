@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,10 @@ def test_points_by_cluster(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
         with torch.no_grad():
             expected = generator.network(z, labels)
         torch.testing.assert_close(module(z=z, labels=labels), expected, rtol=0, atol=1e-6)
+    with zipfile.ZipFile(tmp_path / "points.pt2") as archive:
+        graph = b"".join(archive.read(name) for name in archive.namelist() if name.endswith("json"))
+    assert b"torch.ops.aten.linear" in graph
+    assert not [part for part in (b"site-packages", b"everymode/", b".py") if part in graph]
     assert contract["output"] == {"name": "points", "dtype": "float32", "shape": ["batch", 2], "range": None}
     assert capfd.readouterr() == ("", "")
 

@@ -13,7 +13,7 @@ Parts:
   rates     the same tasks at three learning rates of the generator, on other pictures, from which the rate of the
             other parts was chosen
 
-Pictures: 16 pixels, five shapes of six colors and three sizes on gray; labels are color and size. All priors have the
+Pictures: 16 pixels, large circles, squares and triangles of six colors on gray, without antialiasing; 18 classes. All priors have the
 schedule `SMALL` with the output head among the trained layers, 200 random codes, class unknown. Every case compares
 images in the features of a trained critic; `untrained` has the initial weights of the generator of the same seed.
 
@@ -72,17 +72,18 @@ PAPER = {
     INR: ["29.36", "92.74"],
 }
 PAPER_TITLES = "paper PSNR | paper SSIM"
+KIND = "labels=shape+color,outlines=circle+square+triangle,sizes=large,antialias=no"
 SHAPES = multi_label.SHAPES.with_numbers(
     name="omni-gan-colored-shapes",
-    data="shapes:labels=color+size",
-    held_out="shapes:labels=color+size,samples=500,seed=1",
-    num_classes=(6, 3),
+    data=f"shapes:{KIND}",
+    held_out=f"shapes:{KIND},samples=500,seed=1",
+    num_classes=(3, 6),
     steps=1400,
     generator_lr=3e-4,
     precision="bf16",
-    snapshot=700,
+    snapshot=350,
 )
-HELD_OUT = {"shapes": "shapes:labels=color+size,samples=256,seed=2", "digits": "digits:held-out"}
+HELD_OUT = {"shapes": f"shapes:{KIND},samples=256,seed=2", "digits": "digits:held-out"}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from experiments.restoration_trials import (
 
 EXAMPLES, STRIPS = 8, 4
 MAGNIFIED = 4
-RECTANGLES = "shapes:labels=color+size,samples=4,seed=3"
+OTHERS = ",samples=4,seed=3"
+"""Arguments of the dataset that make other pictures of the same kind."""
 RECTANGLE, SHOWN = (16, 24), (128, 192)
 """Size of the rectangles, and of the cells in which they are shown."""
 
@@ -84,7 +85,7 @@ def draw_any_size(
     by_name = {case.name: case for case in cases}
     priors = {name: _prior_of(case, outcomes[name], judge) for name, case in by_name.items()}
     liif = fitted_enlargement(opened_for(cases[0].recipe)(cases[0].data), 0, judge.liif_steps)
-    pictures = open_images(RECTANGLES, resolution=RECTANGLE, progress=False)
+    pictures = open_images(cases[0].data + OTHERS, resolution=RECTANGLE, progress=False)
     cells: list[Tensor] = []
     for row in range(len(pictures)):
         original = pictures.gather([row])

@@ -78,9 +78,9 @@ class Restorations:
     skip: int = 0
     rate: float = 1e-4
     candidates: int = 200
-    dip_steps: int = 500
-    dip_width: int = 64
-    liif_steps: int = 500
+    dip_steps: int = 400
+    dip_width: int = 32
+    liif_steps: int = 1000
 
     def held_out(self, case: Case) -> Tensor:
         """Return the pictures at the size of a case, [num, C, H, W] in [-1, 1].

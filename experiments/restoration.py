@@ -13,13 +13,14 @@ Parts:
   rates     the same tasks at three learning rates of the generator, on other pictures, from which the rate of the
             other parts was chosen
 
-Pictures: 16 pixels, large circles, squares and triangles of six colors on gray, without antialiasing; 18 classes. All priors have the
-schedule `SMALL` with the output head among the trained layers, 200 random codes, class unknown. Every case compares
-images in the features of a trained critic; `untrained` has the initial weights of the generator of the same seed.
+Pictures: 16 pixels, large circles, squares and triangles of six colors on gray, without antialiasing; 18 classes. All
+priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class unknown. Every
+case compares images in the features of a trained critic; `untrained` has the initial weights of the generator of the
+same seed.
 
 The paper's pictures are of ImageNet at 256 pixels. Its colorizations are also compared with two learned colorizers
-(Larsson et al., Zhang et al.), whose weights can't be had offline, so
-they are not here. Digits are gray: no colorization.
+(Larsson et al., Zhang et al.), whose weights can't be had offline, so they are not
+here. Digits are gray: no colorization.
 """
 
 from __future__ import annotations
@@ -303,7 +304,7 @@ def drawn(selected: Sequence[Case], outcomes: list[Outcome], judge: Restorations
     if INR in first:
         paths += draw_stages(selected[0], first[INR], judge, out)
     priors = [case for case in selected if case.name in (INR, CONVOLUTIONAL)]
-    if len(priors) == 2 and priors[0].data == SHAPES.data:
+    if len(priors) == 2 and priors[0].data.startswith(SHAPES.data):
         paths.append(draw_any_size(priors, first, judge, out))
     return paths
 

@@ -31,9 +31,9 @@ from experiments.restoration_trials import (
     trained_run,
 )
 
-EXAMPLES, STRIPS = 8, 4
+EXAMPLES, STRIPS, RECTANGLES = 8, 4, 3
 MAGNIFIED = 4
-OTHERS = ",samples=4,seed=3"
+OTHERS = "samples=8,seed=3"
 """Arguments of the dataset that make other pictures of the same kind."""
 RECTANGLE, SHOWN = (16, 24), (128, 192)
 """Size of the rectangles, and of the cells in which they are shown."""
@@ -85,9 +85,11 @@ def draw_any_size(
     by_name = {case.name: case for case in cases}
     priors = {name: _prior_of(case, outcomes[name], judge) for name, case in by_name.items()}
     liif = fitted_enlargement(opened_for(cases[0].recipe)(cases[0].data), 0, judge.liif_steps)
-    pictures = open_images(cases[0].data + OTHERS, resolution=RECTANGLE, progress=False)
+    pictures = open_images(
+        f"{cases[0].data.partition(',samples')[0]},{OTHERS}", resolution=RECTANGLE, progress=False
+    )
     cells: list[Tensor] = []
-    for row in range(len(pictures)):
+    for row in range(RECTANGLES):
         original = pictures.gather([row])
         gray, small = (DEGRADATIONS[task](original) for task in (COLORIZE, DOUBLE))
         with warnings.catch_warnings():

@@ -13,10 +13,10 @@ Parts:
   rates     the same tasks at three learning rates of the generator, on other pictures, from which the rate of the
             other parts was chosen
 
-Pictures: 16 pixels, large circles, squares and triangles of six colors on gray, without antialiasing; 18 classes. All
-priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class unknown. Every
-case compares images in the features of a trained critic; `untrained` has the initial weights of the generator of the
-same seed.
+Pictures: 16 pixels, five shapes of six colors and three sizes on gray, without antialiasing; the 18 classes are color
+and size. All priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class
+unknown. Every case compares images in the features of a trained critic, the pooled ones as a mean over positions;
+`untrained` has the initial weights of the generator of the same seed.
 
 The paper's pictures are of ImageNet at 256 pixels. Its colorizations are also compared with two learned colorizers
 (Larsson et al., Zhang et al.), whose weights can't be had offline, so they are not
@@ -73,12 +73,12 @@ PAPER = {
     INR: ["29.36", "92.74"],
 }
 PAPER_TITLES = "paper PSNR | paper SSIM"
-KIND = "labels=shape+color,outlines=circle+square+triangle,sizes=large,antialias=no"
+KIND = "labels=color+size,antialias=no"
 SHAPES = multi_label.SHAPES.with_numbers(
     name="omni-gan-colored-shapes",
     data=f"shapes:{KIND}",
     held_out=f"shapes:{KIND},samples=500,seed=1",
-    num_classes=(3, 6),
+    num_classes=(6, 3),
     steps=1400,
     generator_lr=3e-4,
     precision="bf16",
@@ -284,7 +284,7 @@ def main() -> None:
     pictures = [path.name for path in drawn(selected, outcomes, judge, out)]
     facts += [
         f"{judge.num} pictures of {judge.pictures}, that no prior was trained on; generator's rate {judge.rate:g}, "
-        f"{judge.candidates} random codes",
+        f"{judge.candidates} random codes of standard deviation {judge.std:g}",
         "PSNR in dB with range 1 on 8 bits; ssim-range2: SSIM with range 2, as the paper's seems to have (its x 100)",
         "search alone: the best of the random codes, before the first step",
         f"Pictures: {', '.join(pictures)}",

@@ -5,7 +5,6 @@ A method restores one degraded picture. Its scores and pictures are saved per ta
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +25,7 @@ from everymode.pictures import to_uint8
 from everymode.restoration import (
     SMALL,
     LocalImplicit,
+    MeanPooled,
     Restored,
     Stage,
     deep_image_prior,
@@ -69,6 +69,7 @@ class Restorations:
         skip: number of pictures in that order before the first one.
         rate: the generator's learning rate in all stages of `SMALL`.
         candidates: number of latent codes of the search.
+        std: their standard deviation; 1 is that of training (released for larger generators: 0.5 and 0.3).
         dip_steps, dip_width: steps and channels of the deep image prior.
         liif_steps: steps of fitting LIIF to the training pictures.
     """
@@ -78,6 +79,7 @@ class Restorations:
     skip: int = 0
     rate: float = 1e-4
     candidates: int = 200
+    std: float = 1.0
     dip_steps: int = 400
     dip_width: int = 32
     liif_steps: int = 1000
@@ -147,6 +149,7 @@ class Prior:
             DEGRADATIONS[task],
             self.judge.schedule(),
             num=self.judge.candidates,
+            std=self.judge.std,
             train_output=True,
         )
 
@@ -157,7 +160,7 @@ def trained_prior(case: Case, run: everymode.Run, judge: Restorations) -> Prior:
     The critic is the trained one for both, so that the two compare images in the same features.
     """
     # Weights of a frozen critic need no normalization at every step: its outputs stay the same.
-    critic = remove_normalization(copy.deepcopy(load_discriminator(run.folder, recipe=run.recipe)))
+    critic = MeanPooled(remove_normalization(load_discriminator(run.folder, recipe=run.recipe)))
     if case.name != UNTRAINED:
         return Prior(run.generator().network, critic, judge)
     with torch.random.fork_rng(devices=[]):

@@ -37,7 +37,7 @@ class Stage:
         for name in ("steps", "features", "groups"):
             value = getattr(self, name)
             least = 0 if name == "groups" else 1
-            if value is not None and not (isinstance(value, numbers.Integral) and value >= least):
+            if value is not None and not (isinstance(value, numbers.Integral) and int(value) >= least):
                 raise ValueError(f"{name} is {value}; a stage needs a whole number of at least {least}")
         if self.steps is None:
             raise ValueError("steps is None; a stage needs a whole number of at least 1")

@@ -31,7 +31,7 @@ from experiments.restoration_trials import (
 
 TINY = "width=4,head_width=4,batch_size=4,latent_dim=8,precision=float32,watch_samples=0,snapshot=20"
 JUDGE = Restorations(
-    restoration.HELD_OUT["shapes"], num=2, candidates=3, dip_steps=1, dip_width=4, liif_steps=1
+    restoration.HELD_OUT["shapes"], num=1, candidates=2, dip_steps=1, dip_width=4, liif_steps=1
 )
 
 
@@ -65,7 +65,7 @@ def test_every_method_has_scores_and_pictures_and_is_not_run_twice(
     names = {outcome.case: outcome for outcome in outcomes}
     assert names[INR].scores["double psnr"] != names[UNTRAINED].scores["double psnr"]
     shown = restored_pictures(names[INR], DOUBLE)
-    assert shown is not None and shown.shape == (2, 4, 3, 16, 16), "three stages and the result"
+    assert shown is not None and shown.shape == (1, 4, 3, 16, 16), "three stages and the result"
     assert len(list((tmp_path / "priors").iterdir())) == 2, "trained and untrained share a run"
 
     def again(*arguments: object) -> Outcome:

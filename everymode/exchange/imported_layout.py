@@ -1,0 +1,159 @@
+"""The layout of a BigGAN generator, read from the names and shapes of its tensors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from torch import Tensor
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class ImportedLayout(NamedTuple):
+    """The numbers that describe a generator."""
+
+    size: tuple[int, int]
+    """(height, width) of the images."""
+    channels: int
+    """Channels of the images."""
+    widths: tuple[int, ...]
+    """Channels of the first grid and of each block's output."""
+    num_classes: int | None
+    """Number of classes; None = unconditional."""
+    latent_dim: int
+    """Length of z."""
+    shared_dim: int | None
+    """Length of the shared label embedding; None = a table per normalization, or no classes."""
+    hierarchical: bool
+    """Whether each block gets a chunk of z."""
+    attention: tuple[int, ...]
+    """Shorter sides of the block outputs that self-attention follows."""
+
+
+def read_layout(
+    weights: Mapping[str, Tensor],
+    *,
+    size: tuple[int, int] | None = None,
+    tables: bool | None = None,
+) -> ImportedLayout:
+    """Return the layout of a generator.
+
+    The sides of the images follow from the first linear layer (its outputs are channels times positions of the first
+    grid, which is square) and the number of blocks, each of which doubles the grid. The width of the normalizations'
+    linear maps shows whether there is a shared embedding and whether z is hierarchical.
+
+    Args:
+        weights: tensors under everymode's names (`everymode.exchange.release_names`).
+        size: (height, width) of the images; None = the first grid is square.
+        tables: whether, without a shared embedding, the normalizations have a table per class, if the shapes fit both
+            a table and a linear map of chunks of z; None = not known.
+    Raises:
+        ValueError: if a tensor from which the layout is read is missing or has an impossible shape; the message names
+            it. If the shapes don't determine the size or the kind of conditioning, it names the argument.
+    """
+    shapes: Shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    widths = _widths(shapes)
+    blocks = len(widths) - 1
+    rows, inputs = _shape(shapes, "linear.weight", 2)
+    side = _first_grid(rows, widths[0], blocks, size)
+    attention = sorted(
+        {int(match[1]) for name in shapes if (match := re.match(r"attention\.(\d+)\.", name))}
+    )
+    if attention and attention[-1] >= blocks:
+        raise ValueError(f"there is attention after block {attention[-1]}, and there are {blocks} blocks")
+    num_classes, shared_dim, hierarchical = _conditioning(shapes, widths, inputs, tables)
+    return ImportedLayout(
+        (side[0] * 2**blocks, side[1] * 2**blocks),
+        _shape(shapes, "output_conv.weight", 4)[0],
+        widths,
+        num_classes,
+        inputs * (blocks + 1) if hierarchical else inputs,
+        shared_dim,
+        hierarchical,
+        tuple(min(side) * 2 ** (index + 1) for index in attention),
+    )
+
+
+def _widths(shapes: Shapes) -> tuple[int, ...]:
+    found = {int(match[1]) for name in shapes if (match := re.match(r"blocks\.(\d+)\.", name))}
+    if found != set(range(len(found))) or not found:
+        missing = sorted(set(range(max(found, default=0) + 1)) - found)
+        raise ValueError(f"all tensors of blocks {missing} are missing; the file has blocks {sorted(found)}")
+    kernels = [_shape(shapes, f"blocks.{index}.conv1.weight", 4) for index in range(len(found))]
+    for index in range(1, len(kernels)):
+        if kernels[index][1] != kernels[index - 1][0]:
+            raise ValueError(
+                f"block {index - 1} has {kernels[index - 1][0]} output channels, and block {index} takes "
+                f"{kernels[index][1]}"
+            )
+    return (kernels[0][1], *(kernel[0] for kernel in kernels))
+
+
+def _first_grid(rows: int, width: int, blocks: int, size: tuple[int, int] | None) -> tuple[int, int]:
+    positions, rest = divmod(rows, width)
+    if rest or not positions:
+        raise ValueError(
+            f"the first linear layer has {rows} outputs, which is not a multiple of the {width} channels of block 0"
+        )
+    if size is not None:
+        grid = (size[0] >> blocks, size[1] >> blocks)
+        if grid[0] << blocks != size[0] or grid[1] << blocks != size[1] or grid[0] * grid[1] != positions:
+            raise ValueError(
+                f"the size {size[0]}x{size[1]} doesn't fit: {blocks} blocks double a first grid of {positions} positions"
+            )
+        return grid
+    side = math.isqrt(positions)
+    if side * side != positions:
+        raise ValueError(
+            f"the first grid has {positions} positions, so it is not square, and the weights don't determine the size of "
+            "the images: set size (--size HEIGHTxWIDTH)"
+        )
+    return side, side
+
+
+def _conditioning(
+    shapes: Shapes, widths: tuple[int, ...], inputs: int, tables: bool | None
+) -> tuple[int | None, int | None, bool]:
+    """Return the number of classes, the length of the shared embedding, and whether z is hierarchical."""
+    if len(shapes.get("blocks.0.norm1.gain", ())) == 1:
+        return None, None, False  # a gain per channel
+    first = _shape(shapes, "blocks.0.norm1.gain.weight", 2)
+    second = _shape(shapes, "blocks.0.norm2.gain.weight", 2)
+    if "shared.weight" in shapes:
+        classes, shared_dim = _shape(shapes, "shared.weight", 2)
+        if first[1] not in (shared_dim, shared_dim + inputs):
+            raise ValueError(
+                f"the normalizations take {first[1]} numbers, which is neither the shared embedding ({shared_dim}) nor "
+                f"that and a chunk of z ({inputs})"
+            )
+        return classes, shared_dim, first[1] > shared_dim
+    is_table = (first[1], second[1]) == (widths[0], widths[1]) and first[0] == second[0]
+    is_linear = (first[0], second[0]) == (widths[0], widths[1]) and first[1] == second[1] == inputs
+    if is_table and is_linear:
+        if tables is None:
+            raise ValueError(
+                "the shapes of the normalizations fit a table per class and a linear map of z: set tables (--tables yes "
+                "or --tables no)"
+            )
+        is_table = tables
+    if is_table:
+        return first[0], None, False
+    if is_linear:
+        return None, None, True
+    raise ValueError(
+        f"the normalizations have gains of shape {first}, which fits neither a table per class nor a linear map of a "
+        "chunk of z, and the shared embedding (shared.weight) is missing"
+    )
+
+
+def _shape(shapes: Shapes, name: str, dimensions: int) -> tuple[int, ...]:
+    """Return a tensor's shape; raise ValueError if it is missing, or has another number of dimensions or a zero."""
+    if name not in shapes:
+        raise ValueError(f"{name} is missing, from which the layout is read")
+    shape = shapes[name]
+    if len(shape) != dimensions or 0 in shape:
+        raise ValueError(f"{name} has shape {list(shape)}, and {dimensions} dimensions are expected")
+    return shape

@@ -59,9 +59,7 @@ def read_layout(
     blocks = len(widths) - 1
     rows, inputs = _shape(shapes, "linear.weight", 2)
     side = _first_grid(rows, widths[0], blocks, size)
-    attention = sorted(
-        {int(match[1]) for name in shapes if (match := re.match(r"attention\.(\d+)\.", name))}
-    )
+    attention = sorted({int(match[1]) for name in shapes if (match := re.match(r"attention\.(\d+)\.", name))})
     if attention and attention[-1] >= blocks:
         raise ValueError(f"there is attention after block {attention[-1]}, and there are {blocks} blocks")
     num_classes, shared_dim, hierarchical = _conditioning(shapes, widths, inputs, tables)
@@ -102,14 +100,15 @@ def _first_grid(rows: int, width: int, blocks: int, size: tuple[int, int] | None
         grid = (size[0] >> blocks, size[1] >> blocks)
         if grid[0] << blocks != size[0] or grid[1] << blocks != size[1] or grid[0] * grid[1] != positions:
             raise ValueError(
-                f"the size {size[0]}x{size[1]} doesn't fit: {blocks} blocks double a first grid of {positions} positions"
+                f"the resolution {size[0]}x{size[1]} doesn't fit: {blocks} blocks double a first grid of {positions} "
+                "positions"
             )
         return grid
     side = math.isqrt(positions)
     if side * side != positions:
         raise ValueError(
-            f"the first grid has {positions} positions, so it is not square, and the weights don't determine the size of "
-            "the images: set size (--size HEIGHTxWIDTH)"
+            f"the first grid has {positions} positions, so it is not square, and the weights don't determine the sides "
+            "of the images: set resolution (--resolution HEIGHTxWIDTH)"
         )
     return side, side
 
@@ -135,8 +134,8 @@ def _conditioning(
     if is_table and is_linear:
         if tables is None:
             raise ValueError(
-                "the shapes of the normalizations fit a table per class and a linear map of z: set tables (--tables yes "
-                "or --tables no)"
+                "the shapes of the normalizations fit a table per class and a linear map of z: set tables (--tables or "
+                "--no-tables)"
             )
         is_table = tables
     if is_table:

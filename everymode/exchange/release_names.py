@@ -65,12 +65,30 @@ class Release(NamedTuple):
     """Released names -> our name of each; None for tensors without an effect on images."""
     of_ours: Callable[[str, Collection[int]], str]
     """(our name, blocks that attention follows) -> released name."""
-    norm_epsilon: float | None
+    norm_epsilon: float | None = None
     """Epsilon of the batch normalizations; None = not known."""
-    tables: bool | None
+    tables: bool | None = None
     """Whether generators without a shared embedding have a table per class in each normalization; None = not known."""
+    vectors: tuple[str, ...] = ()
+    """Vectors that every layer under spectral norm has: u, or u and v; () = those that the map names."""
+    spectral: str = ""
+    """Pattern of released names that only spectral norm has."""
     raw: str = ""
     """End of the released name of a weight under spectral norm, after "weight"."""
+
+    def is_spectral(self, names: Iterable[str]) -> bool:
+        """Return whether released names show that layers are under spectral norm."""
+        return bool(self.spectral) and any(re.search(self.spectral, name) for name in names)
+
+    def released_name(self, ours: str, attention: Collection[int], spectral: bool) -> str:
+        """Return the released name of a tensor, for messages.
+
+        Args:
+            ours: our name.
+            attention: blocks that attention follows.
+            spectral: whether the tensor's layer is under spectral norm.
+        """
+        return self.of_ours(ours, attention) + (self.raw if spectral and ours.endswith(".weight") else "")
 
 
 def release_called(name: str | Path) -> Release:
@@ -90,8 +108,8 @@ def release_called(name: str | Path) -> Release:
     path = Path(name)
     if path.suffix != ".json":
         raise ValueError(
-            f"there is no release {str(name)!r}: choose {' or '.join(RELEASES)}, or name a JSON file that maps names in "
-            "the file to everymode's"
+            f"there is no release {str(name)!r}: choose {' or '.join(RELEASES)}, or name a JSON file that maps the "
+            "file's names to everymode's"
         )
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: name a JSON file that maps names to everymode's")
@@ -109,14 +127,22 @@ def _mapped(names: Mapping[str, Any], path: Path) -> Release:
             "to null if the tensor has no effect"
         )
     back = {ours: name for name, ours in names.items()}
-    return Release(
-        path.stem,
-        # A tensor that the map lacks keeps its name, which no network has.
-        lambda given: {name: names.get(name, f"not in the map: {name}") for name in given},
-        lambda ours, _attention: back.get(ours, ours),
-        None,
-        None,
-    )
+
+    def to_ours(given: Collection[str]) -> dict[str, str | None]:
+        missing = [name for name in names if name not in given]
+        unused = [name for name in given if name not in names]
+        if missing or unused:
+            raise ValueError(
+                f"the tensors don't fit the map {path.name} (missing: {_listed(missing)}; unused, as the map lacks "
+                f"them: {_listed(unused)}): map every name of the file, to null if the tensor has no effect"
+            )
+        return dict(names)
+
+    return Release(path.stem, to_ours, lambda ours, _attention: back.get(ours, ours))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
 
 
 def _from_biggan(names: Collection[str]) -> dict[str, str | None]:
@@ -165,7 +191,24 @@ def _renamed(name: str, rules: _Rules) -> str:
 
 
 RELEASES = {
-    "biggan-pytorch": Release("BigGAN-PyTorch", _from_biggan, _to_biggan, 1e-5, True),
-    "studiogan": Release("StudioGAN", _from_studiogan, _to_studiogan, 1e-4, False, "_orig"),
+    "biggan-pytorch": Release(
+        "BigGAN-PyTorch",
+        _from_biggan,
+        _to_biggan,
+        1e-5,
+        tables=True,
+        vectors=("u",),
+        spectral=r"\.(u|sv)\d+$",
+    ),
+    "studiogan": Release(
+        "StudioGAN",
+        _from_studiogan,
+        _to_studiogan,
+        1e-4,
+        tables=False,
+        vectors=("u", "v"),
+        spectral=r"\.weight_(orig|u|v)$",
+        raw="_orig",
+    ),
 }
 """Released code by name."""

@@ -64,7 +64,9 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         )
     named = {name.removeprefix("module."): value.detach() for name, value in content.items()}
     if len(named) < len(content):
-        raise ValueError(f"{path} holds names with and without a leading 'module.': copy or download it again")
+        raise ValueError(
+            f"{path} holds names with and without a leading 'module.': copy or download it again"
+        )
     _require_plain(named, path)
     return named
 

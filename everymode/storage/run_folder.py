@@ -30,12 +30,16 @@ _CONFIG: dict[str, Any] = {
     },
     "data": {
         "source": str,
+        "name": str,
         "fingerprint": str,
         "num_images": int,
         "image_shape": [int],
         "classes": [str],
         "skipped": int,
     },
+    "license": (str, None),
+    "scores": [dict],
+    "sha256": dict,
     "init_from": (str, None),
     "changes": [CHANGE],
 }

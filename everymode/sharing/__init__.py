@@ -1,0 +1,1 @@
+"""Folders that share a trained generator: their files, model card, hashes, and the exchange with the Hugging Face hub."""

@@ -26,6 +26,10 @@ Source = Annotated[
     str,
     Parameter(help="Address from which the weights came; it is written to the model card.", metavar="URL"),
 ]
+DataName = Annotated[
+    str | None,
+    Parameter(help="Name of the data that the weights were trained on, for the model card."),
+]
 NormEpsilon = Annotated[
     float | None,
     Parameter(

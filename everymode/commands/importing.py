@@ -20,6 +20,7 @@ def import_command(
     out: flags.Out,
     license: flags.License,
     source: flags.Source,
+    data_name: flags.DataName = None,
     norm_epsilon: flags.NormEpsilon = None,
     resolution: flags.Resolution = None,
     standing_statistics: flags.StandingStatistics = None,
@@ -45,7 +46,7 @@ def import_command(
         standing_statistics=standing_statistics,
         tables=tables,
     )
-    generator.save(folder)
+    generator.save(folder, data_name=data_name)
     say(_summary(generator))
     say(f"license {license}, from {source}")
     say(f"{folder}: draw images with `everymode sample {folder}`")

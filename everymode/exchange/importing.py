@@ -111,10 +111,10 @@ def import_weights(
         "everymode": __version__,
         "format": FORMAT,
         "recipe": record_of(recipe),
+        "license": license.strip(),
         "imported": {
             "release": conventions.name,
             "source": source.strip(),
-            "license": license.strip(),
             "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         },
     }

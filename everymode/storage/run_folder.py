@@ -41,6 +41,7 @@ _CONFIG: dict[str, Any] = {
     "scores": [dict],
     "sha256": dict,
     "init_from": (str, None),
+    "imported": {"release": str, "source": str, "sha256": str},
     "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""

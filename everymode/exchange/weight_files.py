@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import zipfile
 from collections.abc import Mapping
@@ -72,13 +73,15 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def _saved_by_torch(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    if zipped or zipfile.is_zipfile(path):
         _require_intact(path)
     try:
         with safe_globals([(_NumpyStandIn, name) for name in NUMPY_NAMES]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types of exceptions for files of other formats
-        if isinstance(error, OSError):
+        if _is_failure(error):
             raise
         text = str(error)
         if found := re.search(r"GLOBAL `?([\w.]+)", text):
@@ -86,8 +89,6 @@ def _saved_by_torch(path: Path) -> Any:
                 f"{path} holds code or objects besides tensors ({found[1]}), and everymode executes nothing from a "
                 "file: name a file with a state dict"
             ) from error
-        if "TorchScript" in text:
-            raise ValueError(f"{path} is a TorchScript archive: name a file with a state dict") from error
         if "reduce" in text or "new object" in text or "build" in text:
             raise ValueError(
                 f"{path} holds objects besides tensors, and everymode executes nothing from a file: name a file with a "
@@ -103,16 +104,25 @@ def _require_intact(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+                raise ValueError(f"{path} is a TorchScript archive: name a file with a state dict")
             compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
             if compressed or sum(entry.file_size for entry in entries) > path.stat().st_size:
                 raise ValueError(
                     f"{path} is a compressed zip file, not a file of torch.save: extract the file with the weights"
                 )
             wrong = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, UnicodeError, NotImplementedError, RuntimeError, OSError) as error:
+        if _is_failure(error):
+            raise
         raise ValueError(f"{path} is damaged ({error}): copy or download it again") from error
     if wrong is not None:
         raise ValueError(f"{path} is damaged (checksum of {wrong}): copy or download it again")
+
+
+def _is_failure(error: Exception) -> bool:
+    """Return whether the system failed to read a file; False if positions in a damaged file are impossible."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:

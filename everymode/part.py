@@ -205,9 +205,9 @@ class Networks(Part):
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
     def generator(self, needs: NetworkNeeds) -> nn.Module:
-        """Build the generator alone, with its weight normalization, to load weights into; initial weights are arbitrary.
+        """Build the generator alone, with its weight normalization, to load weights into it.
 
-        The default builds both networks. Override it if the discriminator is large.
+        Its initial weights are arbitrary. The default builds both networks; override it if the discriminator is large.
         """
         return self.pair(needs)[0]
 

@@ -73,8 +73,7 @@ def built_for_sampling(
     state = labels.sampling_state()
     if state and not files.labels.is_file():
         raise ValueError(
-            f"{folder} lacks the file {files.labels.name}, without which its labels can't be drawn: copy or download it "
-            "again"
+            f"{folder} lacks the file {files.labels.name}, which draws its labels: copy or download it again"
         )
     if files.labels.is_file():
         _fill(labels.load_sampling_state, _weights(files.labels), files.labels)
@@ -155,9 +154,7 @@ def _require_match(state: Mapping[str, Tensor], header: Mapping[str, _Stored], f
         if name not in header:
             raise _misfit(file, f"it lacks {name}")
         if header[name].shape != tuple(tensor.shape):
-            raise _misfit(
-                file, f"{name} has shape {list(header[name].shape)}, not {list(tensor.shape)}"
-            )
+            raise _misfit(file, f"{name} has shape {list(header[name].shape)}, not {list(tensor.shape)}")
         if (header[name].dtype in _DTYPES) != tensor.is_floating_point():
             raise _misfit(file, f"{name} has the data type {header[name].dtype}, not {tensor.dtype}")
     if unknown := [name for name in header if name not in state]:
@@ -173,9 +170,7 @@ def _misfit(file: Path, problem: str) -> ValueError:
 def _require_small(modules: tuple[nn.Module, ...], header: Mapping[str, _Stored], file: Path) -> None:
     """Raise ValueError if modules hold many more numbers than the file, such as a huge table of labels."""
     stored = sum(torch.Size(each.shape).numel() for each in header.values())
-    needed = sum(
-        tensor.numel() for module in modules for tensor in (*module.parameters(), *module.buffers())
-    )
+    needed = sum(tensor.numel() for module in modules for tensor in (*module.parameters(), *module.buffers()))
     if needed > MOST_TIMES * stored + FREE:
         raise _misfit(file, f"it holds {stored:,} numbers, and the config describes networks of {needed:,}")
 

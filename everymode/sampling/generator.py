@@ -21,8 +21,7 @@ from everymode.sampling.record import own_classes, recipe_of
 from everymode.sampling.seeds import seeds_of
 from everymode.sampling.translation import translate
 from everymode.sharing import hub
-from everymode.sharing.files import CONFIG, WEIGHTS, require_unchanged
-from everymode.sharing.files import FORMAT as SHARED_FORMAT
+from everymode.sharing.files import CONFIG, VERSION, WEIGHTS, require_unchanged
 from everymode.sharing.folder import write_folder
 from everymode.storage import checkpoint as files
 from everymode.storage.run_folder import nearest_run, read_config
@@ -286,7 +285,7 @@ def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device
     config = read_config(folder / CONFIG)
     require_unchanged(config, folder)
     numbers = recipe_of(config, recipe, path)
-    trusted, shared = bool(own_classes(config["recipe"])), config.get("format") == SHARED_FORMAT
+    trusted, shared = bool(own_classes(config["recipe"])), VERSION in config
     sampled = built_for_sampling(numbers, folder, trusted=trusted, exact=shared)
     if origin is not None:
         config["hub"] = {"repository": origin.repository, "revision": origin.revision}

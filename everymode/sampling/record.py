@@ -9,14 +9,12 @@ from everymode.numbers import checked, names_of, respelled, types_of, with_tuple
 from everymode.part import Norm, Part, Terms
 from everymode.recipe import KINDS, Recipe
 from everymode.recipes.parts.catalog import PARTS, name_of
-from everymode.sharing.files import FORMAT as SHARED_FORMAT
 from everymode.version import __version__
 
 MOST = 2**48
 """Largest absolute value of any integer except the seed."""
 FORMAT = 2
-"""Format of config.json in runs. Format 1 (everymode 0.1.0), which had no format number, named a recipe's class and
-module; shared folders have a format of their files (`everymode.sharing.files.FORMAT`)."""
+"""Format of config.json. Format 1 (everymode 0.1.0), which had no format number, named a recipe's class and module."""
 
 
 def record_of(recipe: Recipe) -> dict[str, Any]:
@@ -109,11 +107,11 @@ def own_classes(record: dict[str, Any]) -> list[str]:
 def require_format(config: dict[str, Any], path: object) -> None:
     """Raise ValueError if a version of everymode with another format wrote the config.json."""
     written = config.get("format", 1)
-    if written not in (FORMAT, SHARED_FORMAT):
+    if written != FORMAT:
         version = config.get("everymode", "another version")
         raise ValueError(
             f"{path} was written by everymode {version}, in format {written}; this is everymode {__version__}, which "
-            f"reads the formats {FORMAT} and {SHARED_FORMAT}: read it with everymode {version}, or train again"
+            f"reads format {FORMAT}: read it with everymode {version}, or train again"
         )
 
 

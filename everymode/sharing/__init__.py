@@ -1,1 +1,1 @@
-"""Folders that share a trained generator: their files, model card, hashes, and the exchange with the Hugging Face hub."""
+"""Folders that share a trained generator: files, model card, hashes, and transfer to and from the Hugging Face hub."""

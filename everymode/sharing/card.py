@@ -152,7 +152,9 @@ def _use(generator: Generator, config: Mapping[str, Any], repository: str | None
     if repository:
         text += "\n\nAdd `@` and a commit hash to the name to get the same weights every time."
     if own:
-        text += "\n\n`RECIPE` is the custom recipe that built the generator; its code is not part of this folder."
+        text += (
+            "\n\n`RECIPE` is the custom recipe that built the generator; its code is not part of this folder."
+        )
     return text
 
 

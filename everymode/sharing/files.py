@@ -11,7 +11,7 @@ from typing import Any
 from everymode.sharing.text import quoted
 
 __all__ = [
-    *("CARD", "CONFIG", "FORMAT", "HASHES", "LABELS", "PICTURE", "SUFFIXES", "WEIGHTS"),
+    *("CARD", "CONFIG", "FORMAT", "HASHES", "LABELS", "PICTURE", "SUFFIXES", "VERSION", "WEIGHTS"),
     *("hash_of", "require_unchanged", "sealed"),
 ]
 
@@ -23,9 +23,9 @@ SUFFIXES = (".safetensors", ".json", ".md", ".png")
 """Endings of files that travel to and from the hub."""
 HASHES = "sha256"
 """Field of config.json: file name -> SHA-256. That of config.json covers its content without this field."""
-FORMAT = 3
-"""Format of a shared config.json: that of runs (2), without private fields and with hashes. Folders that everymode 0.2
-wrote before have format 2 and no hashes."""
+VERSION, FORMAT = "folder_format", 1
+"""Field of config.json with the format of a shared folder. Runs, and folders that were written before there were
+hashes, have no such field."""
 _LENGTH = 64
 
 
@@ -43,25 +43,28 @@ def sealed(config: dict[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
         files: file name -> path of its content.
     """
     content = {name: value for name, value in config.items() if name != HASHES}
-    content["format"] = FORMAT
-    return content | {HASHES: {name: hash_of(path) for name, path in files.items()} | {CONFIG: _hash_of_content(content)}}
+    content[VERSION] = FORMAT
+    return content | {
+        HASHES: {name: hash_of(path) for name, path in files.items()} | {CONFIG: _hash_of_content(content)}
+    }
 
 
 def require_unchanged(config: dict[str, Any], folder: Path) -> None:
     """Check the files that loading reads against the hashes in config.json.
 
-    Configs of format 2 without hashes (runs, checkpoints, and folders written before format 3) are not checked here:
-    the manifest of a checkpoint has its own hashes. The card and the picture may be edited.
+    Configs with neither hashes nor a format of the folder (runs, checkpoints, and folders of earlier versions) are not
+    checked here: the manifest of a checkpoint has its own hashes. The card and the picture may be edited.
 
     Args:
         config: content of config.json, as read.
         folder: its folder.
 
     Raises:
-        ValueError: if a hash is missing or differs, if a file is missing, or if there is one without a hash.
+        ValueError: if a hash is missing or differs, if a file is missing, or if there is one without a hash; or if
+            another version of everymode wrote the folder in another format.
     """
     hashes = config.get(HASHES)
-    if hashes is None and config.get("format") != FORMAT:
+    if hashes is None and VERSION not in config:
         return
     again = "copy or download the folder again"
     known = hashes if isinstance(hashes, dict) else {}
@@ -72,6 +75,11 @@ def require_unchanged(config: dict[str, Any], folder: Path) -> None:
     if _hash_of_content(content) != known[CONFIG]:
         raise ValueError(
             f"{folder / CONFIG} is not the file that was written (its content has another SHA-256): {again}"
+        )
+    if config.get(VERSION) != FORMAT:
+        raise ValueError(
+            f"{folder / CONFIG} has the folder format {config.get(VERSION)}, and this version of everymode reads "
+            f"{FORMAT}: load it with everymode {config.get('everymode', 'of another version')}"
         )
     if LABELS not in known and (folder / LABELS).exists():
         raise ValueError(f"{folder / LABELS} does not belong to the config.json beside it: {again}")

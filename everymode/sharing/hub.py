@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from everymode.machine.installing import install_command
 from everymode.sharing.files import LABELS, PICTURE, SUFFIXES
 from everymode.sharing.folder import write_folder
 
@@ -90,12 +91,10 @@ def download(address: str) -> Origin:
     repository, revision = parsed(address)
     library = _library()
     try:
-        folder = Path(
-            library.snapshot_download(repository, revision=revision, allow_patterns=[*_PATTERNS])
-        )
+        folder = Path(library.snapshot_download(repository, revision=revision, allow_patterns=[*_PATTERNS]))
     except Exception as error:
         raise OSError(
-            f"{address} could not be downloaded ({_shortened(error)}): check the name, the revision and the connection; "
+            f"{address} could not be downloaded ({_shortened(error)}): check the name, revision and connection; "
             "for a private repository, log in with `hf auth login`"
         ) from error
     commit = folder.name if _COMMIT.fullmatch(folder.name) else revision or "unknown"
@@ -189,10 +188,7 @@ def _library() -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise ImportError(
-            "the hub needs the package huggingface_hub: pip install 'everymode[hub]', or in a clone pip install -e "
-            "'.[hub]'"
-        ) from error
+        raise ImportError(f"the hub needs huggingface_hub: {install_command('hub')}") from error
     return huggingface_hub
 
 

@@ -14,7 +14,7 @@ _DATA = (
     *("name", "fingerprint", "num_images", "image_shape", "classes", "label_blocks", "block_names"),
     *("skipped",),
 )
-_FIELDS = ("everymode", "step", "versions", "license", "scores", "imported")
+_FIELDS = ("everymode", "format", "step", "versions", "license", "scores", "imported")
 _PATHS = {"data", "held_out", "metric_extractor", "partitioner", "maps", "instances"}
 """Hyper-parameters that may be paths or names of the user's data; drawing samples needs none of them."""
 _MEASURED = ("metric", "value", "better", "real", "fake", "settings")

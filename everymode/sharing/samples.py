@@ -47,7 +47,9 @@ def draw_picture(generator: Generator, path: Path) -> str:
     sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
     rows = min(sizes[0] or ROWS, count // columns)
     labels, names = _rows(generator, rows, columns, sizes)
-    images = generator.sample(rows * columns, label=labels, seed=_seeds(rows, columns, sizes), by_position=True)
+    images = generator.sample(
+        rows * columns, label=labels, seed=_seeds(rows, columns, sizes), by_position=True
+    )
     if not torch.isfinite(images).all():
         return ""
     save_grid(images, path, columns=columns, row_names=names)

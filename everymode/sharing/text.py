@@ -28,7 +28,9 @@ def markdown(text: str, longest: int = 200) -> str:
     """Return a text that Markdown shows as it is, also in a table: without markup, HTML or links."""
     line = one_line(text, longest)
     escaped = "".join(_ENTITIES.get(each) or (f"\\{each}" if each in _MARKUP else each) for each in line)
-    escaped = re.sub(r"^([-+]|\d+[.\\])(?=\s|\)|$)", lambda match: f"&#{ord(match[0][0])};{match[0][1:]}", escaped)
+    escaped = re.sub(
+        r"^([-+]|\d+[.\\])(?=\s|\)|$)", lambda match: f"&#{ord(match[0][0])};{match[0][1:]}", escaped
+    )
     return re.sub(r"www\.", "www&#46;", escaped, flags=re.IGNORECASE)
 
 

@@ -40,6 +40,7 @@ _CONFIG: dict[str, Any] = {
     "license": (str, None),
     "scores": [dict],
     "sha256": dict,
+    "folder_format": int,
     "init_from": (str, None),
     "imported": {"release": str, "source": str, "sha256": str},
     "changes": [CHANGE],

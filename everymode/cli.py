@@ -158,7 +158,7 @@ def application(words: Sequence[str] = ()) -> App:
 
 
 def _add_sharing(app: App) -> None:
-    """Add the commands that share a generator."""
+    """Add the commands that exchange generators with others."""
     app.command(
         export_command,
         name="export",

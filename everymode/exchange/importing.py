@@ -56,7 +56,7 @@ def import_weights(
     published configurations. The weights become float32. `save(folder)` of the result writes a folder that
     `everymode.load` opens; license and source are in its model card.
 
-    A release of one's own is a JSON file that maps each name in the file to a name of `BigGANGenerator.state_dict()`,
+    A custom map is a JSON file that maps each name in the file to a name of `BigGANGenerator.state_dict()`,
     or to null if the tensor has no effect. Vectors of spectral norm map to LAYER.u, or LAYER.u and LAYER.v: with u
     alone there is one power iteration, as in BigGAN-PyTorch.
 

@@ -161,17 +161,17 @@ def _from_studiogan(names: Collection[str]) -> dict[str, str | None]:
     attention = {
         entry for entry in entries if any(name.startswith(f"blocks.{entry}.0.conv1x1_") for name in names)
     }
-    places: dict[int, str] = {}
+    prefixes: dict[int, str] = {}
     blocks = -1
     # Attention layers are entries of the same list as blocks, and follow the block before them.
     for entry in range(max(entries, default=-1) + 1):
         blocks += entry not in attention
-        places[entry] = f"attention.{blocks}." if entry in attention else f"blocks.{blocks}."
+        prefixes[entry] = f"attention.{blocks}." if entry in attention else f"blocks.{blocks}."
 
-    def placed(match: re.Match[str]) -> str:
-        return places[int(match[1])]
+    def prefixed(match: re.Match[str]) -> str:
+        return prefixes[int(match[1])]
 
-    rules = ((r"^blocks\.(\d+)\.0\.", placed), *_STUDIOGAN)
+    rules = ((r"^blocks\.(\d+)\.0\.", prefixed), *_STUDIOGAN)
     return {name: None if name.endswith(".num_batches_tracked") else _renamed(name, rules) for name in names}
 
 

@@ -105,6 +105,8 @@ def import_weights(
     except ValueError as error:
         raise ValueError(f"{file}: {error}{_foreign(state)}") from error
     recipe = recipe_of_layout(layout, epsilon, conventions.name)
+    with file.open("rb") as stored:
+        digest = hashlib.file_digest(stored, "sha256").hexdigest()
     labels = recipe.labels
     assert labels is not None  # recipe_of_layout sets it
     config = {
@@ -115,7 +117,7 @@ def import_weights(
         "imported": {
             "release": conventions.name,
             "source": source.strip(),
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "sha256": digest,
         },
     }
     return Generator(network, labels.source(recipe), config=config)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from released_states import case, released_state, shapes_of, thinned
 from torch import Tensor
 
@@ -60,7 +61,7 @@ def release_of(name: str) -> str:
         ),
     ],
 )
-def test_images_are_those_of_the_released_code(name: str, imported: Import, tmp_path: Path) -> None:
+def test_images_are_those_of_the_released_code(name: str, imported: Import) -> None:
     state = state_of(name)
     generator = imported({"state_dict": state} if "studiogan" in name else state, release_of(name))
     known = case(name)
@@ -69,9 +70,17 @@ def test_images_are_those_of_the_released_code(name: str, imported: Import, tmp_
     assert generator.num_labels == (0 if name == "studiogan unconditional" else known.classes)
     assert known.images.std() > 0.1
     torch.testing.assert_close(images_of(generator, name), known.images, rtol=0, atol=5e-5)
-    again = load(generator.save(tmp_path / "folder"))
+
+
+@pytest.mark.parametrize("name", ["biggan-pytorch mybn", "studiogan unconditional"])
+def test_a_folder_has_the_same_generator(name: str, imported: Import, tmp_path: Path) -> None:
+    Image.new("RGB", (1, 1)).save(tmp_path / "samples.png")
+    generator = imported(state_of(name), release_of(name))
+    again = load(generator.save(tmp_path / "folder", samples=tmp_path / "samples.png"))
     assert torch.equal(images_of(again, name), images_of(generator, name))
     assert torch.equal(again.sample(1, seed=3), generator.sample(1, seed=3))
+    for field in ("license", "imported"):
+        assert again.config[field] == generator.config[field]
 
 
 def test_what_is_read_from_names_and_shapes(imported: Import) -> None:

@@ -23,7 +23,7 @@ __all__ = ["Sampled", "built", "built_for_sampling"]
 MOST_TIMES, FREE = 100, 2**28
 """Limit on numbers that the folder does not hold, such as the discriminator's: MOST_TIMES times those of the stored
 generator, plus FREE."""
-MOST_UNUSED = 10_000
+MOST_UNUSED = 2_000
 """Largest number of parameters (tensors) that a network may have beyond those of its file while it is built: a network
 of too many layers is given up before it fills the memory."""
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}

@@ -67,6 +67,9 @@ def test_numpy_scalars_of_studiogan_are_let_through_and_not_made(saved: Saved) -
     before = torch.serialization.get_safe_globals()
     assert same(read_state_dict(file), STATE)
     assert torch.serialization.get_safe_globals() == before
+    older = saved({"state_dict": STATE, "best_fid": np.float64(3.5)}, _use_new_zipfile_serialization=False)
+    older.write_bytes(older.read_bytes().replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"))
+    assert same(read_state_dict(older), STATE)
     with pytest.raises(ValueError, match="is not a state dict: best_fid is not a tensor"):
         read_state_dict(saved({**STATE, "best_fid": np.float64(3.5)}))
     with pytest.raises(ValueError, match=r"numpy.*reconstruct.*executes nothing"):
@@ -151,6 +154,16 @@ def test_damaged_files_never_load_other_weights(saved: Saved, tmp_path: Path, co
             loaded += 1
             assert same(state, STATE)
     assert loaded < count / 2
+
+
+def test_one_changed_bit_of_a_weight_is_noticed(saved: Saved) -> None:
+    file = saved({"a": torch.full((1000,), 1.5)})
+    content = bytearray(file.read_bytes())
+    content[content.index(torch.full((1000,), 1.5).numpy().tobytes()) + 2000] ^= 1
+    file.write_bytes(content)
+    assert not torch.load(file, weights_only=True)["a"].eq(1.5).all()  # torch doesn't notice
+    with pytest.raises(ValueError, match=r"damaged \(checksum of .*data/0\)"):
+        read_state_dict(file)
 
 
 def test_a_record_that_is_shorter_than_its_tensor_is_rejected(tmp_path: Path) -> None:

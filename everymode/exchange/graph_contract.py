@@ -37,7 +37,8 @@ def contract_of(generator: Generator, graph: ExportedGenerator) -> dict[str, Any
     Keys: `format`, `everymode` (version), `recipe` (name), `step`; `inputs`, a list of objects with `name`, `dtype`,
     `shape` (names are dimensions that may vary), `kind`, and what is known of the values: `minimum` and `maximum` (for
     several label blocks one maximum each), `void` or `missing` (further allowed values), `distribution`, `formula`;
-    `multiples`, by dimension; `output`; `labels`, with `names` (per block), and `draw`, a list of distributions with
+    `multiples`, by dimension; `output`; `labels`, with names of the `blocks`, `names` of the labels of each block (null
+    = unknown), and `draw`, a list of distributions with
     `stream`, `count`, `weights` and `combinations`, or null if labels must be given; and `seeds`, which describes how z
     (from the stream "z") and labels are drawn.
 
@@ -94,14 +95,21 @@ def _output(graph: ExportedGenerator) -> dict[str, Any]:
 def _labels(generator: Generator, graph: ExportedGenerator) -> dict[str, Any] | None:
     if "labels" not in graph.inputs.names:
         return None
-    return {"names": _label_names(generator), "draw": _draw(generator)}
+    (labels,) = (each for each in graph.inputs.inputs if each.name == "labels")
+    sizes = [highest + 1 for highest in labels.contract["maximum"]]
+    blocks = generator.config.get("data", {}).get("block_names") or None
+    return {
+        "blocks": blocks if blocks is not None and len(blocks) == len(sizes) else None,
+        "names": _label_names(generator, sizes),
+        "draw": _draw(generator),
+    }
 
 
-def _label_names(generator: Generator) -> list[list[str]] | None:
+def _label_names(generator: Generator, sizes: list[int]) -> list[list[str]] | None:
     """Return the names of the labels of each block, or None if they have none."""
-    counts = generator.num_labels
-    sizes = counts if isinstance(counts, tuple) else (counts,)
-    names = list(generator.classes)
+    data = generator.config.get("data", {})
+    # Of generators of pictures with attributes, only the config has the names.
+    names = list(data.get("classes", ()) if generator.labels.needs_examples else generator.classes)
     if len(names) != sum(sizes):
         return None
     starts = [sum(sizes[:block]) for block in range(len(sizes))]
@@ -115,7 +123,8 @@ def _draw(generator: Generator) -> list[dict[str, Any]] | None:
     if not distributions:
         return None
     for random in generator.draws(range(32)):
-        if not drawn_labels(distributions, random).equal(source.draw(random)):
+        drawn = source.draw(random)
+        if not isinstance(drawn, Tensor) or not drawn_labels(distributions, random).equal(drawn):
             return None
     return [
         {

@@ -219,16 +219,16 @@ def _latent_code(length: int) -> GraphInput:
 
 
 def _labels(sizes: int | tuple[int, ...], *, minimum: int) -> GraphInput:
-    """Return labels [batch] of one block, or [batch, blocks] of several; -1 is a missing one, if allowed."""
+    """Return the input of labels, [batch] (`sizes` an int) or [batch, blocks]; minimum -1: they may be missing."""
     counts = sizes if isinstance(sizes, tuple) else (sizes,)
 
     def example(shape: tuple[int, ...], random: torch.Generator) -> Tensor:
-        columns = [torch.randint(0, count, shape[:1], generator=random) for count in counts]
+        columns = [torch.randint(minimum, count, shape[:1], generator=random) for count in counts]
         return torch.stack(columns, dim=1) if isinstance(sizes, tuple) else columns[0]
 
-    about = {"kind": "labels", "minimum": minimum, "maximum": [count - 1 for count in counts]}
+    about = {"kind": "labels", "minimum": 0, "maximum": [count - 1 for count in counts]}
     if minimum < 0:
-        about["missing"] = -1
+        about["missing"] = minimum
     shape = (BATCH, len(sizes)) if isinstance(sizes, tuple) else (BATCH,)
     return GraphInput("labels", "int64", shape, about, example)
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,6 +60,23 @@ class ExportedGenerator:
             return 2.0
         values = torch.cat([check.expected.flatten() for check in self.checks])
         return max(float(values.max() - values.min()), _SMALLEST_RANGE)
+
+
+def require_writable(path: Path) -> None:
+    """Check, before the work of an export, that a file can be written to a path.
+
+    Args:
+        path: the file.
+    Raises:
+        FileNotFoundError: if its folder does not exist.
+        IsADirectoryError: if it is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it, such as {path / 'generator.onnx'}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"{path} can't be written, because {path.parent} is no folder: create it first"
+        )
 
 
 def exported(generator: Generator, recipe: Recipe | None = None) -> ExportedGenerator:
@@ -201,7 +219,7 @@ def _program(module: GraphModule, inputs: GraphInputs) -> ExportedProgram:
         with silenced(), torch.no_grad():
             return torch.export.export(module, (), kwargs=example, dynamic_shapes=varying, strict=False)
     except Exception as error:  # torch has no common class of its export errors
-        message = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        message = " ".join(str(error).split())[:800] or type(error).__name__
         raise ValueError(
             f"torch can't export {type(module.network).__name__} as a program ({message}): its forward must not depend "
             "on the values of tensors or on the batch size"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from everymode.exchange.graph_contract import KEY, contract_of
-from everymode.exchange.graphs import ExportedGenerator, exported, require_equal, silenced
+from everymode.exchange.graphs import ExportedGenerator, exported, require_equal, require_writable, silenced
 from everymode.machine.installing import install_command
 from everymode.storage.atomic import atomic_file
 
@@ -61,6 +61,7 @@ def export_onnx(
         OSError: if the file can't be written.
     """
     path = Path(path)
+    require_writable(path)
     _require_extra()
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise ValueError(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from everymode.exchange.graph_contract import KEY, contract_of
-from everymode.exchange.graphs import exported, require_equal, silenced
+from everymode.exchange.graphs import exported, require_equal, require_writable, silenced
 from everymode.storage.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def export_program(generator: Generator, path: str | Path, *, recipe: Recipe | N
         OSError: if the file can't be written.
     """
     path = Path(path)
+    require_writable(path)
     graph = exported(generator, recipe)
     contract = contract_of(generator, graph)
     with atomic_file(path) as temporary:

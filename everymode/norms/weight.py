@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -329,10 +329,11 @@ def _stored_weight(layer: Normalizable, weight: Tensor, keep_normalized: bool) -
             f"the weight of {type(layer).__bases__[0].__name__} is stored as several tensors, so there is no "
             "unnormalized weight to restore; pass keep_normalized=True"
         )
-    return nn.Parameter(weight, requires_grad=parametrizations.original0.requires_grad)
+    stored = list(parametrizations.parameters(recurse=False))
+    return nn.Parameter(weight, requires_grad=any(each.requires_grad for each in stored))
 
 
-def _class_without_weight(parametrized: type[nn.Module]) -> type[nn.Module]:
+def _class_without_weight(parametrized: type[Any]) -> type[Any]:
     """Return a copy of the class that torch makes for a parametrized layer, without the property `weight`."""
     without = ("weight", "__dict__", "__weakref__")
     members = {name: member for name, member in vars(parametrized).items() if name not in without}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from paired_games import saved_generator
-from saved_runs import saved_as_a_run
 from PIL import Image
+from saved_runs import saved_as_a_run
 from torch import Tensor
 
 from everymode.cli import main

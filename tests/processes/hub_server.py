@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face hub on this computer: repositories in memory, over HTTP, without large-file storage."""
+"""A stand-in for the Hugging Face hub: repositories in memory, over HTTP, without large-file storage."""
 
 from __future__ import annotations
 

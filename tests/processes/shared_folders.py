@@ -45,7 +45,12 @@ def generator_of(name: str) -> Generator:
         "everymode": "0.2.0",
         "format": FORMAT,
         "recipe": {"file": "/home/lovelace/recipes/mine.py", **record_of(recipe)},
-        "data": {"source": "/home/lovelace/photos", "fingerprint": "f00", "num_images": 36, "classes": classes},
+        "data": {
+            "source": "/home/lovelace/photos",
+            "fingerprint": "f00",
+            "num_images": 36,
+            "classes": classes,
+        },
         "device": "cuda:0",
         "init_from": "/home/lovelace/runs/00001",
         "command": ["/home/lovelace/bin/everymode", "train", "--data", "/home/lovelace/photos"],

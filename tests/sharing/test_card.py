@@ -20,7 +20,12 @@ NASTY = "x\n---\nlicense: mit\n# [a](http://b) <img src=x> | `c`"
 CARD: dict[str, Any] = {
     "metrics": {"fd|x": {"metric": "fd", "value": 1.23456789, "better": "lower", "real": 1200, "fake": 300}},
     "protocol": {
-        "extractor": {"name": "lite0-64", "weights_hash": "ab" * 32, "input_size": [64, 64], "resize": "bicubic"},
+        "extractor": {
+            "name": "lite0-64",
+            "weights_hash": "ab" * 32,
+            "input_size": [64, 64],
+            "resize": "bicubic",
+        },
         "sampling": {"truncation": 0.7, "ema": True},
     },
     "seeds": {"sampling": 3},
@@ -42,7 +47,9 @@ def card_of(generator: Generator, picture: str = "", **facts: Any) -> tuple[dict
 
 
 def test_the_front_matter_and_the_sections(generator: Generator) -> None:
-    head, body = card_of(generator, "One row per class.", data_name="stars", license="CC-BY-4.0", scores=[CARD])
+    head, body = card_of(
+        generator, "One row per class.", data_name="stars", license="CC-BY-4.0", scores=[CARD]
+    )
     assert head == {
         "license": "cc-by-4.0",
         "library_name": "everymode",
@@ -87,7 +94,9 @@ def test_scores_have_their_protocol() -> None:
     assert score_section([]) == "None were recorded with these weights."
 
 
-@pytest.mark.parametrize("name", ["spade-textures", "self-conditioned-digits", "mgan-ring", "omni-inr-gan-32"])
+@pytest.mark.parametrize(
+    "name", ["spade-textures", "self-conditioned-digits", "mgan-ring", "omni-inr-gan-32"]
+)
 def test_each_kind_is_described(name: str) -> None:
     head, body = card_of(generator_of(name))
     if name == "spade-textures":

@@ -160,7 +160,7 @@ def test_impossible_sizes_are_rejected_before_memory_is_taken(
         return build(recipe)
 
     monkeypatch.setattr(Recipe, "build_for_sampling", on_meta_alone)
-    with pytest.raises(ValueError, match="does not fit|no networks can be built|must be|can't"):
+    with pytest.raises(ValueError, match=r"does not fit|no networks can be built|must be|can't"):
         load(copy)
 
 

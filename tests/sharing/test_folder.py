@@ -57,7 +57,7 @@ def test_rejection_works_with_what_is_saved(tmp_path: Path) -> None:
     images, accepted = sample_accepted(generator, 12, retries=3)
     loaded_images, loaded_accepted = sample_accepted(again, 12, retries=3)
     assert torch.equal(images, loaded_images) and torch.equal(accepted, loaded_accepted)
-    assert 0 < int(accepted.sum())
+    assert int(accepted.sum()) > 0
 
 
 @pytest.mark.usefixtures("_no_picture")
@@ -71,13 +71,18 @@ def test_double_precision_weights_stay_double(tmp_path: Path) -> None:
 
 def test_nothing_private_travels(tmp_path: Path) -> None:
     generator = generator_of("omni-gan-digits")
-    generator.config["recipe"]["numbers"] |= {"held_out": "/home/lovelace/test", "data": "/home/lovelace/photos"}
+    generator.config["recipe"]["numbers"] |= {
+        "held_out": "/home/lovelace/test",
+        "data": "/home/lovelace/photos",
+    }
     generator.config["recipe"]["numbers"]["metric_extractor"] = "C:\\lovelace\\net.pth"
     generator.config["recipe"]["parts"]["labels"]["numbers"]["partitioner"] = "~/parts"
     generator.config["versions"] = {"python": "3.11", "torch": "2.13"}
     card = {
         "format": 1,
-        "metrics": {"fd-x": {"metric": "fd", "value": 1.5, "better": "lower", "details": {"parts": {"a": {}}}}},
+        "metrics": {
+            "fd-x": {"metric": "fd", "value": 1.5, "better": "lower", "details": {"parts": {"a": {}}}}
+        },
         "protocol": {"extractor": {"name": "x", "weights": "/home/lovelace/x.pth"}, "fake_images": 9},
         "subject": {"source": "runs/lovelace", "real_source": "/home/lovelace/real", "facts": {"step": 7}},
         "environment": {"device": "lovelace's GPU"},
@@ -142,7 +147,9 @@ def test_loading_builds_no_discriminator(tmp_path: Path, monkeypatch: pytest.Mon
     shared = [
         generator_of(name).save(tmp_path / name) for name in ("omni-gan-digits", "self-conditioned-digits")
     ]
-    monkeypatch.setattr(BigGANDiscriminator, "__init__", lambda *_, **__: pytest.fail("built a discriminator"))
+    monkeypatch.setattr(
+        BigGANDiscriminator, "__init__", lambda *_, **__: pytest.fail("built a discriminator")
+    )
     for each in shared:
         load(each)
 

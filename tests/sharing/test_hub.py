@@ -1,4 +1,4 @@
-"""The hub, against a stand-in on this computer: which files travel, which revision is loaded, and what is asked first."""
+"""The hub, against a stand-in: which files travel, which revision is loaded, and what is asked first."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_revision_is_pinned_and_other_files_stay_there(hub: Hub, saved: Path, 
     expected = generator.sample(3)
     assert torch.equal(load(f"hub:ada/stars@{first}").sample(3), expected)
     assert not [request for request in hub.requests if ".py" in request or ".bin" in request]
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match="names no recipe"):
         load("hub:ada/stars@main")
     asked = len(hub.requests)
     again = Generator.from_pretrained("ada/stars", revision=first)  # from the cache
@@ -132,7 +132,9 @@ def test_pushing_needs_a_name_data_and_a_license(
     assert not hub.requests
 
 
-@pytest.mark.parametrize("address", ["hub:", "hub:a", "hub:a/b/c", "hub:a/b@", "hub:../a", "hub:a/b@x y", "hub:a/b@../c"])
+@pytest.mark.parametrize(
+    "address", ["hub:", "hub:a", "hub:a/b/c", "hub:a/b@", "hub:../a", "hub:a/b@x y", "hub:a/b@..c"]
+)
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ValueError, match="is not an address on the hub"):
         parsed(address)

@@ -39,6 +39,8 @@ def test_paths_are_recognized(text: str) -> None:
     assert is_path(text)
 
 
-@pytest.mark.parametrize("text", ["", "digits", "lite0:64", "rounded and clamped to 8 bits", "bicubic-antialiased"])
+@pytest.mark.parametrize(
+    "text", ["", "digits", "lite0:64", "rounded and clamped to 8 bits", "bicubic-antialiased"]
+)
 def test_names_are_no_paths(text: str) -> None:
     assert not is_path(text)

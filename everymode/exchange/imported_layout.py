@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from everymode.sampling.generator import MOST_PIXELS
+
 
 class ImportedLayout(NamedTuple):
     """The numbers that describe a generator."""
@@ -78,6 +80,10 @@ def read_layout(
     blocks = len(widths) - 1
     rows, inputs = shapes.of("linear.weight", 2)
     side = _first_grid(rows, widths[0], blocks, size)
+    if side[0] * side[1] * 4**blocks > MOST_PIXELS:
+        raise ValueError(
+            f"{blocks} blocks that double a grid of {side[0]}x{side[1]} draw images of more than {MOST_PIXELS:,} pixels"
+        )
     attention = sorted(
         {int(match[1]) for name in shapes.known if (match := re.match(r"attention\.(\d+)\.", name))}
     )
@@ -98,9 +104,11 @@ def read_layout(
 
 def _widths(shapes: _Shapes) -> tuple[int, ...]:
     found = {int(match[1]) for name in shapes.known if (match := re.match(r"blocks\.(\d+)\.", name))}
-    if found != set(range(len(found))) or not found:
-        missing = sorted(set(range(max(found, default=0) + 1)) - found)
-        raise ValueError(f"all tensors of blocks {missing} are missing; the file has blocks {sorted(found)}")
+    if not found or max(found) >= len(found):
+        missing = next(index for index in range(len(found) + 1) if index not in found)
+        raise ValueError(
+            f"all tensors of block {missing} are missing; the file has blocks {sorted(found)[:20]}"
+        )
     kernels = [shapes.of(f"blocks.{index}.conv1.weight", 4) for index in range(len(found))]
     for index in range(1, len(kernels)):
         if kernels[index][1] != kernels[index - 1][0]:

@@ -273,12 +273,18 @@ def _filled(
                 f"{released[name]} has shape {list(weights[name].shape)}, and {list(shape)} is expected: the file is "
                 "damaged, or holds another network"
             )
+        if not weights[name].is_floating_point():
+            raise ValueError(
+                f"{released[name]} has integers ({weights[name].dtype}), and weights are real numbers"
+            )
     plain = {name: _divided(name, weights, released) for name in expected}
     for name, value in plain.items():
         if not bool(torch.isfinite(value).all()):
             raise ValueError(
                 f"{released[name]} is not finite: the file has NaN or infinite numbers, or a singular value of 0"
             )
+        if name.endswith(".running_var") and bool((value < 0).any()):
+            raise ValueError(f"{released[name]} has negative variances: the file is damaged")
     network.load_state_dict(plain, assign=True)
     return network
 
@@ -341,6 +347,10 @@ def _divided(name: str, weights: Mapping[str, Tensor], released: Mapping[str, st
         raise ValueError(
             f"the vectors of {released[name]}, of shape {list(value.shape)}, have {left.numel()}"
             f"{'' if right is None else f' and {right.numel()}'} numbers; {rows} and {columns} are expected"
+        )
+    if not bool(value.any()) or not bool(left.any()):
+        raise ValueError(
+            f"{released[name]} or its vector is 0, and so is its singular value: the file is damaged"
         )
     if right is None:
         return divided_by_iteration(value, left.float())

@@ -157,19 +157,16 @@ def _to_biggan(ours: str, attention: Collection[int]) -> str:
 
 
 def _from_studiogan(names: Collection[str]) -> dict[str, str | None]:
-    entries = sorted({int(match[1]) for name in names if (match := re.match(r"blocks\.(\d+)\.", name))})
+    entries = {int(match[1]) for name in names if (match := re.match(r"blocks\.(\d+)\.", name))}
     attention = {
         entry for entry in entries if any(name.startswith(f"blocks.{entry}.0.conv1x1_") for name in names)
     }
-    prefixes: dict[int, str] = {}
-    blocks = -1
-    # Attention layers are entries of the same list as blocks, and follow the block before them.
-    for entry in range(max(entries, default=-1) + 1):
-        blocks += entry not in attention
-        prefixes[entry] = f"attention.{blocks}." if entry in attention else f"blocks.{blocks}."
 
     def prefixed(match: re.Match[str]) -> str:
-        return prefixes[int(match[1])]
+        # Attention layers are entries of the same list as blocks, and follow the block before them.
+        entry = int(match[1])
+        block = entry - sum(each < entry for each in attention)
+        return f"attention.{block - 1}." if entry in attention else f"blocks.{block}."
 
     rules = ((r"^blocks\.(\d+)\.0\.", prefixed), *_STUDIOGAN)
     return {name: None if name.endswith(".num_batches_tracked") else _renamed(name, rules) for name in names}

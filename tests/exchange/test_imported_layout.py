@@ -40,6 +40,12 @@ def test_the_layout_of_a_network_is_read_again(layout: ImportedLayout) -> None:
     assert read_layout(weights_of(layout), size=layout.size, tables=not layout.hierarchical) == layout
 
 
+def test_more_pixels_than_can_be_drawn() -> None:
+    weights = weights_of(ImportedLayout((2**14, 2**14), 3, (1,) * 13, None, 9, None, False, ()))
+    with pytest.raises(ValueError, match="12 blocks that double a grid of 4x4 draw images of more than"):
+        read_layout(weights)
+
+
 def test_a_rectangle_is_read_with_its_size() -> None:
     layout = ImportedLayout((24, 16), 3, (8, 8, 8), 5, 12, 7, True, (8,))
     weights = weights_of(layout)
@@ -73,7 +79,8 @@ def test_impossible_shapes_are_named() -> None:
         (changed("blocks.1.conv1.weight", 4, 9, 3, 3), "block 0 has 8 output channels, and block 1 takes 9"),
         (changed("shared.weight", 5, 6), "take 11 numbers, which is neither the shared embedding"),
         (changed("attention.2.gamma"), "attention after block 2, and there are 2 blocks"),
-        (changed("blocks.7.conv1.bias", 4), r"all tensors of blocks \[2, 3, 4, 5, 6\] are missing"),
+        (changed("blocks.7.conv1.bias", 4), r"all tensors of block 2 are missing; .* \[0, 1, 7\]"),
+        (changed(f"blocks.{10**9}.conv1.bias", 4), "all tensors of block 2 are missing"),
     ):
         with pytest.raises(ValueError, match=message):
             read_layout(given)

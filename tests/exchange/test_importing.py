@@ -187,6 +187,15 @@ def test_unused_and_misshapen_tensors_are_named(imported: Import) -> None:
         imported({**state, "output_layer.2.bias": torch.full((3,), torch.nan)}, "biggan-pytorch")
     with pytest.raises(ValueError, match=r"linear\.weight.*not finite"):
         imported({**state, "linear.weight": state["linear.weight"] * torch.inf}, "biggan-pytorch")
+    for name, value, message in (
+        ("linear.weight", 0.0, r"linear\.weight or its vector is 0"),
+        ("linear.u0", 0.0, r"linear\.weight or its vector is 0"),
+        ("output_layer.0.stored_var", -1.0, r"output_layer\.0\.stored_var has negative variances"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            imported({**state, name: torch.full_like(state[name], value)}, "biggan-pytorch")
+    with pytest.raises(ValueError, match=r"linear\.bias has integers \(torch\.int64\)"):
+        imported({**state, "linear.bias": state["linear.bias"].long()}, "biggan-pytorch")
 
 
 def test_without_its_vectors_a_file_is_not_taken_for_one_without_spectral_norm(imported: Import) -> None:

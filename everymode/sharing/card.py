@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def model_card(
         *(
             ["## Origin", origin_section(config)]
             if config.get("imported")
-            else ["## Training", _training(config)]
+            else ["## Training", _training(generator, config)]
         ),
         "## Limits",
         _limits(generator, config, picture),
@@ -123,12 +124,12 @@ def _data(config: Mapping[str, Any]) -> str:
     if data.get("fingerprint"):
         parts.append(f"Fingerprint: `{_code(data['fingerprint'])}`.")
     license_name = config.get("license")
-    parts.append(
-        f"\n\nLicense of these weights: {markdown(str(license_name))}."
+    stated = (
+        f"License of these weights: {markdown(str(license_name))}."
         if license_name
-        else "\n\nNo license was named."
+        else "No license was named."
     )
-    return " ".join(parts)
+    return f"{' '.join(parts)}\n\n{stated}"
 
 
 def _use(generator: Generator, config: Mapping[str, Any], repository: str | None) -> str:
@@ -138,6 +139,7 @@ def _use(generator: Generator, config: Mapping[str, Any], repository: str | None
     )
     arguments = f'"{source}"' + (", recipe=RECIPE" if own else "")
     lines = ["```python", "import everymode", "", f"generator = everymode.load({arguments})"]
+    simple = [name for name in generator.classes if re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]{0,30}", name)]
     if generator.labels.needs_examples:
         lines += ["images = generator.translate(condition)  # see Generator.translate"]
     elif len(_shape(config)) == 3:
@@ -145,12 +147,15 @@ def _use(generator: Generator, config: Mapping[str, Any], repository: str | None
             "images = generator.sample(16, seed=0)  # [16, channels, height, width] in [-1, 1]",
             'everymode.save_grid(images, "grid.png")',
         ]
+        if simple and isinstance(generator.num_labels, int):
+            lines.append(f'images = generator.sample(16, label="{simple[0]}", seed=0)  # one class')
     else:
         lines += ["points = generator.sample(1000, seed=0)"]
     lines.append("```")
     text = "\n".join(lines)
+    text += f"\n\nThis needs the Python package everymode, version {markdown(__version__)} or newer."
     if repository:
-        text += "\n\nAdd `@` and a commit hash to the name to get the same weights every time."
+        text += " Add `@` and a commit hash to the name to get the same weights every time."
     if own:
         text += (
             "\n\n`RECIPE` is the custom recipe that built the generator; its code is not part of this folder."
@@ -158,7 +163,7 @@ def _use(generator: Generator, config: Mapping[str, Any], repository: str | None
     return text
 
 
-def _training(config: Mapping[str, Any]) -> str:
+def _training(generator: Generator, config: Mapping[str, Any]) -> str:
     numbers = config.get("recipe", {}).get("numbers", {})
     facts = {
         "recipe": _name(config),
@@ -166,6 +171,7 @@ def _training(config: Mapping[str, Any]) -> str:
         "steps": config.get("step"),
         "batch size": numbers.get("batch_size"),
         "seed": numbers.get("seed"),
+        "parameters": f"{sum(each.numel() for each in generator.network.parameters()):,}",
         "everymode": config.get("everymode", __version__),
         **{name: version for name, version in config.get("versions", {}).items() if name == "torch"},
     }

@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from everymode.sharing.text import quoted
-
 __all__ = [
-    *("CARD", "CONFIG", "FORMAT", "HASHES", "LABELS", "PICTURE", "SUFFIXES", "VERSION", "WEIGHTS"),
-    *("hash_of", "require_unchanged", "sealed"),
+    "CARD",
+    "CONFIG",
+    "FORMAT",
+    "HASHES",
+    "LABELS",
+    "PICTURE",
+    "SUFFIXES",
+    "VERSION",
+    "WEIGHTS",
+    "hash_of",
+    "require_unchanged",
+    "sealed",
 ]
 
 WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
@@ -90,7 +98,7 @@ def require_unchanged(config: dict[str, Any], folder: Path) -> None:
             raise ValueError(f"{folder} lacks the file {name}: {again}")
         if hash_of(folder / name) != known[name]:
             raise ValueError(
-                f"{folder / name} is not the file that was written (its SHA-256 is not {quoted(known[name])}): {again}"
+                f"{folder / name} is not the file that was written (its SHA-256 differs from that in {CONFIG}): {again}"
             )
 
 

@@ -21,7 +21,7 @@ from everymode.sampling.generator import load
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a card of its weights, one of other weights, and a damaged one."""
-    folder = saved_run(tmp_path_factory.mktemp("runs") / "00000-small")
+    folder = saved_run(tmp_path_factory.mktemp("runs") / "00000-small", "omni-gan-digits")
     weights = tensors_hash(load(folder).network.state_dict())
     for name, value, of in (("mine", 1.5, weights), ("older", 9.5, "0" * 64)):
         measured = {"fd-x": Measured("fd", value, "lower", 40, 30, {}, {})}

@@ -64,6 +64,7 @@ def test_the_front_matter_and_the_sections(generator: Generator) -> None:
     assert "Training data: stars. It has 36 examples." in body
     assert "![Samples](samples.png)" in body and 'everymode.load("FOLDER")' in body
     assert "quality is not known" not in body
+    assert 'generator.sample(16, label="class 0", seed=0)' in body
 
 
 def test_names_can_not_become_markup(generator: Generator) -> None:

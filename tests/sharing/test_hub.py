@@ -170,6 +170,14 @@ def test_the_command_lists_the_files_and_asks(
     assert config["license"] == "cc0-1.0" and config["data"]["name"] == "stars"
 
 
+def test_commands_take_addresses(hub: Hub, saved: Path, tmp_path: Path) -> None:
+    commit = hub.add("ada/stars", contents(saved))
+    assert (
+        main(["sample", f"hub:ada/stars@{commit}", "--seeds", "0-3", "--grid", str(tmp_path / "a.png")]) == 0
+    )
+    assert (tmp_path / "a.png").is_file()
+
+
 def test_without_the_package_the_command_to_install_it_is_named(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ def test_markup_html_and_links_are_escaped() -> None:
     assert markdown("- a") == "&#45; a" and markdown("1. a") == "&#49;. a" and markdown("-") == "&#45;"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=40))
 def test_quoted_texts_are_scalars_of_yaml(text: str) -> None:
     scalar = yaml.safe_load(f"a: {quoted(text)}\nb: 1")

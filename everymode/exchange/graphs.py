@@ -171,7 +171,7 @@ def _separate_network(generator: Generator, recipe: Recipe | None) -> nn.Module:
         network = copy.deepcopy(generator.network)
     else:
         with torch.random.fork_rng(devices=[]):
-            network = recipe.build().generator
+            network, _ = recipe.build_for_sampling()
         network.load_state_dict(generator.network.state_dict())
     return network.to("cpu", torch.float32).eval().requires_grad_(False)
 

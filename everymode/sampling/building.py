@@ -66,9 +66,11 @@ def built_for_sampling(
             _require_small((network, labels), {**header, **labels_header}, files.weights)
     with _explained(folder, trusted=trusted):
         network, labels = _apart(recipe.build_for_sampling)
-    if exact and (dtype := _dtype_of(header)) is not None:
-        network.to(dtype)
-        labels.to(dtype)
+    if exact:
+        for module, stored in ((network, header), (labels, labels_header)):
+            if (dtype := _dtype_of(stored)) is not None:
+                module.to(dtype)  # with buffers that are not stored
+        _take_over_types(network, header)
     _fill(network.load_state_dict, _weights(files.weights), files.weights)
     state = labels.sampling_state()
     if state and not files.labels.is_file():
@@ -175,8 +177,16 @@ def _require_small(modules: tuple[nn.Module, ...], header: Mapping[str, _Stored]
         raise _misfit(file, f"it holds {stored:,} numbers, and the config describes networks of {needed:,}")
 
 
+def _take_over_types(network: nn.Module, header: Mapping[str, _Stored]) -> None:
+    """Convert each floating-point tensor of a network to the data type in which it is stored."""
+    for name, tensor in network.state_dict(keep_vars=True).items():
+        dtype = _DTYPES.get(header[name].dtype) if name in header else None
+        if dtype is not None and tensor.dtype != dtype:
+            tensor.data = tensor.data.to(dtype)
+
+
 def _dtype_of(header: Mapping[str, _Stored]) -> torch.dtype | None:
-    """Return the data type of all stored weights, or None if they have several."""
+    """Return the data type of all stored floating-point tensors, or None if they have several or there are none."""
     kinds = {each.dtype for each in header.values()} & _DTYPES.keys()
     return _DTYPES[kinds.pop()] if len(kinds) == 1 else None
 

@@ -92,7 +92,7 @@ def test_a_network_that_depends_on_its_batch_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CASES if "SPADE" not in name and "resolution" not in name])
 def test_label_distributions_draw_what_the_source_draws(name: str) -> None:
-    source = case(name).build().labels
+    _, source = case(name).build_for_sampling()
     if source.needs_examples:
         return
     distributions = source.distributions()

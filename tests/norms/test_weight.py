@@ -122,7 +122,8 @@ def test_removal_from_a_copy_leaves_the_original_alone() -> None:
     torch.manual_seed(3)
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3))
     parametrize.register_parametrization(network[0], "bias", Halved())
-    parametrize.register_parametrization(network[1], "weight", Halved())
+    for _ in range(2):
+        parametrize.register_parametrization(network[1], "weight", Halved())
     nn.utils.parametrizations.weight_norm(network[2])
     normalize_weights(network, spectral_norm(), include=lambda name, layer: name == "0").eval()
     x = torch.randn(2, 3)

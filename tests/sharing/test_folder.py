@@ -184,3 +184,13 @@ def test_folders_of_every_format_load(version: str) -> None:
     assert labels.tolist() == expected["labels"]
     assert ("sha256" in generator.config) == (version != "0")
     assert list(generator.classes) == expected["classes"]
+
+
+@pytest.mark.usefixtures("_no_picture")
+def test_weights_of_several_types_keep_theirs(tmp_path: Path) -> None:
+    generator = generator_of("omni-gan-digits")
+    name, tensor = next(iter(generator.network.named_buffers()))
+    tensor.data = tensor.data.double() + 1e-12
+    again = load(generator.save(tmp_path / "shared"))
+    assert again.dtype == torch.float32
+    assert torch.equal(again.network.get_buffer(name), generator.network.get_buffer(name))

@@ -23,6 +23,7 @@ from everymode.commands.dissect import dissect
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
 from everymode.commands.export import export_command
+from everymode.commands.importing import import_command
 from everymode.commands.invert import invert
 from everymode.commands.partition import partition_command
 from everymode.commands.push import push
@@ -157,7 +158,7 @@ def application(words: Sequence[str] = ()) -> App:
 
 
 def _add_sharing(app: App) -> None:
-    """Add the commands that share a generator."""
+    """Add the commands that exchange generators with others."""
     app.command(
         export_command,
         name="export",
@@ -168,6 +169,12 @@ def _add_sharing(app: App) -> None:
         push,
         name="push",
         usage=_usage("push RUN OWNER/NAME --data-name NAME --license LICENSE [OPTIONS]"),
+        help_epilogue="",
+    )
+    app.command(
+        import_command,
+        name="import",
+        usage=_usage("import RELEASE FILE --out FOLDER --license LICENSE --source URL [OPTIONS]"),
         help_epilogue="",
     )
 

@@ -74,7 +74,7 @@ SHORTER = {
     "partitioner.md": {"everymode.open_images(": "few(", "digits, DIGITS": "digits, small"},
 }
 """Text of Python samples that is replaced before they run, by page."""
-PARSED_ONLY = ("translate", "upscale", "restore", "invert", "export", "push")
+PARSED_ONLY = ("translate", "upscale", "restore", "invert", "export", "push", "import")
 """Commands that need files, runs or a network which the samples' folder does not have."""
 RUNS_NOTHING = {
     "partition-guided-64": "partition-guided-32 runs, which differs in size alone",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from everymode.sharing.licenses import license_lines
+from everymode.sharing.origin import maker, origin_section
 from everymode.sharing.scores import score_section
 from everymode.sharing.text import markdown, one_line, quoted
 from everymode.version import __version__
@@ -50,8 +51,11 @@ def model_card(
         score_section(config.get("scores") or ()),
         "## Use",
         _use(generator, config, repository),
-        "## Training",
-        _training(generator, config),
+        *(
+            ["## Origin", origin_section(config)]
+            if config.get("imported")
+            else ["## Training", _training(generator, config)]
+        ),
         "## Limits",
         _limits(generator, config, picture),
     ]
@@ -65,11 +69,8 @@ def _front_matter(generator: Generator, config: Mapping[str, Any]) -> str:
     elif len(_shape(config)) == 3:
         lines.append("pipeline_tag: unconditional-image-generation")
     parts = _parts(config)
-    tags = [
-        "gan",
-        "everymode",
-        *(parts[kind] for kind in ("networks", "loss") if parts.get(kind, "none") != "none"),
-    ]
+    kinds = ("networks",) if config.get("imported") else ("networks", "loss")
+    tags = ["gan", "everymode", *(parts[kind] for kind in kinds if parts.get(kind, "none") != "none")]
     lines += ["tags:", *(f"- {quoted(tag, LONGEST_NAME)}" for tag in dict.fromkeys(tags))]
     return "\n".join([*lines, "---", ""])
 
@@ -83,9 +84,9 @@ def _drawn(generator: Generator, config: Mapping[str, Any]) -> str:
         what = f"Images of {shape[1]}x{shape[2]} pixels ({channels})" if len(shape) == 3 else "Samples"
     if generator.labels.needs_examples:
         given = _TAKES.get(_parts(config).get("labels", ""), "pictures or label maps")
-        return f"{what}, generated from {given} by a GAN that was trained with everymode." + _classes(config)
+        return f"{what}, generated from {given} by a GAN {maker(config)}." + _classes(config)
     sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
-    text = f"{what}, generated from random latent codes by a GAN that was trained with everymode"
+    text = f"{what}, generated from random latent codes by a GAN {maker(config)}"
     if not sizes[0]:
         return f"{text}. It has no labels."
     kind = "classes" if generator.labels.names_classes else "labels that were found in training (not classes)"

@@ -14,7 +14,7 @@ _DATA = (
     *("name", "fingerprint", "num_images", "image_shape", "classes", "label_blocks", "block_names"),
     *("skipped",),
 )
-_FIELDS = ("everymode", "format", "step", "versions", "license", "scores")
+_FIELDS = ("everymode", "format", "step", "versions", "license", "scores", "imported")
 _PATHS = {"data", "held_out", "metric_extractor", "partitioner", "maps", "instances"}
 """Hyper-parameters that may be paths or names of the user's data; drawing samples needs none of them."""
 _MEASURED = ("metric", "value", "better", "real", "fake", "settings")
@@ -25,8 +25,9 @@ def shared_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a shared config.json holds of a run's config.json.
 
     These are the recipe (without hyper-parameters that may be paths), the facts of the data with the names of its
-    labels, the step, the versions of Python and torch, the license and the scores. Everything else stays behind: the
-    data's path, the recipe's file, the commands, the device. Class names are shared as they are.
+    labels, the step, the versions of Python and torch, the license, the scores, and the origin of imported weights.
+    Everything else stays behind: the data's path, the recipe's file, the commands, the device. Class names are shared
+    as they are.
     """
     shared = {name: config[name] for name in _FIELDS if name in config}
     record = config.get("recipe")

@@ -42,6 +42,7 @@ _CONFIG: dict[str, Any] = {
     "sha256": dict,
     "folder_format": int,
     "init_from": (str, None),
+    "imported": {"release": str, "source": str, "sha256": str},
     "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""

@@ -12,7 +12,7 @@ from PIL import Image
 from saved_runs import saved_run
 
 from everymode.cli import main
-from everymode.commands import inverting
+from everymode.commands import perceptual_flags
 
 Said = Callable[..., tuple[int, str]]
 
@@ -34,7 +34,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def without_perceptual(monkeypatch: pytest.MonkeyPatch) -> None:
     """The perceptual distance has tests of its own, and takes seconds to load."""
-    monkeypatch.setattr(inverting, "_perceptual", lambda first, second: {})
+    monkeypatch.setattr(perceptual_flags, "perceptual_or_none", lambda backbone, linear: None)
 
 
 @pytest.fixture

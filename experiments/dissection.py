@@ -76,6 +76,7 @@ class Dissections:
 
 def dissect_case(case: Case, seed: int, folder: Path, judge: Dissections) -> Outcome:
     """Train a case unless it is trained, and dissect its generator and one with initial weights."""
+    folder.mkdir(parents=True, exist_ok=True)
     outcome, run = trained(case, seed, folder.parents[1] / "generators")
     if not outcome.scores:  # it diverged
         return outcome

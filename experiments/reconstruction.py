@@ -104,6 +104,7 @@ class Inversions:
 
 def invert_over_training(case: Case, seed: int, folder: Path, judge: Inversions) -> Outcome:
     """Train a case unless it is trained, and invert held-out images with its generator at each stage."""
+    folder.mkdir(parents=True, exist_ok=True)
     outcome, run = trained(case, seed, folder.parents[2] / "generators")
     if not outcome.scores:  # it diverged
         return outcome
@@ -136,6 +137,7 @@ def invert_over_training(case: Case, seed: int, folder: Path, judge: Inversions)
 
 def invert_own(case: Case, seed: int, folder: Path, judge: Inversions) -> Outcome:
     """Train a case unless it is trained, and invert its generator's own samples from several starts."""
+    folder.mkdir(parents=True, exist_ok=True)
     outcome, run = trained(case, seed, folder.parents[2] / "generators")
     if not outcome.scores:
         return outcome

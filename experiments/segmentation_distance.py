@@ -108,6 +108,7 @@ class Areas:
 
 def score_case(case: Case, seed: int, folder: Path, judge: Areas) -> Outcome:
     """Train a case unless it is trained, and score its generator; the last case also scores the other rows."""
+    folder.mkdir(parents=True, exist_ok=True)
     outcome, run = trained(case, seed, folder.parents[1] / "generators")
     if not outcome.scores:  # it diverged
         return outcome

@@ -49,7 +49,7 @@ from experiments.harness.trained_generators import (
 
 UNTRAINED = "untrained"
 PAPER = {
-    # "a layer of 1024 units", 20 conditions, Places
+    # "a layer of 1024 units", 20 conditions, Places365
     SELF_CONDITIONED: ["663"],
     CONDITIONAL: ["562"],
 }

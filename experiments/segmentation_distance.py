@@ -62,7 +62,7 @@ PAPER = {
     SELF_CONDITIONED: ["9.56", "87.67", "40.30", "82.46", "68.55"],
     CONDITIONAL: ["8.12", "58.17", "35.14", "115.1", "92.43"],
 }
-PAPER_TITLES = "paper Places: FID | FSD | paper ImageNet: FID | FSD | paper both: FSD"
+PAPER_TITLES = "paper Places365: FID | FSD | paper ImageNet: FID | FSD | paper both: FSD"
 COLUMNS = ("fsd", "fd", "largest change", "minutes")
 EXAMPLES = 12
 

@@ -59,6 +59,8 @@ def invert(
     if encoder is not None and encoder.suffix != ".safetensors":
         raise ValueError(f"--encoder names a .safetensors file, not {encoder}")
     folder = _folder(source) if out is None else out.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"the report is a folder, and {folder} is a file: choose another --out")
     _require_free(folder, data)
     generator = loaded(source, recipe, device, kinds=("labels",), command="invert")
     own_recipe = recipe_of_generator(generator, recipe)

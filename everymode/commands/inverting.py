@@ -56,15 +56,24 @@ def encoder_of(
         seed: seed of the fit.
 
     Raises:
-        ValueError: if the requested encoder belongs to another generator, or the generator has no access to its layers.
+        ValueError: if the requested encoder is damaged or belongs to another generator, or the generator has no access
+            to its layers.
     """
     from everymode.extractors.hashing import tensors_hash
     from everymode.inversion import fit_encoder, load_encoder, save_encoder
 
     path = default_encoder(source) if requested is None else requested.expanduser()
     weights = tensors_hash(generator.network.state_dict())
+    encoder: Encoder | None = None
+    of = ""
     if path.is_file():
-        encoder, of = load_encoder(path)
+        try:
+            encoder, of = load_encoder(path)
+        except (ValueError, FileNotFoundError) as error:
+            if requested is not None:
+                raise
+            say(f"{error}; it is fitted again")
+    if encoder is not None:
         fits = of == weights
         if not fits and requested is not None:
             raise ValueError(

@@ -12,7 +12,7 @@ Parts:
 
 Scores: PSNR in dB (8 bits), the mean absolute difference L1 (values in [-1, 1]), and pd-lite0-128, a perceptual
 distance of EfficientNet-Lite0 features, or LPIPS, if --lpips-backbone and --lpips-linear name its weights. The paper's
-LPIPS is 0.433 (self-conditioned) and 0.528 (unconditional) over 50,000 training images of Places365; a pd-lite0-128 is not
+LPIPS is 0.433 (self-conditioned) and 0.528 (unconditional) over 50,000 images of Places365; a pd-lite0-128 is not
 comparable with it. histograms.png shows the distances of the last stage (Figure 3), stages.png images at all stages
 beside their originals (Figure 5). Generators are those of experiments.segmentation_distance and experiments.dissection,
 in the folder `generators` beside this set's.

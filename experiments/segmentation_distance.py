@@ -162,13 +162,14 @@ def draw_examples(all_cases: Sequence[Case], outcomes: Sequence[Outcome], test: 
     """Save a picture of real images and of images of each case's first run."""
     size = all_cases[0].recipe.size
     real = open_images(test, resolution=size, progress=False)
-    shown, names = [torch.from_numpy(np.array(real.images[np.arange(EXAMPLES)]))], [REAL]
+    count = min(EXAMPLES, len(real))
+    shown, names = [torch.from_numpy(np.array(real.images[np.arange(count)]))], [REAL]
     for case in all_cases:
         outcome = next(each for each in outcomes if each.case == case.name)
         if outcome.scores:
-            shown.append(drawn(generator_at(case, Path(outcome.folder), case.recipe.steps), EXAMPLES))
+            shown.append(drawn(generator_at(case, Path(outcome.folder), case.recipe.steps), count))
             names.append(case.name)
-    return save_grid(torch.cat(shown), path, columns=EXAMPLES, row_names=names)
+    return save_grid(torch.cat(shown), path, columns=count, row_names=names)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -289,6 +289,8 @@ def run_training(options: argparse.Namespace, judge: Inversions) -> None:
     columns = [f"{name}{AT}{step}" for name in names for step in _steps(all_cases[0], judge)]
     facts = [
         *_facts(options, all_cases[0], judge),
+        f"Stages of training: {', '.join(map(str, judge.stages))} of {STAGES}; held-out images: {judge.images} of "
+        f"{judge.test}",
         f"Pictures: {', '.join(path.name for path in pictures)} (Figures 3 and 5, and scores over training)",
     ]
     report("Reconstruction over training", facts, table(outcomes, columns, PAPER, PAPER_TITLES), out)
@@ -337,12 +339,11 @@ def _outcomes(
 def _facts(options: argparse.Namespace, case: Case, judge: Inversions) -> list[str]:
     recipe = case.recipe
     return [
-        f"{case.data}, {recipe.resolution} pixels, {recipe.steps:,} steps of {recipe.batch_size} images (stages: "
-        f"{', '.join(map(str, judge.stages))} of {STAGES}), {options.seeds} seeds, mean ± standard deviation"
+        f"{case.data}, {recipe.resolution} pixels, {recipe.steps:,} steps of {recipe.batch_size} images, "
+        f"{options.seeds} seeds, mean ± standard deviation"
         f"{changed_numbers(options.numbers)}",
         f"Encoder of layer {', '.join(map(str, judge.encoder_layers))}, {judge.encoder_steps} steps of 32 samples; "
         f"then {judge.steps} Adam steps at {judge.rate:g}",
-        f"Held-out images: {judge.images} of {judge.test}",
     ]
 
 

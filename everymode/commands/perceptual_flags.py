@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Backbone = Annotated[
     Path | None,
     Parameter(
-        help="Weights of torchvision's AlexNet or VGG-16 (safetensors or a state dict), for LPIPS in place of "
+        help="Weights of torchvision's AlexNet or VGG-16 (safetensors or a state dict), for LPIPS instead of "
         "pd-lite0-128; with --lpips-linear.",
         metavar="FILE",
     ),
@@ -29,6 +29,14 @@ Linear = Annotated[
 ]
 
 
+def require_both(backbone: Path | None, linear: Path | None) -> None:
+    """Raise ValueError if only one of the two flags is set."""
+    if (backbone is None) != (linear is None):
+        raise ValueError(
+            "LPIPS needs its backbone and its linear weights: set --lpips-backbone and --lpips-linear"
+        )
+
+
 def perceptual_or_none(backbone: Path | None, linear: Path | None) -> PerceptualNetwork | None:
     """Return the perceptual distance of the flags; None, with a message, without any weights.
 
@@ -38,10 +46,7 @@ def perceptual_or_none(backbone: Path | None, linear: Path | None) -> Perceptual
     """
     from everymode.extractors.perceptual_distances import perceptual_network
 
-    if (backbone is None) != (linear is None):
-        raise ValueError(
-            "LPIPS needs its backbone and its linear weights: set --lpips-backbone and --lpips-linear"
-        )
+    require_both(backbone, linear)
     try:
         return perceptual_network(backbone, linear)
     except ModuleNotFoundError as error:

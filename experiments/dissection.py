@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from everymode.dissection import changed_units, dissect, strip, strongest_images
@@ -29,7 +30,7 @@ from everymode.draws import Draws
 from everymode.evaluation.labeled_segmenters import palette_of_shapes
 from everymode.evaluation.segmenter_judges import SegmenterJudge
 from everymode.inversion.drawing import DrawCodes
-from everymode.pictures import new_figure, save_figure
+from everymode.pictures import new_figure, save_figure, save_grid
 from everymode.sampling.generator import Generator
 from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
@@ -222,14 +223,14 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> Path:
 
 
 def draw_conditions(
-    all_cases: Sequence[Case], outcomes: Sequence[Outcome], judge: Dissections, folder: Path
-) -> list[str]:
-    """Save pictures of a unit that changes, and of one that doesn't, under two conditions (Figure 9).
+    all_cases: Sequence[Case], outcomes: Sequence[Outcome], judge: Dissections, path: Path
+) -> Path | None:
+    """Save the strongest images of a unit that changes, and of one that doesn't, under two conditions (Figure 9).
 
     Returns:
-        A sentence per picture.
+        The path; None if there is no such unit.
     """
-    told, segmenter = [], palette_judge()
+    rows, names, segmenter = [], [], palette_judge()
     for case in all_cases:
         outcome = next(each for each in outcomes if each.case == case.name)
         if case.name not in PAPER or not outcome.scores:
@@ -237,30 +238,29 @@ def draw_conditions(
         generator = generator_at(case, Path(outcome.folder), case.recipe.steps)
         labels = conditions_of(generator, judge)
         results = [dissected(generator, judge, label) for label in labels]
-        for kind, found in (("changes", unit_of(results, True)), ("same", unit_of(results, False))):
+        for changing in (True, False):
+            found = unit_of(results, changing)
             if found is None:
                 continue
             layer, unit, pair = found
-            name = f"{case.name} {kind}".replace(" ", "-")
-            shown = []
             for number in pair:
                 part = results[number].layers[layer]
-                color = segmenter.labels[int(part.best_label[unit])]
-                shown.append(f"{color} (IoU {float(part.best_iou[unit]):.2f}) with label {labels[number]}")
-                strongest = strongest_images(
-                    generator.network,
-                    results[number],
-                    count=SHOWN,
-                    draw=drawing(generator, labels[number]),
+                color, iou = segmenter.labels[int(part.best_label[unit])], float(part.best_iou[unit])
+                rows.append(unit_strip(generator, results[number], labels[number], layer, unit))
+                names.append(
+                    f"{case.name}, {part.name}, unit {unit}, label {labels[number]}: {color}, {iou:.2f}"
                 )
-                of_layer = strongest.layers[layer]
-                images = torch.stack([strongest.images[row] for row in of_layer.rows[unit].tolist()])
-                on = of_layer.on(unit, (images.shape[2], images.shape[3]))
-                strip(images, on).save(folder / f"{name}-label-{labels[number]}.png")
-            told.append(
-                f"{name}-label-*.png: unit {unit} of {results[0].layers[layer].name}: {', '.join(shown)}"
-            )
-    return told
+    return save_grid(torch.stack(rows), path, columns=1, row_names=names) if rows else None
+
+
+def unit_strip(generator: Generator, result: Dissection, label: int, layer: int, unit: int) -> torch.Tensor:
+    """Return the strongest images of a unit side by side, darkened where it is off: uint8 [3, H, W]."""
+    draw = drawing(generator, label)
+    strongest = strongest_images(generator.network, result, count=SHOWN, draw=draw)
+    of_layer = strongest.layers[layer]
+    images = torch.stack([strongest.images[row] for row in of_layer.rows[unit].tolist()])
+    picture = strip(images, of_layer.on(unit, (images.shape[2], images.shape[3])))
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
 def unit_of(results: Sequence[Dissection], changing: bool) -> tuple[int, int, tuple[int, int]] | None:
@@ -302,7 +302,7 @@ def run_set(options: argparse.Namespace, judge: Dissections) -> None:
     )
     rows = untrained_rows(outcomes, all_cases[-1].name) + outcomes
     curve = plot(rows, options.out / "curves.png")
-    pictures = draw_conditions(all_cases, outcomes, judge, options.out)
+    picture = draw_conditions(all_cases, outcomes, judge, options.out / "conditions.png")
     recipe, segmenter = all_cases[0].recipe, palette_judge()
     facts = [
         f"{all_cases[0].data}, {recipe.resolution} pixels, {recipe.steps:,} steps of {recipe.batch_size} images, "
@@ -313,7 +313,8 @@ def run_set(options: argparse.Namespace, judge: Dissections) -> None:
         f"{max(1, judge.num // 4)} images each; the paper: 20 conditions, its rule is not stated",
         f"untrained: initial weights of the case {all_cases[-1].name}",
         f"{curve.name}: shares of units at all tails (Figure 8, whose tail is not stated)",
-        *pictures,
+        "conditions.png: a unit that changes and one that doesn't under two conditions, with its color and IoU (Figure "
+        f"9){': none' if picture is None else ''}",
     ]
     columns = [*layers_of(outcomes), "share", "changed", "units", "changed share"]
     text = "\n\n".join((table(rows, columns, PAPER, PAPER_TITLES), tail_table(rows)))

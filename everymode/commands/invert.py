@@ -106,6 +106,8 @@ def _write(result: Reconstructions, facts: dict[str, Any], folder: Path) -> None
         "cluster": "label of the generator, which the encoder predicts",
         "predicted-class": "label of the generator, which the encoder predicts",
     }
+    used = {"order", *result.distances, *result.groups}
+    conventions = {name: text for name, text in conventions.items() if name in used}
     report = {**facts, "conventions": conventions, **result.report()}
     write_text_atomic(folder / REPORT, json.dumps(report, indent=1) + "\n")
     for name, statistics in report["distances"].items():

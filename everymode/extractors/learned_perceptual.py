@@ -91,6 +91,7 @@ class Lpips:
             "weights_hash": self.weights_hash,
             "input_size": "as given",
             "resize": "none",
+            "smallest_side": self.smallest,
             "layers": list(self.backbone.layers),
             "weights": "learned",
         }

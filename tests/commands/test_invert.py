@@ -69,6 +69,7 @@ def test_the_report_of_a_run_and_the_encoder_that_is_fitted_once(
     report = json.loads((folder / "inversion.json").read_text())
     assert {each["class"] for each in report["images"]} == {"red", "blue"}
     assert {each["predicted-class"] for each in report["images"]} <= {"circle", "square", "triangle"}
+    assert report["conventions"].keys() == {"L1", "order", "class", "predicted-class"}
     values = [each["L1"] for each in report["images"]]
     assert values == sorted(values, reverse=True) and len(values) == 3
     before = encoder.read_bytes()

@@ -91,8 +91,8 @@ def _write(result: Reconstructions, facts: dict[str, Any], folder: Path) -> None
     from everymode.storage.atomic import write_text_atomic
 
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / REPORT).is_file():  # an earlier report may have more pages
-        for old in folder.glob("worst-*.png"):
+    if (folder / REPORT).is_file():  # an earlier report may have more pages, and groups of another kind
+        for old in (*folder.glob("worst-*.png"), *folder.glob("histograms*.png")):
             old.unlink()
     pages = result.pages(folder, save_result)
     plots = result.histograms(folder)

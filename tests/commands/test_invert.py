@@ -81,8 +81,10 @@ def test_the_report_of_a_run_and_the_encoder_that_is_fitted_once(
     code, text = said(*words, "--encoder", encoder)
     assert code == 2 and "don't belong together" in text
     encoder.with_suffix(".json").unlink()
+    (folder / "histograms-by-cluster.png").write_bytes(b"of an earlier report")
     code, text = said(*words, "--num", 2, "--encoder-steps", 1)
     assert code == 0 and "it is fitted again" in text and "fitted now" in text
+    assert not (folder / "histograms-by-cluster.png").exists()
     other = saved_run(photos.parent / "other", width=6)
     code, text = said("invert", other, "--data", photos, "--encoder", encoder)
     assert code == 2 and "is the encoder of another generator" in text

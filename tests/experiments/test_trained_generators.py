@@ -107,12 +107,14 @@ def test_joint_classes_are_combinations() -> None:
 def test_an_untrained_generator_has_other_weights_and_statistics_of_its_own(run: Path) -> None:
     case = small(CONDITIONAL, 18)
     generator = generator_at(case, run / CONDITIONAL, case.recipe.steps)
+    generator.network.get_parameter("convolutions.0.bias").data.fill_(100.0)
     first, again, other = (untrained(generator, seed).network.state_dict() for seed in (0, 0, 1))
     kept = generator.network.state_dict()
     assert first.keys() == kept.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
     for name in ("convolutions.0.weight", "norms.0.running_var"):
         assert not torch.equal(first[name], kept[name]) and not torch.equal(first[name], other[name])
+    assert first["convolutions.0.bias"].abs().max() < 100, "biases are initial ones too"
     assert not generator.network.training
 
 

@@ -173,7 +173,12 @@ class Job:
         trained = self.generator.config.get("data", {}).get("source")
         candidates = []
         if self.data is not None:
-            candidates.append(SegmentedData(self.data, lambda: open_images(str(self.data), resolution=size)))
+            candidates.append(
+                SegmentedData(
+                    self.data,
+                    lambda: open_images(str(self.data), resolution=size, channels=int(shape[1])),
+                )
+            )
         elif trained:
             candidates.append(SegmentedData(str(trained), self._training))
         device = self.generator.device
@@ -269,9 +274,13 @@ def check_out(out: Path) -> None:
     """Check that a folder can be written or replaced.
 
     Raises:
-        ValueError: if it is a file, or holds anything but an earlier dissection.
+        ValueError: if it is a file or the current folder, or holds anything but an earlier dissection.
     """
     out = out.expanduser()
+    if out.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise ValueError(
+            f"--out {out} is the current folder or holds it, and can't be replaced: name another one"
+        )
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out is a folder, and {out} is a file: choose another one")
     if out.is_dir() and any(out.iterdir()) and not ((out / PAGE).is_file() and (out / RECORD).is_file()):

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from everymode.commands.layout import LayoutFlag
 from everymode.commands.numbers import whole_number
+from everymode.commands.perceptual_flags import Backbone, Linear, require_both
 from everymode.commands.sample_flags import Reject
 from everymode.commands.value_range import ValueRange
 
@@ -126,12 +127,16 @@ class ProtocolFlags:
         ),
     ] = None
 
+    lpips_backbone: Backbone = None
+    lpips_linear: Linear = None
+
     def check(self) -> None:
-        """Check that no two flags exclude each other.
+        """Check that no two flags exclude each other, and that none lacks another one.
 
         Raises:
-            ValueError: if two do.
+            ValueError: if two do, or one does.
         """
+        require_both(self.lpips_backbone, self.lpips_linear)
         if self.batch_statistics and self.standing_statistics:
             raise ValueError(
                 "--batch-statistics and --standing-statistics exclude each other: set one of the two"
@@ -171,7 +176,10 @@ class ProtocolFlags:
             "layout",
             "segmenter",
         )
-        return Protocol(sampling=sampling, **{name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        if self.lpips_backbone is not None and self.lpips_linear is not None:
+            values["lpips"] = (self.lpips_backbone, self.lpips_linear)
+        return Protocol(sampling=sampling, **values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from everymode.data.dataset import Dataset
     from everymode.evaluation.reconstructions import Reconstructions
+    from everymode.extractors.perceptual_distances import PerceptualNetwork
     from everymode.inversion import Encoder
     from everymode.sampling.generator import Generator
 
@@ -55,15 +56,24 @@ def encoder_of(
         seed: seed of the fit.
 
     Raises:
-        ValueError: if the requested encoder belongs to another generator, or the generator has no access to its layers.
+        ValueError: if the requested encoder is damaged or belongs to another generator, or the generator has no access
+            to its layers.
     """
     from everymode.extractors.hashing import tensors_hash
     from everymode.inversion import fit_encoder, load_encoder, save_encoder
 
     path = default_encoder(source) if requested is None else requested.expanduser()
     weights = tensors_hash(generator.network.state_dict())
+    encoder: Encoder | None = None
+    of = ""
     if path.is_file():
-        encoder, of = load_encoder(path)
+        try:
+            encoder, of = load_encoder(path)
+        except (ValueError, FileNotFoundError) as error:
+            if requested is not None:
+                raise
+            say(f"{error}; it is fitted again")
+    if encoder is not None:
         fits = of == weights
         if not fits and requested is not None:
             raise ValueError(
@@ -90,7 +100,12 @@ def encoder_of(
 
 
 def inverted(
-    generator: Generator, encoder: Encoder, data: Dataset, rows: np.ndarray, settings: Settings
+    generator: Generator,
+    encoder: Encoder,
+    data: Dataset,
+    rows: np.ndarray,
+    settings: Settings,
+    network: PerceptualNetwork | None,
 ) -> Reconstructions:
     """Invert images of a dataset.
 
@@ -100,6 +115,7 @@ def inverted(
         data: the dataset.
         rows: rows of the images.
         settings: the settings.
+        network: network of the perceptual distance; None omits it.
     """
     import torch
 
@@ -132,7 +148,9 @@ def inverted(
                 labels.append(result.label.cpu())
             meter.advance(len(x))
     first, second = torch.cat(originals), torch.cat(images)
-    distances = _perceptual(first, second) | {L1: torch.cat(absolute).double().numpy()}
+    distances = {L1: torch.cat(absolute).double().numpy()}
+    if network is not None:
+        distances = {network.distance_name: network.distances(first, second).double().numpy(), **distances}
     groups: dict[str, list[str]] = {}
     if data.classes:
         groups["class"] = _names(torch.from_numpy(data.labels[rows]), _blocks(data))
@@ -140,18 +158,6 @@ def inverted(
         kind = "predicted-class" if generator.labels.names_classes else "cluster"
         groups[kind] = _names(torch.cat(labels), _blocks_of(generator))
     return Reconstructions(first, second, rows.tolist(), distances, groups)
-
-
-def _perceptual(first: Tensor, second: Tensor) -> dict[str, np.ndarray]:
-    """Return the perceptual distance by its name; empty, with a message, without the network's weights."""
-    from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
-
-    try:
-        stages = Lite0Stages()
-    except ModuleNotFoundError as error:
-        say(f"without the perceptual distance: {error}")
-        return {}
-    return {stages.distance_name: lite0_perceptual(first, second, stages=stages).double().numpy()}
 
 
 def _blocks(data: Dataset) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from everymode.commands import sample_flags as flags_of_sample
 from everymode.commands.ending import say
 from everymode.commands.generative_prior import GenerativePrior
+from everymode.commands.perceptual_flags import perceptual_or_none
 from everymode.commands.picture_inputs import save_result
 from everymode.commands.restore_flags import RestoreFlags
 from everymode.commands.restore_inputs import SCORES, Photo, photo_files, read_photo, strip_path
@@ -34,7 +35,7 @@ from everymode.commands.waiting import Meter
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from everymode.extractors.lite0_stages import Lite0Stages
+    from everymode.extractors.perceptual_distances import PerceptualNetwork
 
 NO_RUN = "none"
 """RUN of a method without a generator."""
@@ -167,7 +168,7 @@ class _Card:
     def __init__(self, source: Path, flags: RestoreFlags, restorer: Restorer, out: Path) -> None:
         self.entries: list[dict[str, Any]] = []
         self._flags, self._out = flags, out
-        self._stages = _perceptual()
+        self._stages = perceptual_or_none(flags.lpips_backbone, flags.lpips_linear)
         self._head = _head(source, flags, restorer, self._stages)
 
     def add(
@@ -232,18 +233,8 @@ class _Card:
         write_text_atomic(self._out / SCORES, json.dumps(content, indent=1) + "\n")
 
 
-def _perceptual() -> Lite0Stages | None:
-    from everymode.extractors.lite0_stages import Lite0Stages
-
-    try:
-        return Lite0Stages()
-    except ModuleNotFoundError as error:
-        say(f"without the perceptual distance: {error}")
-        return None
-
-
 def _head(
-    source: Path, flags: RestoreFlags, restorer: Restorer, stages: Lite0Stages | None
+    source: Path, flags: RestoreFlags, restorer: Restorer, stages: PerceptualNetwork | None
 ) -> dict[str, Any]:
     from dataclasses import asdict
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from everymode.commands.numbers import whole_number
+from everymode.commands.perceptual_flags import Backbone, Linear
 from everymode.resolution import height_and_width, parse_resolution
 
 Task = Literal["colorize", "upscale", "inpaint", "reconstruct"]
@@ -138,6 +139,8 @@ class RestoreFlags:
     ssim_range2: Annotated[
         bool, Parameter(help="Add SSIM with data range 2, as published tables seem to have.", negative="")
     ] = False
+    lpips_backbone: Backbone = None
+    lpips_linear: Linear = None
     seed: Annotated[int, Parameter(help="Seed of all draws.", converter=whole_number)] = 0
 
     def check(self) -> None:

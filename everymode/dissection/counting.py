@@ -32,7 +32,7 @@ def unit_iou(
         maps: integers [N, H, W], or [N, C, H, W] with up to C labels per pixel; 0 .. num_labels - 1, or 255 (void,
             unless there are more than 255 labels). Pixels that are void in all channels count neither as on nor as
             off.
-        levels: [U].
+        levels: [U]; a unit whose level is NaN is nowhere on.
         num_labels: number of labels L.
         none: index that is no label; its IoU is 0. Default: 0 for maps with several channels, as in the released
             code, otherwise none.
@@ -55,7 +55,7 @@ class PixelCounts:
     """Numbers of pixels in which units are on, labels are shown, and both, for T levels per unit.
 
     Args:
-        levels: [T, U].
+        levels: [T, U]; a unit is nowhere on at a level of NaN.
         num_labels: number of labels L.
         none: as in `unit_iou`.
 
@@ -72,7 +72,9 @@ class PixelCounts:
                 f"num_labels is {num_labels} and none {none}; pass at least 1 label, and one of them or None"
             )
         self.none, self.num_labels = none, num_labels
-        self._ascending, self._order = levels.double().sort(0)
+        # A comparison with NaN would let the search count the unit as on; above infinity it is nowhere on.
+        known = levels.double().masked_fill(levels.isnan(), torch.inf)
+        self._ascending, self._order = known.sort(0)
         tails, units = levels.shape
         self._units, self._bins = units, tails + 1
         self._on = torch.zeros(units, self._bins, dtype=torch.int64)

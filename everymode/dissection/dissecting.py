@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -283,7 +284,10 @@ def _checked_label(generator: Any, label: int | Sequence[int] | None) -> int | t
     if label is None:
         return None
     classes = getattr(generator, "num_classes", None)
-    labels = (label,) if isinstance(label, int) else tuple(label)
+    try:
+        labels: tuple[int, ...] = (operator.index(label),)  # pyright: ignore[reportArgumentType]  of NumPy and torch too
+    except TypeError:
+        labels = tuple(operator.index(one) for one in label)  # pyright: ignore[reportGeneralTypeIssues]
     sizes = (classes,) if isinstance(classes, int) else classes or ()
     if len(labels) != len(sizes) or not all(0 <= one < size for one, size in zip(labels, sizes, strict=True)):
         raise ValueError(

@@ -23,7 +23,7 @@ from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import Measured
 from everymode.evaluation.statistics import Images
 from everymode.evaluation.streams import generator_facts
-from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
+from everymode.extractors.perceptual_distances import perceptual_network
 from everymode.extractors.pixels import quantized
 from everymode.metrics.niqe_scoring import niqe_score, official_niqe_model
 from everymode.metrics.niqe_statistics import SMALLEST
@@ -86,6 +86,7 @@ def enlargement_scores(
     scale: int,
     *,
     perceptual: bool = True,
+    lpips: tuple[str | Path, str | Path] | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[dict[str, Measured], list[str]]:
     """Compute the scores of enlarged pictures.
@@ -94,6 +95,7 @@ def enlargement_scores(
         pictures: sharp and enlarged pictures.
         scale: factor of the enlargement; as many pixels are cropped from each side for PSNR and SSIM.
         perceptual: whether to compute pd-lite0-128, if the extra `eval` is installed.
+        lpips: files of LPIPS's backbone and linear weights, to compute it instead of pd-lite0-128.
         device: device of its network.
 
     Returns:
@@ -102,7 +104,7 @@ def enlargement_scores(
     Raises:
         ValueError: if there are no pictures, or they have different sizes.
     """
-    kinds, warnings = _kinds(scale, perceptual=perceptual, device=device)
+    kinds, warnings = _kinds(scale, perceptual=perceptual, lpips=lpips, device=device)
     parts: dict[str, dict[str, dict[str, Any]]] = {kind.name: {} for kind in kinds}
     too_small: dict[str, int] = {}
     count = 0
@@ -122,7 +124,7 @@ def enlargement_scores(
         raise ValueError("there are no pictures to score: name a folder with at least one picture")
     warnings += [
         f"{number} of {count} pictures have no {name}: they are too small for it (NIQE needs {SMALLEST} pixels a "
-        "side), flat, or equal to the originals; the mean is over the others"
+        "side, LPIPS 16 or 31), flat, or equal to the originals; the mean is over the others"
         for name, number in too_small.items()
     ]
     measured = {kind.name: _mean(kind, parts[kind.name], count) for kind in kinds}
@@ -140,12 +142,12 @@ def enlargement_card(
 
     Args:
         sides: the generator, and the name of the sharp pictures.
-        protocol: `num` (number of pictures; default: all) and `fast` (no perceptual distance).
+        protocol: `num` (number of pictures; default: all), `fast` (no perceptual distance) and `lpips`.
         device: device of the perceptual distance; the generator is on its own device.
         verbose: whether to show a progress bar on a terminal.
 
     Returns:
-        The score card: psnr-y, ssim-y, niqe-live and, if the extra `eval` is installed, pd-lite0-128.
+        The score card: psnr-y, ssim-y, niqe-live and, if the extra `eval` is installed, pd-lite0-128, or LPIPS.
     Raises:
         ValueError: if the test data are no names of pictures, or there are fewer than `num`.
     """
@@ -183,12 +185,22 @@ def enlargement_card(
                 bicubic_enlarged(little, scale),
             )
 
-    metrics, warnings = enlargement_scores(pictures(), scale, perceptual=not protocol.fast, device=device)
+    if protocol.fast and protocol.lpips is not None:
+        raise ValueError("the fast evaluation has no perceptual distance: omit --fast or the files of LPIPS")
+    metrics, warnings = enlargement_scores(
+        pictures(), scale, perceptual=not protocol.fast, lpips=protocol.lpips, device=device
+    )
     facts = {"kind": "data", "fingerprint": digest.hexdigest(), "images": len(sharp)}
     return _card(sides, metrics, [*sides.warnings, *warnings], facts, overlap, device)
 
 
-def _kinds(scale: int, *, perceptual: bool, device: torch.device | str) -> tuple[list[_Kind], list[str]]:
+def _kinds(
+    scale: int,
+    *,
+    perceptual: bool,
+    lpips: tuple[str | Path, str | Path] | None,
+    device: torch.device | str,
+) -> tuple[list[_Kind], list[str]]:
     """Return the scores that can be computed, and warnings on others."""
     luma = {"crop": scale, "colors": "luma (ITU-R 601), 8 bit", "scale": scale}
     model = official_niqe_model()
@@ -207,22 +219,26 @@ def _kinds(scale: int, *, perceptual: bool, device: torch.device | str) -> tuple
     if not perceptual:
         return kinds, warnings
     try:
-        stages = Lite0Stages()
+        network = perceptual_network(*(lpips or (None, None)))
     except ModuleNotFoundError as error:
         return kinds, [*warnings, f"pd-lite0-128 is omitted: {error}"]
-    facts = stages.facts()
+    facts = network.facts()
+    size = facts["input_size"]
     settings = {
         "judge": facts["name"],
         "judge_hash": facts["weights_hash"],
-        "input_size": "x".join(map(str, facts["input_size"])),
+        "input_size": size if isinstance(size, str) else "x".join(map(str, size)),
         "resize": facts["resize"],
         "scale": scale,
     }
 
-    def distance(x: Tensor, y: Tensor) -> float:
-        return float(lite0_perceptual(x[None], y[None], stages=stages, device=device)[0])
+    def distance(x: Tensor, y: Tensor) -> float | None:
+        if min(x.shape[1:]) < network.smallest:
+            return None
+        return float(network.distances(x[None], y[None], device=device)[0])
 
-    return [*kinds, _Kind("pd", stages.distance_name, "lower", settings, distance)], warnings
+    metric = "pd" if lpips is None else "lpips"
+    return [*kinds, _Kind(metric, network.distance_name, "lower", settings, distance)], warnings
 
 
 def _mean(kind: _Kind, parts: dict[str, dict[str, Any]], count: int) -> Measured:

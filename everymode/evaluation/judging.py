@@ -161,6 +161,11 @@ def _require_fitting(from_pictures: bool, fsd: bool, *, has_maps: bool, protocol
             "label maps belong to generators that draw images from label maps, which this is not: omit --maps and "
             "--instances"
         )
+    if protocol.lpips is not None:
+        raise ValueError(
+            "LPIPS compares pairs of images, which the evaluation of super-resolution has, and this one has not: omit "
+            "--lpips-backbone and --lpips-linear (everymode invert and restore take them too)"
+        )
     if protocol.segmenter is not None and not fsd:
         raise ValueError(
             "the images of this generator are not drawn from label maps, so a segmenter only serves fsd: add --metrics "

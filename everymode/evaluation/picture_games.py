@@ -22,8 +22,8 @@ from everymode.sampling.generator import Generator
 __all__ = ["picture_card"]
 
 UNUSED = {
-    "maps": ("num_real",),
-    "attributes": ("metrics", "segmenter"),
+    "maps": ("num_real", "lpips"),
+    "attributes": ("metrics", "segmenter", "lpips"),
     "pictures": ("metrics", "segmenter", "extractor", "layer", "num_real"),
 }
 """Fields of a protocol that have no meaning for a kind of condition."""
@@ -92,7 +92,7 @@ def _require_meaning(sides: PictureSides, protocol: Protocol) -> None:
         )
     for name in UNUSED[kind]:
         if getattr(protocol, name) is not None:
-            flag = f"--{name.replace('_', '-')}"
+            flag = "--lpips-backbone" if name == "lpips" else f"--{name.replace('_', '-')}"
             raise ValueError(f"{flag} has no effect on this generator, since {SCORES[kind]}: omit it")
     if protocol.resolution is not None:
         raise ValueError(

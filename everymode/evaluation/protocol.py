@@ -43,6 +43,8 @@ class Protocol:
             with which the run was trained.
         segmenter: segmenter that scores images generated from label maps, as for `find_segmenter` (default: "fitted"),
             or that the metric fsd of other generators needs, as for `labeled_segmenter`.
+        lpips: files of the backbone and of the linear weights of LPIPS, which then replaces pd-lite0-128 in evaluations
+            of super-resolution.
     """
 
     metrics: str | Iterable[str] | None = None
@@ -58,6 +60,7 @@ class Protocol:
     value_range: str | None = None
     layout: Layout | None = None
     segmenter: str | Path | Segmenter | None = None
+    lpips: tuple[str | Path, str | Path] | None = None
 
     @property
     def most_images(self) -> int:

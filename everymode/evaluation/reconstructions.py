@@ -120,6 +120,9 @@ class Reconstructions:
             for group, where in groups.items():
                 shares = np.histogram(values[where], edges)[0] / len(where)
                 label = f"{group} ({len(where)}, mean {values[where].mean():.3f})".replace("$", r"\$")
+                label = (
+                    f" {label}" if label.startswith("_") else label
+                )  # matplotlib hides names that start with _
                 panel.stairs(shares, edges, label=label, linewidth=1)
             panel.set_xlabel(name)
             panel.set_ylabel("share of the images")

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
+from everymode.extractors.perceptual_distances import PerceptualNetwork
 from everymode.metrics.image_quality import psnr, ssim
 from everymode.pictures import to_uint8
 
@@ -21,7 +21,7 @@ RANGE_2 = "ssim-range2"
 
 
 def restoration_scores(
-    restored: Tensor, original: Tensor, *, stages: Lite0Stages | None = None, range2: bool = False
+    restored: Tensor, original: Tensor, *, stages: PerceptualNetwork | None = None, range2: bool = False
 ) -> dict[str, float | None]:
     """Compute the scores of one image; both are rounded to 8 bits first.
 
@@ -31,8 +31,8 @@ def restoration_scores(
         range2: whether SSIM with a data range of 2 is added, under the name "ssim-range2".
 
     Returns:
-        Name of the score -> value; None where it is undefined: the PSNR of equal images, and the SSIM of images below
-        11x11 pixels.
+        Name of the score -> value; None where it is undefined: the PSNR of equal images, the SSIM of images below 11x11
+        pixels, and LPIPS of images that are too small for its backbone.
     Raises:
         ValueError: if the shapes differ.
     """
@@ -53,11 +53,12 @@ def restoration_scores(
         # For values in [0, 1], a range of 2 only quadruples SSIM's constants, which raises it.
         scores[RANGE_2] = float(ssim(first, second, data_range=2.0)) if large else None
     if stages is not None:
-        scores[stages.distance_name] = float(lite0_perceptual(levels[0], levels[1], stages=stages))
+        defined = min(first.shape[2:]) >= stages.smallest
+        scores[stages.distance_name] = float(stages.distances(levels[0], levels[1])[0]) if defined else None
     return scores
 
 
-def conventions(stages: Lite0Stages | None, *, range2: bool = False) -> dict[str, Any]:
+def conventions(stages: PerceptualNetwork | None, *, range2: bool = False) -> dict[str, Any]:
     """Return how the scores are computed, as JSON values to store with them."""
     facts: dict[str, Any] = {
         "images": "8 bits, at the original's size",

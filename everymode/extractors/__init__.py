@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from everymode.extractors.extraction import extract
     from everymode.extractors.extractor import Activations, Extractor
     from everymode.extractors.finding import find_extractor
+    from everymode.extractors.learned_perceptual import Lpips, lpips
     from everymode.extractors.lite0_stages import Lite0Stages, lite0_perceptual
     from everymode.extractors.palettes import Palette, palette
+    from everymode.extractors.perceptual_distances import PerceptualNetwork, perceptual_network
     from everymode.extractors.pixels import quantized, with_channels
     from everymode.extractors.resizing import BICUBIC, TENSORFLOW_BILINEAR, ResizeRule, resize_images
     from everymode.extractors.segmenters import (
@@ -30,7 +32,9 @@ __all__ = [
     "Extractor",
     "FittedSegmenter",
     "Lite0Stages",
+    "Lpips",
     "Palette",
+    "PerceptualNetwork",
     "ResizeRule",
     "SegmenterFacts",
     "Vgg19",
@@ -38,7 +42,9 @@ __all__ = [
     "find_extractor",
     "fit_segmenter",
     "lite0_perceptual",
+    "lpips",
     "palette",
+    "perceptual_network",
     "quantized",
     "resize_images",
     "segmenter_facts",
@@ -53,8 +59,10 @@ _HOME = {
     "Classifier": "classifiers",
     "Extractor": "extractor",
     "Lite0Stages": "lite0_stages",
+    "Lpips": "learned_perceptual",
     "FittedSegmenter": "segmenters",
     "Palette": "palettes",
+    "PerceptualNetwork": "perceptual_distances",
     "ResizeRule": "resizing",
     "SegmenterFacts": "segmenters",
     "TENSORFLOW_BILINEAR": "resizing",
@@ -63,6 +71,8 @@ _HOME = {
     "find_extractor": "finding",
     "lite0_perceptual": "lite0_stages",
     "fit_segmenter": "segmenters",
+    "lpips": "learned_perceptual",
+    "perceptual_network": "perceptual_distances",
     "palette": "palettes",
     "quantized": "pixels",
     "resize_images": "resizing",

@@ -41,12 +41,15 @@ class Lite0Stages:
         stages: see above.
         channels: number of channels of each map.
         weights_hash: SHA-256 of the weights, 64 hexadecimal digits.
+        smallest: smallest side of an image in pixels; 1, as all are resized.
 
     Raises:
         ValueError: if the size is below 32, stages are not increasing numbers from 1 to 7, or the file has another
             hash.
         ModuleNotFoundError: if the package with the weights is missing.
     """
+
+    smallest = 1
 
     def __init__(
         self, size: int = 128, *, stages: Sequence[int] = (1, 2, 3, 4, 5), path: str | Path | None = None
@@ -103,6 +106,10 @@ class Lite0Stages:
             return self._maps_of_levels(images.float().add(1).mul(127.5))
 
     __call__ = maps
+
+    def distances(self, first: Tensor, second: Tensor, *, device: torch.device | str | None = None) -> Tensor:
+        """Return the perceptual distance of each pair of images, see `lite0_perceptual`."""
+        return lite0_perceptual(first, second, stages=self, device=device)
 
     def _maps_of_levels(self, levels: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of float32 images in 0 .. 255."""

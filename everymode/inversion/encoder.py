@@ -73,8 +73,7 @@ class ReadOut(nn.Module):
     """Two linear layers from the shallowest estimated layer and pooled features to the latent code and the class.
 
     The pooled features of all layer encoders are inputs too: the class, and in hierarchical generators most of z,
-        enters the
-    generator after its first layer.
+    enters the generator after its first layer.
 
     Args:
         inputs: length of the flattened layer and the pooled features together.
@@ -123,6 +122,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.layers, self.classes, self.latent_dim = tuple(layers), classes, latent_dim
+        self.channels = channels
         inputs = [channels, *(shape[0] for shape in reversed(shapes))]
         self.links = nn.ModuleList(
             LayerEncoder(before, after, shape[1:], width=width, normalize=number > 0)
@@ -144,7 +144,16 @@ class Encoder(nn.Module):
         self.facts: Mapping[str, float | int] = {}
 
     def forward(self, x: Tensor) -> Encoded:
-        """Return estimates for images [B, C, H, W] in [-1, 1]."""
+        """Return estimates for images [B, C, H, W] in [-1, 1].
+
+        Raises:
+            ValueError: if the images have another number of channels than those of the generator.
+        """
+        if x.ndim != 4 or x.shape[1] != self.channels:
+            raise ValueError(
+                f"the images have shape {list(x.shape)}, and the encoder is of a generator with {self.channels} "
+                f"channels; pass [B, {self.channels}, H, W]"
+            )
         estimates, pooled, h = [], [], x
         for link in self.links:
             h, mean = link(h)

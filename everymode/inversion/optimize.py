@@ -154,6 +154,7 @@ def invert(
             becomes NaN.
     """
     _check_arguments(x, steps, method, reduction, together, halvings, learning_rate)
+    _check_weights(feature_weight, residual_weight)
     device, dtype = device_and_dtype(generator, x)
     x = x.to(device, dtype)
     with frozen_in_eval_mode(generator, encoder), torch.no_grad():
@@ -163,6 +164,7 @@ def invert(
         if label is None and getattr(generator, "num_classes", None) is not None:
             raise ValueError("the generator has classes: pass label=, or an encoder that predicts them")
         label = label.to(device) if isinstance(label, Tensor) else label
+        _check_label(label, getattr(generator, "num_classes", None), len(x))
         z = _start(generator, x, z, start, seed).to(device, dtype)
         if features is None and start is not None:
             features = partial(_encoder_features, encoder)
@@ -301,6 +303,26 @@ def _rows_of(label: Any, rows: slice, count: int) -> Any:
     if isinstance(label, tuple):
         return tuple(_rows_of(each, rows, count) for each in label)
     return label[rows] if isinstance(label, Tensor) and len(label) == count else label
+
+
+def _check_weights(feature_weight: float, residual_weight: float) -> None:
+    for name, weight in (("feature_weight", feature_weight), ("residual_weight", residual_weight)):
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"{name} is {weight}; it must be finite and at least 0")
+
+
+def _check_label(label: Any, classes: Any, count: int) -> None:
+    """Raise ValueError for classes that the generator doesn't have; other conditions are the generator's own."""
+    sizes = (classes,) if isinstance(classes, int) else classes
+    if not isinstance(sizes, tuple) or not isinstance(label, Tensor) or label.is_floating_point():
+        return
+    wanted = [count] if isinstance(classes, int) else [count, len(sizes)]
+    table = label[:, None] if label.ndim == 1 else label
+    if list(label.shape) != wanted or bool(((table < 0) | (table >= table.new_tensor(sizes))).any()):
+        raise ValueError(
+            f"label has shape {list(label.shape)} and values {label.unique().tolist()[:8]}; pass {wanted} of the "
+            f"generator's classes, {classes} (counted from 0)"
+        )
 
 
 def _check_arguments(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from paired_games import saved_generator
@@ -14,9 +15,11 @@ from saved_runs import saved_as_a_run
 from torch import Tensor
 
 from everymode.cli import main
-from everymode.commands.dissecting import drawing
+from everymode.commands.dissecting import Job, Settings, drawing
 from everymode.data.opening import open_images
 from everymode.draws import Draws, Rows
+from everymode.evaluation.labeled_segmenters import SegmentedData
+from everymode.evaluation.segmenter_judges import SegmenterJudge
 from everymode.recipes import find
 from everymode.sampling.generator import Generator, load
 from everymode.sampling.record import FORMAT, record_of
@@ -117,6 +120,24 @@ def test_a_fitted_segmenter_comes_from_the_data(
     assert not (tmp_path / "out").exists()
 
 
+def test_maps_of_gray_pictures_are_opened_as_the_generator_draws(
+    colors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("images", "maps"):
+        (tmp_path / "gray" / kind).mkdir(parents=True)
+        Image.fromarray(np.eye(16, dtype=np.uint8)).save(tmp_path / "gray" / kind / "a.png")
+    opened = []
+
+    def remember(segmenter: str, candidates: Sequence[SegmentedData], *_: object, **__: object) -> object:
+        opened.append(candidates[0].open())
+        return SegmenterJudge(torch.nn.Identity(), "none", "", {})
+
+    monkeypatch.setattr("everymode.evaluation.labeled_segmenters.labeled_segmenter", remember)
+    settings = Settings(4, 0.01, 0.04, "iou", None, 1, 0, 4)
+    Job(load(colors), colors, None, "fitted", str(tmp_path / "gray"), settings)._judge()
+    assert opened[0].image_shape == (3, 16, 16)
+
+
 def test_requested_labels_are_drawn_and_others_stay_random(tmp_path: Path) -> None:
     generator = load(saved_shapes(tmp_path / "run", "shape+color"))
     draws = Draws(0, "dissect", Rows.all(30))
@@ -160,8 +181,12 @@ def test_what_does_not_fit_is_rejected(
 
 
 def test_folders_with_other_files_and_other_games_are_rejected(
-    colors: Path, tmp_path: Path, said: Callable[..., tuple[int, str]]
+    colors: Path,
+    tmp_path: Path,
+    said: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "photo.png").write_bytes(b"a picture")
     words = ("--segmenter", "palette", "--num", 4)
     code, text = said("dissect", colors, "--out", tmp_path, *words)
@@ -170,6 +195,9 @@ def test_folders_with_other_files_and_other_games_are_rejected(
     code, text = said("dissect", colors, "--out", tmp_path / "photo.png", *words)
     assert code == 2
     assert "is a file" in text
+    monkeypatch.chdir(tmp_path / "empty")
+    code, text = said("dissect", colors, "--out", ".", *words)
+    assert code == 2 and "is the current folder" in text
     saved_generator("stargan-shapes", tmp_path / "stargan")
     code, text = said("dissect", tmp_path / "stargan", "--out", tmp_path / "out", *words)
     assert code == 2

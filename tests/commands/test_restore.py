@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def without_perceptual(monkeypatch: pytest.MonkeyPatch) -> None:
     """The perceptual distance has tests of its own, and takes seconds to load."""
-    monkeypatch.setattr(command, "_perceptual", lambda: None)
+    monkeypatch.setattr(command, "perceptual_or_none", lambda backbone, linear: None)
 
 
 @pytest.fixture

@@ -81,6 +81,13 @@ def test_the_level_itself_is_off() -> None:
     assert counts.on()[:, 0].tolist() == [1, 0, 2]
 
 
+def test_without_a_level_a_unit_is_nowhere_on() -> None:
+    act = torch.tensor([[[[1.0, 2.0]]]]).expand(1, 2, 1, 2)
+    counts = PixelCounts(torch.tensor([[torch.nan, 1.5], [0.0, torch.nan]]), 1)
+    counts.add(act, torch.zeros(1, 1, 2, dtype=torch.int64))
+    assert counts.on().tolist() == [[0, 1], [2, 0]]
+
+
 def test_none_and_void() -> None:
     act = torch.ones(1, 1, 1, 4)
     maps = torch.tensor([[[0, 1, 255, 1]]])

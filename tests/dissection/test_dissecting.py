@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from squares import COLORS, Squares
@@ -131,6 +132,9 @@ def test_own_and_foreign_generators_are_dissected() -> None:
     assert [each.name for each in result.layers] == ["block 1"]
     assert result.label == (1, 2)
     assert biggan.training
+    other = dissect(biggan, COLORS, num=6, label=np.array([1, 2]), layers=[1])  # pyright: ignore[reportArgumentType]
+    assert other.label == (1, 2) and torch.equal(other.layers[0].iou, result.layers[0].iou)
+    assert dissect(Squares(), COLORS, num=2, label=np.int64(1)).label == 1  # pyright: ignore[reportArgumentType]
     painter = Squares()
     foreign = ForeignGenerator(
         lambda z, c: painter.from_activation(0, *painter.activations(z, c), c),

@@ -65,6 +65,36 @@ def test_small_pictures_have_no_niqe_and_equal_ones_no_psnr() -> None:
         enlargement_scores([], 4)
 
 
+def test_lpips_of_files_takes_the_place_of_the_distance_on_lite0(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Difference:
+        distance_name, smallest = "lpips-alex", 31
+
+        def facts(self) -> dict[str, str]:
+            return {
+                "name": self.distance_name,
+                "weights_hash": "ab",
+                "input_size": "as given",
+                "resize": "none",
+            }
+
+        def distances(self, first: torch.Tensor, second: torch.Tensor, *, device: str) -> torch.Tensor:
+            return (first.float() - second.float()).abs().mean((1, 2, 3))
+
+    files = []
+    monkeypatch.setattr(
+        "everymode.evaluation.enlargement.perceptual_network",
+        lambda *named: files.extend(named) or Difference(),
+    )
+    sharp, small = photograph(0, (40, 40)), photograph(1, (28, 40))
+    pictures = [EnlargedPicture("a", sharp, sharp // 2 + 1, sharp), EnlargedPicture("b", small, small, small)]
+    scores, warnings = enlargement_scores(pictures, 4, lpips=("net.pth", "lin.pth"))
+    assert files == ["net.pth", "lin.pth"] and "pd-lite0-128" not in scores
+    found = scores["lpips-alex"]
+    assert found.metric == "lpips" and found.settings["input_size"] == "as given"
+    assert found.value == pytest.approx(float((sharp.float() - sharp // 2 - 1).abs().mean()), rel=1e-5)
+    assert any("1 of 2 pictures have no lpips-alex" in warning for warning in warnings)
+
+
 def test_a_folder_is_scored_in_tiles(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("EVERYMODE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "test").mkdir()

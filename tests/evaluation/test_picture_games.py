@@ -55,6 +55,8 @@ def test_super_resolution_has_no_segmenter_and_no_maps() -> None:
         evaluate(generator, generator)
 
 
-def test_other_generators_have_no_segmenter() -> None:
+def test_other_generators_have_no_segmenter_and_no_lpips() -> None:
     with pytest.raises(ValueError, match="omit --segmenter"):
         evaluate(Generator(GrayLevels(), NoLabels()), gray_maps(), segmenter="fitted")
+    with pytest.raises(ValueError, match="omit --lpips-backbone"):
+        evaluate(Generator(GrayLevels(), NoLabels()), gray_maps(), lpips=("a", "b"))

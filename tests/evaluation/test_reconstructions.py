@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from everymode.evaluation import reconstructions
 from everymode.evaluation.reconstructions import PAIRS, Reconstructions
 
 
@@ -34,7 +37,9 @@ def test_the_worst_comes_first_and_groups_have_their_means() -> None:
     assert report["distances"]["pd"]["median"] == 2 and report["num"] == 5
 
 
-def test_pages_show_pairs_in_order_and_histograms_every_kind_of_group(tmp_path: Path) -> None:
+def test_pages_show_pairs_in_order_and_histograms_every_kind_of_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     count, written = PAIRS + 3, {}
     result = some(count)
 
@@ -49,6 +54,17 @@ def test_pages_show_pairs_in_order_and_histograms_every_kind_of_group(tmp_path: 
     top = first[2 : 2 + 4 * scale, 2:]
     assert top[0, 0, 0] == result.order[0] and top[0, 6 * scale + 2, 0] == 255 - result.order[0]
     assert written["worst-2.png"].width < written["worst-1.png"].width, "three pairs"
+    labels = []
+    monkeypatch.setattr(
+        reconstructions,
+        "save_figure",
+        lambda figure, path: labels.extend(
+            text.get_text() for text in figure.axes[0].get_legend().get_texts()
+        ),
+    )
+    replace(result, groups={"class": ["_a" for _ in result.rows]}).histograms(tmp_path)
+    assert labels[1].strip().startswith("_a (103"), "matplotlib hides labels that start with _"
+    monkeypatch.undo()
     paths = result.histograms(tmp_path)
     assert [path.name for path in paths] == [
         "histograms.png",

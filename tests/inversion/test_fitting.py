@@ -173,3 +173,9 @@ def test_generators_without_layers_are_named() -> None:
         shared_rows(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="num_classes"):
         class_target(nn.Linear(2, 2))
+
+
+def test_images_of_other_channels_are_rejected(generator: TinyGenerator) -> None:
+    encoder = fit_encoder(generator, steps=1, layer_steps=0, width=4)
+    with pytest.raises(ValueError, match=r"shape \[2, 1, 6, 6\].*3 channels"):
+        encoder(torch.zeros(2, 1, 6, 6, dtype=torch.float64))

@@ -110,8 +110,10 @@ class ClusterLabels(TableLabels):
         Args:
             examples: [B, ...].
         """
-        pooled = cast(HasFeatures, self.teacher).features
-        return getattr(self.teacher, "unpooled_features", pooled)(examples)
+        return _clustered(self.teacher, examples)
+
+    def followed_features(self, discriminator: nn.Module, examples: Tensor) -> Tensor | None:
+        return _clustered(discriminator, examples)
 
     def label_unseen(self, examples: Tensor) -> Tensor:
         """Return the nearest center of each example [B, ...] outside the dataset, int64 [B]."""
@@ -253,3 +255,9 @@ class ClusterLabels(TableLabels):
         parts: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(parts, rows.cpu())
         return torch.cat(parts).to(rows.device)
+
+
+def _clustered(network: nn.Module, examples: Tensor) -> Tensor:
+    """Return a network's unpooled features [B, F] of examples, or `features` if it has no others."""
+    pooled = cast(HasFeatures, network).features
+    return getattr(network, "unpooled_features", pooled)(examples)

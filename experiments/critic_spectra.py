@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 import everymode
-from everymode.norms import layer_grids, operator_norm, sparsity_aware_sigma
 from everymode.pictures import new_figure, save_figure
 from experiments.harness.unconditional import trained_critic
 
@@ -35,6 +34,8 @@ class Spectra(NamedTuple):
 @torch.no_grad()
 def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Convolution]:
     """Return the critic's convolutions in their order, including 1x1 ones, with the weights of eval mode."""
+    from everymode.norms import layer_grids
+
     grids = layer_grids(critic.eval(), torch.zeros(1, channels, *size))
     layers = {name: critic.get_submodule(name) for name in grids}
     return [
@@ -47,6 +48,8 @@ def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> 
 def spectra_of(run: everymode.Run) -> list[Spectra]:
     """Return the norms of the 3x3 convolutions of a run's critic."""
     spectra = []
+    from everymode.norms import operator_norm, sparsity_aware_sigma
+
     for name, weight, grid in convolutions_of(trained_critic(run), run.recipe.size, run.recipe.channels):
         if weight.shape[2] > 1:
             exact = float(operator_norm(weight, grid))

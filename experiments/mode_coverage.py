@@ -35,7 +35,7 @@ import numpy as np
 
 from everymode.data.mixtures import Mixture
 from everymode.data.opening import open_images
-from experiments.harness.flags import chosen
+from experiments.harness.flags import chosen, listed
 from experiments.harness.point_pictures import draw_panels, draw_sweep
 from experiments.harness.point_trials import PointJudge, play_points
 from experiments.harness.repeated import run_all
@@ -147,7 +147,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--others", type=int, help="number of seeds of all cases except self-conditioned (default: --trials)"
     )
-    made.add_argument("--on", default="ring,grid", help="datasets of table 1 (default: ring,grid)")
+    made.add_argument(
+        "--on",
+        type=listed("ring", "grid"),
+        default=["ring", "grid"],
+        metavar="ring,grid",
+        help="datasets of table 1: ring, grid, or both joined by a comma (default: both)",
+    )
     made.add_argument(
         "--only",
         default="",
@@ -175,6 +181,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--batch-size", type=int, help="points per step (default: the preset's)")
     made.add_argument("--lr", type=float, help="learning rate of both networks")
+    made.add_argument(
+        "--discriminator-lr", type=float, help="learning rate of the discriminator (default: --lr)"
+    )
+    made.add_argument(
+        "--first-seed", type=int, default=0, help="first seed; choose settings on others than 0 (default: 0)"
+    )
     made.add_argument("--beta1", type=float, help="beta1 of Adam (default: the preset's)")
     made.add_argument("--lr-decay", type=float, help="share of training over which the rates fall to zero")
     made.add_argument(
@@ -204,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "online_after": options.online_after or options.refresh_every,
         "packs": options.packs,
         "generator_lr": options.lr,
-        "discriminator_lr": options.lr,
+        "discriminator_lr": options.lr if options.discriminator_lr is None else options.discriminator_lr,
         "beta1": options.beta1,
         "lr_decay": options.lr_decay,
         "settling": options.settling,
@@ -212,9 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "ema_decay": options.ema_decay,
         "radius": options.radius,
     }
-    on = [name.strip() for name in options.on.split(",") if name.strip()]
     cases = {
-        "table-1": lambda: table_cases(on, options.preset, changed, options.only),
+        "table-1": lambda: table_cases(options.on, options.preset, changed, options.only),
         "6": lambda: chosen(sweep_cases(options.preset, changed), options.only),
         "7": lambda: chosen(variance_cases(options.preset, changed), options.only),
     }[options.figure]()
@@ -225,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for group, trials in ((self_conditioned, options.trials), (others, options.others or options.trials)):
         outcomes += run_all(
             group,
-            seeds=range(trials),
+            seeds=range(options.first_seed, options.first_seed + trials),
             out=options.out,
             processes=options.processes,
             judge=judge,

@@ -1,8 +1,8 @@
 """Digits of two domains, with two labels per image: the digit, and the domain that it comes from.
 
 Modeled on appendix E of Omni-GAN (Zhou et al., ICCV 2021; arXiv 2011.13074), which joins MNIST and SVHN. With the files
-of both, these are the domains; with one of them, scikit-learn's digits are the first domain; without any, the second one
-is the images of the first one with bold strokes, black on white.
+of both, these are the domains; with one of them, scikit-learn's digits are the first domain; without any, the second
+one is the images of the first one with bold strokes, black on white.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def two_domain_digits(
 
     Labels [N, 2]: the digit (10 classes), then the domain (2 classes). By default, the first domain is "bundled"
     (scikit-learn's digits) and the second, with at most as many images, "mnist" or "svhn" if its files are named,
-    otherwise "inverted" (`inverted_bold` of every image of the first one), which needs no file. If both are named, as in
-    the paper, MNIST is the first domain and SVHN the second, with at most as many images.
+    otherwise "inverted" (`inverted_bold` of every image of the first one), which needs no file. If both are named, as
+    in the paper, MNIST is the first domain and SVHN the second, with at most as many images.
 
     Args:
         resolution: (H, W) of all images (default: 16x16), resized bilinearly.

@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import torch
 import torch.distributed as dist
-from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
 from everymode.draws import Draws
@@ -229,6 +228,8 @@ class ClusterLabels(TableLabels):
     def _numbers(self, before: Tensor | None) -> dict[str, float]:
         numbers = self.numbers()
         if before is not None:
+            from sklearn.metrics import normalized_mutual_info_score  # it takes a second to import
+
             old, new = before.flatten().cpu(), self.table.flatten().cpu()
             numbers["kept"] = float((old == new).double().mean())
             numbers["nmi with previous"] = float(normalized_mutual_info_score(old.numpy(), new.numpy()))

@@ -2,10 +2,10 @@
 
 Paper: Brock, Donahue, Simonyan: Large Scale GAN Training for High Fidelity Natural Image Synthesis, ICLR 2019;
 hyper-parameters on CIFAR: PeterouZh/Omni-GAN-PyTorch; on digits those of omni-gan-digits, including the weight decay of
-both networks, so that only the loss differs. On ImageNet: the released code's 256 images in 8 micro-batches
-(ajbrock/BigGAN-PyTorch, bs256x8), with which Omni-GAN's paper trained its baseline, whose batch it does not print; at 128
-pixels also its 150,000 steps, 240 epochs of images shown to D. Guesses, at 256 pixels: the same batch, and 75,000 steps
-of two discriminator updates, which are 240 epochs again.
+both networks, so that only the loss differs. On ImageNet: the released code's 8 micro-batches of 256 images
+(ajbrock/BigGAN-PyTorch, bs256x8), the code that trained the baseline of Omni-GAN's paper, which does not print its
+batch; at 128 pixels also its 150,000 steps, 240 epochs of images shown to D. Guesses, at 256 pixels: the same batch,
+and 75,000 steps of two discriminator updates, which are 240 epochs again.
 Command, cost, and expected result (TensorFlow Inception, 50,000 images):
   everymode train biggan-digits
       two minutes on two cores

@@ -56,7 +56,9 @@ def feature_shift(
     before = _features_of(discriminator, features, examples, batch)
     if before is None:
         return None
-    moved, repeated = copy.deepcopy((discriminator, optimizer))  # one memo: the copy's optimizer moves the copy
+    moved, repeated = copy.deepcopy(
+        (discriminator, optimizer)
+    )  # one memo: the copy's optimizer moves the copy
     for parameter, gradient in zip(moved.parameters(), gradients, strict=True):
         parameter.grad = None if gradient is None else gradient.clone()
     repeated.step()

@@ -25,7 +25,13 @@ def anchors(page: Path) -> set[str]:
 def test_every_paper_has_its_claims() -> None:
     assert len(ROWS) >= 40
     text = (RESULTS / "README.md").read_text()
-    for paper in ("Omni-GAN", "Multi-hinge GAN", "Self-Conditioned GAN", "Partition-Guided GAN", "Sparsity-Aware"):
+    for paper in (
+        "Omni-GAN",
+        "Multi-hinge GAN",
+        "Self-Conditioned GAN",
+        "Partition-Guided GAN",
+        "Sparsity-Aware",
+    ):
         assert f"### {paper}" in text
 
 

@@ -19,7 +19,6 @@ from everymode.training.probe import SampleProbe
 from everymode.training.stepper import Stepper
 from everymode.training.watch import CollapseWatch
 
-
 ONLINE = {"batch_size": 32, "clusters": 20, "cluster_starts": 1}
 
 

@@ -77,8 +77,11 @@ TABLE_1 = {
 }
 """Method of a case -> row of Omni-GAN's Table 1."""
 METRICS = ("fd", "pr")
-FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few", "all")
+FIGURES = ("1a", "3", "4", "10", "14", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
+    "judgment/real": "realness of training images (figure 14)",
+    "judgment/fake": "realness of samples (figure 14)",
+    "watch/held_out": "realness of held-out images (figure 14)",
     "watch/coverage": "coverage of the reals by the raw generator",
     "watch/variety": "variety within a class (1 = that of real images)",
     "watch/held_out_gap": "realness of training minus held-out images",
@@ -127,6 +130,12 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             for variant, change in (("no decay", plain), ("decay", decayed))
         }
 
+    if figure == "1a":
+        rivals = {"AC-GAN, no decay": auxiliary, "multi-hinge K+1, no decay": k_plus_1}
+        plain_rivals = {name: plain(recipe) for name, recipe in rivals.items()}
+        return {"omni, decay": decayed(omni), "projection, no decay": plain(projection), **plain_rivals}
+    if figure == "14":
+        return both({"projection": projection})
     if figure == "3":
         return both({"omni": omni, "one-sided": one_sided, "projection": projection})
     if figure == "4":

@@ -165,6 +165,22 @@ def parser() -> argparse.ArgumentParser:
         default="everymode",
         help="hyper-parameters that all methods share (default: everymode)",
     )
+    add_hyper_parameters(made)
+    made.add_argument(
+        "--first-seed", type=int, default=0, help="first seed; choose settings on others than 0 (default: 0)"
+    )
+    made.add_argument(
+        "--points", type=int, default=50_000, help="number of points of an evaluation (default: 50,000)"
+    )
+    made.add_argument(
+        "--processes", type=int, default=2, help="trials at a time, one thread each (default: 2)"
+    )
+    made.add_argument("--out", type=Path, default=Path("runs/mode-coverage"), help="folder of the set")
+    return made
+
+
+def add_hyper_parameters(made: argparse.ArgumentParser) -> None:
+    """Add a flag for each hyper-parameter that all methods share."""
     made.add_argument("--steps", type=int, help="generator steps (default: the preset's)")
     made.add_argument(
         "--refresh-every", type=int, help="steps between two clusterings (default: the preset's)"
@@ -184,9 +200,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--discriminator-lr", type=float, help="learning rate of the discriminator (default: --lr)"
     )
-    made.add_argument(
-        "--first-seed", type=int, default=0, help="first seed; choose settings on others than 0 (default: 0)"
-    )
     made.add_argument("--beta1", type=float, help="beta1 of Adam (default: the preset's)")
     made.add_argument("--lr-decay", type=float, help="share of training over which the rates fall to zero")
     made.add_argument(
@@ -197,14 +210,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--ema-decay", type=float, help="decay of the averaged generator, which is scored")
     made.add_argument("--radius", type=float, help="radius of the ring")
-    made.add_argument(
-        "--points", type=int, default=50_000, help="number of points of an evaluation (default: 50,000)"
-    )
-    made.add_argument(
-        "--processes", type=int, default=2, help="trials at a time, one thread each (default: 2)"
-    )
-    made.add_argument("--out", type=Path, default=Path("runs/mode-coverage"), help="folder of the set")
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

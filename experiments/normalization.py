@@ -44,6 +44,7 @@ from experiments.critic_spectra import spectra_of, spectra_picture, spectra_tabl
 from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.judging import Judge
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
@@ -261,6 +262,7 @@ def main() -> None:
     )
     flags.add_argument("--data", default="", help="path of CIFAR or STL")
     flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
@@ -269,8 +271,11 @@ def main() -> None:
         recipe = scaled(normalized(SPECTRAL, options.on, residual=True), options.budget, **numbers)
         look_at_layers(recipe, options.data or recipe.data, options)
         return
-    all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
-    all_cases = chosen(all_cases, options.only)
+    try:
+        every_case = cases(options.part, options.on, options.data, options.budget, options.width)
+    except ValueError as error:  # BigGAN has no recipe for STL-10
+        flags.error(str(error))
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     judge = judge_for(options.part, options.on, options.data)
     out = options.out / f"{options.part}-{options.on}"
     outcomes = run_all(
@@ -279,7 +284,7 @@ def main() -> None:
     recipe = all_cases[0].recipe
     facts = [
         f"{options.on}, {recipe.steps:,} generator steps ({options.budget:g} of the recipes'), width "
-        f"{width_of(recipe)}, {options.seeds} seeds, mean ± standard deviation",
+        f"{width_of(recipe)}, {options.seeds} seeds, mean ± standard deviation{changed_numbers(options.numbers)}",
         f"Scores: {judge.samples:,} samples of the averaged generator; fd by "
         f"{judge.extractor or 'the digits classifier'}",
     ]

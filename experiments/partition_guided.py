@@ -18,6 +18,7 @@ are scored without and with rejection (at most 21 draws per sample).
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -253,7 +254,8 @@ def cases(
     return [*methods, Case("class-conditional", replace(base, labels=OwnClasses()), source)]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def own_parser() -> argparse.ArgumentParser:
+    """Return a parser with the flags of this experiment and those that every experiment has."""
     flags = parser(__doc__, out="partition-guided")
     flags.add_argument(
         "--part",
@@ -276,6 +278,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     flags.add_argument("--data", default="", help="images to train on (default: the recipes')")
     flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     flags.add_argument("--samples", type=int, default=1000, help="samples of each run (default: 1000)")
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    flags = own_parser()
     options = flags.parse_args(arguments)
     digits, stacked = options.on == "digits", options.on.startswith("stacked-digits")
     if not (digits or stacked or options.data):

@@ -1,4 +1,4 @@
-"""Self-Conditioned GAN on photographs: the paper's tables 2, 3, 5 and 6, appendix C.5, and figures 4, 10 and 11.
+"""Self-Conditioned GAN on photographs: the paper's tables 2 to 7, appendices C.2 and C.5, and figures 4, 10 and 11.
 
     python -m experiments.self_conditioned_images --part k --data cifar10-train.parquet [--budget 1] [--seeds 5]
 
@@ -7,6 +7,9 @@ Parts:
   k          the number of clusters, 10 to 1,000 (table 3)
   tricks     without the old centers, without matching, with neither; each with and without R1 (table 6)
   features   with and without R1, class-conditional or not (appendix C.5: a linear classifier of D's features)
+  imagenet   the methods of table 4 at 128 pixels (places: on Places365); for many GPUs
+  joint      GAN, self-conditioned and class-conditional on both (table 7, appendix C.2):
+             --part joint --data "joined:imagenet/train|places365/train"
 
 Each row has all scores: Fréchet distance and inception score (the paper's are Inception's; ours are of --extractor),
 the reverse KL divergence of the samples' classes, the agreement of the clusters with the classes (table 5) and with the
@@ -91,13 +94,49 @@ PAPER: dict[str, dict[str, tuple[str, str, str]]] = {
         "full with R1": ("22.80 ± 0.27", "7.32 ± 0.031", "-"),
     },
     "features": {},
+    "imagenet": {
+        "gan": ("54.17", "14.01", "-"),
+        "pac-gan2": ("57.51", "13.50", "-"),
+        "pac-gan3": ("66.97", "12.34", "-"),
+        "mgan": ("58.88", "13.22", "-"),
+        "rotnet-gan": ("53.75", "13.76", "-"),
+        "logo-gan-ae": ("50.90", "14.44", "-"),
+        "random-labels-gan": ("56.03", "14.17", "-"),
+        "self-conditioned": ("40.30", "15.82", "-"),
+        "logo-gan-rc": ("38.41", "18.86", "-"),
+        "conditional-gan": ("35.14", "24.04", "-"),
+    },
+    "places": {
+        "gan": ("14.21", "8.71", "-"),
+        "pac-gan2": ("18.02", "8.58", "-"),
+        "pac-gan3": ("22.00", "8.56", "-"),
+        "mgan": ("15.78", "8.41", "-"),
+        "rotnet-gan": ("14.88", "8.54", "-"),
+        "logo-gan-ae": ("14.51", "8.19", "-"),
+        "random-labels-gan": ("14.20", "8.82", "-"),
+        "self-conditioned": ("9.56", "8.94", "-"),
+        "logo-gan-rc": ("8.66", "10.55", "-"),
+        "conditional-gan": ("8.12", "10.97", "-"),
+    },
+    "joint": {
+        "gan": ("36.78", "11.0384", "-"),
+        "self-conditioned": ("20.88", "12.0632", "-"),
+        "conditional-gan": ("22.05", "14.7734", "-"),
+    },
 }
-"""Tables 2 (CIFAR-10), 3 and 6: FID, inception score, reverse KL divergence; mean and standard error of five trials."""
+"""Tables 2 (CIFAR-10), 3 and 6: FID, inception score, reverse KL divergence; mean and standard error of five trials.
+Tables 4 and 7: FID and inception score."""
+DATA_OF_PARTS = {"imagenet": "ImageNet", "places": "Places365", "joint": "Places365 + ImageNet"}
+"""Data of the paper's scores, of parts that are not on CIFAR-10."""
+FSD_NOTE = "The paper has FSD as well: `everymode evaluate RUN --metrics fsd --segmenter FILE`"
 
 PAPER_NOTES = {
     "methods": "Table 5, CIFAR-10: NMI 0.3326, purity 0.1173 (computed by the formula called inverse purity here)",
     "k": "Table 3: similar scores from k = 25 to 250",
     "tricks": "The paper: NMI with the previous clustering 0.55 without both tricks, 0.74 with them",
+    "imagenet": FSD_NOTE,
+    "places": FSD_NOTE,
+    "joint": f"Labels of class-conditional samples are drawn by the sizes of the classes. {FSD_NOTE}",
     "features": "Appendix C.5 (ImageNet, class-conditional): 59.8 % without R1, 30.7 % with it",
 }
 TRICKS = {
@@ -127,6 +166,15 @@ def recipes(part: str, r1_weight: float) -> dict[str, Recipe]:
     if part == "k":
         swept = {f"k = {k}": own.with_numbers(clusters=k) for k in CLUSTERS}
         return {"gan": find("gan-cifar10"), **swept, "conditional-gan": find("conditional-gan-cifar10")}
+    if part == "joint":
+        names: dict[str, dict[str, Any]] = {
+            "gan": {"r1_weight": 100.0},
+            "self-conditioned": {},
+            "conditional-gan": {"fake_labels": "data"},
+        }
+        return {name: find(f"{name}-imagenet128").with_numbers(**numbers) for name, numbers in names.items()}
+    if part in DATA_OF_PARTS:
+        return {method: find(f"{method}-{part}128") for method in PAPER[part]}
     if part == "tricks":
         plain = {name: own.with_numbers(**numbers) for name, numbers in TRICKS.items()}
     else:
@@ -303,7 +351,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out / "surest.png",
         samples=options.samples,
     )
-    titles = ("paper, CIFAR-10: FID", "paper, CIFAR-10: IS", "paper, CIFAR-10: reverse KL, base 10")
+    source = DATA_OF_PARTS.get(options.part, "CIFAR-10")
+    titles = tuple(f"paper, {source}: {score}" for score in ("FID", "IS", "reverse KL, base 10"))
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
     facts = facts_of(options, recipe, data, omitted, named)
     report("Self-Conditioned GAN on images", facts, text, out)

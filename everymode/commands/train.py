@@ -51,15 +51,7 @@ def train(
     ] = None,
     /,
     *,
-    data: Annotated[
-        list[str] | None,
-        Parameter(
-            help="Training data: folder, .zip, .parquet, ..., or name of a built-in dataset. Several --data are "
-            "joined, and their classes stay separate.",
-            metavar="DATA",
-            negative="",
-        ),
-    ] = None,
+    data: train_flags.Data = None,
     out: Annotated[Path, Parameter(help="Folder in which a numbered run folder is created.")] = Path("runs"),
     resume: Annotated[
         str | None,

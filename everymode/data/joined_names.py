@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["joined_name", "joined_parts", "short_name"]
+__all__ = ["JOINED", "joined_name", "joined_parts", "short_name"]
 
-JOINED, BETWEEN = "joined:", "|"
+JOINED = "joined:"
+"""Beginning of a name of several datasets."""
+BETWEEN = "|"
 
 
 def joined_name(sources: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,7 +20,7 @@ from everymode.data.errors import DataError, MissingDataError, NoColumnsError, N
 from everymode.data.folder import folder_source
 from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
-from everymode.data.joined_names import joined_parts
+from everymode.data.joined_names import JOINED, joined_parts
 from everymode.data.joining import union
 from everymode.data.label_columns import label_columns
 from everymode.data.layout import ARRAYS, Layout, has_layout, require_layout
@@ -100,24 +100,18 @@ def open_images(
     require_range(value_range)
     require_layout(layout)
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
-    if isinstance(path, str) and path.startswith(STACKED):
+    if isinstance(path, str) and path.startswith((STACKED, JOINED)):
         options |= {
             "resolution": resolution,
             "fit": fit,
             "background": background,
             "value_range": value_range,
         }
-        if layout is not None:
-            raise ValueError(f"{path} has no layout; omit layout")
-        digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
-        return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
-    if isinstance(path, str) and (parts := joined_parts(path)) is not None:
-        options |= {"fit": fit, "background": background, "value_range": value_range, "layout": layout}
-        options["resolution"] = resolution
-        opened = _adapted(_joined(parts, channels, label_column=label_column, **options), None, limit)
+        options |= {"label_column": label_column, "layout": layout}
+        composed = _adapted(_composed(path, channels, options), channels, limit)
         if labeled:
-            _require_labels(opened)
-        return opened
+            _require_labels(composed)
+        return with_images_alone(composed)
     if (folders := pairs_at(path)) is not None:
         _require_plain(path, labeled, label_column, value_range=value_range, layout=layout)
         options |= {"fit": fit, "background": background, "channels": channels, "limit": limit}
@@ -147,12 +141,19 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
-def _joined(parts: Sequence[str], channels: int | None, **options: Any) -> Dataset:
-    """Return the union of several datasets, whose classes stay separate; gray ones are opened in color if others are.
+def _composed(name: str, channels: int | None, options: dict[str, Any]) -> Dataset:
+    """Return triples of the gray images that `name` stacks, or the union of the datasets that it joins.
+
+    Classes of joined datasets stay separate; gray datasets are opened in color if others have color.
 
     Raises:
-        ValueError: if one holds points, and as `union`.
+        ValueError: if a layout is set for a stack, a dataset to join holds points, and as `union`.
     """
+    parts = joined_parts(name)
+    if parts is None:
+        if options.pop("layout") is not None:
+            raise ValueError(f"{name} has no layout; omit layout")
+        return stacked(open_images(name.removeprefix(STACKED), channels=1, **options), name=name)
     opened = [open_images(part, channels=channels, **options) for part in parts]
     if any(each.is_points for each in opened):
         raise ValueError(

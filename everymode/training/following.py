@@ -1,4 +1,4 @@
-"""How far one discriminator update moves the features that labels follow, measured on copies at a tick."""
+"""Shift of the features that labels follow in one discriminator update, measured on copies at a tick."""
 
 from __future__ import annotations
 

@@ -1,0 +1,84 @@
+"""Distances per class, of hand-written score cards and of two tiny runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import class_margin, conditional_losses, early_collapse, self_conditioned_images
+from experiments.harness.class_distances import Compared, class_distances, compare_classes, described
+from experiments.harness.results import Outcome
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Outcome]:
+    rows = {
+        "SAGAN": [{"cat": 4.0, "dog": 2.0, "sea": 1.0}, {"cat": 6.0, "dog": 2.0, "sea": None}],
+        "Multi-hinge GAN": [{"cat": 1.0, "dog": 3.0, "sea": 1.0}, {"cat": 2.0, "dog": 3.0, "sea": 1.0}],
+    }
+    found = []
+    for case, seeds in rows.items():
+        for seed, distances in enumerate(seeds):
+            folder = tmp_path / f"{case}{seed}"
+            monkeypatch.setitem(READ, str(folder), distances)
+            found.append(Outcome(case, seed, {}, "", None, str(folder)))
+    monkeypatch.setattr(
+        "experiments.harness.class_distances.class_distances",
+        lambda folder: {name: each for name, each in READ[str(folder)].items() if each is not None},
+    )
+    return found
+
+
+READ: dict[str, dict[str, float | None]] = {}
+
+
+def test_means_over_seeds_of_classes_that_all_have(outcomes: list[Outcome]) -> None:
+    compared = compare_classes(outcomes, "SAGAN", "Multi-hinge GAN")
+    assert compared == [Compared("cat", 5.0, 1.5), Compared("dog", 2.0, 3.0)]  # "sea" lacks a distance
+    text = described(compared)
+    assert "lower for 1 of 2 classes, the mean by -35.7 %" in text.replace("+", "-")
+    assert "Most improved: cat (5 to 1.5)" in text and "Most worsened: dog (2 to 3)" in text
+    assert compare_classes(outcomes[:2], "SAGAN", "Multi-hinge GAN") == []
+
+
+@pytest.mark.slow
+def test_the_figures_of_two_tiny_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = [
+        "--budget",
+        "0.02",
+        "--seeds",
+        "1",
+        "--processes",
+        "1",
+        "--out",
+        str(tmp_path),
+        "--width",
+        "4",
+    ]
+    monkeypatch.setattr(sys, "argv", ["x", *arguments, "--only", "SAGAN,Multi-hinge GAN"])
+    class_margin.main()
+    assert "Distance per class: lower for" in (tmp_path / "supervised" / "report.md").read_text()
+    for name in ("figure-4c.png", "figures-5-and-6.png"):
+        assert (tmp_path / "supervised" / name).is_file()
+    runs = [path.parent for path in tmp_path.glob("supervised/*/*/evaluations")]
+    assert len(runs) >= 2 and set(class_distances(runs[0])) == set("0123456789")
+
+
+def test_tables_that_need_other_data_have_their_cases_and_cells() -> None:
+    large = {case.name: case for case in conditional_losses.cases("imagenet128", "x", 1.0, None)}
+    assert list(large) == ["biggan", "omni-gan", "omni-inr-gan"]
+    cells, head = conditional_losses.paper_cells("imagenet256")
+    assert cells["omni-inr-gan"] == ["4.93", "343.22"] and head == "paper FID | paper IS"
+    assert conditional_losses.paper_cells("digits") == ({}, "")
+    assert conditional_losses.paper_cells("cifar100")[0]["omni-gan, decay"] == ["8.41", "13.30", "no"]
+    joint = {case.name: case.recipe for case in self_conditioned_images.cases("joint", "x", 1.0)}
+    assert joint["gan"].flat_numbers()["r1_weight"] == 100
+    assert joint["conditional-gan"].flat_numbers()["fake_labels"] == "data"
+    for part in ("imagenet", "places"):
+        made = self_conditioned_images.cases(part, "x", 1.0)
+        assert [case.name for case in made] == list(self_conditioned_images.PAPER[part])
+    assert next(iter(early_collapse.recipes("1a", "cifar100"))) == "omni, decay"
+    overfitting = early_collapse.recipes("14", "cifar100")
+    assert [recipe.discriminator_weight_decay for recipe in overfitting.values()] == [0.0, 5e-4]

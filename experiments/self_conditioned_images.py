@@ -259,6 +259,12 @@ def own_parser() -> argparse.ArgumentParser:
         default=0,
         help="number of training images, equally many of each class (default: all)",
     )
+    flags.add_argument(
+        "--held-out",
+        default="",
+        help="images with the same classes for the linear classifier of D's features (default: those that --images "
+        "omits; without --images, those that D was trained on)",
+    )
     flags.add_argument("--samples", type=int, default=10_000, help="samples of each run (default: 10,000)")
     flags.add_argument(
         "--reals",
@@ -302,10 +308,20 @@ def facts_of(
         "mean ± standard error over seeds",
         f"Weight of R1 in rows that have it: {options.r1_weight:g} (the paper does not state its weight on CIFAR-10)",
         PAPER_NOTES[options.part],
+        f"Linear classifier of D's features: on {probed_images(options, data)}",
         *omitted,
         f"surest.png: of {options.samples:,} samples, those with the highest probability, by {classifier}, of class "
         f"{data.classes[options.shown_class] if _has_classes(data) else options.shown_class}",
     ]
+
+
+def probed_images(options: argparse.Namespace, data: Dataset) -> str:
+    """Return a description of the images on which the linear classifier is trained and tested."""
+    if options.held_out:
+        return f"{options.held_out}, which D was not trained on"
+    if 0 < options.images < len(data):
+        return "images that D was not trained on"
+    return "images that D was trained on (name others with --held-out)"
 
 
 def _has_classes(data: Dataset) -> bool:
@@ -330,7 +346,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     all_cases, omitted = possible(selected, data, options.images)
     if not all_cases:
         flags.error("; ".join(omitted))
-    judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
+    judge = ImageJudge(
+        options.samples, options.extractor, options.images, options.reals, held_out=options.held_out
+    )
     out = options.out / options.part
     outcomes = run_all(
         all_cases,

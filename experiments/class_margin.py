@@ -7,9 +7,9 @@
 
 --part supervised compares SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection. `last
 self_accuracy` and `last validation_accuracy` are those of the class head or, for projection alone, of the argmax over k
-of D(x, k). If both SAGAN and Multi-hinge GAN are selected, the report has figure 4c, the distances per class of one
-against the other, and figures 5 and 6, samples of the classes that improve and worsen most. With --measure N the curves
-have the distance during training (figures 4a, 4b, 10, 11).
+of D(x, k). The distances per class are in each run's outcome.json. If both SAGAN and Multi-hinge GAN are selected, the
+report has figure 4c, the distances per class of one against the other, and figures 5 and 6, samples of the classes that
+improve and worsen most. With --measure N the curves have the distance during training (figures 4a, 4b, 10, 11).
 
 --part labels uses one label in ten. AC-GAN and Multi-hinge GAN train on pseudo-labels by their class head; projection
 trains on the labeled images alone. In the pre-labeling baseline, a classifier trained on the labeled images labels the

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import everymode
 from everymode.pictures import new_figure, save_figure, save_grid
-from experiments.harness.results import Outcome
+from experiments.harness.results import OF_CLASS, Outcome
 
-METRIC = "fd-per-class"
 SHOWN = 5
 """Classes that improve, and that worsen, most: as many as the paper shows."""
 
@@ -24,21 +23,13 @@ class Compared(NamedTuple):
     after: float
 
 
-def class_distances(folder: Path) -> dict[str, float]:
-    """Return class -> Fréchet distance from a run's newest score card that has distances per class; {} without one."""
-    from everymode.evaluation.score_card import is_curve, read_card
-
-    cards = sorted(
-        (folder / "evaluations").glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True
-    )
-    for path in cards:
-        if is_curve(path):
-            continue
-        for measured in read_card(path).metrics.values():
-            if measured.metric == METRIC:
-                rows = measured.details["classes"].items()
-                return {name: float(row["value"]) for name, row in rows if row["value"] is not None}
-    return {}
+def class_distances(outcome: Outcome) -> dict[str, float]:
+    """Return class -> Fréchet distance of a run that was scored per class; {} for any other."""
+    return {
+        name.removeprefix(OF_CLASS): value
+        for name, value in outcome.scores.items()
+        if name.startswith(OF_CLASS)
+    }
 
 
 def compare_classes(outcomes: Sequence[Outcome], before: str, after: str) -> list[Compared]:
@@ -48,7 +39,7 @@ def compare_classes(outcomes: Sequence[Outcome], before: str, after: str) -> lis
         before, after: names of the two cases.
     """
     found = {
-        case: [class_distances(Path(outcome.folder)) for outcome in outcomes if outcome.case == case]
+        case: [class_distances(outcome) for outcome in outcomes if outcome.case == case]
         for case in (before, after)
     }
     every = [distances for runs in found.values() for distances in runs]
@@ -75,7 +66,7 @@ def described(compared: Sequence[Compared]) -> str:
 
     worse = [each for each in reversed(compared) if each.after > each.before]
     return (
-        f"Distance per class: lower for {len(better)} of {len(compared)} classes, the mean by {-100 * change:+.1f} %. "
+        f"Distance per class: lower for {len(better)} of {len(compared)} classes, their mean changes by {100 * change:+.1f} %. "
         f"Most improved: {listed(better[:SHOWN])}. Most worsened: {listed(worse[:SHOWN])}"
     )
 

@@ -21,7 +21,7 @@ from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
 from everymode.storage.run_folder import read_lines
 from everymode.training.nonfinite import Diverged
-from experiments.harness.results import Case, Outcome, kept, record_of, terms_of
+from experiments.harness.results import OF_CLASS, Case, Outcome, kept, record_of, terms_of
 
 Play = Callable[[Case, int, Path, Any], Outcome]
 """(case, seed, folder, judge) -> the outcome of one run; a function of a module."""
@@ -71,7 +71,11 @@ def run_all(
                 error.add_note(f"in the case {name}, seed {seed}")
                 raise
             done[pending[future]] = outcome
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in outcome.scores.items())
+            shown = "  ".join(
+                f"{name} {value:.4g}"
+                for name, value in outcome.scores.items()
+                if not name.startswith(OF_CLASS)
+            )
             print(
                 f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
                 flush=True,

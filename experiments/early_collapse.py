@@ -76,6 +76,12 @@ TABLE_1 = {
     "multi-hinge K+1": "multi-hinge-k1-gan",
 }
 """Method of a case -> row of Omni-GAN's Table 1."""
+PENALTIES: dict[str, tuple[PenaltyName, float]] = {
+    "WGAN-GP": ("wgan-gp", 10.0),
+    "WGAN-div": ("wgan-div", 1.0),
+    "R1": ("r1", 5.0),
+}
+"""Name of a penalty in figure 10 -> its term and weight."""
 METRICS = ("fd", "pr")
 FIGURES = ("1a", "3", "4", "10", "14", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
@@ -131,9 +137,10 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         }
 
     if figure == "1a":
-        rivals = {"AC-GAN, no decay": auxiliary, "multi-hinge K+1, no decay": k_plus_1}
-        plain_rivals = {name: plain(recipe) for name, recipe in rivals.items()}
-        return {"omni, decay": decayed(omni), "projection, no decay": plain(projection), **plain_rivals}
+        rivals = {"projection": projection, "AC-GAN": auxiliary, "multi-hinge K+1": k_plus_1}
+        return {"omni, decay": decayed(omni)} | {
+            f"{name}, no decay": plain(each) for name, each in rivals.items()
+        }
     if figure == "14":
         return both({"projection": projection})
     if figure == "3":
@@ -142,13 +149,8 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
         augmented = replace(plain(auxiliary), augmentation=AUGMENTATION)
         return both({"AC-GAN": auxiliary, "ImAC-GAN": improved}) | {"AC-GAN, DiffAug, no decay": augmented}
     if figure == "10":
-        penalties: dict[str, tuple[PenaltyName, float]] = {
-            "WGAN-GP": ("wgan-gp", 10.0),
-            "WGAN-div": ("wgan-div", 1.0),
-            "R1": ("r1", 5.0),
-        }
         return both({"AC-GAN": auxiliary}) | {
-            f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in penalties.items()
+            f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in PENALTIES.items()
         }
     if figure == "15":
         return both({"one-sided": one_sided, "projection": projection}) | {"omni, decay": decayed(omni)}

@@ -66,7 +66,8 @@ def described(compared: Sequence[Compared]) -> str:
 
     worse = [each for each in reversed(compared) if each.after > each.before]
     return (
-        f"Distance per class: lower for {len(better)} of {len(compared)} classes, their mean changes by {100 * change:+.1f} %. "
+        f"Distance per class: lower for {len(better)} of {len(compared)} classes, "
+        f"their mean changes by {100 * change:+.1f} %. "
         f"Most improved: {listed(better[:SHOWN])}. Most worsened: {listed(worse[:SHOWN])}"
     )
 

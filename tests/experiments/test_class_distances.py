@@ -70,7 +70,7 @@ def test_tables_that_need_other_data_have_their_cases_and_cells() -> None:
     joint = {case.name: case.recipe for case in self_conditioned_images.cases("joint", "x", 1.0)}
     assert joint["gan"].flat_numbers()["r1_weight"] == 100
     assert joint["conditional-gan"].flat_numbers()["fake_labels"] == "data"
-    for part in ("imagenet", "places"):
+    for part in ("imagenet", "places365"):
         made = self_conditioned_images.cases(part, "x", 1.0)
         assert [case.name for case in made] == list(self_conditioned_images.PAPER[part])
     assert next(iter(early_collapse.recipes("1a", "cifar100"))) == "omni, decay"

@@ -385,6 +385,10 @@ class LabelSource(nn.Module):
         """Return the condition of examples outside the training data; None if labels are the dataset's classes."""
         return None
 
+    def followed_features(self, discriminator: nn.Module, examples: Tensor) -> Tensor | None:
+        """Return the discriminator's features [B, F] from which labels are derived; None if labels don't follow it."""
+        return None
+
     def accepts(self, fake: Tensor, condition: Condition) -> Tensor | None:
         """Return which samples match their condition, for rejection sampling: [B] bool, or None = unknown."""
         return None

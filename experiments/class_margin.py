@@ -7,7 +7,9 @@
 
 --part supervised compares SAGAN (projection alone), AC-GAN and Multi-hinge GAN, all with projection. `last
 self_accuracy` and `last validation_accuracy` are those of the class head or, for projection alone, of the argmax over k
-of D(x, k). The per-class distances are in each run's evaluation.
+of D(x, k). The distances per class are in each run's outcome.json. If both SAGAN and Multi-hinge GAN are selected, the
+report has figure 4c, the distances per class of one against the other, and figures 5 and 6, samples of the classes that
+improve and worsen most. With --measure N the curves have the distance during training (figures 4a, 4b, 10, 11).
 
 --part labels uses one label in ten. AC-GAN and Multi-hinge GAN train on pseudo-labels by their class head; projection
 trains on the labeled images alone. In the pre-labeling baseline, a classifier trained on the labeled images labels the
@@ -16,25 +18,28 @@ unlabeled ones once, and AC-GAN and Multi-hinge GAN train on all images as label
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import everymode
 from everymode.data.dataset import Dataset
 from everymode.data.hiding import hide_labels
 from everymode.data.source import digest_of
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from experiments.harness.budget import scaled, width_of
+from experiments.harness.class_distances import compare_classes, described, draw_extremes, draw_scatter
 from experiments.harness.curves import plot
 from experiments.harness.flags import chosen, parser
 from experiments.harness.measuring import CURVES, add_judging_flags, columns_of, judge_of, measured
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
-from experiments.harness.results import Case
+from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import table
 
 PAPER = {
@@ -55,6 +60,8 @@ SIGNALS = {
     "watch/training_above_0": "training images that D classifies as real (figure 7b)",
     "watch/held_out_above_0": "held-out images that D classifies as real (figure 7b)",
 } | CURVES
+SCATTERED = ("SAGAN", "Multi-hinge GAN")
+"""Methods whose distances per class are compared."""
 LABELED = 0.1
 """Share of the images that keep their label."""
 
@@ -140,6 +147,20 @@ def cases(part: str, on: str, data: str, held_out: str, budget: float, width: in
     ]
 
 
+def classes_compared(outcomes: Sequence[Outcome], out: Path) -> list[str]:
+    """Draw figures 4c, 5 and 6 into a folder, and return what they show; [] unless both methods were run."""
+    compared = compare_classes(outcomes, *SCATTERED)
+    if not compared:
+        return []
+    scatter = draw_scatter(compared, SCATTERED, out / "figure-4c.png")
+    generators = {}
+    for name in SCATTERED:
+        first = next(outcome for outcome in outcomes if outcome.case == name)
+        generators[name] = everymode.load(first.folder)
+    extremes = draw_extremes(generators, compared, out / "figures-5-and-6.png")
+    return [f"{described(compared)}. Figures: {scatter.name}, {extremes.name}"]
+
+
 def main() -> None:
     flags = parser(__doc__, out="class-margin")
     flags.add_argument(
@@ -179,6 +200,7 @@ def main() -> None:
         all_cases, seeds=range(options.seeds), out=out, processes=options.processes, judge=judge
     )
     picture = plot(outcomes, SIGNALS, out / "curves.png")
+    by_class = classes_compared(outcomes, out) if options.part == "supervised" else []
     columns = [*columns_of(options, metrics), "last self_accuracy", "last validation_accuracy"]
     facts = [
         f"Multi-hinge GAN's comparison ({options.part}) on {options.on}; the paper's scores are of ImageNet",
@@ -187,6 +209,7 @@ def main() -> None:
         f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
         f"Curves: {picture.name}",
+        *by_class,
     ]
     head = "paper IS (128) | paper FID (128) | paper IS (64) | paper FID (64)"
     report("Class margins", facts, table(outcomes, columns, PAPER, head), out)

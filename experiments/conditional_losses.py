@@ -1,7 +1,11 @@
-"""Omni-GAN's Table 1: six conditional losses, with and without weight decay, with and without DiffAug.
+"""Omni-GAN's Table 1: six conditional losses, with and without weight decay, with and without DiffAug; and its Table 2.
 
     python -m experiments.conditional_losses [--budget 0.3] [--seeds 3] [--only "omni-gan"]
     python -m experiments.conditional_losses --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.01
+    python -m experiments.conditional_losses --on imagenet128 --data imagenet/train     (or imagenet256; for many GPUs)
+
+--on imagenet128 and imagenet256 compare BigGAN, Omni-GAN and Omni-INR-GAN with their own hyper-parameters (table 2);
+--measure N draws their curves during training (figures 6 and 19).
 
 On digits (the default) all recipes have the same hyper-parameters except the loss. (K + 1 multi-hinge also has
 momentum, without which it does not learn its classes; `--numbers beta1=0.5` sets it for all.) On CIFAR they have the
@@ -17,8 +21,15 @@ from dataclasses import replace
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from experiments.harness.budget import scaled, width_of
+from experiments.harness.curves import plot
 from experiments.harness.flags import chosen, parser
-from experiments.harness.measuring import add_judging_flags, columns_of, is_of_digits, judge_of, measured
+from experiments.harness.measuring import (
+    CURVES,
+    add_judging_flags,
+    columns_of,
+    judge_of,
+    measured,
+)
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
@@ -48,6 +59,19 @@ PAPER: dict[str, dict[str, list[str]]] = {
         "multi-hinge-k1-gan": ["14.62 13.35 yes", "- - -", "- - -", "- - -"],
     },
 }
+TABLE_2 = {
+    "imagenet128": {
+        "biggan": ["9.19", "104.57"],
+        "omni-gan": ["8.30", "190.94"],
+        "omni-inr-gan": ["6.53", "262.85"],
+    },
+    "imagenet256": {
+        "biggan": ["9.95", "187.60"],
+        "omni-gan": ["6.03", "304.05"],
+        "omni-inr-gan": ["4.93", "343.22"],
+    },
+}
+"""Method -> FID (against the training set) and IS of Table 2; each with its own hyper-parameters."""
 METRICS = ("fd", "pr")
 VARIANTS = ("plain", "decay", "DiffAug", "DiffAug decay")
 
@@ -65,8 +89,14 @@ def variant_of(recipe: Recipe, decay: Recipe, variant: str) -> Recipe:
 
 def cases(on: str, data: str, budget: float, width: int | None) -> list[Case]:
     """Return the cases of all methods in all variants."""
-    decay = find(f"omni-gan-{on}")
     made = []
+    if on in TABLE_2:
+        for method in TABLE_2[on]:
+            recipe = find(f"{method}-{on}")
+            recipe = recipe if width is None else recipe.with_numbers(width=width)
+            made.append(Case(method, scaled(recipe, budget), data))
+        return made
+    decay = find(f"omni-gan-{on}")
     for method in METHODS:
         recipe = find(f"{method}-{on}")
         if width is not None:
@@ -77,15 +107,27 @@ def cases(on: str, data: str, budget: float, width: int | None) -> list[Case]:
     return made
 
 
+def paper_cells(on: str) -> tuple[dict[str, list[str]], str]:
+    """Return the paper's cells by case on a dataset, and the titles of their columns; nothing for digits."""
+    if on in TABLE_2:
+        return dict(TABLE_2[on]), "paper FID | paper IS"
+    cells = {
+        f"{method}, {variant}": rows[number].split()
+        for method, rows in PAPER.get(on, {}).items()
+        for number, variant in enumerate(VARIANTS)
+    }
+    return cells, "paper FID | paper IS | paper collapse" if cells else ""
+
+
 def main() -> None:
     flags = parser(__doc__, out="conditional-losses")
     flags.add_argument(
         "--on",
-        choices=("digits", "cifar10", "cifar100"),
+        choices=("digits", "cifar10", "cifar100", *TABLE_2),
         default="digits",
         help="data of the recipes (default: digits)",
     )
-    flags.add_argument("--data", default="", help="path of CIFAR")
+    flags.add_argument("--data", default="", help="path of CIFAR or ImageNet")
     flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     add_numbers_flag(flags)
     add_judging_flags(flags)
@@ -94,24 +136,20 @@ def main() -> None:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
     every_case = cases(options.on, options.data, options.budget, options.width)
     all_cases = renumbered(chosen(every_case, options.only), options.numbers)
-    digits = is_of_digits(options)
     judge = judge_of(options, METRICS)
     all_cases = measured(all_cases, options.measure, judge.extractor, judge.samples)
     outcomes = run_all(
         all_cases, seeds=range(options.seeds), out=options.out, processes=options.processes, judge=judge
     )
-    paper = {
-        f"{method}, {variant}": PAPER[options.on][method][number].split()
-        for method in (METHODS if not digits else ())
-        for number, variant in enumerate(VARIANTS)
-    }
+    paper, head = paper_cells(options.on)
+    picture = plot(outcomes, CURVES | {"watch/coverage": "coverage of the reals"}, options.out / "curves.png")
     columns = [*columns_of(options, METRICS), "last coverage"]
-    head = "" if digits else "paper FID | paper IS | paper collapse"
     facts = [
         f"Budget: {options.budget:g} of each recipe's steps ({all_cases[0].recipe.steps:,} of the first); width "
         f"{width_of(all_cases[0].recipe)}; {options.seeds} seeds, mean ± standard deviation"
         f"{changed_numbers(options.numbers)}",
         f"Scores: averaged generator, {judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}",
+        f"Curves: {picture.name}",
     ]
     report(f"Conditional losses on {options.on}", facts, table(outcomes, columns, paper, head), options.out)
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 import everymode
-from everymode.norms import layer_grids, operator_norm, sparsity_aware_sigma
+from everymode.data.order import random_permutation
 from everymode.pictures import new_figure, save_figure
 from experiments.harness.unconditional import trained_critic
+
+if TYPE_CHECKING:
+    from everymode.norms import Diagnosis
+
+
+CHANNEL_IMAGES = 256
+"""Real images whose features are measured; as many as in figure 20."""
 
 
 class Convolution(NamedTuple):
@@ -35,6 +42,8 @@ class Spectra(NamedTuple):
 @torch.no_grad()
 def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Convolution]:
     """Return the critic's convolutions in their order, including 1x1 ones, with the weights of eval mode."""
+    from everymode.norms import layer_grids
+
     grids = layer_grids(critic.eval(), torch.zeros(1, channels, *size))
     layers = {name: critic.get_submodule(name) for name in grids}
     return [
@@ -47,12 +56,25 @@ def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> 
 def spectra_of(run: everymode.Run) -> list[Spectra]:
     """Return the norms of the 3x3 convolutions of a run's critic."""
     spectra = []
+    from everymode.norms import operator_norm, sparsity_aware_sigma
+
     for name, weight, grid in convolutions_of(trained_critic(run), run.recipe.size, run.recipe.channels):
         if weight.shape[2] > 1:
             exact = float(operator_norm(weight, grid))
             reshaped = float(torch.linalg.matrix_norm(weight.flatten(1), 2))
             spectra.append(Spectra(name, exact, reshaped, float(sparsity_aware_sigma(weight, grid))))
     return spectra
+
+
+def channels_of(run: everymode.Run, data: str) -> Diagnosis:
+    """Return measurements of the layers of a run's critic, with how sparse their inputs are (figures 5 and 20)."""
+    from everymode.norms import diagnose
+
+    recipe = run.recipe
+    opened = everymode.open_images(data, resolution=recipe.size, label_column=recipe.label_column or None)
+    rows = random_permutation(0, "channels", 0, len(opened))[:CHANNEL_IMAGES]
+    labels = opened.gather_labels(rows, torch.device("cpu")) if recipe.num_labels else None
+    return diagnose(trained_critic(run), opened.gather(rows), labels, exact=False)
 
 
 def spectra_table(spectra: Sequence[Spectra]) -> str:

@@ -76,9 +76,18 @@ TABLE_1 = {
     "multi-hinge K+1": "multi-hinge-k1-gan",
 }
 """Method of a case -> row of Omni-GAN's Table 1."""
+PENALTIES: dict[str, tuple[PenaltyName, float]] = {
+    "WGAN-GP": ("wgan-gp", 10.0),
+    "WGAN-div": ("wgan-div", 1.0),
+    "R1": ("r1", 5.0),
+}
+"""Name of a penalty in figure 10 -> its term and weight."""
 METRICS = ("fd", "pr")
-FIGURES = ("3", "4", "10", "15", "16", "17", "18", "grid", "few", "all")
+FIGURES = ("1a", "3", "4", "10", "14", "15", "16", "17", "18", "grid", "few", "all")
 SIGNALS = {
+    "judgment/real": "realness of training images (figure 14)",
+    "judgment/fake": "realness of samples (figure 14)",
+    "watch/held_out": "realness of held-out images (figure 14)",
     "watch/coverage": "coverage of the reals by the raw generator",
     "watch/variety": "variety within a class (1 = that of real images)",
     "watch/held_out_gap": "realness of training minus held-out images",
@@ -127,19 +136,21 @@ def recipes(figure: str, on: str, *, decay: float | None = None) -> dict[str, Re
             for variant, change in (("no decay", plain), ("decay", decayed))
         }
 
+    if figure == "1a":
+        rivals = {"projection": projection, "AC-GAN": auxiliary, "multi-hinge K+1": k_plus_1}
+        return {"omni, decay": decayed(omni)} | {
+            f"{name}, no decay": plain(each) for name, each in rivals.items()
+        }
+    if figure == "14":
+        return both({"projection": projection})
     if figure == "3":
         return both({"omni": omni, "one-sided": one_sided, "projection": projection})
     if figure == "4":
         augmented = replace(plain(auxiliary), augmentation=AUGMENTATION)
         return both({"AC-GAN": auxiliary, "ImAC-GAN": improved}) | {"AC-GAN, DiffAug, no decay": augmented}
     if figure == "10":
-        penalties: dict[str, tuple[PenaltyName, float]] = {
-            "WGAN-GP": ("wgan-gp", 10.0),
-            "WGAN-div": ("wgan-div", 1.0),
-            "R1": ("r1", 5.0),
-        }
         return both({"AC-GAN": auxiliary}) | {
-            f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in penalties.items()
+            f"AC-GAN, {name}": penalized(auxiliary, *numbers, on) for name, numbers in PENALTIES.items()
         }
     if figure == "15":
         return both({"one-sided": one_sided, "projection": projection}) | {"omni, decay": decayed(omni)}

@@ -25,7 +25,6 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from everymode.norms.weight import normalize_weights
 from everymode.pictures import new_figure, save_figure
 
 HIDDEN = 64
@@ -78,6 +77,8 @@ def two_layers(*, bias: bool, constrained: bool) -> nn.Sequential:
     """Return the network, with PyTorch's initial weights."""
     network = nn.Sequential(nn.Linear(1, HIDDEN, bias=bias), nn.ReLU(), nn.Linear(HIDDEN, 1))
     if constrained:
+        from everymode.norms.weight import normalize_weights
+
         normalize_weights(network, lambda layer, grid: AtMostOne())
     return network
 

@@ -35,7 +35,7 @@ import numpy as np
 
 from everymode.data.mixtures import Mixture
 from everymode.data.opening import open_images
-from experiments.harness.flags import chosen
+from experiments.harness.flags import chosen, listed
 from experiments.harness.point_pictures import draw_panels, draw_sweep
 from experiments.harness.point_trials import PointJudge, play_points
 from experiments.harness.repeated import run_all
@@ -147,7 +147,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--others", type=int, help="number of seeds of all cases except self-conditioned (default: --trials)"
     )
-    made.add_argument("--on", default="ring,grid", help="datasets of table 1 (default: ring,grid)")
+    made.add_argument(
+        "--on",
+        type=listed("ring", "grid"),
+        default=["ring", "grid"],
+        metavar="ring,grid",
+        help="datasets of table 1: ring, grid, or both joined by a comma (default: both)",
+    )
     made.add_argument(
         "--only",
         default="",
@@ -159,6 +165,22 @@ def parser() -> argparse.ArgumentParser:
         default="everymode",
         help="hyper-parameters that all methods share (default: everymode)",
     )
+    add_hyper_parameters(made)
+    made.add_argument(
+        "--first-seed", type=int, default=0, help="first seed; choose settings on others than 0 (default: 0)"
+    )
+    made.add_argument(
+        "--points", type=int, default=50_000, help="number of points of an evaluation (default: 50,000)"
+    )
+    made.add_argument(
+        "--processes", type=int, default=2, help="trials at a time, one thread each (default: 2)"
+    )
+    made.add_argument("--out", type=Path, default=Path("runs/mode-coverage"), help="folder of the set")
+    return made
+
+
+def add_hyper_parameters(made: argparse.ArgumentParser) -> None:
+    """Add a flag for each hyper-parameter that all methods share."""
     made.add_argument("--steps", type=int, help="generator steps (default: the preset's)")
     made.add_argument(
         "--refresh-every", type=int, help="steps between two clusterings (default: the preset's)"
@@ -175,6 +197,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--batch-size", type=int, help="points per step (default: the preset's)")
     made.add_argument("--lr", type=float, help="learning rate of both networks")
+    made.add_argument(
+        "--discriminator-lr", type=float, help="learning rate of the discriminator (default: --lr)"
+    )
     made.add_argument("--beta1", type=float, help="beta1 of Adam (default: the preset's)")
     made.add_argument("--lr-decay", type=float, help="share of training over which the rates fall to zero")
     made.add_argument(
@@ -185,14 +210,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--ema-decay", type=float, help="decay of the averaged generator, which is scored")
     made.add_argument("--radius", type=float, help="radius of the ring")
-    made.add_argument(
-        "--points", type=int, default=50_000, help="number of points of an evaluation (default: 50,000)"
-    )
-    made.add_argument(
-        "--processes", type=int, default=2, help="trials at a time, one thread each (default: 2)"
-    )
-    made.add_argument("--out", type=Path, default=Path("runs/mode-coverage"), help="folder of the set")
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -204,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "online_after": options.online_after or options.refresh_every,
         "packs": options.packs,
         "generator_lr": options.lr,
-        "discriminator_lr": options.lr,
+        "discriminator_lr": options.lr if options.discriminator_lr is None else options.discriminator_lr,
         "beta1": options.beta1,
         "lr_decay": options.lr_decay,
         "settling": options.settling,
@@ -212,9 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "ema_decay": options.ema_decay,
         "radius": options.radius,
     }
-    on = [name.strip() for name in options.on.split(",") if name.strip()]
     cases = {
-        "table-1": lambda: table_cases(on, options.preset, changed, options.only),
+        "table-1": lambda: table_cases(options.on, options.preset, changed, options.only),
         "6": lambda: chosen(sweep_cases(options.preset, changed), options.only),
         "7": lambda: chosen(variance_cases(options.preset, changed), options.only),
     }[options.figure]()
@@ -225,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for group, trials in ((self_conditioned, options.trials), (others, options.others or options.trials)):
         outcomes += run_all(
             group,
-            seeds=range(trials),
+            seeds=range(options.first_seed, options.first_seed + trials),
             out=options.out,
             processes=options.processes,
             judge=judge,

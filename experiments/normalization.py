@@ -1,4 +1,4 @@
-"""Sparsity Aware Normalization's Table 1, and its figures 3, 4, 6 and 14 to 17.
+"""Sparsity Aware Normalization's Table 1, and its figures 3 to 6, 14 to 17 and 20.
 
     python -m experiments.normalization [--budget 1] [--seeds 3] [--only "SAN,SN-GAN,none,clipping"]
     python -m experiments.normalization --on cifar10 --data cifar10-train.parquet --width 16 --budget 0.005
@@ -8,6 +8,7 @@ Parts; all cases of a part have the same steps, initial weights and hyper-parame
   table1                         the table's block of standard networks
   table1-resnet, table1-biggan   its blocks of residual networks and of BigGAN
   spectra                        figure 3: norms of a trained residual critic's layers by each definition
+  sparsity                       figures 5 and 20: sparsity of the features of a critic without a norm, and of BigGAN's
   exact                          figure 4: the exact norm of each layer
   interval                       figure 6: in place every 1, 10, 100 and 1,000 critic steps
   convergence                    figure 14
@@ -40,10 +41,11 @@ from everymode.recipes.parts.norms import (
 )
 from everymode.recipes.parts.plain_losses import Wasserstein
 from everymode.recipes.san_gan import SparsityAware
-from experiments.critic_spectra import spectra_of, spectra_picture, spectra_table
+from experiments.critic_spectra import CHANNEL_IMAGES, channels_of, spectra_of, spectra_picture, spectra_table
 from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
 from experiments.harness.judging import Judge
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
@@ -124,16 +126,19 @@ def _residual(on: str) -> dict[str, Recipe]:
     return {f"{name}, residual": normalized(name, on, residual=True) for name in names}
 
 
+BIGGAN = {
+    "digits": (biggan.DIGITS, san_gan.BIGGAN_DIGITS),
+    "cifar10": (biggan.CIFAR10, san_gan.BIGGAN_CIFAR10),
+}
+"""Data -> BigGAN and SAN-BigGAN."""
+
+
 def _biggan(on: str) -> dict[str, Recipe]:
-    pairs = {
-        "digits": (biggan.DIGITS, san_gan.BIGGAN_DIGITS),
-        "cifar10": (biggan.CIFAR10, san_gan.BIGGAN_CIFAR10),
-    }
-    if on not in pairs:
+    if on not in BIGGAN:
         raise ValueError(
-            f"BigGAN is compared on {' and '.join(pairs)}, not on {on}: use --on digits or --on cifar10"
+            f"BigGAN is compared on {' and '.join(BIGGAN)}, not on {on}: use --on digits or --on cifar10"
         )
-    plain, sparse = pairs[on]
+    plain, sparse = BIGGAN[on]
     return {"BigGAN": plain, "BigGAN, beta1 0.5": replace(plain, beta1=0.5), "SAN-BigGAN": sparse}
 
 
@@ -248,11 +253,32 @@ def look_at_layers(recipe: Recipe, data: str, options: Any) -> None:
     report("Norms of a critic's layers", facts, spectra_table(spectra), options.out / "spectra")
 
 
+def look_at_channels(on: str, data: str, options: Any) -> None:
+    """Train a critic without a norm and BigGAN's, and report how sparse their features are (figures 5 and 20)."""
+    out, numbers = options.out / f"sparsity-{on}", {} if options.width is None else {"width": options.width}
+    recipes = {"figure-5": normalized(NONE, on)}
+    if on in BIGGAN:
+        recipes["figure-20"] = BIGGAN[on][0]
+    texts = []
+    for figure, recipe in recipes.items():
+        scaled_recipe = scaled(recipe, options.budget, **numbers)
+        run = trained_run(scaled_recipe, data or recipe.data, out / figure)
+        diagnosis = channels_of(run, data or recipe.data)
+        diagnosis.plot(out / f"{figure}.png")
+        texts += [f"## {recipe.name}, {scaled_recipe.steps:,} steps ({figure}.png)", "", str(diagnosis), ""]
+    facts = [
+        f"Critics on {on}: norms of the channels of each layer's input, over {CHANNEL_IMAGES} real images",
+        "Paper: many channels are zero in a critic without a norm (figure 5); in BigGAN at 128 pixels the inputs of a "
+        "block's first convolution are less sparse than those of its second (figure 20)",
+    ]
+    report("Sparsity of a critic's channels", facts, "\n".join(texts), out)
+
+
 def main() -> None:
     flags = parser(__doc__, out="normalization")
     flags.add_argument(
         "--part",
-        choices=(*PARTS, "spectra"),
+        choices=(*PARTS, "spectra", "sparsity"),
         default="table1",
         help="part of the experiment (default: table1)",
     )
@@ -261,6 +287,7 @@ def main() -> None:
     )
     flags.add_argument("--data", default="", help="path of CIFAR or STL")
     flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
+    add_numbers_flag(flags)
     options = flags.parse_args()
     if options.on != "digits" and not options.data:
         flags.error(f"--on {options.on} needs --data, such as {options.on}-train.parquet")
@@ -269,8 +296,14 @@ def main() -> None:
         recipe = scaled(normalized(SPECTRAL, options.on, residual=True), options.budget, **numbers)
         look_at_layers(recipe, options.data or recipe.data, options)
         return
-    all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
-    all_cases = chosen(all_cases, options.only)
+    if options.part == "sparsity":
+        look_at_channels(options.on, options.data, options)
+        return
+    try:
+        every_case = cases(options.part, options.on, options.data, options.budget, options.width)
+    except ValueError as error:  # BigGAN has no recipe for STL-10
+        flags.error(str(error))
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     judge = judge_for(options.part, options.on, options.data)
     out = options.out / f"{options.part}-{options.on}"
     outcomes = run_all(
@@ -279,7 +312,7 @@ def main() -> None:
     recipe = all_cases[0].recipe
     facts = [
         f"{options.on}, {recipe.steps:,} generator steps ({options.budget:g} of the recipes'), width "
-        f"{width_of(recipe)}, {options.seeds} seeds, mean ± standard deviation",
+        f"{width_of(recipe)}, {options.seeds} seeds, mean ± standard deviation{changed_numbers(options.numbers)}",
         f"Scores: {judge.samples:,} samples of the averaged generator; fd by "
         f"{judge.extractor or 'the digits classifier'}",
     ]

@@ -4,10 +4,12 @@
     python -m experiments.partition_guided --on stacked-digits
     python -m experiments.partition_guided --on stacked-digits-16      at 16 pixels, for two CPU cores
     python -m experiments.partition_guided --on cifar10 --data cifar10-train.parquet
+    python -m experiments.partition_guided --on stl10 --data stl10_binary
     python -m experiments.partition_guided --on 32 --data photos
 
 --part methods (tables 1 and 2) compares a plain GAN (one part), random parts, parts without and with the guide, and the
-true classes, all with the same networks and hyper-parameters; and Self-Conditioned GAN with its recipe's. --part k
+true classes, all with the same networks and hyper-parameters; and Self-Conditioned GAN with its recipe's (on STL-10,
+most images of which have no label, neither of the last two, as in the paper's table 2). --part k
 (table 4) sweeps the number of parts, with and without the guide. --part weight (figure 5) sweeps the guide's weight at
 the first step. All cases show equally many real images to D; the table has their G steps too, since PGMGAN takes
 several D steps per G step. The partition of each k and seed is learned once; its quality is table 5. Guided generators
@@ -16,6 +18,7 @@ are scored without and with rejection (at most 21 draws per sample).
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +36,13 @@ from everymode.metrics.modes import class_coverage
 from everymode.partitioner import learn_partition
 from everymode.partitioner.settings import DIGITS as DIGITS_PARTITION
 from everymode.recipe import Recipe
-from everymode.recipes import find
+from everymode.recipes import RECIPES, find
 from everymode.recipes.partition_guided import DIGITS, Partition
+from everymode.recipes.partition_learning import settings_for
 from everymode.recipes.parts.given_labels import Given
 from experiments.harness.budget import scaled, width_of
 from experiments.harness.flags import chosen, parser
+from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all, train_and_judge
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
@@ -48,8 +53,12 @@ if TYPE_CHECKING:
 
     from everymode.game import LabelSource
 
-PAPER = {"partition-guided": ["8.93", "8.81"]}
-"""CIFAR-10, 50,000 images: FID and IS, as other papers quote them."""
+PAPER = {
+    "cifar10": {"partition-guided": ["8.93", "8.81"]},
+    "stl10": {"partition-guided": ["19.52", "11.16"]},
+}
+"""FID and IS of 50,000 images, as other papers quote them."""
+DATA = ("digits", "stacked-digits", "stacked-digits-16", "cifar10", "stl10", "32", "64", "128")
 SWEPT_PARTS = {"digits": (5, 10, 20, 40)}
 MORE_PARTS = (50, 100, 200, 400)
 SWEPT_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -199,9 +208,13 @@ def with_images(recipe: Recipe, images: int) -> Recipe:
     return scaled(recipe, steps / recipe.steps)
 
 
-def cases(part: str, on: str, data: str, budget: float, width: int | None) -> list[Case]:
+def cases(
+    part: str, on: str, data: str, budget: float, width: int | None, *, small_partitioner: bool = False
+) -> list[Case]:
     """Return the cases of a part, all with the number of real images of the first."""
     base = STACKED_16 if on == "stacked-digits-16" else find(f"partition-guided-{on}")
+    if small_partitioner:
+        base = base.with_numbers(partition=settings_for(base))
     source = data or base.data
     base = scaled(base.with_numbers(width=width or width_of(base)), budget)
     images = base.steps * base.discriminator_steps * base.batch_size
@@ -232,14 +245,17 @@ def cases(part: str, on: str, data: str, budget: float, width: int | None) -> li
         Case("partition", unguided, source),
         Case("partition-guided", base, source),
     ]
-    if on != "stacked-digits-16":  # the networks of self-conditioned recipes need 32 pixels
+    if f"self-conditioned-{on}" in RECIPES:  # their networks need 32 pixels, and sides of a power of 2
         rival = find(f"self-conditioned-{on}")
         rival = with_images(rival.with_numbers(width=width or width_of(rival)), images)
         methods.append(Case("self-conditioned", rival, source))
+    if on == "stl10":  # most of its images have no label
+        return methods
     return [*methods, Case("class-conditional", replace(base, labels=OwnClasses()), source)]
 
 
-def main() -> None:
+def own_parser() -> argparse.ArgumentParser:
+    """Return a parser with the flags of this experiment and those that every experiment has."""
     flags = parser(__doc__, out="partition-guided")
     flags.add_argument(
         "--part",
@@ -249,18 +265,37 @@ def main() -> None:
     )
     flags.add_argument(
         "--on",
+        choices=DATA,
         default="digits",
-        help="digits, stacked-digits, stacked-digits-16, cifar10, or 32, 64, 128 with --data (default: digits)",
+        help="data of the recipes; all but digits and stacked digits need --data (default: digits)",
     )
+    flags.add_argument(
+        "--small-partitioner",
+        action="store_true",
+        help="learn partitions with the settings for two CPU cores, not the recipe's",
+    )
+    add_numbers_flag(flags)
     flags.add_argument("--data", default="", help="images to train on (default: the recipes')")
     flags.add_argument("--width", type=int, help="base number of channels (default: the recipes')")
     flags.add_argument("--samples", type=int, default=1000, help="samples of each run (default: 1000)")
-    options = flags.parse_args()
+    return flags
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    flags = own_parser()
+    options = flags.parse_args(arguments)
     digits, stacked = options.on == "digits", options.on.startswith("stacked-digits")
     if not (digits or stacked or options.data):
         flags.error(f"--on {options.on} needs --data, the images to train on")
-    all_cases = cases(options.part, options.on, options.data, options.budget, options.width)
-    all_cases = chosen(all_cases, options.only)
+    every_case = cases(
+        options.part,
+        options.on,
+        options.data,
+        options.budget,
+        options.width,
+        small_partitioner=options.small_partitioner,
+    )
+    all_cases = renumbered(chosen(every_case, options.only), options.numbers)
     partitions, out = options.out / options.on / "partitions", options.out / options.on / options.part
     seeds = range(options.seeds)
     quality = learn_partitions(all_cases, seeds, partitions)
@@ -278,13 +313,14 @@ def main() -> None:
     first = all_cases[0].recipe
     images = first.steps * first.discriminator_steps * first.batch_size
     facts = [
-        f"Partition-Guided GAN ({options.part}) on {options.on}; the paper's scores are of CIFAR-10",
+        f"Partition-Guided GAN ({options.part}) on {options.on}{changed_numbers(options.numbers)}",
         f"{images:,} real images shown to D, in {images // first.batch_size:,} D steps of {first.batch_size} "
         f"(except self-conditioned); width {width_of(first)}; {options.seeds} seeds, mean ± standard deviation",
         f"{judge.samples:,} samples; fd by {judge.extractor or 'the digits classifier'}; rejection: at most "
         f"{RETRIES} redraws",
     ]
-    text = table(outcomes, columns, PAPER, "paper FID | paper IS")
+    paper = PAPER.get(options.on, {}) if options.part == "methods" else {}
+    text = table(outcomes, columns, paper, "paper FID | paper IS" if paper else "")
     report("Partition-Guided GAN", facts, f"{text}\n\n{quality}" if quality else text, out)
 
 

@@ -1,6 +1,6 @@
 """Partition-Guided GAN's theorems 1 and 2, checked numerically.
 
-    python -m experiments.partition_theorems
+    python -m experiments.partition_theorems [--networks 50]
 
 Theorem 1 is a lower bound on the distance of a c-Lipschitz generator of standard normal z from data of two sets at
 distance D, the first of which has probability pi. The formula is missing from the paper's text; the argument of its
@@ -18,7 +18,9 @@ Mass outside of its part makes the left side the smaller one.
 
 from __future__ import annotations
 
+import argparse
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -93,15 +95,25 @@ def theorem_2(leak: float, *, parts: int = 5, values: int = 7, seed: int = 0) ->
     return float(jensen_shannon(pi @ p, pi @ q)), float((pi * jensen_shannon(p, q)).sum())
 
 
-def main() -> None:
-    print("| pi | D / c | bound | best ramp | best of 50 random networks |")
+def parser() -> argparse.ArgumentParser:
+    """Return a parser with the flags of this experiment."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument(
+        "--networks", type=int, default=50, help="random networks for each row of theorem 1 (default: 50)"
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    print(f"| pi | D / c | bound | best ramp | best of {options.networks} random networks |")
     print("|---|---|---|---|---|")
     for share in SHARES:
         for distance in DISTANCES:
             cells = (
                 theorem_1(share, distance),
                 best_ramp(share, distance),
-                random_networks(share, distance, networks=50, seed=0),
+                random_networks(share, distance, networks=options.networks, seed=0),
             )
             print(f"| {share} | {distance} | {' | '.join(f'{cell:.4f}' for cell in cells)} |")
     print(

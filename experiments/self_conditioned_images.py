@@ -1,4 +1,4 @@
-"""Self-Conditioned GAN on photographs: the paper's tables 2, 3, 5 and 6, appendix C.5, and figures 4, 10 and 11.
+"""Self-Conditioned GAN on photographs: the paper's tables 2 to 7, appendices C.2 and C.5, and figures 4, 10 and 11.
 
     python -m experiments.self_conditioned_images --part k --data cifar10-train.parquet [--budget 1] [--seeds 5]
 
@@ -7,6 +7,9 @@ Parts:
   k          the number of clusters, 10 to 1,000 (table 3)
   tricks     without the old centers, without matching, with neither; each with and without R1 (table 6)
   features   with and without R1, class-conditional or not (appendix C.5: a linear classifier of D's features)
+  imagenet   the methods of table 4 at 128 pixels (places365: on Places365); for many GPUs
+  joint      GAN, self-conditioned and class-conditional on both (table 7, appendix C.2):
+             --part joint --data "joined:imagenet/train|places365/train"
 
 Each row has all scores: Fréchet distance and inception score (the paper's are Inception's; ours are of --extractor),
 the reverse KL divergence of the samples' classes, the agreement of the clusters with the classes (table 5) and with the
@@ -51,6 +54,7 @@ from experiments.harness.repeated import few_images, run_all
 from experiments.harness.report import report
 from experiments.harness.results import Case, Outcome
 from experiments.harness.tables import Column, trial_table
+from experiments.self_conditioned_scores import DATA_OF_PARTS, PAPER, PAPER_NOTES
 
 METHODS = (
     *("gan", "pac-gan2", "pac-gan3", "pac-gan4", "logo-gan-ae", "random-labels-gan", "rotnet-gan"),
@@ -58,48 +62,6 @@ METHODS = (
 )
 CLUSTERS = (10, 25, 100, 250, 1000)
 
-PAPER: dict[str, dict[str, tuple[str, str, str]]] = {
-    "methods": {
-        "gan": ("28.08 ± 0.47", "6.98 ± 0.062", "0.0150 ± 0.0026"),
-        "pac-gan2": ("27.97 ± 0.63", "7.12 ± 0.062", "0.0126 ± 0.0012"),
-        "pac-gan3": ("32.55 ± 0.92", "6.77 ± 0.064", "0.0109 ± 0.0011"),
-        "pac-gan4": ("34.16 ± 0.94", "6.77 ± 0.079", "0.0150 ± 0.0005"),
-        "logo-gan-ae": ("32.49 ± 1.37", "7.05 ± 0.073", "0.0106 ± 0.0005"),
-        "random-labels-gan": ("29.04 ± 0.76", "6.97 ± 0.062", "0.0100 ± 0.0010"),
-        "online-self-conditioned": ("31.56 ± 0.48", "6.82 ± 0.112", "0.0178 ± 0.0029"),
-        "self-conditioned": ("18.03 ± 0.55", "7.72 ± 0.034", "0.0015 ± 0.0004"),
-        "logo-gan-rc": ("28.83 ± 0.43", "7.12 ± 0.047", "0.0091 ± 0.0001"),
-        "conditional-gan": ("23.56 ± 2.24", "7.44 ± 0.080", "0.0019 ± 0.0001"),
-    },
-    "k": {
-        "gan": ("28.08 ± 0.47", "6.98 ± 0.062", "-"),
-        "k = 10": ("32.55 ± 2.58", "7.03 ± 0.158", "-"),
-        "k = 25": ("19.21 ± 0.73", "7.79 ± 0.040", "-"),
-        "k = 100": ("18.03 ± 0.55", "7.72 ± 0.034", "-"),
-        "k = 250": ("18.49 ± 0.53", "7.74 ± 0.053", "-"),
-        "k = 1000": ("20.76 ± 0.26", "7.48 ± 0.028", "-"),
-        "conditional-gan": ("23.56 ± 2.24", "7.44 ± 0.080", "-"),
-    },
-    "tricks": {
-        "neither": ("25.38 ± 1.41", "7.29 ± 0.068", "-"),
-        "no matching": ("18.91 ± 0.65", "7.51 ± 0.073", "-"),
-        "no centers": ("19.85 ± 0.65", "7.58 ± 0.046", "-"),
-        "full": ("18.03 ± 0.55", "7.72 ± 0.034", "-"),
-        "neither with R1": ("22.70 ± 0.48", "7.38 ± 0.062", "-"),
-        "no matching with R1": ("23.26 ± 0.40", "7.27 ± 0.029", "-"),
-        "no centers with R1": ("22.02 ± 0.21", "7.35 ± 0.024", "-"),
-        "full with R1": ("22.80 ± 0.27", "7.32 ± 0.031", "-"),
-    },
-    "features": {},
-}
-"""Tables 2 (CIFAR-10), 3 and 6: FID, inception score, reverse KL divergence; mean and standard error of five trials."""
-
-PAPER_NOTES = {
-    "methods": "Table 5, CIFAR-10: NMI 0.3326, purity 0.1173 (computed by the formula called inverse purity here)",
-    "k": "Table 3: similar scores from k = 25 to 250",
-    "tricks": "The paper: NMI with the previous clustering 0.55 without both tricks, 0.74 with them",
-    "features": "Appendix C.5 (ImageNet, class-conditional): 59.8 % without R1, 30.7 % with it",
-}
 TRICKS = {
     "neither": {"match_clusters": False, "keep_centers": False},
     "no matching": {"match_clusters": False},
@@ -127,6 +89,15 @@ def recipes(part: str, r1_weight: float) -> dict[str, Recipe]:
     if part == "k":
         swept = {f"k = {k}": own.with_numbers(clusters=k) for k in CLUSTERS}
         return {"gan": find("gan-cifar10"), **swept, "conditional-gan": find("conditional-gan-cifar10")}
+    if part == "joint":
+        names: dict[str, dict[str, Any]] = {
+            "gan": {"r1_weight": 100.0},
+            "self-conditioned": {},
+            "conditional-gan": {"fake_labels": "data"},
+        }
+        return {name: find(f"{name}-imagenet128").with_numbers(**numbers) for name, numbers in names.items()}
+    if part in DATA_OF_PARTS:
+        return {method: find(f"{method}-{part.removesuffix('365')}128") for method in PAPER[part]}
     if part == "tricks":
         plain = {name: own.with_numbers(**numbers) for name, numbers in TRICKS.items()}
     else:
@@ -211,6 +182,12 @@ def own_parser() -> argparse.ArgumentParser:
         default=0,
         help="number of training images, equally many of each class (default: all)",
     )
+    flags.add_argument(
+        "--held-out",
+        default="",
+        help="images with the same classes for the linear classifier of D's features (default: those that --images "
+        "omits; without --images, those that D was trained on)",
+    )
     flags.add_argument("--samples", type=int, default=10_000, help="samples of each run (default: 10,000)")
     flags.add_argument(
         "--reals",
@@ -254,10 +231,20 @@ def facts_of(
         "mean ± standard error over seeds",
         f"Weight of R1 in rows that have it: {options.r1_weight:g} (the paper does not state its weight on CIFAR-10)",
         PAPER_NOTES[options.part],
+        f"Linear classifier of D's features: on {probed_images(options, data)}",
         *omitted,
         f"surest.png: of {options.samples:,} samples, those with the highest probability, by {classifier}, of class "
         f"{data.classes[options.shown_class] if _has_classes(data) else options.shown_class}",
     ]
+
+
+def probed_images(options: argparse.Namespace, data: Dataset) -> str:
+    """Return a description of the images on which the linear classifier is trained and tested."""
+    if options.held_out:
+        return f"{options.held_out}, which D was not trained on"
+    if 0 < options.images < len(data):
+        return "images that D was not trained on"
+    return "images that D was trained on (name others with --held-out)"
 
 
 def _has_classes(data: Dataset) -> bool:
@@ -282,7 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     all_cases, omitted = possible(selected, data, options.images)
     if not all_cases:
         flags.error("; ".join(omitted))
-    judge = ImageJudge(options.samples, options.extractor, options.images, options.reals)
+    judge = ImageJudge(
+        options.samples, options.extractor, options.images, options.reals, held_out=options.held_out
+    )
     out = options.out / options.part
     outcomes = run_all(
         all_cases,
@@ -303,7 +292,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out / "surest.png",
         samples=options.samples,
     )
-    titles = ("paper, CIFAR-10: FID", "paper, CIFAR-10: IS", "paper, CIFAR-10: reverse KL, base 10")
+    source = DATA_OF_PARTS.get(options.part, "CIFAR-10")
+    titles = tuple(f"paper, {source}: {score}" for score in ("FID", "IS", "reverse KL, base 10"))
     text = trial_table(outcomes, COLUMNS, PAPER[options.part], titles)
     facts = facts_of(options, recipe, data, omitted, named)
     report("Self-Conditioned GAN on images", facts, text, out)

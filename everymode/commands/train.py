@@ -17,6 +17,7 @@ from everymode.commands.numbers import describe, number_flags
 from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.commands.recipes import document_of
 from everymode.commands.repeating import repetition_of
+from everymode.data.joined_names import joined_name
 from everymode.extractors.naming import names_code
 from everymode.part import Conditioning, Part
 from everymode.recipe import KINDS, Recipe
@@ -50,10 +51,7 @@ def train(
     ] = None,
     /,
     *,
-    data: Annotated[
-        str | None,
-        Parameter(help="Training data: folder, .zip, .parquet, ..., or name of a built-in dataset."),
-    ] = None,
+    data: train_flags.Data = None,
     out: Annotated[Path, Parameter(help="Folder in which a numbered run folder is created.")] = Path("runs"),
     resume: Annotated[
         str | None,
@@ -95,11 +93,12 @@ def train(
         "font": font,
         "track": track,
     }
+    source = joined_name(data) if data else None
     if config is None:
-        return _train(recipe or recipe_of_run(resume), data, out, quiet, settings, numbers)
+        return _train(recipe or recipe_of_run(resume), source, out, quiet, settings, numbers)
     if resume not in (None, "auto"):
         raise ValueError("--config starts a new run, and --resume continues one: leave one of them out")
-    repeated, source, numbers = _repeated(config, recipe, data, quiet, numbers, settings)
+    repeated, source, numbers = _repeated(config, recipe, source, quiet, numbers, settings)
     return _train(repeated, source, out, quiet, settings, numbers)
 
 

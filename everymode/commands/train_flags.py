@@ -7,6 +7,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+Data = Annotated[
+    list[str] | None,
+    Parameter(
+        help="Training data: folder, .zip, .parquet, ..., or name of a built-in dataset. Several --data are "
+        "joined, and their classes stay separate.",
+        metavar="DATA",
+        negative="",
+    ),
+]
 OnNonfinite = Annotated[
     Literal["stop", "rollback"],
     Parameter(

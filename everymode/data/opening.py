@@ -20,6 +20,8 @@ from everymode.data.errors import DataError, MissingDataError, NoColumnsError, N
 from everymode.data.folder import folder_source
 from everymode.data.formats import is_image_name
 from everymode.data.idx import idx_images_in, idx_source, is_idx_images, is_idx_name
+from everymode.data.joined_names import JOINED, joined_parts
+from everymode.data.joining import union
 from everymode.data.label_columns import label_columns
 from everymode.data.layout import ARRAYS, Layout, has_layout, require_layout
 from everymode.data.map_style import Objects, name_of, require_objects, source_of_objects
@@ -65,9 +67,10 @@ def open_images(
         path: folder of images, folder of pictures and label maps (see `pair_folders`), .zip of images, .parquet, .npz,
             .npy, MNIST's IDX files, STL-10's .bin, SVHN's .mat, or a built-in name: digits, digits:train,
             digits:held-out, ring, grid, stacked-digits, two-domain-digits, shapes, textures, sample-photos (with
-            options, as in "ring:modes=8,std=0.02"), or stacked:PATH for triples of gray images at PATH. Or data in
-            memory: a map-style dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or a
-            tuple (images, labels) (see `source_of_objects`).
+            options, as in "ring:modes=8,std=0.02"), stacked:PATH for triples of gray images at PATH, or
+            "joined:PATH|PATH" for the union of several paths or names (see `union`). Or data in memory: a map-style
+            dataset of (image, label) pairs, as torch's DataLoader takes it, images [N, ...], or a tuple (images,
+            labels) (see `source_of_objects`).
         resolution: 64, "64x96" or (64, 96), height first (default: the common size of all images).
         channels: 1 (gray), 3 (color) or 4 (with alpha) (default: 1 if all images are gray, else 3).
         label_column: column (labels.csv, .parquet) or array (.npz) of the labels (default: "label" or another usual
@@ -97,17 +100,18 @@ def open_images(
     require_range(value_range)
     require_layout(layout)
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
-    if isinstance(path, str) and path.startswith(STACKED):
+    if isinstance(path, str) and path.startswith((STACKED, JOINED)):
         options |= {
             "resolution": resolution,
             "fit": fit,
             "background": background,
             "value_range": value_range,
         }
-        if layout is not None:
-            raise ValueError(f"{path} has no layout; omit layout")
-        digits = open_images(path.removeprefix(STACKED), channels=1, label_column=label_column, **options)
-        return with_images_alone(_adapted(stacked(digits, name=path), channels, limit))
+        options |= {"label_column": label_column, "layout": layout}
+        composed = _adapted(_composed(path, channels, options), channels, limit)
+        if labeled:
+            _require_labels(composed)
+        return with_images_alone(composed)
     if (folders := pairs_at(path)) is not None:
         _require_plain(path, labeled, label_column, value_range=value_range, layout=layout)
         options |= {"fit": fit, "background": background, "channels": channels, "limit": limit}
@@ -137,9 +141,36 @@ def open_images(
     return with_images_alone(prepare(with_images_alone(opened), request, **options))
 
 
+def _composed(name: str, channels: int | None, options: dict[str, Any]) -> Dataset:
+    """Return triples of the gray images that `name` stacks, or the union of the datasets that it joins.
+
+    Classes of joined datasets stay separate; gray datasets are opened in color if others have color.
+
+    Raises:
+        ValueError: if a layout is set for a stack, a dataset to join holds points, and as `union`.
+    """
+    parts = joined_parts(name)
+    if parts is None:
+        if options.pop("layout") is not None:
+            raise ValueError(f"{name} has no layout; omit layout")
+        return stacked(open_images(name.removeprefix(STACKED), channels=1, **options), name=name)
+    opened = [open_images(part, channels=channels, **options) for part in parts]
+    if any(each.is_points for each in opened):
+        raise ValueError(
+            f"{' and '.join(parts)} include points in the plane, which can't be joined with others"
+        )
+    most = max(each.image_shape[0] for each in opened)
+    for number, (part, each) in enumerate(zip(parts, opened, strict=True)):
+        if each.image_shape[0] != most:
+            opened[number] = open_images(part, channels=most, **options)
+    return union(opened)
+
+
 def pairs_at(path: PathOrName | Objects) -> PairFolders | None:
     """Return the folders of a folder of pictures and label maps; None for all other data."""
-    if not isinstance(path, str | PathLike) or (isinstance(path, str) and parse_name(path) is not None):
+    if not isinstance(path, str | PathLike):
+        return None
+    if isinstance(path, str) and (parse_name(path) is not None or joined_parts(path) is not None):
         return None
     return pair_folders(path)
 
@@ -181,7 +212,7 @@ def open_source(
     """Open a path or a name as a source still to be decoded, or as a finished dataset (built-in, or points).
 
     Args:
-        path_or_name: as in `open_images`, except stacked:PATH.
+        path_or_name: as in `open_images`, except stacked:PATH and joined:PATH|PATH.
         resolution: (H, W) of built-in images.
         label_column, value_range, layout: as in `open_images`.
 

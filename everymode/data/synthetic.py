@@ -106,7 +106,9 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
         color = np.rint(np.einsum("nchw,c->nhw", color, weights)).astype(np.uint8)[:, None]
     elif channels == 4:
         color = np.concatenate([color, np.full_like(color[:, :1], 255)], axis=1)
-    converted = in_memory(dataset.name, color, dataset.labels, dataset.classes)
+    converted = in_memory(
+        dataset.name, color, dataset.labels, dataset.classes, label_blocks=dataset.label_blocks
+    )
     if dataset.paired is not None:
         converted = converted.with_paired(dataset.paired)
     return replace(dataset, images=converted.images, fingerprint=converted.fingerprint)

@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import torch
 import torch.distributed as dist
-from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
 from everymode.draws import Draws
@@ -123,8 +122,10 @@ class ClusterLabels(TableLabels):
         Args:
             examples: [B, ...].
         """
-        pooled = cast(HasFeatures, self.teacher).features
-        return getattr(self.teacher, "unpooled_features", pooled)(examples)
+        return _clustered(self.teacher, examples)
+
+    def followed_features(self, discriminator: nn.Module, examples: Tensor) -> Tensor | None:
+        return _clustered(discriminator, examples)
 
     def label_unseen(self, examples: Tensor) -> Tensor:
         """Return the nearest center of each example [B, ...] outside the dataset, int64 [B]."""
@@ -240,6 +241,8 @@ class ClusterLabels(TableLabels):
     def _numbers(self, before: Tensor | None) -> dict[str, float]:
         numbers = self.numbers()
         if before is not None:
+            from sklearn.metrics import normalized_mutual_info_score  # it takes a second to import
+
             old, new = before.flatten().cpu(), self.table.flatten().cpu()
             numbers["kept"] = float((old == new).double().mean())
             numbers["nmi with previous"] = float(normalized_mutual_info_score(old.numpy(), new.numpy()))
@@ -266,3 +269,9 @@ class ClusterLabels(TableLabels):
         parts: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(parts, rows.cpu())
         return torch.cat(parts).to(rows.device)
+
+
+def _clustered(network: nn.Module, examples: Tensor) -> Tensor:
+    """Return a network's unpooled features [B, F] of examples, or `features` if it has no others."""
+    pooled = cast(HasFeatures, network).features
+    return getattr(network, "unpooled_features", pooled)(examples)

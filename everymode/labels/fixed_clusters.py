@@ -50,6 +50,9 @@ class FixedClusters(ClusterLabels):
     def refresh(self, discriminator: nn.Module, data: Any, random: Draws) -> dict[str, float]:
         return {}
 
+    def followed_features(self, discriminator: nn.Module, examples: Tensor) -> Tensor | None:
+        return None
+
 
 class FeatureFunction(nn.Module):
     """An extractor that calls a function and has no state, so that checkpoints don't contain its weights.

@@ -61,7 +61,7 @@ def image_partitioner(
     *,
     channels: int = 3,
     size: tuple[int, int] = (32, 32),
-    blocks: tuple[int, ...] = (5, 5, 5, 5),
+    blocks: tuple[int, ...] = (4, 4, 4, 4, 4),
     width: int = 160,
     pooled: bool = True,
     full_blocks: int = 1,
@@ -82,8 +82,8 @@ def image_partitioner(
     Args:
         num_parts: K.
         channels, size: channels and (height, width) of the images; sides must be divisible by 2 ** (stages - 1).
-        blocks: residual blocks of each stage; a squeeze between two stages halves the sides. The paper has 20 in four
-            stages, each with 160 channels.
+        blocks: residual blocks of each stage; a squeeze between two stages halves the sides. The paper has 20 with 160
+            channels each, and four squeezes, one after every four blocks.
         width: channels inside the blocks' bottlenecks.
         pooled: whether to use the released head.
         full_blocks: fully connected residual blocks of the head without pooling.

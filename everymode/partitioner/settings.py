@@ -257,7 +257,7 @@ DIGITS = replace(
 
 PAPER = replace(
     IMAGES,
-    blocks=(5, 5, 5, 5),
+    blocks=(4, 4, 4, 4, 4),
     width=160,
     full_width=512,
     pooled=True,
@@ -270,7 +270,8 @@ PAPER = replace(
     partition_lr=1e-4,
 )
 """Settings of Partition-Guided GAN on CIFAR-10: 500 and 100 epochs of 50,000 images. Our copy of the paper lacks the
-first stage's learning rate; this one is that of SCAN, on whose code the paper builds."""
+first stage's learning rate; this one is that of SCAN, on whose code the paper builds. Blocks: the paper has 20, "4
+down-sampling stages, every 4 blocks"; both numbers hold only for a squeeze after each of the first four quadruples."""
 
 POINTS = replace(IMAGES, k=25)
 """Settings for points in the plane: k-means, then a classifier fitted to its clusters."""

@@ -77,6 +77,7 @@ multi_hinge_gan:
   multi-hinge-k1-gan-digits | K1_DIGITS | K + 1 classes with feature matching on the bundled digits
   multi-hinge-k1-gan-cifar10 | K1_CIFAR10 | K + 1 classes with feature matching on CIFAR-10
   multi-hinge-k1-gan-cifar100 | K1_CIFAR100 | K + 1 classes with feature matching on CIFAR-100
+  multi-hinge-k1-gan-stl10 | K1_STL10 | K + 1 classes with feature matching on STL-10 at 48 pixels
   multi-hinge-k1-gan-32 | K1_IMAGES32 | K + 1 classes with feature matching on your own images, 32 pixels
   multi-hinge-k1-gan-64 | K1_IMAGES64 | K + 1 classes with feature matching on your own images, 64 pixels
   multi-hinge-ssl-digits | SSL_DIGITS | Multi-hinge GAN, one digit in ten labeled

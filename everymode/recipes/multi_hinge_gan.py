@@ -29,6 +29,9 @@ Command and expected result (paper: 50,000 images):
   everymode train multi-hinge-k1-gan-cifar10 --data cifar10-train.parquet
       Omni-GAN's Table 1, without weight decay: FID 6.22, IS 9.55; CIFAR-100 14.62, 13.35, where weight decay prevents
       its collapse (figures 16 and 17); measured here: not yet
+  everymode train multi-hinge-k1-gan-stl10 --data stl10_binary
+      48 pixels, half of each batch from the 5,000 labeled images, half from the 100,000 others (--labeled-share 0 for
+      train_X.bin alone); "competitive" in section 3.2, without a score; hyper-parameters: a guess, those of CIFAR-10
 """
 
 from __future__ import annotations
@@ -213,6 +216,9 @@ K1_CIFAR10 = omni_gan.CIFAR10.with_numbers(
 )
 K1_CIFAR100 = omni_gan.CIFAR100.with_numbers(
     name="multi-hinge-k1-gan-cifar100", loss=FakeClass(), matching_weight=1.0
+)
+K1_STL10 = K1_CIFAR10.with_numbers(
+    name="multi-hinge-k1-gan-stl10", resolution=48, doublings=4, labeled_share=0.5
 )
 K1_IMAGES32 = omni_gan.IMAGES32.with_numbers(
     name="multi-hinge-k1-gan-32", loss=FakeClass(), matching_weight=1.0

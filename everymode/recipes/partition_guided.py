@@ -5,8 +5,12 @@ Paper: Armandpour, Sadeghian, Li, Zhou: Partition-Guided GANs, CVPR 2021; hyper-
 alisadeghian/PGMGAN, whose guide is a mean over the parts (the paper's equation 6 is a sum: docs/partition_guided.md).
 Ablations: Partition GAN has no guide (its weight is 0); a random partition assigns each image to a random part.
 
-Not published, and chosen here: 200 parts and BigGAN's learning rates on ImageNet; the hyper-parameters of
-Self-Conditioned GAN with its networks (partition-guided-dcgan-cifar10); everything for digits, points and own images.
+ImageNet: the paper's rates (2e-4), four discriminator updates per step, 256 images in 8 micro-batches, and the epochs
+of its partitioner (500 and 100, of any dataset). Its length is a guess: 100 epochs shown to D, 15,640 generator steps;
+so are its 200 parts, BigGAN's average, and a guide that falls to 1e-4 over the run.
+
+Not published, and chosen here: the hyper-parameters of Self-Conditioned GAN with its networks
+(partition-guided-dcgan-cifar10); everything for digits, points and own images.
 Command, cost, and expected result (FID and IS of 50,000 images):
   everymode train partition-guided-digits
       the partition is learned first; measured: docs/results/partition_guided.md
@@ -20,7 +24,7 @@ Command, cost, and expected result (FID and IS of 50,000 images):
   everymode train partition-guided-stl10 --data stl10
       48 pixels, training and unlabeled images: FID 19.52, IS 11.16; measured here: not yet
   torchrun --nproc-per-node 8 -m everymode train partition-guided-imagenet128 --data imagenet/train
-      FID 21.73, IS 23.31; measured here: not yet
+      FID 21.73, IS 23.31; measured here: not yet; --pretext-steps and --partition-steps shorten the partition
   everymode train partition-guided-64 --data photos [--partitioner partition]
       your own images, in one flat folder
 """
@@ -64,6 +68,10 @@ class Partition(Labels):
     """Steps of the first stage of learning the partition; auto = from the settings of the partitioner."""
     partition_steps: int | None = None
     """Steps of the second stage of learning the partition; auto = from the settings of the partitioner."""
+    pretext_epochs: float = 0.0
+    """Epochs of the first stage, if pretext_steps is auto; 0 = from the settings of the partitioner."""
+    partition_epochs: float = 0.0
+    """Epochs of the second stage, if partition_steps is auto; 0 = from the settings of the partitioner."""
     random_parts: bool = False
     """Assign each image to a random part, by the seed: a baseline without a partitioner."""
     guide_weight: float = 6.0
@@ -91,6 +99,7 @@ class Partition(Labels):
                 "choose --labels given"
             )
         self.require_at_least_1("pretext_steps", "partition_steps")
+        self.require_at_least_0("pretext_epochs", "partition_epochs")
         if not 0 <= self.guide_floor <= self.guide_weight < float("inf") or self.guide_steps < 1:
             raise ValueError(
                 "guide_weight must be finite, guide_floor between 0 and guide_weight, and guide_steps at least 1, not "
@@ -126,7 +135,8 @@ class Partition(Labels):
             settings = settings_of(Path(self.partitioner), facts, self.parts)
         elif not self.random_parts:
             parts = self.parts or parts_for(facts.num_images)
-            settings = settings.fitted(parts, facts.num_images, self.pretext_steps, self.partition_steps)
+            stages = self.stage_steps(settings, facts.num_images)
+            settings = settings.fitted(parts, facts.num_images, *stages)
         parts = (self.parts or parts_for(facts.num_images)) if self.random_parts else settings.k
         if parts > facts.num_images:
             raise ValueError(
@@ -134,6 +144,21 @@ class Partition(Labels):
                 "parts to auto or to a smaller number, or add examples"
             )
         return replace(recipe, labels=replace(self, partition=settings, parts=parts))
+
+    def stage_steps(self, settings: PartitionSettings, num_images: int) -> tuple[int | None, int | None]:
+        """Return the steps of both stages of learning the partition; None = those of the settings.
+
+        An epoch has as many steps as there are complete batches, at least one.
+        """
+        stages = (
+            (self.pretext_steps, self.pretext_epochs, settings.pretext_batch),
+            (self.partition_steps, self.partition_epochs, settings.partition_batch),
+        )
+        first, second = (
+            max(1, round(epochs * max(1, num_images // batch))) if steps is None and epochs else steps
+            for steps, epochs, batch in stages
+        )
+        return first, second
 
     def notes(self, recipe: Recipe) -> list[str]:
         how = f"read from {self.partitioner}" if self.partitioner else "learned first, in the run folder"
@@ -144,7 +169,9 @@ class Partition(Labels):
 
     def shrunk(self, recipe: Recipe) -> Recipe:
         small = self.settings(recipe).shrunk()
-        labels = replace(self, parts=3, partition=small, partitioner="")
+        labels = replace(
+            self, parts=3, partition=small, partitioner="", pretext_epochs=0.0, partition_epochs=0.0
+        )
         return replace(recipe, labels=labels, num_images=40)
 
     # ---- the game
@@ -255,10 +282,19 @@ DCGAN_CIFAR10 = numbers.CIFAR10.with_numbers(
 IMAGENET128 = biggan.IMAGENET128.with_numbers(
     name="partition-guided-imagenet128",
     loss=BIASED_PROJECTION,
-    labels=Partition(parts=200, partition=settings.PAPER),
+    labels=Partition(
+        parts=200,
+        partition=settings.PAPER,
+        pretext_epochs=500.0,
+        partition_epochs=100.0,
+        guide_floor=1e-4,
+        guide_steps=15_640,
+    ),
     num_classes=0,
-    batch_size=2048,
-    accumulation=8,
+    steps=15_640,  # 100 epochs of 1,281,167 images, four batches of 2,048 each
+    discriminator_steps=4,
+    generator_lr=2e-4,
+    discriminator_lr=2e-4,
 )
 
 IMAGES32 = CIFAR10.with_numbers(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everymode.data.dataset import Dataset
+from everymode.data.joined_names import short_name
 from everymode.data.map_style import Objects, require_objects
 from everymode.machine.device import find_device
 from everymode.machine.distributed import World
@@ -266,7 +267,7 @@ def _recorded_end(trainer: Trainer) -> Iterator[None]:
 
 def _new_folder(out: Path, recipe: Recipe, source: str, recipe_file: str | None, world: World) -> RunFolder:
     """Create a run folder, the same on every rank, with a copy of the recipe file if there is one."""
-    name = f"{recipe.name or type(recipe).__name__}-{Path(source).stem}"
+    name = f"{recipe.name or type(recipe).__name__}-{short_name(source)}"
     created = str(RunFolder.create(out, name).path) if world.is_writer else ""
     folder = RunFolder(Path(str(world.share(created))))
     if world.is_writer and recipe_file:

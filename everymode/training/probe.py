@@ -21,6 +21,7 @@ from everymode.game import Condition, Verdict
 from everymode.metrics.fidelity import density_coverage
 from everymode.norms.spectral import singular_values
 from everymode.training.examples import example_batch
+from everymode.training.following import feature_shift
 from everymode.training.moves import in_eval_mode
 from everymode.training.stepper import Stepper
 
@@ -46,6 +47,8 @@ class SampleProbe:
         0 = no difference, 1 = held-out examples look as fake as samples: D memorized its data. Only with `held_out`.
     self_accuracy: share of samples for which D's own class scores predict the sample's class; validation_accuracy: the
         same for `held_out` examples and their labels. Only if D scores classes (`class_scores`).
+    feature_shift: how far one update of D moves the features of the reals, as a share of their spread (function
+        `feature_shift`). Only if the labels follow D's features, as clusters of them do.
     discriminator_singular_value, generator_singular_value: the largest singular value of any spectrally normalized
         layer's raw weight; only if the network has such layers.
 
@@ -93,7 +96,21 @@ class SampleProbe:
             signals |= self._on_unseen_pairs(stepper, drawn) if paired else self._on_unseen(stepper, drawn)
             if stepper.game.labels.names_classes:
                 signals |= _accuracy("validation_accuracy", stepper, *self._unseen)
-        return signals | _largest_singular_values(stepper)
+        return signals | self._feature_shift(stepper) | _largest_singular_values(stepper)
+
+    def _feature_shift(self, stepper: Stepper) -> dict[str, float]:
+        if len(self._reals) < 2 or stepper.game.objective.adversarial is None:
+            return {}
+        game = stepper.game
+        shift = feature_shift(
+            game.discriminator,
+            stepper.discriminator_optimizer,
+            game.labels.followed_features,
+            self._reals.to(stepper.device, stepper.dtype),
+            constraint=game.constraint,
+            batch=BATCH,
+        )
+        return {} if shift is None else {"feature_shift": shift}
 
     def _on_unseen(self, stepper: Stepper, drawn: Drawn | None) -> dict[str, float]:
         """Return the signals that compare D's realness of held-out examples, training examples and samples."""

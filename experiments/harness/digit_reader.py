@@ -5,17 +5,18 @@ All images are at 8x8 pixels, as scikit-learn publishes the digits.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.spatial.distance import pdist
-from sklearn.svm import SVC
 from torch import Tensor
 
 import everymode
 from everymode.metrics.modes import class_counts, reverse_kl
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
 
 
 class Scores(NamedTuple):
@@ -51,10 +52,14 @@ def digit_classes(generator: everymode.Generator, samples: int) -> dict[str, flo
 
 def within_class_distance(pixels: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean over classes of the mean Euclidean distance between two members. pixels [N, F]."""
+    from scipy.spatial.distance import pdist
+
     return float(np.mean([pdist(pixels[labels == label]).mean() for label in np.unique(labels)]))
 
 
 def _fitted_reader() -> SVC:
+    from sklearn.svm import SVC  # a second, which --help does not need
+
     return SVC().fit(*_digits("digits:held-out"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from experiments.harness.results import Case
@@ -21,6 +21,22 @@ def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
     made.add_argument("--out", type=Path, default=Path(f"runs/{out}"), help="folder of the set")
     made.add_argument("--only", default="", help="cases whose name contains one of these words (a,b,c)")
     return made
+
+
+def listed(*choices: str) -> Callable[[str], list[str]]:
+    """Return a converter of a flag's value "a,b" to ["a", "b"], for argparse; each must be one of `choices`."""
+
+    def convert(text: str) -> list[str]:
+        words = [word.strip() for word in text.split(",") if word.strip()]
+        wrong = [word for word in words if word not in choices]
+        if wrong or not words:
+            named = ", ".join(wrong) or "nothing"
+            raise argparse.ArgumentTypeError(
+                f"{named}: choose some of {', '.join(choices)}, joined by commas"
+            )
+        return words
+
+    return convert
 
 
 def chosen(cases: Sequence[Case], only: str) -> list[Case]:

@@ -24,7 +24,7 @@ from everymode.metrics.clustering import nmi, purity
 from everymode.metrics.modes import class_coverage
 from everymode.storage import checkpoint
 from everymode.storage.run_folder import read_lines
-from experiments.harness.repeated import few_images, train_and_judge
+from experiments.harness.repeated import few_images, other_images, train_and_judge
 from experiments.harness.results import Case, Outcome, kept, shared_record_of
 
 PASS = 250
@@ -39,8 +39,10 @@ class ImageJudge:
         extractor: of the Fréchet distance and the inception score; None = the default.
         images: number of training images, if they are a few of each class (`few_images`); 0 = all.
         reals: number of real images that samples are compared with; 0 = all.
-        probed: number of images on which a linear classifier of D's features is trained and tested; 0 = none.
+        probed: number of images on which a linear classifier of D's features is trained and tested; 0 = none. D was
+            trained on none of them, if there are others: those of `held_out`, or else those that `images` omits.
         passes: epochs of that training.
+        held_out: path or name of images that D was not trained on, with the same classes; "" = none.
     """
 
     samples: int = 10_000
@@ -49,6 +51,7 @@ class ImageJudge:
     reals: int = 0
     probed: int = 20_000
     passes: int = 20
+    held_out: str = ""
 
     def __call__(self, run: everymode.Run, data: str) -> dict[str, float]:
         opened = open_images(data, resolution=run.recipe.size, progress=False)
@@ -69,8 +72,26 @@ class ImageJudge:
             scores["kl"] = class_divergence(run, data, num_classes, self.samples)
             scores["kl log10"] = scores["kl"] / math.log(10)
             if self.probed:
-                scores["probe"] = self.probe(run, state, trained)
+                unseen = self.unseen(run, opened)
+                scores["probe"] = self.probe(run, state, trained if unseen is None else unseen)
         return scores
+
+    def unseen(self, run: everymode.Run, opened: Dataset) -> Dataset | None:
+        """Return images that D was not trained on, or None if there are none.
+
+        Raises:
+            ValueError: if `held_out` has other classes than the data.
+        """
+        if self.held_out:
+            found = open_images(self.held_out, resolution=run.recipe.size, progress=False)
+            if found.classes != opened.classes:
+                raise ValueError(
+                    f"{self.held_out} has other classes than {opened.name}: name images of the same classes"
+                )
+            return found
+        if not 0 < self.images < len(opened):
+            return None
+        return other_images(opened, run.recipe.seed, images=self.images)
 
     def probe(self, run: everymode.Run, state: dict[str, Any], data: Dataset) -> float:
         """Return the accuracy of a linear classifier of D's features, on a held-out fifth of the images."""

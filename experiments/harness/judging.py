@@ -15,6 +15,7 @@ from everymode.evaluation import evaluate
 from everymode.extractors.finding import extract, find_extractor, image_batches, quantized
 from everymode.recipe import Recipe
 from experiments.harness.digit_reader import score
+from experiments.harness.results import OF_CLASS
 
 
 def opened_for(recipe: Recipe) -> Callable[[str], Dataset]:
@@ -72,7 +73,7 @@ class Judge:
         return scores
 
     def measured(self, run: everymode.Run, data: str) -> dict[str, float]:
-        """Return the metrics that have a value, by name."""
+        """Return the metrics that have a value, by name, and the distance of each class by `OF_CLASS` and its name."""
         card = evaluate(
             run.folder,
             data,
@@ -81,4 +82,9 @@ class Judge:
             extractor=self.extractor,
             recipe=run.recipe,  # it may be a recipe of an experiment, which no file can name
         )
-        return {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
+        scores = {each.metric: float(each.value) for each in card.metrics.values() if each.value is not None}
+        for each in card.metrics.values():
+            if each.metric == "fd-per-class":
+                rows = each.details["classes"].items()
+                scores |= {OF_CLASS + name: row["value"] for name, row in rows if row["value"] is not None}
+        return scores

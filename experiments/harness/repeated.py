@@ -21,7 +21,7 @@ from everymode.data.opening import open_images
 from everymode.data.order import random_permutation
 from everymode.storage.run_folder import read_lines
 from everymode.training.nonfinite import Diverged
-from experiments.harness.results import Case, Outcome, kept, record_of, terms_of
+from experiments.harness.results import OF_CLASS, Case, Outcome, kept, record_of, terms_of
 
 Play = Callable[[Case, int, Path, Any], Outcome]
 """(case, seed, folder, judge) -> the outcome of one run; a function of a module."""
@@ -71,7 +71,11 @@ def run_all(
                 error.add_note(f"in the case {name}, seed {seed}")
                 raise
             done[pending[future]] = outcome
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in outcome.scores.items())
+            shown = "  ".join(
+                f"{name} {value:.4g}"
+                for name, value in outcome.scores.items()
+                if not name.startswith(OF_CLASS)
+            )
             print(
                 f"{len(done)}/{len(jobs)}  {outcome.case}, seed {outcome.seed}: {shown}  {outcome.alarm}",
                 flush=True,
@@ -124,13 +128,23 @@ def minutes_of(run: everymode.Run) -> float:
 
 def few_images(data: Dataset, seed: int, *, images: int) -> Dataset:
     """Return some images of a dataset, equally many of each class as far as available, chosen by the seed."""
+    return data.subset(few_rows(data, seed, images=images))
+
+
+def other_images(data: Dataset, seed: int, *, images: int) -> Dataset:
+    """Return the images that `few_images` does not select."""
+    return data.subset(np.setdiff1d(np.arange(len(data)), few_rows(data, seed, images=images)))
+
+
+def few_rows(data: Dataset, seed: int, *, images: int) -> np.ndarray:
+    """Return the rows of the dataset that `few_images` selects, in order."""
     order = random_permutation(seed, "few images", 0, len(data))
     labels = data.labels[order]
     rank = np.zeros(len(order), dtype=np.int64)  # how many of its class come before it
     for label in np.unique(labels):
         mine = labels == label
         rank[mine] = np.arange(mine.sum())
-    return data.subset(np.sort(order[np.argsort(rank, kind="stable")[:images]]))
+    return np.sort(order[np.argsort(rank, kind="stable")[:images]])
 
 
 def _run_one(case: Case, seed: int, out: Path, judge: Any, play: Play) -> Outcome:

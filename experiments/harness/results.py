@@ -24,6 +24,10 @@ class Case(NamedTuple):
     """(the data, the seed) -> training data; a function of a module, or a partial of one."""
 
 
+OF_CLASS = "fd-per-class of "
+"""Beginning of the name of a score that is the Fréchet distance of one class."""
+
+
 class Outcome(NamedTuple):
     """One finished run: its scores by name, the watch's first alarm ("" if none), and the file of its curves."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from everymode.data import DataError, open_images
 from everymode.data.domains import inverted_bold, two_domain_digits
@@ -68,13 +69,62 @@ def test_mnist_is_resized_and_as_frequent_as_the_bundled_digits(tmp_path: Path) 
     assert two_domain_digits(split="held-out", mnist=str(few)).class_counts[10:] == (500, 8)
 
 
+def house_numbers(folder: Path, count: int) -> tuple[Path, np.ndarray]:
+    """Write a file like SVHN's: image i has the red level i % 251, and the label of the digit i % 10 (10 for 0)."""
+    images = np.zeros((count, 3, 32, 32), np.uint8)
+    images[:, 0] = (np.arange(count) % 251)[:, None, None]
+    labels = np.arange(count) % 10
+    path = folder / "train_32x32.mat"
+    savemat(path, {"X": images.transpose(2, 3, 1, 0), "y": np.where(labels == 0, 10, labels)[:, None]})
+    return path, labels
+
+
+def test_svhn_is_the_second_domain_in_color(tmp_path: Path) -> None:
+    path, _ = house_numbers(tmp_path, 1100)
+    data = open_images(f"two-domain-digits:held-out,svhn={path}")
+    assert data.label_blocks[1] == ("bundled", "svhn") and data.image_shape == (3, 16, 16)
+    images, domain = np.asarray(data.images), data.labels[:, 1]
+    assert (images[domain == 0, 0] == images[domain == 0, 2]).all()  # gray
+    theirs = images[domain == 1]
+    assert len(theirs) == 306 and not theirs[:, 1:].any()  # 1,100 times 500 of 1,797
+    # the digit is that of the file: image i has the level i % 251, and the digit i % 10
+    fits = [{(level + 251 * turn) % 10 for turn in range(5)} for level in theirs[:, 0, 0, 0].tolist()]
+    assert all(digit in digits for digit, digits in zip(data.labels[domain == 1, 0], fits, strict=True))
+    gray = open_images(f"two-domain-digits:held-out,svhn={path}", channels=1)
+    assert gray.image_shape == (1, 16, 16)
+
+
+def test_mnist_and_svhn_are_the_papers_domains(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    mnist = written(tmp_path, random.integers(0, 256, (180, 28, 28), dtype=np.uint8), np.arange(180) % 10)
+    svhn, _ = house_numbers(tmp_path, 400)
+    splits = [
+        two_domain_digits(split=split, resolution=(8, 8), mnist=str(mnist), svhn=str(svhn))
+        for split in ("train", "held-out", "all")
+    ]
+    # 180 images of MNIST in the ratio of 1,297 to 500, and as many of SVHN
+    assert [data.class_counts[10:] for data in splits] == [(130, 130), (50, 50), (180, 180)]
+    assert splits[0].label_blocks[1] == ("mnist", "svhn") and splits[0].image_shape == (3, 8, 8)
+    seen = {image.tobytes() for image in np.asarray(splits[0].images)[:130]}
+    assert not any(image.tobytes() in seen for image in np.asarray(splits[1].images)[:50])
+
+
+def test_other_house_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="with SVHN's cropped digits"):
+        two_domain_digits(svhn=str(tmp_path / "nothing.mat"))
+    (tmp_path / "bad.mat").write_bytes(b"MATLAB 5.0" + bytes(200))
+    with pytest.raises(DataError, match=r"bad\.mat"):
+        two_domain_digits(svhn=str(tmp_path / "bad.mat"))
+    savemat(tmp_path / "other.mat", {"a": np.zeros(3)})
+    with pytest.raises(DataError, match="arrays X and y"):
+        two_domain_digits(svhn=str(tmp_path / "other.mat"))
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="with MNIST's images"):
         two_domain_digits(mnist=str(tmp_path / "nothing"))
     path = written(tmp_path, np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 2, 3]))
-    with pytest.raises(
-        DataError, match="images of 4 classes; the second domain needs gray images of the ten"
-    ):
+    with pytest.raises(DataError, match="images of 4 classes; the domain needs gray images of the ten"):
         two_domain_digits(mnist=str(path))
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="images of 0 classes"):

@@ -55,12 +55,12 @@ def test_a_layout_builds_the_same_network(partitioner):
 
 
 def test_the_papers_network_has_sixty_convolutions():
-    partitioner = image_partitioner(200, size=(8, 8), width=2)
+    partitioner = image_partitioner(200, size=(16, 16), width=2)
     blocks = [layer for layer in partitioner.body if isinstance(layer, ResidualBlock)]
     assert len(blocks) == 20
     assert sum(len(block.layers) for block in blocks) == 60
     assert [block.activated for block in blocks] == [False] + [True] * 19
-    assert sum(isinstance(layer, Squeeze) for layer in partitioner.body) == 3
+    assert sum(isinstance(layer, Squeeze) for layer in partitioner.body) == 4
 
 
 def test_frozen_use_leads_gradients_to_the_pixels_and_changes_nothing():
@@ -103,7 +103,7 @@ def test_squeezing_keeps_lengths():
 def test_errors():
     with pytest.raises(ValueError, match="a partition has at least 2 parts"):
         image_partitioner(1)
-    with pytest.raises(ValueError, match="28x30 can't be halved 3 times"):
+    with pytest.raises(ValueError, match="28x30 can't be halved 4 times"):
         image_partitioner(4, size=(28, 30))
     with pytest.raises(ValueError, match="below 1"):
         image_partitioner(4, limit=1.0)

@@ -22,6 +22,7 @@ from everymode.labels.class_parts import ClassPartLabels
 from everymode.labels.partition import PartitionLabels
 from everymode.machine.stopping import Stopped, StopRequest
 from everymode.partitioner import PartitionStopped, learn_partition
+from everymode.partitioner.settings import PAPER
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.partition_guided import Partition
@@ -108,6 +109,41 @@ def test_default_number_of_parts() -> None:
     assert (fitted.labels.parts, fitted.labels.partition.k) == (4, 4)
     numbers = small(pretext_steps=7, partition_steps=9).for_data(digits().facts()).labels.partition
     assert (numbers.pretext_steps, numbers.partition_steps) == (7, 9)
+
+
+def test_imagenet_has_the_papers_rates_steps_and_epochs() -> None:
+    recipe = find("partition-guided-imagenet128")
+    assert (recipe.generator_lr, recipe.discriminator_lr, recipe.discriminator_steps) == (2e-4, 2e-4, 4)
+    assert (recipe.batch_size, recipe.accumulation) == (2048, 8)
+    shown = recipe.steps * recipe.discriminator_steps * recipe.batch_size
+    assert shown == pytest.approx(100 * 1_281_167, rel=1e-3)
+    labels = recipe.labels
+    assert isinstance(labels, Partition) and labels.partition is not None
+    # the paper's batches of 400 and 128; the last, incomplete batch of an epoch is omitted
+    assert labels.stage_steps(labels.partition, 1_281_167) == (500 * 3202, 100 * 10_009)
+    assert labels.stage_steps(labels.partition, 50_000) == (
+        labels.partition.pretext_steps,
+        labels.partition.partition_steps,
+    )
+    shorter = replace(labels, pretext_steps=7, partition_steps=9)
+    assert shorter.stage_steps(labels.partition, 1_281_167) == (7, 9)
+
+
+def test_epochs_become_steps_of_complete_batches() -> None:
+    recipe = small(pretext_epochs=2.5, partition_epochs=3.0)
+    assert isinstance(recipe.labels, Partition)
+    batches = replace(recipe.labels.settings(recipe), pretext_batch=16, partition_batch=400)
+    fitted = recipe.with_numbers(partition=batches).for_data(digits(40).facts())
+    numbers = fitted.labels.partition
+    assert (numbers.pretext_steps, numbers.partition_steps) == (5, 3)
+    assert Partition().stage_steps(batches, 40) == (None, None)
+    with pytest.raises(ValueError, match="pretext_epochs must be 0"):
+        Partition(pretext_epochs=-1.0)
+
+
+def test_the_papers_partitioner_has_twenty_blocks_and_a_squeeze_after_every_four() -> None:
+    blocks = PAPER.blocks
+    assert (sum(blocks), len(blocks) - 1, set(blocks)) == (20, 4, {4})
 
 
 def test_json_keeps_the_settings() -> None:

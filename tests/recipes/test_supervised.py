@@ -51,16 +51,31 @@ def test_numbers_of_the_multi_hinge_paper() -> None:
     assert (k_plus_1.loss.class_weight, k_plus_1.terms.matching_weight) == (0.05, 1.0)
 
 
-def test_biggan_on_imagenet_is_omni_gan_without_decay() -> None:
+def test_biggan_on_imagenet_is_omni_gan_without_decay_and_with_its_own_batch() -> None:
     for size in (128, 256):
         biggan, omni = find(f"biggan-imagenet{size}"), find(f"omni-gan-imagenet{size}")
         differing = {
             each.name for each in fields(omni) if getattr(biggan, each.name) != getattr(omni, each.name)
         }
-        assert differing == {"name", "loss", "generator_weight_decay", "discriminator_weight_decay"}
+        own = {"steps", "batch_size", "accumulation"}
+        assert differing == own | {"name", "loss", "generator_weight_decay", "discriminator_weight_decay"}
+        assert (biggan.batch_size, biggan.accumulation) == (2048, 8)
+        shown = biggan.steps * biggan.discriminator_steps * biggan.batch_size
+        assert shown == 307_200_000 == pytest.approx(240 * 1_281_167, rel=1e-3)
         assert biggan.loss == Hinge(head="projection")
         assert (biggan.generator_weight_decay, biggan.discriminator_weight_decay) == (0, 0)
     assert find("biggan-imagenet256").discriminator_steps == 2
+
+
+def test_k_plus_1_on_stl10_takes_images_without_a_label() -> None:
+    recipe = find("multi-hinge-k1-gan-stl10")
+    assert isinstance(recipe.loss, FakeClass) and recipe.size == (48, 48)
+    assert (recipe.labeled_share, recipe.num_classes, recipe.terms.matching_weight) == (0.5, 10, 1.0)
+    assert recipe.discriminator_weight_decay == recipe.generator_weight_decay == 0
+    with torch.device("meta"):
+        game = replace(recipe, num_images=105_000).build()
+        images = game.generator(torch.zeros(2, 128), torch.zeros(2, dtype=torch.long))
+    assert images.shape == (2, 3, 48, 48)
 
 
 OWN_IMAGES = (

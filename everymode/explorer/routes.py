@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from everymode.explorer.comparing import compare
+from everymode.explorer.history import history
 from everymode.explorer.home import home, last_picture, runs_json
+from everymode.explorer.interpolation import interpolate
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Reply
 from everymode.explorer.samples import sample, samples
 from everymode.explorer.site import Site
+from everymode.explorer.sizes import sizes
 
 __all__ = ["ROUTES", "Route"]
 
@@ -29,6 +33,10 @@ ROUTES = (
     Route("/", home),
     Route("/samples", samples),
     Route("/sample", sample),
+    Route("/compare", compare),
+    Route("/history", history),
+    Route("/interpolate", interpolate),
+    Route("/sizes", sizes),
     Route("/api/runs.json", runs_json),
     Route("/picture/last", last_picture),
 )

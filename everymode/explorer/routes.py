@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from everymode.explorer.comparing import compare
 from everymode.explorer.history import history
-from everymode.explorer.home import home, last_picture, runs_json
+from everymode.explorer.home import home, last_picture, runs_json, worker_json
 from everymode.explorer.interpolation import interpolate
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Reply
@@ -38,6 +38,7 @@ ROUTES = (
     Route("/interpolate", interpolate),
     Route("/sizes", sizes),
     Route("/api/runs.json", runs_json),
+    Route("/api/worker.json", worker_json),
     Route("/picture/last", last_picture),
 )
 """All pages and files but the generated images, whose addresses `app` handles, because they wait for the worker."""

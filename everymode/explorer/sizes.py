@@ -32,7 +32,7 @@ def sizes(site: Site, parameters: Parameters) -> Page:
     truncation = truncation_of(parameters)
     height, width = facts.size
     default = (
-        ",".join(f"{round(height * factor)}x{round(width * factor)}" for factor in (1, 2, 4))
+        ",".join(f"{round(height * factor)}x{round(width * factor)}" for factor in (1, 2, 4, 8))
         + f",{height * 3}x{width * 4}"
     )
     listed = parameters.sizes(default=default)

@@ -104,6 +104,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def history(self) -> Path:
+        """Folder of the generators of earlier steps, from which nobody resumes."""
+        return self.path / "history"
+
+    @property
     def samples(self) -> Path:
         """Folder of sample images."""
         return self.path / "samples"
@@ -188,8 +193,11 @@ class RunFolder:
                 events.write(record)
 
     def cut_back(self, step: int) -> None:
-        """Delete the records of the logs after `step`, from which the run continues."""
+        """Delete the records of the logs, and the generators of the history, after `step`, from which the run continues."""
+        from everymode.storage.history import forget_after  # torch
+
         self.end_tracking()
+        forget_after(self.history, step)
         for file in (self.log, self.metrics):
             if file.is_file():
                 _keep(file, [record for record in read_lines(file) if _step(record) <= step])

@@ -20,6 +20,7 @@ from everymode.numbers import NotFinite
 from everymode.pictures import save_curves
 from everymode.recipe import Recipe
 from everymode.storage import checkpoint as files
+from everymode.storage.history import keep_history
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
@@ -323,7 +324,8 @@ class Trainer(Stepper):
     def save(self, *, last: bool = False) -> None:
         """Write a checkpoint, and delete all others except those that are kept.
 
-        These are the last two, the best, the last healthy one, and the one from before the generator settled.
+        These are the last two, the best, the last healthy one, and the one from before the generator settled. The
+        generators of others stay in the history (`keep_history`).
 
         Args:
             last: whether it is the run's last checkpoint.
@@ -344,8 +346,19 @@ class Trainer(Stepper):
                 )
                 unsettled = settling_start(self.recipe)
                 kept = [*self._healthy_steps(), *self._best_steps()]
-                files.prune(self.folder.checkpoints, keep=kept if unsettled is None else [*kept, unsettled])
+                self._prune(kept if unsettled is None else [*kept, unsettled])
         self.world.barrier()
+
+    def _prune(self, kept: list[int]) -> None:
+        """Delete all checkpoints except the last two and those of the steps `kept`; some generators go to the history."""
+        assert self.folder is not None
+        there, recipe = self.folder.checkpoints, self.recipe
+        with self.saying_if_refused("the history"):
+            leaving = files.superfluous(there, keep=kept)
+            keep_history(
+                self.folder.history, there, leaving, limit=recipe.keep_history, interval=recipe.snapshot
+            )
+        files.prune(there, keep=kept)
 
     @contextmanager
     def saying_if_refused(self, what: str) -> Iterator[None]:

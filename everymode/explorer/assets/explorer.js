@@ -1,0 +1,149 @@
+"use strict";
+// The pages work without this script. It shows the next view while a control is moved, moves through grids by arrow
+// keys, and marks when all images are in.
+
+const STEP = 250; // at least so many milliseconds between two views of a moving control
+const ready = () => {
+  const images = [...document.images].filter((image) => image.loading !== "lazy" || image.complete);
+  if (images.every((image) => image.complete)) document.body.dataset.ready = "1";
+};
+
+function settled(root) {
+  const waits = [...root.querySelectorAll("img")].map((image) =>
+    image.complete ? null : new Promise((done) => { image.onload = image.onerror = done; }),
+  );
+  return Promise.all(waits);
+}
+
+// Changes an element into another one and keeps what is equal, so that images stay until the next ones are there.
+function morph(old, next) {
+  if (old.nodeType !== next.nodeType || old.nodeName !== next.nodeName) { old.replaceWith(next); return; }
+  if (old.nodeType === Node.TEXT_NODE) { if (old.data !== next.data) old.data = next.data; return; }
+  if (old.nodeType !== Node.ELEMENT_NODE) return;
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && name !== "tabindex") old.removeAttribute(name);
+  for (const { name, value } of [...next.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const before = [...old.childNodes];
+  const after = [...next.childNodes];
+  if (before.length !== after.length) { old.replaceChildren(...after); return; }
+  before.forEach((child, index) => morph(child, after[index]));
+}
+
+const live = { form: null, wanted: null, shown: null, started: 0, running: false, abort: null, timer: 0 };
+
+function addressOf(form) {
+  const values = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value !== "") values.append(name, value);
+  const query = values.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+  return form.getAttribute("action") + (query ? `?${query}` : "");
+}
+
+async function show(address) {
+  live.abort?.abort();
+  const abort = (live.abort = new AbortController());
+  live.started = performance.now();
+  live.running = true;
+  document.body.classList.add("busy");
+  delete document.body.dataset.ready;
+  try {
+    const reply = await fetch(address, { signal: abort.signal, headers: { Accept: "text/html" } });
+    const next = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const view = document.getElementById("view");
+    const error = document.getElementById("error");
+    const status = document.getElementById("status");
+    const from = next.getElementById("view");
+    if (!from) {
+      const message = next.getElementById("error");
+      if (message && error) error.replaceWith(document.adoptNode(message));
+      else if (message) view.before(document.adoptNode(message));
+      status.textContent = next.getElementById("status")?.textContent ?? "";
+      return;
+    }
+    error?.remove();
+    const style = next.getElementById("page-style");
+    const own = document.getElementById("page-style");
+    if (own && style && own.textContent !== style.textContent) own.textContent = style.textContent;
+    morph(view, document.adoptNode(from));
+    rove();
+    document.title = next.title;
+    history.replaceState(null, "", address);
+    await settled(document.getElementById("view"));
+    if (abort.signal.aborted) return;
+    const milliseconds = Math.round(performance.now() - live.started);
+    status.textContent = `${next.getElementById("status").textContent}, ${milliseconds.toLocaleString()} ms`;
+    live.shown = address;
+  } catch (error) {
+    if (error.name !== "AbortError") document.getElementById("status").textContent = "The explorer does not answer.";
+  } finally {
+    if (live.abort === abort) {
+      live.running = false;
+      document.body.classList.remove("busy");
+      ready();
+      if (live.wanted !== address) next();
+    }
+  }
+}
+
+function next() {
+  clearTimeout(live.timer);
+  const wait = live.running ? STEP - (performance.now() - live.started) : 0;
+  if (wait > 0) live.timer = setTimeout(next, wait);
+  else show(live.wanted);
+}
+
+function want(form) {
+  live.wanted = addressOf(form);
+  next();
+}
+
+function rove() {
+  for (const grid of document.querySelectorAll("[role=grid]")) {
+    const cells = [...grid.querySelectorAll("[role=gridcell] a")];
+    if (!cells.some((cell) => cell.tabIndex === 0 && cell.hasAttribute("tabindex"))) {
+      cells.forEach((cell, index) => { cell.tabIndex = index ? -1 : 0; });
+    }
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  const cell = event.target.closest?.("[role=gridcell] a");
+  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  const rows = [...cell.closest("[role=grid]").querySelectorAll("[role=row]")]
+    .map((row) => [...row.querySelectorAll("[role=gridcell] a")])
+    .filter((row) => row.length);
+  const y = rows.findIndex((row) => row.includes(cell));
+  const x = rows[y].indexOf(cell);
+  const last = rows[y].length - 1;
+  const target = {
+    ArrowLeft: [y, x - 1], ArrowRight: [y, x + 1], ArrowUp: [y - 1, x], ArrowDown: [y + 1, x],
+    Home: [y, 0], End: [y, last], PageUp: [0, x], PageDown: [rows.length - 1, x],
+  }[event.key];
+  const found = target && rows[target[0]]?.[target[1]];
+  if (!target) return;
+  event.preventDefault();
+  if (!found) return;
+  cell.tabIndex = -1;
+  found.tabIndex = 0;
+  found.focus();
+});
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form");
+  if (event.target.type === "range") {
+    const output = form?.querySelector(`output[for="${event.target.id}"]`);
+    if (output) output.textContent = String(Number(event.target.value));
+  }
+  if (form?.dataset.live !== undefined && event.target.type === "range") want(form);
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form");
+  if (form?.dataset.live === undefined || event.target.type === "range") return;
+  // Another checkpoint may have other controls, so the page is loaded again.
+  if (event.target.dataset.reload !== undefined) form.requestSubmit();
+  else want(form);
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  rove();
+  settled(document).then(ready);
+});
+window.addEventListener("load", ready);

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.explorer.facts import Facts, facts_of
+from everymode.explorer.nearest import Searches
 from everymode.explorer.parameters import Parameters
+from everymode.explorer.real_images import Reals
 from everymode.explorer.replies import Missing
 from everymode.explorer.worker import Worker
 from everymode.recipe import Recipe
@@ -26,14 +28,22 @@ class Site:
         worker: the thread that owns the generators and draws images.
         data: the data of the command line; None if it names none.
         recipes: recipes of custom runs.
+        reals: training data of the runs.
+        searches: features of the training images, to search for the nearest ones.
     """
 
     catalog: Catalog
     worker: Worker
     data: str | Path | None = None
     recipes: tuple[Recipe, ...] = ()
+    reals: Reals = field(init=False)
+    searches: Searches = field(init=False)
     _facts: dict[str, Facts | str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.reals = Reals(self.data)
+        self.searches = Searches(self.reals, self.catalog)
 
     def facts(self, checkpoint: Checkpoint) -> Facts:
         """Return the facts about a checkpoint's generator.

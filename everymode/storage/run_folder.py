@@ -193,7 +193,7 @@ class RunFolder:
                 events.write(record)
 
     def cut_back(self, step: int) -> None:
-        """Delete the records of the logs, and the generators of the history, after `step`, from which the run continues."""
+        """Delete the log records and the generators of the history after `step`, from which the run continues."""
         from everymode.storage.history import forget_after  # torch
 
         self.end_tracking()

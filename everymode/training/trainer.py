@@ -350,7 +350,7 @@ class Trainer(Stepper):
         self.world.barrier()
 
     def _prune(self, kept: list[int]) -> None:
-        """Delete all checkpoints except the last two and those of the steps `kept`; some generators go to the history."""
+        """Delete all checkpoints except the last two and those of the steps `kept`; keep the history."""
         assert self.folder is not None
         there, recipe = self.folder.checkpoints, self.recipe
         with self.saying_if_refused("the history"):

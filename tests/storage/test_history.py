@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_thinning_on_the_way_gives_what_thinning_at_the_end_would(
 @settings(deadline=None, max_examples=60)
 def test_snapshots_at_equal_distances_keep_equal_distances(count: int, limit: int) -> None:
     selected = spread_steps(range(0, 10 * count, 10), limit, 10)
-    assert len({b - a for a, b in zip(selected, selected[1:], strict=False)}) <= 1
+    assert len({b - a for a, b in pairwise(selected)}) <= 1
     assert len(selected) >= min(count, (limit + 1) // 2)
 
 
@@ -77,9 +78,7 @@ def test_impossible_numbers_are_refused() -> None:
 def test_a_damaged_checkpoint_and_its_state_stay_out_of_the_history(tmp_path: Path) -> None:
     whole, damaged = (write(tmp_path / "checkpoints", step) for step in (0, 100))
     (damaged / "generator.safetensors").write_bytes(b"damaged")
-    keep_history(
-        tmp_path / "history", tmp_path / "checkpoints", [whole, damaged], limit=20, interval=100
-    )
+    keep_history(tmp_path / "history", tmp_path / "checkpoints", [whole, damaged], limit=20, interval=100)
     assert [path.name for path in files.checkpoints(tmp_path / "history")] == ["step-0000000"]
     names = {path.name for path in (tmp_path / "history" / "step-0000000").iterdir()}
     assert names == {"generator.safetensors", "config.json", "manifest.json"}

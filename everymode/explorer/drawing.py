@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everymode.condition import Condition
+from everymode.condition import UNLABELED, Condition
+from everymode.data.builtin import BUILTIN, parse_name
+from everymode.data.dataset import Dataset
+from everymode.data.errors import DataError
+from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.explorer.catalog import Catalog, Checkpoint
+from everymode.explorer.conditions import Conditions
 from everymode.explorer.replies import Missing
+from everymode.explorer.scatter import POINTS, extent_of, scatter
 from everymode.explorer.tiles import Tile, Toward
 from everymode.pictures import to_uint8
+from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator, load
 
 __all__ = ["Models", "blends_labels"]
@@ -41,6 +49,9 @@ class Models:
         self._catalog, self._data = catalog, data
         self._generators: OrderedDict[str, Generator] = OrderedDict()
         self._failed: dict[str, tuple[float, str]] = {}
+        self._conditions = Conditions(self._data_of)
+        self._opened: tuple[str, Dataset] | None = None
+        self._scales: dict[str, tuple[float, np.ndarray | None]] = {}
 
     def generator(self, checkpoint: Checkpoint) -> Generator:
         """Return the generator of a checkpoint.
@@ -77,9 +88,48 @@ class Models:
         generator = self.generator(checkpoint)
         with torch.inference_mode():
             if generator.labels.needs_examples:
-                raise Missing("images from maps or pictures")
-            images = _images(generator, size, tiles)
-        return arrays(images)
+                return arrays(self._conditions.draw(checkpoint, generator, tiles))
+            if self._catalog.recipe(checkpoint).takes_points:
+                return [self._plot(checkpoint, generator, tile) for tile in tiles]
+            return arrays(_images(generator, size, tiles))
+
+    def _plot(self, checkpoint: Checkpoint, generator: Generator, tile: Tile) -> np.ndarray:
+        """Return a plot of POINTS points, with the seeds from that of the tile on."""
+        label = list(tile.label.values) if any(value != UNLABELED for value in tile.label.values) else None
+        number = None if label is None else torch.tensor(label * POINTS).view(POINTS, -1).squeeze(1)
+        points = generator.sample(
+            POINTS, number, tile.seed, tile.truncation, batch_size=POINTS, by_position=True
+        ).numpy()
+        if checkpoint.run not in self._scales:
+            means = _true_modes(self._catalog.run(checkpoint.run).data)
+            self._scales[checkpoint.run] = extent_of(points, means), means
+        extent, means = self._scales[checkpoint.run]
+        return scatter(points, extent, means)
+
+    def _data_of(self, checkpoint: Checkpoint) -> Dataset:
+        """Return the data of a checkpoint's run, which stays open until another run needs its own.
+
+        Raises:
+            Missing: if the command line names none, or it can't be opened.
+        """
+        run = self._catalog.run(checkpoint.run)
+        source = self._data
+        if source is None and run.data.partition(":")[0] in BUILTIN:
+            source = run.data  # built-in data has no path
+        if source is None:
+            raise Missing(
+                f"{run.name} draws images from label maps or pictures: start the explorer with --data PATH"
+            )
+        if self._opened is None or self._opened[0] != run.name:
+            try:
+                recipe = self._catalog.recipe(checkpoint)
+                opened = open_source(recipe, str(source), labeled=recipe.needs_labels(), quiet=True)
+            except (DataError, ValueError, OSError) as error:
+                raise Missing(
+                    f"{source} can't be opened for {run.name}: {' '.join(str(error).split())}"
+                ) from error
+            self._opened = run.name, opened
+        return self._opened[1]
 
 
 def arrays(images: Tensor) -> list[np.ndarray]:
@@ -91,6 +141,24 @@ def arrays(images: Tensor) -> list[np.ndarray]:
     if bool(images.isnan().any()):
         raise Missing("this generator has diverged: its images contain NaN, so choose an earlier checkpoint")
     return [np.ascontiguousarray(each.permute(1, 2, 0).numpy()) for each in to_uint8(images)]
+
+
+def _true_modes(source: str) -> np.ndarray | None:
+    """Return the modes of built-in points, [modes, 2]; None for other data.
+
+    Args:
+        source: recorded name of the data, such as "ring:modes=8".
+    """
+    try:
+        named = parse_name(source)
+    except ValueError:
+        return None
+    mixture = {"ring": ring_mixture, "grid": grid_mixture}.get(named.name if named else "")
+    if named is None or mixture is None:
+        return None
+    known = {name: value for name, value in named.options.items() if name in signature(mixture).parameters}
+    values: dict[str, Any] = known  # `parse_name` has checked their types
+    return mixture(**values).means
 
 
 def blends_labels(network: Any) -> bool:

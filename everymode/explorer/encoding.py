@@ -30,7 +30,7 @@ def encoded(tiles: Sequence[np.ndarray], ending: str) -> bytes:
     buffer = io.BytesIO()
     if ending == "png":
         picture.save(buffer, "PNG", compress_level=6)
-    elif max(tiles[0].shape[:2]) <= LOSSLESS:
+    elif max(tiles[0].shape[:2]) <= LOSSLESS or row.shape[2] == 4:
         picture.save(buffer, "WEBP", lossless=True, quality=20, method=0, exact=True)
     else:
         picture.save(buffer, "WEBP", quality=QUALITY, method=0)

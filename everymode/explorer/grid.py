@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from everymode.explorer.catalog import Checkpoint
+from everymode.explorer.conditions import columns_of
 from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label
 from everymode.explorer.markup import Html, element
 from everymode.explorer.parameters import address, seed_text
 
-__all__ = ["Row", "View", "grid", "grid_style", "image_address", "sample_address", "strip_address"]
+__all__ = ["View", "grid", "grid_style", "image_address", "row_of_tiles", "sample_address", "strip_address"]
 
 
 class View(NamedTuple):
@@ -35,14 +36,6 @@ class View(NamedTuple):
     def alternative(self, label: Label, seed: int) -> str:
         """Return the text of an image, such as "class heron, seed 3, truncation 0.7"."""
         return f"{label.title(self.facts)}, seed {seed}, truncation {self.truncation:g}"
-
-
-class Row(NamedTuple):
-    """One row of a grid: what its cells have in common, and the file with all its tiles."""
-
-    label: Label
-    head: str
-    strip: str
 
 
 def strip_address(view: View, label: Label, seeds: Sequence[int], ending: str = "webp") -> str:
@@ -121,13 +114,90 @@ def grid(
     return element("div", inner, class_="scroller")
 
 
-def grid_style(columns: int, size: tuple[int, int], selector: str = "#grid") -> str:
-    """Return the CSS of a grid: number of columns, shape of the tiles, and which tile each column shows."""
+def data_grid(view: View, rows: Sequence[int], seeds: Sequence[int]) -> Html:
+    """Return a grid of rows of the data: condition, generated images and real image side by side."""
+    height, width = view.facts.size
+    heads = [column.head for column in columns_of(view.facts, 0, seeds)]
+    listed = [
+        element(
+            "div",
+            element("span", "row", role="columnheader"),
+            [element("span", head, role="columnheader") for head in heads],
+            role="row",
+            class_="row heads",
+        )
+    ]
+    for row in rows:
+        source = address(
+            f"/row/{view.checkpoint.name}/r{row}.webp",
+            seeds=seed_text(seeds) if view.facts.latent else None,
+            truncation=view.truncation_text,
+        )
+        cells = []
+        for index, column in enumerate(columns_of(view.facts, row, seeds, view.truncation)):
+            label = column.tile.label
+            real = column.tile.part is not None
+            alternative = f"{column.head} of row {row}" if real else view.alternative(label, column.tile.seed)
+            image = element(
+                "img",
+                src=source,
+                alt=alternative,
+                width=width,
+                height=height,
+                decoding="async",
+                class_=f"tile c{index}",
+            )
+            link = sample_address(view, label, column.tile.seed)
+            id_ = None if real else f"sample-{label.text}-{column.tile.seed}"
+            cell = element("a", image, href=None if real else link, id=id_)
+            cells.append(element("div", cell, role="gridcell"))
+        head = element("span", f"row {row}", role="rowheader")
+        listed.append(element("div", head, cells, role="row", class_="row", id=f"strip-r{row}"))
+    inner = element(
+        "div", listed, role="grid", aria_label="Samples by row of the data", class_="grid", id="grid"
+    )
+    return element("div", inner, class_="scroller")
+
+
+def row_of_tiles(
+    view: View, source: str, heads: Sequence[str], alternatives: Sequence[str], id_: str = "grid"
+) -> Html:
+    """Return one row of tiles of a file, with a head and a text for each.
+
+    Args:
+        view: checkpoint, truncation and size.
+        source: address of the file.
+        heads: heads of the columns.
+        alternatives: text of each tile.
+        id_: id of the element.
+    """
+    height, width = view.size or view.facts.size
+    figures = [
+        element(
+            "li",
+            element("img", src=source, alt=text, width=width, height=height, class_=f"tile c{column}"),
+            element("span", head),
+        )
+        for column, (head, text) in enumerate(zip(heads, alternatives, strict=True))
+    ]
+    return element("ol", figures, class_="strip", id=id_)
+
+
+def grid_style(columns: int, size: tuple[int, int], selector: str = "#grid", *, smallest: int = 0) -> str:
+    """Return the CSS of a grid: number of columns, shape of the tiles, and which tile each column shows.
+
+    Args:
+        columns: number of columns.
+        size: (height, width) of a tile.
+        selector: the grid.
+        smallest: columns of another grid beside it.
+    """
     height, width = size
-    largest = max(48, min(160, width if width > 64 else width * (128 // max(width, 1) or 1)))
+    largest = width if width > 64 else width * max(1, 128 // max(size))
+    largest = max(48, min(160, largest))
     pixelated = "pixelated" if max(size) <= 64 else "auto"
     rules = [
-        f"{selector}{{--columns:{columns};--shape:{width}/{height};--largest:{largest}px}}",
+        f"{selector}{{--columns:{columns};--beside:{smallest};--shape:{width}/{height};--largest:{largest}px}}",
         f"{selector} .tile{{image-rendering:{pixelated}}}",
     ]
     for column in range(columns):

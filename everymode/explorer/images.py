@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import numpy as np
 
 from everymode.explorer.catalog import Checkpoint
+from everymode.explorer.conditions import columns_of
 from everymode.explorer.encoding import Cache, encoded, media_type
 from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label, label_of
@@ -40,6 +41,7 @@ class Pictures:
         "/image/{checkpoint}/{label}/{file}",
         "/strip/{checkpoint}/{file}",
         "/between/{checkpoint}/{file}",
+        "/row/{checkpoint}/{file}",
     )
     """Their addresses; `file` is a seed, a label or "walk", with the ending .webp or .png."""
 
@@ -66,7 +68,7 @@ class Pictures:
         if ending not in ("webp", "png"):
             raise Refused("file", ending, ".webp or .png")
         size = size_of(parameters, facts)
-        tiles = {"i": _image, "s": _strip, "b": _walk}[path[1]](parameters, facts, stem)
+        tiles = {"i": _image, "s": _strip, "b": _walk, "r": _row}[path[1]](parameters, facts, stem)
         height, width = size or facts.size
         if len(tiles) * height * width > MOST_PIXELS:
             raise Refused(
@@ -153,6 +155,14 @@ def _image(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:
 def _strip(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:
     label, truncation = label_of(stem, facts), truncation_of(parameters)
     return [Tile(label, seed, truncation) for seed in parameters.seeds()]
+
+
+def _row(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:
+    label = label_of(stem, facts)
+    if label.row is None:
+        raise Refused("file", stem, "a row of the data, for generators of label maps or pictures")
+    columns = columns_of(facts, label.row, parameters.seeds(), truncation_of(parameters))
+    return [column.tile for column in columns]
 
 
 def _walk(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:

@@ -148,7 +148,7 @@ def seed_text(seeds: Sequence[int]) -> str:
     return ",".join(pieces)
 
 
-def address(path: str, **values: object) -> str:
+def address(path: str, /, **values: object) -> str:
     """Return an address with a query; values that are None or "" are omitted.
 
     Args:

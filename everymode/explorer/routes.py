@@ -10,8 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from everymode.explorer.command_page import command
+from everymode.explorer.comparing import compare
 from everymode.explorer.curves_page import curves, curves_json
+from everymode.explorer.history import history
 from everymode.explorer.home import home, last_picture, runs_json
+from everymode.explorer.interpolation import interpolate
 from everymode.explorer.labels_page import labels, labels_json, one_label
 from everymode.explorer.nearest_page import nearest_images
 from everymode.explorer.parameters import Parameters
@@ -19,6 +22,7 @@ from everymode.explorer.real_images import real_image
 from everymode.explorer.replies import Reply
 from everymode.explorer.samples import sample, samples
 from everymode.explorer.site import Site
+from everymode.explorer.sizes import sizes
 
 __all__ = ["ROUTES", "Route"]
 
@@ -34,6 +38,10 @@ ROUTES = (
     Route("/", home),
     Route("/samples", samples),
     Route("/sample", sample),
+    Route("/compare", compare),
+    Route("/history", history),
+    Route("/interpolate", interpolate),
+    Route("/sizes", sizes),
     Route("/api/runs.json", runs_json),
     Route("/picture/last", last_picture),
     Route("/labels", labels),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everymode.explorer.conditions import columns_of
 from everymode.explorer.controls import (
     checkpoint_control,
     form,
@@ -10,7 +11,7 @@ from everymode.explorer.controls import (
     text_field,
     truncation_control,
 )
-from everymode.explorer.grid import View, grid, grid_style, image_address
+from everymode.explorer.grid import View, data_grid, grid, grid_style, image_address
 from everymode.explorer.images import size_of, truncation_of
 from everymode.explorer.labels import parsed_label, requested_labels
 from everymode.explorer.markup import element, joined
@@ -26,7 +27,10 @@ def samples(site: Site, parameters: Parameters) -> Page:
     checkpoint = site.checkpoint(parameters)
     facts = site.facts(checkpoint)
     view = View(checkpoint, facts, truncation_of(parameters), size_of(parameters, facts))
-    labels, seeds = requested_labels(parameters, facts), parameters.seeds()
+    if facts.needs_data:
+        return _rows(site, parameters, view)
+    labels = requested_labels(parameters, facts)
+    seeds = parameters.seeds(default="0,500" if facts.points else "0-7")
     controls = form(
         "/samples",
         checkpoint_control(site, checkpoint),
@@ -39,6 +43,25 @@ def samples(site: Site, parameters: Parameters) -> Page:
     count = len(labels) * len(seeds)
     status = f"{count} {'samples' if count > 1 else 'sample'} of {checkpoint.run}, {checkpoint.title}"
     return Page("Samples", body, status, "/samples", grid_style(len(seeds), view.size or facts.size))
+
+
+def _rows(site: Site, parameters: Parameters, view: View) -> Page:
+    """Return the page of a generator of label maps or pictures: rows of the data."""
+    facts = view.facts
+    rows = [label.row or 0 for label in requested_labels(parameters, facts)]
+    seeds = parameters.seeds(default="0-3", most=16)
+    listed = parameters.text("rows", "0-7")
+    controls = form(
+        "/samples",
+        checkpoint_control(site, view.checkpoint),
+        text_field("Rows of the data", "rows", listed, "label-select", "such as 0-7 or 1,5"),
+        text_field("Seeds", "seeds", seed_text(seeds), "seed-input", "such as 0-3") if facts.latent else None,
+        truncation_control(view.truncation) if facts.latent else None,
+    )
+    body = joined(controls, element("div", data_grid(view, rows, seeds), id="view"))
+    columns = len(columns_of(facts, 0, seeds))
+    status = f"{len(rows)} rows of the data by {view.checkpoint.run}, {view.checkpoint.title}"
+    return Page("Samples", body, status, "/samples", grid_style(columns, facts.size))
 
 
 def sample(site: Site, parameters: Parameters) -> Page:

@@ -63,6 +63,13 @@ class Site:
             raise Missing(f"{checkpoint.run}, {checkpoint.title}, can't be shown: {found}")
         return found
 
+    def shows_any_size(self, checkpoint: Checkpoint) -> bool:
+        """Return whether a checkpoint can be shown and draws images of any size."""
+        try:
+            return self.facts(checkpoint).any_size
+        except Missing:
+            return False
+
     def checkpoint(self, parameters: Parameters, name: str = "checkpoint") -> Checkpoint:
         """Return the checkpoint that an address names; the default is the newest one of the first run that has any.
 

@@ -13,9 +13,11 @@ from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label
 from everymode.explorer.markup import Html, element
 from everymode.explorer.parameters import seed_text
+from everymode.explorer.scatter import POINTS
 
 __all__ = [
     "Drawn",
+    "Walk",
     "command_details",
     "evaluate_command",
     "label_argument",
@@ -24,6 +26,7 @@ __all__ = [
     "python_lines",
     "sample_lines",
     "shell_line",
+    "walk_lines",
 ]
 
 
@@ -46,6 +49,17 @@ class Drawn:
     seeds: tuple[int, ...]
     truncation: float = 1.0
     sizes: tuple[tuple[int, int] | None, ...] = (None,)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """An interpolation between two labels and seeds, in a number of steps, on a line or on an arc."""
+
+    first: tuple[Label, int]
+    second: tuple[Label, int]
+    steps: int
+    truncation: float = 1.0
+    spherical: bool = False
 
 
 def shell_line(words: Sequence[str]) -> str:
@@ -95,55 +109,100 @@ def label_value(label: Label, facts: Facts) -> str | tuple[int | None, ...] | in
 
 
 def sample_lines(drawn: Drawn, out: str = "samples") -> str:
-    """Return commands that draw the images as pictures of a grid each, one line per checkpoint and size."""
+    """Return commands that draw the images as pictures of grids, one line for each checkpoint and size.
+
+    Points are drawn as plots, one line for each label and seed.
+
+    Raises:
+        ValueError: if a path can't be pasted into a shell.
+    """
+    views = [
+        (checkpoint, facts, size)
+        for checkpoint, facts in zip(drawn.checkpoints, drawn.facts, strict=True)
+        for size in drawn.sizes
+    ]
     lines = []
-    several = len(drawn.checkpoints) * len(drawn.sizes) > 1
-    for checkpoint, facts in zip(drawn.checkpoints, drawn.facts, strict=True):
-        for size in drawn.sizes:
-            words = ["everymode", "sample", _path(checkpoint)]
-            arguments = [label_argument(label, facts) for label in drawn.labels]
-            words += [f"--label={each}" for each in arguments if each is not None]
-            words.append(f"--seeds={seed_text(drawn.seeds)}")
-            if drawn.truncation != 1:
-                words.append(f"--truncation={drawn.truncation:g}")
-            if size is not None:
-                words.append(f"--size={size[0]}x{size[1]}")
-            name = f"{out}-{checkpoint.name}" if len(drawn.checkpoints) > 1 else out
-            name += f"-{size[0]}x{size[1]}" if several and size is not None else ""
-            words.append(f"--grid={name}.png")
-            if not facts.points:
-                words.append(f"--columns={len(drawn.seeds)}")
-            lines.append(shell_line(words))
+    for number, (checkpoint, facts, size) in enumerate(views, 1):
+        arguments = [label_argument(label, facts) for label in drawn.labels]
+        words = ["everymode", "sample", _path(checkpoint)]
+        more = [] if drawn.truncation == 1 else [f"--truncation={drawn.truncation:g}"]
+        name = f"{out}-{number}" if len(views) > 1 else out
+        if facts.points:
+            plots = [(argument, seed) for argument in arguments for seed in drawn.seeds]
+            for plot, (argument, seed) in enumerate(plots, 1):
+                label = [] if argument is None else [f"--label={argument}"]
+                file = f"{name}-{plot}.png" if len(plots) > 1 else f"{name}.png"
+                seeds = f"--seeds={seed}-{seed + POINTS - 1}"
+                lines.append(shell_line([*words, *label, seeds, *more, f"--grid={file}"]))
+            continue
+        named = [f"--label={each}" for each in arguments if each is not None]
+        # With labels the command makes one row of each; columns would omit their names.
+        columns = [] if named else [f"--columns={len(drawn.seeds)}"]
+        sized = [] if size is None else [f"--size={size[0]}x{size[1]}"]
+        seeds = f"--seeds={seed_text(drawn.seeds)}"
+        lines.append(shell_line([*words, *named, seeds, *more, *sized, f"--grid={name}.png", *columns]))
     return "\n".join(lines)
 
 
 def python_lines(drawn: Drawn) -> str:
-    """Return three lines of Python that draw the images [n, C, H, W], label by label, of each checkpoint and size."""
-    facts = drawn.facts[0]
+    """Return three lines of Python that draw the images [n, C, H, W], label by label, of each checkpoint and size.
+
+    Points are drawn as in the plots, one tensor [n, 2] for each label and seed.
+    """
+    facts, paths = drawn.facts[0], [_path(checkpoint) for checkpoint in drawn.checkpoints]
+    more = "" if drawn.truncation == 1 else f", truncation={drawn.truncation!r}"
+    first = f"import everymode\ngenerator = everymode.load({literal(paths[0])})"
+    if facts.points:
+        pairs = [(label_value(label, facts), seed) for label in drawn.labels for seed in drawn.seeds]
+        call = f"generator.sample({POINTS}, label=label, seed=seed{more}, by_position=True)"
+        return f"{first}\nplots = [{call} for label, seed in {literal(pairs)}]"
     values = [label_value(label, facts) for label in drawn.labels for _ in drawn.seeds]
     seeds = [seed for _ in drawn.labels for seed in drawn.seeds]
-    arguments = [str(len(seeds))]
-    if any(value is not None for value in values):
-        arguments.append(f"label={_listed(values)}")
-    arguments.append(f"seed={_listed(seeds)}")
-    if drawn.truncation != 1:
-        arguments.append(f"truncation={drawn.truncation!r}")
-    if any(value is not None for value in values):
-        arguments.append("by_position=True")
-    paths = [_path(checkpoint) for checkpoint in drawn.checkpoints]
-    sizes = [size for size in drawn.sizes if size is not None]
+    labeled = any(value is not None for value in values)
+    arguments = f"{len(seeds)}" + (f", label={literal(values)}" if labeled else "")
+    arguments += f", seed={literal(seeds)}{more}" + (", by_position=True" if labeled else "")
     if len(paths) > 1:
-        call = f"everymode.load(path).sample({', '.join(arguments)})"
+        call = f"everymode.load(path).sample({arguments})"
         return f"import everymode\npaths = {literal(paths)}\nimages = [{call} for path in paths]"
-    first = f"import everymode\ngenerator = everymode.load({literal(paths[0])})"
     if len(drawn.sizes) > 1:
-        call = f"generator.sample({', '.join([*arguments, 'size=size'])})"
-        return (
-            f"{first}\nimages = [{call} for size in {literal([size or facts.size for size in drawn.sizes])}]"
+        sizes = literal([size or facts.size for size in drawn.sizes])
+        return f"{first}\nimages = [generator.sample({arguments}, size=size) for size in {sizes}]"
+    only = next(iter(drawn.sizes), None)
+    size = "" if only is None else f", size={literal(only)}"
+    return f"{first}\nimages = generator.sample({arguments}{size})"
+
+
+def walk_lines(checkpoint: Checkpoint, facts: Facts, walk: Walk) -> str:
+    """Return three lines of Python that draw an interpolation: images [steps, C, H, W]."""
+    seeds = [walk.first[1], walk.second[1]]
+    labels = [walk.first[0].values, walk.second[0].values]
+    between = "torch.lerp(z[:1], z[1:], share)"
+    if walk.spherical:
+        between = (
+            "(torch.sin((1 - share) * angle) * unit[:1] + torch.sin(share * angle) * unit[1:]) / torch.sin(angle) "
+            "* torch.lerp(length[:1], length[1:], share)"
         )
-    if sizes:
-        arguments.append(f"size={literal(sizes[0])}")
-    return f"{first}\nimages = generator.sample({', '.join(arguments)})"
+    third = f"share = torch.linspace(0, 1, {walk.steps})[:, None]; "
+    if walk.spherical:
+        third += "length = z.norm(dim=1, keepdim=True); unit = z / length; "
+        third += "angle = (unit[0] @ unit[1]).clamp(-1, 1).acos(); "
+    factor = "" if walk.truncation == 1 else f" * {walk.truncation!r}"
+    given = "None" if not any(labels) else f"torch.tensor({literal(_plain_labels(labels))})"
+    second = (
+        f"draws = generator.draws({literal(seeds)}); z = generator.latent_codes(draws){factor}; "
+        f"ends = generator.conditions({given}, draws)"
+    )
+    condition = "None"
+    if any(labels):
+        condition = "ends[(share[:, 0] >= 0.5).long()]"
+        if facts.blends:
+            condition = "torch.lerp(*generator.network.shared(ends)[:, None], share)"
+    third += f"images = generator.network({between}, {condition}).detach()"
+    return f"import everymode, torch; generator = everymode.load({literal(_path(checkpoint))})\n{second}\n{third}"
+
+
+def _plain_labels(labels: list[tuple[int, ...]]) -> list[object]:
+    return [list(each) if len(each) > 1 else next(iter(each)) for each in labels]
 
 
 def command_details(
@@ -180,14 +239,6 @@ def _by_name_or_number(value: int, names: Sequence[str], *, several: bool) -> st
     while number in names:  # another class has this name; 3. and 3.0 are numbers, too
         number += "0" if "." in number else "."
     return number
-
-
-def _listed(values: Sequence[object]) -> str:
-    """Return a list as a literal, or its only value if all are equal, or a short expression for consecutive numbers."""
-    distinct = dict.fromkeys(values)
-    if len(distinct) == 1 and not isinstance(values[0], int):
-        return literal(values[0])
-    return literal(list(values))
 
 
 def _path(checkpoint: Checkpoint) -> str:

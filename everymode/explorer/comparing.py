@@ -21,12 +21,12 @@ from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
-__all__ = ["compare"]
+__all__ = ["compare", "sides_of"]
 
 
 def compare(site: Site, parameters: Parameters) -> Page:
     """Return the page of two checkpoints: the same labels and seeds, and what their score cards allow to say."""
-    left, right = _sides(site, parameters)
+    left, right = sides_of(site, parameters)
     facts = site.facts(left), site.facts(right)
     truncation, seeds = truncation_of(parameters), parameters.seeds(default="0-3", most=16)
     labels = requested_labels(parameters, facts[0])
@@ -68,7 +68,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
     return Page("Compare", body, status, "/compare", style)
 
 
-def _sides(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint]:
+def sides_of(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint]:
     """Return the two checkpoints; by default the newest and the one before it, or those of two runs."""
     left = site.checkpoint(parameters, "left" if parameters.has("left") else "checkpoint")
     if parameters.has("right"):

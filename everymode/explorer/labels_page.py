@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
-
-from everymode.condition import UNLABELED
-from everymode.explorer.catalog import Checkpoint, Run
 from everymode.explorer.commands import command_details, evaluate_command
 from everymode.explorer.controls import checkpoint_control, form, select
 from everymode.explorer.curves import Curve, Series
 from everymode.explorer.diagram import DIAGRAM_STYLE, Target, diagram
-from everymode.explorer.facts import Facts
-from everymode.explorer.grid import View, grid, grid_style, sample_address, strip_address
+from everymode.explorer.grid import grid, grid_style
 from everymode.explorer.label_table import (
     LabelRow,
     LabelTable,
     history_of,
-    members_of,
     problems_first,
     table_of,
 )
-from everymode.explorer.labels import Label
+from everymode.explorer.label_views import (
+    LABEL_STYLE,
+    SHOWN,
+    Members,
+    Shown,
+    address_of,
+    label_row,
+    members_on,
+    numbers,
+    real_strip,
+    title_of,
+)
 from everymode.explorer.markup import Content, Html, element, table
 from everymode.explorer.parameters import Parameters, address
-from everymode.explorer.real_images import TrainingData, real_address
 from everymode.explorer.replies import File, Page, json_file
 from everymode.explorer.site import Site
 
@@ -34,48 +37,7 @@ __all__ = ["labels", "labels_json", "one_label"]
 
 ROWS = 20
 """Labels of a page."""
-SHOWN = 8
-"""Real images, and samples, of a label."""
 ORDERS = (("problems", "empty and starved first"), ("index", "by number"), ("count", "largest first"))
-
-STYLE = """
-.label-row{display:grid;grid-template-columns:minmax(150px,1.1fr) 2fr 2fr;gap:8px 22px;align-items:center}
-.label-row h2{overflow-wrap:anywhere}
-.label-row .facts{font-size:.86rem;grid-template-columns:auto 1fr;gap:0 10px}
-.label-row .head{display:flex;flex-direction:column;gap:6px}
-.label-row figure{gap:4px}
-.strip{display:block;width:100%;height:auto;border-radius:5px;background:var(--well);image-rendering:pixelated}
-.smooth{image-rendering:auto}
-.badge{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--warn-soft);color:var(--warn);
-font-size:.8rem;font-weight:620;margin-left:8px}
-.pages{display:flex;gap:18px}
-@media (max-width:760px){.label-row{grid-template-columns:1fr}}
-"""
-
-
-class _Shown(NamedTuple):
-    """A checkpoint whose labels are shown."""
-
-    run: Run
-    checkpoint: Checkpoint
-    facts: Facts
-    block: int
-    table: LabelTable
-    data: TrainingData
-
-    @property
-    def view(self) -> View:
-        return View(self.checkpoint, self.facts)
-
-    def label(self, index: int) -> Label:
-        """Return the label of a row; the other blocks are drawn."""
-        values = [UNLABELED] * len(self.facts.blocks)
-        values[self.block] = index
-        return Label(tuple(values))
-
-    def query(self, **more: object) -> dict[str, object]:
-        """Return the values that all addresses of these pages have."""
-        return {"checkpoint": self.checkpoint.name, "block": self.block or None, **more}
 
 
 def labels(site: Site, parameters: Parameters) -> Page:
@@ -88,8 +50,8 @@ def labels(site: Site, parameters: Parameters) -> Page:
     pages = -(-len(rows) // ROWS)
     page = parameters.whole("page", 1, least=1, most=max(1, pages))
     some = rows[(page - 1) * ROWS : page * ROWS]
-    members = _members(shown)
-    listed = [_row(shown, row, members) for row in some]
+    members = members_on(shown)
+    listed = [label_row(shown, row, members) for row in some]
     controls = form(
         "/labels", _block_control(shown), checkpoint_control(site, shown.checkpoint), _order(order)
     )
@@ -103,7 +65,7 @@ def labels(site: Site, parameters: Parameters) -> Page:
     )
     word = shown.facts.blocks[shown.block].name
     status = f"{len(some)} of {len(rows)} labels ({word}) of {shown.run.name}, {shown.checkpoint.title}"
-    return Page("Labels", Html(controls + body), status, "/labels", STYLE)
+    return Page("Labels", Html(controls + body), status, "/labels", LABEL_STYLE)
 
 
 def one_label(site: Site, parameters: Parameters) -> Page:
@@ -114,10 +76,10 @@ def one_label(site: Site, parameters: Parameters) -> Page:
     count = len(shown.table.rows)
     row = shown.table.rows[parameters.whole("label", least=0, most=count - 1)]
     label, seeds = shown.label(row.index), tuple(range(SHOWN))
-    members = _members(shown)
+    members = members_on(shown)
     around = [
         element(
-            "a", f"{shown.view.facts.blocks[shown.block].labels[index]} {text}", href=_address(shown, index)
+            "a", f"{shown.view.facts.blocks[shown.block].labels[index]} {text}", href=address_of(shown, index)
         )
         for index, text in ((row.index - 1, "(previous)"), (row.index + 1, "(next)"))
         if 0 <= index < count
@@ -134,17 +96,17 @@ def one_label(site: Site, parameters: Parameters) -> Page:
     )
     parts: list[Content] = [
         _notices(shown, members),
-        element("section", _numbers(shown, row), class_="panel", id=f"label-row-{row.index}"),
+        element("section", numbers(shown, row), class_="panel", id=f"label-row-{row.index}"),
         samples,
         _real_panel(shown, row, members),
         _over_time(shown, row),
         element("p", *[(link, " ") for link in around], element("a", "All labels", href=_all(shown))),
     ]
     controls = form(f"/labels/{row.index}", _block_control(shown), checkpoint_control(site, shown.checkpoint))
-    style = STYLE + DIAGRAM_STYLE + grid_style(len(seeds), shown.facts.size)
-    status = f"{_title(shown, row)} of {shown.run.name}, {shown.checkpoint.title}"
+    style = LABEL_STYLE + DIAGRAM_STYLE + grid_style(len(seeds), shown.facts.size)
+    status = f"{title_of(shown, row)} of {shown.run.name}, {shown.checkpoint.title}"
     body = Html(controls + element("div", parts, id="view"))
-    return Page(_title(shown, row).capitalize(), body, status, "/labels", style)
+    return Page(title_of(shown, row).capitalize(), body, status, "/labels", style)
 
 
 def labels_json(site: Site, parameters: Parameters) -> File:
@@ -173,7 +135,7 @@ def labels_json(site: Site, parameters: Parameters) -> File:
     )
 
 
-def _shown(site: Site, parameters: Parameters) -> _Shown | Page:
+def _shown(site: Site, parameters: Parameters) -> Shown | Page:
     checkpoint = site.checkpoint(parameters)
     facts, run = site.facts(checkpoint), site.catalog.run(checkpoint.run)
     if facts.needs_data or not facts.blocks:
@@ -187,7 +149,7 @@ def _shown(site: Site, parameters: Parameters) -> _Shown | Page:
         return Page("Labels", Html(controls + body), why, "/labels")
     block = parameters.whole("block", 0, most=len(facts.blocks) - 1)
     data = site.reals.of(run, site.catalog, wait=0.5)
-    return _Shown(run, checkpoint, facts, block, table_of(run, checkpoint, facts, block), data)
+    return Shown(run, checkpoint, facts, block, table_of(run, checkpoint, facts, block), data)
 
 
 def _ordered(shown: LabelTable, order: str) -> Sequence[LabelRow]:
@@ -202,23 +164,14 @@ def _order(current: str) -> Html:
     return select("Order", "order", "order-select", ORDERS, current)
 
 
-def _block_control(shown: _Shown) -> Html | None:
+def _block_control(shown: Shown) -> Html | None:
     if len(shown.facts.blocks) == 1:
         return None
     options = [(str(index), block.name) for index, block in enumerate(shown.facts.blocks)]
     return select("Kind of label", "block", "block-select", options, str(shown.block))
 
 
-def _members(shown: _Shown) -> tuple[np.ndarray | None, int | None]:
-    """Return the label of each training image and its step; None if the training images aren't there."""
-    dataset = shown.data.dataset
-    if dataset is None or dataset.is_points or not shown.data.fits:
-        return None, None
-    labels = dataset.labels if dataset.labels.ndim == 1 else dataset.labels[:, shown.block]
-    return members_of(shown.run, shown.checkpoint, labels, names_classes=shown.facts.names_classes)
-
-
-def _summary(shown: _Shown) -> Html:
+def _summary(shown: Shown) -> Html:
     table, rows = shown.table, shown.table.rows
     word = shown.facts.blocks[shown.block].name
     empty = sum(row.empty for row in rows)
@@ -236,7 +189,7 @@ def _summary(shown: _Shown) -> Html:
     return element("p", "; ".join(pieces) + ".", class_="lead")
 
 
-def _notices(shown: _Shown, members: tuple[np.ndarray | None, int | None]) -> Html | None:
+def _notices(shown: Shown, members: Members) -> Html | None:
     """Return what is missing and how to get it: scores, training images, members of clusters."""
     notes: list[Content] = []
     table, single = shown.table, len(shown.facts.blocks) == 1
@@ -267,123 +220,20 @@ def _notices(shown: _Shown, members: tuple[np.ndarray | None, int | None]) -> Ht
             "fingerprint differs)."
         )
         notes.append(element("p", text))
-    elif members[0] is None:
+    elif members.labels is None:
         notes.append(element("p", "Real images are not shown: no checkpoint holds the label of each image."))
-    elif members[1] is not None and members[1] != shown.checkpoint.step:
-        text = f"The members are those of step {members[1]:,}; this checkpoint no longer has its own."
+    elif members.step is not None and members.step != shown.checkpoint.step:
+        text = f"The members are those of step {members.step:,}; this checkpoint no longer has its own."
         notes.append(element("p", text))
     return element("div", notes, class_="notice") if notes else None
 
 
-def _row(shown: _Shown, row: LabelRow, members: tuple[np.ndarray | None, int | None]) -> Html:
-    head = element(
-        "div",
-        element("h2", element("a", _title(shown, row), href=_address(shown, row.index)), _badge(shown, row)),
-        _facts(shown, row),
-        class_="head",
-    )
-    return element(
-        "section",
-        head,
-        element("figure", _real_strip(shown, row, members, SHOWN), element("figcaption", "real images")),
-        element("figure", _sample_strip(shown, row), element("figcaption", f"samples, seeds 0-{SHOWN - 1}")),
-        class_="panel label-row",
-        id=f"label-row-{row.index}",
-    )
-
-
-def _title(shown: _Shown, row: LabelRow) -> str:
-    return f"{shown.facts.blocks[shown.block].name} {row.name}"
-
-
-def _badge(shown: _Shown, row: LabelRow) -> Html | None:
-    text = "empty" if row.empty else "starved" if shown.table.starved(row) else ""
-    return element("span", text, class_="badge") if text else None
-
-
-def _facts(shown: _Shown, row: LabelRow) -> Html:
-    return element(
-        "dl",
-        *((element("dt", name), element("dd", text)) for name, text in _listed(shown, row)),
-        class_="facts",
-    )
-
-
-def _listed(shown: _Shown, row: LabelRow) -> list[tuple[str, str]]:
-    """Return names and texts of the numbers of a label that are known."""
-    facts: list[tuple[str, str]] = []
-    if row.count is not None:
-        kind = "images and mirror images" if shown.table.mirrored else "images"
-        share = "" if row.share is None else f" ({row.share:.1%})"
-        facts.append((kind, f"{row.count:,}{share}"))
-    if row.distance is not None:
-        few = " (few images)" if row.few else ""
-        facts.append(("distance", f"{row.distance:.4g}{few}"))
-    if row.coverage is not None:
-        facts.append(("coverage", f"{row.coverage:.3f}"))
-    if row.purity is not None:
-        facts.append(("purity", f"{row.purity:.0%} {row.most}"))
-    return facts
-
-
-def _numbers(shown: _Shown, row: LabelRow) -> Html:
-    facts = _listed(shown, row)
-    if row.fakes is not None:
-        facts.append(("samples measured", f"{row.fakes:,}"))
-    items = [element("div", element("dt", name), element("dd", text)) for name, text in facts]
-    if not items:
-        return element("p", "Nothing about this label was measured yet.")
-    return element("div", element("h2", "Numbers", _badge(shown, row)), element("dl", items, class_="scores"))
-
-
-def _real_strip(
-    shown: _Shown, row: LabelRow, members: tuple[np.ndarray | None, int | None], count: int
-) -> Html:
-    """Return real images of a label side by side, evenly spaced over its members; words if there are none."""
-    dataset = shown.data.dataset
-    if members[0] is None or dataset is None:
-        return element("p", "not shown", class_="none")
-    rows = np.flatnonzero(members[0] == row.index)
-    if not len(rows):
-        return element("p", "no image has this label", class_="none")
-    selected = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
-    height, width = dataset.image_shape[1:]
-    return element(
-        "img",
-        src=real_address(dataset, selected.tolist()),
-        alt=f"{len(selected)} real images of {_title(shown, row)}: rows {', '.join(map(str, selected))}",
-        width=width * len(selected),
-        height=height,
-        loading="lazy",
-        class_=_strip_class(shown.facts),
-    )
-
-
-def _sample_strip(shown: _Shown, row: LabelRow) -> Html:
-    label, seeds = shown.label(row.index), tuple(range(1 if shown.facts.points else SHOWN))
-    height, width = shown.facts.size
-    picture = element(
-        "img",
-        src=strip_address(shown.view, label, seeds),
-        alt=f"samples of {label.title(shown.facts)}, seeds 0 to {seeds[-1]}, truncation 1",
-        width=width * len(seeds),
-        height=height,
-        loading="lazy",
-        class_=_strip_class(shown.facts),
-    )
-    return element("a", picture, href=sample_address(shown.view, label, 0))
-
-
-def _strip_class(facts: Facts) -> str:
-    return "strip" if max(facts.size) <= 64 else "strip smooth"
-
-
-def _real_panel(shown: _Shown, row: LabelRow, members: tuple[np.ndarray | None, int | None]) -> Html:
-    picture = _real_strip(shown, row, members, SHOWN)
+def _real_panel(shown: Shown, row: LabelRow, members: Members) -> Html:
+    picture = real_strip(shown, row, members, SHOWN)
     return element("section", element("h2", "Real images"), picture, class_="panel")
 
 
-def _over_time(shown: _Shown, row: LabelRow) -> Html | None:
+def _over_time(shown: Shown, row: LabelRow) -> Html | None:
     """Return the distance and coverage of a label over the run, as a diagram with a table behind it."""
     scores = (
         history_of(shown.run, row.name) if len(shown.facts.blocks) == 1 and shown.facts.names_classes else []
@@ -403,7 +253,7 @@ def _over_time(shown: _Shown, row: LabelRow) -> Html | None:
         steps, values = zip(*points, strict=True)
         curve = Curve(
             f"label-{name}",
-            f"{name.capitalize()} of {_title(shown, row)}",
+            f"{name.capitalize()} of {title_of(shown, row)}",
             (Series(name, name, steps, values),),
         )
         rows = [[f"{step:,}", f"{value:.5g}"] for step, value in points]
@@ -422,7 +272,7 @@ def _over_time(shown: _Shown, row: LabelRow) -> Html | None:
     return element("div", figures, class_="curves")
 
 
-def _pages(shown: _Shown, page: int, pages: int, order: str) -> Html | None:
+def _pages(shown: Shown, page: int, pages: int, order: str) -> Html | None:
     if pages < 2:
         return None
     links = [
@@ -433,9 +283,5 @@ def _pages(shown: _Shown, page: int, pages: int, order: str) -> Html | None:
     return element("nav", f"Page {page} of {pages}", links, class_="pages", aria_label="Pages of labels")
 
 
-def _address(shown: _Shown, index: int) -> str:
-    return address(f"/labels/{index}", **shown.query())
-
-
-def _all(shown: _Shown) -> str:
+def _all(shown: Shown) -> str:
     return address("/labels", **shown.query())

@@ -62,6 +62,8 @@ async function show(address) {
     const style = next.getElementById("page-style");
     const own = document.getElementById("page-style");
     if (own && style && own.textContent !== style.textContent) own.textContent = style.textContent;
+    const [link, command] = [document, next].map((each) => each.getElementById("command-link"));
+    if (link && command) link.href = command.getAttribute("href");
     morph(view, document.adoptNode(from));
     rove();
     document.title = next.title;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -84,7 +85,8 @@ class Axis(NamedTuple):
     def share(self, value: float) -> float:
         """Return the position of a value on the axis, from 0 at the low end to 1 at the high end."""
         number = math.log10(value) if self.log else value
-        return (number - self.low) / (self.high - self.low)
+        # Halves: the difference of huge numbers of both signs overflows.
+        return (number / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
 
 
 def axis(values: Sequence[float], *, log: bool = False, count: int = 5) -> Axis:
@@ -103,8 +105,8 @@ def axis(values: Sequence[float], *, log: bool = False, count: int = 5) -> Axis:
     if high == low:
         pad = abs(low) * 0.1 or 1.0
         low, high = low - pad, high + pad
-    if not math.isfinite(high - low):  # the difference of huge numbers of both signs overflows
-        return Axis(-1.7e308, 1.7e308, (0.0,))
+    if max(abs(low), abs(high)) > 1e300:  # round ticks around them could overflow
+        return Axis(-sys.float_info.max, sys.float_info.max, (0.0,))
     stride = _round((high - low) / count)
     first, last = math.floor(low / stride), math.ceil(high / stride)
     if not last - first <= 4 * count:  # numbers so close together that float64 can't divide their range

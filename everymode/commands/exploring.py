@@ -104,6 +104,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(target)
+        listening.listen(128)  # a browser that opens the printed address at once waits
     except OSError as error:
         used = error.errno == errno.EADDRINUSE
         next_step = (

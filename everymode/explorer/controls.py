@@ -91,7 +91,7 @@ def checkpoint_control(
         options = [
             element(
                 "option",
-                f"{each.title}{' (newest)' if each == run.newest and len(run.checkpoints) > 1 else ''}",
+                f"{each.title} · {run.name}" if len(site.catalog.runs) > 1 else each.title,
                 value=each.name,
                 selected=each.name == current.name,
             )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from everymode.condition import UNLABELED, Condition
 from everymode.data.builtin import BUILTIN, parse_name
@@ -161,24 +162,58 @@ def _true_modes(source: str) -> np.ndarray | None:
     return mixture(**values).means
 
 
-def blends_labels(network: Any) -> bool:
-    """Return whether labels have an embedding that all layers share, so that a point between two labels exists."""
-    return getattr(network, "shared", None) is not None
+def blends_labels(network: nn.Module) -> bool:
+    """Return whether labels are embedded, so that there are points between two of them."""
+    return any(isinstance(module, nn.Embedding) for module in network.modules())
 
 
 def _images(generator: Generator, size: Size | None, tiles: Sequence[Tile]) -> Tensor:
     z, condition = _inputs(
         generator, tiles, [tile.seed for tile in tiles], [tile.label.values for tile in tiles]
     )
-    if any(tile.toward is not None for tile in tiles):
-        towards = [tile.toward or Toward(tile.label, tile.seed, 0.0) for tile in tiles]
-        other = _inputs(
-            generator, tiles, [each.seed for each in towards], [each.label.values for each in towards]
-        )
-        z = _between(z, other[0], towards)
-        condition = _between_labels(generator.network, condition, other[1], towards)
-    images = generator.network(z, condition) if size is None else generator.network(z, condition, size)
+    if not any(tile.toward is not None for tile in tiles):
+        return _forward(generator.network, z, condition, size)
+    towards = [tile.toward or Toward(tile.label, tile.seed, 0.0) for tile in tiles]
+    seeds, values = [each.seed for each in towards], [each.label.values for each in towards]
+    other, labels = _inputs(generator, tiles, seeds, values)
+    z = _between(z, other, towards)
+    if condition is None or labels is None:
+        return _forward(generator.network, z, condition, size)
+    first, second = cast(Tensor, condition), cast(Tensor, labels)
+    share = torch.tensor([[each.share] for each in towards])
+    if not blends_labels(generator.network):
+        nearer = (share[:, 0] >= 0.5).view(-1, *([1] * (first.ndim - 1)))
+        return _forward(generator.network, z, torch.where(nearer, second, first), size)
+    with _blended(generator.network, second, share):
+        return _forward(generator.network, z, first, size)
+
+
+def _forward(network: nn.Module, z: Tensor, condition: Condition, size: Size | None) -> Tensor:
+    images = network(z, condition) if size is None else network(z, condition, size)
     return images.float().cpu()
+
+
+@contextmanager
+def _blended(network: nn.Module, labels: Tensor, share: Tensor) -> Iterator[None]:
+    """Move the output of every embedding on a straight line toward that of other labels.
+
+    Args:
+        network: the generator.
+        labels: the other labels, [n] or [n, blocks].
+        share: positions from 0 to 1, [n, 1].
+    """
+
+    def toward(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return torch.lerp(output, module.forward(labels), share.to(output))
+
+    hooks = [
+        each.register_forward_hook(toward) for each in network.modules() if isinstance(each, nn.Embedding)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _inputs(
@@ -213,18 +248,3 @@ def _between(first: Tensor, second: Tensor, towards: Sequence[Toward]) -> Tensor
     arc = (weights[0] * directions[0] + weights[1] * directions[1]) * torch.lerp(*lengths, share)
     spherical = torch.tensor([[each.spherical] for each in towards])
     return torch.where(spherical & (sine >= 1e-4), arc, line)
-
-
-def _between_labels(
-    network: Any, first: Condition, second: Condition, towards: Sequence[Toward]
-) -> Condition:
-    """Return the mixed embeddings of two labels; the label of the nearer end if labels have no shared embedding."""
-    if first is None:
-        return None
-    labels = cast(Tensor, first), cast(Tensor, second)
-    share = torch.tensor([each.share for each in towards])
-    if blends_labels(network):
-        embedded = [network.shared(each) for each in labels]
-        return torch.lerp(*embedded, share[:, None].to(embedded[0]))
-    nearer = (share >= 0.5).view(-1, *([1] * (labels[0].ndim - 1)))
-    return torch.where(nearer, labels[1], labels[0])

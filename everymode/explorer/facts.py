@@ -54,7 +54,7 @@ class Facts:
         names_classes: whether the labels are the dataset's classes.
         latent: whether images depend on a latent code, and so on a seed.
         any_size: whether it draws images of any size.
-        blends: whether there are points between two labels, because all layers share the labels' embedding.
+        blends: whether labels are embedded, so that there are points between two of them.
         config: the content of config.json.
     """
 
@@ -108,7 +108,7 @@ def facts_of(catalog: Catalog, checkpoint: Checkpoint) -> Facts:
         names_classes=game.labels.names_classes,
         latent=bool(getattr(network, "latent_dim", 0)),
         any_size=bool(getattr(network, "takes_any_size", False)),
-        blends=getattr(network, "shared", None) is not None,
+        blends=any(isinstance(module, torch.nn.Embedding) for module in network.modules()),
         config=config,
     )
 

@@ -71,7 +71,11 @@ def _explained(blends: bool, two_labels: bool, path: str) -> Html:
     moved = "on a straight line" if path == "line" else "on the arc of a sphere"
     text = f"The latent code moves {moved}."
     if two_labels and blends:
-        text += " The label's embedding moves on a straight line."
+        text += (
+            " So does the label's embedding."
+            if path == "line"
+            else " The label's embedding moves on a straight line."
+        )
     elif two_labels:
-        text += " This generator has no embedding that all layers share, so each step has the label of the nearer end."
+        text += " This generator has no embeddings of labels, so each step has the label of the nearer end."
     return element("p", text, class_="caption")

@@ -174,30 +174,31 @@ def python_lines(drawn: Drawn) -> str:
 
 def walk_lines(checkpoint: Checkpoint, facts: Facts, walk: Walk) -> str:
     """Return three lines of Python that draw an interpolation: images [steps, C, H, W]."""
-    seeds = [walk.first[1], walk.second[1]]
-    labels = [walk.first[0].values, walk.second[0].values]
-    between = "torch.lerp(z[:1], z[1:], share)"
-    if walk.spherical:
-        between = (
-            "(torch.sin((1 - share) * angle) * unit[:1] + torch.sin(share * angle) * unit[1:]) / torch.sin(angle) "
-            "* torch.lerp(length[:1], length[1:], share)"
-        )
-    third = f"share = torch.linspace(0, 1, {walk.steps})[:, None]; "
-    if walk.spherical:
-        third += "length = z.norm(dim=1, keepdim=True); unit = z / length; "
-        third += "angle = (unit[0] @ unit[1]).clamp(-1, 1).acos(); "
+    seeds, labels = [walk.first[1], walk.second[1]], [walk.first[0].values, walk.second[0].values]
     factor = "" if walk.truncation == 1 else f" * {walk.truncation!r}"
     given = "None" if not any(labels) else f"torch.tensor({literal(_plain_labels(labels))})"
     second = (
         f"draws = generator.draws({literal(seeds)}); z = generator.latent_codes(draws){factor}; "
-        f"ends = generator.conditions({given}, draws)"
+        f"ends = generator.conditions({given}, draws); share = torch.linspace(0, 1, {walk.steps})[:, None]"
     )
-    condition = "None"
-    if any(labels):
+    hooks, code, condition = "", "torch.lerp(z[:1], z[1:], share)", "None"
+    if walk.spherical:
+        second += "; length = z.norm(dim=1, keepdim=True); unit = z / length"
+        second += "; angle = (unit[0] @ unit[1]).clamp(-1, 1).acos()"
+        code = (
+            "(torch.sin((1 - share) * angle) * unit[:1] + torch.sin(share * angle) * unit[1:]) / torch.sin(angle) "
+            "* torch.lerp(length[:1], length[1:], share)"
+        )
+    if any(labels) and facts.blends:
+        second += f"; first, last = ends.repeat_interleave({walk.steps}, 0).split({walk.steps})"
+        hooks = (
+            "[each.register_forward_hook(lambda self, _, out: torch.lerp(out, self.forward(last), share)) "
+            "for each in generator.network.modules() if isinstance(each, torch.nn.Embedding)]; "
+        )
+        condition = "first"
+    elif any(labels):
         condition = "ends[(share[:, 0] >= 0.5).long()]"
-        if facts.blends:
-            condition = "torch.lerp(*generator.network.shared(ends)[:, None], share)"
-    third += f"images = generator.network({between}, {condition}).detach()"
+    third = f"{hooks}images = generator.network({code}, {condition}).detach()"
     return f"import everymode, torch; generator = everymode.load({literal(_path(checkpoint))})\n{second}\n{third}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everymode.data.words import counted
 from everymode.explorer.catalog import Run
 from everymode.explorer.controls import form, select
 from everymode.explorer.curves import Curve, Event, curves_of, events_of
@@ -48,7 +49,8 @@ def curves(site: Site, parameters: Parameters) -> Page:
     parts.append(element("div", [_figure(curve, events, targets, last) for curve in found], class_="curves"))
     parts.append(_events(events, targets))
     lines = sum(len(curve.series) for curve in found)
-    status = f"{lines} curves in {len(found)} diagrams, {len(events)} events, up to step {last:,}"
+    counts = counted(lines, "curve"), counted(len(found), "diagram"), counted(len(events), "event")
+    status = f"{counts[0]} in {counts[1]}, {counts[2]}, up to step {last:,}"
     return Page(
         f"Curves of {run.name}", element("div", parts, id="view"), status, "/curves", style=DIAGRAM_STYLE
     )
@@ -111,7 +113,7 @@ def _history_note(run: Run) -> Html:
 
 def _contents(found: list[Curve]) -> Html:
     links = [element("li", element("a", curve.title, href=f"#curve-{curve.name}")) for curve in found]
-    return element("details", element("summary", f"{len(found)} diagrams"), element("ul", links))
+    return element("details", element("summary", counted(len(found), "diagram")), element("ul", links))
 
 
 def _figure(curve: Curve, events: list[Event], targets: list[Target], last: int) -> Html:
@@ -140,7 +142,7 @@ def _table(curve: Curve, targets: list[Target]) -> Html:
         target = nearest(targets, step)
         link = element("a", target.title, href=target.address) if target else "none"
         rows.append([f"{step:,}", *(_cell(column, step) for column in columns), link])
-    part = f", every {stride}th step" if stride > 1 else ""
+    part = f", one of {stride}" if stride > 1 else ""
     caption = f"{curve.title}: {len(shown)} of {len(steps)} steps{part}"
     heads = ["step", *(series.title for series in curve.series), "nearest checkpoint"]
     return element(

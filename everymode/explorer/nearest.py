@@ -35,6 +35,7 @@ class Features:
         rows: int64 [N], their rows in the dataset.
         held_out: float64 [M], ascending: distance of each held-out image to the nearest training image; empty without
             held-out images.
+        without: why there are no held-out images, in words; "" if there are some.
     """
 
     extractor: Extractor
@@ -43,6 +44,7 @@ class Features:
     training: Tensor = field(repr=False)
     rows: Tensor = field(repr=False)
     held_out: Tensor = field(repr=False)
+    without: str = ""
 
     def search(self, image: np.ndarray, k: int) -> Found:
         """Find the nearest training images of an image.
@@ -159,9 +161,9 @@ class Searches:
         if len(sides) > 1:
             search.text, search.done, search.total = "distances of the held-out images", 0, 0
             distances = nearest_rows(sides[0].features, sides[1].features).distance[:, 0].sort().values
-        return Features(
-            extractor, extractor.default_layer, dataset, sides[0].features, sides[0].rows, distances
-        )
+        layer, side = extractor.default_layer, sides[0]
+        without = "" if len(distances) else data.without or "There is only one held-out image"
+        return Features(extractor, layer, dataset, side.features, side.rows, distances, without)
 
     def _extractor(self, run: Run, dataset: Dataset) -> Extractor:
         """Return the extractor of a run's metrics.

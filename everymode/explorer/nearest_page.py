@@ -116,8 +116,8 @@ def _words(features: Features, found: Found) -> list[Content]:
         words.append(
             element(
                 "p",
-                "This run held no images out, so there is nothing to compare the distance with: the percentile among "
-                "held-out images is omitted. Train with --held-out 0.1 to have it.",
+                f"{features.without}, so the percentile of this distance among held-out images is left out. Runs that "
+                "were trained with --held-out 0.1 have it.",
                 id="percentile",
             )
         )

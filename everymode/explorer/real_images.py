@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from everymode.data.builtin import parse_name
 from everymode.data.dataset import Dataset
+from everymode.data.layout import has_layout
 from everymode.explorer.catalog import Catalog, Run
 from everymode.explorer.encoding import encoded, media_type
 from everymode.explorer.parameters import Parameters, address
@@ -39,7 +40,8 @@ class TrainingData:
         reason: why it is not ready, in words.
         source: path or name from which it was opened.
         dataset: the images that the run was trained on.
-        held_out: the images that the run held out; None if it held out none.
+        held_out: the images that the run held out; None if there are none.
+        without: why there are no held-out images, in words; "" if there are some.
         fits: whether the fingerprint is that of the run. If not, these are other images than those of the training.
     """
 
@@ -48,6 +50,7 @@ class TrainingData:
     source: str = ""
     dataset: Dataset | None = None
     held_out: Dataset | None = None
+    without: str = ""
     fits: bool = False
 
 
@@ -104,7 +107,8 @@ class Reals:
 
     def _open(self, key: tuple[str, str], run: Run, catalog: Catalog, source: str) -> None:
         try:
-            opened = _open_data(run, catalog, source, named=self._data is not None)
+            own = run.path.resolve().parent == self._runs_folder
+            opened = _open_data(run, catalog, source, named=self._data is not None, own=own)
         except Exception as error:  # whatever a reader of foreign files raises, the explorer goes on
             first = (" ".join(str(error).split()) or type(error).__name__)[:400]
             opened = TrainingData("refused", f"the training data {_shown(source)} can't be opened: {first}")
@@ -170,7 +174,7 @@ def real_image(site: Site, parameters: Parameters) -> File:
     return File(encoded(list(images), ending), media_type(ending), immutable=True)
 
 
-def _open_data(run: Run, catalog: Catalog, source: str, *, named: bool) -> TrainingData:
+def _open_data(run: Run, catalog: Catalog, source: str, *, named: bool, own: bool) -> TrainingData:
     """Open training data as training does, without the images that were held out."""
     from everymode.data.hiding import with_few_labels
     from everymode.data.holding_out import hold_out
@@ -187,7 +191,39 @@ def _open_data(run: Run, catalog: Catalog, source: str, *, named: bool) -> Train
             f"{_shown(source)} is not the data that {run.name} was trained on (its fingerprint differs): start the "
             "explorer with --data PATH",
         )
-    return TrainingData("ready", "", source, dataset, held_out if fits else None, fits)
+    without = ""
+    if held_out is None or not fits:
+        held_out, without = _held_out(recipe, fits=fits, own=own)
+    return TrainingData("ready", "", source, dataset, held_out, without, fits)
+
+
+def _held_out(recipe: Recipe, *, fits: bool, own: bool) -> tuple[Dataset | None, str]:
+    """Return the dataset that a run names as held-out images, or None and the reason in words."""
+    from everymode.runs.data import open_source
+
+    name = recipe.held_out
+    if not fits:
+        return (
+            None,
+            "The data of --data is not that of the run, so it is not known which images were held out",
+        )
+    if not isinstance(name, str) or not name:
+        return None, "This run held no images out"
+    if not own and not _is_built_in(name):
+        return (
+            None,
+            "This run is not in your own runs folder, so the path of its held-out images is not opened",
+        )
+    try:
+        layout = recipe.layout if has_layout(name) else None
+        return open_source(
+            replace(recipe, layout=layout), name, labeled=False, quiet=True, training=False
+        ), ""
+    except Exception as error:  # as for the training data
+        return (
+            None,
+            f"The held-out images {_shown(name)} can't be opened ({' '.join(str(error).split())[:200]})",
+        )
 
 
 def _recipe(run: Run, catalog: Catalog) -> Recipe:

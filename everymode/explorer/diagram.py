@@ -193,13 +193,13 @@ def _line(series: Series, index: int, x: Callable[[float], float], y: Callable[[
 
 
 def _event(event: Event, x: Callable[[float], float]) -> Html:
-    place = f"{x(event.step):.1f}"
+    position = f"{x(event.step):.1f}"
     look = {"alarm": " alarm", "not finite": " bad"}.get(event.kind, "")
     return element(
         "g",
         element("title", f"step {event.step:,}, {event.kind}: {event.text}"),
-        _path(f"M{place} {TOP}V{HEIGHT - BOTTOM}", f"event{look}"),
-        element("text", _MARKS.get(event.kind, "●"), x=place, y=TOP - 5, class_=f"mark{look}"),
+        _path(f"M{position} {TOP}V{HEIGHT - BOTTOM}", f"event{look}"),
+        element("text", _MARKS.get(event.kind, "●"), x=position, y=TOP - 5, class_=f"mark{look}"),
     )
 
 

@@ -55,7 +55,7 @@ class TrainingData:
 
 
 class Reals:
-    """Training data of the runs of an explorer, opened in threads of their own and kept.
+    """Training data of the runs of an explorer, opened in threads beside the pages, and kept.
 
     Args:
         data: the data of the command line; None if it names none.
@@ -109,7 +109,7 @@ class Reals:
         try:
             own = run.path.resolve().parent == self._runs_folder
             opened = _open_data(run, catalog, source, named=self._data is not None, own=own)
-        except Exception as error:  # whatever a reader of foreign files raises, the explorer goes on
+        except Exception as error:  # whatever a reader of foreign files raises, the explorer continues
             first = (" ".join(str(error).split()) or type(error).__name__)[:400]
             opened = TrainingData("refused", f"the training data {_shown(source)} can't be opened: {first}")
         with self._lock:

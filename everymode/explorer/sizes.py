@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.controls import (
     checkpoint_control,
     form,
@@ -33,29 +34,7 @@ def sizes(site: Site, parameters: Parameters) -> Page:
     checkpoint = site.checkpoint(parameters)
     facts = site.facts(checkpoint)
     if not facts.any_size:
-        controls = form("/sizes", checkpoint_control(site, checkpoint), live=False)
-        able = [
-            run.newest
-            for run in site.catalog.runs
-            if run.newest and not run.reason and site.shows_any_size(run.newest)
-        ]
-        links = [
-            element("li", element("a", f"{each.run}, {each.title}", href=f"/sizes?checkpoint={each.name}"))
-            for each in able
-        ]
-        height, width = facts.size
-        kind = "points in the plane" if facts.points else f"images of {height}x{width} pixels only"
-        words = element(
-            "div",
-            element(
-                "p",
-                f"This generator draws {kind}. Generators with an implicit head draw any size, such as those of "
-                "omni-inr-gan-64.",
-            ),
-            element("ul", links) if links else None,
-            class_="notice",
-        )
-        return Page("Sizes", joined(controls, element("div", words, id="view")), "", "/sizes")
+        return _one_size(site, checkpoint, facts)
     label, seed = parsed_label(parameters, facts), parameters.whole("seed", 0)
     truncation = truncation_of(parameters)
     default = default_sizes(facts)
@@ -90,3 +69,30 @@ def sizes(site: Site, parameters: Parameters) -> Page:
         figures.append(element("figure", image, element("figcaption", f"{title}{native}")))
     body = joined(controls, element("div", element("div", figures, class_="sizes"), id="view"))
     return Page("Sizes", body, f"{len(listed)} sizes of {label.title(facts)}, seed {seed}", "/sizes")
+
+
+def _one_size(site: Site, checkpoint: Checkpoint, facts: Facts) -> Page:
+    """Return the page for a generator of one size, with links to those of any size."""
+    controls = form("/sizes", checkpoint_control(site, checkpoint), live=False)
+    able = [
+        run.newest
+        for run in site.catalog.runs
+        if run.newest and not run.reason and site.shows_any_size(run.newest)
+    ]
+    links = [
+        element("li", element("a", f"{each.run}, {each.title}", href=f"/sizes?checkpoint={each.name}"))
+        for each in able
+    ]
+    height, width = facts.size
+    kind = "points in the plane" if facts.points else f"images of {height}x{width} pixels only"
+    words = element(
+        "div",
+        element(
+            "p",
+            f"This generator draws {kind}. Generators with an implicit head draw any size, such as those of "
+            "omni-inr-gan-64.",
+        ),
+        element("ul", links) if links else None,
+        class_="notice",
+    )
+    return Page("Sizes", joined(controls, element("div", words, id="view")), "", "/sizes")

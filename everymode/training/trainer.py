@@ -20,7 +20,6 @@ from everymode.numbers import NotFinite
 from everymode.pictures import save_curves
 from everymode.recipe import Recipe
 from everymode.storage import checkpoint as files
-from everymode.storage.history import keep_history
 from everymode.storage.run_folder import RunFolder, read_lines
 from everymode.training.contracts import Data, Order
 from everymode.training.going_back import GoingBack
@@ -344,21 +343,10 @@ class Trainer(Stepper):
                     state=self.state(),
                     labels=self.game.labels.sampling_state(),
                 )
-                unsettled = settling_start(self.recipe)
-                kept = [*self._healthy_steps(), *self._best_steps()]
-                self._prune(kept if unsettled is None else [*kept, unsettled])
+                kept = (*self._healthy_steps(), *self._best_steps(), settling_start(self.recipe))
+                with self.saying_if_refused("the history"):
+                    self.folder.prune(kept, self.recipe.keep_history, self.recipe.snapshot)
         self.world.barrier()
-
-    def _prune(self, kept: list[int]) -> None:
-        """Delete all checkpoints except the last two and those of the steps `kept`; keep the history."""
-        assert self.folder is not None
-        there, recipe = self.folder.checkpoints, self.recipe
-        with self.saying_if_refused("the history"):
-            leaving = files.superfluous(there, keep=kept)
-            keep_history(
-                self.folder.history, there, leaving, limit=recipe.keep_history, interval=recipe.snapshot
-            )
-        files.prune(there, keep=kept)
 
     @contextmanager
     def saying_if_refused(self, what: str) -> Iterator[None]:

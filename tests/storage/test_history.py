@@ -96,6 +96,22 @@ def test_without_links_files_are_copied(tmp_path: Path, monkeypatch: pytest.Monk
     files.verify(tmp_path / "history" / "step-0000000")
 
 
+def test_a_full_disk_stops_the_history_but_not_the_pruning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    for step in (0, 100, 200):
+        write(tmp_path / "checkpoints", step)
+    monkeypatch.setattr(history.os, "link", refuse)
+    monkeypatch.setattr(history.shutil, "copyfile", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        RunFolder(tmp_path).prune([None], 20, 100)
+    assert [files.step_of(path) for path in files.checkpoints(tmp_path / "checkpoints")] == [100, 200]
+    assert list((tmp_path / "history").iterdir()) == []
+
+
 def test_a_limit_of_zero_leaves_the_history_alone(tmp_path: Path) -> None:
     past = write(tmp_path / "history", 0)
     checkpoint = write(tmp_path / "checkpoints", 100)
@@ -162,7 +178,13 @@ def test_a_rollback_forgets_the_abandoned_course(tmp_path: Path) -> None:
     assert [files.step_of(path) for path in files.checkpoints(tmp_path / "history")] == [0]
 
 
-def test_a_run_keeps_its_history_through_an_extension_and_never_resumes_from_it(tmp_path: Path) -> None:
+def test_a_run_keeps_its_history_through_an_extension_and_never_resumes_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "everymode.runs.run.draw_samples", lambda *_, **__: None
+    )  # plots take most of the time
+    monkeypatch.setattr("everymode.training.trainer.save_curves", lambda *_, **__: None)
     numbers = {"tick": 1, "snapshot": 1, "batch_size": 8, "watch_samples": 0, "metrics": "", "settling": 0.0}
     run = everymode.train("gan-ring", out=tmp_path, quiet=True, steps=6, keep_history=2, **numbers)
     past = files.checkpoints(run.folder / "history")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def serve(
     base = f"http://{shown}:{own_port}/"
     keys = None if is_loopback(host) else Keys(lambda token: say(f"{base}?token={token}"))
     site = site_of(runs, data, recipes)
+    threading.Thread(target=site.warm_up, name="everymode-warm-up", daemon=True).start()
     unshown = [run for run in site.catalog.runs if run.reason]
     for run in unshown:
         say(f"{run.name} can't be shown: {run.reason}")

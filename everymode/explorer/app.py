@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ IMMUTABLE = "private, max-age=31536000, immutable"
 """Cache-Control of addresses that name their content by hash."""
 PAGES_AT_ONCE = 4
 """Pages that are made at the same time."""
-PAGES_WAITING = 96
-"""Most pages that wait; further ones are answered 503."""
+PAGES_WAITING, PATIENCE = 64, 1.5
+"""Most pages that wait, and the seconds that each waits; further ones are answered 503."""
 
 
 def explore(
@@ -85,7 +85,7 @@ def application(
     routes.append(Route("/{path:path}", server.nothing))
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Any) -> Any:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         site.worker.close()
 
@@ -141,8 +141,11 @@ class _Server:
         if self._waiting >= PAGES_WAITING:
             raise Busy(f"{PAGES_WAITING} pages are waiting")
         self._waiting += 1
+        arrived = asyncio.get_running_loop().time()
         try:
             async with self._pages:
+                if asyncio.get_running_loop().time() - arrived > PATIENCE:
+                    raise Busy("too many pages are waiting")
                 await asyncio.to_thread(self._site.catalog.refresh)
                 return await asyncio.to_thread(answer, self._site, _parameters(request))
         finally:

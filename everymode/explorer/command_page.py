@@ -11,6 +11,8 @@ from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.commands import Drawn, Walk, python_lines, sample_lines, walk_lines
 from everymode.explorer.comparing import sides_of
 from everymode.explorer.facts import Facts
+from everymode.explorer.history import ALL
+from everymode.explorer.history import MOST_LABELS as MOST_IN_HISTORY
 from everymode.explorer.images import MOST_STEPS, ends_of, size_of, truncation_of
 from everymode.explorer.label_views import SHOWN
 from everymode.explorer.labels import Label, parsed_label, requested_labels
@@ -156,11 +158,17 @@ def _one(site: Site, values: Parameters) -> Drawn:
 
 
 def _history(site: Site, values: Parameters) -> Drawn:
-    one = _one(site, values)
-    run = site.catalog.run(one.checkpoints[0].run)
-    return Drawn(
-        run.checkpoints, one.facts * len(run.checkpoints), one.labels, one.seeds, one.truncation, one.sizes
-    )
+    checkpoint = site.checkpoint(values)
+    facts, run = site.facts(checkpoint), site.catalog.run(checkpoint.run)
+    listed = len(facts.blocks) == 1 and not facts.needs_data
+    default = ALL if listed and len(facts.blocks[0].labels) <= MOST_IN_HISTORY else "0"
+    if listed and values.text("label", default) == ALL:
+        count = min(len(facts.blocks[0].labels), MOST_LABELS)
+        labels = tuple(_of_block(facts, 0, row) for row in range(count))
+    else:
+        labels = (parsed_label(values, facts),)
+    seed = values.whole("seed", 0)
+    return Drawn(run.checkpoints, (facts,) * len(run.checkpoints), labels, (seed,), truncation_of(values))
 
 
 def _compare(site: Site, values: Parameters) -> Drawn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from everymode.condition import UNLABELED
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.facts import Facts
 from everymode.explorer.images import MOST_TRUNCATION
@@ -124,10 +123,25 @@ def labels_controls(parameters: Parameters, facts: Facts) -> list[Html]:
 
 
 def label_controls(
-    parameters: Parameters, facts: Facts, label: Label, name: str = "label", id_: str = "label-select"
+    parameters: Parameters,
+    facts: Facts,
+    label: Label | None,
+    name: str = "label",
+    id_: str = "label-select",
+    *,
+    more: Sequence[tuple[str, str]] = (),
 ) -> Html:
-    """Return the control of one label: a list, or a text field for several blocks or rows of the data."""
-    if facts.needs_data or len(facts.blocks) > 1:
+    """Return the control of one label: a list, or a text field for several blocks or rows of the data.
+
+    Args:
+        parameters: the values in the address.
+        facts: facts about the generator.
+        label: the current label; None if it is one of `more`.
+        name: name of the parameter.
+        id_: id of the control.
+        more: further entries of the list, each a value and its text.
+    """
+    if label is not None and (facts.needs_data or len(facts.blocks) > 1):
         hint = (
             "r and a row of the data"
             if facts.needs_data
@@ -138,8 +152,8 @@ def label_controls(
         return element("input", type="hidden", name=name, value=ANY, id=id_)
     block = facts.blocks[0]
     options = [(str(number), text) for number, text in enumerate(block.labels)]
-    options.append((ANY, "any"))
-    current = ANY if label.values[0] == UNLABELED else str(label.values[0])
+    options = [*more, *options, (ANY, "any")]
+    current = more[0][0] if label is None else label.text
     return select(block.name.capitalize(), name, id_, options, current)
 
 

@@ -245,6 +245,8 @@ def _between(first: Tensor, second: Tensor, towards: Sequence[Toward]) -> Tensor
     cosine = (directions[0] * directions[1]).sum(1, keepdim=True).clamp(-1, 1)
     angle, sine = cosine.acos(), (1 - cosine.square()).sqrt()
     weights = [torch.sin(part * angle) / sine.clamp_min(1e-4) for part in (1 - share, share)]
-    arc = (weights[0] * directions[0] + weights[1] * directions[1]) * torch.lerp(*lengths, share)
+    arc = (weights[0] * directions[0] + weights[1] * directions[1]) * torch.lerp(
+        lengths[0], lengths[1], share
+    )
     spherical = torch.tensor([[each.spherical] for each in towards])
     return torch.where(spherical & (sine >= 1e-4), arc, line)

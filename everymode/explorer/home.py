@@ -9,7 +9,7 @@ from everymode.explorer.parameters import Parameters, address
 from everymode.explorer.replies import File, Missing, Page, json_file
 from everymode.explorer.site import Site
 
-__all__ = ["home", "last_picture", "runs_json"]
+__all__ = ["home", "last_picture", "runs_json", "worker_json"]
 
 MOST_BYTES = 2**24
 """Largest picture of samples that is shown."""
@@ -38,6 +38,12 @@ def runs_json(site: Site, parameters: Parameters) -> File:
             for run in site.catalog.runs
         ]
     )
+
+
+def worker_json(site: Site, parameters: Parameters) -> File:
+    """Return what the worker has drawn since the start, as JSON."""
+    worker = site.worker
+    return json_file({"drawn": worker.drawn, "passes": worker.passes, "waiting": worker.waiting})
 
 
 def last_picture(site: Site, parameters: Parameters) -> File:

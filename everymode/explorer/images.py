@@ -11,7 +11,7 @@ from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.conditions import columns_of
 from everymode.explorer.encoding import Cache, encoded, media_type
 from everymode.explorer.facts import Facts
-from everymode.explorer.labels import Label, label_of
+from everymode.explorer.labels import Label, label_of, requested_labels
 from everymode.explorer.parameters import MOST_SEED, Parameters
 from everymode.explorer.replies import Busy, File, Refused
 from everymode.explorer.site import Site
@@ -42,6 +42,7 @@ class Pictures:
         "/strip/{checkpoint}/{file}",
         "/between/{checkpoint}/{file}",
         "/row/{checkpoint}/{file}",
+        "/column/{checkpoint}/{file}",
     )
     """Their addresses; `file` is a seed, a label or "walk", with the ending .webp or .png."""
 
@@ -68,7 +69,9 @@ class Pictures:
         if ending not in ("webp", "png"):
             raise Refused("file", ending, ".webp or .png")
         size = size_of(parameters, facts)
-        tiles = {"i": _image, "s": _strip, "b": _walk, "r": _row}[path[1]](parameters, facts, stem)
+        tiles = {"i": _image, "s": _strip, "b": _walk, "r": _row, "c": _column}[path[1]](
+            parameters, facts, stem
+        )
         height, width = size or facts.size
         if len(tiles) * height * width > MOST_PIXELS:
             raise Refused(
@@ -163,6 +166,13 @@ def _row(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:
         raise Refused("file", stem, "a row of the data, for generators of label maps or pictures")
     columns = columns_of(facts, label.row, parameters.seeds(), truncation_of(parameters))
     return [column.tile for column in columns]
+
+
+def _column(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:
+    seed, truncation = Parameters({"seed": stem}).whole("seed"), truncation_of(parameters)
+    if facts.needs_data:
+        raise Refused("file", stem, "a generator that needs no data")
+    return [Tile(label, seed, truncation) for label in requested_labels(parameters, facts)]
 
 
 def _walk(parameters: Parameters, facts: Facts, stem: str) -> list[Tile]:

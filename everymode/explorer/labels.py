@@ -120,11 +120,13 @@ def requested_labels(parameters: Parameters, facts: Facts) -> list[Label]:
         rows = parameters.numbers("rows", "0-7", largest=MOST_ROW, most=MOST_ROWS, what="rows of the data")
         values = _combinations(parameters, facts)
         return [Label(each, row) for row in rows for each in values][:MOST_ROWS]
-    if not facts.blocks:
+    blocks = facts.blocks
+    if not blocks:
         return [Label()]
-    if len(facts.blocks) > 1:
+    first, *others = blocks
+    if others:
         return [Label(each) for each in _combinations(parameters, facts)]
-    count = len(facts.blocks[0].labels)
+    count = len(first.labels)
     if parameters.text("labels", "0", allowed="labels") == ANY:
         return [Label((UNLABELED,))]
     default = f"0-{min(count, 10) - 1}"

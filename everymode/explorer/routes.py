@@ -13,7 +13,7 @@ from everymode.explorer.command_page import command
 from everymode.explorer.comparing import compare
 from everymode.explorer.curves_page import curves, curves_json
 from everymode.explorer.history import history
-from everymode.explorer.home import home, last_picture, runs_json
+from everymode.explorer.home import home, last_picture, runs_json, worker_json
 from everymode.explorer.interpolation import interpolate
 from everymode.explorer.labels_page import labels, labels_json, one_label
 from everymode.explorer.nearest_page import nearest_images
@@ -43,6 +43,7 @@ ROUTES = (
     Route("/interpolate", interpolate),
     Route("/sizes", sizes),
     Route("/api/runs.json", runs_json),
+    Route("/api/worker.json", worker_json),
     Route("/picture/last", last_picture),
     Route("/labels", labels),
     Route("/labels/{label}", one_label),

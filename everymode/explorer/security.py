@@ -23,7 +23,18 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 COOKIE = "everymode"
 """Name of the cookie."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-FILES = ("/image/", "/strip/", "/between/", "/row/", "/real/", "/condition/", "/picture/", "/api/", "/asset/")
+FILES = (
+    "/image/",
+    "/strip/",
+    "/between/",
+    "/row/",
+    "/column/",
+    "/real/",
+    "/condition/",
+    "/picture/",
+    "/api/",
+    "/asset/",
+)
 """Addresses that are not pages, which other sites can't link to."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

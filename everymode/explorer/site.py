@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.explorer.facts import Facts, facts_of
+from everymode.explorer.labels import requested_labels
 from everymode.explorer.nearest import Searches
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.real_images import Reals
-from everymode.explorer.replies import Missing
+from everymode.explorer.replies import Busy, Missing
+from everymode.explorer.tiles import Tile
 from everymode.explorer.worker import Worker
 from everymode.recipe import Recipe
 
@@ -44,6 +47,14 @@ class Site:
     def __post_init__(self) -> None:
         self.reals = Reals(self.data)
         self.searches = Searches(self.reals, self.catalog)
+
+    def warm_up(self) -> None:
+        """Load the generator that the first pages show, and what loading needs."""
+        with suppress(Missing, Busy):
+            checkpoint = self.checkpoint(Parameters())
+            facts = self.facts(checkpoint)
+            if not facts.needs_data:
+                self.worker.images(checkpoint, [Tile(requested_labels(Parameters(), facts)[0], 0)])
 
     def facts(self, checkpoint: Checkpoint) -> Facts:
         """Return the facts about a checkpoint's generator.

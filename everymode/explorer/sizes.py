@@ -72,16 +72,13 @@ def sizes(site: Site, parameters: Parameters) -> Page:
 
 
 def _one_size(site: Site, checkpoint: Checkpoint, facts: Facts) -> Page:
-    """Return the page for a generator of one size, with links to those of any size."""
+    """Return the page for a generator that draws one size, with links to those that draw any."""
     controls = form("/sizes", checkpoint_control(site, checkpoint), live=False)
-    able = [
-        run.newest
-        for run in site.catalog.runs
-        if run.newest and not run.reason and site.shows_any_size(run.newest)
-    ]
+    newest = [run.newest for run in site.catalog.runs if run.newest and not run.reason]
     links = [
         element("li", element("a", f"{each.run}, {each.title}", href=f"/sizes?checkpoint={each.name}"))
-        for each in able
+        for each in newest
+        if site.shows_any_size(each)
     ]
     height, width = facts.size
     kind = "points in the plane" if facts.points else f"images of {height}x{width} pixels only"
@@ -89,8 +86,9 @@ def _one_size(site: Site, checkpoint: Checkpoint, facts: Facts) -> Page:
         "div",
         element(
             "p",
-            f"This generator draws {kind}. Generators with an implicit head draw any size, such as those of "
-            "omni-inr-gan-64.",
+            f"This generator draws {kind}. Generators with an implicit head draw any size, such as those of ",
+            element("code", "omni-inr-gan-64"),
+            ".",
         ),
         element("ul", links) if links else None,
         class_="notice",

@@ -25,6 +25,10 @@ PIXELS_AT_ONCE = 2**21
 """Most pixels of one pass; at least one tile is drawn."""
 MOST_JOBS = 256
 """Longest queue of requests."""
+CROWDED = 64
+"""Longest queue in which requests wait as long as it takes; one view has at most as many."""
+CROWD, PATIENCE = 5.0, 1.5
+"""Seconds for which a longer queue counts as crowded, and seconds that a request then waits."""
 VIEW = 0.03
 """Seconds between the first and last request of one view; they are drawn in order."""
 
@@ -73,10 +77,16 @@ class Worker:
         self._jobs: dict[Key, Job] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._crowded = -CROWD
         self.drawn = 0
         """Tiles that were drawn since the start."""
         self.passes = 0
         """Passes through a generator since the start."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._jobs)
 
     def submit(self, checkpoint: Checkpoint, size: Size | None, tiles: Sequence[Tile]) -> Job:
         """Queue a request, or join an equal one that is queued already.
@@ -95,6 +105,8 @@ class Worker:
                 return job
             if len(self._jobs) >= MOST_JOBS:
                 raise Busy(f"{MOST_JOBS} requests are waiting for images")
+            if len(self._jobs) >= CROWDED:
+                self._crowded = time.monotonic()
             job = self._jobs[key] = Job(key, checkpoint)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="everymode-explorer", daemon=True)
@@ -146,9 +158,22 @@ class Worker:
             if not gathered:
                 time.sleep(GATHERING)
             with self._ready:
+                late = self._late()
                 jobs, tiles = self._next()
+            self._fail(late, Busy("too many requests are waiting for images"))
             if jobs:
                 self._pass(jobs, tiles)
+
+    def _late(self) -> list[Job]:
+        """Remove and return requests that have waited too long in a crowded queue: the newest come first, so they would
+        wait for as long as the crowd lasts."""
+        now = time.monotonic()
+        if now - self._crowded > CROWD:
+            return []
+        late = [job for job in self._jobs.values() if now - job.arrived > PATIENCE]
+        for job in late:
+            self._forget(job)
+        return late
 
     def _next(self) -> tuple[list[Job], list[Tile]]:
         """Return the jobs of the next pass and its tiles: those of the newest view first, in its order."""

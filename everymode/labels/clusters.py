@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import torch
 import torch.distributed as dist
-from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
 from everymode.draws import Draws
@@ -227,6 +226,10 @@ class ClusterLabels(TableLabels):
     def _numbers(self, before: Tensor | None) -> dict[str, float]:
         numbers = self.numbers()
         if before is not None:
+            from sklearn.metrics import (
+                normalized_mutual_info_score,
+            )  # only here: it takes 40 MB and half a second
+
             old, new = before.flatten().cpu(), self.table.flatten().cpu()
             numbers["kept"] = float((old == new).double().mean())
             numbers["nmi with previous"] = float(normalized_mutual_info_score(old.numpy(), new.numpy()))

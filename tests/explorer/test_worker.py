@@ -155,3 +155,21 @@ def test_a_closed_worker_takes_nothing(worker: Worker, drawer: Drawer) -> None:
         job.future.result(10)
     with pytest.raises(Busy):
         worker.submit(FIRST, None, tiles(1))
+
+
+def test_in_a_crowd_requests_that_waited_too_long_are_busy(
+    worker: Worker, drawer: Drawer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    hold(worker, drawer)
+    alone = worker.submit(FIRST, None, tiles(1))
+    drawer.go.set()
+    alone.future.result(10)  # nobody else: it may take as long as it takes
+    monkeypatch.setattr(module, "CROWDED", 1)
+    drawer.go.clear()
+    drawer.busy.clear()
+    hold(worker, drawer)
+    late = worker.submit(FIRST, None, tiles(3))
+    drawer.go.set()
+    with pytest.raises(Busy, match="too many"):
+        late.future.result(10)

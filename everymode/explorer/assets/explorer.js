@@ -28,6 +28,19 @@ function morph(old, next) {
   before.forEach((child, index) => morph(child, after[index]));
 }
 
+// An image that the server was too busy for is asked for again, three times.
+document.addEventListener("error", (event) => {
+  const image = event.target;
+  if (!(image instanceof HTMLImageElement)) return;
+  const tries = Number(image.dataset.tries ?? 0);
+  if (tries >= 3) return;
+  image.dataset.tries = String(tries + 1);
+  const source = image.getAttribute("src");
+  setTimeout(() => {
+    if (image.isConnected && image.getAttribute("src") === source) image.src = source;
+  }, 2000);
+}, true);
+
 const live = { form: null, wanted: null, shown: null, started: 0, running: false, abort: null, timer: 0 };
 
 function addressOf(form) {

@@ -32,6 +32,7 @@ MOST_VIEW = 380
 MOST_LABELS = 64
 """Labels of the command for the page of all labels."""
 SEEDS = tuple(range(SHOWN))
+STYLE = "pre{white-space:pre-wrap;overflow-wrap:anywhere}"
 _ALLOWED = "the address of a page with generated images, such as /samples?labels=0-9"
 
 
@@ -58,7 +59,7 @@ def command(site: Site, parameters: Parameters) -> Page:
     count = len(drawn.labels) * len(drawn.seeds) * len(drawn.checkpoints) * len(drawn.sizes)
     status = f"{count} images"
     body = element("div", parts, element("p", back), id="view")
-    return Page("Command", body, status, urlsplit(view).path)
+    return Page("Command", body, status, urlsplit(view).path, STYLE)
 
 
 def has_command(path: str, address: str) -> bool:
@@ -136,7 +137,7 @@ def _walk_page(site: Site, values: Parameters, view: str) -> Page:
         element("p", element("a", "Back to the page", href=view)),
         id="view",
     )
-    return Page("Command", body, f"{steps} images", "/interpolate")
+    return Page("Command", body, f"{steps} images", "/interpolate", STYLE)
 
 
 def _grid(site: Site, values: Parameters) -> Drawn:

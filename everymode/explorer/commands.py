@@ -156,11 +156,12 @@ def python_lines(drawn: Drawn) -> str:
         pairs = [(label_value(label, facts), seed) for label in drawn.labels for seed in drawn.seeds]
         call = f"generator.sample({POINTS}, label=label, seed=seed{more}, by_position=True)"
         return f"{first}\nplots = [{call} for label, seed in {literal(pairs)}]"
-    values = [label_value(label, facts) for label in drawn.labels for _ in drawn.seeds]
-    seeds = [seed for _ in drawn.labels for seed in drawn.seeds]
+    values = [label_value(label, facts) for label in drawn.labels]
     labeled = any(value is not None for value in values)
-    arguments = f"{len(seeds)}" + (f", label={literal(values)}" if labeled else "")
-    arguments += f", seed={literal(seeds)}{more}" + (", by_position=True" if labeled else "")
+    listed = f"[each for each in {_listed(values)} for _ in range({len(drawn.seeds)})]"
+    seeds = _listed(drawn.seeds) + (f" * {len(values)}" if len(values) > 1 else "")
+    arguments = f"{len(values) * len(drawn.seeds)}" + (f", label={listed}" if labeled else "")
+    arguments += f", seed={seeds}{more}" + (", by_position=True" if labeled else "")
     if len(paths) > 1:
         call = f"everymode.load(path).sample({arguments})"
         return f"import everymode\npaths = {literal(paths)}\nimages = [{call} for path in paths]"
@@ -240,6 +241,14 @@ def _by_name_or_number(value: int, names: Sequence[str], *, several: bool) -> st
     while number in names:  # another class has this name; 3. and 3.0 are numbers, too
         number += "0" if "." in number else "."
     return number
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Return a list as an expression, which is short for consecutive numbers."""
+    first = values[0] if values else None
+    if isinstance(first, int) and len(values) > 4 and list(values) == list(range(first, first + len(values))):
+        return f"[*range({first}, {first + len(values)})]"
+    return literal(list(values))
 
 
 def _path(checkpoint: Checkpoint) -> str:

@@ -25,7 +25,9 @@ __all__ = [
     "badge",
     "label_row",
     "members_on",
+    "members_shown",
     "numbers",
+    "real_row",
     "real_strip",
     "title_of",
 ]
@@ -39,11 +41,12 @@ LABEL_STYLE = """
 .label-row .facts{font-size:.86rem;grid-template-columns:auto 1fr;gap:0 10px}
 .label-row .head{display:flex;flex-direction:column;gap:6px}
 .label-row figure{gap:4px}
-.strip{display:block;width:100%;height:auto;border-radius:5px;background:var(--well);image-rendering:pixelated}
+.members{display:block;width:100%;height:auto;border-radius:5px;background:var(--well);image-rendering:pixelated}
 .smooth{image-rendering:auto}
 .badge{display:inline-block;padding:1px 9px;border-radius:99px;background:var(--warn-soft);color:var(--warn);
 font-size:.8rem;font-weight:620;margin-left:8px}
 .pages{display:flex;gap:18px}
+.panel .row [role="rowheader"]{background:var(--card)}
 @media (max-width:760px){.label-row{grid-template-columns:1fr}}
 """
 """CSS of labels."""
@@ -103,7 +106,7 @@ def label_row(shown: Shown, row: LabelRow, members: Members) -> Html:
     return element(
         "section",
         head,
-        element("figure", real_strip(shown, row, members, SHOWN), element("figcaption", "real images")),
+        element("figure", real_strip(shown, row, members), element("figcaption", "real images")),
         element("figure", _sample_strip(shown, row), element("figcaption", f"samples, seeds 0-{SHOWN - 1}")),
         class_="panel label-row",
         id=f"label-row-{row.index}",
@@ -137,25 +140,70 @@ def numbers(shown: Shown, row: LabelRow) -> Html:
     return element("div", element("h2", "Numbers", badge(shown, row)), element("dl", items, class_="scores"))
 
 
-def real_strip(shown: Shown, row: LabelRow, members: Members, count: int) -> Html:
-    """Return real images of a label side by side, evenly spaced over its members; words if there are none."""
-    dataset = shown.data.dataset
-    if members.labels is None or dataset is None:
-        return element("p", "not shown", class_="none")
+def members_shown(shown: Shown, row: LabelRow, members: Members) -> list[int]:
+    """Return rows of the training data with a label, evenly spaced over its members; [] if there are none."""
+    if members.labels is None:
+        return []
     rows = np.flatnonzero(members.labels == row.index)
-    if not len(rows):
-        return element("p", "no image has this label", class_="none")
-    selected = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
+    return (
+        rows[np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).astype(np.int64)].tolist()
+        if len(rows)
+        else []
+    )
+
+
+def no_members(members: Members) -> Html:
+    """Return the words in place of real images."""
+    text = "not shown" if members.labels is None else "no image has this label"
+    return element("p", text, class_="none")
+
+
+def real_strip(shown: Shown, row: LabelRow, members: Members) -> Html:
+    """Return real images of a label side by side; words if there are none."""
+    selected, dataset = members_shown(shown, row, members), shown.data.dataset
+    if not selected or dataset is None:
+        return no_members(members)
     height, width = dataset.image_shape[1:]
     return element(
         "img",
-        src=real_address(dataset, selected.tolist()),
+        src=real_address(dataset, selected),
         alt=f"{len(selected)} real images of {title_of(shown, row)}: rows {', '.join(map(str, selected))}",
         width=width * len(selected),
         height=height,
         loading="lazy",
         class_=_strip_class(shown.facts),
     )
+
+
+def real_row(shown: Shown, row: LabelRow, members: Members) -> Html:
+    """Return real images of a label as the row of a grid that looks like a row of samples; words if there are none."""
+    selected, dataset = members_shown(shown, row, members), shown.data.dataset
+    if not selected or dataset is None:
+        return no_members(members)
+    source, (height, width) = real_address(dataset, selected), dataset.image_shape[1:]
+    cells = [
+        element(
+            "div",
+            element(
+                "a",
+                element(
+                    "img",
+                    src=source,
+                    alt=f"real image of {title_of(shown, row)}, row {number}",
+                    width=width,
+                    height=height,
+                    class_=f"tile c{column}",
+                ),
+                href=real_address(dataset, [number], "png"),
+            ),
+            role="gridcell",
+        )
+        for column, number in enumerate(selected)
+    ]
+    head = element("span", "real", role="rowheader")
+    line = element("div", head, cells, role="row", class_="row")
+    inner = element("div", line, role="grid", aria_label="Real images", class_="grid", id="real-grid")
+    return element("div", inner, class_="scroller")
 
 
 def _facts(shown: Shown, row: LabelRow) -> Html:
@@ -199,4 +247,4 @@ def _sample_strip(shown: Shown, row: LabelRow) -> Html:
 
 
 def _strip_class(facts: Facts) -> str:
-    return "strip" if max(facts.size) <= 64 else "strip smooth"
+    return "members" if max(facts.size) <= 64 else "members smooth"

@@ -24,8 +24,9 @@ from everymode.explorer.label_views import (
     address_of,
     label_row,
     members_on,
+    members_shown,
     numbers,
-    real_strip,
+    real_row,
     title_of,
 )
 from everymode.explorer.markup import Content, Html, element, table
@@ -98,12 +99,13 @@ def one_label(site: Site, parameters: Parameters) -> Page:
         _notices(shown, members),
         element("section", numbers(shown, row), class_="panel", id=f"label-row-{row.index}"),
         samples,
-        _real_panel(shown, row, members),
+        element("section", element("h2", "Real images"), real_row(shown, row, members), class_="panel"),
         _over_time(shown, row),
         element("p", *[(link, " ") for link in around], element("a", "All labels", href=_all(shown))),
     ]
     controls = form(f"/labels/{row.index}", _block_control(shown), checkpoint_control(site, shown.checkpoint))
     style = LABEL_STYLE + DIAGRAM_STYLE + grid_style(len(seeds), shown.facts.size)
+    style += grid_style(max(1, len(members_shown(shown, row, members))), shown.facts.size, "#real-grid")
     status = f"{title_of(shown, row)} of {shown.run.name}, {shown.checkpoint.title}"
     body = Html(controls + element("div", parts, id="view"))
     return Page(title_of(shown, row).capitalize(), body, status, "/labels", style)
@@ -226,11 +228,6 @@ def _notices(shown: Shown, members: Members) -> Html | None:
         text = f"The members are those of step {members.step:,}; this checkpoint no longer has its own."
         notes.append(element("p", text))
     return element("div", notes, class_="notice") if notes else None
-
-
-def _real_panel(shown: Shown, row: LabelRow, members: Members) -> Html:
-    picture = real_strip(shown, row, members, SHOWN)
-    return element("section", element("h2", "Real images"), picture, class_="panel")
 
 
 def _over_time(shown: Shown, row: LabelRow) -> Html | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,8 +64,8 @@ class LabelTable:
     Attributes:
         rows: the labels in order.
         scored: the score card of the distances; None if there is none.
-        distances: name of the metric on the card, such as "fd-per-class-lite0-64".
-        clustered: step of the report with the purities; None if there is none.
+        distances: name of the metric on the card, such as "fd-per-class-lite0-64", or the extractor of the report.
+        clustered: step of the report of clusters; None if there is none.
         mirrored: whether the counts include mirror images.
     """
 
@@ -108,13 +108,13 @@ def table_of(run: Run, checkpoint: Checkpoint, facts: Facts, block: int = 0) -> 
     if named is not None:
         metric, classes = _classes(named)
         rows = [_with_scores(row, classes.get(row.name)) for row in rows]
-    clustered, purities = (None, {}) if facts.names_classes else _purities(run, len(names))
-    rows = [
-        replace(row, purity=purities[row.index][1], most=purities[row.index][0])
-        if row.index in purities
-        else row
-        for row in rows
-    ]
+    report = {} if facts.names_classes else _report(run, len(names))
+    if report:
+        rows = [_with_report(row, report) for row in rows]
+        metric = (
+            "by " + str(report["scores"].get("extractor")) if isinstance(report.get("scores"), dict) else ""
+        )
+    clustered = int(report["step"]) if report else None
     return LabelTable(tuple(rows), named, metric, clustered, mirrored)
 
 
@@ -225,22 +225,38 @@ def _with_scores(row: LabelRow, scores: Any) -> LabelRow:
     )
 
 
-def _purities(run: Run, size: int) -> tuple[int | None, dict[int, tuple[str, float]]]:
-    """Return step and entries of the report that `everymode clusters` wrote: index -> most frequent class, share."""
+def _report(run: Run, size: int) -> dict[str, Any]:
+    """Return the report that `everymode clusters` wrote for this number of clusters; {} if there is none."""
     path = run.path / "clusters" / "report.json"
     try:
         report = read_object(path, "a report of clusters") if path.is_file() else {}
     except (OSError, ValueError):
-        return None, {}
-    classes, step = report.get("classes"), _number(report.get("step"))
-    if not isinstance(classes, Sequence) or isinstance(classes, str) or len(classes) != size or step is None:
-        return None, {}
-    found = {
-        index: (str(pair[0]), share)
-        for index, pair in enumerate(classes)
-        if isinstance(pair, list) and len(pair) == 2 and pair[0] and (share := _number(pair[1])) is not None
-    }
-    return int(step), found
+        return {}
+    sizes = report.get("sizes")
+    fitting = isinstance(sizes, list) and len(sizes) == size and _number(report.get("step")) is not None
+    return report if fitting else {}
+
+
+def _with_report(row: LabelRow, report: Mapping[str, Any]) -> LabelRow:
+    """Return a row with purity, distance and coverage of a report of clusters."""
+    scores = report.get("scores")
+    scores = scores if isinstance(scores, Mapping) else {}
+    pair = _entry(report.get("classes"), row.index)
+    purity = _number(pair[1]) if isinstance(pair, list) and len(pair) == 2 and pair[0] else None
+    samples, few = _number(scores.get("samples")), _entry(scores.get("few"), row.index)
+    return replace(
+        row,
+        purity=purity,
+        most="" if purity is None else str(pair[0]),
+        distance=_number(_entry(scores.get("distances"), row.index)),
+        coverage=_number(_entry(scores.get("coverages"), row.index)),
+        fakes=None if samples is None else int(samples),
+        few=few is True,
+    )
+
+
+def _entry(values: Any, index: int) -> Any:
+    return values[index] if isinstance(values, list) and index < len(values) else None
 
 
 def _number(value: Any) -> float | None:

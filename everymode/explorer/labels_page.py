@@ -187,7 +187,7 @@ def _summary(shown: Shown) -> Html:
         at = "" if step is None else f" at step {step:,}"
         pieces.append(f"distances {table.distances} from the score card{at}")
     if table.clustered is not None:
-        pieces.append(f"purity from the report of step {table.clustered:,}")
+        pieces.append(f"distances {table.distances} and purity from the report of step {table.clustered:,}")
     return element("p", "; ".join(pieces) + ".", class_="lead")
 
 
@@ -205,9 +205,10 @@ def _notices(shown: Shown, members: Members) -> Html | None:
         elif all(row.coverage is None for row in table.rows):
             text = "The score card has no coverage per class: an earlier version wrote it, or a class has few images."
             notes.append((element("p", text), evaluate_command(shown.run, shown.checkpoint)))
-    elif single and table.clustered is None:
-        text = "Whether these labels agree with classes of the data is not known yet."
-        notes.append((element("p", text), command_details("clusters", [str(shown.run.path)])))
+    elif single and (table.clustered is None or not table.distances):
+        text = "Distances, coverages and the agreement with classes of the data are not known yet."
+        path = str(shown.run.path)
+        notes.append((element("p", text), command_details("clusters", [path, "--distances=100"])))
     if shown.facts.points:
         notes.append(
             element("p", "This generator draws points in the plane, so there are no pictures of members.")

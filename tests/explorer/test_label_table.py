@@ -88,7 +88,19 @@ def test_clusters_have_their_counts_and_members_from_the_checkpoint(tmp_path: Pa
         state={"modules": {"labels": {"table": table}}},
         labels={"counts": torch.tensor([5.0, 0.0, 3.0])},
     )
-    report = {"step": 20, "classes": [["cat", 0.75], ["", 0.0], ["dog", 1.0]]}
+    scores = {
+        "extractor": "x",
+        "samples": 50,
+        "distances": [2.0, None, 1],
+        "coverages": [0.5, None, None],
+        "few": [True],
+    }
+    report = {
+        "step": 20,
+        "sizes": [5, 0, 3],
+        "classes": [["cat", 0.75], ["", 0.0], ["dog", 1.0]],
+        "scores": scores,
+    }
     (path / "clusters").mkdir()
     (path / "clusters" / "report.json").write_text(json.dumps(report))
     run = Catalog([path]).runs[0]
@@ -96,6 +108,9 @@ def test_clusters_have_their_counts_and_members_from_the_checkpoint(tmp_path: Pa
     found = table_of(run, newest, facts)
     assert [row.count for row in found.rows] == [5, 0, 3] and found.mirrored and found.clustered == 20
     assert [(row.most, row.purity) for row in found.rows] == [("cat", 0.75), ("", None), ("dog", 1.0)]
+    assert [(row.distance, row.coverage, row.few) for row in found.rows] == [
+        *((2.0, 0.5, True), (None, None, False), (1.0, None, False)),
+    ]
     labels = np.zeros(4, np.int64)
     for checkpoint in (newest, earlier):  # the earlier one has no table
         members, step = members_of(run, checkpoint, labels, names_classes=False)

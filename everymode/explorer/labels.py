@@ -110,8 +110,8 @@ def parsed_label(parameters: Parameters, facts: Facts, name: str = "label", defa
 def requested_labels(parameters: Parameters, facts: Facts) -> list[Label]:
     """Return the labels of a grid's rows.
 
-    One kind of label is the list `labels`, such as 0-9; several blocks have a parameter each, `block0`, `block1`, ...:
-    an index, `any` or `all`. Rows of data are the list `rows`.
+    One kind of label is the list `labels`, of indices such as 0-9 or of names. Several blocks have a parameter each,
+    `block0`, `block1`, ...: an index, `any` or `all`. Rows of data are the list `rows`.
 
     Raises:
         Refused: if a value is not allowed, or there are more than MOST_ROWS rows.
@@ -130,8 +130,23 @@ def requested_labels(parameters: Parameters, facts: Facts) -> list[Label]:
     if parameters.text("labels", "0", allowed="labels") == ANY:
         return [Label((UNLABELED,))]
     default = f"0-{min(count, 10) - 1}"
+    named = _named(parameters.text("labels", default, allowed="labels"), first.labels)
+    if named is not None:
+        return [Label((number,)) for number in named]
     numbers = parameters.numbers("labels", default, largest=count - 1, most=MOST_ROWS, what="labels")
     return [Label((number,)) for number in numbers]
+
+
+def _named(text: str, names: tuple[str, ...]) -> list[int] | None:
+    """Return the indices of labels that are listed by name; None if the text is no list of names."""
+    if re.fullmatch(r"[0-9, -]*", text):
+        return None  # indices, also where names are numbers
+    pieces = [text] if text in names else [piece.strip() for piece in text.split(",")]
+    return (
+        [names.index(piece) for piece in dict.fromkeys(pieces)][:MOST_ROWS]
+        if set(pieces) <= set(names)
+        else None
+    )
 
 
 def block_choice(parameters: Parameters, facts: Facts, index: int) -> str:

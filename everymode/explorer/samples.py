@@ -14,12 +14,15 @@ from everymode.explorer.controls import (
 from everymode.explorer.grid import View, data_grid, grid, grid_style, image_address
 from everymode.explorer.images import size_of, truncation_of
 from everymode.explorer.labels import parsed_label, requested_labels
-from everymode.explorer.markup import element, joined
+from everymode.explorer.markup import Html, element, joined
 from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
 __all__ = ["sample", "samples"]
+
+MOST_NAMES = 1000
+"""Most classes in the list of names."""
 
 
 def samples(site: Site, parameters: Parameters) -> Page:
@@ -39,10 +42,32 @@ def samples(site: Site, parameters: Parameters) -> Page:
         truncation_control(view.truncation),
         size_control(parameters, facts),
     )
-    body = joined(controls, element("div", grid(view, labels, seeds), id="view"))
+    body = joined(controls, _names(view), element("div", grid(view, labels, seeds), id="view"))
     count = len(labels) * len(seeds)
     status = f"{count} {'samples' if count > 1 else 'sample'} of {checkpoint.run}, {checkpoint.title}"
     return Page("Samples", body, status, "/samples", grid_style(len(seeds), view.size or facts.size))
+
+
+def _names(view: View) -> Html | None:
+    """Return the list of classes with names, each a link to its samples."""
+    blocks = view.facts.blocks
+    if len(blocks) != 1 or all(name == str(index) for index, name in enumerate(blocks[0].labels)):
+        return None
+    links = [
+        element(
+            "li",
+            element(
+                "a",
+                f"{index} {name}",
+                href=address("/samples", checkpoint=view.checkpoint.name, labels=index),
+            ),
+        )
+        for index, name in enumerate(blocks[0].labels[:MOST_NAMES])
+    ]
+    count = len(blocks[0].labels)
+    return element(
+        "details", element("summary", f"All {count} classes"), element("ul", links, class_="names")
+    )
 
 
 def _rows(site: Site, parameters: Parameters, view: View) -> Page:

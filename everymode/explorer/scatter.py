@@ -11,7 +11,7 @@ SIDE = 256
 """Height and width of a plot, in pixels."""
 POINTS = 500
 """Points of a plot."""
-_POINT, _MODE = (13, 143, 131, 190), (190, 90, 30, 255)
+_POINT, _MODE = (20, 158, 145, 215), (205, 100, 40, 255)
 _FINER = 2
 """Factor by which a plot is drawn larger, and then reduced, so that points have smooth edges."""
 

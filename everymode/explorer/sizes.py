@@ -25,7 +25,7 @@ __all__ = ["default_sizes", "sizes"]
 def default_sizes(facts: Facts) -> str:
     """Return the sizes that are shown by default: multiples of the training resolution, and one of another shape."""
     height, width = facts.size
-    squares = ",".join(f"{height * factor}x{width * factor}" for factor in (1, 2, 4))
+    squares = ",".join(f"{height * factor}x{width * factor}" for factor in (1, 2, 4, 8))
     return f"{squares},{height * 3}x{width * 4}"
 
 

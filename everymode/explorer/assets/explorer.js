@@ -141,6 +141,37 @@ document.addEventListener("keydown", (event) => {
   found.focus();
 });
 
+// A click on a sample shows its page in a dialog; with a modifier, or without this script, it is a link.
+async function enlarge(link) {
+  const reply = await fetch(link.href, { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const view = page.getElementById("view");
+  if (!view) { location.href = link.href; return; }
+  for (const element of view.querySelectorAll("[id]")) element.removeAttribute("id");
+  view.removeAttribute("id");
+  const dialog = document.createElement("dialog");
+  const heading = document.createElement("h2");
+  heading.id = "dialog-title";
+  heading.textContent = page.querySelector("h1").textContent;
+  const close = document.createElement("button");
+  close.className = "close plain";
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
+  dialog.setAttribute("aria-labelledby", heading.id);
+  dialog.append(heading, document.adoptNode(view), close);
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[role=gridcell] a[data-png]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  enlarge(link).catch(() => { location.href = link.href; });
+});
+
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form");
   if (event.target.type === "range") {

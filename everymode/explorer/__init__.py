@@ -15,3 +15,7 @@ def __getattr__(name: str) -> Any:
     if name == "explore":
         return import_module("everymode.explorer.app").explore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -227,7 +227,7 @@ def _listed(shown: Shown, row: LabelRow) -> list[tuple[str, str]]:
     if row.coverage is not None:
         facts.append(("coverage", f"{row.coverage:.3f}"))
     if row.purity is not None:
-        facts.append(("purity", f"{row.purity:.0%} {row.most}"))
+        facts.append(("purity", f"{row.purity:.0%} are {row.most}"))
     return facts
 
 

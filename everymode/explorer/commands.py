@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from everymode.condition import UNLABELED
 from everymode.explorer.catalog import Checkpoint, Run
+from everymode.explorer.comparing import knows
 from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label
 from everymode.explorer.markup import Html, element
@@ -123,7 +124,10 @@ def sample_lines(drawn: Drawn, out: str = "samples") -> str:
     ]
     lines = []
     for number, (checkpoint, facts, size) in enumerate(views, 1):
-        arguments = [label_argument(label, facts) for label in drawn.labels]
+        known = [label for label in drawn.labels if knows(facts, label)]
+        if not known:  # the page shows nothing of this checkpoint
+            continue
+        arguments = [label_argument(label, facts) for label in known]
         words = ["everymode", "sample", _path(checkpoint)]
         more = [] if drawn.truncation == 1 else [f"--truncation={drawn.truncation:g}"]
         name = f"{out}-{number}" if len(views) > 1 else out
@@ -156,15 +160,22 @@ def python_lines(drawn: Drawn) -> str:
         pairs = [(label_value(label, facts), seed) for label in drawn.labels for seed in drawn.seeds]
         call = f"generator.sample({POINTS}, label=label, seed=seed{more}, by_position=True)"
         return f"{first}\nplots = [{call} for label, seed in {literal(pairs)}]"
-    values = [label_value(label, facts) for label in drawn.labels]
-    labeled = any(value is not None for value in values)
-    listed = f"[each for each in {_listed(values)} for _ in range({len(drawn.seeds)})]"
-    seeds = _listed(drawn.seeds) + (f" * {len(values)}" if len(values) > 1 else "")
-    arguments = f"{len(values) * len(drawn.seeds)}" + (f", label={listed}" if labeled else "")
-    arguments += f", seed={seeds}{more}" + (", by_position=True" if labeled else "")
+    known = [[label for label in drawn.labels if knows(each, label)] for each in drawn.facts]
     if len(paths) > 1:
-        call = f"everymode.load(path).sample({arguments})"
-        return f"import everymode\npaths = {literal(paths)}\nimages = [{call} for path in paths]"
+        arguments = [
+            _arguments(labels, each, drawn.seeds, more)
+            for labels, each in zip(known, drawn.facts, strict=True)
+        ]
+        if len(set(arguments)) == 1:
+            call = f"everymode.load(path).sample({arguments[0]})"
+            return f"import everymode\npaths = {literal(paths)}\nimages = [{call} for path in paths]"
+        calls = [
+            f"everymode.load({literal(path)}).sample({each})"
+            for path, each in zip(paths, arguments, strict=True)
+            if not each.startswith("0,")  # without a label that is shown
+        ]
+        return "import everymode\nimages = []\n" + f"images += [{', '.join(calls)}]"
+    arguments = _arguments(known[0], facts, drawn.seeds, more)
     if len(drawn.sizes) > 1:
         sizes = literal([size or facts.size for size in drawn.sizes])
         return f"{first}\nimages = [generator.sample({arguments}, size=size) for size in {sizes}]"
@@ -241,6 +252,21 @@ def _by_name_or_number(value: int, names: Sequence[str], *, several: bool) -> st
     while number in names:  # another class has this name; 3. and 3.0 are numbers, too
         number += "0" if "." in number else "."
     return number
+
+
+def _arguments(labels: Sequence[Label], facts: Facts, seeds: Sequence[int], more: str) -> str:
+    """Return the arguments of `Generator.sample` for every label with every seed."""
+    values = [label_value(label, facts) for label in labels]
+    arguments = f"{len(values) * len(seeds)}"
+    labeled = any(value is not None for value in values)
+    if labeled and len(values) == 1:
+        arguments += f", label={literal(values[0])}"
+    elif labeled and len(seeds) == 1:
+        arguments += f", label={_listed(values)}"
+    elif labeled:
+        arguments += f", label=[each for each in {_listed(values)} for _ in range({len(seeds)})]"
+    arguments += f", seed={_listed(seeds)}" + (f" * {len(values)}" if len(values) > 1 else "")
+    return arguments + more + (", by_position=True" if labeled else "")
 
 
 def _listed(values: Sequence[object]) -> str:

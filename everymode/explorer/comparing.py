@@ -21,7 +21,7 @@ from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
-__all__ = ["compare", "sides_of"]
+__all__ = ["compare", "knows", "sides_of"]
 
 
 def compare(site: Site, parameters: Parameters) -> Page:
@@ -53,7 +53,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
     style = ""
     for side, checkpoint, own in zip(("left", "right"), (left, right), facts, strict=True):
         view = View(checkpoint, own, truncation)
-        shown = [label for label in labels if _knows(own, label)]
+        shown = [label for label in labels if knows(own, label)]
         heading = element("h2", f"{checkpoint.run}, {checkpoint.title}")
         inner = grid(view, shown, seeds, f"grid-{side}", f"{side}-")
         missing = len(labels) - len(shown)
@@ -83,7 +83,7 @@ def sides_of(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint
     return left, others[-1] if len(others) == len(run.checkpoints) - 1 else others[0]
 
 
-def _knows(facts: Facts, label: Label) -> bool:
+def knows(facts: Facts, label: Label) -> bool:
     """Return whether a generator has this label."""
     if len(label.values) != len(facts.blocks) or (label.row is not None) != facts.needs_data:
         return False

@@ -27,7 +27,8 @@ MOST_IN_JSON = 20_000
 def curves(site: Site, parameters: Parameters) -> Page:
     """Return the page of a run's training curves."""
     run = _run_of(site, parameters)
-    found, events = curves_of(run.path)[:MOST_CURVES], events_of(run.path)[-MOST_EVENTS:]
+    complete, all_events = curves_of(run.path), events_of(run.path)
+    found, events = complete[:MOST_CURVES], all_events[-MOST_EVENTS:]
     targets = [
         Target(each.step, f"{each.title}", address("/samples", checkpoint=each.name))
         for each in run.checkpoints
@@ -49,6 +50,12 @@ def curves(site: Site, parameters: Parameters) -> Page:
     parts.append(element("div", [_figure(curve, events, targets, last) for curve in found], class_="curves"))
     parts.append(_events(events, targets))
     lines = sum(len(curve.series) for curve in found)
+    if len(found) < len(complete) or len(events) < len(all_events):
+        text = (
+            f"Shown are the first {len(found)} of {len(complete)} diagrams and the last {len(events)} of "
+            f"{len(all_events)} events; /api/curves.json has all of them."
+        )
+        parts.insert(1, element("p", text, class_="notice"))
     counts = counted(lines, "curve"), counted(len(found), "diagram"), counted(len(events), "event")
     status = f"{counts[0]} in {counts[1]}, {counts[2]}, up to step {last:,}"
     return Page(

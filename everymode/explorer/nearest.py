@@ -36,6 +36,7 @@ class Features:
         held_out: float64 [M], ascending: distance of each held-out image to the nearest training image; empty without
             held-out images.
         without: why there are no held-out images, in words; "" if there are some.
+        fits: whether these are the images that the run was trained on.
     """
 
     extractor: Extractor
@@ -45,6 +46,7 @@ class Features:
     rows: Tensor = field(repr=False)
     held_out: Tensor = field(repr=False)
     without: str = ""
+    fits: bool = True
 
     def search(self, image: np.ndarray, k: int) -> Found:
         """Find the nearest training images of an image.
@@ -163,7 +165,7 @@ class Searches:
             distances = nearest_rows(sides[0].features, sides[1].features).distance[:, 0].sort().values
         layer, side = extractor.default_layer, sides[0]
         without = "" if len(distances) else data.without or "There is only one held-out image"
-        return Features(extractor, layer, dataset, side.features, side.rows, distances, without)
+        return Features(extractor, layer, dataset, side.features, side.rows, distances, without, data.fits)
 
     def _extractor(self, run: Run, dataset: Dataset) -> Extractor:
         """Return the extractor of a run's metrics.

@@ -129,6 +129,9 @@ def _words(features: Features, found: Found) -> list[Content]:
                 id="percentile",
             )
         )
+    if not features.fits:
+        text = "These are images of --data, whose fingerprint is not that of the images that the run was trained on."
+        words.insert(0, element("p", text, class_="notice"))
     searched, total = len(features.rows), len(features.dataset)
     part = "" if searched == total else f" (a fixed random selection of {total:,})"
     words.append(

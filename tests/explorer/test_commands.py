@@ -156,6 +156,16 @@ def test_three_lines_of_python_whatever_is_shown() -> None:
     ]
 
 
+def test_a_checkpoint_draws_the_labels_that_it_knows() -> None:
+    facts, fewer, blocks = facts_of(("cat", "dog")), facts_of(("cat",)), facts_of(("a",), ("b",))
+    one = drawn(facts, [Label((0,)), Label((1,))])
+    both = replace(one, checkpoints=one.checkpoints * 2, facts=(facts, fewer))
+    assert [line.count("--label=") for line in sample_lines(both).split("\n")] == [2, 1]
+    assert len(python_lines(both).split("\n")) == 3 and python_lines(both).count(".sample(8,") == 1
+    strange = replace(both, facts=(facts, blocks))
+    assert len(sample_lines(strange).split("\n")) == 1 and python_lines(strange).count(".sample(") == 1
+
+
 def test_a_path_is_never_a_flag() -> None:
     line = sample_lines(drawn(facts_of(("a",)), [Label((0,))], "-run"))
     assert line.startswith("everymode sample ./-run ")

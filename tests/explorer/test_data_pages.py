@@ -129,6 +129,7 @@ def test_data_with_another_fingerprint_is_not_shown(own: Own) -> None:
     assert found.state == "refused" and found.dataset is None and "fingerprint differs" in found.reason
     named = Reals(own.folder / "photos.npz", own.folder / "runs").of(other, own.site.catalog, wait=60)
     assert named.state == "ready" and not named.fits and named.held_out is None
+    assert "not known which images were held out" in named.without
 
 
 def test_nearest_images_agree_with_a_brute_force_search(own: Own) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from everymode.recipes import find
 
 if TYPE_CHECKING:
     from everymode.evaluation.cluster_report import ClusterReport
+    from everymode.recipe import Recipe
 
 
 def clusters(
@@ -32,6 +34,13 @@ def clusters(
     seed: Annotated[
         int, Parameter(help="Seed of the first sample; sample i uses seed + i.", converter=whole_number)
     ] = 0,
+    distances: Annotated[
+        int,
+        Parameter(
+            help="Samples of each cluster from which its distance and coverage are measured; 0 = none.",
+            converter=whole_number,
+        ),
+    ] = 0,
     recipe: Annotated[
         str | None, Parameter(help="Python file that defines the run's RECIPE (custom recipes only).")
     ] = None,
@@ -46,7 +55,9 @@ def clusters(
     from everymode.data.layout import has_layout
     from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
+    from everymode.evaluation.cluster_scores import score_clusters
     from everymode.runs.resuming import check_same_data
+    from everymode.sampling.generator import load
     from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder, nearest_run
 
@@ -74,11 +85,37 @@ def clusters(
     trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
     check_same_data(RunFolder(run), trained_on, dataset.name)
     report = report_clusters(clustering, dataset)
+    if distances:
+        report = replace(
+            report,
+            scores=score_clusters(
+                load(run, recipe=custom_recipe),
+                dataset,
+                clustering.labels[0],
+                clustering.count,
+                samples=distances,
+                seed=seed,
+                extractor=named_extractor(run_recipe, run),
+                verbose=True,
+            ),
+        )
     folder = out or run / "clusters"
     paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
     write_report(report, folder / "report.json")
     say(in_words(report))
     say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
+
+
+def named_extractor(recipe: Recipe, run: Path) -> str | None:
+    """Return the extractor of a run's metrics; None means the default one.
+
+    Raises:
+        ValueError: if the run names code or an address.
+    """
+    from everymode.extractors.naming import require_named_by_user
+
+    require_named_by_user(recipe.metric_extractor, None, run)
+    return recipe.metric_extractor
 
 
 def in_words(report: ClusterReport) -> str:
@@ -110,4 +147,15 @@ def in_words(report: ClusterReport) -> str:
             f"{report.classes[cluster][0]}"
             for cluster in largest
         ]
+    if report.scores is not None:
+        measured = [
+            (distance, cluster)
+            for cluster, distance in enumerate(report.scores.distances)
+            if distance is not None
+        ]
+        worst = ", ".join(f"{cluster} ({distance:.4g})" for distance, cluster in sorted(measured)[:-6:-1])
+        lines.append(
+            f"largest distances, from {report.scores.samples} samples of each cluster, by {report.scores.extractor}: "
+            f"{worst}"
+        )
     return "\n".join(lines)

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from everymode.explorer.command_page import has_command
 from everymode.explorer.errors import busy_page, failure_page, missing_page, refused_page
 from everymode.explorer.images import Pictures
-from everymode.explorer.parameters import Parameters
+from everymode.explorer.parameters import Parameters, address
 from everymode.explorer.replies import Busy, File, Missing, Page, Refused, Reply
 from everymode.explorer.routes import ROUTES
 from everymode.explorer.security import Gate, Keys
@@ -195,8 +196,15 @@ def _response(
         cached = {"Cache-Control": IMMUTABLE, "ETag": _tag(request)} if reply.immutable else {}
         listed = {**cached, **reply.headers, **(headers or {})}
         return Response(reply.content, code or 200, listed, media_type=reply.media_type)
-    content = document(reply, request.state.nonce, _kept_query(request, reply))
+    content = document(reply, request.state.nonce, _kept_query(request, reply), _command(request, reply))
     return Response(content, code or reply.code, headers, media_type="text/html")
+
+
+def _command(request: Request, page: Page) -> str:
+    """Return the address of the command that draws what a page shows; "" if it has none."""
+    path = request.url.path
+    view = f"{path}?{request.url.query}" if request.url.query else path
+    return address("/command", view=view) if page.code == 200 and has_command(path, view) else ""
 
 
 def _kept_query(request: Request, page: Page) -> str:

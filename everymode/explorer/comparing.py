@@ -24,12 +24,12 @@ from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
-__all__ = ["compare", "scores_side_by_side"]
+__all__ = ["compare", "knows", "scores_side_by_side", "sides_of"]
 
 
 def compare(site: Site, parameters: Parameters) -> Page:
     """Return the page of two checkpoints: the same labels and seeds, and what their score cards allow to say."""
-    left, right = _sides(site, parameters)
+    left, right = sides_of(site, parameters)
     facts = site.facts(left), site.facts(right)
     truncation, seeds = truncation_of(parameters), parameters.seeds(default="0-3", most=16)
     labels = requested_labels(parameters, facts[0])
@@ -56,7 +56,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
     style = ""
     for side, checkpoint, own in zip(("left", "right"), (left, right), facts, strict=True):
         view = View(checkpoint, own, truncation)
-        shown = [label for label in labels if _knows(own, label)]
+        shown = [label for label in labels if knows(own, label)]
         heading = element("h2", f"{checkpoint.run}, {checkpoint.title}")
         inner = grid(view, shown, seeds, f"grid-{side}", f"{side}-")
         missing = len(labels) - len(shown)
@@ -71,7 +71,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
     return Page("Compare", body, status, "/compare", style)
 
 
-def _sides(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint]:
+def sides_of(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint]:
     """Return the two checkpoints; by default the newest and the one before it, or those of two runs."""
     left = site.checkpoint(parameters, "left" if parameters.has("left") else "checkpoint")
     if parameters.has("right"):
@@ -86,7 +86,7 @@ def _sides(site: Site, parameters: Parameters) -> tuple[Checkpoint, Checkpoint]:
     return left, others[-1] if len(others) == len(run.checkpoints) - 1 else others[0]
 
 
-def _knows(facts: Facts, label: Label) -> bool:
+def knows(facts: Facts, label: Label) -> bool:
     """Return whether a generator has this label."""
     if len(label.values) != len(facts.blocks) or (label.row is not None) != facts.needs_data:
         return False

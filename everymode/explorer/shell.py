@@ -52,13 +52,14 @@ def asset(name: str) -> Asset | None:
     return next((each for each in assets().values() if each.address == f"/asset/{name}"), None)
 
 
-def document(page: Page, nonce: str, query: str = "") -> bytes:
+def document(page: Page, nonce: str, query: str = "", command: str = "") -> bytes:
     """Return a page as a complete HTML document.
 
     Args:
         page: the page.
         nonce: random text that allows the page's style and script.
         query: query of the navigation's links, which keeps the checkpoint.
+        command: address of the page's command, if it has one.
     """
     style, script, icon = (assets()[name].address for name in ("explorer.css", "explorer.js", "icon.svg"))
     head = element(
@@ -91,6 +92,7 @@ def document(page: Page, nonce: str, query: str = "") -> bytes:
         element(
             "footer",
             element("p", page.status, id="status", role="status", aria_live="polite"),
+            element("a", "Command", href=command, id="command-link") if command else None,
         ),
     )
     return f'<!doctype html><html lang="en">{head}{body}</html>'.encode("utf-8", "replace")

@@ -11,7 +11,9 @@ from pathlib import Path
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.explorer.facts import Facts, facts_of
 from everymode.explorer.labels import requested_labels
+from everymode.explorer.nearest import Searches
 from everymode.explorer.parameters import Parameters
+from everymode.explorer.real_images import Reals
 from everymode.explorer.replies import Busy, Missing
 from everymode.explorer.tiles import Tile
 from everymode.explorer.worker import Worker
@@ -29,14 +31,22 @@ class Site:
         worker: the thread that owns the generators and draws images.
         data: the data of the command line; None if it names none.
         recipes: recipes of custom runs.
+        reals: training data of the runs.
+        searches: features of the training images, to search for the nearest ones.
     """
 
     catalog: Catalog
     worker: Worker
     data: str | Path | None = None
     recipes: tuple[Recipe, ...] = ()
+    reals: Reals = field(init=False)
+    searches: Searches = field(init=False)
     _facts: dict[str, Facts | str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.reals = Reals(self.data)
+        self.searches = Searches(self.reals, self.catalog)
 
     def warm_up(self) -> None:
         """Load the generator that the first pages show, and what loading needs."""

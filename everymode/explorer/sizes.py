@@ -19,7 +19,14 @@ from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
-__all__ = ["sizes"]
+__all__ = ["default_sizes", "sizes"]
+
+
+def default_sizes(facts: Facts) -> str:
+    """Return the sizes that are shown by default: multiples of the training resolution, and one of another shape."""
+    height, width = facts.size
+    squares = ",".join(f"{height * factor}x{width * factor}" for factor in (1, 2, 4, 8))
+    return f"{squares},{height * 3}x{width * 4}"
 
 
 def sizes(site: Site, parameters: Parameters) -> Page:
@@ -30,11 +37,7 @@ def sizes(site: Site, parameters: Parameters) -> Page:
         return _one_size(site, checkpoint, facts)
     label, seed = parsed_label(parameters, facts), parameters.whole("seed", 0)
     truncation = truncation_of(parameters)
-    height, width = facts.size
-    default = (
-        ",".join(f"{round(height * factor)}x{round(width * factor)}" for factor in (1, 2, 4, 8))
-        + f",{height * 3}x{width * 4}"
-    )
+    default = default_sizes(facts)
     listed = parameters.sizes(default=default)
     controls = form(
         "/sizes",

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-PAGES = ("/", "/samples", "/sample", "/compare", "/history", "/interpolate", "/sizes")
+PAGES = (
+    *("/", "/samples", "/sample", "/compare", "/history", "/interpolate", "/sizes"),
+    *("/labels", "/nearest", "/curves"),
+)
 
 
 @pytest.mark.parametrize("run", ["digits", "named", "implicit", "ring", "shapes"])

@@ -81,6 +81,8 @@ async function show(address) {
     error?.remove();
     const own = document.getElementById("page-style");
     if (own.textContent !== style) own.textContent = style;
+    const [link, command] = [document, next].map((each) => each.getElementById("command-link"));
+    if (link && command) link.href = command.getAttribute("href");
     morph(view, document.adoptNode(from));
     rove();
     document.title = next.title;

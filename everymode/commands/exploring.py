@@ -12,7 +12,7 @@ from pathlib import Path
 from everymode.commands.ending import say
 from everymode.recipe import Recipe
 
-__all__ = ["serve"]
+__all__ = ["names_of", "serve"]
 
 CLOSING = 1
 """Seconds that open requests have to end after Ctrl-C."""
@@ -54,8 +54,8 @@ def serve(
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     own_port = listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    base = f"http://{shown}:{own_port}/"
+    names = names_of(host)
+    base = f"http://{names[0]}:{own_port}/"
     keys = None if is_loopback(host) else Keys(lambda token: say(f"{base}?token={token}"))
     site = site_of(runs, data, recipes)
     threading.Thread(target=site.warm_up, name="everymode-warm-up", daemon=True).start()
@@ -64,7 +64,7 @@ def serve(
         say(f"{run.name} can't be shown: {run.reason}")
     if keys is None:
         say(base)
-    hosts = [*allowed, f"{shown}:{own_port}", *([shown] if own_port == 80 else [])]
+    hosts = [*allowed, *(f"{name}:{own_port}" for name in names), *(names if own_port == 80 else [])]
     app = application(site, hosts=hosts, port=own_port, keys=keys)
     config = uvicorn.Config(
         app,
@@ -86,6 +86,23 @@ def serve(
     finally:
         site.worker.close()
         listening.close()
+
+
+def names_of(host: str) -> list[str]:
+    """Return the names under which browsers open a server at an address; the first one is printed.
+
+    For all addresses of this machine (0.0.0.0 or ::), these are its name and its addresses.
+    """
+    shown = f"[{host.strip('[]')}]" if ":" in host else host
+    if host.strip("[]") not in ("0.0.0.0", "::"):
+        return [shown]
+    machine = socket.gethostname()
+    try:
+        found = [str(each[4][0]) for each in socket.getaddrinfo(machine, None, type=socket.SOCK_STREAM)]
+    except OSError:
+        found = []
+    addresses = [f"[{each}]" if ":" in each else each for each in dict.fromkeys(found)]
+    return [machine.lower(), *addresses, shown]
 
 
 def _require_packages() -> None:

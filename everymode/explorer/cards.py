@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from everymode.evaluation.comparison import NamedCard
 from everymode.evaluation.newest_cards import newest_cards
 from everymode.evaluation.score_card import ScoreCard, is_curve, read_card
@@ -21,11 +24,19 @@ def cards_of(run: Run) -> list[NamedCard]:
     cards = []
     for path in run.cards[-MOST:]:
         try:
-            if not is_curve(path):
-                cards.append(NamedCard(f"{run.name}/{path.name}", read_card(path)))
+            stat = path.stat()
+            card = _read(path, stat.st_mtime_ns, stat.st_size)
         except (ValueError, OSError):
             continue
+        if card is not None:
+            cards.append(NamedCard(f"{run.name}/{path.name}", card))
     return cards
+
+
+@lru_cache(maxsize=2048)
+def _read(path: Path, changed: int, size: int) -> ScoreCard | None:
+    """Return a score card; None if the file is a truncation curve. A file is read again only if it has changed."""
+    return None if is_curve(path) else read_card(path)
 
 
 def newest_of(run: Run) -> ScoreCard | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from everymode.evaluation.comparison import Comparison, NamedCard, compare_cards
+from dataclasses import replace
+
+from everymode.evaluation.comparison import NamedCard, compare_cards
+from everymode.evaluation.score_card import ScoreCard
 from everymode.explorer.cards import card_of
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.controls import (
@@ -21,7 +24,7 @@ from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
-__all__ = ["compare", "knows", "sides_of"]
+__all__ = ["compare", "knows", "scores_side_by_side", "sides_of"]
 
 
 def compare(site: Site, parameters: Parameters) -> Page:
@@ -104,30 +107,43 @@ def _scores(site: Site, left: Checkpoint, right: Checkpoint) -> Html:
             " to compare them.",
             class_="none",
         )
-    named = [NamedCard(side, card.card) for side, card in zip(("left", "right"), cards, strict=True) if card]
     if left.name == right.name:
         return element("p", "Both sides are the same checkpoint.", class_="none")
-    comparisons = compare_cards(named)
-    if not comparisons:
-        return element("p", "The two score cards have no metric in common.", class_="none")
-    rows = [_row(each, named) for each in comparisons]
-    return element("div", table(("metric", "left", "right", "better"), rows), class_="scroller")
+    left_card, right_card = (card.card for card in cards if card is not None)
+    rows = scores_side_by_side(left_card, right_card)
+    head = ("metric", "left", "right", "better side")
+    return element("div", table(head, rows), class_="scroller")
 
 
-def _row(comparison: Comparison, named: list[NamedCard]) -> list[Html | str]:
-    values = {}
-    for side in named:
-        measured = [each for each in side.card.metrics.values() if each.metric == comparison.metric]
-        values[side.name] = measured[0].value if measured else None
-    shown = ["-" if values[side] is None else f"{values[side]:.5g}" for side in ("left", "right")]
-    title = joined(comparison.metric, " ", element("small", f"({comparison.better} is better)"))
+def scores_side_by_side(left: ScoreCard, right: ScoreCard) -> list[list[Html | str]]:
+    """Return a row for every metric of two score cards: its name, both values, and which side is better.
+
+    Sides are ranked only if everything that could change a value is equal; otherwise the differences are named.
+    """
+    return [_row(name, left, right) for name in dict.fromkeys((*left.metrics, *right.metrics))]
+
+
+def _row(name: str, left: ScoreCard, right: ScoreCard) -> list[Html | str]:
+    pair = [card.metrics.get(name) for card in (left, right)]
+    values = [None if each is None else each.value for each in pair]
+    shown = ["-" if value is None else f"{value:.5g}" for value in values]
+    better = next(each.better for each in pair if each is not None)
+    title = joined(name, " ", element("small", f"({better} is better)"))
+    if None in values:
+        return [title, *shown, "-"]
+    sides = [
+        NamedCard(side, replace(card, metrics={name: card.metrics[name]}))
+        for side, card in (("left", left), ("right", right))
+    ]
+    comparison = compare_cards(sides)[0]
     if comparison.differing:
         reasons = "; ".join(comparison.differing[0][:4])
-        verdict = joined("not comparable: ", element("small", reasons))
-    elif None in values.values() or values["left"] == values["right"]:
-        verdict = joined("equal" if None not in values.values() else "-")
-    else:
-        lower = values["left"] < values["right"]
-        best = "left" if lower == (comparison.better == "lower") else "right"
-        verdict = element("strong", best)
-    return [title, *shown, verdict]
+        return [title, *shown, joined("not comparable: ", element("small", reasons))]
+    if values[0] == values[1]:
+        return [title, *shown, "equal"]
+    best = min(zip(values, ("left", "right"), strict=True), key=lambda each: _rank(each[0], better))[1]
+    return [title, *shown, element("strong", best)]
+
+
+def _rank(value: float | None, better: str) -> float:
+    return (value or 0.0) * (1 if better == "lower" else -1)

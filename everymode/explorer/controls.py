@@ -97,7 +97,7 @@ def checkpoint_control(
             for each in reversed(run.checkpoints)
         ]
         groups.append(element("optgroup", options, label=run.name))
-    return field(text, element("select", groups, name=name, id=id_), id_)
+    return field(text, element("select", groups, name=name, id=id_, data_run=current.run), id_)
 
 
 def labels_controls(parameters: Parameters, facts: Facts) -> list[Html]:

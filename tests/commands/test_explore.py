@@ -30,6 +30,17 @@ def test_wrong_arguments_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "choose another --host" in capsys.readouterr().err
 
 
+def test_names_of_a_server() -> None:
+    from everymode.commands.exploring import names_of
+
+    assert names_of("127.0.0.1") == ["127.0.0.1"]
+    assert names_of("::1") == names_of("[::1]") == ["[::1]"]
+    for every in ("0.0.0.0", "::"):
+        names = names_of(every)
+        assert names[0] == socket.gethostname().lower()
+        assert names[-1].strip("[]") == every
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_server_answers_and_ends_at_an_interrupt(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "everymode", "explore", str(tmp_path), "--port", "0"]

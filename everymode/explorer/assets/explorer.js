@@ -50,6 +50,14 @@ function addressOf(form) {
   return form.getAttribute("action") + (query ? `?${query}` : "");
 }
 
+// The style of a page is taken out before it is parsed: its nonce is not the one of this page.
+async function fetched(address, signal) {
+  const reply = await fetch(address, { signal, headers: { Accept: "text/html" } });
+  let style = "";
+  const text = (await reply.text()).replace(/<style[^>]*>([^<]*)<\/style>/, (_, css) => { style = css; return ""; });
+  return { page: new DOMParser().parseFromString(text, "text/html"), style };
+}
+
 async function show(address) {
   live.abort?.abort();
   const abort = (live.abort = new AbortController());
@@ -58,8 +66,7 @@ async function show(address) {
   document.body.classList.add("busy");
   delete document.body.dataset.ready;
   try {
-    const reply = await fetch(address, { signal: abort.signal, headers: { Accept: "text/html" } });
-    const next = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const { page: next, style } = await fetched(address, abort.signal);
     const view = document.getElementById("view");
     const error = document.getElementById("error");
     const status = document.getElementById("status");
@@ -72,9 +79,8 @@ async function show(address) {
       return;
     }
     error?.remove();
-    const style = next.getElementById("page-style");
     const own = document.getElementById("page-style");
-    if (own && style && own.textContent !== style.textContent) own.textContent = style.textContent;
+    if (own.textContent !== style) own.textContent = style;
     const [link, command] = [document, next].map((each) => each.getElementById("command-link"));
     if (link && command) link.href = command.getAttribute("href");
     morph(view, document.adoptNode(from));
@@ -93,21 +99,31 @@ async function show(address) {
       live.running = false;
       document.body.classList.remove("busy");
       ready();
-      if (live.wanted !== address) next();
+      if (live.wanted !== address) later();
     }
   }
 }
 
-function next() {
+function later() {
   clearTimeout(live.timer);
   const wait = live.running ? STEP - (performance.now() - live.started) : 0;
-  if (wait > 0) live.timer = setTimeout(next, wait);
+  if (wait > 0) live.timer = setTimeout(later, wait);
   else show(live.wanted);
+}
+
+const runOf = (select) => select.selectedOptions[0]?.parentElement.label;
+
+// Another run may have other labels and sizes, so its page is loaded without them.
+function openRun(form, select) {
+  const values = new URLSearchParams({ [select.name]: select.value });
+  const others = ["seeds", "seed", "truncation", "left", "right"].filter((name) => name !== select.name);
+  for (const name of others) if (form.elements[name]?.value) values.set(name, form.elements[name].value);
+  location.href = `${form.getAttribute("action")}?${values}`;
 }
 
 function want(form) {
   live.wanted = addressOf(form);
-  next();
+  later();
 }
 
 function rove() {
@@ -135,16 +151,20 @@ document.addEventListener("keydown", (event) => {
   const found = target && rows[target[0]]?.[target[1]];
   if (!target) return;
   event.preventDefault();
-  if (!found) return;
-  cell.tabIndex = -1;
-  found.tabIndex = 0;
-  found.focus();
+  found?.focus();
+});
+
+// The focused cell is the one tab stop of its grid.
+document.addEventListener("focusin", (event) => {
+  const cell = event.target.closest?.("[role=gridcell] a");
+  if (!cell) return;
+  for (const other of cell.closest("[role=grid]").querySelectorAll("[role=gridcell] a[tabindex='0']")) other.tabIndex = -1;
+  cell.tabIndex = 0;
 });
 
 // A click on a sample shows its page in a dialog; with a modifier, or without this script, it is a link.
 async function enlarge(link) {
-  const reply = await fetch(link.href, { headers: { Accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const { page } = await fetched(link.href);
   const view = page.getElementById("view");
   if (!view) { location.href = link.href; return; }
   for (const element of view.querySelectorAll("[id]")) element.removeAttribute("id");
@@ -183,9 +203,8 @@ document.addEventListener("input", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form");
   if (form?.dataset.live === undefined || event.target.type === "range") return;
-  // Another checkpoint may have other controls, so the page is loaded again.
-  if (event.target.dataset.reload !== undefined) form.requestSubmit();
-  else want(form);
+  if (event.target.dataset.run === undefined || runOf(event.target) === event.target.dataset.run) want(form);
+  else openRun(form, event.target);
 });
 
 document.addEventListener("DOMContentLoaded", () => {

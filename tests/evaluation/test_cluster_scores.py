@@ -30,10 +30,10 @@ def drawing(levels: dict[int, int]) -> Generator:
 
 
 def test_a_cluster_that_is_drawn_wrong_is_far_and_not_covered(tmp_path: Path) -> None:
-    images = np.concatenate([bright(0, 30, 0), bright(100, 30, 1), bright(150, 3, 2)])
+    images = np.concatenate([bright(0, 30, 0), bright(80, 30, 1), bright(40, 3, 2)])
     labels = np.repeat([0, 1, 3], [30, 30, 3])
     data = Dataset("images", images, np.full(63, -1), (), "f" * 32)
-    generator = drawing({0: 0, 1: 150, 3: 150})
+    generator = drawing({0: 0, 1: 0, 3: 40})
     scores = score_clusters(generator, data, labels, 4, samples=20, extractor="random:16", cache_dir=tmp_path)
     assert scores.distances[2] is None and scores.coverages[2] is None, "an empty cluster"
     assert scores.coverages[3] is None, "too few images for balls"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,6 +14,7 @@ from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
+    from everymode.data.dataset import Dataset
     from everymode.evaluation.cluster_report import ClusterReport
     from everymode.recipe import Recipe
 
@@ -52,14 +53,40 @@ def clusters(
     custom_recipe = None if recipe is None else find(recipe)
     from everymode.data.hiding import with_few_labels
     from everymode.data.holding_out import hold_out
-    from everymode.data.layout import has_layout
-    from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
     from everymode.evaluation.cluster_scores import score_clusters
     from everymode.runs.resuming import check_same_data
     from everymode.sampling.generator import load
     from everymode.sampling.record import recipe_of
-    from everymode.storage.run_folder import RunFolder, nearest_run
+    from everymode.storage.run_folder import RunFolder
+
+    _require_run(run)
+    config = RunFolder(run).read_config()
+    if custom_recipe is None:
+        require_named_recipe(run, run)
+    run_recipe = recipe_of(config, custom_recipe, run)
+    clustering = clusters_of(run)
+    dataset = _opened(run_recipe, data or config["data"]["source"])
+    dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)
+    trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
+    check_same_data(RunFolder(run), trained_on, dataset.name)
+    report = report_clusters(clustering, dataset)
+    if distances:
+        generator = load(run, recipe=custom_recipe)
+        extractor = named_extractor(run_recipe, run)
+        labels, count = clustering.labels[0], clustering.count
+        options: Any = {"samples": distances, "seed": seed, "extractor": extractor, "verbose": True}
+        report = replace(report, scores=score_clusters(generator, dataset, labels, count, **options))
+    folder = out or run / "clusters"
+    paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
+    write_report(report, folder / "report.json")
+    say(in_words(report))
+    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
+
+
+def _require_run(run: Path) -> None:
+    """Raise FileNotFoundError if there is no such folder; the message names the most similar run."""
+    from everymode.storage.run_folder import nearest_run
 
     if not run.exists():
         nearest = nearest_run(run)
@@ -67,43 +94,22 @@ def clusters(
         raise FileNotFoundError(
             f"{run} does not exist: name a folder that `everymode train` has written{hint}"
         )
-    config = RunFolder(run).read_config()
-    if custom_recipe is None:
-        require_named_recipe(run, run)
-    run_recipe = recipe_of(config, custom_recipe, run)
-    clustering = clusters_of(run)
-    dataset = open_images(
-        data or config["data"]["source"],
-        resolution=None if run_recipe.takes_points else run_recipe.size,
-        fit=run_recipe.fit,
-        label_column=run_recipe.label_column or None,
-        value_range=run_recipe.value_range,
-        layout=run_recipe.layout if has_layout(data or config["data"]["source"]) else None,
+
+
+def _opened(recipe: Recipe, source: str) -> Dataset:
+    """Return the data at `source`, opened as a run of the recipe opens it."""
+    from everymode.data.layout import has_layout
+    from everymode.data.opening import open_images
+
+    return open_images(
+        source,
+        resolution=None if recipe.takes_points else recipe.size,
+        fit=recipe.fit,
+        label_column=recipe.label_column or None,
+        value_range=recipe.value_range,
+        layout=recipe.layout if has_layout(source) else None,
         progress=False,
     )
-    dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)
-    trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
-    check_same_data(RunFolder(run), trained_on, dataset.name)
-    report = report_clusters(clustering, dataset)
-    if distances:
-        report = replace(
-            report,
-            scores=score_clusters(
-                load(run, recipe=custom_recipe),
-                dataset,
-                clustering.labels[0],
-                clustering.count,
-                samples=distances,
-                seed=seed,
-                extractor=named_extractor(run_recipe, run),
-                verbose=True,
-            ),
-        )
-    folder = out or run / "clusters"
-    paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
-    write_report(report, folder / "report.json")
-    say(in_words(report))
-    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
 
 
 def named_extractor(recipe: Recipe, run: Path) -> str | None:

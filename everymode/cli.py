@@ -23,8 +23,11 @@ from everymode.commands.dissect import dissect
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
 from everymode.commands.explore import explore
+from everymode.commands.export import export_command
+from everymode.commands.importing import import_command
 from everymode.commands.invert import invert
 from everymode.commands.partition import partition_command
+from everymode.commands.push import push
 from everymode.commands.recipes import list_parts, list_recipes, show_recipe
 from everymode.commands.restore import restore
 from everymode.commands.runs import list_runs
@@ -137,6 +140,7 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
     app.command(explore, name="explore", usage=_usage("explore RUN [RUN ...] [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
+    _add_sharing(app)
     app.command(list_runs, name="runs", usage=_usage("runs [FOLDER] [--json]"), help_epilogue="")
     recipes = App(
         name="recipes",
@@ -153,6 +157,28 @@ def application(words: Sequence[str] = ()) -> App:
     app.command(data)
     app.command(doctor, name="doctor")
     return app
+
+
+def _add_sharing(app: App) -> None:
+    """Add the commands that exchange generators with others."""
+    app.command(
+        export_command,
+        name="export",
+        usage=_usage("export RUN --to folder|onnx|torch-export --out PATH [OPTIONS]"),
+        help_epilogue="",
+    )
+    app.command(
+        push,
+        name="push",
+        usage=_usage("push RUN OWNER/NAME --data-name NAME --license LICENSE [OPTIONS]"),
+        help_epilogue="",
+    )
+    app.command(
+        import_command,
+        name="import",
+        usage=_usage("import RELEASE FILE --out FOLDER --license LICENSE --source URL [OPTIONS]"),
+        help_epilogue="",
+    )
 
 
 def _respelled(word: str) -> str:

@@ -147,6 +147,30 @@ class Draws:
         return tensor[self.rows.start - held.start : self.rows.stop - held.start]
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """Distribution of one label (or combination of labels) in numbers, so that other programs can draw it too."""
+
+    stream: str
+    """Name of the random stream."""
+    count: int
+    """Number of values, 0 to count - 1."""
+    weights: tuple[float, ...] | None = None
+    """[count], proportional to the probability of each value (`Draws.choice`); None = uniform (`Draws.integers`)."""
+    combinations: tuple[tuple[int, ...], ...] | None = None
+    """[count] combinations of labels, of which the value is the index; None: the value is the label."""
+
+    def draw(self, random: Draws) -> Tensor:
+        """Draw labels [rows], or combinations [rows, blocks], int64."""
+        if self.weights is None:
+            values = random.integers(self.stream, self.count)
+        else:
+            values = random.choice(self.stream, torch.tensor(self.weights, dtype=torch.float64))
+        if self.combinations is None:
+            return values
+        return torch.tensor(self.combinations, device=values.device)[values]
+
+
 Words = Callable[[int], np.ndarray]
 """Words per row -> [rows, words per row] uint64."""
 

@@ -28,7 +28,7 @@ from everymode.condition import (
 from everymode.precision import at_least_float32
 
 if TYPE_CHECKING:
-    from everymode.draws import Draws
+    from everymode.draws import Distribution, Draws
 
 
 @dataclass(frozen=True)
@@ -353,6 +353,13 @@ class LabelSource(nn.Module):
             NotImplementedError: if the source can't draw labels without one.
         """
         raise NotImplementedError(f"{type(self).__name__} can't draw labels without a real batch")
+
+    def distributions(self) -> tuple[Distribution, ...] | None:
+        """Return the distributions of `draw`: one per label block if these are independent, otherwise one.
+
+        Exported generators hold them, so that labels are drawn without this class. () = no labels; None = unknown.
+        """
+        return None
 
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
         """Return the labels with missing ones (UNLABELED) replaced by drawn ones."""

@@ -65,6 +65,11 @@ def names_of(values: Any) -> list[str]:
     return [each.name for each in fields(values)]
 
 
+def nearest_of(kind: type, *methods: str) -> str:
+    """Return the method that the class defines itself or inherits from the nearest class; the first one of a tie."""
+    return next(name for each in kind.__mro__ for name in methods if name in vars(each))
+
+
 @cache
 def types_of(kind: type) -> dict[str, Any]:
     """Return the types of a dataclass's fields by name."""

@@ -204,6 +204,13 @@ class Networks(Part):
         """
         raise NotImplementedError(f"{type(self).__name__} has no pair(): define it")
 
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        """Build the generator alone, with its weight normalization, to load weights into it.
+
+        Its initial weights are arbitrary. The default builds both networks; override it if the discriminator is large.
+        """
+        return self.pair(needs)[0]
+
     def example(self, needs: NetworkNeeds) -> tuple[Tensor, Condition]:
         """Return an input of the discriminator: one example (one pack) of zeros, and its condition."""
         import torch
@@ -327,6 +334,13 @@ class Labels(Part):
             discriminator: provided if `follows_discriminator`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no source(): define it")
+
+    def sampling_source(self, recipe: Recipe) -> LabelSource:
+        """Build a label source that can draw labels and load a `sampling_state`, for sampling without training.
+
+        The default is the complete source. Override it if that contains networks or a table of the dataset's labels.
+        """
+        return recipe.build().labels if self.follows_discriminator else self.source(recipe)
 
     def completed(self, needs: NetworkNeeds, recipe: Recipe) -> NetworkNeeds:
         """Return the needs of the networks with what this part adds, such as the number of classes of label maps."""

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from everymode import fit
 from everymode.augmentation_names import augmentation_notes, parse_augmentation, with_automatic_augmentation
 from everymode.decay import decay_notes, with_automatic_decay
-from everymode.numbers import FROM_DATA, changed, explaining, names_of, require_types
-from everymode.part import Labels, Loss, NetworkNeeds, Networks, Norm, Part, Terms
+from everymode.numbers import FROM_DATA, changed, explaining, names_of, nearest_of, require_types
+from everymode.part import Labels, Loss, LossPieces, NetworkNeeds, Networks, Norm, Part, Terms
 from everymode.resolution import Resolution, height_and_width
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from everymode.data.facts import DataFacts
-    from everymode.game import Game
+    from everymode.game import Game, LabelSource
     from everymode.training.preparation import Preparation
 
 KINDS = ("networks", "loss", "labels", "norm", "terms")
@@ -250,10 +252,7 @@ class Recipe:
         fit.check_data(self)
         pieces = loss.pieces(self)
         source = None if labels.follows_discriminator else labels.source(self)
-        needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
-        class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
-        needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
-        needs = labels.completed(replace(needs, outputs=pieces.outputs), self)
+        needs = self._needs(pieces, labels, norm)
         generator, discriminator = networks.pair(needs)
         if networks.pack > 1:
             from everymode.networks.packing import PackedDiscriminator
@@ -276,6 +275,34 @@ class Recipe:
         )
         constraint = norm.constraint(discriminator, *example)
         return Game(generator, discriminator, source, objective, augment, constraint)
+
+    def build_for_sampling(self) -> tuple[nn.Module, LabelSource]:
+        """Build the generator and a source of labels for it, without the discriminator, to load weights into.
+
+        Recipes that override `build` get both from it.
+
+        Raises:
+            NotImplementedError: for a recipe without parts.
+            ValueError: for parts that don't fit the data.
+        """
+        networks, loss, labels = self.networks, self.loss, self.labels
+        if type(self).build is not Recipe.build or networks is None or loss is None or labels is None:
+            game = self.build()
+            return game.generator, game.labels
+        fit.check_data(self)
+        needs = self._needs(loss.pieces(self), labels, self.norm or Norm())
+        # A subclass that overrides only `pair` or `source` may build something else than its base class's short cut.
+        alone = nearest_of(type(networks), "generator", "pair") == "generator"
+        generator = networks.generator(needs) if alone else networks.pair(needs)[0]
+        if nearest_of(type(labels), "sampling_source", "source") == "sampling_source":
+            return generator, labels.sampling_source(self)
+        return generator, Labels.sampling_source(labels, self)
+
+    def _needs(self, pieces: LossPieces, labels: Labels, norm: Norm) -> NetworkNeeds:
+        needs = NetworkNeeds(self.size, self.channels, self.num_labels, pieces.head)
+        class_head, first = pieces.class_head or labels.class_head(), labels.first_layer()
+        needs = replace(needs, class_head=class_head, first=first, feature_norm=norm.feature_norm())
+        return labels.completed(replace(needs, outputs=pieces.outputs), self)
 
     def prepare(self, game: Game, data: Any, preparation: Preparation) -> None:
         """Prepare a game once, before the first step of a new run, such as by learning a partition.

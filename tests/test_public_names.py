@@ -22,7 +22,7 @@ NAMES = {
     "omni multi_hinge auxiliary improved_auxiliary gradient_norm_squared feature_matching_paired "
     "attribute_classification relativistic_average cycle perceptual pixel encoder_divergence",
     "everymode.labels": "induced_means match_clusters guide_distance random_parts PartitionLabels FixedParts",
-    "everymode.exchange": "load_released save_released",
+    "everymode.exchange": "load_released save_released export_onnx export_program",
     "everymode.networks": "SpadeGenerator PatchDiscriminator StarGenerator StarDiscriminator SRGenerator "
     "SRDiscriminator RRDBGenerator",
     "everymode.partitioner": "nt_xent partition_loss",

@@ -33,7 +33,17 @@ LEAVES = {
 """What any room may import, and kmeans: of ours they import nothing but each other. `pixels` is a package because the
 root is full: data (low resolution) and metrics (NIQE) need the same resizing and don't import each other."""
 BELOW_RUNS = {
-    *("recipe", "recipes", "storage", "machine", "training", "sampling", "extractors", "evaluation"),
+    *(
+        "recipe",
+        "recipes",
+        "storage",
+        "machine",
+        "training",
+        "sampling",
+        "sharing",
+        "extractors",
+        "evaluation",
+    ),
     *("exchange", "inversion", "dissection", "restoration", *FAMILIES),
 }
 MAY_IMPORT: dict[str, set[str]] = {
@@ -51,8 +61,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"recipe", "machine", "storage", "data", "metrics", "norms"},
     "recipes": {*FAMILIES, "recipe", "extractors", "machine", "training"},
     "restoration": {"metrics"},
-    "sampling": {"machine", "recipe", "recipes", "storage"},
-    "exchange": {"networks", "norms", "sampling", "storage"},
+    "sharing": {"machine", "storage"},
+    "sampling": {"machine", "recipe", "recipes", "sharing", "storage"},
+    "exchange": {"machine", "networks", "norms", "recipe", "recipes", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},
     "runs": BELOW_RUNS,
     "explorer": {*BELOW_RUNS, "runs"},
@@ -84,6 +95,10 @@ EXTRAS = {
     "wandb",
     "starlette",
     "uvicorn",
+    "huggingface_hub",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
     "pytest",
     "hypothesis",
 }

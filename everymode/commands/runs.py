@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from everymode.commands.best_scores import best_score
 from everymode.commands.ending import say
-from everymode.commands.own_recipes import quoted
+from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
 from everymode.machine.progress import duration
 from everymode.storage.run_folder import RunFolder
 from everymode.storage.writing_process import is_alive
@@ -78,6 +78,9 @@ def list_runs(
         say(json.dumps([asdict(run) for run in runs], indent=1))
     elif runs:
         say(_table(runs))
+        interrupted = [run for run in runs if run.state in (NOT_RUNNING, "stopped") and run.step]
+        if interrupted:
+            say(_resume_command(folder, interrupted[-1]))
     else:
         out = "" if default else f" --out {quoted(folder)}"
         say(f"no runs in {folder}: train one with: everymode train omni-gan-digits{out}")
@@ -126,6 +129,13 @@ def _state(status: dict[str, Any]) -> str:
     if state not in ("preparing", "running"):
         return state
     return {True: state, False: NOT_RUNNING, None: UNKNOWN}[is_alive(status.get("process"))]
+
+
+def _resume_command(folder: Path, run: Listed) -> str:
+    """Return the line that says how to resume an interrupted run of the list."""
+    path = folder if (folder / "config.json").exists() else folder / run.name
+    recipe = f" {recipe_file(path)}" if has_own_code(path) else ""
+    return f"resume {run.name} with: everymode train{recipe} --resume {quoted(path)}"
 
 
 def _age(path: Path) -> float | None:

@@ -196,16 +196,17 @@ def load_generator(source: Path, recipe: str | None, device: str) -> Generator:
     """Load a generator; a custom recipe must be named.
 
     Args:
-        source: run folder, checkpoint or saved generator.
+        source: run folder, checkpoint, saved generator, or address on the hub.
         recipe: Python file that defines a custom recipe.
         device: as for `find_device`.
     """
     custom_recipe = None if recipe is None else find(recipe)
     from everymode.machine.device import find_device
     from everymode.sampling.generator import find_generator, load
+    from everymode.sharing.hub import download, is_address
 
     torch_device = find_device(device)
-    folder = find_generator(source)
+    folder = find_generator(download(str(source)).folder if is_address(str(source)) else source)
     if custom_recipe is None:
         require_named_recipe(source, folder)
     return load(folder, recipe=custom_recipe, device=torch_device)

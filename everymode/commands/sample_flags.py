@@ -14,7 +14,9 @@ IMAGES = 16
 POINTS = 2000
 """Default number of points."""
 
-Source = Annotated[Path, Parameter(name="RUN", help="Run folder, checkpoint or saved generator.")]
+Source = Annotated[
+    Path, Parameter(name="RUN", help="Run folder, checkpoint, saved generator, or hub:owner/name@revision.")
+]
 Label = Annotated[
     list[str] | None,
     Parameter(

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.exchange.dividing import divided_by_stored, right_vector
 from everymode.exchange.fitting import require_match
 from everymode.exchange.picture_layouts import released_names, usable
 from everymode.norms.normalizable import weight_parametrizations
@@ -57,7 +57,7 @@ def load_pictures(network: _Network, state: Mapping[str, Tensor], layout: str) -
             translated[f"{layer}.parametrizations.weight.original"] = value
             translated[f"{layer}.parametrizations.weight.0.u"] = vector.reshape(1, -1)
         elif spectral and vector is not None:
-            translated[own] = _divided(value, vector, given.get(f"{path}.weight_v"))
+            translated[own] = divided_by_stored(value, vector, given.get(f"{path}.weight_v"))
         else:
             translated[own] = value
     named = set(ours.values())
@@ -95,7 +95,7 @@ def save_pictures(network: nn.Module, layout: str) -> dict[str, Tensor]:
         weight, vector = values[f"{path}.parametrizations.weight.original"], rule.u.flatten()
         saved[f"{released}_orig"] = weight
         saved[f"{released}_u"] = vector
-        saved[f"{released}_v"] = _right_vector(weight, vector)
+        saved[f"{released}_v"] = right_vector(weight, vector)
     return {name: value.detach().cpu().clone() for name, value in saved.items()}
 
 
@@ -107,15 +107,3 @@ def _without_rule(name: str) -> str:
 
 def _is_parametrized(layer: nn.Module | None) -> bool:
     return layer is not None and parametrize.is_parametrized(layer, "weight")
-
-
-@torch.no_grad()
-def _divided(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor:
-    """Return weight / (u W v), as torch's spectral norm does in eval mode."""
-    right = _right_vector(weight, left) if right is None else right
-    return weight / torch.dot(left, torch.mv(weight.flatten(1), right))
-
-
-@torch.no_grad()
-def _right_vector(weight: Tensor, left: Tensor) -> Tensor:
-    return F.normalize(torch.mv(weight.flatten(1).T, left.to(weight)), dim=0, eps=1e-12)

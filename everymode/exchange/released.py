@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from everymode.exchange.dividing import divided_by_iteration
 from everymode.exchange.fitting import require_match
 from everymode.exchange.picture_layouts import PICTURE_LAYOUTS
 from everymode.exchange.pictures import load_pictures, save_pictures
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
-from everymode.norms.spectral import power_iteration, singular_values
+from everymode.norms.spectral import singular_values
 
 _Network = TypeVar("_Network", bound=nn.Module)
-_BOTH = (
+FROM_RELEASED_BOTH = (
     (r"^blocks\.(\d+)\.0\.", r"blocks.\1."),
     (r"^blocks\.(\d+)\.1\.", r"attention.\1."),
     (r"^(blocks\.\d+)\.conv_sc\.", r"\1.shortcut."),
@@ -34,7 +35,7 @@ _BOTH = (
     (r"^(attention\.\d+)\.o\.", r"\1.output."),
     (r"(\.bn)?\.(stored|running)_(mean|var)$", r".running_\3"),
 )
-_GENERATOR = (
+FROM_RELEASED_GENERATOR = (
     (r"^output_layer\.0\.", "output_norm."),
     (r"^output_layer\.2\.", "output_conv."),
     # Every second entry of the released list is a ReLU.
@@ -54,7 +55,7 @@ _LOADED = "_loaded_by_load_released"
 
 LAYOUT = "biggan-pytorch"
 """The layout of BigGAN: the names of ajbrock/BigGAN-PyTorch and of code derived from it."""
-_OF_BOTH = (
+TO_RELEASED_BOTH = (
     (r"^blocks\.(\d+)\.", r"blocks.\1.0."),
     (r"^attention\.(\d+)\.", r"blocks.\1.1."),
     (r"^(blocks\.\d+\.0)\.shortcut\.", r"\1.conv_sc."),
@@ -65,7 +66,7 @@ _OF_BOTH = (
     (r"^(blocks\.\d+\.1)\.output\.", r"\1.o."),
     (r"\.running_(mean|var)$", r".stored_\1"),
 )
-_OF_GENERATOR = (
+TO_RELEASED_GENERATOR = (
     (r"^output_norm\.", "output_layer.0."),
     (r"^output_conv\.", "output_layer.2."),
     (r"^output_head\.layers\.(\d+)\.", lambda match: f"inr_net.layers.{2 * int(match[1])}."),
@@ -106,7 +107,9 @@ def load_released(network: _Network, state: Mapping[str, Tensor], layout: str = 
     if layout in PICTURE_LAYOUTS:
         return load_pictures(network, state, layout)
     _require_biggan(network, layout)
-    rules = _BOTH + (_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR)
+    rules = FROM_RELEASED_BOTH + (
+        FROM_RELEASED_GENERATOR if isinstance(network, BigGANGenerator) else _DISCRIMINATOR
+    )
     named: dict[str, Tensor] = {}
     unused: dict[str, Tensor] = {}
     vectors: dict[str, Tensor] = {}
@@ -154,9 +157,9 @@ def save_released(network: nn.Module, layout: str = LAYOUT) -> dict[str, Tensor]
     if layout in PICTURE_LAYOUTS:
         return save_pictures(network, layout)
     _require_biggan(network, layout)
-    rules: tuple[tuple[str, Any], ...] = _OF_BOTH
+    rules: tuple[tuple[str, Any], ...] = TO_RELEASED_BOTH
     if isinstance(network, BigGANGenerator):
-        rules += _OF_GENERATOR
+        rules += TO_RELEASED_GENERATOR
     else:
         head = getattr(network, "head", None)
         rules += _OF_CLASS_SCORES if getattr(head, "class_bias", None) is not None else ()
@@ -228,16 +231,7 @@ def _for_layers(network: nn.Module, named: dict[str, Tensor]) -> dict[str, Tenso
                 )
             translated[f"{path}.parametrizations.weight.original"] = value
         elif leaf == "weight" and vector is not None:
-            translated[name] = _divided(value, vector)
+            translated[name] = divided_by_iteration(value, vector)
         else:
             translated[name] = value
     return translated
-
-
-@torch.no_grad()
-def _divided(weight: Tensor, vector: Tensor) -> Tensor:
-    """Return a weight divided by its singular value after one power iteration from u0."""
-    matrix = weight.flatten(1).unsqueeze(0)
-    vector = vector.to(matrix).reshape(1, 1, -1)
-    sigma = power_iteration(matrix, vector, iterations=1, epsilon=1e-12)[2]
-    return weight / sigma.reshape(())

@@ -29,6 +29,20 @@ BATCH = 500
 """Images per forward pass when features are computed."""
 
 
+class ClusterSizes(TableLabels):
+    """Clusters of a trained generator, of which only the sizes are known: enough to draw labels.
+
+    Args:
+        num_clusters: K.
+    """
+
+    stream = "cluster"
+    misfit = "{found} clusters were found, not {expected}"
+
+    def __init__(self, num_clusters: int) -> None:
+        super().__init__(num_clusters, torch.arange(num_clusters)[None])
+
+
 class ClusterLabels(TableLabels):
     """Labels 0..K - 1, the k-means clusters of the features of a frozen copy of the discriminator.
 
@@ -55,8 +69,7 @@ class ClusterLabels(TableLabels):
         ValueError: if there are fewer images than clusters.
     """
 
-    stream = "cluster"
-    misfit = "{found} clusters were found, not {expected}"
+    stream, misfit = ClusterSizes.stream, ClusterSizes.misfit
 
     teacher: nn.Module
     """Copy of the discriminator at the last refresh, in eval mode."""

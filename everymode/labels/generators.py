@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from everymode.draws import Draws
+from everymode.draws import Distribution, Draws
 from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
@@ -47,6 +47,9 @@ class GeneratorLabels(LabelSource):
     def draw(self, random: Draws) -> Tensor:
         """Draw generators uniformly, int64 [rows] (stream "generator")."""
         return random.integers("generator", self._count)
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        return (Distribution("generator", self._count),)
 
     def label_unseen(self, examples: Tensor) -> Tensor:
         """Return UNLABELED for every example, int64 [B], since no generator made it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from everymode.draws import Draws
+from everymode.draws import Distribution, Draws
 from everymode.game import UNLABELED, Batch, Condition, LabelSource
 
 
@@ -114,6 +114,17 @@ class GivenLabels(LabelSource):
             return random.integers("fake labels", self.num_labels)
         return random.choice("fake labels", self._drawn_from)
 
+    def distributions(self) -> tuple[Distribution, ...]:
+        if isinstance(self.num_labels, tuple) and self.combinations is None:
+            return tuple(Distribution(f"fake labels {i}", size) for i, size in enumerate(self.num_labels))
+        weights = None if self._drawn_from is None else tuple(self._drawn_from.tolist())
+        rows = self.combinations
+        if rows is not None:
+            combinations = tuple(tuple(row) for row in rows.tolist())
+            return (Distribution("fake labels", len(combinations), weights, combinations),)
+        assert isinstance(self.num_labels, int)
+        return (Distribution("fake labels", self.num_labels, weights),)
+
     def complete(self, labels: Tensor, random: Draws) -> Tensor:
         """Return the labels with missing ones (UNLABELED) replaced by drawn ones, from the distribution of `draw`.
 
@@ -145,6 +156,9 @@ class NoLabels(LabelSource):
 
     def draw(self, random: Draws) -> Condition:
         return None
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        return ()
 
 
 def _keep_on_cpu(source: GivenLabels, incompatible: object = None) -> None:

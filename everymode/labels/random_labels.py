@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from everymode.draws import Draws, Rows
+from everymode.draws import Distribution, Draws, Rows
 from everymode.game import Batch, Condition
 from everymode.labels.table import FixedParts
 
@@ -39,3 +39,6 @@ class RandomLabels(FixedParts):
     def draw(self, random: Draws) -> Tensor:
         """Draw labels uniformly, int64 [rows] (stream "random label")."""
         return random.integers("random label", self.counts.shape[0])
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        return (Distribution("random label", self.counts.shape[0]),)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from everymode.draws import Draws, Rows
+from everymode.draws import Distribution, Draws, Rows
 from everymode.game import Batch, Condition, LabelSource
 
 
@@ -53,6 +53,9 @@ class TableLabels(LabelSource):
     def draw(self, random: Draws) -> Tensor:
         """Draw labels in proportion to `counts`, int64 [rows] (stream `stream`)."""
         return random.choice(self.stream, self.counts.cpu())
+
+    def distributions(self) -> tuple[Distribution, ...]:
+        return (Distribution(self.stream, len(self.counts), tuple(self.counts.tolist())),)
 
     def numbers(self) -> dict[str, float]:
         """Return the number of labels without an image, and the share of the most frequent one, from the table."""

@@ -55,6 +55,7 @@ class BigGANGenerator(LayeredGenerator):
             the final batch normalization, ReLU and convolution. The `size` passed to `forward` may then be any that
             the head supports.
         fused: compute upsampling and convolution in one operation (exact).
+        norm_epsilon: epsilon of the batch normalizations.
     Raises:
         ValueError: if a side of the size is not a multiple of 2 ** blocks, no block has an output of an attention's
             side, `latent_dim` is below the number of chunks, `shared_dim` is set without classes, or `hierarchical`
@@ -74,6 +75,7 @@ class BigGANGenerator(LayeredGenerator):
         attention: Sequence[int] = (),
         output: Callable[[int, int], nn.Module] | None = None,
         fused: bool = True,
+        norm_epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         if shared_dim is not None and num_classes is None:
@@ -96,12 +98,13 @@ class BigGANGenerator(LayeredGenerator):
             raise ValueError(
                 f"latent_dim {latent_dim} can't be split into {blocks + 1} chunks; pass at least {blocks + 1}."
             )
-        norm: Callable[[int], nn.Module] = BatchNorm
+        norm: Callable[[int], nn.Module] = partial(BatchNorm, epsilon=norm_epsilon)
+        conditional = partial(ConditionalBatchNorm2d, epsilon=norm_epsilon)
         if shared_dim is not None or (num_classes is None and self.chunk):
             code_dim = (shared_dim or 0) + (self.chunk or 0)
-            norm = partial(ConditionalBatchNorm2d, table=partial(nn.Linear, code_dim, bias=False))
+            norm = partial(conditional, table=partial(nn.Linear, code_dim, bias=False))
         elif num_classes is not None:
-            norm = partial(ConditionalBatchNorm2d, table=partial(label_embedding, num_classes))
+            norm = partial(conditional, table=partial(label_embedding, num_classes))
         self.shared = (
             None if shared_dim is None or num_classes is None else label_embedding(num_classes, shared_dim)
         )
@@ -113,7 +116,7 @@ class BigGANGenerator(LayeredGenerator):
         self.attention = _attention(attention, sides, widths[1:], size)
         self.output_head = None if output is None else output(widths[-1], channels)
         if self.output_head is None:
-            self.output_norm = BatchNorm(widths[-1])
+            self.output_norm = BatchNorm(widths[-1], epsilon=norm_epsilon)
             self.output_conv = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def first_grid(self, z: Tensor, condition: Tensor | None) -> Tensor:

@@ -42,9 +42,20 @@ def lookup_matrix(count: int, grid: int, like: Tensor, *, border_padding: bool =
     """
     positions = torch.arange(count, dtype=like.dtype, device=like.device)
     positions = (positions + 0.5) * (grid / count) - 0.5
+    return interpolation_weights(positions, grid, border_padding=border_padding)
+
+
+def interpolation_weights(positions: Tensor, grid: int, *, border_padding: bool = True) -> Tensor:
+    """Return weights [count, grid] of linear interpolation between `grid` cells at any positions.
+
+    Args:
+        positions: [count], in cells: 0 is the center of the first cell, grid - 1 that of the last.
+        grid: number of cells.
+        border_padding: as in `lookup_matrix`.
+    """
     if border_padding:
         positions = positions.clamp(0, grid - 1)
-    cells = torch.arange(grid, dtype=like.dtype, device=like.device)
+    cells = torch.arange(grid, dtype=positions.dtype, device=positions.device)
     return (1 - (positions[:, None] - cells).abs()).clamp_min(0)
 
 
@@ -157,7 +168,8 @@ class ImplicitHead(nn.Module):
         height, width = grid if size is None else require_positive(size)
         weight = self._layer(0).weight  # read once: a weight rule may compute it at each access
         first = self._first_layer(features, weight)
-        by_row, by_column = self._of_position(weight, (height, width), grid)
+        centers = (pixel_centers(height, weight), pixel_centers(width, weight))
+        by_row, by_column = self._of_position(weight, *centers, grid)
         row_lookup = column_lookup = None
         if (height, width) != grid:
             like = first if first.dtype == torch.float64 else first[:0].float()
@@ -191,6 +203,32 @@ class ImplicitHead(nn.Module):
         assert image is not None  # a size has pixels
         return image
 
+    def at(self, features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the image at any rows and columns, in one pass; `max_points` has no effect.
+
+        An image of size (H, W) is at rows (i + 0.5) * Hf / H - 0.5 and columns (j + 0.5) * Wf / W - 0.5, with i from 0
+        to H - 1 and j from 0 to W - 1. Only a head with `relative_cell` depends on the number of rows and columns.
+
+        Args:
+            features: [B, in_channels, Hf, Wf].
+            rows: [h], in cells of the feature map: 0 is the center of the first row, Hf - 1 that of the last.
+            columns: [w], likewise.
+        Returns:
+            [B, channels, h, w] in [-1, 1].
+        """
+        grid = (features.shape[2], features.shape[3])
+        weight = self._layer(0).weight
+        first = self._first_layer(features, weight)
+        positions = (rows.to(first.dtype), columns.to(first.dtype))
+        lookups = [
+            interpolation_weights(each, cells, border_padding=self.border_padding)
+            for each, cells in zip(positions, grid, strict=True)
+        ]
+        centers = [(2 * each + (1 - cells)) / cells for each, cells in zip(positions, grid, strict=True)]
+        by_row, by_column = self._of_position(weight, centers[0], centers[1], grid)
+        interpolated = bilinear_lookup(first, lookups[0], lookups[1])
+        return self._other_layers(interpolated + (by_row[:, :, None] + by_column[:, None, :]))
+
     def extra_repr(self) -> str:
         return f"border_padding={self.border_padding}, relative_cell={self.relative_cell}, unfold={self.kernel == 3}"
 
@@ -200,8 +238,18 @@ class ImplicitHead(nn.Module):
         kernel = kernel.reshape(len(weight), self.in_channels, self.kernel, self.kernel)
         return F.conv2d(features, kernel, padding=self.kernel // 2)
 
-    def _of_position(self, weight: Tensor, size: Size, grid: Size) -> tuple[Tensor, Tensor]:
-        """Return the other terms of the first layer: by row [hidden, H], with bias and cell; by column [hidden, W]."""
+    def _of_position(
+        self, weight: Tensor, rows: Tensor, columns: Tensor, grid: Size
+    ) -> tuple[Tensor, Tensor]:
+        """Return the other terms of the first layer: by row [hidden, H], with bias and cell; by column [hidden, W].
+
+        Args:
+            weight: of the first layer.
+            rows: centers of the pixels in [-1, 1], [H].
+            columns: likewise, [W].
+            grid: (Hf, Wf) of the feature map.
+        """
+        size = (rows.shape[0], columns.shape[0])
         start = self.in_channels * self.kernel**2
         bias = self._layer(0).bias
         by_column = bias.new_zeros(1, size[1])
@@ -210,8 +258,8 @@ class ImplicitHead(nn.Module):
             bias = bias + weight[:, -2] * cell_height + weight[:, -1] * cell_width
         by_row = bias[:, None].expand(-1, size[0])
         if self.coordinates:
-            by_row = by_row + weight[:, start, None] * pixel_centers(size[0], weight)
-            by_column = weight[:, start + 1, None] * pixel_centers(size[1], weight)
+            by_row = by_row + weight[:, start, None] * rows
+            by_column = weight[:, start + 1, None] * columns
         return by_row, by_column
 
     def _other_layers(self, hidden: Tensor) -> Tensor:

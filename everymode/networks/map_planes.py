@@ -78,7 +78,7 @@ class MapPlanes:
         if self.extra_channels:
             extras = tensors[1]
             extras = extras.unsqueeze(1) if extras.dim() == 3 else extras
-            if extras.shape != (len(maps), self.extra_channels, *maps.shape[1:]):
+            if extras.shape != (maps.shape[0], self.extra_channels, *maps.shape[1:]):
                 raise ValueError(
                     f"{who} was given edges of shape {tuple(tensors[1].shape)} for maps {tuple(maps.shape)}; pass "
                     f"{self.extra_channels} of the maps' size per map"

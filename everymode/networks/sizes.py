@@ -20,6 +20,10 @@ def as_size(size: int | Size) -> Size:
     return require_positive((int(height), int(width)))
 
 
+MOST_DOUBLINGS = 48
+"""Largest number of doublings: more than any image has."""
+
+
 def starting_grid(size: Size, doublings: int) -> Size:
     """Return the grid that becomes `size` after the given number of doublings.
 
@@ -30,6 +34,8 @@ def starting_grid(size: Size, doublings: int) -> Size:
         ValueError: if a side is not a multiple of 2 ** doublings; the message names the nearest sizes that are.
     """
     height, width = size
+    if doublings > MOST_DOUBLINGS:  # 2 ** doublings might take minutes and gigabytes
+        raise ValueError(f"doublings must be at most {MOST_DOUBLINGS}, not {doublings}")
     step = 2**doublings
     if height < 1 or width < 1 or height % step or width % step:
         below = tuple(max(side // step, 1) * step for side in size)

@@ -127,7 +127,7 @@ class StarGenerator(PictureGenerator):
         picture, attributes = condition
         if self.sizes is not None:
             attributes = attribute_planes(attributes, self.sizes, dtype=picture.dtype)
-        if attributes.shape != (len(picture), self.num_attributes):
+        if attributes.shape != (picture.shape[0], self.num_attributes):
             raise ValueError(
                 f"StarGenerator was given attributes of shape {tuple(attributes.shape)} for {len(picture)} pictures; "
                 f"it takes [B, {self.num_attributes}], or labels [B, blocks] if it was built with their sizes"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -300,22 +300,44 @@ def _unregister(layer: Normalizable, keep_normalized: bool) -> None:
     for key in [key for key, hook in layer._forward_pre_hooks.items() if hook is _tell_grid]:
         del layer._forward_pre_hooks[key]
         layer._forward_pre_hooks_with_kwargs.pop(key, None)
-    if len(cast(nn.ModuleDict, layer.parametrizations)) > 1:
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=keep_normalized)
-        return
-    # torch's function for this deletes the property from the layer's class, which copies of the layer share.
     with torch.no_grad():
         weight = layer.weight.clone()
-    parameter = cast(
-        nn.Parameter, weight_parametrizations(layer).original
-    )  # weights of these layers are parameters
-    if keep_normalized:
-        parameter.data = weight
-    del layer.parametrizations
-    layer.__class__ = type(layer).__bases__[0]
+    parameter = _stored_weight(layer, weight, keep_normalized)
+    parametrizations = cast(nn.ModuleDict, layer.parametrizations)
+    # torch's function for this deletes the property from the layer's class, which copies of the layer share.
+    if len(parametrizations) > 1:
+        del parametrizations["weight"]
+        layer.__class__ = _class_without_weight(type(layer))
+    else:
+        del layer.parametrizations
+        layer.__class__ = type(layer).__bases__[0]
     others = dict(layer._parameters)
     layer._parameters.clear()
     layer._parameters.update({"weight": parameter, **others})
+
+
+def _stored_weight(layer: Normalizable, weight: Tensor, keep_normalized: bool) -> nn.Parameter:
+    """Return the parameter that becomes the weight: the stored one, or, if a rule stores several, a new one."""
+    parametrizations = weight_parametrizations(layer)
+    if parametrizations.is_tensor:
+        stored = cast(nn.Parameter, parametrizations.original)  # weights of these layers are parameters
+        if keep_normalized:
+            stored.data = weight
+        return stored
+    if not keep_normalized:
+        raise ValueError(
+            f"the weight of {type(layer).__bases__[0].__name__} is stored as several tensors, so there is no "
+            "unnormalized weight to restore; pass keep_normalized=True"
+        )
+    stored = list(parametrizations.parameters(recurse=False))
+    return nn.Parameter(weight, requires_grad=any(each.requires_grad for each in stored))
+
+
+def _class_without_weight(parametrized: type[Any]) -> type[Any]:
+    """Return a copy of the class that torch makes for a parametrized layer, without the property `weight`."""
+    without = ("weight", "__dict__", "__weakref__")
+    members = {name: member for name, member in vars(parametrized).items() if name not in without}
+    return type(parametrized.__name__, parametrized.__bases__, members)
 
 
 def _schedule_groups(network: nn.Module, names: Sequence[str]) -> None:

@@ -149,6 +149,8 @@ def _bounded(layer: ConstrainedConv2d | ConstrainedLinear) -> Tensor:
 @torch.no_grad()
 def _iterate(layer: ConstrainedConv2d | ConstrainedLinear, times: int) -> None:
     u, v = layer.u, layer.v
+    if u.is_meta:  # without values to iterate
+        return
     for _ in range(times):
         v = _unit(layer.apply_weight(u))
         u = _unit(layer.apply_transposed(v))

@@ -188,6 +188,11 @@ class Partition(Labels):
             mirrored=recipe.mirror,
         )
 
+    def sampling_source(self, recipe: Recipe) -> LabelSource:
+        # The number of parts is fixed first: an automatic one depends on the number of images.
+        fixed = replace(self, parts=self.num_parts(recipe), partition=self.settings(recipe))
+        return fixed.source(replace(recipe, labels=fixed, num_images=1))
+
     def terms(self, source: LabelSource) -> tuple[tuple[Weighted, ...], tuple[Weighted, ...]]:
         """Return the guide as a term of the generator, unless its weight is 0."""
         from everymode.game import Weighted

@@ -52,6 +52,9 @@ class RandomLabels(Labels):
         images = max(recipe.num_images, 1)
         return RandomLabels(self.random_labels, images, seed=recipe.seed, redrawn=self.redrawn)
 
+    def sampling_source(self, recipe: Recipe) -> LabelSource:
+        return self.source(replace(recipe, num_images=1))
+
 
 RING = numbers.RING.with_numbers(
     name="random-labels-gan-ring", labels=RandomLabels(random_labels=numbers.POINT_LABELS)

@@ -129,6 +129,11 @@ class Clusters(KMeansLabels):
             return OnlineClusterLabels(discriminator, example, memory=self.online_memory, **arguments)
         return ClusterLabels(discriminator, example, **arguments)
 
+    def sampling_source(self, recipe: Recipe) -> LabelSource:
+        from everymode.labels.clusters import ClusterSizes
+
+        return ClusterSizes(self.num_labels(recipe))
+
 
 # Released: 5,000 of 100,000 steps between two clusterings.
 GRID = numbers.GRID.with_numbers(

@@ -96,16 +96,17 @@ class Spade(Networks):
                 "norm to none"
             )
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks import initialization as initial
-        from everymode.networks.patch import PatchDiscriminator, patch_spectral_layers
-        from everymode.networks.spade import SpadeGenerator, spade_spectral_layers
-        from everymode.norms.spectral import spectral_norm
-        from everymode.norms.weight import normalize_weights
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        generator = self._plain_generator(needs)
+        self._normalize(generator, needs)
+        return generator
 
-        classes, edges = max(needs.map_classes, 1), int(needs.has_edges)
-        generator = SpadeGenerator(
-            classes,
+    def _plain_generator(self, needs: NetworkNeeds) -> nn.Module:
+        """Build the generator without weight normalization."""
+        from everymode.networks.spade import SpadeGenerator
+
+        return SpadeGenerator(
+            max(needs.map_classes, 1),
             needs.size,
             width=self.width,
             doublings=self.doublings,
@@ -113,10 +114,29 @@ class Spade(Networks):
             norm=self.statistics,
             encoder=self.encodes_image,
             latent_dim=self.latent_dim or 256,
-            extra_channels=edges,
+            extra_channels=int(needs.has_edges),
             dont_care=self.dont_care,
             channels=needs.channels,
         )
+
+    def _normalize(self, generator: nn.Module, needs: NetworkNeeds) -> None:
+        """Apply the generator's weight normalization, in place."""
+        from everymode.networks.spade import spade_spectral_layers
+        from everymode.norms.spectral import spectral_norm
+        from everymode.norms.weight import normalize_weights
+
+        images, condition = self.example(needs)
+        codes = images.new_zeros(1, self.latent_dim) if self.encodes_image else None
+        normalize_weights(generator, spectral_norm(), codes, condition, include=spade_spectral_layers)
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks import initialization as initial
+        from everymode.networks.patch import PatchDiscriminator, patch_spectral_layers
+        from everymode.norms.spectral import spectral_norm
+        from everymode.norms.weight import normalize_weights
+
+        classes, edges = max(needs.map_classes, 1), int(needs.has_edges)
+        generator = self._plain_generator(needs)
         planes = classes + edges + int(self.dont_care) if self.map_to_critic else 0
         discriminator = PatchDiscriminator(
             needs.channels + planes,
@@ -137,10 +157,9 @@ class Spade(Networks):
             )
             initialize(generator)
             initialize(discriminator)
-        images, condition = self.example(needs)
-        codes = images.new_zeros(1, self.latent_dim) if self.encodes_image else None
-        normalize_weights(generator, spectral_norm(), codes, condition, include=spade_spectral_layers)
+        self._normalize(generator, needs)
         if self.critic_spectral:
+            images, condition = self.example(needs)
             normalize_weights(
                 discriminator, spectral_norm(), images, condition, include=patch_spectral_layers
             )

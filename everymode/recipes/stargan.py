@@ -74,13 +74,12 @@ class StarGAN(Networks):
                 f"this generator has no latent code: latent_dim must be 0, not {self.latent_dim}"
             )
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
         from everymode.networks.attributes import num_planes
-        from everymode.networks.translator import StarDiscriminator, StarGenerator
+        from everymode.networks.translator import StarGenerator
 
-        planes = num_planes(needs.attributes)
-        generator = StarGenerator(
-            planes,
+        return StarGenerator(
+            num_planes(needs.attributes),
             width=self.width,
             downsamplings=self.downsamplings,
             blocks=self.blocks,
@@ -88,6 +87,13 @@ class StarGAN(Networks):
             channels=needs.channels,
             normalize_first=self.normalize_first,
         )
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.attributes import num_planes
+        from everymode.networks.translator import StarDiscriminator
+
+        planes = num_planes(needs.attributes)
+        generator = self.generator(needs)
         discriminator = StarDiscriminator(
             planes,
             needs.size,

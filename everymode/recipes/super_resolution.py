@@ -100,10 +100,15 @@ class SRResNet(Enlarging):
         super().check()
         self.require_at_least_1("blocks")
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.restorer import SRDiscriminator, SRGenerator
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        from everymode.networks.restorer import SRGenerator
 
-        generator = SRGenerator(self.scale, width=self.width, blocks=self.blocks, channels=needs.channels)
+        return SRGenerator(self.scale, width=self.width, blocks=self.blocks, channels=needs.channels)
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.restorer import SRDiscriminator
+
+        generator = self.generator(needs)
         discriminator = SRDiscriminator(
             needs.size, width=self.critic_width, circular=self.circular_padding, channels=needs.channels
         )
@@ -133,13 +138,17 @@ class RRDB(Enlarging):
         super().check()
         self.require_at_least_1("growth", "blocks")
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
         from everymode.networks.rrdb import RRDBGenerator
-        from everymode.networks.vgg_discriminator import VGGDiscriminator
 
-        generator = RRDBGenerator(
+        return RRDBGenerator(
             self.scale, width=self.width, growth=self.growth, blocks=self.blocks, channels=needs.channels
         )
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.vgg_discriminator import VGGDiscriminator
+
+        generator = self.generator(needs)
         discriminator = VGGDiscriminator(
             needs.size, width=self.critic_width, batch_norm=self.critic_batch_norm, channels=needs.channels
         )

@@ -8,6 +8,7 @@ from everymode.restoration.implicit_fitting import fit_local_implicit
 from everymode.restoration.implicit_weights import load_local_implicit
 from everymode.restoration.optimization import Losses, Progress, Stop
 from everymode.restoration.photo_size import fitting_size, prepare
+from everymode.restoration.pooling import MeanPooled
 from everymode.restoration.prior import Restored, restore
 from everymode.restoration.resampling import downsample, enlarge, resize
 from everymode.restoration.search import latent_search
@@ -30,6 +31,7 @@ __all__ = [
     "SUPER_RESOLUTION_MSE",
     "LocalImplicit",
     "Losses",
+    "MeanPooled",
     "Progress",
     "Restored",
     "Stage",

@@ -22,6 +22,7 @@ INPUT_CHANNELS = 32
 """Channels of the noise that the network maps to the image."""
 
 
+@torch.enable_grad()
 def deep_image_prior(
     target: Tensor,
     degrade: Degrade,
@@ -56,12 +57,10 @@ def deep_image_prior(
     Returns:
         [1, C, height, width] in [-1, 1].
     Raises:
-        ValueError: if the target is no single image, degraded images don't have its size, or a number is out of range.
+        ValueError: if the target is no single image of finite floats, degraded images don't have its size, or a number
+            is out of range.
     """
-    if target.dim() != 4 or len(target) != 1:
-        raise ValueError(
-            f"the target has shape {list(target.shape)}; pass one image, [1, C, h, w] in [-1, 1]"
-        )
+    _require_image(target)
     if steps < 1 or noise < 0 or width < 1 or not 0 <= average < 1 or rate <= 0 or min(size) < 4:
         raise ValueError(
             f"steps is {steps}, noise {noise}, width {width}, average {average}, rate {rate} and size {tuple(size)}; "
@@ -103,6 +102,16 @@ def deep_image_prior(
         return averaged
     with torch.no_grad():
         return network(constant)
+
+
+def _require_image(target: Tensor) -> None:
+    if target.dim() != 4 or len(target) != 1 or not target.is_floating_point():
+        raise ValueError(
+            f"the target has shape {list(target.shape)} and type {target.dtype}; pass one image, floats [1, C, h, w] "
+            "in [-1, 1]"
+        )
+    if not bool(target.isfinite().all()):
+        raise ValueError("the target has values that are not finite; pass an image in [-1, 1]")
 
 
 def default_scales(size: Size) -> int:

@@ -87,10 +87,12 @@ class LocalImplicit(nn.Module):
         Returns:
             [B, 3, height, width] in [-1, 1].
         Raises:
-            ValueError: if the images don't have three channels, or the size has no pixels.
+            ValueError: if the images are no floats of three channels, or the size has no pixels.
         """
-        if x.dim() != 4 or x.shape[1] != 3:
-            raise ValueError(f"the images have shape {list(x.shape)}; pass [B, 3, h, w] in [-1, 1]")
+        if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
+            raise ValueError(
+                f"the images have shape {list(x.shape)} and type {x.dtype}; pass floats [B, 3, h, w] in [-1, 1]"
+            )
         return self(x, size).clamp(-1, 1)
 
     def encode(self, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from everymode.restoration.implicit import LocalImplicit, implicit_colors
 from everymode.restoration.resampling import downsample
 
 
+@torch.enable_grad()
 def fit_local_implicit(
     images: Tensor | Sequence[Tensor],
     *,
@@ -50,13 +51,17 @@ def fit_local_implicit(
     Returns:
         The network, in eval mode.
     Raises:
-        ValueError: if there is no image, an image has other than three channels or is too small, or a number is out of
-            range.
+        ValueError: if there is no image, an image has other than three channels, values that are not finite floats or
+            too few pixels, or a number is out of range.
     """
     pictures = list(images)
     low, high = float(scale[0]), float(scale[1])
     if not pictures or any(each.dim() != 3 or each.shape[0] != 3 for each in pictures):
         raise ValueError("there is no image, or one of another shape; pass images [N, 3, H, W] in [-1, 1]")
+    if not all(each.is_floating_point() and bool(each.isfinite().all()) for each in pictures):
+        raise ValueError(
+            "an image has values that are not finite floats; pass images [N, 3, H, W] in [-1, 1]"
+        )
     if min(steps, batch, patch, queries) < 1 or not 1 <= low <= high < math.inf or rate <= 0:
         raise ValueError(
             f"steps is {steps}, batch {batch}, patch {patch}, queries {queries}, scale {scale}, rate {rate}; counts "

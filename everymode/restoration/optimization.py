@@ -110,7 +110,7 @@ class Optimization:
         return generate(self.generator, self.z, self.label, self.query)
 
     def run(self, schedule: Sequence[Stage]) -> Stop:
-        """Run all stages, until they are done, the callback stops them, or a loss is not finite.
+        """Run all stages, until they are done, the callback stops them, or a loss or gradient is not finite.
 
         In the last case, the generator and z return to the state at the start of that stage.
         """
@@ -118,6 +118,8 @@ class Optimization:
             before = [tensor.detach().clone() for tensor in self._trained()]
             stopped = self._run_stage(index, stage)
             bad = self._first_bad_step()
+            if bad is None and not self._is_finite():
+                bad = self.history[-1].step
             if bad is not None:
                 with torch.no_grad():
                     for tensor, value in zip(self._trained(), before, strict=True):
@@ -125,8 +127,8 @@ class Optimization:
                 return Stop(
                     index,
                     0,
-                    f"the loss was not finite at step {bad} of stage {index}; the result is that of the start of this "
-                    "stage: lower its rates",
+                    f"the loss or its gradient was not finite at step {bad} of stage {index}; the result is that of "
+                    "the start of this stage: lower its rates",
                 )
             if stopped is not None:
                 return Stop(index, stopped, "the callback stopped it")
@@ -183,6 +185,10 @@ class Optimization:
 
     def _trained(self) -> list[Tensor]:
         return [self.z, *(parameter for group in self.groups for parameter in group)]
+
+    def _is_finite(self) -> bool:
+        """Return whether the last step left finite numbers, which no later loss of the stage shows."""
+        return bool(torch.stack([tensor.detach().isfinite().all() for tensor in self._trained()]).all())
 
     def _first_bad_step(self) -> int | None:
         last = self.history[-1].stage

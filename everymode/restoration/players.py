@@ -151,7 +151,9 @@ def latent_like(generator: nn.Module) -> Tensor:
     return torch.empty(0) if first is None else first.detach().new_empty(0)
 
 
-def label_batch(label: Label, count: int, device: torch.device) -> Tensor | None:
+def label_batch(
+    label: Label, count: int, device: torch.device, num_classes: int | tuple[int, ...] | None = None
+) -> Tensor | None:
     """Return a label as int64 [count] or [count, blocks].
 
     Args:
@@ -159,16 +161,29 @@ def label_batch(label: Label, count: int, device: torch.device) -> Tensor | None
             [count, blocks].
         count: number of rows.
         device: device of the result.
+        num_classes: number of classes, or one per label block, below which the numbers must be; None if unknown.
     Raises:
-        ValueError: if it is anything else.
+        ValueError: if it is anything else, or a number is out of range.
     """
     if label is None:
         return None
-    tensor = label if isinstance(label, Tensor) else torch.tensor([label])
+    try:
+        tensor = label if isinstance(label, Tensor) else torch.tensor([label])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the label is {label!r}; pass a class number, or a tuple with one number per label block"
+        ) from error
     tensor = tensor.reshape(1) if tensor.dim() == 0 else tensor
     if tensor.is_floating_point() or tensor.dim() > 2 or len(tensor) not in (1, count):
         raise ValueError(
             f"the label is {label!r}; pass a class number, a tuple with one number per label block, or int64 labels "
             f"[{count}] or [{count}, blocks]"
         )
+    if num_classes is not None:
+        most = torch.tensor(num_classes, device=tensor.device)
+        if tensor.shape[1:] != most.shape or bool(((tensor < 0) | (tensor >= most)).any()):
+            raise ValueError(
+                f"the label is {tensor.tolist()}, but the generator has {num_classes} classes; pass numbers from 0 on "
+                "and below that, one per label block"
+            )
     return tensor.to(device, torch.int64).expand(count, *tensor.shape[1:])

@@ -31,7 +31,7 @@ from everymode.restoration.players import (
     latent_like,
 )
 from everymode.restoration.problem import Degrade, Problem, posed
-from everymode.restoration.resampling import Size, resize
+from everymode.restoration.resampling import Size, require_size, resize
 from everymode.restoration.search import best_candidate, draw_candidates
 from everymode.restoration.stages import Stage
 
@@ -70,7 +70,7 @@ class Restored:
         Raises:
             ValueError: if the generator does not produce this size.
         """
-        size = self.photo_size if size is None else (size[0], size[1])
+        size = self.photo_size if size is None else require_size(size)
         if size == tuple(self.image.shape[2:]):
             return self.image
         image = generate(self.generator, self.z, self.label, size)
@@ -149,6 +149,7 @@ def restore(
     own_groups = groups_of(generator, groups, train_output=train_output, train_embedding=train_embedding)
     like = latent_like(generator)
     start = draw_candidates(generator, label, num, std, seed) if z is None else _start(z, label, generator)
+    size = None if size is None else require_size(size)
     pose = posed(generator, discriminator, target, degrade, size, start)
     with frozen(discriminator):
         problem = Problem(discriminator, pose.target.to(like), degrade, pose.size)
@@ -205,10 +206,13 @@ def _result(optimization: Optimization, stop: Stop, photo: Tensor, *, keep_lumin
 def _start(z: Tensor, label: Label, generator: nn.Module) -> tuple[Tensor, Tensor | None]:
     if z.dim() != 2 or len(z) != 1:
         raise ValueError(f"z has shape {list(z.shape)}; pass one latent code, [1, latent_dim]")
-    if label is None and getattr(generator, "num_classes", None) is not None:
+    if not bool(z.isfinite().all()):
+        raise ValueError("z has values that are not finite; pass a latent code of finite numbers")
+    classes: int | tuple[int, ...] | None = getattr(generator, "num_classes", None)
+    if label is None and classes is not None:
         raise ValueError("z is passed without a label, but the generator takes labels; pass label= too")
     like = latent_like(generator)
-    return z.to(like), label_batch(label, 1, like.device)
+    return z.to(like), label_batch(label, 1, like.device, classes)
 
 
 def _within(schedule: Sequence[Stage], groups: int, features: int) -> list[Stage]:

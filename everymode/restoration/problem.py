@@ -50,6 +50,12 @@ class Problem:
         """Return the distance in the last features, and the mean squared error, of an image [1, C, H, W]."""
         seen = self.seen(image)
         fake = features_of(self.discriminator, seen)
+        if image.requires_grad and not (seen.requires_grad and any(each.requires_grad for each in fake)):
+            raise ValueError(
+                f"the {'discriminator' if seen.requires_grad else 'degradation'} passes no gradient on to the "
+                "generated image, so that nothing could be fitted; compute it from the images by differentiable "
+                "operations, without no_grad, detach or a rounding of values"
+            )
         return feature_distance(self.real, fake, features), F.mse_loss(seen, self.target)
 
     def distances(self, images: Tensor, features: int | None) -> Tensor:
@@ -93,7 +99,7 @@ def posed(
         ValueError: if the target is no single image of finite values, degraded images don't have its size or number of
             channels, or its aspect ratio is not that of the generated images.
     """
-    if target.dim() != 4 or len(target) != 1 or not target.is_floating_point():
+    if target.dim() != 4 or len(target) != 1 or not target.is_floating_point() or not target.numel():
         raise ValueError(
             f"the target has shape {list(target.shape)} and type {target.dtype}; pass one image, floats [1, C, H, W] "
             "in [-1, 1] (each image is restored by itself)"
@@ -111,7 +117,13 @@ def posed(
             f"target has {target.shape[1]} channels, and {fitted[0]}x{fitted[1]} is requested: pass a target with its "
             "number of channels (x.expand(-1, 3, -1, -1) repeats a gray one), and a size that it supports"
         )
-    degraded = _size_of(degrade(draft))
+    degraded_draft = degrade(draft)
+    if not isinstance(degraded_draft, Tensor) or degraded_draft.shape[:2] != draft.shape[:2]:
+        found = list(degraded_draft.shape) if isinstance(degraded_draft, Tensor) else degraded_draft
+        raise ValueError(
+            f"the degradation turns images {list(draft.shape)} into {found}; return degraded images [B, C, h, w]"
+        )
+    degraded = _size_of(degraded_draft)
     photo = target
     if degraded != _size_of(target) and not rectangles:
         photo = center_crop(target, degraded)

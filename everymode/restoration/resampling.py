@@ -62,7 +62,7 @@ def downsample(x: Tensor, factor_or_size: float | Size, filter: Shrinking = "lan
             )
         factors = (factor, factor)
     else:
-        size = _require_size(factor_or_size)
+        size = require_size(factor_or_size)
         if size[0] > height or size[1] > width:
             raise ValueError(
                 f"size {size} is larger than the images, {height}x{width}; use enlarge(x, size) to enlarge"
@@ -93,7 +93,7 @@ def enlarge(x: Tensor, size: Size, filter: Enlarging = "bilinear") -> Tensor:
     """
     _require_filter(filter, (*_ENLARGING, "bilinear"), "enlarge")
     height, width = _require_images(x)
-    size = _require_size(size)
+    size = require_size(size)
     if size[0] < height or size[1] < width:
         raise ValueError(
             f"size {size} is smaller than the images, {height}x{width}; use downsample(x, size) to shrink"
@@ -122,7 +122,7 @@ def resize(x: Tensor, size: Size, filter: Literal["lanczos3", "bicubic", "area"]
     """
     _require_filter(filter, _PILLOW, "resize")
     height, width = _require_images(x)
-    size = _require_size(size)
+    size = require_size(size)
     if size == (height, width):
         return x
     rows, columns = (
@@ -204,7 +204,8 @@ def _require_images(x: Tensor) -> Size:
     return x.shape[2], x.shape[3]
 
 
-def _require_size(size: object) -> Size:
+def require_size(size: object) -> Size:
+    """Return a size as two integers; raise ValueError unless it is (height, width), each at least 1."""
     sides = list(size) if isinstance(size, tuple | list | torch.Size) else []
     if len(sides) != 2 or not all(isinstance(side, numbers.Integral) and side >= 1 for side in sides):
         raise ValueError(f"the size is {size!r}; pass (height, width), two integers of at least 1")

@@ -70,7 +70,7 @@ def draw_candidates(
     """Return the latent codes and labels of all candidates; arguments as in `latent_search`."""
     like = latent_like(generator)
     latents = _latents(generator, num, std, seed) if candidates is None else candidates.to(like)
-    labels = label_batch(label, len(latents), like.device)
+    labels = label_batch(label, len(latents), like.device, getattr(generator, "num_classes", None))
     return latents, _labels(generator, len(latents), seed, like.device) if labels is None else labels
 
 

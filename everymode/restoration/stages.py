@@ -8,6 +8,7 @@ I) follow it. Both are for generators of 128 pixels and more; `SMALL` is for tho
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 
 
@@ -35,8 +36,11 @@ class Stage:
     def __post_init__(self) -> None:
         for name in ("steps", "features", "groups"):
             value = getattr(self, name)
-            if value is not None and value < (0 if name == "groups" else 1):
-                raise ValueError(f"{name} is {value}; a stage needs at least {0 if name == 'groups' else 1}")
+            least = 0 if name == "groups" else 1
+            if value is not None and not (isinstance(value, numbers.Integral) and int(value) >= least):
+                raise ValueError(f"{name} is {value}; a stage needs a whole number of at least {least}")
+        if self.steps is None:
+            raise ValueError("steps is None; a stage needs a whole number of at least 1")
         for name in ("ratio", "generator_rate", "latent_rate", "feature_weight", "mse_weight"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from numbers import Integral
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from everymode.draws import Draws, Rows
 from everymode.game import UNLABELED, Condition, LabelSource
 from everymode.machine.device import checked_device
 from everymode.recipe import Recipe
-from everymode.sampling.building import built
+from everymode.sampling.building import built_for_sampling
 from everymode.sampling.label_names import RequestedLabels, label_numbers
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.sampling.seeds import seeds_of
 from everymode.sampling.translation import translate
+from everymode.sharing import hub
+from everymode.sharing.files import CONFIG, VERSION, WEIGHTS, require_unchanged
+from everymode.sharing.folder import write_folder
 from everymode.storage import checkpoint as files
-from everymode.storage.atomic import atomic_file, atomic_folder
 from everymode.storage.run_folder import nearest_run, read_config
 
-WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
-"""Files of a saved generator."""
 MOST_PIXELS = 8192 * 8192
 """Largest number of pixels of one image, and of all images in one forward pass, if `size` is set."""
 
@@ -177,65 +174,123 @@ class Generator:
         rows = [self.labels.complete(row[None], draw) for row, draw in zip(labels, draws, strict=True)]
         return torch.cat(rows)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write a folder that `everymode.load` reads, atomically.
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        data_name: str | None = None,
+        license: str | None = None,
+        scores: Iterable[Any] | None = None,
+        samples: str | Path | None = None,
+    ) -> Path:
+        """Write a folder to share, which `everymode.load` reads, atomically.
 
-        The folder holds generator.safetensors, config.json and, if labels are drawn with learned state,
-        labels.safetensors. In an existing folder these files are replaced and others stay; an interruption there
-        leaves the old generator, the new one, or a folder without config.json, which `everymode.load` rejects.
+        The folder holds generator.safetensors, labels.safetensors (if labels are drawn with learned state), config.json
+        with the SHA-256 of each file, README.md (a model card) and samples.png. It holds no path, command or name of a
+        computer; class names are shared as they are. In an existing folder these files are replaced and others stay; an
+        interruption there leaves the old generator, the new one, or a folder without config.json, which
+        `everymode.load` rejects.
+
+        Args:
+            folder: a new or an existing folder.
+            data_name: name of the training data, for the model card.
+            license: license of the weights, such as "cc-by-4.0".
+            scores: score cards of these weights (`ScoreCard`, or their JSON), for the model card.
+            samples: image file for samples.png; None = samples are drawn, unless the generator needs pictures.
+                data_name, license and scores that are None are those of the folder that the generator was loaded from.
 
         Returns:
             The folder.
         Raises:
+            ValueError: if the generator's config names no recipe, or `samples` can't be read.
+            FileExistsError: if the folder has a README.md or samples.png that everymode did not write.
             OSError: if the folder can't be written.
         """
-        folder = Path(folder)
-        if not folder.exists():
-            with atomic_folder(folder) as temporary:
-                self._write(temporary / WEIGHTS, temporary / LABELS, temporary / CONFIG)
-            return folder
-        with ExitStack() as stack:
-            # The stack renames in reverse order, so config.json comes last.
-            config = stack.enter_context(atomic_file(folder / CONFIG))
-            labels = (
-                stack.enter_context(atomic_file(folder / LABELS)) if self.labels.sampling_state() else None
-            )
-            weights = stack.enter_context(atomic_file(folder / WEIGHTS))
-            self._write(weights, labels, config)
-            (folder / CONFIG).unlink(missing_ok=True)
-            (folder / LABELS).unlink(missing_ok=True)
-        return folder
+        return write_folder(
+            self,
+            Path(folder),
+            data_name=data_name,
+            license=license,
+            scores=None if scores is None else [_as_json(card) for card in scores],
+            picture=None if samples is None else Path(samples),
+        )
 
-    def _write(self, weights: Path, labels: Path | None, config: Path) -> None:
-        """Write the files of a saved generator; `labels` only if labels are drawn with learned state."""
-        save_file(_plain(self.network.state_dict()), weights)
-        state = self.labels.sampling_state()
-        if state and labels is not None:
-            save_file(_plain(state), labels)
-        config.write_text(json.dumps(self.config, indent=1), "utf-8")
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> Path:
+        """Write a folder to share. Another name of `save`, whose arguments `options` are."""
+        return self.save(save_directory, **options)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, revision: str | None = None, **options: Any) -> Generator:
+        """Load a generator from a folder, or from the Hugging Face hub. Another name of `everymode.load`.
+
+        Args:
+            source: a folder, "hub:owner/name@revision", or the "owner/name" of a repository if there is no such folder.
+            revision: commit, tag or branch on the hub.
+            options: arguments of `everymode.load`.
+        """
+        return load(hub.address_of(source, revision), **options)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        data_name: str | None = None,
+        license: str | None = None,
+        scores: Iterable[Any] | None = None,
+        samples: str | Path | None = None,
+        private: bool = True,
+    ) -> str:
+        """Upload the files of `save` to a repository on the Hugging Face hub (extra `hub`).
+
+        Args:
+            repository: "owner/name"; it is created if necessary.
+            data_name, license, scores, samples: as for `save`; data_name and license are required.
+            private: whether a new repository is private. An existing one stays as it is.
+
+        Returns:
+            The address that `everymode.load` takes, with the new commit: "hub:owner/name@commit".
+        Raises:
+            ImportError: if huggingface_hub is not installed.
+            ValueError: if the data's name or the license is missing, or the repository's name is impossible.
+            OSError: if the upload fails.
+        """
+        options: dict[str, Any] = {"data_name": data_name, "license": license, "private": private}
+        options["scores"] = None if scores is None else [_as_json(card) for card in scores]
+        return hub.push(self, repository, picture=None if samples is None else Path(samples), **options)
 
 
 def load(path: str | Path, *, recipe: Recipe | None = None, device: torch.device | str = "cpu") -> Generator:
-    """Return a trained generator from a run folder, a checkpoint, or a folder that `Generator.save` wrote.
+    """Return a trained generator from a run, a checkpoint, a folder of `Generator.save`, or the Hugging Face hub.
+
+    Names, shapes, sizes and the hashes in config.json are checked, and no file can name code. Runs, and folders of
+    earlier versions, have no hashes in config.json; these are checked in all else.
 
     Args:
+        path: a folder, or "hub:owner/name@revision" (extra `hub`) with a commit, tag or branch.
         recipe: the recipe that built it, for custom recipes (their code is never loaded from a file).
         device: device of the weights.
 
     Raises:
         FileNotFoundError: if there is no generator.
+        ImportError: if the path is on the hub and huggingface_hub is not installed.
         ValueError: if a file is damaged or was written by a version with another format, if the recipe has custom
             classes and `recipe` is not set, or if there is no such device.
+        OSError: if a download fails.
     """
     device = checked_device(device)
-    folder = find_generator(Path(path))
+    origin = hub.download(str(path)) if hub.is_address(path) else None
+    folder = find_generator(Path(path) if origin is None else origin.folder)
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(f"{folder} has weights but no config.json: copy the complete folder")
     config = read_config(folder / CONFIG)
+    require_unchanged(config, folder)
     numbers = recipe_of(config, recipe, path)
-    game = built(numbers, folder, trusted=bool(own_classes(config["recipe"])))
+    trusted, shared = bool(own_classes(config["recipe"])), VERSION in config
+    sampled = built_for_sampling(numbers, folder, trusted=trusted, exact=shared)
+    if origin is not None:
+        config["hub"] = {"repository": origin.repository, "revision": origin.revision}
     classes = config.get("data", {}).get("classes", ())
-    return Generator(game.generator, game.labels, classes=classes, config=config).to(device)
+    return Generator(sampled.network, sampled.labels, classes=classes, config=config).to(device)
 
 
 def require_truncation(truncation: float) -> None:
@@ -262,9 +317,9 @@ def find_generator(path: Path) -> Path:
     )
 
 
-def _plain(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict as safetensors stores it: detached and contiguous, on the CPU."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+def _as_json(card: Any) -> dict[str, Any]:
+    """Return a score card as JSON values."""
+    return card.as_json() if hasattr(card, "as_json") else card
 
 
 def _number_of_pixels(size: tuple[int, int]) -> int:

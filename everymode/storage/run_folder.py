@@ -31,13 +31,19 @@ _CONFIG: dict[str, Any] = {
     },
     "data": {
         "source": str,
+        "name": str,
         "fingerprint": str,
         "num_images": int,
         "image_shape": [int],
         "classes": [str],
         "skipped": int,
     },
+    "license": (str, None),
+    "scores": [dict],
+    "sha256": dict,
+    "folder_format": int,
     "init_from": (str, None),
+    "imported": {"release": str, "source": str, "sha256": str},
     "changes": [CHANGE],
 }
 """Types of the fields of config.json. A recipe's hyper-parameters and parts are checked when the recipe is built."""

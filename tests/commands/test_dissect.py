@@ -10,6 +10,7 @@ import pytest
 import torch
 from paired_games import saved_generator
 from PIL import Image
+from saved_runs import saved_as_a_run
 from torch import Tensor
 
 from everymode.cli import main
@@ -36,7 +37,8 @@ def saved_shapes(folder: Path, labels: str) -> Path:
         "recipe": {"file": None, **record_of(recipe)},
         "data": {"source": source, "classes": list(data.classes)},
     }
-    return Generator(game.generator, game.labels, classes=data.classes, config=config).save(folder)
+    generator = Generator(game.generator, game.labels, classes=data.classes, config=config)
+    return saved_as_a_run(generator, folder)
 
 
 @pytest.fixture(scope="module")

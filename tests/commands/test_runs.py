@@ -104,6 +104,23 @@ def test_a_killed_run_is_not_running(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "unknown, last written 3.0 h ago" in next(line for line in lines if "00002-c" in line)
 
 
+def test_the_newest_interrupted_run_is_resumed_by_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "my runs"
+    a_run(runs, "a", age=50.0, state="stopped")
+    killed(a_run(runs, "b", age=40.0, state="running"))
+    killed(a_run(runs, "c", age=30.0, state="preparing", step=0))  # has nothing to resume
+    a_run(runs, "d", age=20.0, state="done")
+    assert main(["runs", str(runs)]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"resume 00001-b with: everymode train --resume '{runs}/00001-b'"
+    assert main(["runs", str(runs / "00000-a")]) == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"--resume '{runs}/00000-a'")
+    assert main(["runs", str(runs / "00003-d")]) == 0
+    assert "resume" not in capsys.readouterr().out
+
+
 def a_card(
     folder: RunFolder, name: str, step: int, date: str, num: int = 500, **values: float | None
 ) -> None:

@@ -285,3 +285,21 @@ def test_mistakes_are_refused() -> None:
     for wrong in ({"max_points": 0}, {"hidden": (4, 0)}, {"channels": 0}):
         with pytest.raises(ValueError, match="must be at least 1"):
             ImplicitHead(3, **wrong)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"border_padding": False}, {"relative_cell": True}, {"unfold": False}]
+)
+def test_an_image_at_coordinates_is_that_of_its_size(options: dict[str, bool]) -> None:
+    head, x = double_head(**options), features(2, 3, 4, 6)
+    for size in ((4, 6), (7, 5), (1, 13)):
+        rows, columns = (
+            (torch.arange(count, dtype=torch.float64) + 0.5) * (cells / count) - 0.5
+            for count, cells in zip(size, (4, 6), strict=True)
+        )
+        torch.testing.assert_close(
+            head.at(x, rows, columns), the_plain_way(head, x, size), rtol=0, atol=1e-13
+        )
+        if "relative_cell" not in options:  # a part of the image
+            part = head.at(x, rows[-1:], columns[2:4])
+            torch.testing.assert_close(part, head(x, size)[:, :, -1:, 2:4], rtol=0, atol=1e-13)

@@ -117,6 +117,39 @@ def test_remove_normalization_keeps_evaluation_outputs_or_gives_the_raw_weights(
     network(x, labels)
 
 
+def test_removal_from_a_copy_leaves_the_original_alone() -> None:
+    # A copy shares the class that torch makes for a parametrized layer.
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3))
+    parametrize.register_parametrization(network[0], "bias", Halved())
+    for _ in range(2):
+        parametrize.register_parametrization(network[1], "weight", Halved())
+    nn.utils.parametrizations.weight_norm(network[2])
+    normalize_weights(network, spectral_norm(), include=lambda name, layer: name == "0").eval()
+    x = torch.randn(2, 3)
+    expected = network(x)
+    plain = remove_normalization(copy.deepcopy(network))
+    assert torch.equal(plain(x), expected) and torch.equal(network(x), expected)
+    assert not [each for each in plain if parametrize.is_parametrized(each, "weight")]
+    assert parametrize.is_parametrized(plain[0], "bias") and plain[0].bias.shape == (3,)
+    assert torch.equal(remove_normalization(copy.deepcopy(network))(x), expected)  # of a second copy, too
+    assert torch.equal(copy.deepcopy(plain)(x), expected)
+    assert sorted(name for name, _ in plain.named_parameters())[:2] == [
+        "0.parametrizations.bias.original",
+        "0.weight",
+    ]
+    plain[0].weight.data.zero_()
+    assert torch.equal(network(x), expected)
+    remove_normalization(network)
+    assert torch.equal(network(x), expected)
+
+
+def test_a_weight_of_several_stored_tensors_has_no_unnormalized_one() -> None:
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="stored as several tensors"):
+        remove_normalization(layer, keep_normalized=False)
+
+
 def test_misuse_is_refused_with_a_sentence() -> None:
     network = normalize_weights(Small(), spectral_norm(), *example())
     with pytest.raises(ValueError, match="'up' is normalized already"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from saved_runs import saved_as_a_run
 from torch import Tensor, nn
 
 from everymode.data.dataset import Dataset
@@ -114,8 +115,5 @@ def painted(count: int = 60, *, seed: int = 0) -> Dataset:
 def saved(recipe: Recipe, folder: Path, source: str) -> Path:
     """A saved generator of a recipe, untrained."""
     game = recipe.build()
-    return Generator(
-        game.generator,
-        game.labels,
-        config=opened(game.generator, game.labels, recipe, source).generator.config,
-    ).save(folder)
+    config = opened(game.generator, game.labels, recipe, source).generator.config
+    return saved_as_a_run(Generator(game.generator, game.labels, config=config), folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from everymode.recipe import Recipe
 from everymode.recipes import find
+from everymode.sampling.generator import Generator
 from everymode.sampling.record import FORMAT, record_of
 from everymode.storage.checkpoint import write_checkpoint
 
@@ -35,4 +37,11 @@ def saved_run(folder: Path, name: str = "omni-inr-gan-32", **numbers: Any) -> Pa
         config=config,
         state={"modules": {"discriminator": game.discriminator.state_dict()}},
     )
+    return folder
+
+
+def saved_as_a_run(generator: Generator, folder: Path) -> Path:
+    """Write a generator with its complete config, as a checkpoint has it, and return the folder."""
+    generator.save(folder)
+    (folder / "config.json").write_text(json.dumps(generator.config))
     return folder

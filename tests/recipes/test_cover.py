@@ -33,7 +33,7 @@ NONE = "none"
 PLAIN = {"hinge", "logistic", "wasserstein", "least-squares", "relativistic", "relativistic-average"}
 WITHOUT_ZERO = {"wasserstein", "relativistic", "relativistic-average"}
 WITH_FIRST_LAYER = {"dcgan-shallow", "dcgan-deep", "stability-resnet", "points", "packs"}
-WITH_BLOCKS = {"biggan", "biggan-tapered", "biggan-implicit", "standard-resnet"}
+WITH_BLOCKS = {"biggan", "biggan-tapered", "biggan-imported", "biggan-implicit", "standard-resnet"}
 KINDS_OF_CONDITION = {
     **dict.fromkeys(("spade", "maps"), "maps"),
     **dict.fromkeys(("sr-resnet", "rrdb", "pictures"), "pictures"),

@@ -71,6 +71,12 @@ def test_errors() -> None:
     target = torch.zeros(1, 3, 8, 8)
     with pytest.raises(ValueError, match="one image"):
         deep_image_prior(target[0], lambda x: x, (8, 8), steps=1)
+    with pytest.raises(ValueError, match="pass one image, floats"):
+        deep_image_prior(target.byte(), lambda x: x, (8, 8), steps=1)
+    with pytest.raises(ValueError, match="not finite"):
+        deep_image_prior(target / 0, lambda x: x, (8, 8), steps=1)
+    with torch.no_grad():
+        assert deep_image_prior(target, lambda x: x, (8, 8), steps=1, width=4).shape == target.shape
     with pytest.raises(ValueError, match="steps is 0"):
         deep_image_prior(target, lambda x: x, (8, 8), steps=0)
     with pytest.raises(ValueError, match="degrade to the target's size"):

@@ -96,7 +96,9 @@ def test_points_of_several_images_at_once() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="each is at least 1"):
         LocalImplicit(blocks=0)
-    with pytest.raises(ValueError, match="pass \\[B, 3, h, w\\]"):
+    with pytest.raises(ValueError, match="pass floats"):
+        LocalImplicit().enlarge(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), (8, 8))
+    with pytest.raises(ValueError, match="pass floats \\[B, 3, h, w\\]"):
         LocalImplicit().enlarge(torch.zeros(1, 1, 4, 4), (8, 8))
     with pytest.raises(ValueError, match="no pixels"):
         LocalImplicit().enlarge(torch.zeros(1, 3, 4, 4), (0, 8))

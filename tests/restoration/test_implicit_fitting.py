@@ -79,6 +79,9 @@ def test_errors() -> None:
         fit_local_implicit([], steps=1)
     with pytest.raises(ValueError, match="there is no image, or one of another shape"):
         fit_local_implicit(torch.zeros(2, 1, 16, 16), steps=1)
+    for wrong in (pictures() * float("nan"), pictures().byte()):
+        with pytest.raises(ValueError, match="not finite floats"):
+            fit_local_implicit(wrong, steps=1)
     with pytest.raises(ValueError, match="steps is 0"):
         fit_local_implicit(pictures(), steps=0)
     with pytest.raises(ValueError, match="1 <= scale"):

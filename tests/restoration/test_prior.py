@@ -377,6 +377,39 @@ def test_a_loss_that_is_not_finite_ends_it_at_the_start_of_its_stage() -> None:
     assert torch.equal(restored.image, short(photo(8, 8)).image)
 
 
+@pytest.mark.parametrize("last", [0, 1])
+def test_a_gradient_that_is_not_finite_ends_it_at_the_start_of_its_stage(last: int) -> None:
+    made = 0
+
+    def degrade(x: Tensor) -> Tensor:
+        nonlocal made
+        made += x.requires_grad
+        if made == 3:  # the last step of the first stage; its loss is finite
+            x.register_hook(lambda gradient: gradient * float("nan"))
+        return x
+
+    schedule = (*SHORT, *SHORT[:last])
+    restored = short(photo(8, 8), degrade, schedule=schedule)
+    assert restored.stop.stage == 0 and "not finite at step 2 of stage 0" in restored.stop.why
+    assert torch.equal(restored.image, restored.stages[0])
+
+
+@pytest.mark.parametrize("broken", ["degradation", "discriminator"])
+def test_a_gradient_that_stops_on_the_way_is_an_error(broken: str) -> None:
+    generator, critic = pair()
+
+    def features(x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(
+            each.detach() if broken == "discriminator" else each for each in critic.block_features(x)
+        )
+
+    def degrade(x: Tensor) -> Tensor:
+        return x.detach() if broken == "degradation" else x
+
+    with pytest.raises(ValueError, match=f"the {broken} passes no gradient on"):
+        short(photo(8, 8), degrade, networks=(generator, features))
+
+
 def test_networks_of_others_are_callables() -> None:
     torch.manual_seed(0)
     generator = nn.Sequential(nn.Linear(4, 48), nn.Unflatten(1, (3, 4, 4)))
@@ -433,11 +466,23 @@ def test_errors() -> None:
         ({"z": torch.zeros(5), "label": 1}, "one latent code"),
         ({"z": torch.zeros(1, 5)}, "pass label="),
         ({"label": 1.5}, "class number"),
+        ({"label": "circle"}, "class number"),
+        ({"label": 3}, "the generator has 3 classes"),
+        ({"label": -1}, "the generator has 3 classes"),
+        ({"label": (1, 1)}, "the generator has 3 classes"),
+        ({"z": torch.zeros(1, 5), "label": 3}, "the generator has 3 classes"),
+        ({"z": torch.full((1, 5), float("nan")), "label": 1}, "z has values that are not finite"),
+        ({"size": 8}, "two integers"),
+        ({"degrade": lambda x: x.mean()}, "return degraded images"),
     ):
         with pytest.raises(ValueError, match=match):
             short(target, **options)
     with pytest.raises(ValueError, match="one image"):
         short(target.expand(2, -1, -1, -1))
+    with pytest.raises(ValueError, match="one image"):
+        short(target[:, :, :0])
+    with pytest.raises(ValueError, match="two integers"):
+        short(target).at(16)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="the target has 1 channels"):
         short(target[:, :1])
     with pytest.raises(ValueError, match="keep_luminance is set"):

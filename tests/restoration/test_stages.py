@@ -64,6 +64,8 @@ def test_rates_of_a_stage() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="steps is 0"):
         Stage(0, 1, 1, 1.0, 1e-4, 1e-4)
+    with pytest.raises(ValueError, match=r"steps is 1\.5; a stage needs a whole number"):
+        Stage(1.5, None, None, 1.0, 1e-4, 1e-4)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="features is 0"):
         Stage(1, 0, 1, 1.0, 1e-4, 1e-4)
     with pytest.raises(ValueError, match="groups is -1"):

@@ -20,6 +20,7 @@ from everymode.storage.run_folder import RunFolder
 
 SMALL = DIGITS.with_numbers(width=4, latent_dim=8, num_classes=3, batch_size=8, steps=2, tick=1, snapshot=1)
 CLASSES = ("ant", "bee", "7")
+FILES = ["README.md", "config.json", "generator.safetensors", "samples.png"]
 
 
 def config_of(recipe: Recipe, **changes: object) -> dict[str, object]:
@@ -49,7 +50,7 @@ def test_a_run_a_checkpoint_and_a_saved_folder_draw_the_same(run: Path, tmp_path
     assert torch.equal(load(run / "checkpoints" / "step-0000002").sample(4, seed=3), expected)
     assert not torch.equal(load(str(run / "checkpoints" / "step-0000001")).sample(4, seed=3), expected)
     saved = load(run).save(tmp_path / "to" / "share")
-    assert sorted(path.name for path in saved.iterdir()) == ["config.json", "generator.safetensors"]
+    assert sorted(path.name for path in saved.iterdir()) == FILES
     again = load(saved)
     assert torch.equal(again.sample(4, seed=3), expected)
     assert again.classes == CLASSES
@@ -69,7 +70,7 @@ def test_a_save_that_fails_changes_nothing(
         path.write_bytes(b"cut")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("everymode.sampling.generator.save_file", full_disk)
+    monkeypatch.setattr("everymode.sharing.folder.save_file", full_disk)
     with pytest.raises(OSError, match="no space left"):
         generator.save(folder)
     assert [path.name for path in tmp_path.iterdir()] == (["saved"] if existing else [])
@@ -82,11 +83,7 @@ def test_a_save_into_a_folder_replaces_its_generator_and_leaves_other_files(
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "labels.safetensors").write_bytes(b"of another generator")
     generator.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "config.json",
-        "generator.safetensors",
-        "notes.txt",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, "notes.txt"])
     expected = load(tmp_path).sample(2)
 
     def killed(self: Path, target: Path) -> Path:

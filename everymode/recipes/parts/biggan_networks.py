@@ -16,6 +16,7 @@ from everymode.part import NetworkNeeds, Networks
 if TYPE_CHECKING:
     from torch import nn
 
+    from everymode.networks.biggan import BigGANGenerator
     from everymode.recipe import Recipe
 
 
@@ -76,19 +77,19 @@ class BigGAN(Networks):
         """Return the generator's output head, (feature channels, image channels) -> head(features, size), or None."""
         return None
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        import torch
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        generator = self._plain_generator(needs)
+        self._normalize(generator, needs)
+        return generator
 
+    def _plain_generator(self, needs: NetworkNeeds) -> BigGANGenerator:
+        """Build the generator without weight normalization."""
         from everymode.networks import biggan
-        from everymode.norms.spectral import spectral_norm
-        from everymode.norms.weight import normalize_weights, without_embeddings
 
         widths = biggan.generator_widths(needs.size, self.width, doublings=self.doublings)
-        layout = biggan.discriminator_layout(needs.size, self.width, doublings=self.doublings)
         if self.tapered:
             widths = (*widths[:-1], self.width)
-            layout = biggan.DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
-        generator = biggan.BigGANGenerator(
+        return biggan.BigGANGenerator(
             needs.size,
             widths=widths,
             num_classes=needs.num_labels,
@@ -100,6 +101,14 @@ class BigGAN(Networks):
             output=self.output_head(),
             fused=self.fused_resampling,
         )
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks import biggan
+
+        layout = biggan.discriminator_layout(needs.size, self.width, doublings=self.doublings)
+        if self.tapered:
+            layout = biggan.DiscriminatorLayout((self.width, *layout.widths[1:]), layout.halvings)
+        generator = self._plain_generator(needs)
         discriminator = biggan.BigGANDiscriminator(
             needs.size,
             head=needs.head,
@@ -114,6 +123,16 @@ class BigGAN(Networks):
         initialize = self._initialize()
         initialize(generator)
         initialize(discriminator)
+        self._normalize(generator, needs)
+        return generator, discriminator
+
+    def _normalize(self, generator: BigGANGenerator, needs: NetworkNeeds) -> None:
+        """Apply the generator's weight normalization, in place."""
+        import torch
+
+        from everymode.norms.spectral import spectral_norm
+        from everymode.norms.weight import normalize_weights, without_embeddings
+
         _, label = self.example(needs)
         normalize_weights(
             generator,
@@ -122,7 +141,6 @@ class BigGAN(Networks):
             label,
             include=None if self.normalize_embeddings else without_embeddings,
         )
-        return generator, discriminator
 
     def _initialize(self) -> Callable[[nn.Module], nn.Module]:
         from everymode.networks import initialization as initial

@@ -50,6 +50,9 @@ PARTS: dict[str, dict[str, Entry]] = {
     "networks": {
         "biggan": Entry(_BIGGAN, "BigGAN", "BigGAN: residual, conditional batch normalization in G"),
         "biggan-tapered": Entry(_BIGGAN, "BigGAN", "BigGAN, narrow at full size", {"tapered": True}),
+        "biggan-imported": Entry(
+            "parts.imported_networks", "ImportedBigGAN", "BigGAN of imported weights, no norm in G"
+        ),
         "biggan-implicit": Entry("omni_inr_gan", "ImplicitBigGAN", "BigGAN for any image size (INR head)"),
         "dcgan-shallow": Entry(_SMALL, "ShallowDCGAN", "DCGAN, batch normalization in D"),
         "dcgan-deep": Entry(_SMALL, "DeepDCGAN", "DCGAN's generator, seven convolutions in D"),

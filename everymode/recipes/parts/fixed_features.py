@@ -101,6 +101,11 @@ class FixedFeatures(KMeansLabels):
             starts=self.cluster_starts,
         )
 
+    def sampling_source(self, recipe: Recipe) -> LabelSource:
+        from everymode.labels.clusters import ClusterSizes
+
+        return ClusterSizes(self.num_labels(recipe))
+
     def prepare(self, recipe: Recipe, game: Game, data: Any, preparation: Preparation) -> None:
         """Learn the features and cluster them, or load the saved clusters. An interrupted run resumes."""
         from everymode.draws import Draws, Rows

@@ -32,11 +32,8 @@ class SmallNetworks(Networks):
         """Return the classes of the generator and the discriminator."""
         raise NotImplementedError
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.initialization import orthogonal_initialization
-
-        make_generator, make_discriminator = self.players()
-        generator = make_generator(
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        return self.players()[0](
             needs.size,
             num_classes=needs.num_labels,
             latent_dim=self.latent_dim,
@@ -44,7 +41,12 @@ class SmallNetworks(Networks):
             base=self.width,
             first=needs.first,
         )
-        discriminator = make_discriminator(
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.initialization import orthogonal_initialization
+
+        generator = self.generator(needs)
+        discriminator = self.players()[1](
             needs.size,
             head=needs.head,
             class_head=needs.class_head,
@@ -116,12 +118,17 @@ class PointNetworks(Networks):
         super().check()
         self.require_at_least_1("discriminator_width")
 
-    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.mlp import PointDiscriminator, PointGenerator
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        from everymode.networks.mlp import PointGenerator
 
-        generator = PointGenerator(
+        return PointGenerator(
             num_classes=needs.num_classes, latent_dim=self.latent_dim, width=self.width, first=needs.first
         )
+
+    def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+        from everymode.networks.mlp import PointDiscriminator
+
+        generator = self.generator(needs)
         discriminator = PointDiscriminator(
             point_dim=2 * self.pack,
             head=needs.head,

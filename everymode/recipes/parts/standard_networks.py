@@ -45,23 +45,32 @@ class Standard(Networks):
     def pair(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
         from everymode.networks import initialization
 
-        generator, critic = self._residual(needs) if self.residual else self._plain(needs)
+        generator = self.generator(needs)
+        critic = self._residual_critic(needs) if self.residual else self._plain_critic(needs)
         initialize = initialization.normal_initialization
         if self.residual:
             initialize = partial(initialization.glorot_uniform_initialization, zero_biases=True)
         return initialize(generator), initialize(critic)
 
-    def _plain(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
-        from everymode.networks.standard_cnn import StandardCritic, StandardGenerator
+    def generator(self, needs: NetworkNeeds) -> nn.Module:
+        from everymode.networks.resnet import ResNetGenerator, resnet_generator_widths
+        from everymode.networks.standard_cnn import StandardGenerator
 
-        generator = StandardGenerator(
-            needs.size,
-            num_classes=needs.num_classes,
-            latent_dim=self.latent_dim,
-            channels=needs.channels,
-            base=self.width,
-        )
-        critic = StandardCritic(
+        options = {
+            "num_classes": needs.num_classes,
+            "latent_dim": self.latent_dim,
+            "channels": needs.channels,
+        }
+        if self.residual:
+            return ResNetGenerator(
+                needs.size, widths=resnet_generator_widths(needs.size, self.width), **options
+            )
+        return StandardGenerator(needs.size, base=self.width, **options)
+
+    def _plain_critic(self, needs: NetworkNeeds) -> nn.Module:
+        from everymode.networks.standard_cnn import StandardCritic
+
+        return StandardCritic(
             needs.size,
             head=needs.head,
             class_head=needs.class_head,
@@ -70,22 +79,14 @@ class Standard(Networks):
             circular=self.circular_padding,
             norm=needs.feature_norm,
         )
-        return generator, critic
 
-    def _residual(self, needs: NetworkNeeds) -> tuple[nn.Module, nn.Module]:
+    def _residual_critic(self, needs: NetworkNeeds) -> nn.Module:
         from everymode.networks import resnet
 
-        generator = resnet.ResNetGenerator(
-            needs.size,
-            num_classes=needs.num_classes,
-            widths=resnet.resnet_generator_widths(needs.size, self.width),
-            latent_dim=self.latent_dim,
-            channels=needs.channels,
-        )
         widths, halvings = resnet.resnet_discriminator_layout(
             needs.size, self.width, shortened=self.shortened
         )
-        critic = resnet.ResNetDiscriminator(
+        return resnet.ResNetDiscriminator(
             needs.size,
             head=needs.head,
             class_head=needs.class_head,
@@ -96,4 +97,3 @@ class Standard(Networks):
             wide=True,
             circular=self.circular_padding,
         )
-        return generator, critic

@@ -1,0 +1,1 @@
+"""Folders that share a trained generator: files, model card, hashes, and transfer to and from the Hugging Face hub."""

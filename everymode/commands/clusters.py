@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -15,7 +15,8 @@ from everymode.recipes import find
 
 if TYPE_CHECKING:
     from everymode.data.dataset import Dataset
-    from everymode.evaluation.cluster_report import ClusterReport
+    from everymode.evaluation.cluster_report import ClusterReport, Found
+    from everymode.evaluation.cluster_scores import ClusterScores
     from everymode.recipe import Recipe
 
 
@@ -51,42 +52,9 @@ def clusters(
     Writes report.json, and images with training images of a cluster on the left and samples of it on the right.
     """
     custom_recipe = None if recipe is None else find(recipe)
-    from everymode.data.hiding import with_few_labels
-    from everymode.data.holding_out import hold_out
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
-    from everymode.evaluation.cluster_scores import score_clusters
-    from everymode.runs.resuming import check_same_data
-    from everymode.sampling.generator import load
     from everymode.sampling.record import recipe_of
-    from everymode.storage.run_folder import RunFolder
-
-    _require_run(run)
-    config = RunFolder(run).read_config()
-    if custom_recipe is None:
-        require_named_recipe(run, run)
-    run_recipe = recipe_of(config, custom_recipe, run)
-    clustering = clusters_of(run)
-    dataset = _opened(run_recipe, data or config["data"]["source"])
-    dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)
-    trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
-    check_same_data(RunFolder(run), trained_on, dataset.name)
-    report = report_clusters(clustering, dataset)
-    if distances:
-        generator = load(run, recipe=custom_recipe)
-        extractor = named_extractor(run_recipe, run)
-        labels, count = clustering.labels[0], clustering.count
-        options: Any = {"samples": distances, "seed": seed, "extractor": extractor, "verbose": True}
-        report = replace(report, scores=score_clusters(generator, dataset, labels, count, **options))
-    folder = out or run / "clusters"
-    paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
-    write_report(report, folder / "report.json")
-    say(in_words(report))
-    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
-
-
-def _require_run(run: Path) -> None:
-    """Raise FileNotFoundError if there is no such folder; the message names the most similar run."""
-    from everymode.storage.run_folder import nearest_run
+    from everymode.storage.run_folder import RunFolder, nearest_run
 
     if not run.exists():
         nearest = nearest_run(run)
@@ -94,14 +62,37 @@ def _require_run(run: Path) -> None:
         raise FileNotFoundError(
             f"{run} does not exist: name a folder that `everymode train` has written{hint}"
         )
+    config = RunFolder(run).read_config()
+    if custom_recipe is None:
+        require_named_recipe(run, run)
+    run_recipe = recipe_of(config, custom_recipe, run)
+    clustering = clusters_of(run)
+    dataset = _opened(run, run_recipe, data or str(config["data"]["source"]))
+    report = report_clusters(clustering, dataset)
+    if distances:
+        scores = _scores(clustering, dataset, run_recipe, custom_recipe, samples=distances, seed=seed)
+        report = replace(report, scores=scores)
+    folder = out or run / "clusters"
+    paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
+    write_report(report, folder / "report.json")
+    say(in_words(report))
+    say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
 
 
-def _opened(recipe: Recipe, source: str) -> Dataset:
-    """Return the data at `source`, opened as a run of the recipe opens it."""
+def _opened(run: Path, recipe: Recipe, source: str) -> Dataset:
+    """Open the training data of a run, without held-out images and with all labels.
+
+    Raises:
+        ValueError: if it is other data.
+    """
+    from everymode.data.hiding import with_few_labels
+    from everymode.data.holding_out import hold_out
     from everymode.data.layout import has_layout
     from everymode.data.opening import open_images
+    from everymode.runs.resuming import check_same_data
+    from everymode.storage.run_folder import RunFolder
 
-    return open_images(
+    dataset = open_images(
         source,
         resolution=None if recipe.takes_points else recipe.size,
         fit=recipe.fit,
@@ -109,6 +100,29 @@ def _opened(recipe: Recipe, source: str) -> Dataset:
         value_range=recipe.value_range,
         layout=recipe.layout if has_layout(source) else None,
         progress=False,
+    )
+    dataset, _ = hold_out(dataset, recipe.held_out, recipe.seed)
+    trained_on = with_few_labels(dataset, recipe.labeled_fraction, recipe.seed)
+    check_same_data(RunFolder(run), trained_on, dataset.name)
+    return dataset
+
+
+def _scores(
+    found: Found, dataset: Dataset, recipe: Recipe, custom: Recipe | None, *, samples: int, seed: int
+) -> ClusterScores:
+    """Measure the distance and coverage of each cluster, by the extractor of the run's metrics."""
+    from everymode.evaluation.cluster_scores import score_clusters
+    from everymode.sampling.generator import load
+
+    return score_clusters(
+        load(found.run, recipe=custom),
+        dataset,
+        found.labels[0],
+        found.count,
+        samples=samples,
+        seed=seed,
+        extractor=named_extractor(recipe, found.run),
+        verbose=True,
     )
 
 

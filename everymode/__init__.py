@@ -14,15 +14,27 @@ from everymode.version import __version__
 if TYPE_CHECKING:
     from everymode.data.opening import open_images
     from everymode.data.pairs import open_pairs
+    from everymode.explorer.app import explore
     from everymode.pictures import save_grid
     from everymode.runs.run import Run, train
     from everymode.sampling.generator import Generator, load
 
-__all__ = ["Generator", "Run", "__version__", "load", "open_images", "open_pairs", "save_grid", "train"]
+__all__ = [
+    "Generator",
+    "Run",
+    "__version__",
+    "explore",
+    "load",
+    "open_images",
+    "open_pairs",
+    "save_grid",
+    "train",
+]
 
 _HOME = {
     "Generator": "everymode.sampling.generator",
     "Run": "everymode.runs.run",
+    "explore": "everymode.explorer.app",
     "load": "everymode.sampling.generator",
     "open_images": "everymode.data.opening",
     "open_pairs": "everymode.data.pairs",

@@ -22,6 +22,7 @@ from everymode.commands.data import check_data
 from everymode.commands.dissect import dissect
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.evaluate import evaluate
+from everymode.commands.explore import explore
 from everymode.commands.export import export_command
 from everymode.commands.importing import import_command
 from everymode.commands.invert import invert
@@ -137,6 +138,7 @@ def application(words: Sequence[str] = ()) -> App:
         help_epilogue="",
     )
     app.command(compare, name="compare", usage=_usage("compare CARD CARD ... [OPTIONS]"), help_epilogue="")
+    app.command(explore, name="explore", usage=_usage("explore RUN [RUN ...] [OPTIONS]"), help_epilogue="")
     app.command(clusters, name="clusters", usage=_usage("clusters RUN [OPTIONS]"), help_epilogue="")
     _add_sharing(app)
     app.command(list_runs, name="runs", usage=_usage("runs [FOLDER] [--json]"), help_epilogue="")

@@ -157,6 +157,8 @@ class Recipe:
     """Feature extractor of the metrics; auto = digits for the bundled digits, else lite0:64."""
     keep_best: int = 1
     """Number of best checkpoints to keep in addition to the last two."""
+    keep_history: int = 20
+    """Maximum number of steps, evenly spread over the run, whose generators are kept to look at; 0 = none."""
 
     # ---- collapse watch
     watch_samples: int = 256

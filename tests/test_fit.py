@@ -74,7 +74,7 @@ NUMBERS = [
     ),
     *(
         (name, -1, f"{name} must be at least 0, not -1")
-        for name in ("seed", "ema_start", "keep_best", "watch_samples")
+        for name in ("seed", "ema_start", "keep_best", "keep_history", "watch_samples")
     ),
     *(
         (name, wrong, f"{name} must be at least 0 and below 1, not {wrong}")
@@ -137,6 +137,7 @@ def test_impossible_numbers(name: str, wrong: object, sentence: str) -> None:
 def test_the_edges_of_numbers_are_possible() -> None:
     edges = {"generator_lr": 0.0, "adam_epsilon": 0.0, "ema_decay": 0.0, "beta1": 0.0, "lr_decay": 1.0}
     edges |= {"settling": 1.0, "labeled_fraction": 1.0, "watch_samples": 0, "seed": 0, "keep_best": 0}
+    edges["keep_history"] = 0
     assert replace(PLAIN, **edges, discriminator_weight_decay=None).discriminator_weight_decay is None
 
 

@@ -74,8 +74,9 @@ SHORTER = {
     "partitioner.md": {"everymode.open_images(": "few(", "digits, DIGITS": "digits, small"},
 }
 """Text of Python samples that is replaced before they run, by page."""
-PARSED_ONLY = ("translate", "upscale", "restore", "invert", "export", "push", "import")
-"""Commands that need files, runs or a network which the samples' folder does not have."""
+PARSED_ONLY = ("translate", "upscale", "restore", "invert", "explore", "export", "push", "import")
+"""Commands that need files, runs or a network which the samples' folder does not have, or that serve until they are
+stopped."""
 RUNS_NOTHING = {
     "partition-guided-64": "partition-guided-32 runs, which differs in size alone",
     "stargan-128": "the labels of the samples' folder have no such columns; stargan-shapes runs",

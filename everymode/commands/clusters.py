@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,10 @@ from everymode.commands.own_recipes import require_named_recipe
 from everymode.recipes import find
 
 if TYPE_CHECKING:
-    from everymode.evaluation.cluster_report import ClusterReport
+    from everymode.data.dataset import Dataset
+    from everymode.evaluation.cluster_report import ClusterReport, Found
+    from everymode.evaluation.cluster_scores import ClusterScores
+    from everymode.recipe import Recipe
 
 
 def clusters(
@@ -32,6 +36,13 @@ def clusters(
     seed: Annotated[
         int, Parameter(help="Seed of the first sample; sample i uses seed + i.", converter=whole_number)
     ] = 0,
+    distances: Annotated[
+        int,
+        Parameter(
+            help="Samples of each cluster from which its distance and coverage are measured; 0 = none.",
+            converter=whole_number,
+        ),
+    ] = 0,
     recipe: Annotated[
         str | None, Parameter(help="Python file that defines the run's RECIPE (custom recipes only).")
     ] = None,
@@ -41,12 +52,7 @@ def clusters(
     Writes report.json, and images with training images of a cluster on the left and samples of it on the right.
     """
     custom_recipe = None if recipe is None else find(recipe)
-    from everymode.data.hiding import with_few_labels
-    from everymode.data.holding_out import hold_out
-    from everymode.data.layout import has_layout
-    from everymode.data.opening import open_images
     from everymode.evaluation.cluster_report import clusters_of, draw_clusters, report_clusters, write_report
-    from everymode.runs.resuming import check_same_data
     from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder, nearest_run
 
@@ -61,24 +67,75 @@ def clusters(
         require_named_recipe(run, run)
     run_recipe = recipe_of(config, custom_recipe, run)
     clustering = clusters_of(run)
-    dataset = open_images(
-        data or config["data"]["source"],
-        resolution=None if run_recipe.takes_points else run_recipe.size,
-        fit=run_recipe.fit,
-        label_column=run_recipe.label_column or None,
-        value_range=run_recipe.value_range,
-        layout=run_recipe.layout if has_layout(data or config["data"]["source"]) else None,
-        progress=False,
-    )
-    dataset, _ = hold_out(dataset, run_recipe.held_out, run_recipe.seed)
-    trained_on = with_few_labels(dataset, run_recipe.labeled_fraction, run_recipe.seed)
-    check_same_data(RunFolder(run), trained_on, dataset.name)
+    dataset = _opened(run, run_recipe, data or str(config["data"]["source"]))
     report = report_clusters(clustering, dataset)
+    if distances:
+        scores = _scores(clustering, dataset, run_recipe, custom_recipe, samples=distances, seed=seed)
+        report = replace(report, scores=scores)
     folder = out or run / "clusters"
     paths = draw_clusters(clustering, dataset, folder, recipe=custom_recipe, seed=seed)
     write_report(report, folder / "report.json")
     say(in_words(report))
     say(f"{paths[0]}: an overview" + (f"; {len(paths) - 1} more images in {folder}" if paths[1:] else ""))
+
+
+def _opened(run: Path, recipe: Recipe, source: str) -> Dataset:
+    """Open the training data of a run, without held-out images and with all labels.
+
+    Raises:
+        ValueError: if it is other data.
+    """
+    from everymode.data.hiding import with_few_labels
+    from everymode.data.holding_out import hold_out
+    from everymode.data.layout import has_layout
+    from everymode.data.opening import open_images
+    from everymode.runs.resuming import check_same_data
+    from everymode.storage.run_folder import RunFolder
+
+    dataset = open_images(
+        source,
+        resolution=None if recipe.takes_points else recipe.size,
+        fit=recipe.fit,
+        label_column=recipe.label_column or None,
+        value_range=recipe.value_range,
+        layout=recipe.layout if has_layout(source) else None,
+        progress=False,
+    )
+    dataset, _ = hold_out(dataset, recipe.held_out, recipe.seed)
+    trained_on = with_few_labels(dataset, recipe.labeled_fraction, recipe.seed)
+    check_same_data(RunFolder(run), trained_on, dataset.name)
+    return dataset
+
+
+def _scores(
+    found: Found, dataset: Dataset, recipe: Recipe, custom: Recipe | None, *, samples: int, seed: int
+) -> ClusterScores:
+    """Measure the distance and coverage of each cluster, by the extractor of the run's metrics."""
+    from everymode.evaluation.cluster_scores import score_clusters
+    from everymode.sampling.generator import load
+
+    return score_clusters(
+        load(found.run, recipe=custom),
+        dataset,
+        found.labels[0],
+        found.count,
+        samples=samples,
+        seed=seed,
+        extractor=named_extractor(recipe, found.run),
+        verbose=True,
+    )
+
+
+def named_extractor(recipe: Recipe, run: Path) -> str | None:
+    """Return the extractor of a run's metrics; None means the default one.
+
+    Raises:
+        ValueError: if the run names code or an address.
+    """
+    from everymode.extractors.naming import require_named_by_user
+
+    require_named_by_user(recipe.metric_extractor, None, run)
+    return recipe.metric_extractor
 
 
 def in_words(report: ClusterReport) -> str:
@@ -110,4 +167,15 @@ def in_words(report: ClusterReport) -> str:
             f"{report.classes[cluster][0]}"
             for cluster in largest
         ]
+    if report.scores is not None:
+        measured = [
+            (distance, cluster)
+            for cluster, distance in enumerate(report.scores.distances)
+            if distance is not None
+        ]
+        worst = ", ".join(f"{cluster} ({distance:.4g})" for distance, cluster in sorted(measured)[:-6:-1])
+        lines.append(
+            f"largest distances, from {report.scores.samples} samples of each cluster, by {report.scores.extractor}: "
+            f"{worst}"
+        )
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from everymode.data.dataset import Dataset
+from everymode.evaluation.cluster_scores import ClusterScores
 from everymode.metrics.clustering import nmi, purity
 from everymode.pictures import grid, save_scatter
 from everymode.recipe import Recipe
@@ -38,6 +39,7 @@ class ClusterReport:
         history: records of the label refreshes (`labels.jsonl`), oldest first.
         nmi, purity: agreement with the data's classes, over the images with a class; None without classes.
         classes: for each cluster its most frequent class and that class's share; empty without classes.
+        scores: distance and coverage within each cluster; None if they were not measured.
     """
 
     step: int
@@ -47,6 +49,7 @@ class ClusterReport:
     nmi: float | None
     purity: float | None
     classes: tuple[tuple[str, float], ...]
+    scores: ClusterScores | None = None
 
     @property
     def empty(self) -> int:

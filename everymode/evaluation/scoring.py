@@ -143,8 +143,9 @@ def classifier_score(pair: Pair) -> list[Measured]:
 def by_class(pair: Pair) -> list[Measured]:
     """Compute per-class, the mean over the classes of the Frechet distance within a class, from the stored features.
 
-    The mean is None unless every class of the real side has a distance: without its worst classes a generator would
-    look better.
+    The details have the coverage within each class, too; it is None for a class of at most COVERAGE_NEIGHBORS real
+    images. The mean is None unless every class of the real side has a distance: without its worst classes a generator
+    would look better.
     """
     fake_labels = in_classes(pair)
     names = pair.real_classes
@@ -158,11 +159,21 @@ def by_class(pair: Pair) -> list[Measured]:
             "real": int(real),
             "fake": int(fake),
             "few": bool(few),
+            "coverage": _coverage_of_class(pair, fake_labels, number),
         }
-        for name, value, real, fake, few in rows
+        for number, (name, value, real, fake, few) in enumerate(rows)
     }
     mean = None if bool(result.distance.isnan().any()) else result.mean
     return [_of_stored(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
+
+
+def _coverage_of_class(pair: Pair, fake_labels: np.ndarray, number: int) -> float | None:
+    """Return the coverage within a class; 0 without fakes, None with one fake or too few real images."""
+    real = pair.real.features[pair.real.labels == number]
+    fake = pair.fake.features[torch.from_numpy(fake_labels == number)]
+    if len(real) <= COVERAGE_NEIGHBORS or len(fake) == 1:
+        return None
+    return density_coverage(real, fake, k=COVERAGE_NEIGHBORS).coverage if len(fake) else 0.0
 
 
 METRICS: dict[str, Callable[[Pair], list[Measured]]] = {

@@ -37,7 +37,7 @@ def check_numbers(recipe: Recipe) -> None:
             raise ValueError(
                 f"{name} must be above 0 and finite, not {value}: it is a factor of a learning rate"
             )
-    for name, value in values("seed", "ema_start", "keep_best", "watch_samples"):
+    for name, value in values("seed", "ema_start", "keep_best", "keep_history", "watch_samples"):
         if value < 0:
             raise ValueError(f"{name} must be at least 0, not {value}")
     for name, value in values("ema_decay", "beta1", "beta2"):

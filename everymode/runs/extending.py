@@ -25,7 +25,7 @@ SETTLED = "settled"
 QUIET = frozenset(
     (
         *("name", "steps", "tick", "snapshot", "metrics", "metric_images", "metric_extractor", "keep_best"),
-        *("watch_samples", "held_out", "compile", "remedy_lr", "remedy_weight_decay"),
+        *("keep_history", "watch_samples", "held_out", "compile", "remedy_lr", "remedy_weight_decay"),
         *("settling", "settling_lr", "lr_decay"),
     )
 )

@@ -16,7 +16,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,15 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         ) from error
 
 
-def verify(checkpoint: Path) -> None:
-    """Check the size and SHA-256 of every file of a checkpoint.
+def verify(checkpoint: Path, only: Sequence[str] | None = None) -> dict[str, list[int | str]]:
+    """Check the size and SHA-256 of the files of a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        only: names of the files to check, those that it has; None means all.
+
+    Returns:
+        The checked entries of the manifest: name -> size and SHA-256.
 
     Raises:
         DamagedCheckpoint: if a file is missing or differs from the one that was written; the message names the file.
@@ -124,12 +131,14 @@ def verify(checkpoint: Path) -> None:
         entries = {name: (int(size), str(digest)) for name, (size, digest) in manifest.items()}
     except _UNREADABLE as error:
         raise DamagedCheckpoint(f"{checkpoint} has no readable {MANIFEST} ({error})") from error
+    entries = {name: entry for name, entry in entries.items() if only is None or name in only}
     for name, (size, digest) in entries.items():
         path = checkpoint / name
         if not _is_file(path):
             raise DamagedCheckpoint(f"{checkpoint} lacks the file {name}")
         if path.stat().st_size != size or _sha256(path) != digest:
             raise DamagedCheckpoint(f"{path} is not the file that was written (size or checksum differs)")
+    return {name: [size, digest] for name, (size, digest) in entries.items()}
 
 
 def _is_file(path: Path) -> bool:
@@ -199,12 +208,16 @@ def no_checkpoint(run: Path) -> FileNotFoundError:
     return FileNotFoundError(f"{run} has no checkpoint yet: train it until its first snapshot")
 
 
+def superfluous(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> list[Path]:
+    """Return all checkpoints except the last `keep_last` and those of the steps in `keep`."""
+    protected = set(keep)
+    return [path for path in checkpoints(folder)[:-keep_last] if step_of(path) not in protected]
+
+
 def prune(folder: Path, *, keep_last: int = 2, keep: Iterable[int] = ()) -> None:
     """Delete all checkpoints except the last `keep_last` and those of the steps in `keep`."""
-    protected = set(keep)
-    for checkpoint in checkpoints(folder)[:-keep_last]:
-        if step_of(checkpoint) not in protected:
-            shutil.rmtree(checkpoint, ignore_errors=True)
+    for checkpoint in superfluous(folder, keep_last=keep_last, keep=keep):
+        shutil.rmtree(checkpoint, ignore_errors=True)
     for leftover in folder.glob(f".{_PREFIX}*.writing"):
         shutil.rmtree(leftover, ignore_errors=True)
 

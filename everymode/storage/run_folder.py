@@ -7,6 +7,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def history(self) -> Path:
+        """Folder of the generators of earlier steps, from which nobody resumes."""
+        return self.path / "history"
+
+    @property
     def samples(self) -> Path:
         """Folder of sample images."""
         return self.path / "samples"
@@ -193,9 +199,33 @@ class RunFolder:
             for events in self._events:
                 events.write(record)
 
+    def prune(self, keep: Iterable[int | None], limit: int, interval: int) -> None:
+        """Delete all checkpoints but the last two and those of the steps in `keep`; keep generators in the history.
+
+        Args:
+            keep: steps of checkpoints that stay; None is ignored.
+            limit: maximum number of steps of the history, evenly spread over the run; 0 leaves it unchanged.
+            interval: steps between two snapshots.
+
+        Raises:
+            OSError: if the history can't be written; the checkpoints are deleted nonetheless.
+        """
+        from everymode.storage import checkpoint as files  # torch
+        from everymode.storage.history import keep_history
+
+        steps = [step for step in keep if step is not None]
+        try:
+            leaving = files.superfluous(self.checkpoints, keep=steps)
+            keep_history(self.history, self.checkpoints, leaving, limit=limit, interval=interval)
+        finally:
+            files.prune(self.checkpoints, keep=steps)
+
     def cut_back(self, step: int) -> None:
-        """Delete the records of the logs after `step`, from which the run continues."""
+        """Delete the log records and the generators of the history after `step`, from which the run continues."""
+        from everymode.storage.history import forget_after  # torch
+
         self.end_tracking()
+        forget_after(self.history, step)
         for file in (self.log, self.metrics):
             if file.is_file():
                 _keep(file, [record for record in read_lines(file) if _step(record) <= step])

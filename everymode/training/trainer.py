@@ -323,7 +323,8 @@ class Trainer(Stepper):
     def save(self, *, last: bool = False) -> None:
         """Write a checkpoint, and delete all others except those that are kept.
 
-        These are the last two, the best, the last healthy one, and the one from before the generator settled.
+        These are the last two, the best, the last healthy one, and the one from before the generator settled. The
+        generators of others stay in the history (`keep_history`).
 
         Args:
             last: whether it is the run's last checkpoint.
@@ -342,9 +343,9 @@ class Trainer(Stepper):
                     state=self.state(),
                     labels=self.game.labels.sampling_state(),
                 )
-                unsettled = settling_start(self.recipe)
-                kept = [*self._healthy_steps(), *self._best_steps()]
-                files.prune(self.folder.checkpoints, keep=kept if unsettled is None else [*kept, unsettled])
+                kept = (*self._healthy_steps(), *self._best_steps(), settling_start(self.recipe))
+                with self.saying_if_refused("the history"):
+                    self.folder.prune(kept, self.recipe.keep_history, self.recipe.snapshot)
         self.world.barrier()
 
     @contextmanager

@@ -95,6 +95,7 @@ NEEDED = {
     ("restore",): ["run", "photo.png", "--task", "colorize", "--out", "restored"],
     ("invert",): ["run"],
     ("dissect",): ["run", "--segmenter", "palette", "--out", "pages"],
+    ("explore",): ["run"],
 }
 
 

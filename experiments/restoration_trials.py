@@ -20,7 +20,6 @@ from everymode.data.dataset import Dataset
 from everymode.data.order import random_permutation
 from everymode.draws import stable_seed
 from everymode.evaluation.restoration_scores import restoration_scores
-from everymode.norms import remove_normalization
 from everymode.pictures import to_uint8
 from everymode.restoration import (
     SMALL,
@@ -159,6 +158,8 @@ def trained_prior(case: Case, run: everymode.Run, judge: Restorations) -> Prior:
 
     The critic is the trained one for both, so that the two compare images in the same features.
     """
+    from everymode.norms import remove_normalization  # imports torch's compiler, a second
+
     # Weights of a frozen critic need no normalization at every step: its outputs stay the same.
     critic = MeanPooled(remove_normalization(load_discriminator(run.folder, recipe=run.recipe)))
     if case.name != UNTRAINED:

@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from everymode.networks.block_embedding import BlockEmbedding
-from everymode.networks.embedding import UnitEmbeddingConcat
 
 __all__ = ["ClassLogits", "ClassTarget", "UnitRows", "class_target", "shared_rows"]
 
@@ -75,6 +73,8 @@ def class_target(generator: Any) -> ClassTarget | None:
     Raises:
         ValueError: if the generator does not state its classes.
     """
+    from everymode.networks.embedding import UnitEmbeddingConcat  # imports torch's compiler, a second
+
     if isinstance(generator, nn.Module):
         for module in generator.modules():
             if isinstance(module, UnitEmbeddingConcat):
@@ -93,6 +93,8 @@ def shared_rows(generator: nn.Module) -> UnitRows:
     Raises:
         ValueError: if it has no shared embedding, or one of several label blocks.
     """
+    from everymode.networks.block_embedding import BlockEmbedding  # imports torch's compiler, a second
+
     shared = getattr(generator, "shared", None)
     if not isinstance(shared, nn.Embedding) or isinstance(shared, BlockEmbedding):
         raise ValueError(

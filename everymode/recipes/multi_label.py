@@ -18,7 +18,7 @@ Command, cost in images seen by D, and expected result:
       images: 98.4 % and all); two samples of one combination differ 0.80 times as much as two images
   everymode train omni-gan-two-domains --data two-domain-digits:mnist=PATH/train-images-idx3-ubyte.gz
       the second domain is MNIST: docs/results/shapes.md
-  everymode train omni-gan-two-domains --data two-domain-digits:mnist=PATH,svhn=PATH/train_32x32.mat --channels 3
+  everymode train omni-gan-two-domains --data two-domain-digits:mnist=PATH,svhn=PATH/train_32x32.mat
       MNIST and SVHN, the paper's domains; measured here: not yet
 """
 

@@ -12,6 +12,7 @@ from everymode.networks.attention import SelfAttention
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.parts.given_labels import NoLabels
+from everymode.recipes.parts.imported_networks import ImportedBigGAN
 from everymode.recipes.parts.plain_losses import Hinge
 from everymode.sampling.generator import Generator
 from everymode.sampling.record import FORMAT, record_of
@@ -28,6 +29,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "BigGAN, label combinations": ("omni-gan-shapes", {"fake_labels": "data"}),
     "BigGAN, partition": ("partition-guided-digits", {}),
     "BigGAN, parts of classes": ("partition-guided-classes-digits", {}),
+    "BigGAN, imported": ("omni-gan-digits", {"networks": ImportedBigGAN(width=4, latent_dim=8)}),
     "SAGAN, tapered": ("sagan-cifar10", {}),
     "implicit head": ("omni-inr-gan-32", {}),
     "implicit head, shared embedding, attention": ("omni-inr-gan-imagenet128", {}),

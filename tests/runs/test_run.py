@@ -58,7 +58,7 @@ def test_a_run_leaves_a_folder_from_which_it_can_be_repeated(
     assert (run.steps, run.recipe.flat_numbers()["width"]) == (4, 4)
     names = {path.name for path in run.folder.iterdir()}
     files_of_run = {"config.json", "status.json", "log.jsonl", "curves.png", "reals.png"}
-    assert names == files_of_run | {"samples", "checkpoints"}
+    assert names == files_of_run | {"samples", "checkpoints", "history"}
     assert [path.name for path in sorted((run.folder / "samples").iterdir())] == [
         "step-0000000.png",
         "step-0000002.png",

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 __all__ = ["ClassLogits", "ClassTarget", "UnitRows", "class_target", "shared_rows"]
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,7 +41,6 @@ from experiments.harness.unconditional import UnconditionalJudge, trained_critic
 if TYPE_CHECKING:
     from torch import nn
 
-    from everymode.norms.weight import WeightRule
 
 RATIOS = (0.1, 0.25, 0.5, 0.75)
 SIZES = (16, 64, 256, 512)
@@ -54,21 +53,6 @@ class Layer(NamedTuple):
 
     name: str
     peaks: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
-class TotalGain(SparsityAware):
-    """SAN whose `gain` is the total compensation, including the formula's."""
-
-    def rule(self) -> WeightRule:
-        from everymode.norms import compensation, sparsity_aware_norm
-
-        def beyond_formula(layer: nn.Module) -> float:
-            num_outputs, num_inputs = layer.get_parameter("weight").shape[:2]
-            count = num_outputs * num_inputs
-            return self.gain / compensation(count, self.fraction)
-
-        return sparsity_aware_norm(gain=beyond_formula, fraction=self.fraction)
 
 
 def critic_peaks(critic: nn.Module, size: tuple[int, int], channels: int) -> list[Layer]:
@@ -176,7 +160,7 @@ def grid_cases(on: str, data: str, budget: float, numbers: Mapping[str, int]) ->
     return [
         Case(
             f"r {ratio:.0%}, g {gain:g}",
-            scaled(replace(base, norm=TotalGain(fraction=ratio, gain=gain)), budget, **numbers),
+            scaled(replace(base, norm=SparsityAware(fraction=ratio, compensation=gain)), budget, **numbers),
             data or base.data,
         )
         for ratio in GRID_RATIOS

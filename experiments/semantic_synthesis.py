@@ -38,8 +38,8 @@ from everymode.pictures import save_grid, to_uint8
 from everymode.recipe import Recipe
 from everymode.recipes import find
 from everymode.recipes.parts.norms import NoNorm, Spectral
+from everymode.recipes.san_gan import SparsityAware
 from everymode.sampling.condition_pictures import condition_pictures
-from experiments.compensation import TotalGain
 from experiments.harness.budget import scaled
 from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
@@ -149,7 +149,7 @@ def compensations() -> dict[str, Recipe]:
     """Return the recipes of the part `compensation` by name."""
     san = find("san-spade-textures")
     return {
-        f"r {ratio:.0%}, g {gain:g}": san.with_numbers(norm=TotalGain(fraction=ratio, gain=gain))
+        f"r {ratio:.0%}, g {gain:g}": san.with_numbers(norm=SparsityAware(fraction=ratio, compensation=gain))
         for ratio in RATIOS
         for gain in GAINS
     }

@@ -46,6 +46,9 @@ class SparsityAware(WeightRuleNorm):
     """Factor of the divisor; its reciprocal bounds the amplification. (The paper's g; 1.1 was best there.)"""
     fraction: float = 1.0
     """Fraction of a layer's kernels, drawn each time, used to compute its divisor, which is then corrected."""
+    compensation: float | None = None
+    """Factor that corrects the largest value of the drawn kernels: the paper's g for a fraction below 1 (SPADE: 1.3).
+    None = the formula H(N) / H(ceil(N r)) of equation 9, N being the number of the layer's kernels."""
     interval: int = 1
     """Critic steps between two computations of the divisors, or with in_place, between two divisions."""
     momentum: float = 0.0
@@ -64,6 +67,8 @@ class SparsityAware(WeightRuleNorm):
             raise ValueError(f"fraction must be above 0 and at most 1, not {self.fraction}")
         if not 0 < self.gain < math.inf:
             raise ValueError(f"gain must be above 0 and finite, not {self.gain}")
+        if self.compensation is not None and not 0 < self.compensation < math.inf:
+            raise ValueError(f"compensation must be above 0 and finite, or auto, not {self.compensation}")
         if self.interval < 1:
             raise ValueError(f"interval must be at least 1 critic step, not {self.interval}")
         if not 0 <= self.momentum < 1:
@@ -75,7 +80,7 @@ class SparsityAware(WeightRuleNorm):
         from everymode.norms import sparsity_aware_norm
 
         return sparsity_aware_norm(
-            gain=self.gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
+            gain=self._gain, fraction=self.fraction, interval=self.interval, momentum=self.momentum
         )
 
     def constraint(self, discriminator: nn.Module, *example: Condition) -> Constraint | None:
@@ -86,11 +91,20 @@ class SparsityAware(WeightRuleNorm):
         return InPlaceSparsityAware(
             discriminator,
             *example,
-            gain=self.gain,
+            gain=self._gain,
             fraction=self.fraction,
             interval=self.interval,
             include=in_blocks if self.where == "blocks" else None,
         )
+
+    def _gain(self, layer: nn.Module) -> float:
+        """Return the factor of a layer's divisor, beside the formula's factor, which the norm applies itself."""
+        from everymode.norms import compensation
+
+        weight = layer.get_parameter("weight")
+        if self.compensation is None or weight.dim() == 2:  # linear layers have no kernels to draw from
+            return self.gain
+        return self.gain * self.compensation / compensation(weight.shape[0] * weight.shape[1], self.fraction)
 
 
 CNN_CIFAR10 = unconditional.CNN_CIFAR10.with_numbers(name="san-gan-cnn-cifar10", norm=SparsityAware())

@@ -11,8 +11,8 @@ Differences from the published training: D is updated first, as everywhere here 
 the same fakes. In `spade-*` the critic has instance normalization and spectral normalization between its first and its
 last convolution, as published; the former cancels the latter, and SAN too (`everymode.norms.diagnose` reports it). So
 `san-spade-*` has a critic without instance normalization, and `san-spade-instance-norm-*` has the literal one.
-SAN: a quarter of the kernels, gain 1.3, beta1 0.5, circular padding. Omni: decay of D 1e-4, a guess (the paper gives
-none for this task); the map stays an input of D (`map_to_critic`).
+SAN: a quarter of the kernels, compensation 1.3, beta1 0.5, circular padding. Omni: decay of D 1e-4, a guess (the paper
+gives none for this task); the map stays an input of D (`map_to_critic`).
 
 Command, cost, and expected result (published mIoU by DRN-D-105, FID; both depend on details that no paper states):
   everymode train spade-textures        (omni-spade-textures, san-spade-textures)
@@ -260,7 +260,7 @@ def _san(recipe: Recipe, *, instance_norm: bool = False) -> Recipe:
     kind, _, rest = recipe.name.partition("-")
     return recipe.with_numbers(
         name=f"san-{kind}-{literal}{rest}",
-        norm=SparsityAware(fraction=0.25, gain=1.3),
+        norm=SparsityAware(fraction=0.25, compensation=1.3),
         critic_instance_norm=instance_norm,
         critic_spectral=False,
         circular_padding=True,

@@ -102,7 +102,7 @@ def test_the_grids_gain_is_the_whole_compensation() -> None:
         case for case in subsets.grid_cases("digits", "", 0.1, {"width": 2}) if case.name == "r 25%, g 1.3"
     )
     recipe = case.recipe
-    assert recipe.norm == subsets.TotalGain(fraction=0.25, gain=1.3)
+    assert recipe.norm == SparsityAware(fraction=0.25, compensation=1.3)
     layer = recipe.build().discriminator.convolutions[3]
     count = layer.weight.shape[0] * layer.weight.shape[1]
     parametrization = layer.parametrizations.weight[0]

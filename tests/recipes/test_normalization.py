@@ -15,6 +15,7 @@ from everymode.data.facts import DataFacts
 from everymode.game import Game
 from everymode.labels.given import NoLabels
 from everymode.networks.circular import CircularConv2d
+from everymode.norms import compensation
 from everymode.norms.conditional import BatchNorm
 from everymode.norms.constraints import InPlaceSparsityAware, WeightClipping
 from everymode.norms.layer import LayerNorm
@@ -71,6 +72,40 @@ def test_numbers_of_the_paper() -> None:
     assert (sparse.norm.gain, sparse.norm.spectral_epsilon) == (1.0, plain.norm.spectral_epsilon)
     back = {"beta1": plain.beta1, "name": plain.name, "circular_padding": False, "norm": plain.norm}
     assert sparse.with_numbers(**back) == plain
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_stated_compensation_replaces_that_of_the_formula(in_place: bool) -> None:
+    """The paper multiplies the largest value of the drawn kernels by g, and nothing else."""
+    small = unconditional.CNN_DIGITS.with_numbers(width=4)
+    networks = {}
+    for value in (None, 1.3):
+        norm = SparsityAware(fraction=0.25, compensation=value, gain=1.1, in_place=in_place)
+        networks[value] = replace(small, norm=norm).build()
+    formula, stated = (_factors(networks[value], in_place) for value in (None, 1.3))
+    assert len(formula) > 3
+    for name, (count, factor) in stated.items():
+        assert factor * (compensation(count, 0.25) if count else 1.0) == pytest.approx(
+            1.1 * (1.3 if count else 1.0)
+        )
+        assert formula[name][1] == pytest.approx(1.1)
+    assert find("san-spade-textures").norm == SparsityAware(fraction=0.25, compensation=1.3)
+    with pytest.raises(ValueError, match="compensation must be above 0"):
+        SparsityAware(compensation=0.0)
+
+
+def _factors(game: Game, in_place: bool) -> dict[str, tuple[int, float]]:
+    """Layer -> (kernels, factor of the divisor beside the formula's); linear layers have no kernels."""
+    found = {}
+    for name, layer in game.discriminator.named_modules():
+        if in_place and name in game.constraint.gains:
+            weight, factor = layer.weight, game.constraint.gains[name]
+        elif not in_place and isinstance(layer, nn.Conv2d):
+            weight, factor = layer.weight, layer.parametrizations.weight[0].gain
+        else:
+            continue
+        found[name] = (weight.shape[0] * weight.shape[1] if weight.dim() == 4 else 0, factor)
+    return found
 
 
 def test_parameter_counts_of_the_residual_critics_at_48_pixels() -> None:

@@ -3,7 +3,7 @@
     python -m experiments.restoration [--seeds 3] [--budget 1] [--pictures 32]
     python -m experiments.restoration --part priors
     python -m experiments.restoration --part rates --seeds 1
-    python -m experiments.restoration --on digits
+    python -m experiments.restoration --on large-shapes        (or digits)
     python -m experiments.restoration --on cifar10 --data cifar10-train.parquet --held-out cifar10-test.parquet
 
 Parts:
@@ -14,7 +14,7 @@ Parts:
             other parts was chosen
 
 Pictures: 16 pixels, five shapes of six colors and three sizes on gray, without antialiasing; the 18 classes are color
-and size. All priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class
+and size. `large-shapes`: three shapes in one size, larger; the 18 classes are shape and color. All priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class
 unknown. Every case compares images in the features of a trained critic, the pooled ones as a mean over positions;
 `untrained` has the initial weights of the generator of the same seed.
 
@@ -84,7 +84,19 @@ SHAPES = multi_label.SHAPES.with_numbers(
     precision="bf16",
     snapshot=350,
 )
-HELD_OUT = {"shapes": f"shapes:{KIND},samples=256,seed=2", "digits": "digits:held-out"}
+LARGE_KIND = "labels=shape+color,outlines=circle+square+triangle,sizes=large,antialias=no"
+"""Three large shapes: more of the picture has a color, and is an edge, than with five shapes of three sizes."""
+LARGE_SHAPES = SHAPES.with_numbers(
+    name="omni-gan-large-shapes",
+    data=f"shapes:{LARGE_KIND}",
+    held_out=f"shapes:{LARGE_KIND},samples=500,seed=1",
+    num_classes=(3, 6),
+)
+HELD_OUT = {
+    "shapes": f"shapes:{KIND},samples=256,seed=2",
+    "large-shapes": f"shapes:{LARGE_KIND},samples=256,seed=2",
+    "digits": "digits:held-out",
+}
 
 
 @dataclass(frozen=True)
@@ -116,11 +128,13 @@ def with_head(recipe: Recipe, name: str) -> Recipe:
 
 def recipes(on: str) -> dict[str, Recipe]:
     """Return the recipes of the priors by name; they differ in the loss and the output head only."""
-    if on == "shapes":
+    if on in ("shapes", "large-shapes"):
+        shapes = SHAPES if on == "shapes" else LARGE_SHAPES
+        kind = shapes.name.removeprefix("omni-gan-")
         return {
-            INR: with_head(SHAPES, "omni-inr-gan-colored-shapes"),
-            CONVOLUTIONAL: SHAPES,
-            BIGGAN: replace(SHAPES, name="biggan-colored-shapes", loss=PROJECTION),
+            INR: with_head(shapes, f"omni-inr-gan-{kind}"),
+            CONVOLUTIONAL: shapes,
+            BIGGAN: replace(shapes, name=f"biggan-{kind}", loss=PROJECTION),
         }
     if on == "digits":
         return {INR: omni_inr_gan.DIGITS, CONVOLUTIONAL: omni_gan.DIGITS, BIGGAN: biggan.DIGITS}
@@ -246,7 +260,10 @@ def own_parser() -> argparse.ArgumentParser:
         "--part", choices=PARTS, default="tasks", help="part of the experiment (default: tasks)"
     )
     flags.add_argument(
-        "--on", choices=("shapes", "digits", "cifar10"), default="shapes", help="data (default: shapes)"
+        "--on",
+        choices=("shapes", "large-shapes", "digits", "cifar10"),
+        default="shapes",
+        help="data (default: shapes)",
     )
     flags.add_argument("--data", default="", help="path of CIFAR")
     flags.add_argument("--held-out", default="", help="path of its test images, which are restored")
@@ -304,7 +321,7 @@ def drawn(selected: Sequence[Case], outcomes: list[Outcome], judge: Restorations
     if INR in first:
         paths += draw_stages(selected[0], first[INR], judge, out)
     priors = [case for case in selected if case.name in (INR, CONVOLUTIONAL)]
-    if len(priors) == 2 and priors[0].data.startswith(SHAPES.data):
+    if len(priors) == 2 and priors[0].data.startswith("shapes:"):
         paths.append(draw_any_size(priors, first, judge, out))
     return paths
 

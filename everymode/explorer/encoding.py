@@ -43,7 +43,7 @@ def encoded(tiles: Sequence[np.ndarray], ending: str) -> bytes:
 
 
 def fits_in_one(tiles: int, size: tuple[int, int]) -> bool:
-    """Return whether so many tiles of a size (height, width) fit into one picture, side by side."""
+    """Return whether a number of tiles of a size (height, width) fits into one picture, side by side."""
     height, width = size
     return tiles * width <= WIDEST and tiles * height * width <= MOST_PIXELS
 

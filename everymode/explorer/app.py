@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from everymode.explorer.command_page import has_command
 from everymode.explorer.errors import busy_page, failure_page, missing_page, refused_page
@@ -156,7 +157,7 @@ class _Server:
         try:
             return _response(await work(), request)
         except Refused as error:
-            return _response(refused_page(error), request)
+            return _response(refused_page(error, _default(request, error)), request)
         except Missing as error:
             return _response(missing_page(error), request)
         except Busy as error:
@@ -205,6 +206,13 @@ def _command(request: Request, page: Page) -> str:
     path = request.url.path
     view = f"{path}?{request.url.query}" if request.url.query else path
     return address("/command", view=view) if page.code == 200 and has_command(path, view) else ""
+
+
+def _default(request: Request, error: Refused) -> str:
+    """Return the address of a page without the value that is not allowed: with its checkpoints alone."""
+    named = {name: request.query_params.get(name, "") for name in ("checkpoint", "left", "right", "run")}
+    kept = {name: value for name, value in named.items() if name != error.parameter and len(value) <= 100}
+    return address(quote(request.url.path), **kept)
 
 
 def _kept_query(request: Request, page: Page) -> str:

@@ -146,7 +146,11 @@ class Catalog:
                 while name in runs:
                     number += 1
                     name = f"{path.resolve().name}~{number}"
-                runs[name] = self._run(name, path)
+                try:
+                    runs[name] = self._run(name, path)
+                except Exception as error:  # whatever a damaged folder raises, the other runs are shown
+                    first = (" ".join(str(error).split()) or type(error).__name__)[:300]
+                    runs[name] = Run(name, path, reason=f"it can't be read ({first})")
             self._runs = runs
             for run in runs.values():
                 for checkpoint in run.checkpoints:
@@ -222,9 +226,9 @@ class Catalog:
         folders: dict[Path, None] = {}
         for path in self._paths:
             inside: list[Path] = []
-            if not any((path / name).exists() for name in ("config.json", "checkpoints", SHARED[1])):
+            if not any(_is_there(path / name) for name in ("config.json", "checkpoints", SHARED[1])):
                 with suppress(OSError):
-                    inside = sorted(each for each in path.iterdir() if (each / "config.json").is_file())
+                    inside = sorted(each for each in path.iterdir() if _is_there(each / "config.json"))
             folders.update(dict.fromkeys(inside or [path]))
         return list(folders)
 
@@ -291,6 +295,14 @@ class Catalog:
         except (ValueError, TypeError) as error:
             return " ".join(str(error).split())
         return ""
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a path exists; False in a folder that this user may not open."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def generator_folders(path: Path) -> list[Path]:

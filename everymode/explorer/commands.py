@@ -222,7 +222,10 @@ def command_details(
     command: str, words: Sequence[str], summary: str = "Show the command that computes it"
 ) -> Html:
     """Return a button that shows a command, without script."""
-    line = shell_line(["everymode", command, *words])
+    try:
+        line = shell_line(["everymode", command, *words])
+    except ValueError as error:
+        line = f"# no command: {error}"
     return element(
         "details", element("summary", summary), element("pre", element("code", line)), class_="command"
     )

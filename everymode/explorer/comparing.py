@@ -43,6 +43,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
     )
     query = {
         "labels": parameters.text("labels", ""),
+        "rows": parameters.text("rows", ""),
         "seeds": seed_text(seeds),
         "truncation": f"{truncation:g}",
     }

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-__all__ = ["Cache", "encoded", "media_type"]
+__all__ = ["MOST_PIXELS", "Cache", "encoded", "fits_in_one", "media_type"]
+
+MOST_PIXELS = 2**22
+"""Most pixels of one picture."""
+WIDEST = 16383
+"""Widest picture that WebP can hold, in pixels."""
 
 LOSSLESS = 128
 """Largest side of a tile that is encoded without loss."""
@@ -35,6 +40,12 @@ def encoded(tiles: Sequence[np.ndarray], ending: str) -> bytes:
     else:
         picture.save(buffer, "WEBP", quality=QUALITY, method=0)
     return buffer.getvalue()
+
+
+def fits_in_one(tiles: int, size: tuple[int, int]) -> bool:
+    """Return whether a number of tiles of a size (height, width) fits into one picture, side by side."""
+    height, width = size
+    return tiles * width <= WIDEST and tiles * height * width <= MOST_PIXELS
 
 
 def media_type(ending: str) -> str:

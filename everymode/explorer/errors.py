@@ -8,8 +8,14 @@ from everymode.explorer.replies import Busy, Missing, Page, Refused
 __all__ = ["busy_page", "failure_page", "missing_page", "refused_page"]
 
 
-def refused_page(error: Refused) -> Page:
-    """Return the page for a parameter that is not allowed (422): its name, the value given, the values allowed."""
+def refused_page(error: Refused, default: str) -> Page:
+    """Return the page for a parameter that is not allowed (422): its name, the value given, the values allowed.
+
+    Args:
+        error: the error.
+        default: address of the same page with the same checkpoint and no other value: a form without script keeps
+            labels that another run doesn't have.
+    """
     facts = element(
         "dl",
         *(
@@ -21,7 +27,10 @@ def refused_page(error: Refused) -> Page:
             )
         ),
     )
-    return _page(422, "This value is not allowed", facts, "The address has a value that is not allowed.")
+    link = element("p", element("a", "This page with its default values", href=default))
+    return _page(
+        422, "This value is not allowed", joined(facts, link), "The address has a value that is not allowed."
+    )
 
 
 def missing_page(error: Missing) -> Page:

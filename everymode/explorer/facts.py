@@ -95,6 +95,7 @@ def facts_of(catalog: Catalog, checkpoint: Checkpoint) -> Facts:
     try:
         with torch.device("meta"), torch.random.fork_rng(devices=[]):
             game = recipe.build()
+        blocks = _blocks(config, _sizes(game.labels))
     except (RuntimeError, TypeError, ArithmeticError, LookupError, NotImplementedError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise ValueError(f"its networks can't be built from config.json ({reason})") from error
@@ -104,7 +105,7 @@ def facts_of(catalog: Catalog, checkpoint: Checkpoint) -> Facts:
         kind=kind,
         points=bool(recipe.takes_points),
         shape=None if recipe.takes_points else _shape(config, recipe, checkpoint.path),
-        blocks=_blocks(config, _sizes(game.labels)),
+        blocks=blocks,
         names_classes=game.labels.names_classes,
         latent=bool(getattr(network, "latent_dim", 0)),
         any_size=bool(getattr(network, "takes_any_size", False)),

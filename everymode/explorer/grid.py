@@ -1,4 +1,7 @@
-"""Grids of samples: rows of labels, columns of seeds; each row is one file, of which each cell shows its tile."""
+"""Grids of samples: rows of labels, columns of seeds; each row is one file, of which each cell shows its tile.
+
+Rows that are too large for one file have a file for each cell.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import NamedTuple
 
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.conditions import columns_of
+from everymode.explorer.encoding import fits_in_one
 from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label
 from everymode.explorer.markup import Html, element
@@ -83,8 +87,9 @@ def grid(
         element("div", element("span", "seed", role="columnheader"), heads, role="row", class_="row heads")
     ]
     height, width = view.size or view.facts.size
+    together = fits_in_one(len(seeds), (height, width))
     for label in labels:
-        source = strip_address(view, label, seeds)
+        strip = strip_address(view, label, seeds)
         cells = [
             element(
                 "div",
@@ -92,7 +97,7 @@ def grid(
                     "a",
                     element(
                         "img",
-                        src=source,
+                        src=strip if together else image_address(view, label, seed),
                         alt=view.alternative(label, seed),
                         width=width,
                         height=height,

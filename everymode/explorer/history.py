@@ -12,6 +12,7 @@ from everymode.explorer.controls import (
     text_field,
     truncation_control,
 )
+from everymode.explorer.encoding import fits_in_one
 from everymode.explorer.grid import View, grid_style, image_address, sample_address
 from everymode.explorer.images import truncation_of
 from everymode.explorer.labels import Label, parsed_label, requested_labels
@@ -102,6 +103,7 @@ def _table(run: Run, view: View, labels: Sequence[Label], seed: int) -> Html:
         )
         for each in run.checkpoints
     ]
+    together = fits_in_one(len(labels), (height, width))
     rows = [
         element("div", element("span", "step", role="columnheader"), heads, role="row", class_="row heads")
     ]
@@ -109,9 +111,10 @@ def _table(run: Run, view: View, labels: Sequence[Label], seed: int) -> Html:
         cells = []
         for each in run.checkpoints:
             own = view._replace(checkpoint=each)
+            column = _column_address(each, seed, len(labels), view)
             image = element(
                 "img",
-                src=_column_address(each, seed, len(labels), view),
+                src=column if together else image_address(own, label, seed),
                 alt=f"{view.alternative(label, seed)}, {each.title}",
                 width=width,
                 height=height,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from everymode.explorer.cards import newest_of, score_list
 from everymode.explorer.catalog import Run
 from everymode.explorer.markup import Content, Html, element, joined
@@ -53,10 +55,13 @@ def last_picture(site: Site, parameters: Parameters) -> File:
         Missing: if there is none.
     """
     run = site.catalog.run(parameters.text("run"))
-    picture = run.last_sample
-    if picture is None or picture.stat().st_size > MOST_BYTES:
+    picture, content = run.last_sample, b""
+    with suppress(OSError):  # training has deleted it in the meantime
+        if picture is not None and picture.stat().st_size <= MOST_BYTES:
+            content = picture.read_bytes()
+    if not content:
         raise Missing(f"{run.name} has no picture of samples.")
-    return File(picture.read_bytes(), "image/png", headers={"Cache-Control": "private, no-cache"})
+    return File(content, "image/png", headers={"Cache-Control": "private, no-cache"})
 
 
 def _count(number: int) -> str:

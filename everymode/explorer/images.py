@@ -9,7 +9,7 @@ import numpy as np
 
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.conditions import columns_of
-from everymode.explorer.encoding import Cache, encoded, media_type
+from everymode.explorer.encoding import MOST_PIXELS, WIDEST, Cache, encoded, fits_in_one, media_type
 from everymode.explorer.facts import Facts
 from everymode.explorer.labels import Label, label_of, requested_labels
 from everymode.explorer.parameters import MOST_SEED, Parameters
@@ -24,8 +24,6 @@ MOST_TRUNCATION = 2.0
 """Largest factor on the latent code."""
 MOST_STEPS = 33
 """Most steps of an interpolation."""
-MOST_PIXELS = 2**22
-"""Most pixels of one picture."""
 
 Gone = Callable[[], Awaitable[None]]
 
@@ -73,10 +71,9 @@ class Pictures:
             parameters, facts, stem
         )
         height, width = size or facts.size
-        if len(tiles) * height * width > MOST_PIXELS:
-            raise Refused(
-                "size", f"{height}x{width}", f"at most {MOST_PIXELS:,} pixels in a picture of {len(tiles)}"
-            )
+        if not fits_in_one(len(tiles), (height, width)):
+            allowed = f"at most {MOST_PIXELS:,} pixels and a width of {WIDEST:,} in a picture of {len(tiles)}"
+            raise Refused("size", f"{height}x{width}", allowed)
         key = (checkpoint.name, size, tuple(tiles), ending)
         content = self._cache.get(key)
         if content is None:

@@ -103,7 +103,7 @@ def table_of(run: Run, checkpoint: Checkpoint, facts: Facts, block: int = 0) -> 
             for row, count in zip(rows, counts, strict=True)
         ]
     mirrored = counts is not None and not facts.names_classes and sum(counts) == 2 * (images or -1)
-    named = _scored(run, checkpoint) if len(facts.blocks) == 1 else None
+    named = _scored(run, checkpoint) if len(facts.blocks) == 1 and facts.names_classes else None
     metric = ""
     if named is not None:
         metric, classes = _classes(named)
@@ -179,6 +179,8 @@ def _counts(checkpoint: Checkpoint, facts: Facts, block: int) -> list[int] | Non
     recorded = facts.config.get("recipe", {}).get("numbers", {}).get("class_counts") or ()
     start = sum(len(each.labels) for each in facts.blocks[:block])
     if len(recorded) != sum(len(each.labels) for each in facts.blocks):
+        return None
+    if not all(isinstance(count, int) for count in recorded):
         return None
     return [int(count) for count in recorded[start : start + size]]
 

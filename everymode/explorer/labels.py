@@ -156,7 +156,7 @@ def block_choice(parameters: Parameters, facts: Facts, index: int) -> str:
         Refused: for another value.
     """
     name, block = f"block{index}", facts.blocks[index]
-    first = "all" if index == 0 and facts.kind == "labels" else ANY
+    first = "all" if index == 0 and facts.kind == "labels" and len(block.labels) <= MOST_ROWS else ANY
     text = parameters.text(name, first, allowed=f"all, any, or 0 to {len(block.labels) - 1}")
     if text not in ("all", ANY) and not (_PIECE.fullmatch(text) and int(text) < len(block.labels)):
         raise Refused(name, text, f"all, any, or 0 to {len(block.labels) - 1}")

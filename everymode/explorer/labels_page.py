@@ -214,7 +214,8 @@ def _notices(shown: Shown, members: Members) -> Html | None:
             element("p", "This generator draws points in the plane, so there are no pictures of members.")
         )
     elif shown.data.state == "waiting":
-        notes.append(element("p", f"Real images are not shown yet: {shown.data.reason}. Reload this page."))
+        text = f"Real images are not shown yet: {shown.data.reason}. This page loads itself again every 3 seconds."
+        notes.append((element("p", text), element("meta", http_equiv="refresh", content="3")))
     elif shown.data.state == "refused":
         notes.append(element("p", f"Real images are not shown: {shown.data.reason}."))
     elif not shown.data.fits:

@@ -16,7 +16,7 @@ from everymode.data.builtin import parse_name
 from everymode.data.dataset import Dataset
 from everymode.data.layout import has_layout
 from everymode.explorer.catalog import Catalog, Run
-from everymode.explorer.encoding import encoded, media_type
+from everymode.explorer.encoding import WIDEST, encoded, media_type
 from everymode.explorer.parameters import Parameters, address
 from everymode.explorer.replies import File, Missing, Refused
 from everymode.recipe import Recipe
@@ -170,6 +170,8 @@ def real_image(site: Site, parameters: Parameters) -> File:
     rows = [int(piece) for piece in stem.split(",")]
     if max(rows) >= len(dataset) or dataset.is_points:
         raise Missing(f"{dataset.name} has {len(dataset):,} rows, and none of number {max(rows):,}.")
+    if len(rows) * dataset.image_shape[2] > WIDEST:
+        raise Refused("file", stem, f"rows whose images have a width of at most {WIDEST:,} together")
     images = np.ascontiguousarray(dataset.images[np.asarray(rows)]).transpose(0, 2, 3, 1)
     return File(encoded(list(images), ending), media_type(ending), immutable=True)
 

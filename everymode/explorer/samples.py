@@ -11,7 +11,7 @@ from everymode.explorer.controls import (
     text_field,
     truncation_control,
 )
-from everymode.explorer.grid import View, data_grid, grid, grid_style, image_address
+from everymode.explorer.grid import View, data_grid, grid, grid_style, image_address, sample_address
 from everymode.explorer.images import size_of, truncation_of
 from everymode.explorer.labels import parsed_label, requested_labels
 from everymode.explorer.markup import Html, element, joined
@@ -120,7 +120,7 @@ def sample(site: Site, parameters: Parameters) -> Page:
     listed = [element("li", element("a", text, href=target)) for text, target in links]
     listed.append(element("li", element("a", "Download PNG", href=png, download=f"{label.text}-{seed}.png")))
     around = [
-        element("a", text, href=address("/sample", **{**common, "seed": each}), rel=rel)
+        element("a", text, href=sample_address(view, label, each), rel=rel)
         for text, each, rel in (("previous seed", seed - 1, "prev"), ("next seed", seed + 1, "next"))
         if each >= 0
     ]

@@ -15,7 +15,7 @@ from everymode.explorer.grid import View, image_address
 from everymode.explorer.images import truncation_of
 from everymode.explorer.labels import parsed_label
 from everymode.explorer.markup import element, joined
-from everymode.explorer.parameters import Parameters
+from everymode.explorer.parameters import MOST_SIDE, Parameters
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
 
@@ -25,8 +25,9 @@ __all__ = ["default_sizes", "sizes"]
 def default_sizes(facts: Facts) -> str:
     """Return the sizes that are shown by default: multiples of the training resolution, and one of another shape."""
     height, width = facts.size
-    squares = ",".join(f"{height * factor}x{width * factor}" for factor in (1, 2, 4, 8))
-    return f"{squares},{height * 3}x{width * 4}"
+    factors = ((1, 1), (2, 2), (4, 4), (8, 8), (3, 4))
+    wanted = [(height * tall, width * wide) for tall, wide in factors]
+    return ",".join(f"{size[0]}x{size[1]}" for size in wanted if max(size) <= MOST_SIDE)
 
 
 def sizes(site: Site, parameters: Parameters) -> Page:

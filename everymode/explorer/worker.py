@@ -199,12 +199,15 @@ class Worker:
         first = jobs[0]
         try:
             arrays = dict(zip(tiles, self._draw(first.checkpoint, first.size, tiles), strict=True))
-        except (Missing, Busy) as error:
-            self._fail(jobs, error)
-            return
         except Exception as error:  # the worker must survive whatever a generator does
+            if len(jobs) > 1:  # one of them has failed: the others get their images
+                for job in jobs:
+                    if own := [tile for tile in job.pending if tile in tiles]:
+                        self._pass([job], own)
+                return
             reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            self._fail(jobs, Missing(f"these images can't be drawn: {reason}"))
+            known = isinstance(error, (Missing, Busy))
+            self._fail(jobs, error if known else Missing(f"these images can't be drawn: {reason}"))
             return
         self.drawn += len(tiles)
         self.passes += 1

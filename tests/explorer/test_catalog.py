@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from everymode.explorer.catalog import Catalog, checkpoint_name
+from everymode.explorer.facts import facts_of
 from everymode.explorer.replies import Missing
 
 
@@ -119,3 +120,43 @@ def test_a_custom_recipe_is_the_one_that_the_user_names(run: Path, tmp_path: Pat
     catalog = Catalog([path], [plain, mine])
     assert catalog.runs[0].reason == ""
     assert type(catalog.recipe(catalog.runs[0].checkpoints[0])) is Mine
+
+
+def test_damage_of_one_run_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from explored import write_run
+
+    for name in ("bad", "good"):
+        write_run(tmp_path / name, steps=(1,))
+
+    def reason(self: Catalog, config: object, path: Path) -> str:
+        return "" if path.name == "good" else {}["unexpected"]
+
+    monkeypatch.setattr(Catalog, "_no_recipe", reason)
+    bad, good = Catalog([tmp_path]).runs
+    assert "unexpected" in bad.reason and not good.reason
+
+
+def test_names_of_labels_that_are_no_lists_are_a_reason(tmp_path: Path) -> None:
+    from explored import write_run
+
+    catalog = Catalog([write_run(tmp_path / "run", steps=(1,), label_blocks=5)])
+    with pytest.raises(ValueError, match="can't be built from config"):
+        facts_of(catalog, catalog.runs[0].checkpoints[0])
+
+
+def test_a_folder_that_cannot_be_opened_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explored import write_run
+
+    write_run(tmp_path / "good", steps=(1,))
+    (tmp_path / "private").mkdir()
+    known = Path.exists
+
+    def exists(self: Path, **more: bool) -> bool:
+        if self.parent.name == "private":
+            raise PermissionError(13, "Permission denied")
+        return known(self, **more)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    assert [run.name for run in Catalog([tmp_path]).runs] == ["good"]

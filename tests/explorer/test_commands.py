@@ -16,6 +16,7 @@ from everymode.condition import UNLABELED
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.commands import (
     Drawn,
+    command_details,
     label_argument,
     label_value,
     literal,
@@ -129,6 +130,11 @@ def test_control_characters_are_refused() -> None:
     for word in ("a\nb", "\x1b[2J", "\u202e", "\ud800", "a\tb", "\u2028"):
         with pytest.raises(ValueError, match="control characters"):
             shell_line([word])
+
+
+def test_a_path_with_control_characters_has_no_command() -> None:
+    shown = command_details("clusters", ["runs/a\nb"])
+    assert "no command" in shown and "runs/a\nb" not in shown
 
 
 def test_three_lines_of_python_whatever_is_shown() -> None:

@@ -124,6 +124,8 @@ def test_numbers_of_other_shapes_are_left_out(tmp_path: Path) -> None:
     run = Catalog([path]).runs[0]
     wrong = replace(FACTS, config={"recipe": {"numbers": {"class_counts": [1, 2]}}})
     assert [row.count for row in table_of(run, run.checkpoints[0], wrong).rows] == [None] * 3
+    wrong = replace(FACTS, config={"recipe": {"numbers": {"class_counts": ["a"] * 3}}})
+    assert [row.count for row in table_of(run, run.checkpoints[0], wrong).rows] == [None] * 3
     (path / "clusters").mkdir()
     (path / "clusters" / "report.json").write_text('{"step": 1, "classes": 3}')
     found = table_of(run, run.checkpoints[0], replace(FACTS, names_classes=False))

@@ -214,3 +214,56 @@ def test_a_comparison_can_be_swapped(explored: Any) -> None:
     assert page.by_id("swap").attributes["href"].startswith(f"/compare?left={right}&right={left}&labels=1")
     page.by_id("left-sample-1-5"), page.by_id("right-sample-1-5")
     assert "No score card" in page.text
+    swapped = explored.page(f"/compare?left={left}&right={right}&rows=3").by_id("swap")
+    assert "rows=3" in swapped.attributes["href"]
+
+
+def test_rows_that_are_too_large_for_one_file_have_a_file_for_each_cell(explored: Any) -> None:
+    name = explored.names["implicit"][0]
+    page = explored.page(f"/samples?checkpoint={name}&labels=3&seeds=0-7&size=1024")
+    assert [each["src"] for each in page.all("img")] == [
+        f"/image/{name}/3/{seed}.webp?size=1024x1024" for seed in range(8)
+    ]
+    plots = explored.names["ring"][0]
+    page = explored.page(f"/samples?checkpoint={plots}&seeds=0-63")
+    assert page.all("img")[5]["src"] == f"/image/{plots}/any/5.webp"
+    explored.page(f"/strip/{plots}/any.webp?seeds=0-63", 422)  # wider than WebP allows
+
+
+def test_links_of_a_sample_keep_its_size_and_truncation(explored: Any) -> None:
+    name = explored.names["implicit"][0]
+    page = explored.page(f"/sample?checkpoint={name}&label=3&seed=4&truncation=0.5&size=32")
+    links = [each["href"] for each in page.all("a") if each.get("rel") in ("prev", "next")]
+    assert len(links) == 2
+    assert all("truncation=0.5" in each and "size=32x32" in each for each in links)
+
+
+def test_a_value_of_another_run_leads_to_the_default_values(explored: Any) -> None:
+    name = explored.names["named"][0]
+    page = explored.page(f"/samples?checkpoint={name}&labels=0-9", 422)
+    assert f"/samples?checkpoint={name}" in [each["href"] for each in page.all("a")]
+
+
+def test_default_sizes_are_allowed_for_large_generators() -> None:
+    from types import SimpleNamespace
+    from typing import cast
+
+    from everymode.explorer.facts import Facts
+    from everymode.explorer.parameters import Parameters
+    from everymode.explorer.sizes import default_sizes
+
+    facts = cast(Facts, SimpleNamespace(size=(256, 512)))
+    assert Parameters().sizes(default=default_sizes(facts)) == [(256, 512), (512, 1024)]
+
+
+def test_many_labels_of_a_block_are_not_all_shown_by_default() -> None:
+    from types import SimpleNamespace
+    from typing import cast
+
+    from everymode.explorer.facts import Block, Facts
+    from everymode.explorer.labels import Label, requested_labels
+    from everymode.explorer.parameters import Parameters
+
+    blocks = (Block("shape", tuple(map(str, range(65)))), Block("color", ("red", "blue")))
+    facts = cast(Facts, SimpleNamespace(needs_data=False, kind="labels", blocks=blocks))
+    assert requested_labels(Parameters(), facts) == [Label((-1, -1))]

@@ -30,7 +30,7 @@ class Drawer:
 
     def __call__(self, checkpoint: Checkpoint, size: Any, tiles: Sequence[Tile]) -> list[np.ndarray]:
         self.passes.append((checkpoint.name, [tile.seed for tile in tiles]))
-        if tiles[0].seed == 999:
+        if any(tile.seed == 999 for tile in tiles):
             raise ValueError("no such thing")
         self.busy.set()
         assert self.go.wait(10)
@@ -140,6 +140,17 @@ def test_a_failed_pass_fails_its_requests_alone(worker: Worker, drawer: Drawer) 
     with pytest.raises(Missing, match="no such thing"):
         worker.images(FIRST, tiles(999))
     assert worker.images(FIRST, tiles(3))[0].tolist() == [[[3], [3]], [[3], [3]]]
+
+
+def test_a_failure_of_one_request_leaves_the_others_of_its_pass(worker: Worker, drawer: Drawer) -> None:
+    held = hold(worker, drawer)
+    good = [worker.submit(FIRST, None, tiles(seed)) for seed in (4, 5)]
+    bad = worker.submit(FIRST, None, tiles(999))
+    drawer.go.set()
+    held.future.result(10)
+    assert [job.future.result(10)[0][0, 0, 0] for job in good] == [4, 5]
+    with pytest.raises(Missing, match="no such thing"):
+        bad.future.result(10)
 
 
 def test_images_give_up_in_time(worker: Worker, drawer: Drawer) -> None:

@@ -103,6 +103,12 @@ def test_the_clusters_command_reports_and_draws(
     assert len(list(tmp_path.glob("cluster-*.png"))) == occupied
     overview = Image.open(tmp_path / "clusters.png")
     assert overview.width > overview.height / occupied * 16
+    assert report.get("scores") is None
+    assert main(["clusters", str(whole.path), "--distances", "12", "--out", str(tmp_path)]) == 0
+    scores = json.loads((tmp_path / "report.json").read_text())["scores"]
+    assert scores["samples"] == 12
+    assert len(scores["distances"]) == len(scores["coverages"]) == 5
+    assert "from 12 samples of each cluster" in capsys.readouterr().out
 
 
 def test_the_clusters_command_refuses_other_data(

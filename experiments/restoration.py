@@ -14,9 +14,10 @@ Parts:
             other parts was chosen
 
 Pictures: 16 pixels, five shapes of six colors and three sizes on gray, without antialiasing; the 18 classes are color
-and size. `large-shapes`: three shapes in one size, larger; the 18 classes are shape and color. All priors have the schedule `SMALL` with the output head among the trained layers, 200 random codes, class
-unknown. Every case compares images in the features of a trained critic, the pooled ones as a mean over positions;
-`untrained` has the initial weights of the generator of the same seed.
+and size. `large-shapes`: three shapes in one size, larger; the 18 classes are shape and color. All priors have the
+schedule `SMALL` with the output head among the trained layers, 200 random codes, class unknown. Every case compares
+images in the features of a trained critic, the pooled ones as a mean over positions; `untrained` has the initial
+weights of the generator of the same seed.
 
 The paper's pictures are of ImageNet at 256 pixels. Its colorizations are also compared with two learned colorizers
 (Larsson et al., Zhang et al.), whose weights can't be had offline, so they are not

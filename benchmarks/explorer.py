@@ -28,6 +28,8 @@ CONNECTIONS = 6
 GRID = "/samples?seeds=0-7&labels=0-9"
 MOVES, MOVING = 20, 2.0
 """Moves of the slider, and the seconds in which they happen."""
+STEP = 0.25
+"""Seconds between two views that the page's script asks for while a slider moves."""
 
 
 class Answer(NamedTuple):
@@ -93,17 +95,21 @@ async def drawn(port: int) -> int:
 
 
 async def slider(port: int) -> tuple[float, float]:
-    """Move the truncation; return the seconds from the last move to the last view, and the share of the views between
-    that was drawn."""
+    """Move the truncation as the page's script does; return the seconds from the last move to the last view, and the
+    share of the views between that was drawn."""
     before = await drawn(port)
     task: asyncio.Task[list[Answer]] | None = None
-    moved = time.perf_counter()
+    asked = moved = time.perf_counter() - STEP
     for move in range(MOVES):
-        if task is not None:
-            task.cancel()
-        moved = time.perf_counter()
-        task = asyncio.create_task(view(port, f"{GRID}&truncation={0.3 + 0.03 * move:.2f}"))
-        if move < MOVES - 1:
+        moved, last = time.perf_counter(), move == MOVES - 1
+        if last:
+            await asyncio.sleep(max(0.0, STEP - (moved - asked)))
+        if last or moved - asked >= STEP:
+            if task is not None:
+                task.cancel()
+            asked = time.perf_counter()
+            task = asyncio.create_task(view(port, f"{GRID}&truncation={0.3 + 0.03 * move:.2f}"))
+        if not last:
             await asyncio.sleep(MOVING / MOVES)
     assert task is not None
     answers = await task

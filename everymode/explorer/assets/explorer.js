@@ -106,7 +106,7 @@ async function show(address) {
 
 function later() {
   clearTimeout(live.timer);
-  const wait = live.running ? STEP - (performance.now() - live.started) : 0;
+  const wait = STEP - (performance.now() - live.started);
   if (wait > 0) live.timer = setTimeout(later, wait);
   else show(live.wanted);
 }

@@ -23,17 +23,25 @@ __all__ = [
     "sealed",
 ]
 
-WEIGHTS, LABELS, CONFIG = "generator.safetensors", "labels.safetensors", "config.json"
-"""Files that loading reads."""
-CARD, PICTURE = "README.md", "samples.png"
-"""Files for readers: the model card and its samples."""
+WEIGHTS = "generator.safetensors"
+"""File of the generator's weights."""
+LABELS = "labels.safetensors"
+"""File of what draws labels, if that is learned."""
+CONFIG = "config.json"
+"""File of the recipe, label names, scores and hashes."""
+CARD = "README.md"
+"""File of the model card, for readers."""
+PICTURE = "samples.png"
+"""File of the card's samples."""
 SUFFIXES = (".safetensors", ".json", ".md", ".png")
 """Endings of files that travel to and from the hub."""
 HASHES = "sha256"
 """Field of config.json: file name -> SHA-256. That of config.json covers its content without this field."""
-VERSION, FORMAT = "folder_format", 1
+VERSION = "folder_format"
 """Field of config.json with the format of a shared folder. Runs, and folders that were written before there were
 hashes, have no such field."""
+FORMAT = 1
+"""Format of the folders that this version writes."""
 _LENGTH = 64
 
 

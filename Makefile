@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 demo: setup ## train on handwritten digits for two to three minutes, and look at the picture
 	@$(BIN)/python -m experiments.demo
 
-test: setup ## run the tests (two to three minutes on two cores)
+test: setup ## run the tests (three to four minutes on two cores)
 	@$(BIN)/python -m pytest -q -n 2
 
 slow: setup ## run the learning checks that take longer

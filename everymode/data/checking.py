@@ -26,7 +26,7 @@ from everymode.data.decode import (
 )
 from everymode.data.large_images import room_for
 from everymode.data.layout import Layout, require_layout
-from everymode.data.opening import STACKED, image_size, open_images, open_source, pairs_at, require_limit
+from everymode.data.opening import COMPOSED, image_size, open_images, open_source, pairs_at, require_limit
 from everymode.data.parallel import in_order
 from everymode.data.row_decoding import LARGE_ENLARGEMENT, bombs_are_errors, reason_of
 from everymode.data.source import Source, limited, limited_rows
@@ -144,7 +144,7 @@ def check(
     require_limit(limit)
     require_range(value_range)
     require_layout(layout)
-    if str(path).startswith(STACKED):
+    if str(path).startswith(COMPOSED):
         opened: Source | Dataset = open_images(
             path,
             resolution=target,

@@ -41,6 +41,8 @@ from everymode.resolution import AskedResolution
 __all__ = ["image_size", "open_images", "open_source", "pairs_at", "require_limit"]
 
 STACKED = "stacked:"
+COMPOSED = (STACKED, JOINED)
+"""Beginnings of names of datasets that are composed of others, which only `open_images` opens."""
 PARQUET = (".parquet", ".pq")
 PathOrName = str | Path
 
@@ -100,7 +102,7 @@ def open_images(
     require_range(value_range)
     require_layout(layout)
     options: dict[str, Any] = {"cache_dir": cache_dir, "progress": progress, "workers": workers}
-    if isinstance(path, str) and path.startswith((STACKED, JOINED)):
+    if isinstance(path, str) and path.startswith(COMPOSED):
         options |= {
             "resolution": resolution,
             "fit": fit,
@@ -262,7 +264,7 @@ def _missing(text: str, path: Path) -> Exception:
     near = did_you_mean(text.split(":")[0], BUILTIN)
     return MissingDataError(
         f'"{text}" is neither a file or folder in {Path.cwd()} nor a built-in dataset{near}; '
-        f"built-in datasets are {listed(sorted(BUILTIN))}, and stacked:PATH"
+        f"built-in datasets are {listed(sorted(BUILTIN))}, stacked:PATH, and joined:PATH|PATH"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from everymode.data.builtin import BUILTIN, parse_name
 from everymode.data.errors import MissingDataError
-from everymode.data.opening import STACKED
+from everymode.data.opening import COMPOSED
 from everymode.storage.run_folder import nearest_run
 
 __all__ = ["require_there"]
@@ -18,7 +18,11 @@ def require_there(named: str | Path) -> None:
     """Raise FileNotFoundError, with similar names, if a name is neither an existing path nor a built-in dataset."""
     text = str(named)
     path = Path(named).expanduser()
-    if path.exists() or text.startswith(STACKED) or (isinstance(named, str) and parse_name(text) is not None):
+    if (
+        path.exists()
+        or text.startswith(COMPOSED)
+        or (isinstance(named, str) and parse_name(text) is not None)
+    ):
         return
     near = _nearest(path)
     run = nearest_run(path)
@@ -27,7 +31,7 @@ def require_there(named: str | Path) -> None:
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     allowed = (
         "Name a run, a checkpoint, a saved generator, a file or folder of images, or a built-in dataset: "
-        f"{', '.join(sorted(BUILTIN))}, stacked:PATH."
+        f"{', '.join(sorted(BUILTIN))}, stacked:PATH, joined:PATH|PATH."
     )
     if re.search(r"[/\\.~]", text):
         raise MissingDataError(f"there is no file or folder {text}. {allowed}{hint}")

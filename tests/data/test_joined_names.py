@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from everymode.data import DataError, open_images
+from everymode.data.checking import check
 from everymode.data.joined_names import joined_name, joined_parts, short_name
 from everymode.draws import Draws, Rows
 from everymode.labels.given import GivenLabels
@@ -55,6 +56,7 @@ def test_several_open_as_their_union_with_separate_classes(tmp_path: Path) -> No
     small = open_images(joined_name([first, second]), resolution=4, channels=1, labeled=True)
     assert small.image_shape == (1, 4, 4)
     assert small.fingerprint != data.fingerprint
+    assert check(joined_name([first, second]), progress=False).class_counts == (3, 5, 4, 2)
 
 
 def test_fake_labels_follow_the_sizes_of_the_classes(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def elsewhere(tmp_path, monkeypatch):
         "digits:held-out",
         "ring:modes=4",
         "stacked:photos",
+        "joined:photos|digits",
         "runs/00000-omni-gan-digits-digits-train",
     ],
 )

@@ -45,6 +45,12 @@ def recipe_file(folder: Path) -> str:
     return "FILE.py"
 
 
+def resume_command(folder: Path, program: str = "everymode") -> str:
+    """Return the command that resumes a run; it names the recipe file if the recipe is custom."""
+    recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
+    return f"{program} train{recipe} --resume {quoted(folder)}"
+
+
 def quoted(path: Path) -> str:
     """Return a path quoted for a shell."""
     return shlex.quote(str(path))

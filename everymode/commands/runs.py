@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from everymode.commands.best_scores import best_score
 from everymode.commands.ending import say
-from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
+from everymode.commands.own_recipes import quoted, resume_command
 from everymode.machine.progress import duration
 from everymode.storage.run_folder import RunFolder
 from everymode.storage.writing_process import is_alive
@@ -134,8 +134,7 @@ def _state(status: dict[str, Any]) -> str:
 def _resume_command(folder: Path, run: Listed) -> str:
     """Return the line that says how to resume an interrupted run of the list."""
     path = folder if (folder / "config.json").exists() else folder / run.name
-    recipe = f" {recipe_file(path)}" if has_own_code(path) else ""
-    return f"resume {run.name} with: everymode train{recipe} --resume {quoted(path)}"
+    return f"resume {run.name} with: {resume_command(path)}"
 
 
 def _age(path: Path) -> float | None:

@@ -14,7 +14,7 @@ from cyclopts import Group, Parameter
 from everymode.commands import train_flags
 from everymode.commands.ending import Exit, fail, say
 from everymode.commands.numbers import describe, number_flags
-from everymode.commands.own_recipes import has_own_code, quoted, recipe_file
+from everymode.commands.own_recipes import has_own_code, quoted, recipe_file, resume_command
 from everymode.commands.recipes import document_of
 from everymode.commands.repeating import repetition_of
 from everymode.data.joined_names import joined_name
@@ -243,7 +243,7 @@ def recipe_of_run(resume: str | None) -> Recipe:
     if has_own_code(folder):
         raise ValueError(
             f"{folder} was trained with a custom recipe, whose code is executed only if you name it: "
-            f"everymode train {recipe_file(folder)} --resume {quoted(folder)}"
+            f"{resume_command(folder)}"
         )
     from everymode.sampling.record import recipe_of
     from everymode.storage.run_folder import RunFolder
@@ -336,18 +336,17 @@ def _print_resume_command(message: str, folder: Path | None, settings: dict[str,
     say(message)
     if folder is None:
         return
-    command = "everymode"
+    program = "everymode"
     machines = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         several = f"--nnodes {machines} " if machines > 1 else ""
-        command = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
-    recipe = f" {recipe_file(folder)}" if has_own_code(folder) else ""
+        program = f"torchrun {several}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', '1')} -m everymode"
     defaults = {"device": None, "on_nonfinite": "stop", "on_collapse": "warn", "font": None, "track": None}
     options = "".join(
         f" --{name.replace('_', '-')} {quoted(settings[name])}"
         for name, default in defaults.items()
         if settings[name] != default
     )
-    say(f"resume with: {command} train{recipe} --resume {quoted(folder)}{options}")
+    say(f"resume with: {resume_command(folder, program)}{options}")
     if machines > 1:
         say("(on every machine, with the same rendezvous options as before)")

@@ -41,7 +41,6 @@ from experiments.harness.unconditional import UnconditionalJudge, trained_critic
 if TYPE_CHECKING:
     from torch import nn
 
-
 RATIOS = (0.1, 0.25, 0.5, 0.75)
 SIZES = (16, 64, 256, 512)
 GRID_RATIOS = (0.25, 0.5, 1.0)

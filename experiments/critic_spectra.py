@@ -17,7 +17,6 @@ from experiments.harness.unconditional import trained_critic
 if TYPE_CHECKING:
     from everymode.norms import Diagnosis
 
-
 CHANNEL_IMAGES = 256
 """Real images whose features are measured; as many as in figure 20."""
 
@@ -55,9 +54,9 @@ def convolutions_of(critic: nn.Module, size: tuple[int, int], channels: int) -> 
 
 def spectra_of(run: everymode.Run) -> list[Spectra]:
     """Return the norms of the 3x3 convolutions of a run's critic."""
-    spectra = []
     from everymode.norms import operator_norm, sparsity_aware_sigma
 
+    spectra = []
     for name, weight, grid in convolutions_of(trained_critic(run), run.recipe.size, run.recipe.channels):
         if weight.shape[2] > 1:
             exact = float(operator_norm(weight, grid))

@@ -130,9 +130,7 @@ def untrained(generator: Generator, seed: int) -> Generator:
     Its batch normalization gets the statistics of 20 batches: with the initial ones, means of 0 and variances of 1, its
     images would be almost uniform.
     """
-    from everymode.networks.initialization import (
-        orthogonal_initialization,
-    )  # imports torch's compiler, a second
+    from everymode.networks.initialization import orthogonal_initialization  # torch's compiler, a second
 
     made = copy.deepcopy(generator)
     with torch.random.fork_rng(devices=[]):
@@ -140,10 +138,6 @@ def untrained(generator: Generator, seed: int) -> Generator:
         for module in made.network.modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()  # pyright: ignore[reportCallIssue]
-        from everymode.networks.initialization import (
-            orthogonal_initialization,  # imports torch's compiler, a second
-        )
-
         orthogonal_initialization(made.network)
     made.network.train()
     with torch.no_grad():

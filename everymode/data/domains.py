@@ -56,10 +56,12 @@ def two_domain_digits(
     domains = [_Domain("bundled", resized_gray(digits, size), labels)]
     if mnist:
         most = None if svhn else len(labels)
-        pixels, theirs = _sampled(_mnist(Path(mnist).expanduser()), split, most)
+        source = _mnist(Path(mnist).expanduser())
+        pixels, theirs = _sampled(source, split, most, proportional=bool(svhn))
         domains.append(_Domain("mnist", _resized(pixels, size), theirs))
     if svhn:
-        pixels, theirs = _sampled(_svhn(Path(svhn).expanduser()), split, len(domains[-1].labels))
+        source = _svhn(Path(svhn).expanduser())
+        pixels, theirs = _sampled(source, split, len(domains[-1].labels), proportional=bool(mnist))
         domains.append(_Domain("svhn", _resized(pixels, size), theirs))
     if len(domains) == 1:
         domains.append(_Domain("inverted", inverted_bold(domains[0].images), labels))
@@ -103,10 +105,12 @@ def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return flat.reshape(*images.shape[:2], *size)
 
 
-def _sampled(source: Source, split: str, most: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _sampled(
+    source: Source, split: str, most: int | None, *, proportional: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a fixed random sample of at most `most` images [N, C, h, w] of a source, and their labels [N].
 
-    No image is in both the training and the held-out split. If `most` is None, or if there are too few images for both
+    No image is in both the training and the held-out split. If `proportional`, or if there are too few images for both
     splits, they are divided in the proportion of scikit-learn's splits.
     """
     assert source.pixels is not None
@@ -114,7 +118,7 @@ def _sampled(source: Source, split: str, most: int | None) -> tuple[np.ndarray, 
     if split != "all":
         train, held_out = (len(digit_images(each)[1]) for each in ("train", "held-out"))
         cut = round(len(source) * train / (train + held_out))
-        if most is not None and most <= train:
+        if not proportional:
             cut = min(train, cut)
         order = order[:cut] if split == "train" else order[cut:]
     rows = np.sort(order[:most])

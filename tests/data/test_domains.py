@@ -109,6 +109,26 @@ def test_mnist_and_svhn_are_the_papers_domains(tmp_path: Path) -> None:
     assert not any(image.tobytes() in seen for image in np.asarray(splits[1].images)[:50])
 
 
+def test_splits_of_both_files_share_no_image_whatever_their_sizes(tmp_path: Path) -> None:
+    # MNIST's held-out images are fewer than scikit-learn's training images here, and its training images are more.
+    mnist = written(tmp_path, np.zeros((4000, 8, 8), np.uint8), np.arange(4000) % 10)
+    images = np.zeros((6000, 3, 32, 32), np.uint8)
+    images[:, 0] = (np.arange(6000) // 250)[:, None, None]
+    images[:, 1] = (np.arange(6000) % 250)[:, None, None]
+    svhn = tmp_path / "train_32x32.mat"
+    savemat(svhn, {"X": images.transpose(2, 3, 1, 0), "y": np.arange(6000)[:, None] % 10 + 1})
+    train, held_out = (
+        two_domain_digits(split=split, resolution=(8, 8), mnist=str(mnist), svhn=str(svhn))
+        for split in ("train", "held-out")
+    )
+    assert (train.class_counts[10:], held_out.class_counts[10:]) == ((2887, 2887), (1113, 1113))
+    seen, unseen = (
+        {image.tobytes() for image in np.asarray(data.images)[data.labels[:, 1] == 1]}
+        for data in (train, held_out)
+    )
+    assert len(seen) == 2887 and len(unseen) == 1113 and not seen & unseen
+
+
 def test_other_house_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="with SVHN's cropped digits"):
         two_domain_digits(svhn=str(tmp_path / "nothing.mat"))

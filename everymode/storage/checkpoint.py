@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,13 @@ def write_checkpoint(
     try:
         with atomic_folder(final) as temporary:
             (temporary / "state").mkdir()
-            save_file(_plain(generator), temporary / "generator.safetensors")
+            save_file(plain_copies(generator), temporary / "generator.safetensors")
             _write_json(temporary / "config.json", config)
             if labels:
-                save_file(_plain(labels), temporary / "labels.safetensors")
+                save_file(plain_copies(labels), temporary / "labels.safetensors")
             tensors: dict[str, Tensor] = {}
             rest = _flatten(state, "", tensors)
-            save_file(_plain(tensors), temporary / "state" / "state.safetensors")
+            save_file(plain_copies(tensors), temporary / "state" / "state.safetensors")
             _write_json(temporary / "state" / "state.json", rest)
             files = sorted(path for path in temporary.rglob("*") if path.is_file())
             _write_json(
@@ -261,8 +261,8 @@ def _unflatten(value: dict[str, Any], path: str, tensors: dict[str, Tensor]) -> 
     return value["value"]
 
 
-def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous copies on the CPU, none of which shares memory with another."""
+def plain_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict as safetensors stores it: contiguous copies on the CPU, none of which shares memory."""
     return {
         name: torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
         for name, tensor in tensors.items()

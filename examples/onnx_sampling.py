@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seeds = seeds_of(options.seeds, given)
         if options.label is not None:
             given["labels"] = labels_called(contract, options.label, len(seeds))
-        size = None if options.size is None else tuple(int(side) for side in options.size.split("x"))
+        size = None if options.size is None else size_of(options.size)
         output = generate(session, contract, seeds, given, truncation=options.truncation, size=size)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
@@ -217,6 +217,14 @@ def checked(entry: Contract, values: np.ndarray, count: int) -> np.ndarray:
             f"{values[outside].flat[0]}"
         )
     return values.astype(entry["dtype"])
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Return (height, width) of "48x64"."""
+    height, x, width = text.partition("x")
+    if not (x and height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"a size is HEIGHTxWIDTH in pixels, such as 48x64, not {text!r}")
+    return int(height), int(width)
 
 
 def seeds_of(text: str, given: Arrays) -> list[int]:

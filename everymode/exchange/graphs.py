@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,8 @@ def exported(generator: Generator, recipe: Recipe | None = None) -> ExportedGene
     checks = tuple(_checked(network, inputs, sizes) for sizes in _sizes(inputs))
     module = GraphModule(remove_normalization(network), inputs)
     assert not any(each.training for each in module.network.modules())
-    return ExportedGenerator(_program(module, inputs), inputs, checks, recipe)
+    example = inputs.example(_example_sizes(inputs, [check.sizes for check in checks]))
+    return ExportedGenerator(_program(module, inputs, example), inputs, checks, recipe)
 
 
 def require_equal(
@@ -177,14 +179,14 @@ def _separate_network(generator: Generator, recipe: Recipe | None) -> nn.Module:
 
 
 def _sizes(inputs: GraphInputs) -> list[Sizes]:
-    """Return the lengths of the varying dimensions of the checks, none of which is a length of the example."""
+    """Return the lengths of the varying dimensions of the checks."""
     batches = (1, 3, 5)
     if not inputs.steps:
         return [{BATCH: batch} for batch in batches]
-    height, width = (inputs.native or (8, 8)) if inputs.implicit else (4, 4)
-    sides = [(height, width), (height // 2 + 1, width + 3), (height + 5, max(width // 2, 1))]
-    if not inputs.implicit:
-        sides = [(4, 4), (2, 7), (6, 3)]
+    sides = [(4, 4), (2, 7), (6, 3)]
+    if inputs.implicit:
+        height, width = inputs.native or (8, 8)
+        sides = [(height, width), (height // 2 + 1, width + 3), (height + 5, max(width // 2, 1))]
     return [
         {
             BATCH: batch,
@@ -194,10 +196,14 @@ def _sizes(inputs: GraphInputs) -> list[Sizes]:
     ]
 
 
-def _example_sizes(inputs: GraphInputs) -> Sizes:
-    """Return the lengths of the varying dimensions of the example: all different, and none is 1."""
-    sides = {name: step * (5 if name == HEIGHT else 9) for name, step in inputs.steps.items()}
-    return {BATCH: 2, **sides}
+def _example_sizes(inputs: GraphInputs, checked: Sequence[Sizes]) -> Sizes:
+    """Return the lengths of the varying dimensions of the example: all different, and none is 1 or that of a check."""
+    sizes = {BATCH: 2}
+    for name, step in inputs.steps.items():
+        used = {*sizes.values(), *(each[name] for each in checked)}
+        first = step * (5 if name == HEIGHT else 9)
+        sizes[name] = next(length for length in itertools.count(first, step) if length not in used)
+    return sizes
 
 
 @torch.no_grad()
@@ -206,7 +212,7 @@ def _checked(network: nn.Module, inputs: GraphInputs, sizes: Sizes) -> Check:
     return Check(sizes, tensors, inputs.call(network, tensors, sizes))
 
 
-def _program(module: GraphModule, inputs: GraphInputs) -> ExportedProgram:
+def _program(module: GraphModule, inputs: GraphInputs, example: dict[str, Tensor]) -> ExportedProgram:
     dimensions = {BATCH: torch.export.Dim(BATCH)}
     for name, step in inputs.steps.items():
         dimensions[name] = torch.export.Dim(name) if step == 1 else step * torch.export.Dim(f"{name}_{step}")
@@ -214,7 +220,6 @@ def _program(module: GraphModule, inputs: GraphInputs) -> ExportedProgram:
         each.name: {axis: dimensions[side] for axis, side in enumerate(each.shape) if isinstance(side, str)}
         for each in inputs.inputs
     }
-    example = inputs.example(_example_sizes(inputs))
     try:
         with silenced(), torch.no_grad():
             program = torch.export.export(module, (), kwargs=example, dynamic_shapes=varying, strict=False)

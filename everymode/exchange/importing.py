@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from everymode.recipes.parts.plain_losses import Hinge
 from everymode.resolution import AskedResolution, height_and_width, parse_resolution
 from everymode.sampling.generator import Generator
 from everymode.sampling.record import FORMAT, record_of
+from everymode.storage.hashing import sha256_of
 from everymode.version import __version__
 
 MOST_NAMES = 100
@@ -105,8 +105,6 @@ def import_weights(
     except ValueError as error:
         raise ValueError(f"{file}: {error}{_foreign(state)}") from error
     recipe = recipe_of_layout(layout, epsilon, conventions.name)
-    with file.open("rb") as stored:
-        digest = hashlib.file_digest(stored, "sha256").hexdigest()
     labels = recipe.labels
     assert labels is not None  # recipe_of_layout sets it
     config = {
@@ -117,7 +115,7 @@ def import_weights(
         "imported": {
             "release": conventions.name,
             "source": source.strip(),
-            "sha256": digest,
+            "sha256": sha256_of(file),
         },
     }
     return Generator(network, labels.source(recipe), config=config)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from everymode.exchange.picture_layouts import renamed
 from everymode.exchange.released import (
     FROM_RELEASED_BOTH,
     FROM_RELEASED_GENERATOR,
@@ -19,8 +20,6 @@ from everymode.exchange.released import (
     TO_RELEASED_GENERATOR,
 )
 from everymode.storage.json_files import read_object
-
-_Rules = Iterable[tuple[str, Any]]
 
 _STUDIOGAN = (
     (r"^linear0\.", "linear."),
@@ -149,11 +148,11 @@ def _from_biggan(names: Collection[str]) -> dict[str, str | None]:
     rules = (*FROM_RELEASED_BOTH, *FROM_RELEASED_GENERATOR, (r"\.u0$", ".u"))
     # Singular values and further vectors (u1, ...) are only logged.
     logged = re.compile(r"\.(sv\d+|u[1-9]\d*|num_batches_tracked|accumulation_counter)$")
-    return {name: None if logged.search(name) else _renamed(name, rules) for name in names}
+    return {name: None if logged.search(name) else renamed(name, rules) for name in names}
 
 
 def _to_biggan(ours: str, attention: Collection[int]) -> str:
-    return _renamed(ours, ((r"\.u$", ".u0"), *TO_RELEASED_BOTH, *TO_RELEASED_GENERATOR))
+    return renamed(ours, ((r"\.u$", ".u0"), *TO_RELEASED_BOTH, *TO_RELEASED_GENERATOR))
 
 
 def _from_studiogan(names: Collection[str]) -> dict[str, str | None]:
@@ -169,7 +168,7 @@ def _from_studiogan(names: Collection[str]) -> dict[str, str | None]:
         return f"attention.{block - 1}." if entry in attention else f"blocks.{block}."
 
     rules = ((r"^blocks\.(\d+)\.0\.", prefixed), *_STUDIOGAN)
-    return {name: None if name.endswith(".num_batches_tracked") else _renamed(name, rules) for name in names}
+    return {name: None if name.endswith(".num_batches_tracked") else renamed(name, rules) for name in names}
 
 
 def _to_studiogan(ours: str, attention: Collection[int]) -> str:
@@ -178,13 +177,7 @@ def _to_studiogan(ours: str, attention: Collection[int]) -> str:
         before = sum(each < block for each in attention)
         return f"blocks.{block + before + (match[1] == 'attention')}.0."
 
-    return _renamed(ours, ((r"^(blocks|attention)\.(\d+)\.", entry), *_OF_STUDIOGAN))
-
-
-def _renamed(name: str, rules: _Rules) -> str:
-    for pattern, replacement in rules:
-        name = re.sub(pattern, replacement, name)
-    return name
+    return renamed(ours, ((r"^(blocks|attention)\.(\d+)\.", entry), *_OF_STUDIOGAN))
 
 
 RELEASES = {

@@ -18,7 +18,7 @@ from torch.nn.utils import parametrize
 
 from everymode.exchange.dividing import divided_by_iteration
 from everymode.exchange.fitting import require_match
-from everymode.exchange.picture_layouts import PICTURE_LAYOUTS
+from everymode.exchange.picture_layouts import PICTURE_LAYOUTS, renamed
 from everymode.exchange.pictures import load_pictures, save_pictures
 from everymode.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from everymode.norms.spectral import singular_values
@@ -117,9 +117,7 @@ def load_released(network: _Network, state: Mapping[str, Tensor], layout: str = 
     without_classes = head is not None and not hasattr(head, "embedding")
     for full_name, value in state.items():
         released_name = full_name.removeprefix("module.")
-        name = released_name
-        for pattern, replacement in rules:
-            name = re.sub(pattern, replacement, name)
+        name = renamed(released_name, rules)
         if _IGNORED.search(released_name) or (without_classes and name.startswith("head.embedding.")):
             unused[released_name] = value.detach().cpu().clone()
             continue
@@ -176,10 +174,7 @@ def save_released(network: nn.Module, layout: str = LAYOUT) -> dict[str, Tensor]
     plain |= {f"{name}.sv0": value.reshape(1) for name, value in singular_values(network).items()}
     saved: dict[str, Tensor] = {}
     for ours, value in plain.items():
-        name = ours
-        for pattern, replacement in rules:
-            name = re.sub(pattern, replacement, name)
-        saved[name] = value.detach().cpu().clone()
+        saved[renamed(ours, rules)] = value.detach().cpu().clone()
     unused, vectors = vars(network).get(_LOADED, ({}, {}))
     return saved | _still_valid(unused, vectors, saved)
 

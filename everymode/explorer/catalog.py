@@ -21,6 +21,7 @@ from everymode.explorer.replies import Link, Missing
 from everymode.recipe import Recipe
 from everymode.sampling.record import own_classes, recipe_of
 from everymode.storage.checkpoint import checkpoints, step_of
+from everymode.storage.hashing import sha256_of
 from everymode.storage.run_folder import RunFolder, read_config
 from everymode.storage.writing_process import is_alive
 
@@ -336,14 +337,9 @@ def checkpoint_name(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in SHARED:
         if (folder / name).is_file():
-            own = recorded.get(name) or _sha256(folder / name)
+            own = recorded.get(name) or sha256_of(folder / name)
             digest.update(f"{name} {own}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:12]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:

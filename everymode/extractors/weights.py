@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from everymode.extractors.classifier_cache import cached_folder
 from everymode.storage.atomic import atomic_file
+from everymode.storage.hashing import sha256_of
 
 __all__ = ["WeightsFile", "frozen", "load_weights", "read_weights", "weights_path"]
 
@@ -75,8 +76,7 @@ def read_weights(path: Path) -> WeightsFile:
     Raises:
         ValueError: if the file is damaged or holds anything but tensors.
     """
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     try:
         if path.suffix == ".safetensors":
             tensors = load_file(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from everymode.inversion.classes import ClassLogits, ClassTarget, UnitRows
 from everymode.inversion.encoder import Encoder, LayerEncoder
 from everymode.storage.atomic import atomic_file, write_text_atomic
+from everymode.storage.hashing import sha256_of
 from everymode.storage.json_files import read_object
 
 __all__ = ["load_encoder", "save_encoder"]
@@ -76,7 +76,7 @@ def save_encoder(encoder: Encoder, path: str | Path, *, generator: str = "") -> 
         "classes": classes,
         "facts": dict(encoder.facts),
         "generator": generator,
-        "sha256": _sha256(path),
+        "sha256": sha256_of(path),
     }
     write_text_atomic(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     return path
@@ -101,7 +101,7 @@ def load_encoder(path: str | Path) -> tuple[Encoder, str]:
             raise FileNotFoundError(f"there is no {file}: an encoder is a .safetensors file and a .json file")
     record = read_object(facts, "the facts of an encoder", TYPES)
     missing = [name for name in TYPES if name not in record]
-    if missing or record["format"] != FORMAT or record["sha256"] != _sha256(path):
+    if missing or record["format"] != FORMAT or record["sha256"] != sha256_of(path):
         raise ValueError(
             f"{path} and {facts.name} don't belong together, or have another format: copy both files of one encoder, "
             "or fit it again"
@@ -153,8 +153,3 @@ def _checked(path: str | Path) -> Path:
     if path.suffix != ".safetensors":
         raise ValueError(f"an encoder is a .safetensors file, not {path}")
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

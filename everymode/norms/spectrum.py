@@ -131,9 +131,8 @@ def search(weight: Tensor, basis: tuple[Tensor, Tensor]) -> Search:
     rows = remaining.nonzero().flatten()
     # In descending order of the bound: the peak grows early, and then excludes the tail.
     rows = rows[limits[rows].argsort(descending=True)]
-    for block in rows.split(
-        8 * BLOCK
-    ):  # one empty block if the first BLOCK kernels alone have bounds above the peak
+    # If only the first BLOCK kernels have bounds above the peak, there is one block, which is empty.
+    for block in rows.split(8 * BLOCK):
         if not len(block) or not bool(limits[block[0]] > peak.value):
             break
         other = _among(weight, block, basis)

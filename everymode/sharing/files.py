@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from everymode.storage.hashing import sha256_of
+
 __all__ = [
     "CARD",
     "CONFIG",
@@ -18,7 +20,6 @@ __all__ = [
     "SUFFIXES",
     "VERSION",
     "WEIGHTS",
-    "hash_of",
     "require_unchanged",
     "sealed",
 ]
@@ -45,12 +46,6 @@ FORMAT = 1
 _LENGTH = 64
 
 
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def sealed(config: dict[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
     """Return a shared config with the hashes of the files beside it and of itself.
 
@@ -61,7 +56,7 @@ def sealed(config: dict[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
     content = {name: value for name, value in config.items() if name != HASHES}
     content[VERSION] = FORMAT
     return content | {
-        HASHES: {name: hash_of(path) for name, path in files.items()} | {CONFIG: _hash_of_content(content)}
+        HASHES: {name: sha256_of(path) for name, path in files.items()} | {CONFIG: _hash_of_content(content)}
     }
 
 
@@ -104,7 +99,7 @@ def require_unchanged(config: dict[str, Any], folder: Path) -> None:
             continue
         if not (folder / name).is_file():
             raise ValueError(f"{folder} lacks the file {name}: {again}")
-        if hash_of(folder / name) != known[name]:
+        if sha256_of(folder / name) != known[name]:
             raise ValueError(
                 f"{folder / name} is not the file that was written (its SHA-256 differs from that in {CONFIG}): {again}"
             )

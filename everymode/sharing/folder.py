@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,6 +17,7 @@ from everymode.sharing.files import CARD, CONFIG, LABELS, PICTURE, WEIGHTS, seal
 from everymode.sharing.private import shared_card, shared_config
 from everymode.sharing.samples import copy_picture, draw_picture
 from everymode.storage.atomic import atomic_file, atomic_folder
+from everymode.storage.checkpoint import plain_copies
 
 if TYPE_CHECKING:
     from everymode.sampling.generator import Generator
@@ -122,9 +122,9 @@ def _write(
     repository: str | None,
 ) -> list[str]:
     """Write all files to their temporary paths, and return the names of those that there are none of."""
-    save_file(_plain(generator.network.state_dict()), paths[WEIGHTS])
+    save_file(plain_copies(generator.network.state_dict()), paths[WEIGHTS])
     if state:
-        save_file(_plain(state), paths[LABELS])
+        save_file(plain_copies(state), paths[LABELS])
     described = _picture(generator, picture, paths[PICTURE])
     paths[CARD].write_text(model_card(generator, config, described, repository=repository), "utf-8")
     written = [name for name in paths if name != CONFIG and (name != PICTURE or described)]
@@ -163,14 +163,6 @@ def _require_own_card(folder: Path) -> None:
 def _remove(folder: Path, names: Sequence[str]) -> None:
     for name in names:
         (folder / name).unlink(missing_ok=True)
-
-
-def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict as safetensors stores it: contiguous copies on the CPU, none of which shares memory."""
-    return {
-        name: torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
-        for name, tensor in state.items()
-    }
 
 
 def _shape(config: Mapping[str, Any]) -> list[int]:

@@ -43,7 +43,7 @@ def draw_picture(generator: Generator, path: Path) -> str:
         save_scatter(points, path)
         return f"{POINTS:,} samples, seeds 0 to {POINTS - 1}, not selected."
     count = min(COLUMNS * ROWS, max(FEWEST, PIXELS // first[0, 0].numel()))
-    columns = min(COLUMNS, count if count < COLUMNS else COLUMNS)
+    columns = min(COLUMNS, count)
     sizes = generator.num_labels if isinstance(generator.num_labels, tuple) else (generator.num_labels,)
     rows = min(sizes[0] or ROWS, count // columns)
     labels, names = _rows(generator, rows, columns, sizes)

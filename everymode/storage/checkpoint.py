@@ -12,11 +12,10 @@ A checkpoint is a folder, written atomically.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from everymode.storage.atomic import atomic_folder
+from everymode.storage.hashing import sha256_of
 
 MANIFEST = "manifest.json"
 _PREFIX = "step-"
@@ -76,18 +76,18 @@ def write_checkpoint(
     try:
         with atomic_folder(final) as temporary:
             (temporary / "state").mkdir()
-            save_file(_plain(generator), temporary / "generator.safetensors")
+            save_file(plain_copies(generator), temporary / "generator.safetensors")
             _write_json(temporary / "config.json", config)
             if labels:
-                save_file(_plain(labels), temporary / "labels.safetensors")
+                save_file(plain_copies(labels), temporary / "labels.safetensors")
             tensors: dict[str, Tensor] = {}
             rest = _flatten(state, "", tensors)
-            save_file(_plain(tensors), temporary / "state" / "state.safetensors")
+            save_file(plain_copies(tensors), temporary / "state" / "state.safetensors")
             _write_json(temporary / "state" / "state.json", rest)
             files = sorted(path for path in temporary.rglob("*") if path.is_file())
             _write_json(
                 temporary / MANIFEST,
-                {str(path.relative_to(temporary)): [path.stat().st_size, _sha256(path)] for path in files},
+                {str(path.relative_to(temporary)): [path.stat().st_size, sha256_of(path)] for path in files},
             )
     except SafetensorError as error:  # the exception of safetensors for a failed write
         raise OSError(str(error)) from error
@@ -136,7 +136,7 @@ def verify(checkpoint: Path, only: Sequence[str] | None = None) -> dict[str, lis
         path = checkpoint / name
         if not _is_file(path):
             raise DamagedCheckpoint(f"{checkpoint} lacks the file {name}")
-        if path.stat().st_size != size or _sha256(path) != digest:
+        if path.stat().st_size != size or sha256_of(path) != digest:
             raise DamagedCheckpoint(f"{path} is not the file that was written (size or checksum differs)")
     return {name: [size, digest] for name, (size, digest) in entries.items()}
 
@@ -261,8 +261,8 @@ def _unflatten(value: dict[str, Any], path: str, tensors: dict[str, Tensor]) -> 
     return value["value"]
 
 
-def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous copies on the CPU, none of which shares memory with another."""
+def plain_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict as safetensors stores it: contiguous copies on the CPU, none of which shares memory."""
     return {
         name: torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
         for name, tensor in tensors.items()
@@ -271,8 +271,3 @@ def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

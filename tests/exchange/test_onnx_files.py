@@ -161,6 +161,9 @@ def test_the_example_is_a_program(
     assert pixels.shape == (8, 12, 3) and np.abs(pixels[:4, :6].astype(int) - first).max() <= 1
     with pytest.raises(SystemExit, match="no label 'cow': pass cat, dog, owl"):
         example.main([str(file), "--label", "cow"])
+    for size in ("48", "48x", "4x6x8", "ax6"):
+        with pytest.raises(SystemExit, match="a size is HEIGHTxWIDTH in pixels, such as 48x64, not"):
+            example.main([str(file), "--size", size])
 
 
 def test_a_file_that_differs_is_refused(graph: graphs.ExportedGenerator, file: Path) -> None:

@@ -131,7 +131,6 @@ def evaluate(
     )
 
 
-@renamed_keywords(talk="verbose")
 def _points_card(sides: Sides, real: Dataset, protocol: Protocol, device: torch.device) -> ScoreCard:
     """Evaluate a generator of points; raise ValueError for fsd, which needs images."""
     if FSD in (protocol.metric_names() or ()):
@@ -173,6 +172,7 @@ def _require_fitting(from_pictures: bool, fsd: bool, *, has_maps: bool, protocol
         )
 
 
+@renamed_keywords(talk="verbose")
 def prepare_reference(
     real: str | Path | Dataset,
     *,

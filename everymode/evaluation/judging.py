@@ -267,11 +267,8 @@ def reference_of(
     sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, verbose: bool
 ) -> Reference:
     """Return the real side of `sides`, computed or read from the cache."""
-    num_real = protocol.num_real
-    if protocol.fast and num_real is None:
-        num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
     return cached_reference(
-        sides.real_images(num_real),
+        sides.real_images(protocol.num_real, fast=protocol.fast),
         chosen_extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
         layer=protocol.layer,
         max_features=protocol.max_features,

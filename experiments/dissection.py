@@ -36,7 +36,7 @@ from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
-from experiments.harness.results import Case, Outcome
+from experiments.harness.results import Case, Outcome, scores_after
 from experiments.harness.tables import by_case, markdown, mean_and_spread, scores_of, table
 from experiments.harness.trained_generators import (
     CONDITIONAL,
@@ -153,20 +153,8 @@ def palette_judge() -> SegmenterJudge:
 
 def untrained_rows(outcomes: Sequence[Outcome], case: str) -> list[Outcome]:
     """Return an outcome per seed with the scores of a case's untrained generators."""
-    start = f"{UNTRAINED} "
     return [
-        Outcome(
-            UNTRAINED,
-            each.seed,
-            {
-                name.removeprefix(start): value
-                for name, value in each.scores.items()
-                if name.startswith(start)
-            },
-            "",
-            None,
-            each.folder,
-        )
+        Outcome(UNTRAINED, each.seed, scores_after(each, f"{UNTRAINED} "), "", None, each.folder)
         for each in outcomes
         if each.case == case
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import fmean
 
@@ -184,16 +184,14 @@ def trained_run(case: Case, seed: int, out: Path) -> everymode.Run:
 def restore_with_prior(case: Case, seed: int, folder: Path, judge: Restorations) -> Outcome:
     """Train a prior, unless it is trained already, and score its restorations."""
     run = trained_run(case, seed, folder.parent)
-    method = partial(_deferred, lambda: trained_prior(case, run, judge), [])
-    outcome = _all_tasks(case, seed, folder, judge, method)
+    outcome = _all_tasks(case, seed, folder, judge, lambda: trained_prior(case, run, judge))
     scores = {"minutes": minutes_of(run)} if case.name != UNTRAINED else {}
     return outcome._replace(scores=outcome.scores | scores)
 
 
 def restore_without_prior(case: Case, seed: int, folder: Path, judge: Restorations) -> Outcome:
     """Score the restorations of a baseline."""
-    method = partial(_deferred, lambda: baseline(case, seed, judge), [])
-    return _all_tasks(case, seed, folder, judge, method)
+    return _all_tasks(case, seed, folder, judge, lambda: baseline(case, seed, judge))
 
 
 def baseline(case: Case, seed: int, judge: Restorations) -> Method:
@@ -233,24 +231,23 @@ def _doubled(target: Tensor) -> tuple[int, int]:
     return 2 * target.shape[2], 2 * target.shape[3]
 
 
-def _deferred(make: Callable[[], Method], made: list[Method], task: str, target: Tensor) -> list[Tensor]:
-    """Call a method that is made at the first call, as it is not needed if all scores are saved."""
-    if not made:
-        made.append(make())
-    return made[0](task, target)
-
-
-def _all_tasks(case: Case, seed: int, folder: Path, judge: Restorations, method: Method) -> Outcome:
+def _all_tasks(
+    case: Case, seed: int, folder: Path, judge: Restorations, make: Callable[[], Method]
+) -> Outcome:
+    """Score all tasks; the method is made once, and only if some task's scores are not saved yet."""
+    made = cache(make)
     folder.mkdir(parents=True, exist_ok=True)
     scores: dict[str, float] = {}
     for task in tasks_of(case):
-        play = partial(_one_task, case, seed, folder, judge, method, task)
+        play = partial(_one_task, case, seed, folder, judge, made, task)
         scores |= kept(folder / f"{task}.json", play).scores
     return Outcome(case.name, seed, scores, "", None, str(folder))
 
 
-def _one_task(case: Case, seed: int, folder: Path, judge: Restorations, method: Method, task: str) -> Outcome:
-    originals = judge.held_out(case)
+def _one_task(
+    case: Case, seed: int, folder: Path, judge: Restorations, make: Callable[[], Method], task: str
+) -> Outcome:
+    originals, method = judge.held_out(case), make()
     shown, rows = [], []
     for original in originals.split(1):
         target = DEGRADATIONS[task](original)

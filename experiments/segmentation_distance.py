@@ -35,7 +35,7 @@ from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import run_all
 from experiments.harness.report import report
-from experiments.harness.results import Case, Outcome
+from experiments.harness.results import Case, Outcome, scores_after
 from experiments.harness.tables import scores_of, table
 from experiments.harness.trained_generators import (
     CONDITIONAL,
@@ -130,13 +130,8 @@ def other_rows(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Return the outcomes of the rows without a trained generator."""
     found = []
     for row in (REAL, DROPPED, UNTRAINED):
-        start = f"{row}: "
         for each in outcomes:
-            scores = {
-                name.removeprefix(start): value
-                for name, value in each.scores.items()
-                if name.startswith(start)
-            }
+            scores = scores_after(each, f"{row}: ")
             if scores:
                 found.append(Outcome(row, each.seed, scores, "", None, ""))
     return found

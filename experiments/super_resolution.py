@@ -44,7 +44,7 @@ from experiments.harness.flags import chosen, parser
 from experiments.harness.renumbering import add_numbers_flag, changed_numbers, renumbered
 from experiments.harness.repeated import minutes_of, run_all, train_and_judge
 from experiments.harness.report import report
-from experiments.harness.results import Case, Outcome, record_of
+from experiments.harness.results import Case, Outcome, record_of, scores_after
 from experiments.harness.tables import by_case, scores_of, table
 
 PIXEL, PIXEL_RRDB, BICUBIC = "pixel", "pixel, RRDB", "bicubic"
@@ -203,11 +203,7 @@ def bicubic_rows(outcomes: list[Outcome]) -> list[Outcome]:
     scored = next((each for each in outcomes if each.scores), None)
     if scored is None:
         return []
-    start = f"{BICUBIC} "
-    scores = {
-        name.removeprefix(start): value for name, value in scored.scores.items() if name.startswith(start)
-    }
-    return [Outcome(BICUBIC, 0, scores, "", None, "")]
+    return [Outcome(BICUBIC, 0, scores_after(scored, f"{BICUBIC} "), "", None, "")]
 
 
 def plot(outcomes: list[Outcome], path: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import everymode
-from everymode import metrics
+from everymode import evaluation, metrics
 from everymode.old_names import GONE, MODULES, NAMES
 from everymode.partitioner import partition_terms
 
@@ -100,6 +100,14 @@ def test_old_keywords_are_taken_with_a_warning() -> None:
     assert old == partition_terms(anchors, neighbor_logits=neighbors)
     with pytest.raises(TypeError, match="neighbour_logits is the old name of neighbor_logits"):
         partition_terms(anchors, neighbor_logits=neighbors, neighbour_logits=neighbors)
+
+
+@pytest.mark.parametrize(
+    "name", ["evaluate", "evaluate_generator", "memorization", "prepare_reference", "truncation_curve"]
+)
+def test_evaluations_take_the_old_keyword_talk(name: str) -> None:
+    with pytest.raises(TypeError, match="talk is the old name of verbose"):
+        getattr(evaluation, name)(talk=False, verbose=False)
 
 
 @pytest.mark.parametrize("name", sorted(GONE))

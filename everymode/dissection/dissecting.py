@@ -53,6 +53,11 @@ class LayerDissection:
     interpretable: Tensor
     curve: Mapping[float, int]
 
+    @property
+    def best_levels(self) -> Tensor:
+        """Level at which each unit's largest IoU was measured, float64 [U]."""
+        return self.levels if self.levels.ndim == 1 else self.levels.gather(0, self.best_label[None])[0]
+
 
 @dataclass(frozen=True)
 class Dissection:

@@ -50,7 +50,6 @@ def record_of(
 
 def _layer(layer: LayerDissection, names: Sequence[str]) -> dict[str, Any]:
     best = zip(layer.best_label.tolist(), layer.best_iou.tolist(), layer.interpretable.tolist(), strict=True)
-    levels = layer.levels if layer.levels.ndim == 1 else layer.levels.gather(0, layer.best_label[None])[0]
     return {
         "index": layer.index,
         "name": layer.name,
@@ -65,7 +64,7 @@ def _layer(layer: LayerDissection, names: Sequence[str]) -> dict[str, Any]:
                 "level": None if math.isnan(level) else level,
             }
             for unit, ((label, iou, interpretable), level) in enumerate(
-                zip(best, levels.tolist(), strict=True)
+                zip(best, layer.best_levels.tolist(), strict=True)
             )
         ],
     }

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from everymode.dissection.dissecting import Dissection, LayerDissection
+from everymode.dissection.dissecting import Dissection
 from everymode.dissection.generated import GeneratedImages
 from everymode.inversion.drawing import DrawCodes, uniform_draw
 from everymode.inversion.layers import GeneratorLayers, device_and_dtype, frozen_in_eval_mode
@@ -110,7 +110,7 @@ def strongest_images(
         rows = [each.indices[:, :count] for each in ranked]
         images, maps = _collected(source, number, rows, report)
     layers = [
-        StrongestOfLayer(numbers, each.values[:, :count], of_layer, _levels(layer))
+        StrongestOfLayer(numbers, each.values[:, :count], of_layer, layer.best_levels)
         for numbers, each, of_layer, layer in zip(rows, ranked, maps, dissection.layers, strict=True)
     ]
     return StrongestImages(images, tuple(layers))
@@ -144,10 +144,3 @@ def _collected(
         report(stop - first)
         first = stop
     return images, maps
-
-
-def _levels(layer: LayerDissection) -> Tensor:
-    """Return the level [U] at which each unit's largest IoU was measured."""
-    if layer.levels.ndim == 1:
-        return layer.levels
-    return layer.levels.gather(0, layer.best_label[None])[0]

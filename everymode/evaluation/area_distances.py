@@ -26,7 +26,7 @@ from everymode.evaluation.image_scores import (
     progress_bar,
 )
 from everymode.evaluation.labeled_segmenters import SegmentedData, labeled_segmenter
-from everymode.evaluation.protocol import REPORT_IMAGES, Protocol
+from everymode.evaluation.protocol import Protocol
 from everymode.evaluation.reservoir import random_rows
 from everymode.evaluation.score_card import ScoreCard
 from everymode.evaluation.scoring import FSD, Measured
@@ -166,10 +166,7 @@ def segment_distance_card(
         )
     begin = time.perf_counter()
     others = tuple(name for name in protocol.metric_names() or () if name != FSD)
-    num_real = protocol.num_real
-    if protocol.fast and num_real is None:
-        num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
-    real = sides.real_images(num_real)
+    real = sides.real_images(protocol.num_real, fast=protocol.fast)
     fake = sides.fake_images(protocol.num, real, most=protocol.most_images, fast=protocol.fast)
     size = _size(fake)
     judge = _judge(sides, protocol, size, device=device, cache_dir=cache_dir, verbose=verbose)

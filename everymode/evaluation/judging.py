@@ -131,7 +131,6 @@ def evaluate(
     )
 
 
-@renamed_keywords(talk="verbose")
 def _points_card(sides: Sides, real: Dataset, protocol: Protocol, device: torch.device) -> ScoreCard:
     """Evaluate a generator of points; raise ValueError for fsd, which needs images."""
     if FSD in (protocol.metric_names() or ()):
@@ -173,6 +172,7 @@ def _require_fitting(from_pictures: bool, fsd: bool, *, has_maps: bool, protocol
         )
 
 
+@renamed_keywords(talk="verbose")
 def prepare_reference(
     real: str | Path | Dataset,
     *,
@@ -267,11 +267,8 @@ def reference_of(
     sides: Sides, protocol: Protocol, *, device: torch.device, cache_dir: str | Path | None, verbose: bool
 ) -> Reference:
     """Return the real side of `sides`, computed or read from the cache."""
-    num_real = protocol.num_real
-    if protocol.fast and num_real is None:
-        num_real = min(REPORT_IMAGES, len(sides.real)) if isinstance(sides.real, Dataset) else REPORT_IMAGES
     return cached_reference(
-        sides.real_images(num_real),
+        sides.real_images(protocol.num_real, fast=protocol.fast),
         chosen_extractor(protocol.extractor, sides.real_source, fast=protocol.fast, device=device),
         layer=protocol.layer,
         max_features=protocol.max_features,

@@ -15,7 +15,7 @@ from everymode.data.layout import Layout, has_layout
 from everymode.data.map_style import Objects, name_of, require_objects
 from everymode.data.opening import image_size, open_images
 from everymode.evaluation.naming import require_there
-from everymode.evaluation.protocol import Protocol
+from everymode.evaluation.protocol import REPORT_IMAGES, Protocol
 from everymode.evaluation.sampling import Sampling
 from everymode.evaluation.statistics import Images
 from everymode.evaluation.streams import images_of_dataset, images_of_generator, recipe_numbers
@@ -106,12 +106,19 @@ class Sides:
         """Training step of the evaluated generator; None if it is unknown."""
         return self.fake.step if isinstance(self.fake, Opened) else None
 
-    def real_images(self, num: int | None) -> Images:
-        """Return `num` real images. None = all images of a dataset, or 10,000 of a generator, without truncation."""
+    def real_images(self, num: int | None, *, fast: bool = False) -> Images:
+        """Return `num` real images.
+
+        Args:
+            num: None means 10,000 images of a generator, without truncation, or all images of a dataset (fast: at most
+                10,000).
+            fast: see above.
+        """
         if isinstance(self.real, Opened):
             sampling = replace(self.sampling, seed=REFERENCE_SEED, truncation=1.0, truncation_rule="scale")
             return _drawn_images(self.real, DRAWN_IMAGES if num is None else num, sampling)
-        return images_of_dataset(self.real, num=num, seed=CHOICE_SEED, source=self.real_source)
+        count = min(REPORT_IMAGES, len(self.real)) if num is None and fast else num
+        return images_of_dataset(self.real, num=count, seed=CHOICE_SEED, source=self.real_source)
 
     def fake_images(
         self,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import everymode
 from everymode.pictures import new_figure, save_figure, save_grid
-from experiments.harness.results import OF_CLASS, Outcome
+from experiments.harness.results import OF_CLASS, Outcome, scores_after
 
 SHOWN = 5
 """Classes that improve, and that worsen, most: as many as the paper shows."""
@@ -25,11 +25,7 @@ class Compared(NamedTuple):
 
 def class_distances(outcome: Outcome) -> dict[str, float]:
     """Return class -> Fréchet distance of a run that was scored per class; {} for any other."""
-    return {
-        name.removeprefix(OF_CLASS): value
-        for name, value in outcome.scores.items()
-        if name.startswith(OF_CLASS)
-    }
+    return scores_after(outcome, OF_CLASS)
 
 
 def compare_classes(outcomes: Sequence[Outcome], before: str, after: str) -> list[Compared]:

@@ -39,6 +39,13 @@ class Outcome(NamedTuple):
     folder: str
 
 
+def scores_after(outcome: Outcome, start: str) -> dict[str, float]:
+    """Return the scores whose names begin with a text, by the rest of their names."""
+    return {
+        name.removeprefix(start): value for name, value in outcome.scores.items() if name.startswith(start)
+    }
+
+
 def kept(record: Path, play: Callable[[], Outcome]) -> Outcome:
     """Return the outcome saved in a file, or that of `play()`, which is then saved there."""
     if record.is_file():

@@ -9,7 +9,7 @@ from typing import Any
 
 from everymode.pictures import new_figure, save_figure
 from experiments.harness.repeated import train_and_judge
-from experiments.harness.results import Case, Outcome, kept
+from experiments.harness.results import Case, Outcome, kept, scores_after
 from experiments.harness.tables import by_case
 
 AT = " at step "
@@ -54,12 +54,7 @@ def _named(outcome: Outcome, scores: Sequence[str], step: int) -> dict[str, floa
 
 def curve_of(outcome: Outcome, score: str) -> dict[int, float]:
     """Return step -> value of a score that was computed in stages."""
-    start = score + AT
-    return {
-        int(name.removeprefix(start)): value
-        for name, value in outcome.scores.items()
-        if name.startswith(start)
-    }
+    return {int(step): value for step, value in scores_after(outcome, score + AT).items()}
 
 
 def plot_stages(outcomes: list[Outcome], scores: dict[str, str], path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -114,9 +113,9 @@ def trained(case: Case, seed: int, shared: Path) -> tuple[Outcome, Path]:
     return outcome, record.parent
 
 
-def stage_steps(case: Case, stages: int = STAGES) -> list[int]:
+def stage_steps(case: Case) -> list[int]:
     """Return the steps at the end of each stage."""
-    return [case.recipe.steps * stage // stages for stage in range(1, stages + 1)]
+    return [case.recipe.steps * stage // STAGES for stage in range(1, STAGES + 1)]
 
 
 def generator_at(case: Case, folder: Path, step: int) -> Generator:
@@ -156,8 +155,3 @@ def drawn(generator: Generator, count: int, *, seed: int = 40_000) -> Tensor:
 def unlabeled(images: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return images as a side of `evaluate`: the images, and a label of -1 for each."""
     return images.numpy(), np.full(len(images), -1)
-
-
-def by_name(all_cases: list[Case]) -> Mapping[str, Case]:
-    """Return the cases by name."""
-    return {case.name: case for case in all_cases}

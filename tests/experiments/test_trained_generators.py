@@ -23,7 +23,6 @@ from experiments.harness.trained_generators import (
     SELF_CONDITIONED,
     SHAPES,
     UNCONDITIONAL,
-    by_name,
     cases,
     generator_at,
     saved_generator,
@@ -34,6 +33,11 @@ from experiments.harness.trained_generators import (
 )
 
 SCORES = {"minutes": 0.5}
+
+
+def by_name(all_cases: list[Case]) -> dict[str, Case]:
+    """Return the cases by name."""
+    return {case.name: case for case in all_cases}
 
 
 def small(name: str, classes: int) -> Case:

@@ -12,11 +12,10 @@ import torch
 from everymode.data.dataset import Dataset
 from everymode.evaluation.image_scores import cached_reference, chosen_extractor
 from everymode.evaluation.protocol import MAX_FEATURES
-from everymode.evaluation.scoring import COVERAGE_NEIGHBORS
+from everymode.evaluation.scoring import coverage_within
 from everymode.evaluation.streams import images_of_dataset
 from everymode.extractors.extraction import extract_batches
 from everymode.extractors.pixels import quantized
-from everymode.metrics.fidelity import density_coverage
 from everymode.metrics.frechet_variants import frechet_by_class
 from everymode.sampling.generator import Generator
 
@@ -102,11 +101,9 @@ def score_clusters(
     )
     fake_labels = torch.tensor(sampled).repeat_interleave(samples)
     result = frechet_by_class(real, members, fake, fake_labels, num_classes=count)
-    coverages: list[float | None] = []
-    for cluster in range(count):
-        own, drawn = real[members == cluster], fake[fake_labels == cluster]
-        enough = len(own) > COVERAGE_NEIGHBORS
-        coverages.append(density_coverage(own, drawn, k=COVERAGE_NEIGHBORS).coverage if enough else None)
+    coverages = [
+        coverage_within(real[members == cluster], fake[fake_labels == cluster]) for cluster in range(count)
+    ]
     distances = [None if math.isnan(each) else each for each in result.distance.tolist()]
     return ClusterScores(
         chosen.name, samples, seed, tuple(distances), tuple(coverages), tuple(result.flagged.tolist())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from everymode.evaluation.shared_classes import class_warnings, in_classes
 from everymode.evaluation.statistics import Statistics
@@ -28,6 +29,7 @@ __all__ = [
     "Pair",
     "Scores",
     "chosen_metrics",
+    "coverage_within",
     "score",
 ]
 
@@ -159,7 +161,10 @@ def by_class(pair: Pair) -> list[Measured]:
             "real": int(real),
             "fake": int(fake),
             "few": bool(few),
-            "coverage": _coverage_of_class(pair, fake_labels, number),
+            "coverage": coverage_within(
+                pair.real.features[pair.real.labels == number],
+                pair.fake.features[torch.from_numpy(fake_labels == number)],
+            ),
         }
         for number, (name, value, real, fake, few) in enumerate(rows)
     }
@@ -167,10 +172,13 @@ def by_class(pair: Pair) -> list[Measured]:
     return [_of_stored(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
 
 
-def _coverage_of_class(pair: Pair, fake_labels: np.ndarray, number: int) -> float | None:
-    """Return the coverage within a class; 0 without fakes, None with one fake or too few real images."""
-    real = pair.real.features[pair.real.labels == number]
-    fake = pair.fake.features[torch.from_numpy(fake_labels == number)]
+def coverage_within(real: Tensor, fake: Tensor) -> float | None:
+    """Return the coverage within a class or cluster; 0 without fakes, None with one fake or too few real images.
+
+    Args:
+        real: [N, F], features of its real images.
+        fake: [M, F], features of its samples.
+    """
     if len(real) <= COVERAGE_NEIGHBORS or len(fake) == 1:
         return None
     return density_coverage(real, fake, k=COVERAGE_NEIGHBORS).coverage if len(fake) else 0.0

@@ -21,6 +21,7 @@ from everymode.data.errors import DataError
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.explorer.conditions import Conditions
+from everymode.explorer.facts import blends_labels
 from everymode.explorer.real_images import is_own, open_recorded, own_runs_folder
 from everymode.explorer.replies import Missing
 from everymode.explorer.scatter import POINTS, extent_of, scatter
@@ -28,7 +29,7 @@ from everymode.explorer.tiles import Tile, Toward
 from everymode.pictures import to_uint8
 from everymode.sampling.generator import Generator, load
 
-__all__ = ["Models", "blends_labels"]
+__all__ = ["Models"]
 
 KEPT = 2
 """Generators in memory."""
@@ -161,11 +162,6 @@ def _true_modes(source: str) -> np.ndarray | None:
     known = {name: value for name, value in named.options.items() if name in signature(mixture).parameters}
     values: dict[str, Any] = known  # `parse_name` has checked their types
     return mixture(**values).means
-
-
-def blends_labels(network: nn.Module) -> bool:
-    """Return whether labels are embedded, so that there are points between two of them."""
-    return any(isinstance(module, nn.Embedding) for module in network.modules())
 
 
 def _images(generator: Generator, size: Size | None, tiles: Sequence[Tile]) -> Tensor:

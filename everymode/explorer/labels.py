@@ -10,7 +10,7 @@ from everymode.explorer.facts import Facts
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Refused
 
-__all__ = ["ANY", "Label", "label_of", "parsed_label", "requested_labels"]
+__all__ = ["ANY", "Label", "label_in", "label_of", "parsed_label", "requested_labels"]
 
 ANY = "any"
 """Text of a label that is drawn at random."""
@@ -58,6 +58,13 @@ class Label:
 
 _ROW_WORDS = {"maps": "map", "pictures": "picture", "attributes": "picture", "labels": "row"}
 _PIECE = re.compile(r"any|[0-9]{1,9}")
+
+
+def label_in(facts: Facts, block: int, value: int, row: int | None = None) -> Label:
+    """Return the label with a value in one block; those of the other blocks are drawn, or stay as in the row."""
+    values = [UNLABELED] * len(facts.blocks)
+    values[block] = value
+    return Label(tuple(values), row)
 
 
 def label_of(text: str, facts: Facts, name: str = "label") -> Label:

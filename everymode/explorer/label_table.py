@@ -134,8 +134,8 @@ def problems_first(table: LabelTable) -> list[LabelRow]:
 def history_of(run: Run, name: str) -> list[Scored]:
     """Return distance and coverage of a label on all score cards of a run, by step. Newer cards count."""
     found: dict[int, Scored] = {}
-    for named in sorted(cards_of(run), key=lambda each: str(each.card.times.get("date", ""))):
-        step = named.card.subject.get("facts", {}).get("step")
+    for named in sorted(cards_of(run), key=lambda each: each.card.date):
+        step = named.card.step
         row = _classes(named)[1].get(name)
         if isinstance(step, int) and isinstance(row, Mapping):
             found[step] = Scored(step, _number(row.get("value")), _number(row.get("coverage")))
@@ -197,12 +197,12 @@ def _tensor(path: Path, name: str) -> np.ndarray | None:
 def _scored(run: Run, checkpoint: Checkpoint) -> NamedCard | None:
     """Return the newest card with distances per class: of the checkpoint's step if there is one, else of any step."""
     cards = [named for named in cards_of(run) if _classes(named)[1]]
-    same = [named for named in cards if named.card.subject.get("facts", {}).get("step") == checkpoint.step]
+    same = [named for named in cards if named.card.step == checkpoint.step]
     return max(same or cards, key=_age, default=None)
 
 
 def _age(named: NamedCard) -> tuple[int, str]:
-    return int(named.card.subject.get("facts", {}).get("step") or 0), str(named.card.times.get("date", ""))
+    return named.card.step or 0, named.card.date
 
 
 def _classes(named: NamedCard) -> tuple[str, Mapping[str, Any]]:

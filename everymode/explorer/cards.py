@@ -10,6 +10,7 @@ from everymode.evaluation.newest_cards import newest_cards
 from everymode.evaluation.score_card import ScoreCard, is_curve, read_card
 from everymode.explorer.catalog import Checkpoint, Run
 from everymode.explorer.markup import Html, element
+from everymode.storage.json_files import finite_number
 
 __all__ = ["card_of", "cards_of", "newest_of", "score_list"]
 
@@ -57,7 +58,7 @@ def score_list(card: ScoreCard | None) -> Html:
     """Return the metrics of a score card as a list; words if there is none."""
     if card is None:
         return element("p", "no score card yet", class_="scores none")
-    metrics = [(name, each) for name, each in card.metrics.items() if each.value is not None]
+    metrics = [(name, each) for name, each in card.metrics.items() if finite_number(each.value) is not None]
     items = [
         element(
             "div",

@@ -23,6 +23,7 @@ from everymode.explorer.markup import Html, element, joined, table
 from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
+from everymode.storage.json_files import finite_number
 
 __all__ = ["compare", "knows", "scores_side_by_side", "sides_of"]
 
@@ -126,7 +127,7 @@ def scores_side_by_side(left: ScoreCard, right: ScoreCard) -> list[list[Html | s
 
 def _row(name: str, left: ScoreCard, right: ScoreCard) -> list[Html | str]:
     pair = [card.metrics.get(name) for card in (left, right)]
-    values = [None if each is None else each.value for each in pair]
+    values = [None if each is None else finite_number(each.value) for each in pair]
     shown = ["-" if value is None else f"{value:.5g}" for value in values]
     better = next(each.better for each in pair if each is not None)
     title = joined(name, " ", element("small", f"({better} is better)"))

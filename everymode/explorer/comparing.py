@@ -64,7 +64,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
         missing = len(labels) - len(shown)
         note = element("p", f"{missing} labels don't exist here.", class_="none") if missing else None
         panels.append(element("section", heading, inner, note, class_="panel", aria_label=side))
-        style += grid_style(len(seeds), own.size, f"#grid-{side}", smallest=len(seeds))
+        style += grid_style(len(seeds), own.size, f"#grid-{side}")
     scores = element("section", element("h2", "Scores"), _scores(site, left, right), class_="panel")
     body = joined(controls, element("div", swap, element("div", panels, class_="sides"), scores, id="view"))
     status = f"{2 * len(labels) * len(seeds)} samples at the same latent codes"

@@ -104,14 +104,14 @@ def label_of(text: str, facts: Facts, name: str = "label") -> Label:
     return Label(tuple(values), row)
 
 
-def parsed_label(parameters: Parameters, facts: Facts, name: str = "label", default: str = "") -> Label:
+def parsed_label(parameters: Parameters, facts: Facts) -> Label:
     """Return the label in an address; the default is the first label.
 
     Raises:
         Refused: if the generator doesn't know it.
     """
-    first = default or requested_labels(Parameters(), facts)[0].text
-    return label_of(parameters.text(name, first, allowed=_allowed(facts)), facts, name)
+    first = requested_labels(Parameters(), facts)[0].text
+    return label_of(parameters.text("label", first, allowed=_allowed(facts)), facts)
 
 
 def requested_labels(parameters: Parameters, facts: Facts) -> list[Label]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from everymode.storage.json_files import read_object
+from everymode.storage.json_files import finite_number, read_object
 from everymode.storage.run_folder import RunFolder, read_lines
 
 __all__ = ["best_score"]
@@ -60,12 +59,16 @@ def _preference(score: _Score) -> tuple[int, str]:
 
 def _of_snapshots(records: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the score of the lowest rank: the value of the metric that selects checkpoints, or minus it."""
-    ranked = [record for record in records if _finite(record.get("rank"))]
+    ranked = [record for record in records if finite_number(record.get("rank")) is not None]
     if not ranked:
         return None
     best = min(ranked, key=lambda record: record["rank"])
     for name, value in best.items():
-        if name not in ("step", "rank") and _finite(value) and abs(value) == abs(best["rank"]):
+        if (
+            name not in ("step", "rank")
+            and finite_number(value) is not None
+            and abs(value) == abs(best["rank"])
+        ):
             return {"metric": name, "value": value, "step": _whole(best.get("step"))}
     return None
 
@@ -78,7 +81,7 @@ def _scores_in(run: Path) -> Iterator[_Score]:
             metrics, protocol, subject = card["metrics"], card["protocol"], card["subject"]
             step, date = _whole(subject["facts"].get("step")), str(card["times"]["date"])
             for name, each in metrics.items():
-                if not _finite(each["value"]):
+                if finite_number(each["value"]) is None:
                     continue
                 against = [protocol, each.get("settings"), each.get("real"), each.get("fake")]
                 yield _Score(
@@ -97,7 +100,3 @@ def _scores_in(run: Path) -> Iterator[_Score]:
 
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -12,7 +12,7 @@ import torch
 from everymode.data.dataset import Dataset
 from everymode.evaluation.image_scores import cached_reference, chosen_extractor
 from everymode.evaluation.protocol import MAX_FEATURES
-from everymode.evaluation.scoring import class_coverage
+from everymode.evaluation.scoring import coverage_within
 from everymode.evaluation.streams import images_of_dataset
 from everymode.extractors.extraction import extract_batches
 from everymode.extractors.pixels import quantized
@@ -102,7 +102,7 @@ def score_clusters(
     fake_labels = torch.tensor(sampled).repeat_interleave(samples)
     result = frechet_by_class(real, members, fake, fake_labels, num_classes=count)
     coverages = [
-        class_coverage(real[members == cluster], fake[fake_labels == cluster]) for cluster in range(count)
+        coverage_within(real[members == cluster], fake[fake_labels == cluster]) for cluster in range(count)
     ]
     distances = [None if math.isnan(each) else each for each in result.distance.tolist()]
     return ClusterScores(

@@ -30,8 +30,7 @@ def _protocol(card: ScoreCard) -> str:
 
 
 def _age(named: NamedCard) -> tuple[int, str, str]:
-    card = named.card
-    return int(card.subject.get("facts", {}).get("step") or 0), str(card.times.get("date", "")), named.name
+    return named.card.step or 0, named.card.date, named.name
 
 
 def _state(card: ScoreCard) -> tuple[str, Any]:

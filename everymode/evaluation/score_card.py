@@ -67,6 +67,16 @@ class ScoreCard:
     warnings: list[str] = field(default_factory=list)
     times: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def step(self) -> int | None:
+        """Training step of the evaluated weights; None for images and for generators without a step."""
+        return self.subject.get("facts", {}).get("step")
+
+    @property
+    def date(self) -> str:
+        """Date and time of the evaluation in ISO format; "" if unknown."""
+        return str(self.times.get("date", ""))
+
     def value(self, name: str) -> float | None:
         """Return the value of a metric by its full name, or by its short name if only one metric has it.
 

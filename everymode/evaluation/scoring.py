@@ -29,7 +29,7 @@ __all__ = [
     "Pair",
     "Scores",
     "chosen_metrics",
-    "class_coverage",
+    "coverage_within",
     "score",
 ]
 
@@ -161,7 +161,7 @@ def by_class(pair: Pair) -> list[Measured]:
             "real": int(real),
             "fake": int(fake),
             "few": bool(few),
-            "coverage": class_coverage(
+            "coverage": coverage_within(
                 pair.real.features[pair.real.labels == number],
                 pair.fake.features[torch.from_numpy(fake_labels == number)],
             ),
@@ -172,8 +172,13 @@ def by_class(pair: Pair) -> list[Measured]:
     return [_of_stored(pair, "fd-per-class", mean, "lower", {"classes": len(names)}, {"classes": classes})]
 
 
-def class_coverage(real: Tensor, fake: Tensor) -> float | None:
-    """Return the coverage within a class, from its features; 0 without fakes, None with one fake or too few reals."""
+def coverage_within(real: Tensor, fake: Tensor) -> float | None:
+    """Return the coverage within a class or cluster; 0 without fakes, None with one fake or too few real images.
+
+    Args:
+        real: [N, F], features of its real images.
+        fake: [M, F], features of its samples.
+    """
     if len(real) <= COVERAGE_NEIGHBORS or len(fake) == 1:
         return None
     return density_coverage(real, fake, k=COVERAGE_NEIGHBORS).coverage if len(fake) else 0.0

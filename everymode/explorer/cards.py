@@ -10,6 +10,7 @@ from everymode.evaluation.newest_cards import newest_cards
 from everymode.evaluation.score_card import ScoreCard, is_curve, read_card
 from everymode.explorer.catalog import Checkpoint, Run
 from everymode.explorer.markup import Html, element
+from everymode.storage.json_files import finite_number
 
 __all__ = ["card_of", "cards_of", "newest_of", "score_list"]
 
@@ -42,25 +43,22 @@ def _read(path: Path, changed: int, size: int) -> ScoreCard | None:
 def newest_of(run: Run) -> ScoreCard | None:
     """Return the newest score card of a run, or None."""
     cards = newest_cards(cards_of(run))
-    return max(cards, key=lambda named: str(named.card.times.get("date", ""))).card if cards else None
+    return max(cards, key=lambda named: named.card.date).card if cards else None
 
 
 def card_of(run: Run, checkpoint: Checkpoint) -> NamedCard | None:
     """Return the newest score card of a checkpoint, or None if it was not evaluated."""
     cards = [
-        named
-        for named in cards_of(run)
-        if checkpoint.step is not None and named.card.subject.get("facts", {}).get("step") == checkpoint.step
+        named for named in cards_of(run) if checkpoint.step is not None and named.card.step == checkpoint.step
     ]
-    return max(cards, key=lambda named: str(named.card.times.get("date", ""))) if cards else None
+    return max(cards, key=lambda named: named.card.date) if cards else None
 
 
 def score_list(card: ScoreCard | None) -> Html:
     """Return the metrics of a score card as a list; words if there is none."""
     if card is None:
         return element("p", "no score card yet", class_="scores none")
-    step = card.subject.get("facts", {}).get("step")
-    metrics = [(name, each) for name, each in card.metrics.items() if each.value is not None]
+    metrics = [(name, each) for name, each in card.metrics.items() if finite_number(each.value) is not None]
     items = [
         element(
             "div",
@@ -69,5 +67,5 @@ def score_list(card: ScoreCard | None) -> Html:
         )
         for name, each in metrics[:MOST_SHOWN]
     ]
-    caption = "Scores" if step is None else f"Scores at step {step:,}"
+    caption = "Scores" if card.step is None else f"Scores at step {card.step:,}"
     return element("div", element("h3", caption), element("dl", items, class_="scores"))

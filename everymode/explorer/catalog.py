@@ -87,6 +87,11 @@ class Run:
         return str(self.config.get("data", {}).get("source", ""))
 
     @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the training data."""
+        return str(self.config.get("data", {}).get("fingerprint", ""))
+
+    @property
     def newest(self) -> Checkpoint | None:
         """The checkpoint of the last step."""
         return self.checkpoints[-1] if self.checkpoints else None

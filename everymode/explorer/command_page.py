@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from everymode.condition import UNLABELED
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.commands import Drawn, Walk, python_lines, sample_lines, walk_lines
 from everymode.explorer.comparing import sides_of
@@ -15,7 +14,7 @@ from everymode.explorer.history import ALL
 from everymode.explorer.history import MOST_LABELS as MOST_IN_HISTORY
 from everymode.explorer.images import MOST_STEPS, ends_of, size_of, truncation_of
 from everymode.explorer.label_views import SHOWN
-from everymode.explorer.labels import Label, parsed_label, requested_labels
+from everymode.explorer.labels import label_in, parsed_label, requested_labels
 from everymode.explorer.markup import Html, element
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Page, Refused
@@ -165,7 +164,7 @@ def _history(site: Site, values: Parameters) -> Drawn:
     default = ALL if listed and len(facts.blocks[0].labels) <= MOST_IN_HISTORY else "0"
     if listed and values.text("label", default) == ALL:
         count = min(len(facts.blocks[0].labels), MOST_LABELS)
-        labels = tuple(_of_block(facts, 0, row) for row in range(count))
+        labels = tuple(label_in(facts, 0, row) for row in range(count))
     else:
         labels = (parsed_label(values, facts),)
     seed = values.whole("seed", 0)
@@ -192,7 +191,7 @@ def _labels(site: Site, values: Parameters) -> Drawn:
     """Return the samples of the page of all labels, in order."""
     checkpoint, facts, block = _block_of(site, values)
     rows = range(min(len(facts.blocks[block].labels), MOST_LABELS))
-    labels = tuple(_of_block(facts, block, row) for row in rows)
+    labels = tuple(label_in(facts, block, row) for row in rows)
     return Drawn((checkpoint,), (facts,), labels, SEEDS)
 
 
@@ -200,7 +199,7 @@ def _label(site: Site, values: Parameters) -> Drawn:
     """Return the samples of the page of one label."""
     checkpoint, facts, block = _block_of(site, values)
     row = values.whole("label", most=len(facts.blocks[block].labels) - 1)
-    return Drawn((checkpoint,), (facts,), (_of_block(facts, block, row),), SEEDS)
+    return Drawn((checkpoint,), (facts,), (label_in(facts, block, row),), SEEDS)
 
 
 def _block_of(site: Site, values: Parameters) -> tuple[Checkpoint, Facts, int]:
@@ -209,12 +208,6 @@ def _block_of(site: Site, values: Parameters) -> tuple[Checkpoint, Facts, int]:
     if facts.needs_data or not facts.blocks:
         raise Refused("view", "/labels", "a checkpoint whose generator has labels")
     return checkpoint, facts, values.whole("block", 0, most=len(facts.blocks) - 1)
-
-
-def _of_block(facts: Facts, block: int, value: int) -> Label:
-    values = [UNLABELED] * len(facts.blocks)
-    values[block] = value
-    return Label(tuple(values))
 
 
 def _or_reason(make: Callable[[], str]) -> str:

@@ -218,16 +218,17 @@ def _plain_labels(labels: list[tuple[int, ...]]) -> list[object]:
     return [list(each) if len(each) > 1 else next(iter(each)) for each in labels]
 
 
-def command_details(
-    command: str, words: Sequence[str], summary: str = "Show the command that computes it"
-) -> Html:
+def command_details(command: str, words: Sequence[str]) -> Html:
     """Return a button that shows a command, without script."""
     try:
         line = shell_line(["everymode", command, *words])
     except ValueError as error:
         line = f"# no command: {error}"
     return element(
-        "details", element("summary", summary), element("pre", element("code", line)), class_="command"
+        "details",
+        element("summary", "Show the command that computes it"),
+        element("pre", element("code", line)),
+        class_="command",
     )
 
 

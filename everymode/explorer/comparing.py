@@ -23,6 +23,7 @@ from everymode.explorer.markup import Html, element, joined, table
 from everymode.explorer.parameters import Parameters, address, seed_text
 from everymode.explorer.replies import Page
 from everymode.explorer.site import Site
+from everymode.storage.json_files import finite_number
 
 __all__ = ["compare", "knows", "scores_side_by_side", "sides_of"]
 
@@ -63,7 +64,7 @@ def compare(site: Site, parameters: Parameters) -> Page:
         missing = len(labels) - len(shown)
         note = element("p", f"{missing} labels don't exist here.", class_="none") if missing else None
         panels.append(element("section", heading, inner, note, class_="panel", aria_label=side))
-        style += grid_style(len(seeds), own.size, f"#grid-{side}", smallest=len(seeds))
+        style += grid_style(len(seeds), own.size, f"#grid-{side}")
     scores = element("section", element("h2", "Scores"), _scores(site, left, right), class_="panel")
     body = joined(controls, element("div", swap, element("div", panels, class_="sides"), scores, id="view"))
     status = f"{2 * len(labels) * len(seeds)} samples at the same latent codes"
@@ -126,7 +127,7 @@ def scores_side_by_side(left: ScoreCard, right: ScoreCard) -> list[list[Html | s
 
 def _row(name: str, left: ScoreCard, right: ScoreCard) -> list[Html | str]:
     pair = [card.metrics.get(name) for card in (left, right)]
-    values = [None if each is None else each.value for each in pair]
+    values = [None if each is None else finite_number(each.value) for each in pair]
     shown = ["-" if value is None else f"{value:.5g}" for value in values]
     better = next(each.better for each in pair if each is not None)
     title = joined(name, " ", element("small", f"({better} is better)"))

@@ -14,7 +14,7 @@ from everymode.data.dataset import Dataset
 from everymode.draws import Draws, Rows
 from everymode.explorer.catalog import Checkpoint
 from everymode.explorer.facts import Facts
-from everymode.explorer.labels import Label
+from everymode.explorer.labels import Label, label_in
 from everymode.explorer.replies import Missing
 from everymode.explorer.tiles import Tile
 from everymode.game import Batch
@@ -44,10 +44,8 @@ def columns_of(facts: Facts, row: int, seeds: Sequence[int], truncation: float =
         columns = [Column("picture", Tile(label, 0, part=REAL))]
         for index, block in enumerate(facts.blocks):
             for value, name in enumerate(block.labels):
-                values = [UNLABELED] * len(facts.blocks)
-                values[index] = value
                 head = f"{block.name} {name}" if name.isdecimal() else name
-                columns.append(Column(head, Tile(Label(tuple(values), row), 0)))
+                columns.append(Column(head, Tile(label_in(facts, index, value, row), 0)))
         return columns
     first = "map" if facts.kind == "maps" else "input"
     used = seeds if facts.latent else seeds[:1]

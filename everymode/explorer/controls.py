@@ -126,8 +126,6 @@ def label_controls(
     parameters: Parameters,
     facts: Facts,
     label: Label | None,
-    name: str = "label",
-    id_: str = "label-select",
     *,
     more: Sequence[tuple[str, str]] = (),
 ) -> Html:
@@ -137,8 +135,6 @@ def label_controls(
         parameters: the values in the address.
         facts: facts about the generator.
         label: the current label; None if it is one of `more`.
-        name: name of the parameter.
-        id_: id of the control.
         more: further entries of the list, each a value and its text.
     """
     if label is not None and (facts.needs_data or len(facts.blocks) > 1):
@@ -147,14 +143,14 @@ def label_controls(
             if facts.needs_data
             else " - ".join(block.name for block in facts.blocks)
         )
-        return text_field("Label", name, label.text, id_, hint)
+        return text_field("Label", "label", label.text, "label-select", hint)
     if not facts.blocks:
-        return element("input", type="hidden", name=name, value=ANY, id=id_)
+        return element("input", type="hidden", name="label", value=ANY, id="label-select")
     block = facts.blocks[0]
     options = [(str(number), text) for number, text in enumerate(block.labels)]
     options = [*more, *options, (ANY, "any")]
     current = more[0][0] if label is None else label.text
-    return select(block.name.capitalize(), name, id_, options, current)
+    return select(block.name.capitalize(), "label", "label-select", options, current)
 
 
 def truncation_control(truncation: float) -> Html:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from everymode.storage.json_files import read_object
+from everymode.storage.json_files import finite_number, read_object
 from everymode.storage.run_folder import RunFolder, read_lines
 
 __all__ = ["Curve", "Event", "Series", "curves_of", "events_of", "thinned"]
@@ -149,7 +148,7 @@ def events_of(run: Path) -> list[Event]:
         numbers = ", ".join(
             f"{name.replace('_', ' ')} {value:.3g}"
             for name, value in record.items()
-            if name != "step" and _number(value) is not None
+            if name != "step" and finite_number(value) is not None
         )
         if (step := _step(record)) is not None:
             events.append(Event(step, "new labels", f"the images were labeled again: {numbers}".rstrip(": ")))
@@ -201,7 +200,7 @@ def _series(records: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
             continue
         for name, value in record.items():
             if name not in _NO_CURVES and isinstance(value, int | float) and not isinstance(value, bool):
-                found.setdefault(name, {})[step] = _number(value)
+                found.setdefault(name, {})[step] = finite_number(value)
     return {
         name: Series(name, _title(name), *_columns(values))
         for name, values in found.items()
@@ -214,19 +213,8 @@ def _columns(values: Mapping[int, float | None]) -> tuple[tuple[int, ...], tuple
     return steps, tuple(values[step] for step in steps)
 
 
-def _number(value: Any) -> float | None:
-    """Return a finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _step(record: Mapping[str, Any]) -> int | None:
-    step = _number(record.get("step"))
+    step = finite_number(record.get("step"))
     return None if step is None or not 0 <= step < 2**53 else int(step)
 
 

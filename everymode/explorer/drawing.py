@@ -21,14 +21,15 @@ from everymode.data.errors import DataError
 from everymode.data.mixtures import grid_mixture, ring_mixture
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.explorer.conditions import Conditions
+from everymode.explorer.facts import blends_labels
+from everymode.explorer.real_images import is_own, open_recorded, own_runs_folder
 from everymode.explorer.replies import Missing
 from everymode.explorer.scatter import POINTS, extent_of, scatter
 from everymode.explorer.tiles import Tile, Toward
 from everymode.pictures import to_uint8
-from everymode.runs.data import open_source
 from everymode.sampling.generator import Generator, load
 
-__all__ = ["Models", "blends_labels"]
+__all__ = ["Models"]
 
 KEPT = 2
 """Generators in memory."""
@@ -47,7 +48,7 @@ class Models:
     """
 
     def __init__(self, catalog: Catalog, data: str | Path | None = None) -> None:
-        self._catalog, self._data = catalog, data
+        self._catalog, self._data, self._runs_folder = catalog, data, own_runs_folder()
         self._generators: OrderedDict[str, Generator] = OrderedDict()
         self._failed: dict[str, tuple[float, str]] = {}
         self._conditions = Conditions(self._data_of)
@@ -124,7 +125,8 @@ class Models:
         if self._opened is None or self._opened[0] != run.name:
             try:
                 recipe = self._catalog.recipe(checkpoint)
-                opened = open_source(recipe, str(source), labeled=recipe.needs_labels(), quiet=True)
+                own = is_own(run, self._runs_folder)
+                opened = open_recorded(recipe, str(source), own=own, labeled=recipe.needs_labels())
             except (DataError, ValueError, OSError) as error:
                 raise Missing(
                     f"{source} can't be opened for {run.name}: {' '.join(str(error).split())}"
@@ -160,11 +162,6 @@ def _true_modes(source: str) -> np.ndarray | None:
     known = {name: value for name, value in named.options.items() if name in signature(mixture).parameters}
     values: dict[str, Any] = known  # `parse_name` has checked their types
     return mixture(**values).means
-
-
-def blends_labels(network: nn.Module) -> bool:
-    """Return whether labels are embedded, so that there are points between two of them."""
-    return any(isinstance(module, nn.Embedding) for module in network.modules())
 
 
 def _images(generator: Generator, size: Size | None, tiles: Sequence[Tile]) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from everymode.explorer.catalog import Catalog, Checkpoint
 from everymode.part import Conditioning
@@ -15,7 +16,7 @@ from everymode.recipe import Recipe
 from everymode.sampling.record import part_names
 from everymode.storage.run_folder import read_config
 
-__all__ = ["Block", "Facts", "facts_of"]
+__all__ = ["Block", "Facts", "blends_labels", "facts_of"]
 
 _WORDS = {
     "clusters": "cluster",
@@ -109,9 +110,14 @@ def facts_of(catalog: Catalog, checkpoint: Checkpoint) -> Facts:
         names_classes=game.labels.names_classes,
         latent=bool(getattr(network, "latent_dim", 0)),
         any_size=bool(getattr(network, "takes_any_size", False)),
-        blends=any(isinstance(module, torch.nn.Embedding) for module in network.modules()),
+        blends=blends_labels(network),
         config=config,
     )
+
+
+def blends_labels(network: nn.Module) -> bool:
+    """Return whether labels are embedded, so that there are points between two of them."""
+    return any(isinstance(module, nn.Embedding) for module in network.modules())
 
 
 def _sizes(labels: Any) -> tuple[int, ...]:

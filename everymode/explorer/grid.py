@@ -42,10 +42,10 @@ class View(NamedTuple):
         return f"{label.title(self.facts)}, seed {seed}, truncation {self.truncation:g}"
 
 
-def strip_address(view: View, label: Label, seeds: Sequence[int], ending: str = "webp") -> str:
+def strip_address(view: View, label: Label, seeds: Sequence[int]) -> str:
     """Return the address of a row of images."""
     return address(
-        f"/strip/{view.checkpoint.name}/{label.text}.{ending}",
+        f"/strip/{view.checkpoint.name}/{label.text}.webp",
         seeds=seed_text(seeds),
         truncation=view.truncation_text,
         size=view.size_text,
@@ -164,9 +164,7 @@ def data_grid(view: View, rows: Sequence[int], seeds: Sequence[int]) -> Html:
     return element("div", inner, class_="scroller")
 
 
-def row_of_tiles(
-    view: View, source: str, heads: Sequence[str], alternatives: Sequence[str], id_: str = "grid"
-) -> Html:
+def row_of_tiles(view: View, source: str, heads: Sequence[str], alternatives: Sequence[str]) -> Html:
     """Return one row of tiles of a file, with a head and a text for each.
 
     Args:
@@ -174,7 +172,6 @@ def row_of_tiles(
         source: address of the file.
         heads: heads of the columns.
         alternatives: text of each tile.
-        id_: id of the element.
     """
     height, width = view.size or view.facts.size
     figures = [
@@ -185,24 +182,23 @@ def row_of_tiles(
         )
         for column, (head, text) in enumerate(zip(heads, alternatives, strict=True))
     ]
-    return element("ol", figures, class_="strip", id=id_)
+    return element("ol", figures, class_="strip", id="grid")
 
 
-def grid_style(columns: int, size: tuple[int, int], selector: str = "#grid", *, smallest: int = 0) -> str:
+def grid_style(columns: int, size: tuple[int, int], selector: str = "#grid") -> str:
     """Return the CSS of a grid: number of columns, shape of the tiles, and which tile each column shows.
 
     Args:
         columns: number of columns.
         size: (height, width) of a tile.
         selector: the grid.
-        smallest: columns of another grid beside it.
     """
     height, width = size
     largest = width if width > 64 else width * max(1, 128 // max(size))
     largest = max(48, min(160, largest))
     pixelated = "pixelated" if max(size) <= 64 else "auto"
     rules = [
-        f"{selector}{{--columns:{columns};--beside:{smallest};--shape:{width}/{height};--largest:{largest}px}}",
+        f"{selector}{{--columns:{columns};--shape:{width}/{height};--largest:{largest}px}}",
         f"{selector} .tile{{image-rendering:{pixelated}}}",
     ]
     for column in range(columns):

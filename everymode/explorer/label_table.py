@@ -15,7 +15,7 @@ from everymode.evaluation.comparison import NamedCard
 from everymode.explorer.cards import cards_of
 from everymode.explorer.catalog import Checkpoint, Run
 from everymode.explorer.facts import Facts
-from everymode.storage.json_files import read_object
+from everymode.storage.json_files import finite_number, read_object
 
 __all__ = ["LabelRow", "LabelTable", "Scored", "history_of", "members_of", "problems_first", "table_of"]
 
@@ -134,11 +134,11 @@ def problems_first(table: LabelTable) -> list[LabelRow]:
 def history_of(run: Run, name: str) -> list[Scored]:
     """Return distance and coverage of a label on all score cards of a run, by step. Newer cards count."""
     found: dict[int, Scored] = {}
-    for named in sorted(cards_of(run), key=lambda each: str(each.card.times.get("date", ""))):
-        step = named.card.subject.get("facts", {}).get("step")
+    for named in sorted(cards_of(run), key=lambda each: each.card.date):
+        step = named.card.step
         row = _classes(named)[1].get(name)
         if isinstance(step, int) and isinstance(row, Mapping):
-            found[step] = Scored(step, _number(row.get("value")), _number(row.get("coverage")))
+            found[step] = Scored(step, finite_number(row.get("value")), finite_number(row.get("coverage")))
     return [found[step] for step in sorted(found)]
 
 
@@ -197,12 +197,12 @@ def _tensor(path: Path, name: str) -> np.ndarray | None:
 def _scored(run: Run, checkpoint: Checkpoint) -> NamedCard | None:
     """Return the newest card with distances per class: of the checkpoint's step if there is one, else of any step."""
     cards = [named for named in cards_of(run) if _classes(named)[1]]
-    same = [named for named in cards if named.card.subject.get("facts", {}).get("step") == checkpoint.step]
+    same = [named for named in cards if named.card.step == checkpoint.step]
     return max(same or cards, key=_age, default=None)
 
 
 def _age(named: NamedCard) -> tuple[int, str]:
-    return int(named.card.subject.get("facts", {}).get("step") or 0), str(named.card.times.get("date", ""))
+    return named.card.step or 0, named.card.date
 
 
 def _classes(named: NamedCard) -> tuple[str, Mapping[str, Any]]:
@@ -217,11 +217,11 @@ def _classes(named: NamedCard) -> tuple[str, Mapping[str, Any]]:
 def _with_scores(row: LabelRow, scores: Any) -> LabelRow:
     if not isinstance(scores, Mapping):
         return row
-    fakes = _number(scores.get("fake"))
+    fakes = finite_number(scores.get("fake"))
     return replace(
         row,
-        distance=_number(scores.get("value")),
-        coverage=_number(scores.get("coverage")),
+        distance=finite_number(scores.get("value")),
+        coverage=finite_number(scores.get("coverage")),
         fakes=None if fakes is None else int(fakes),
         few=scores.get("few") is True,
     )
@@ -235,7 +235,7 @@ def _report(run: Run, size: int) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     sizes = report.get("sizes")
-    fitting = isinstance(sizes, list) and len(sizes) == size and _number(report.get("step")) is not None
+    fitting = isinstance(sizes, list) and len(sizes) == size and finite_number(report.get("step")) is not None
     return report if fitting else {}
 
 
@@ -244,14 +244,14 @@ def _with_report(row: LabelRow, report: Mapping[str, Any]) -> LabelRow:
     scores = report.get("scores")
     scores = scores if isinstance(scores, Mapping) else {}
     pair = _entry(report.get("classes"), row.index)
-    purity = _number(pair[1]) if isinstance(pair, list) and len(pair) == 2 and pair[0] else None
-    samples, few = _number(scores.get("samples")), _entry(scores.get("few"), row.index)
+    purity = finite_number(pair[1]) if isinstance(pair, list) and len(pair) == 2 and pair[0] else None
+    samples, few = finite_number(scores.get("samples")), _entry(scores.get("few"), row.index)
     return replace(
         row,
         purity=purity,
         most="" if purity is None else str(pair[0]),
-        distance=_number(_entry(scores.get("distances"), row.index)),
-        coverage=_number(_entry(scores.get("coverages"), row.index)),
+        distance=finite_number(_entry(scores.get("distances"), row.index)),
+        coverage=finite_number(_entry(scores.get("coverages"), row.index)),
         fakes=None if samples is None else int(samples),
         few=few is True,
     )
@@ -259,9 +259,3 @@ def _with_report(row: LabelRow, report: Mapping[str, Any]) -> LabelRow:
 
 def _entry(values: Any, index: int) -> Any:
     return values[index] if isinstance(values, list) and index < len(values) else None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from everymode.condition import UNLABELED
 from everymode.explorer.catalog import Checkpoint, Run
 from everymode.explorer.facts import Facts
 from everymode.explorer.grid import View, sample_address, strip_address
 from everymode.explorer.label_table import LabelRow, LabelTable, members_of
-from everymode.explorer.labels import Label
+from everymode.explorer.labels import Label, label_in
 from everymode.explorer.markup import Html, element
 from everymode.explorer.parameters import address
 from everymode.explorer.real_images import TrainingData, real_address
@@ -75,9 +74,7 @@ class Shown(NamedTuple):
 
     def label(self, index: int) -> Label:
         """Return the label of a row; the other blocks are drawn."""
-        values = [UNLABELED] * len(self.facts.blocks)
-        values[self.block] = index
-        return Label(tuple(values))
+        return label_in(self.facts, self.block, index)
 
     def query(self, **more: object) -> dict[str, object]:
         """Return the values that all addresses of these pages have."""

@@ -10,7 +10,7 @@ from everymode.explorer.facts import Facts
 from everymode.explorer.parameters import Parameters
 from everymode.explorer.replies import Refused
 
-__all__ = ["ANY", "Label", "label_of", "parsed_label", "requested_labels"]
+__all__ = ["ANY", "Label", "label_in", "label_of", "parsed_label", "requested_labels"]
 
 ANY = "any"
 """Text of a label that is drawn at random."""
@@ -60,6 +60,13 @@ _ROW_WORDS = {"maps": "map", "pictures": "picture", "attributes": "picture", "la
 _PIECE = re.compile(r"any|[0-9]{1,9}")
 
 
+def label_in(facts: Facts, block: int, value: int, row: int | None = None) -> Label:
+    """Return the label with a value in one block; those of the other blocks are drawn, or stay as in the row."""
+    values = [UNLABELED] * len(facts.blocks)
+    values[block] = value
+    return Label(tuple(values), row)
+
+
 def label_of(text: str, facts: Facts, name: str = "label") -> Label:
     """Return the label of a text in an address.
 
@@ -97,14 +104,14 @@ def label_of(text: str, facts: Facts, name: str = "label") -> Label:
     return Label(tuple(values), row)
 
 
-def parsed_label(parameters: Parameters, facts: Facts, name: str = "label", default: str = "") -> Label:
+def parsed_label(parameters: Parameters, facts: Facts) -> Label:
     """Return the label in an address; the default is the first label.
 
     Raises:
         Refused: if the generator doesn't know it.
     """
-    first = default or requested_labels(Parameters(), facts)[0].text
-    return label_of(parameters.text(name, first, allowed=_allowed(facts)), facts, name)
+    first = requested_labels(Parameters(), facts)[0].text
+    return label_of(parameters.text("label", first, allowed=_allowed(facts)), facts)
 
 
 def requested_labels(parameters: Parameters, facts: Facts) -> list[Label]:

@@ -183,7 +183,7 @@ def _summary(shown: Shown) -> Html:
         pieces.append(f"{empty} empty")
         pieces.append(f"{starved} with less than a tenth of an equal share")
     if table.scored is not None:
-        step = table.scored.card.subject.get("facts", {}).get("step")
+        step = table.scored.card.step
         at = "" if step is None else f" at step {step:,}"
         pieces.append(f"distances {table.distances} from the score card{at}")
     if table.clustered is not None:
@@ -199,7 +199,7 @@ def _notices(shown: Shown, members: Members) -> Html | None:
         if table.scored is None:
             text = "No score card has distances per class yet."
             notes.append((element("p", text), evaluate_command(shown.run, shown.checkpoint)))
-        elif table.scored.card.subject.get("facts", {}).get("step") != shown.checkpoint.step:
+        elif table.scored.card.step != shown.checkpoint.step:
             text = "The newest score card with distances per class is of another step than this checkpoint."
             notes.append((element("p", text), evaluate_command(shown.run, shown.checkpoint)))
         elif all(row.coverage is None for row in table.rows):

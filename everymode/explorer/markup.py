@@ -50,8 +50,6 @@ def table(
     rows: Iterable[Iterable[Content]],
     *,
     caption: Content = None,
-    class_: str | None = None,
-    id_: str | None = None,
 ) -> Html:
     """Return a table whose first column names the rows.
 
@@ -70,8 +68,6 @@ def table(
         None if caption is None else element("caption", caption),
         element("thead", titles),
         element("tbody", body),
-        class_=class_,
-        id=id_,
     )
 
 

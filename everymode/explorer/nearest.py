@@ -12,7 +12,7 @@ from torch import Tensor
 
 from everymode.data.dataset import Dataset
 from everymode.explorer.catalog import Catalog, Run
-from everymode.explorer.real_images import Reals, TrainingData
+from everymode.explorer.real_images import Reals, TrainingData, is_own
 
 if TYPE_CHECKING:
     from everymode.extractors.extractor import Extractor
@@ -112,7 +112,7 @@ class Searches:
             run: the run.
             wait: seconds to wait for its end.
         """
-        key = (run.name, str(run.config.get("data", {}).get("fingerprint", "")))
+        key = (run.name, run.fingerprint)
         with self._lock:
             search = self._searches.get(key)
             if search is None:
@@ -177,7 +177,7 @@ class Searches:
         from everymode.extractors.naming import names_code
 
         name = self._catalog.recipe(run.newest).metric_extractor if run.newest is not None else None
-        own = run.path.resolve().parent == self._reals.runs_folder
+        own = is_own(run, self._reals.runs_folder)
         if name is not None and (names_code(name) or (not own and _names_file(name))):
             raise ValueError(
                 f"{run.name} was measured with {name!r}, which is code, an address or a file: it is not opened because "

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +19,21 @@ from everymode.explorer.encoding import WIDEST, encoded, media_type
 from everymode.explorer.parameters import Parameters, address
 from everymode.explorer.replies import File, Missing, Refused
 from everymode.recipe import Recipe
+from everymode.recipes.parts.picture_labels import Maps
 
 if TYPE_CHECKING:
     from everymode.explorer.site import Site
 
-__all__ = ["Reals", "TrainingData", "own_runs_folder", "real_address", "real_image", "source_of"]
+__all__ = [
+    "Reals",
+    "TrainingData",
+    "is_own",
+    "open_recorded",
+    "own_runs_folder",
+    "real_address",
+    "real_image",
+    "source_of",
+]
 
 MOST_ROWS = 16
 """Most real images in one file."""
@@ -86,7 +95,7 @@ class Reals:
         source, reason = source_of(run, self._data, self._runs_folder)
         if source is None:
             return TrainingData("refused", reason)
-        key = (run.name, _fingerprint(run.config))
+        key = (run.name, run.fingerprint)
         with self._lock:
             if key in self._opened:
                 return self._opened[key]
@@ -107,7 +116,7 @@ class Reals:
 
     def _open(self, key: tuple[str, str], run: Run, catalog: Catalog, source: str) -> None:
         try:
-            own = run.path.resolve().parent == self._runs_folder
+            own = is_own(run, self._runs_folder)
             opened = _open_data(run, catalog, source, named=self._data is not None, own=own)
         except Exception as error:  # whatever a reader of foreign files raises, the explorer continues
             first = (" ".join(str(error).split()) or type(error).__name__)[:400]
@@ -121,6 +130,11 @@ class Reals:
 def own_runs_folder() -> Path:
     """Return the user's own runs folder: `runs` in the current directory."""
     return Path("runs").resolve()
+
+
+def is_own(run: Run, runs_folder: Path) -> bool:
+    """Return whether a run is in the user's own runs folder, so that the paths that it records may be opened."""
+    return run.path.resolve().parent == runs_folder
 
 
 def source_of(run: Run, data: str | Path | None, runs_folder: Path) -> tuple[str | None, str]:
@@ -137,7 +151,7 @@ def source_of(run: Run, data: str | Path | None, runs_folder: Path) -> tuple[str
         return None, f"{run.name} does not record its training data: start the explorer with --data PATH"
     if _is_built_in(recorded):
         return recorded, ""
-    if run.path.resolve().parent != runs_folder:
+    if not is_own(run, runs_folder):
         return None, (
             f"{run.name} is not in your own runs folder ({runs_folder.name}/ in the current directory), so the path of "
             "the data that it records is not opened: start the explorer with --data PATH"
@@ -180,13 +194,12 @@ def _open_data(run: Run, catalog: Catalog, source: str, *, named: bool, own: boo
     """Open training data as training does, without the images that were held out."""
     from everymode.data.hiding import with_few_labels
     from everymode.data.holding_out import hold_out
-    from everymode.runs.data import open_source
 
     recipe = _recipe(run, catalog)
-    opened = open_source(recipe, source, labeled=False, quiet=True)
+    opened = open_recorded(recipe, source, own=own)
     opened, held_out = hold_out(opened, recipe.held_out, recipe.seed)
     dataset = with_few_labels(opened, recipe.labeled_fraction, recipe.seed)
-    fits = dataset.fingerprint == _fingerprint(run.config)
+    fits = dataset.fingerprint == run.fingerprint
     if not fits and not named:
         return TrainingData(
             "refused",
@@ -199,10 +212,29 @@ def _open_data(run: Run, catalog: Catalog, source: str, *, named: bool, own: boo
     return TrainingData("ready", "", source, dataset, held_out, without, fits)
 
 
-def _held_out(recipe: Recipe, *, fits: bool, own: bool) -> tuple[Dataset | None, str]:
-    """Return the dataset that a run names as held-out images, or None and the reason in words."""
+def open_recorded(
+    recipe: Recipe, source: str, *, own: bool, labeled: bool = False, training: bool = True
+) -> Dataset:
+    """Open the data at `source` for a recipe that a run records, as training does.
+
+    Args:
+        recipe: the recipe.
+        source: path or name of the data.
+        own: whether the run is in the user's own runs folder. The folders of label maps that the recipe of another run
+            names are not opened: its maps are those beside the images of `source`.
+        labeled: whether the data must have labels.
+        training: whether these are the training data.
+    """
     from everymode.runs.data import open_source
 
+    if not own and isinstance(recipe.labels, Maps):
+        recipe = replace(recipe, labels=replace(recipe.labels, maps="", instances=""))
+    recipe = replace(recipe, layout=recipe.layout if has_layout(source) else None)
+    return open_source(recipe, source, labeled=labeled, quiet=True, training=training)
+
+
+def _held_out(recipe: Recipe, *, fits: bool, own: bool) -> tuple[Dataset | None, str]:
+    """Return the dataset that a run names as held-out images, or None and the reason in words."""
     name = recipe.held_out
     if not fits:
         return (
@@ -217,10 +249,7 @@ def _held_out(recipe: Recipe, *, fits: bool, own: bool) -> tuple[Dataset | None,
             "This run is not in your own runs folder, so the path of its held-out images is not opened",
         )
     try:
-        layout = recipe.layout if has_layout(name) else None
-        return open_source(
-            replace(recipe, layout=layout), name, labeled=False, quiet=True, training=False
-        ), ""
+        return open_recorded(recipe, name, own=own, training=False), ""
     except Exception as error:  # as for the training data
         return (
             None,
@@ -232,11 +261,6 @@ def _recipe(run: Run, catalog: Catalog) -> Recipe:
     if run.newest is None:
         raise ValueError(f"{run.name} has no checkpoint")
     return catalog.recipe(run.newest)
-
-
-def _fingerprint(config: Mapping[str, Any]) -> str:
-    data = config.get("data")
-    return str(data.get("fingerprint", "")) if isinstance(data, Mapping) else ""
 
 
 def _is_built_in(source: str) -> bool:

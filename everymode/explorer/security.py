@@ -30,7 +30,6 @@ FILES = (
     "/row/",
     "/column/",
     "/real/",
-    "/condition/",
     "/picture/",
     "/api/",
     "/asset/",

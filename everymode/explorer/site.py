@@ -30,7 +30,6 @@ class Site:
         catalog: its runs and checkpoints.
         worker: the thread that owns the generators and draws images.
         data: the data of the command line; None if it names none.
-        recipes: recipes of custom runs.
         reals: training data of the runs.
         searches: features of the training images, to search for the nearest ones.
     """
@@ -38,7 +37,6 @@ class Site:
     catalog: Catalog
     worker: Worker
     data: str | Path | None = None
-    recipes: tuple[Recipe, ...] = ()
     reals: Reals = field(init=False)
     searches: Searches = field(init=False)
     _facts: dict[str, Facts | str] = field(default_factory=dict)
@@ -98,4 +96,4 @@ class Site:
 def site_of(runs: Sequence[str | Path], data: str | Path | None, recipes: Sequence[Recipe]) -> Site:
     """Return the state of an explorer of these runs; its worker is running."""
     catalog = Catalog([Path(run).expanduser() for run in runs], recipes)
-    return Site(catalog, Worker(catalog, data), data, tuple(recipes))
+    return Site(catalog, Worker(catalog, data), data)

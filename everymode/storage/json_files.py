@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MOST_BYTES", "flat", "read_object", "require_types"]
+__all__ = ["MOST_BYTES", "finite_number", "flat", "read_object", "require_types"]
 
 MOST_BYTES = 2**28
 """Largest file that is read: everymode writes none larger, and parsing takes many times its size of memory."""
@@ -36,6 +37,17 @@ def read_object(path: Path, what: str, types: Mapping[str, Any] | None = None) -
             f"{path} is damaged, or is not {what} ({str(error) or type(error).__name__}): copy it again from its source"
         ) from error
     return content
+
+
+def finite_number(value: Any) -> float | None:
+    """Return a value of a JSON file as a finite number; None if it is none, or too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -41,7 +41,7 @@ document.addEventListener("error", (event) => {
   }, 2000);
 }, true);
 
-const live = { form: null, wanted: null, shown: null, started: 0, running: false, abort: null, timer: 0 };
+const live = { wanted: null, started: 0, abort: null, timer: 0 };
 
 function addressOf(form) {
   const values = new URLSearchParams();
@@ -62,7 +62,6 @@ async function show(address) {
   live.abort?.abort();
   const abort = (live.abort = new AbortController());
   live.started = performance.now();
-  live.running = true;
   document.body.classList.add("busy");
   delete document.body.dataset.ready;
   try {
@@ -91,12 +90,10 @@ async function show(address) {
     if (abort.signal.aborted) return;
     const milliseconds = Math.round(performance.now() - live.started);
     status.textContent = `${next.getElementById("status").textContent}, ${milliseconds.toLocaleString()} ms`;
-    live.shown = address;
   } catch (error) {
     if (error.name !== "AbortError") document.getElementById("status").textContent = "The explorer does not answer.";
   } finally {
     if (live.abort === abort) {
-      live.running = false;
       document.body.classList.remove("busy");
       ready();
       if (live.wanted !== address) later();
